@@ -1,0 +1,112 @@
+"""The names of Asynq's keys (DESIGN.md section 2). Keys and task ids are bytes; queue names are `text.decode`d strings."""
+
+import re
+
+from archive_tui.asynq.states import State
+from archive_tui.text import decode, encode
+
+QUEUES = b"asynq:queues"
+"""The set of registered queues. It has no hash tag: in a cluster it lives apart from the queues."""
+
+_GLOB = re.compile(rb"([*?\[\]\\^-])")
+_QUEUE_KEY = re.compile(
+    rb"asynq:\{(.+?)\}:(?:t:|unique:|g:|groups$|aggregation_sets$|lease$|paused$|processed|failed"
+    rb"|pending$|active$|scheduled$|retry$|archived$|completed$|dead$|deadlines$)",
+    re.DOTALL,
+)
+
+
+def prefix(queue: str) -> bytes:
+    """What every key of a queue starts with; the braces are the hash tag that keeps them in one cluster slot."""
+    return b"asynq:{" + encode(queue) + b"}:"
+
+
+def task_prefix(queue: str) -> bytes:
+    """What every task data key of a queue starts with."""
+    return prefix(queue) + b"t:"
+
+
+def task(queue: str, task_id: bytes) -> bytes:
+    """The hash that holds the data of one task."""
+    return task_prefix(queue) + task_id
+
+
+def index(queue: str, state: State) -> bytes:
+    """The list or sorted set of the tasks in a state. Tasks that aggregate have one set a group instead: `group`."""
+    if state is State.AGGREGATING:
+        raise ValueError("aggregating tasks stand in their group's set")
+    return prefix(queue) + state.value.encode()
+
+
+def lease(queue: str) -> bytes:
+    """The sorted set of active tasks by the time when their lease runs out."""
+    return prefix(queue) + b"lease"
+
+
+def groups(queue: str) -> bytes:
+    """The set of group names of a queue."""
+    return prefix(queue) + b"groups"
+
+
+def group(queue: str, name: bytes) -> bytes:
+    """The sorted set of the tasks that wait in one group."""
+    return prefix(queue) + b"g:" + name
+
+
+def aggregation_sets(queue: str) -> bytes:
+    """The sorted set whose members are the keys of the sets that are being aggregated right now."""
+    return prefix(queue) + b"aggregation_sets"
+
+
+def paused(queue: str) -> bytes:
+    """Present while the queue is paused."""
+    return prefix(queue) + b"paused"
+
+
+def unique_prefix(queue: str) -> bytes:
+    """What the unique locks of a queue start with."""
+    return prefix(queue) + b"unique:"
+
+
+def failed_on(queue: str, day: str) -> bytes:
+    """The counter of failures on a UTC day, written `yyyy-mm-dd`; Asynq keeps it 90 days."""
+    return prefix(queue) + b"failed:" + day.encode()
+
+
+def processed_on(queue: str, day: str) -> bytes:
+    """The counter of processed tasks, failed ones included, on a UTC day."""
+    return prefix(queue) + b"processed:" + day.encode()
+
+
+def legacy(queue: str) -> tuple[bytes, bytes]:
+    """Keys that only Asynq before 0.18 wrote."""
+    return prefix(queue) + b"dead", prefix(queue) + b"deadlines"
+
+
+def tasks_pattern(queue: str | None = None) -> bytes:
+    """A MATCH pattern for the task data of one queue, or of all; glob characters in the name are escaped."""
+    if queue is None:
+        return b"asynq:{*}:t:*"
+    return _GLOB.sub(rb"\\\1", task_prefix(queue)) + b"*"
+
+
+def everything_pattern() -> bytes:
+    """A MATCH pattern for every key of every queue."""
+    return b"asynq:{*}:*"
+
+
+def queue_of(key: bytes) -> str | None:
+    """The queue that a key belongs to, None for a key that is not one of a queue's."""
+    found = _QUEUE_KEY.match(key)
+    return decode(found[1]) if found else None
+
+
+def split_task(key: bytes) -> tuple[str, bytes] | None:
+    """Queue and task id of a task data key, None for any other key.
+
+    A queue's name may itself hold `}:t:`; the shortest name wins, as no producer can be told apart from that.
+    """
+    start, found, task_id = key.partition(b"}:t:")
+    if not found or not start.startswith(b"asynq:{") or len(start) == 7:
+        return None
+    return decode(start[7:]), task_id

@@ -1,0 +1,23 @@
+"""Asynq's TaskMessage: decoding and encoding the field `msg` of a task's hash (DESIGN.md section 2).
+
+Fields that `message.proto` does not know, of a later Asynq, are kept when a message is encoded again.
+"""
+
+from google.protobuf.message import DecodeError
+
+from archive_tui.asynq.message_pb2 import TaskMessage
+
+__all__ = ["TaskMessage", "decode", "encode"]
+
+
+def decode(raw: bytes) -> TaskMessage | None:
+    """The message, or None where it does not decode; strings that are not UTF-8 count as that, as they do for Asynq."""
+    try:
+        return TaskMessage.FromString(raw)
+    except DecodeError:
+        return None
+
+
+def encode(message: TaskMessage) -> bytes:
+    """The bytes that Asynq would store."""
+    return message.SerializeToString()

@@ -1,0 +1,245 @@
+"""Frozen settings, from flags, environment and profile file, in that order. Secrets never appear in a repr."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import platformdirs
+
+from archive_tui.errors import NotFoundError, UsageError
+
+DEFAULT_URL = "redis://127.0.0.1:6379/0"
+SCHEMES = ("redis", "rediss", "unix")
+_TLS_OPTIONS = {"ssl_ca_certs": "ca_file", "ssl_certfile": "cert_file", "ssl_keyfile": "key_file"}
+
+
+class Secret:
+    """A password. It shows itself to nobody who does not ask for it by name: not in a repr, a log or a crash report."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The password itself; only the connection calls this."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How a `rediss://` server is verified: files in PEM; without `ca_file` the system's authorities are trusted."""
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a run needs to know. `timeout` is in seconds and holds for connecting and for each answer."""
+
+    host: str = "127.0.0.1"
+    port: int = 6379
+    socket: str | None = None
+    database: int = 0
+    username: str | None = None
+    password: Secret | None = None
+    tls: Tls | None = None
+    timeout: float = 5.0
+    profile: str | None = None
+    production: bool = False
+    read_only: bool = False
+
+    @property
+    def address(self) -> str:
+        """Where we connect to, safe to show: `host:port/db` or `socket path/db`."""
+        if self.socket is not None:
+            return f"{self.socket}/{self.database}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}/{self.database}"
+
+
+def parse_url(url: str) -> Settings:
+    """Read a server URL: `redis://[user[:password]@]host[:port][/db]`, `rediss://…`, `unix:///path/to.sock[?db=n]`.
+
+    Raises UsageError, without repeating the URL, which may hold a password.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"the server URL has a {_harmless(str(error))}: write redis://host:6379/0") from None
+    if parts.scheme not in SCHEMES:
+        raise UsageError("the server URL must start with redis://, rediss:// or unix://")
+    options = dict(parse_qsl(parts.query))
+    username = unquote(parts.username) if parts.username else None
+    password = Secret(unquote(parts.password)) if parts.password else None
+    database = options.pop("db", None)
+    if parts.scheme == "unix":
+        path = unquote(parts.path)
+        if not path or parts.hostname:
+            raise UsageError("a unix URL needs an absolute path: unix:///run/redis.sock?db=0")
+        settings = Settings(socket=path, username=username, password=password)
+    else:
+        if parts.path.strip("/"):
+            database = parts.path.strip("/")
+        settings = Settings(
+            host=parts.hostname or "127.0.0.1",
+            port=port or 6379,
+            username=username,
+            password=password,
+            tls=_tls(options) if parts.scheme == "rediss" else None,
+        )
+    return replace(settings, database=parse_database(database)) if database is not None else settings
+
+
+def _harmless(reason: str) -> str:
+    return "bad port" if "port" in reason.lower() else "bad address"
+
+
+def _tls(options: Mapping[str, str]) -> Tls:
+    files = {ours: options[theirs] for theirs, ours in _TLS_OPTIONS.items() if theirs in options}
+    return Tls(**files, verify=options.get("ssl_cert_reqs", "required") != "none")
+
+
+def parse_database(value: str) -> int:
+    """A database number. Raises UsageError."""
+    if not re.fullmatch(r"\d{1,5}", value):
+        raise UsageError("the database must be a number, such as redis://host:6379/0 or --db 0")
+    return int(value)
+
+
+def read_password_file(path: Path) -> Secret:
+    """The first line of a file. Raises NotFoundError or UsageError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise NotFoundError(f"no password file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"the password file {path} cannot be read: {reason}") from None
+    if not lines or not lines[0]:
+        raise UsageError(f"the password file {path} is empty: put the password on its first line")
+    return Secret(lines[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the command line said; None where it said nothing."""
+
+    url: str | None = None
+    profile: str | None = None
+    username: str | None = None
+    password: Secret | None = None
+    password_file: Path | None = None
+    database: int | None = None
+    timeout: float | None = None
+    read_only: bool = False
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+def default_profile_file() -> Path:
+    """Where profiles are looked for."""
+    return Path(platformdirs.user_config_dir("archive-tui", appauthor=False)) / "profiles.toml"
+
+
+def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
+    """Put flags, environment and profile together; flags win over environment, environment over profile.
+
+    Raises UsageError or NotFoundError.
+    """
+    environment = choices.environment
+    if choices.url is not None and urlsplit_has_password(choices.url):
+        raise UsageError(
+            "a password in --url would show in the process list: "
+            "use ARCHIVE_TUI_URL, ARCHIVE_TUI_PASSWORD, --password-file or --ask-password"
+        )
+    profile_name = choices.profile or environment.get("ARCHIVE_TUI_PROFILE")
+    profile: Mapping[str, object] = _profile(profile_name, profile_file) if profile_name else {}
+    url = choices.url or (None if choices.profile else environment.get("ARCHIVE_TUI_URL"))
+    settings = parse_url(url or _text(profile, "url") or environment.get("ARCHIVE_TUI_URL") or DEFAULT_URL)
+    username = choices.username or environment.get("ARCHIVE_TUI_USERNAME") or _text(profile, "username")
+    if username:
+        settings = replace(settings, username=username)
+    password = _password(choices, profile)
+    if password is not None:
+        settings = replace(settings, password=password)
+    if choices.database is not None:
+        settings = replace(settings, database=choices.database)
+    return replace(
+        settings,
+        timeout=choices.timeout or _number(profile, "timeout") or settings.timeout,
+        profile=profile_name,
+        production=bool(profile.get("production", False)),
+        read_only=choices.read_only
+        or bool(profile.get("read_only", False))
+        or environment.get("ARCHIVE_TUI_READ_ONLY", "").lower() in {"1", "true", "yes"},
+    )
+
+
+def urlsplit_has_password(url: str) -> bool:
+    """Whether a URL carries a password."""
+    try:
+        return bool(urlsplit(url).password)
+    except ValueError:
+        return "@" in url
+
+
+def _password(choices: Choices, profile: Mapping[str, object]) -> Secret | None:
+    if choices.password is not None:
+        return choices.password
+    if choices.password_file is not None:
+        return read_password_file(choices.password_file)
+    if found := choices.environment.get("ARCHIVE_TUI_PASSWORD"):
+        return Secret(found)
+    if named := choices.environment.get("ARCHIVE_TUI_PASSWORD_FILE") or _text(profile, "password_file"):
+        return read_password_file(Path(named).expanduser())
+    return None
+
+
+def _profile(name: str, profile_file: Path | None) -> Mapping[str, object]:
+    path = profile_file or default_profile_file()
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFoundError(f"no profile file {path}: write one with a section [{name}] and url = …") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"the profile file {path} cannot be read: {error}") from None
+    profile = content.get(name)
+    if not isinstance(profile, dict):
+        known = ", ".join(sorted(key for key, value in content.items() if isinstance(value, dict))) or "none"
+        raise NotFoundError(f"no profile {name!r} in {path} (it has: {known})")
+    return profile
+
+
+def _text(profile: Mapping[str, object], key: str) -> str | None:
+    value = profile.get(key)
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"{key} in the profile must be text in quotes")
+    return value
+
+
+def _number(profile: Mapping[str, object], key: str) -> float | None:
+    value = profile.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise UsageError(f"{key} in the profile must be a number above 0")
+    return float(value)

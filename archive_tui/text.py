@@ -1,0 +1,75 @@
+"""The one door through which foreign text becomes text that we may show.
+
+Task ids, types, queue names, errors, headers, payloads and server messages come from elsewhere. A terminal obeys what
+it is sent: an escape sequence in an error message can retitle the window, write the clipboard or hide a row
+(DESIGN.md section 7). So control, C1, bidirectional and other invisible characters become visible signs here, and
+what comes out is shown as plain content, never parsed as markup.
+"""
+
+import unicodedata
+
+_NEWLINE_SIGN = "␊"
+_TAB_WIDTH = 4
+
+
+def _sign(code: int) -> str:
+    """The visible sign for one character that must not reach the terminal."""
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "␡"
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, decoded with surrogateescape
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"⟨U+{code:04X}⟩"
+
+
+class _Signs(dict[int, str]):
+    """A table for `str.translate` that decides about a character when it is met first and remembers the answer."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        # Cc control, Cf format (bidirectional, zero width), Cs surrogates, Zl Zp line ends, Co private, Cn unassigned
+        forbidden = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+        self[code] = answer = _sign(code) if forbidden else character
+        return answer
+
+
+_LINE = _Signs()
+_BLOCK = _Signs({0x0A: "\n"})
+
+
+def decode(raw: bytes) -> str:
+    """Decode bytes from Redis without losing any: what is not UTF-8 becomes lone surrogates; `encode` undoes it."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def encode(value: str) -> bytes:
+    """The bytes that `decode` was given."""
+    return value.encode("utf-8", "surrogateescape")
+
+
+def line(value: str | bytes) -> str:
+    """Foreign text as one safe line: everything that could move the cursor or change the terminal is a visible sign."""
+    if isinstance(value, bytes):
+        value = decode(value)
+    if value.isascii() and value.isprintable():
+        return value
+    return value.translate(_LINE)
+
+
+def block(value: str | bytes) -> str:
+    """Foreign text as safe lines: like `line`, but line ends stay line ends and tabs become spaces."""
+    if isinstance(value, bytes):
+        value = decode(value)
+    value = value.replace("\r\n", "\n").expandtabs(_TAB_WIDTH)
+    return value.translate(_BLOCK)
+
+
+def clip(value: str | bytes, width: int) -> str:
+    """Foreign text as one safe line of at most `width` characters, the cut shown by an ellipsis."""
+    if isinstance(value, bytes):
+        value = decode(value)
+    shown = line(value[: width + 1])
+    return shown if len(shown) <= width else shown[: max(width - 1, 0)] + "…"
