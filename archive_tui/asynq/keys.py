@@ -1,4 +1,4 @@
-"""The names of Asynq's keys (DESIGN.md section 2). Keys and task ids are bytes; queue names are `text.decode`d strings."""
+"""The names of Asynq's keys (DESIGN.md section 2). Keys and ids are bytes, queue names `text.decode`d strings."""
 
 import re
 
