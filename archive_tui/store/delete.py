@@ -55,7 +55,6 @@ class Doomed:
     state: State | None
     fingerprint: bytes
     orphan: bool
-    stored_bytes: int | None = None
 
 
 @cache

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
 from redis.connection import AbstractConnection
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError
 
 Command: TypeAlias = tuple[bytes, ...]
 Reply: TypeAlias = Any
@@ -33,14 +33,8 @@ class Pipe:
 
     def receive(self, count: int) -> list[Reply]:
         """The replies to the next `count` commands, errors among them."""
-        connection = self._connection
-        replies = []
-        for _ in range(count):
-            try:
-                replies.append(connection.read_response(disable_decoding=True))
-            except ResponseError as error:
-                replies.append(error)
-        return replies
+        read = self._connection._parser.read_response  # what `read_response` wraps at several times its cost
+        return [read(disable_decoding=True) for _ in range(count)]
 
     def call(self, commands: Sequence[Command], errors: Literal["raise", "return"] = "raise") -> list[Reply]:
         """Send commands together and return their replies in order."""

@@ -58,8 +58,9 @@ def recognise(server: Server) -> list[str]:
             raise NotAsynqError(
                 f"{server.address}: {keys.QUEUES.decode()} is a {line(kind)}, not Asynq's set of queues"
             )
-        for name in discover(pipe):
-            _refuse_legacy(pipe, server, name)
+        leftover = next((name for name in discover(pipe) if name is not None), None)
+        if leftover is not None:
+            _refuse_legacy(pipe, server, leftover)
             return []  # only leftover queues: damaged, but Asynq's
         (size,) = pipe.call([(b"DBSIZE",)], errors="return")
         holds = f"holds {size:,} keys, none of them Asynq's" if isinstance(size, int) and size else "is empty"
@@ -87,8 +88,11 @@ def _is_message(member: bytes, queue: str) -> bool:
     return decoded is not None and decoded.queue == queue and bool(decoded.id)
 
 
-def discover(pipe: Pipe) -> Iterator[str]:
-    """Walk the whole keyspace and yield each queue name when its first key is met, leftover queues included."""
+def discover(pipe: Pipe) -> Iterator[str | None]:
+    """Walk the whole keyspace and yield each queue name when its first key is met, leftover queues included.
+
+    After each step comes a None, so that whoever drives the walk can rest between steps.
+    """
     known: set[str] = set()
     cursor = b"0"
     while True:
@@ -102,6 +106,7 @@ def discover(pipe: Pipe) -> Iterator[str]:
                 yield name
         if cursor == b"0":
             return
+        yield None
 
 
 def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], today: datetime) -> list[QueueStats]:

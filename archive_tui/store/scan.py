@@ -21,17 +21,22 @@ _CURSOR_BITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step of a scan brought: rows of findings, the number of task keys it met, and how far we are (0 to 1).
+    """What one step of a scan brought: rows of findings, the task keys it met, and how far we are (0 to 1).
 
     `not_tasks` counts keys that are no hashes; `unjudged` counts unreferenced task data of a state that still should
     run, which has no kind yet.
     """
 
     rows: list[TaskRow]
-    keys: int
+    keys_by_queue: dict[str, int]
     fraction: float
     not_tasks: int = 0
     unjudged: int = 0
+
+    @property
+    def keys(self) -> int:
+        """How many task keys the step met."""
+        return sum(self.keys_by_queue.values())
 
 
 def fraction_of(cursor: int) -> float:
@@ -51,7 +56,7 @@ class Scan:
     def __init__(self, queues: Sequence[str] | None = None, *, count: int = 1000) -> None:
         self._wanted = None if queues is None else set(queues)
         self._pattern = keys.tasks_pattern(queues[0] if queues is not None and len(queues) == 1 else None)
-        self._count = count
+        self.count = count
         self._referenced: dict[str, set[bytes]] = {}
         self._transactions = True
         self.restart()
@@ -79,15 +84,15 @@ class Scan:
 
     def step(self, pipe: Pipe) -> Step:
         """Take the next SCAN reply and look at what the indexes do not explain."""
-        cursor, found = pipe.one(b"SCAN", b"%d" % self._cursor, b"MATCH", self._pattern, b"COUNT", b"%d" % self._count)
+        cursor, found = pipe.one(b"SCAN", b"%d" % self._cursor, b"MATCH", self._pattern, b"COUNT", b"%d" % self.count)
         suspects: list[tuple[tuple[str, bytes], bytes]] = []
-        met = 0
+        met: dict[str, int] = {}
         for key in found:
             place = keys.split_task(key)
             if place is None or (self._wanted is not None and place[0] not in self._wanted):
                 continue
-            met += 1
             queue, task_id = place
+            met[queue] = met.get(queue, 0) + 1
             if queue not in self._referenced:
                 self._referenced[queue] = referenced_ids(pipe, queue)
             if task_id not in self._referenced[queue]:

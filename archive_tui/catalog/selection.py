@@ -1,0 +1,71 @@
+"""The frozen choice of rows that a plan is made of (DESIGN.md section 6)."""
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.task import TaskRow
+from archive_tui.catalog.catalog import Catalog
+
+_BATCH = 1_000
+_GENERATED_ID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a selection adds up to. `stored_bytes` is an estimate; `unsized` rows are not in it. `locked` tasks carry a
+    unique key; `fixed_ids` were chosen by their producer, and block that job for as long as the data exists.
+    """
+
+    count: int
+    stored_bytes: int
+    unsized: int
+    locked: int
+    fixed_ids: int
+    by_queue: dict[str, int]
+    by_type: dict[str, int]
+    by_kind: dict[Kind | None, int]
+    first_ids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Row numbers, chosen once; what is filtered, sorted or found later does not change them."""
+
+    catalog: Catalog
+    seqs: "array[int]"
+
+    def __len__(self) -> int:
+        return len(self.seqs)
+
+    def batches(self, size: int = _BATCH) -> Iterator[list[tuple[int, TaskRow]]]:
+        """The chosen rows with their numbers, in their order; rows forgotten meanwhile are left out."""
+        for start in range(0, len(self.seqs), size):
+            part = self.seqs[start : start + size]
+            rows = self.catalog.rows(part)
+            yield [(seq, rows[seq]) for seq in part if seq in rows]
+
+    def totals(self) -> Totals:
+        """Add the chosen rows up. Reads them all: not for the UI loop."""
+        count = stored = unsized = locked = fixed = 0
+        queues, types, kinds = Counter[str](), Counter[str](), Counter[Kind | None]()
+        first: list[bytes] = []
+        for batch in self.batches():
+            count += len(batch)
+            for _, row in batch:
+                stored += row.stored_bytes or 0
+                unsized += row.stored_bytes is None
+                locked += row.unique
+                fixed += not _GENERATED_ID.fullmatch(row.id)
+                queues[row.queue] += 1
+                types[row.type] += 1
+                kinds[row.kind] += 1
+            if len(first) < 3:
+                first += [row.id for _, row in batch[: 3 - len(first)]]
+        return Totals(
+            count, stored, unsized, locked, fixed, dict(queues.most_common()), dict(types.most_common()),
+            dict(kinds.most_common()), tuple(first),
+        )  # fmt: skip

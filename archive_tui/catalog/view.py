@@ -1,0 +1,48 @@
+"""What a table shows at one moment: the row numbers in their order, frozen; the rows are fetched page by page."""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from archive_tui.asynq.task import TaskRow
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+
+GONE = TaskRow("", b"", None, readable=False)
+"""Stands where a row was forgotten after the view was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The answer to a query. `version` is the catalog's at that time: a view is stale when the catalog has moved on."""
+
+    catalog: Catalog
+    query: Query
+    version: int
+    seqs: "array[int]" = field(default_factory=lambda: array("q"))
+
+    @classmethod
+    def of(cls, catalog: Catalog, query: Query) -> "View":
+        """Answer a query. May take seconds on millions of rows: not for the UI loop."""
+        version = catalog.version
+        return cls(catalog, query, version, catalog.find(query))
+
+    def __len__(self) -> int:
+        return len(self.seqs)
+
+    def key(self, index: int) -> int:
+        """The number (`seq`) of the row at an index: its identity across views."""
+        return self.seqs[index]
+
+    def find(self, key: int) -> int | None:
+        """Where a row stands, None where the view does not show it."""
+        try:
+            return self.seqs.index(key)
+        except ValueError:
+            return None
+
+    def page(self, start: int, count: int) -> Sequence[TaskRow]:
+        """The rows from an index on; `GONE` stands for a row forgotten meanwhile."""
+        seqs = self.seqs[start : start + count]
+        rows = self.catalog.rows(seqs)
+        return [rows.get(seq, GONE) for seq in seqs]

@@ -1,0 +1,145 @@
+"""What all jobs share: a thread, a state, pausing, stopping, and waiting for a server that went away."""
+
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from enum import StrEnum
+
+from archive_tui.errors import ArchiveTuiError, DisconnectedError
+from archive_tui.text import line
+
+_log = logging.getLogger(__name__)
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 10.0
+
+
+class JobState(StrEnum):
+    """Where a job is in its life."""
+
+    READY = "ready"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DISCONNECTED = "disconnected"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self in (JobState.DONE, JobState.STOPPED, JobState.FAILED)
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: how a job's thread unwinds when it was asked to stop
+    """Raised inside a job's thread, at a point where stopping leaves nothing half-done."""
+
+
+class Job(ABC):
+    """Work in a thread of its own. Whoever watches reads `state`, `error` and the job's own progress; whoever
+    controls calls `pause`, `resume` and `stop`. Nothing calls back: a job never waits for a screen.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.error: ArchiveTuiError | None = None
+        self.trouble = ""
+        self._state = JobState.READY
+        self._stop = threading.Event()
+        self._go = threading.Event()
+        self._go.set()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._ended = threading.Event()
+
+    @property
+    def state(self) -> JobState:
+        """Where the job is; paused counts as such as soon as it was asked for."""
+        if self._state is JobState.RUNNING and not self._go.is_set():
+            return JobState.PAUSED
+        return self._state
+
+    def start(self) -> None:
+        """Begin. A job runs once."""
+        self._state = JobState.RUNNING
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask for an end at the next point that leaves nothing half-done; what was reached so far is kept."""
+        self._stop.set()
+        self._go.set()
+        self._wake.set()
+
+    def pause(self) -> None:
+        """Hold at the next such point until `resume`."""
+        self._go.clear()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._go.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the job has ended; False where the timeout (seconds) ran out first."""
+        return self._ended.wait(timeout)
+
+    @abstractmethod
+    def work(self) -> None:
+        """The work itself; calls `checkpoint` and `rest` between its steps."""
+
+    def checkpoint(self) -> None:
+        """A point at which the job may be held or stopped. Raises Stopped."""
+        if self._stop.is_set():
+            raise Stopped
+        if not self._go.is_set():
+            self._go.wait()
+            if self._stop.is_set():
+                raise Stopped
+
+    def rest(self, seconds: float) -> None:
+        """Leave the server alone for a while. Raises Stopped."""
+        if seconds > 0 and self._stop.wait(seconds):
+            raise Stopped
+
+    def idle(self, seconds: float) -> None:
+        """Wait for the next round, or until somebody sets `_wake`. Raises Stopped."""
+        self._wake.wait(seconds)
+        self._wake.clear()
+        self.checkpoint()
+
+    def reconnecting(self, attempt: Callable[[], None]) -> None:
+        """Run `attempt` until it ends without losing the server; it must be able to go on where it was cut off.
+
+        A server that is away is a state, not an error. Raises Stopped, and whatever else `attempt` raises.
+        """
+        wait = _FIRST_WAIT
+        while True:
+            began = time.monotonic()
+            try:
+                return attempt()
+            except DisconnectedError as error:
+                if time.monotonic() - began > _LONGEST_WAIT:
+                    wait = _FIRST_WAIT  # it had worked for a while: a new trouble
+                self._state, self.trouble = JobState.DISCONNECTED, str(error)
+                self.rest(wait)
+                wait = min(wait * 2, _LONGEST_WAIT)
+
+    def connected(self) -> None:
+        """Tell that the server answers (again)."""
+        self._state, self.trouble = JobState.RUNNING, ""
+
+    def _run(self) -> None:
+        try:
+            self.work()
+            self._state = JobState.DONE
+        except Stopped:
+            self._state = JobState.STOPPED
+        except ArchiveTuiError as error:
+            self.error = error
+            self._state = JobState.FAILED
+        except Exception as error:
+            # A defect of ours must end this job with a line, not the screens with a traceback.
+            _log.exception("job %s failed", self._thread.name)
+            self.error = ArchiveTuiError(f"unexpected {type(error).__name__}: {line(str(error))}")
+            self._state = JobState.FAILED
+        finally:
+            self._ended.set()

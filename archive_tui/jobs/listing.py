@@ -1,0 +1,59 @@
+"""The job that lists the tasks of one index into a catalog, newest first."""
+
+from dataclasses import dataclass
+
+from archive_tui.asynq.states import State
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.store import tasks
+from archive_tui.store.connection import Server
+
+
+@dataclass(frozen=True, slots=True)
+class ListProgress:
+    """How far a listing is. `listed` counts ids read; `complete` says that the whole index was read."""
+
+    state: JobState
+    listed: int = 0
+    complete: bool = False
+    trouble: str = ""
+
+
+class ListJob(Job):
+    """List a queue's index. On a catalog that was filled before, rows are brought up to date and keep their numbers,
+    and what the index no longer holds is forgotten at the end.
+    """
+
+    def __init__(self, server: Server, catalog: Catalog, queue: str, state: State = State.ARCHIVED) -> None:
+        super().__init__("list")
+        self.catalog = catalog
+        self.queue = queue
+        self.index = state
+        self._server = server
+        self._listed = 0
+        self._complete = False
+
+    @property
+    def progress(self) -> ListProgress:
+        """How far the listing is now; safe to read from any thread."""
+        return ListProgress(self.state, self._listed, self._complete, self.trouble)
+
+    def work(self) -> None:
+        self.reconnecting(self._attempt)
+
+    def _attempt(self) -> None:
+        self._listed = 0
+        with self._server.pipe() as pipe:
+            self.connected()
+            self.catalog.begin_listing()
+            seen: set[bytes] = set()
+            for piece in tasks.listed(pipe, self.queue, self.index):
+                self.checkpoint()
+                fresh = [(task_id, score) for task_id, score in piece if task_id not in seen]
+                seen.update(task_id for task_id, _ in fresh)
+                for rows in tasks.rows(pipe, self.queue, self.index, fresh):
+                    self.checkpoint()
+                    self.catalog.add(rows, update=True)
+                    self._listed += len(rows)
+            self.catalog.end_listing()
+        self._complete = True

@@ -1,0 +1,143 @@
+"""The job that scans queues for task data that Asynq has lost track of, and keeps what it finds in a catalog."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from archive_tui.asynq.task import TaskRow
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.errors import CatalogError
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.pace import Pace
+from archive_tui.store.connection import Server
+from archive_tui.store.scan import Scan, Step
+
+_RATE_WINDOW = 5.0
+_KEYS_A_STEP = {Pace.FULL: 1000, Pace.POLITE: 500, Pace.GENTLE: 200}
+
+
+@dataclass(frozen=True, slots=True)
+class ScanProgress:
+    """How far a scan is. `fraction` is 0 to 1, `rate` task keys a second, times unix seconds.
+
+    `complete` says that the whole keyspace was walked: before that every count is a lower bound. `not_tasks` are keys
+    under `t:` that are no hashes, `unjudged` unreferenced tasks in a state that should still run.
+    """
+
+    state: JobState
+    keys: int = 0
+    found: int = 0
+    fraction: float = 0.0
+    rate: float = 0.0
+    seconds_left: float | None = None
+    pace: Pace = Pace.POLITE
+    restarts: int = 0
+    not_tasks: int = 0
+    unjudged: int = 0
+    started_at: float = 0.0
+    finished_at: float | None = None
+    complete: bool = False
+    trouble: str = ""
+
+
+class ScanJob(Job):
+    """Scan some queues, or all. Findings go to the catalog batch by batch, and to `on_rows` where one is given."""
+
+    def __init__(
+        self,
+        server: Server,
+        catalog: Catalog,
+        queues: Sequence[str] | None = None,
+        pace: Pace = Pace.POLITE,
+        on_rows: Callable[[list[TaskRow]], None] | None = None,
+    ) -> None:
+        super().__init__("scan")
+        self.catalog = catalog
+        self.queues = tuple(queues) if queues is not None else None
+        self.pace = pace
+        self.keys_by_queue: dict[str, int] = {}
+        self._server = server
+        self._on_rows = on_rows
+        self._scan = Scan(queues, count=_KEYS_A_STEP[pace])
+        self._run_id = ""
+        self._keys = self._not_tasks = self._unjudged = self._restarts = 0
+        self._started_at = time.time()
+        self._finished_at: float | None = None
+        self._recent: list[tuple[float, int, float]] = []
+        self._catalog_trouble = ""
+
+    @property
+    def progress(self) -> ScanProgress:
+        """How far the scan is now; cheap, and safe to read from any thread."""
+        rate, left = self._speed()
+        return ScanProgress(
+            self.state,
+            self._keys,
+            self.catalog.counts().total,
+            self._scan.fraction,
+            rate,
+            left,
+            self.pace,
+            self._restarts,
+            self._not_tasks,
+            self._unjudged,
+            self._started_at,
+            self._finished_at,
+            self._scan.done,
+            self.trouble or self._catalog_trouble,
+        )
+
+    def work(self) -> None:
+        try:
+            self.reconnecting(self._attempt)
+        finally:
+            self._finished_at = time.time()
+
+    def _attempt(self) -> None:
+        run_id = self._server.identify().run_id
+        if self._run_id and run_id != self._run_id:
+            # Another server process answers here now: our cursor means nothing to it.
+            self._scan.restart()
+            self._keys, self._recent = 0, []
+            self.keys_by_queue.clear()
+            self._restarts += 1
+        self._run_id = run_id
+        with self._server.pipe() as pipe:
+            self.connected()
+            while not self._scan.done:
+                self.checkpoint()
+                began = time.monotonic()
+                self._scan.count = _KEYS_A_STEP[self.pace]
+                self._take(self._scan.step(pipe))
+                self.rest(self.pace.rest_after(time.monotonic() - began))
+
+    def _take(self, step: Step) -> None:
+        self._keys += step.keys
+        self._not_tasks += step.not_tasks
+        self._unjudged += step.unjudged
+        for queue, count in step.keys_by_queue.items():
+            self.keys_by_queue[queue] = self.keys_by_queue.get(queue, 0) + count
+        if step.rows:
+            try:
+                self.catalog.add(step.rows)
+            except CatalogError as error:
+                self._catalog_trouble = str(error)  # the scan goes on counting keys
+            if self._on_rows is not None:
+                self._on_rows(step.rows)
+        now = time.monotonic()
+        if not self._recent or now - self._recent[-1][0] >= 0.1:
+            self._recent = [mark for mark in self._recent if now - mark[0] <= _RATE_WINDOW]
+            self._recent.append((now, self._keys, step.fraction))
+
+    def _speed(self) -> tuple[float, float | None]:
+        """Task keys a second over the last seconds, and how many seconds are left at that speed."""
+        recent = self._recent
+        if self._finished_at is not None:
+            seconds = max(self._finished_at - self._started_at, 1e-6)
+            return self._keys / seconds, None
+        if len(recent) < 2 or recent[-1][0] <= recent[0][0]:
+            return 0.0, None
+        seconds = recent[-1][0] - recent[0][0]
+        rate = (recent[-1][1] - recent[0][1]) / seconds
+        progress = (recent[-1][2] - recent[0][2]) / seconds
+        return rate, (1 - recent[-1][2]) / progress if progress > 0 else None

@@ -1,0 +1,107 @@
+"""The job behind the queues screen: reads how every queue is doing again and again, and looks for leftover queues."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from archive_tui.jobs.job import Job
+from archive_tui.store import queues
+from archive_tui.store.connection import Server, ServerInfo
+from archive_tui.store.pipe import Pipe
+from archive_tui.store.queues import QueueStats
+
+_MEMORY_EVERY = 30.0
+_DISCOVERY_SLICE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All queues at one moment. `read_at` is unix seconds, `latency` of one PING in seconds.
+
+    `searching` says that the keyspace is still being walked for leftover queues.
+    """
+
+    queues: tuple[QueueStats, ...] = ()
+    info: ServerInfo | None = None
+    read_at: float | None = None
+    latency: float | None = None
+    searching: bool = True
+    memory_refused: bool = False
+
+
+class WatchJob(Job):
+    """Keeps `overview` fresh every `interval` seconds until it is stopped; survives a server that goes away."""
+
+    def __init__(self, server: Server, interval: float = 2.0, clock: Callable[[], float] = time.time) -> None:
+        super().__init__("watch")
+        self.overview = Overview()
+        self.interval = interval
+        self._server = server
+        self._clock = clock
+        self._names: set[str] = set()
+        self._memory: dict[str, int | None] = {}
+        self._memory_at = -_MEMORY_EVERY
+        self._rediscover = True
+
+    def refresh(self, *, leftovers: bool = False) -> None:
+        """Read again soon; with `leftovers`, walk the keyspace for leftover queues again as well."""
+        self._rediscover = self._rediscover or leftovers
+        self._memory_at = -_MEMORY_EVERY
+        self._wake.set()
+
+    def work(self) -> None:
+        self.reconnecting(self._attempt)
+
+    def _attempt(self) -> None:
+        info = self._server.identify()
+        with self._server.pipe() as pipe:
+            while True:
+                self.checkpoint()
+                self._read(pipe, info)
+                self.connected()
+                if self._rediscover:
+                    self._rediscover = False
+                    self._discover(pipe, info)
+                self.idle(self.interval)
+
+    def _discover(self, pipe: Pipe, info: ServerInfo) -> None:
+        """Walk the keyspace in slices, half of the time at most, and keep the overview fresh meanwhile."""
+        fresh_until = time.monotonic() + self.interval
+        slice_began = time.monotonic()
+        found: set[str] = set()
+        for name in queues.discover(pipe):
+            self.checkpoint()
+            if name is not None:
+                found.add(name)
+                self._names.add(name)
+            now = time.monotonic()
+            if now - slice_began > _DISCOVERY_SLICE:
+                self.rest(now - slice_began)
+                slice_began = time.monotonic()
+            if now > fresh_until:
+                self._read(pipe, info)
+                fresh_until = time.monotonic() + self.interval
+        self._names = found
+        self.overview = replace(self.overview, searching=False)
+        self._read(pipe, info)
+
+    def _read(self, pipe: Pipe, info: ServerInfo) -> None:
+        began = time.monotonic()
+        pipe.one(b"PING")
+        latency = time.monotonic() - began
+        registered = queues.registered(pipe)
+        names = sorted(self._names.union(registered))
+        now = self._clock()
+        stats = queues.stats(pipe, names, registered, datetime.fromtimestamp(now, UTC))
+        if time.monotonic() - self._memory_at >= _MEMORY_EVERY:
+            self._memory = {name: queues.memory(pipe, name) for name in names}
+            self._memory_at = time.monotonic()
+        self.overview = replace(
+            self.overview,
+            queues=tuple(replace(one, memory=self._memory.get(one.name)) for one in stats),
+            info=info,
+            read_at=now,
+            latency=latency,
+            memory_refused=bool(names) and all(self._memory.get(name) is None for name in names),
+        )
