@@ -1,6 +1,255 @@
-"""The command line."""
+"""The command line: flags, exit codes; everything else is imported when a command needs it, so that it starts fast."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archive_tui import __version__
+from archive_tui.errors import ArchiveTuiError, UsageError
+
+if TYPE_CHECKING:
+    from archive_tui.jobs.session import Session
+    from archive_tui.settings import Settings
+
+_INTERRUPTED = 130
+_UNEXPECTED = 1
+
+
+def _connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags that say which server; accepted before and after the name of a command."""
+    for option in reversed((
+        click.option("--url", metavar="URL", help="Server: redis://, rediss:// or unix:///path. [ARCHIVE_TUI_URL]"),
+        click.option("--profile", metavar="NAME", help="A section of profiles.toml. [ARCHIVE_TUI_PROFILE]"),
+        click.option("--user", "username", metavar="NAME", help="ACL user. [ARCHIVE_TUI_USERNAME]"),
+        click.option(
+            "--password-file", type=click.Path(path_type=Path), help="Read the password from this file's first line."
+        ),
+        click.option("--ask-password", is_flag=True, help="Ask for the password. [or set ARCHIVE_TUI_PASSWORD]"),
+        click.option("--db", "database", type=click.IntRange(0, 99_999), help="Database number."),
+        click.option("--timeout", type=click.FloatRange(0.1, 3600), metavar="SECONDS", help="For each answer; 5."),
+        click.option("--read-only", is_flag=True, help="Take away everything that changes data."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="archive-tui")
+@_connection_options
+@click.option("--mouse", is_flag=True, help="Let the screens use the mouse; needs more of the link.")
+@click.pass_context
+def cli(context: click.Context, /, mouse: bool, **connection: Any) -> int | None:
+    """Inspect and clean the archives of the Asynq task queue in Redis.
+
+    Without a command, opens the screens. Exit codes: 0 done, 1 unexpected, 2 usage, 3 cannot connect or log in,
+    4 done in part, 5 refused, 6 not found, 10 --check found something, 130 interrupted.
+    """
+    context.obj = connection
+    if context.invoked_subcommand is not None:
+        return None
+    _need_terminal()
+    with _session(context, {}) as session:
+        return _screens(session, mouse=mouse)
+
+
+@cli.command()
+@click.option("--serve", is_flag=True, help="Print the server's URL and keep it running, without the screens.")
+@click.option("--mouse", is_flag=True, help="Let the screens use the mouse.")
+@click.option("--read-only", is_flag=True, help="Take away everything that changes data.")
+@click.option("--quiet-workers", is_flag=True, help="Nothing moves: no imitation of workers.")
+def demo(*, serve: bool, mouse: bool, read_only: bool, quiet_workers: bool) -> int:
+    """Try it: an embedded server with a made-up Asynq installation, gone without a trace afterwards."""
+    from dataclasses import replace
+
+    from archive_tui.demo import demo as open_demo
+    from archive_tui.settings import parse_url
+
+    if not serve:
+        _need_terminal()
+    click.echo("starting the demo server and filling it…", err=True)
+    with open_demo(workers=not quiet_workers) as url:
+        if serve:
+            return _serve(url)
+        with _opened(replace(parse_url(url), read_only=read_only, profile="demo")) as session:
+            return _screens(session, mouse=mouse)
+
+
+def _serve(url: str) -> int:
+    """Print the URL and wait to be ended by ctrl+c or a signal."""
+    import signal
+    import threading
+
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: ended.set())
+    click.echo(url)
+    click.echo("serving until ctrl+c; in another terminal: archive-tui --url '" + url + "'", err=True)
+    try:
+        ended.wait()
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@_connection_options
+@click.pass_context
+def queues(context: click.Context, /, as_json: bool, **connection: Any) -> int:
+    """List the queues and how they are doing, leftover queues included."""
+    from archive_tui import headless
+
+    with _session(context, connection) as session:
+        return headless.queues(session, as_json=as_json, out=sys.stdout)
+
+
+@cli.command()
+@click.option("--queue", "names", multiple=True, metavar="Q", help="Only this queue; may be repeated.")
+@click.option(
+    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
+    help="How much of the server's time to take.",
+)  # fmt: skip
+@click.option("--json", "form", flag_value="json", help="One JSON object with counts.")
+@click.option("--ndjson", "form", flag_value="ndjson", help="One JSON object a finding, a line each.")
+@click.option("--prometheus", "form", flag_value="prometheus", help="Metrics for a textfile collector.")
+@click.option("--check", is_flag=True, help="Exit with 10 if anything was found.")
+@_connection_options
+@click.pass_context
+def scan(
+    context: click.Context, /, names: Sequence[str], pace: str, form: str | None, check: bool, **connection: Any
+) -> int:
+    """Find task data that Asynq has lost track of. Reads only."""
+    from archive_tui import headless
+    from archive_tui.jobs.pace import Pace
+
+    with _session(context, connection) as session:
+        return headless.scan(
+            session,
+            names=names,
+            pace=Pace(pace),
+            form=form or "text",
+            check=check,
+            out=sys.stdout,
+            progress=sys.stderr.isatty(),
+        )
+
+
+@cli.command()
+@click.argument("queue")
+@click.argument("task_id", metavar="ID")
+@click.option("--json", "form", flag_value="json", help="One JSON object.")
+@click.option("--raw", "form", flag_value="raw", help="The payload alone, byte for byte.")
+@_connection_options
+@click.pass_context
+def show(context: click.Context, /, queue: str, task_id: str, form: str | None, **connection: Any) -> int:
+    """Show one task: payload, error, facts, and what Redis holds for it."""
+    from archive_tui import headless
+
+    with _session(context, connection) as session:
+        return headless.show(session, queue, os.fsencode(task_id), form=form or "text", out=sys.stdout)
+
+
+@contextmanager
+def _session(context: click.Context, after: dict[str, Any]) -> Iterator[Session]:
+    """An opened session for the flags before and after the command's name; those after win."""
+    from archive_tui.settings import Choices, Secret, resolve
+
+    before: dict[str, Any] = context.find_root().obj or {}
+    flags: dict[str, Any] = {
+        name: value if (value := after.get(name)) not in (None, False) else before.get(name)
+        for name in {*before, *after}
+    }
+    password = None
+    if flags.pop("ask_password", False):
+        if not sys.stdin.isatty():
+            raise UsageError("--ask-password needs a terminal: set ARCHIVE_TUI_PASSWORD or use --password-file")
+        password = Secret(click.prompt("Password", hide_input=True, err=True))
+    with _opened(resolve(Choices(**flags, password=password))) as session:
+        yield session
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Session]:
+    from archive_tui.jobs.session import Session
+
+    session = Session(settings)
+    try:
+        session.open()
+        yield session
+    finally:
+        session.close()
+
+
+def _need_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the screens need a terminal; without one, use `archive-tui queues`, `scan` or `show`")
+    if os.environ.get("TERM") == "dumb":
+        raise UsageError(
+            "the screens need a terminal that can move its cursor (TERM is dumb); use `archive-tui queues`"
+        )
+
+
+def _screens(session: Session, *, mouse: bool) -> int:
+    os.environ.setdefault("TEXTUAL_FPS", "20")  # a thin link: read when Textual is imported
+    from archive_tui.tui.app import run
+
+    return run(session, mouse=mouse)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code. Every failure is one line on stderr."""
+    try:
+        result = cli.main(args=arguments, prog_name="archive-tui", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ArchiveTuiError as error:
+        click.echo(f"archive-tui: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does; nothing is wrong, and there is nowhere left to write to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _unexpected(error)
+    return result if isinstance(result, int) else 0
+
+
+def _unexpected(error: Exception) -> int:
+    """A defect of ours: one line for the user, the traceback (without variables) into a private file."""
+    import traceback
+
+    import platformdirs
+
+    from archive_tui.text import line
+
+    where = ""
+    try:
+        folder = Path(platformdirs.user_state_dir("archive-tui", appauthor=False))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / "crash.log"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            traceback.print_exception(error, file=file)
+        where = f"; details in {path}"
+    except OSError:
+        pass
+    click.echo(f"archive-tui: unexpected {type(error).__name__}: {line(str(error))[:200]}{where}", err=True)
+    return _UNEXPECTED
 
 
 def main() -> None:
     """Run the console script."""
-    raise SystemExit(2)
+    sys.exit(run())

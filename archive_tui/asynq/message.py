@@ -19,5 +19,5 @@ def decode(raw: bytes) -> TaskMessage | None:
 
 
 def encode(message: TaskMessage) -> bytes:
-    """The bytes that Asynq would store."""
-    return message.SerializeToString()
+    """The bytes that Asynq would store; headers in a fixed order, so that the same message gives the same bytes."""
+    return message.SerializeToString(deterministic=True)

@@ -19,7 +19,7 @@ from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.query import Query
 from archive_tui.errors import CatalogError
 
-_ERROR_LIMIT = 4_096
+_ERROR_LIMIT = 65_536
 """Characters of an error that are kept for showing, sorting and filtering; the detail screen reads it in full."""
 
 TOP_TYPES = 50
@@ -69,6 +69,8 @@ class Catalog:
         self._by_kind: Counter[Kind] = Counter()
         self._by_type: Counter[str] = Counter()
         self._version = 0
+        self._counts = Counts()
+        self._counted = 0
         self._generation = 0
         self._closed = False
         self._write_lock = threading.RLock()
@@ -145,15 +147,21 @@ class Catalog:
             )
 
     def counts(self) -> Counts:
-        """How many rows there are now."""
-        with self._write_lock:
-            return Counts(
-                self._by_queue.total(),
-                +self._by_queue,
-                +self._by_kind,
-                dict(heapq.nlargest(TOP_TYPES, self._by_type.items(), key=itemgetter(1))),
-                len(self._by_type),
-            )
+        """How many rows there are now. Never waits for a writer: while one is busy, the counts before its change."""
+        if self._write_lock.acquire(blocking=False):
+            try:
+                if self._counted != self._version:
+                    self._counted = self._version
+                    self._counts = Counts(
+                        self._by_queue.total(),
+                        +self._by_queue,
+                        +self._by_kind,
+                        dict(heapq.nlargest(TOP_TYPES, self._by_type.items(), key=itemgetter(1))),
+                        len(self._by_type),
+                    )
+            finally:
+                self._write_lock.release()
+        return self._counts
 
     @property
     def version(self) -> int:
@@ -175,6 +183,15 @@ class Catalog:
             if self._closed:
                 return {}
             return {seq: row for part in _parts(list(seqs)) for seq, row in self._read(self._pages, part)}
+
+    def sums(self) -> dict[tuple[str, Kind | None], tuple[int, int | None]]:
+        """How many rows there are and about how many bytes they take, by queue and kind; None for no known size."""
+        sql = "SELECT queue, kind, count(*), sum(stored_bytes) FROM rows GROUP BY queue, kind"
+        with self._view_lock:
+            found = [] if self._closed else self._views.execute(sql).fetchall()
+        return {
+            (self._queues[queue], Kind(kind) if kind else None): (count, stored) for queue, kind, count, stored in found
+        }
 
     def seq_of(self, queue: str, task_id: bytes) -> int | None:
         """The number of a task's row, None where there is none."""
@@ -206,14 +223,10 @@ class Catalog:
 
     def _row(self, facts: Sequence[Any]) -> TaskRow:
         queue, task_id, state, kind, *rest = facts
+        known_state = State(state) if state is not None else None
+        known_kind = Kind(kind) if kind is not None else None
         return TaskRow(
-            self._queues[queue],
-            task_id,
-            State(state) if state is not None else None,
-            Kind(kind) if kind is not None else None,
-            *rest[:-2],
-            bool(rest[-2]),
-            bool(rest[-1]),
+            *[self._queues[queue], task_id, known_state, known_kind, *rest[:-2], bool(rest[-2]), bool(rest[-1])]
         )
 
     def _known(self, identities: list[object]) -> int:

@@ -37,7 +37,15 @@ class Marks:
                 self._count -= self._bits[seq]
                 self._bits[seq] = 0
 
-    def clear(self) -> None:
-        """Unmark everything."""
-        self._bits = bytearray()
-        self._count = 0
+    def among(self, seqs: Iterable[int]) -> int:
+        """How many of these rows are marked."""
+        bits = self._bits
+        size = len(bits)
+        return sum(bits[seq] for seq in seqs if seq < size)
+
+    def copy(self) -> "Marks":
+        """The same marks, to be changed on their own."""
+        marks = Marks()
+        marks._bits = self._bits.copy()
+        marks._count = self._count
+        return marks

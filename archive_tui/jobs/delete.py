@@ -143,7 +143,7 @@ class DeleteJob(Job):
                     len(batch) >= _BATCH_TASKS
                     or size + weight > _BATCH_BYTES
                     or row.queue != batch[0][1].queue
-                    or (row.kind is None) != (batch[0][1].kind is None)
+                    or _unindexed(row) != _unindexed(batch[0][1])
                 ):
                     yield batch
                     batch, size = [], 0
@@ -179,5 +179,10 @@ class DeleteJob(Job):
         self._done += len(batch)
 
 
+def _unindexed(row: TaskRow) -> bool:
+    """Whether no index references the task: an orphan, unless its leftover queue still has the index."""
+    return row.kind is not None and row.scored_at is None
+
+
 def _doomed(row: TaskRow) -> Doomed:
-    return Doomed(row.id, row.state, row.fingerprint, orphan=row.kind is not None)
+    return Doomed(row.id, row.state, row.fingerprint, orphan=_unindexed(row))

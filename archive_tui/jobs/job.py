@@ -59,6 +59,11 @@ class Job(ABC):
             return JobState.PAUSED
         return self._state
 
+    @property
+    def begun(self) -> bool:
+        """Whether it was ever started."""
+        return self._state is not JobState.READY
+
     def start(self) -> None:
         """Begin. A job runs once."""
         self._state = JobState.RUNNING

@@ -14,6 +14,7 @@ from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import TaskRow, row_of
 from archive_tui.store.pipe import Command, Pipe, Reply
 from archive_tui.store.tasks import PIECE, within_budget
+from archive_tui.text import encode
 
 _LOOK_LIMIT = 250
 _CURSOR_BITS = 64
@@ -58,6 +59,7 @@ class Scan:
         self._pattern = keys.tasks_pattern(queues[0] if queues is not None and len(queues) == 1 else None)
         self.count = count
         self._referenced: dict[str, set[bytes]] = {}
+        self._leftover: set[str] = set()
         self._transactions = True
         self.restart()
 
@@ -66,6 +68,7 @@ class Scan:
         self._cursor = 0
         self._begun = False
         self._referenced.clear()
+        self._leftover.clear()
 
     @property
     def done(self) -> bool:
@@ -94,12 +97,18 @@ class Scan:
             queue, task_id = place
             met[queue] = met.get(queue, 0) + 1
             if queue not in self._referenced:
-                self._referenced[queue] = referenced_ids(pipe, queue)
+                self._meet(pipe, queue)
             if task_id not in self._referenced[queue]:
                 suspects.append((place, key))
         rows, not_tasks, unjudged = self._look(pipe, suspects)
         self._cursor, self._begun = int(cursor), True
         return Step(rows, met, self.fraction, not_tasks, unjudged)
+
+    def _meet(self, pipe: Pipe, queue: str) -> None:
+        """Read the indexes of a queue when its first task is met."""
+        if is_leftover(pipe, queue):
+            self._leftover.add(queue)
+        self._referenced[queue] = referenced_ids(pipe, queue, without_completed=queue in self._leftover)
 
     def _look(self, pipe: Pipe, suspects: Sequence[tuple[tuple[str, bytes], bytes]]) -> tuple[list[TaskRow], int, int]:
         """The second look: which of these tasks are findings, beside how many are no hashes and how many unjudged."""
@@ -144,27 +153,27 @@ class Scan:
             after = pipe.call(commands, errors="return")
             replies = [one if one == other else None for one, other in zip(before, after, strict=True)]
             # Whoever stood in the index at either look is referenced; contents that differ are no finding.
-            replies[1::2] = [
-                b"" if one is not None or other is not None else None
-                for one, other in zip(before[1::2], after[1::2], strict=True)
-            ]
+            replies[1::2] = [one or other for one, other in zip(before[1::2], after[1::2], strict=True)]
         return [
-            _judged(place, key, replies[2 * number], replies[2 * number + 1])
+            _judged(place, key, replies[2 * number], replies[2 * number + 1], leftover=place[0] in self._leftover)
             for number, (place, key, _) in enumerate(batch)
         ]
 
 
-def _judged(place: tuple[str, bytes, State], key: bytes, content: Reply, score: Reply) -> TaskRow | None:
+def _judged(
+    place: tuple[str, bytes, State], key: bytes, content: Reply, score: Reply, *, leftover: bool
+) -> TaskRow | None:
     queue, task_id, expected = place
     if not isinstance(content, list) or isinstance(score, Exception):
         return None
     state = State.parse(content[0])
     if state is not expected:
         return None  # it moved on between the looks
-    kind = findings.judge(state, referenced=score is not None)
+    kind = findings.judge(state, referenced=score is not None, leftover=leftover)
     if kind is None:
         return None
-    return row_of(queue, task_id, state, content[1], kind=kind, key_bytes=len(key))
+    scored_at = int(float(score)) if score else None
+    return row_of(queue, task_id, state, content[1], kind=kind, scored_at=scored_at, key_bytes=len(key))
 
 
 def is_refusal(error: Exception) -> bool:
@@ -173,13 +182,30 @@ def is_refusal(error: Exception) -> bool:
     return "noperm" in said or "no permission" in said or "unknown command" in said or "not allowed" in said
 
 
-def referenced_ids(pipe: Pipe, queue: str) -> set[bytes]:
+def is_leftover(pipe: Pipe, queue: str) -> bool:
+    """Whether a queue is missing from `asynq:queues` and has nothing left to do. A queue that was deleted while a
+    client goes on enqueueing is not registered again until that client restarts, but it is no leftover.
+    """
+    known, *sizes = pipe.call(
+        [
+            (b"SISMEMBER", keys.QUEUES, encode(queue)),
+            *[(b"LLEN", keys.index(queue, state)) for state in LISTS],
+            (b"ZCARD", keys.index(queue, State.SCHEDULED)),
+            (b"ZCARD", keys.index(queue, State.RETRY)),
+        ],
+        errors="return",
+    )
+    return known == 0 and all(size == 0 for size in sizes)
+
+
+def referenced_ids(pipe: Pipe, queue: str, *, without_completed: bool = False) -> set[bytes]:
     """Every id that stands in any index of a queue, read in pieces while the queue may be changing."""
     ids: set[bytes] = set()
     for state in LISTS:
         _collect_list(pipe, keys.index(queue, state), ids)
     for state in SORTED_SETS:
-        _collect_sorted_set(pipe, keys.index(queue, state), ids)
+        if not (without_completed and state is State.COMPLETED):
+            _collect_sorted_set(pipe, keys.index(queue, state), ids)
     _collect_sorted_set(pipe, keys.lease(queue), ids)
     names, staged = pipe.call(
         [(b"SMEMBERS", keys.groups(queue)), (b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1")], errors="return"

@@ -1,0 +1,14 @@
+"""What the demo needs beyond archive_tui's own dependencies, imported only when it is used."""
+
+import importlib
+from types import ModuleType
+
+from archive_tui.errors import UsageError
+
+
+def require(module: str) -> ModuleType:
+    """Import a module of the extra `demo`. Raises UsageError where it is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise UsageError("the demo needs its extra: pip install 'archive-tui[demo]'") from None

@@ -1,0 +1,138 @@
+"""Keeps the demo's server: starts it, waits until nobody needs it any more, and removes every trace of it.
+
+This is a program of its own, run as `python keeper.py SERVER-BINARY PARENT-DIRECTORY` by `archive_tui.demo.server`; it
+needs the standard library alone. Standard input is a pipe whose other end only the demo holds: however the demo ends,
+be it by SIGKILL, the pipe ends with it. In a session of its own it hears neither ctrl+c nor the terminal hanging up.
+Standard output carries one answer, `ready <path of the socket>` or `failed <reason>`, and is closed after it.
+"""
+
+import ctypes
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+DIRECTORY_PREFIX = "archive-tui-"
+SOCKET_NAME = "valkey.sock"
+_LOG_NAME = "valkey.log"
+_PATIENCE = 10.0
+"""Seconds that the server may take to answer."""
+_PR_SET_PDEATHSIG = 1
+
+
+class Ending:
+    """Waits for whatever ends the server's time: the demo is gone, a signal asks us to stop, or the server has died.
+
+    A signal only wakes the wait, it never interrupts the work, so that cleaning up is always done to its end.
+    """
+
+    def __init__(self) -> None:
+        self._woken, waker = os.pipe()
+        os.set_blocking(waker, False)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait, for ever or for some seconds; True when the end has come."""
+        ready, _, _ = select.select([sys.stdin.fileno(), self._woken], [], [], seconds)
+        return bool(ready)
+
+
+def main() -> int:
+    """Keep one server from start to end; the exit code is 1 where it did not start."""
+    binary, parent = sys.argv[1:]
+    ending = Ending()
+    directory = Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX, dir=parent))
+    server = None
+    try:
+        server = _start(binary, directory)
+        failure = _await_answer(directory, ending)
+        _tell(f"failed {failure}" if failure else f"ready {directory / SOCKET_NAME}")
+        if not failure:
+            ending.wait()
+        return 1 if failure else 0
+    except OSError as error:
+        _tell(f"failed {error}")
+        return 1
+    finally:
+        if server is not None:
+            server.kill()  # it has nothing to save
+            server.wait()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _start(binary: str, directory: Path) -> "subprocess.Popen[bytes]":
+    options = {
+        "port": "0",
+        "unixsocket": str(directory / SOCKET_NAME),
+        "unixsocketperm": "700",
+        "save": "",
+        "appendonly": "no",
+        "daemonize": "no",
+        "dir": str(directory),
+        "loglevel": "warning",
+    }
+    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+    with (directory / _LOG_NAME).open("wb") as log:
+        return subprocess.Popen(
+            [binary, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=directory,
+            preexec_fn=_die_with_keeper(),  # noqa: PLW1509  (this process has one thread)
+        )
+
+
+def _die_with_keeper() -> Callable[[], None] | None:
+    """What the server does before it starts, so that not even a killed keeper leaves it behind; only Linux can."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _await_answer(directory: Path, ending: Ending) -> str | None:
+    """None as soon as the server answers, else why it does not."""
+    deadline = time.monotonic() + _PATIENCE
+    while not _answers(directory / SOCKET_NAME):
+        if ending.wait(0.01):
+            said = (directory / _LOG_NAME).read_text(errors="replace").strip()
+            return said.splitlines()[-1] if said else "it ended without a word"
+        if time.monotonic() > deadline:
+            return f"no answer within {_PATIENCE:.0f} seconds"
+    return None
+
+
+def _answers(path: Path) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(1.0)
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+def _tell(answer: str) -> None:
+    """Give the one answer; who does not listen any more is noticed by the ending."""
+    try:
+        os.write(sys.stdout.fileno(), os.fsencode(answer))
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, sys.stdout.fileno())
+        os.close(nothing)
+    except OSError:
+        pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

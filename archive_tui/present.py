@@ -1,0 +1,89 @@
+"""How numbers, sizes and times are written for people, on a screen and on the command line."""
+
+from datetime import UTC, datetime, timedelta
+
+import humanize
+
+UNKNOWN = "–"
+"""What is not known yet; 0 means that somebody looked and there is none."""
+
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+_SPARKS = "▁▂▃▄▅▆▇█"
+
+
+def number(value: int | None) -> str:
+    """A count with its thousands separated."""
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def size(value: int | None) -> str:
+    """A number of bytes, short: 312 B, 1.1 MB."""
+    if value is None:
+        return UNKNOWN
+    return humanize.naturalsize(value).replace(" Bytes", " B").replace(" Byte", " B")
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit, short: 45 s, 3 min, 11 h, 87 d."""
+    if seconds < 0:
+        return "-" + span(-seconds)
+    for unit, length, limit in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 48 * 3600)):
+        if seconds < limit:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds // 86400):,} d"
+
+
+def age(moment: float | None, now: float) -> str:
+    """How long ago a moment was (both in unix seconds), short; a moment to come is `in …`."""
+    if moment is None:
+        return UNKNOWN
+    return span(now - moment) if moment <= now else f"in {span(moment - now)}"
+
+
+def exact(moment: float | None) -> str:
+    """A moment in UTC, to the second."""
+    if moment is None:
+        return UNKNOWN
+    try:
+        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S Z")
+    except (ValueError, OverflowError, OSError):
+        return f"unix {moment:.0f}"
+
+
+def ago(moment: float | None, now: float) -> str:
+    """A moment in words, beside `exact`: 3 minutes ago."""
+    if moment is None:
+        return UNKNOWN
+    try:
+        return humanize.naturaltime(timedelta(seconds=now - moment))
+    except OverflowError:
+        return UNKNOWN
+
+
+def duration(seconds: float) -> str:
+    """A length of time in words: 30 minutes, 1 hour and 5 minutes."""
+    try:
+        return humanize.precisedelta(timedelta(seconds=seconds), minimum_unit="seconds", format="%0.0f")
+    except OverflowError:
+        return f"{seconds:,.0f} s"
+
+
+def bar(fraction: float, width: int) -> str:
+    """A bar of up to `width` cells, to an eighth of a cell; anything above nothing shows at least a sliver."""
+    fraction = min(max(fraction, 0.0), 1.0)
+    eighths = max(round(fraction * width * 8), 1 if fraction > 0 else 0)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_BLOCKS[rest] if rest else "")).ljust(width)
+
+
+def sparkline(values: tuple[int, ...]) -> str:
+    """One column a value; the highest value fills it, and zero is a flat line."""
+    top = max(values, default=0)
+    if top == 0:
+        return _SPARKS[0] * len(values)
+    return "".join(_SPARKS[0 if not value else max(1, round(value / top * 7))] for value in values)
+
+
+def plural(count: int, word: str) -> str:
+    """A counted word: 1 task, 1,204 tasks."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

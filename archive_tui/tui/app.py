@@ -1,0 +1,160 @@
+"""The application: theme, signals, palette, and the ways out."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.screen import Screen
+from textual.theme import Theme
+
+from archive_tui.jobs.session import Session
+from archive_tui.tui.dialogs.question import QuestionDialog
+from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.screens.queues import QueuesScreen
+from archive_tui.tui.screens.scan import ScanScreen
+
+_THEME = Theme(
+    name="archive",
+    primary="#6cb6c8",
+    secondary="#8aa4c8",
+    accent="#6cb6c8",
+    warning="#e0af68",
+    error="#e06c75",
+    success="#98c379",
+    foreground="#d3d7de",
+    background="#14171c",
+    surface="#1a1e25",
+    panel="#252a33",
+    dark=True,
+)
+_TERMINAL_CHECK = 2.0
+
+
+class ScreenCommands(Provider):
+    """The commands of the screen below, for the palette."""
+
+    async def discover(self) -> Hits:
+        for title, run, sentence in self._entries():
+            yield DiscoveryHit(title, run, help=sentence)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for title, run, sentence in self._entries():
+            score = matcher.match(f"{title} {sentence}")
+            if score > 0:
+                yield Hit(score, title, run, help=sentence)
+
+    def _entries(self) -> Iterable[tuple[str, Any, str]]:
+        screen = self.screen
+        if not isinstance(screen, CommandScreen):
+            return
+        for command in screen.available():
+            name = command.name()
+            title = f"{command.title.rstrip('…').capitalize()}  ({command.shown_key()})"
+            yield title, lambda name=name: screen.action_run_command(name), command.help
+
+
+class ArchiveApp(App[None]):
+    """archive-tui on a terminal. Returns its exit code in `return_code`."""
+
+    TITLE = "archive-tui"
+    COMMANDS = {ScreenCommands}
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar = [
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
+        Binding("ctrl+q", "interrupt", show=False, priority=True),
+    ]
+    CSS = """
+    Screen { background: $background; }
+    Toast { background: $panel; }
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.animation_level = "none"
+        self.failure: BaseException | None = None
+        self._scans: dict[str | None, ScanScreen] = {}
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """None of Textual's own: the palette holds our commands."""
+        return ()
+
+    def on_mount(self) -> None:
+        self.register_theme(_THEME)
+        self.theme = "archive"
+        self._mind_signals()
+        self.session.watch.start()
+        self.push_screen(QueuesScreen())
+
+    def open_scan(self, queue: str | None) -> None:
+        """Open the scan of a queue (None: of all); a scan that was left goes on and is shown again."""
+        screen = self._scans.get(queue)
+        if screen is None:
+            screen = self._scans[queue] = ScanScreen(queue)
+            self.install_screen(screen, name=f"scan-{len(self._scans)}")
+        if screen not in self.screen_stack:
+            self.push_screen(screen)
+        else:
+            while self.screen is not screen:
+                self.pop_screen()
+
+    def quit_politely(self) -> None:
+        """Leave; where a deletion is running, ask first."""
+        if self.session.deleting is None:
+            self.exit()
+            return
+        question = QuestionDialog(
+            "A deletion is running",
+            "Leaving stops it after the batch it is working on. What was deleted stays deleted.",
+            yes="Stop it and leave",
+            no="Stay",
+        )
+        self.push_screen(question, lambda leave: self.exit() if leave else None)
+
+    def action_interrupt(self) -> None:
+        """ctrl+c: leave at once, jobs stopping at their next safe point."""
+        self.exit(return_code=130)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A defect of ours ends the app with a line, not with a traceback that prints the variables of every frame."""
+        self.failure = error
+        self._return_code = 1
+        self.exit(return_code=1)
+
+    def _mind_signals(self) -> None:
+        """A closed SSH session or a polite kill ends the app as `q` would, with another exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, self.exit, None, 128 + number)
+            except (NotImplementedError, RuntimeError, ValueError):  # not the main thread, as in tests
+                return
+        if not self.is_headless and sys.__stdin__ is not None and sys.__stdin__.isatty():
+            self.set_interval(_TERMINAL_CHECK, self._check_terminal)
+
+    def _check_terminal(self) -> None:
+        """With SIGHUP ignored (nohup) nobody tells us that the terminal is gone; asking for its size does."""
+        try:
+            if sys.__stdin__ is not None:
+                os.tcgetpgrp(sys.__stdin__.fileno())
+        except OSError:
+            self.exit(return_code=128 + signal.SIGHUP)
+
+
+def run(session: Session, *, mouse: bool = False) -> int:
+    """Open the screens and return the exit code."""
+    app = ArchiveApp(session)
+    try:
+        app.run(mouse=mouse)
+    finally:
+        session.close()
+    if app.failure is not None:
+        raise app.failure
+    return app.return_code or 0

@@ -1,0 +1,1 @@
+"""Dialogs: questions that stand in front of a screen until they are answered."""

@@ -1,0 +1,127 @@
+"""The plan of a deletion, to be confirmed. Cancel has the focus; more than one task asks for their number."""
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Button, Input, Label, Static
+
+from archive_tui.jobs.plan import Plan
+from archive_tui.jobs.session import Session
+from archive_tui.present import plural, size
+from archive_tui.text import clip, line
+from archive_tui.tui.dialogs.dialog import Dialog
+
+_GROUPS = 4
+
+
+class DeleteDialog(Dialog[bool]):
+    """Answers True only after a deliberate yes: the number typed in full, or the button chosen for a single task."""
+
+    DEFAULT_CSS = """
+    DeleteDialog > Vertical { border: round $error; width: 78; }
+    DeleteDialog #plan { height: auto; }
+    DeleteDialog #typed { height: 1; margin-top: 1; width: 100%; }
+    DeleteDialog #typed Label { color: $text; }
+    DeleteDialog #typed Input { border: none; height: 1; width: 16; background: $panel; padding: 0 1; }
+    DeleteDialog #delete:focus { background: $error; color: $text; }
+    """
+
+    def __init__(self, plan: Plan, session: Session) -> None:
+        super().__init__()
+        self._plan = plan
+        self._session = session
+        self._typing = plan.count > 1 or session.settings.production
+        self._count = str(plan.count)
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = f"Delete {plural(self._plan.count, 'task')} for good?"
+            yield Static(self._description(), id="plan")
+            if self._typing:
+                with Horizontal(id="typed"):
+                    yield Label(f"Type {self._count} to confirm: ")
+                    yield Input(compact=True, restrict=r"\d*", max_length=len(self._count) + 1)
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Delete", id="delete", compact=True, disabled=self._typing)
+
+    def on_mount(self) -> None:
+        self.query_one("#cancel", Button).focus()
+
+    def _description(self) -> Content:
+        totals = self._plan.totals
+        settings = self._session.settings
+        parts: list[str | tuple[str, str]] = []
+        if settings.production:
+            parts.append((f" {line(settings.profile or 'PRODUCTION').upper()} ", "bold $text on $error"))
+            parts.append(" ")
+        parts.append((f"{self._session.server.address}\n", "bold"))
+        parts += ["queue ", (_listed(totals.by_queue), "bold"), "\n"]
+        kinds = {"archived" if kind is None else kind.label: count for kind, count in totals.by_kind.items()}
+        parts += ["kind ", (_listed(kinds), "bold"), "\n"]
+        parts += ["type ", (_listed(totals.by_type), "bold"), "\n"]
+        unsized = f", beside {plural(totals.unsized, 'task')} of unknown size" if totals.unsized else ""
+        parts.append(f"about {size(totals.stored_bytes)} in Redis{unsized}\n")
+        ids = ", ".join(clip(task_id, 36) for task_id in totals.first_ids)
+        parts.append((f"{ids}{', …' if self._plan.count > len(totals.first_ids) else ''}\n", "$text-muted"))
+        if self._plan.hidden:
+            parts.append((f"{plural(self._plan.hidden, 'task')} of these hidden by the filter\n", "bold $text-warning"))
+        parts.append("\n")
+        parts += [(f"{consequence}\n", "") for consequence in self._consequences()]
+        parts.append(("there is no journal in this version: deleted tasks cannot be brought back", "bold $text-error"))
+        return Content.assemble(*parts)
+
+    def _consequences(self) -> list[str]:
+        totals = self._plan.totals
+        freed = []
+        if totals.locked:
+            freed.append(f"up to {plural(totals.locked, 'unique lock')} that these tasks still hold")
+        if totals.fixed_ids:
+            freed.append(
+                f"{plural(totals.fixed_ids, 'fixed id')} that block{'s' if totals.fixed_ids == 1 else ''} new tasks"
+            )
+        lines = [f"frees {' and '.join(freed)}"] if freed else []
+        return [*lines, "each is checked again by the server; what changed since is skipped"]
+
+    def on_key(self, event: events.Key) -> None:
+        """Digits go to the input wherever the focus is, so that the count can simply be typed."""
+        if not self._typing or not event.character or not event.character.isdigit():
+            return
+        entry = self.query_one(Input)
+        if not entry.has_focus:
+            entry.focus()
+            entry.insert_text_at_cursor(event.character)
+            event.stop()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.query_one("#delete", Button).disabled = event.value != self._count
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value == self._count:
+            self.dismiss(True)
+        elif not event.value:
+            self.dismiss(False)
+        else:
+            self.notify(f"type {self._count} to delete, or esc to cancel", severity="warning", markup=False)
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(False)
+
+    @on(Button.Pressed, "#delete")
+    def _delete(self) -> None:
+        self.dismiss(True)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    """The commonest of some counted names, safe to show."""
+    if len(counts) == 1:
+        return clip(next(iter(counts)), 60) or "(none)"
+    shown = [f"{clip(name, 24) or '(none)'} {count:,}" for name, count in list(counts.items())[:_GROUPS]]
+    more = len(counts) - len(shown)
+    return " · ".join(shown) + (f" · {more:,} more" if more else "")

@@ -1,0 +1,29 @@
+"""What all dialogs share. While one is open, no key of the screen below works."""
+
+from typing import TypeVar
+
+from textual.binding import Binding
+from textual.screen import ModalScreen
+
+Answer = TypeVar("Answer")
+
+
+class Dialog(ModalScreen[Answer | None]):
+    """A box in the middle; Escape answers None, which means: nothing."""
+
+    DEFAULT_CSS = """
+    Dialog { align: center middle; background: $background 60%; }
+    Dialog > Vertical {
+        width: auto; min-width: 40; max-width: 96%; height: auto; max-height: 96%;
+        background: $surface; border: round $primary; padding: 0 1; overflow-y: auto;
+        border-title-color: $text; border-title-style: bold;
+    }
+    Dialog .buttons { height: auto; width: 100%; align-horizontal: right; margin-top: 1; }
+    Dialog Button { margin-left: 2; min-width: 10; border: none; height: 1; background: $panel; }
+    Dialog Button:focus { background: $primary; color: $background; text-style: bold; }
+    """
+    BINDINGS = [Binding("escape", "answer_nothing", "back", show=False)]
+
+    def action_answer_nothing(self) -> None:
+        """Close without an answer."""
+        self.dismiss(None)

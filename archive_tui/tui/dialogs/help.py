@@ -1,0 +1,50 @@
+"""The keys of a screen, generated from its commands."""
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from archive_tui.tui.commands import KEY_NAMES, Command
+from archive_tui.tui.dialogs.dialog import Dialog
+
+_MOVING = [
+    ("↑ ↓ j k", "Move by one row."),
+    ("pgup pgdn", "Move by one page."),
+    ("g home · G end", "Go to the first or the last row."),
+]
+
+
+class HelpDialog(Dialog[None]):
+    """Closes with escape, q, ? or enter."""
+
+    DEFAULT_CSS = """
+    HelpDialog > Vertical { width: 84; }
+    HelpDialog VerticalScroll { height: auto; max-height: 100%; }
+    """
+    BINDINGS = [Binding("q,question_mark,enter", "answer_nothing", "back", show=False)]
+
+    def __init__(self, title: str, commands: Sequence[type[Command]]) -> None:
+        super().__init__()
+        self._title = title
+        self._commands = commands
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box, VerticalScroll(can_focus=True):
+            box.border_title = f"Keys: {self._title}"
+            box.border_subtitle = "esc closes"
+            yield Static(self._sheet())
+
+    def _sheet(self) -> Content:
+        parts: list[str | tuple[str, str]] = []
+        for key, sentence in _MOVING:
+            parts += [(f"{key:>16}", "bold $text-accent"), f"  {sentence}\n"]
+        parts.append("\n")
+        for command in self._commands:
+            keys = " ".join(KEY_NAMES.get(key, key) for key in command.key.split(","))
+            tone = "$text-error" if command.danger else "$text-accent"
+            parts += [(f"{keys:>16}", f"bold {tone}"), f"  {command.help}\n"]
+        return Content.assemble(*parts).rstrip()

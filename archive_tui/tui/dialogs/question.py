@@ -1,0 +1,36 @@
+"""A question with two answers; the careful one has the focus."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Button, Static
+
+from archive_tui.tui.dialogs.dialog import Dialog
+
+
+class QuestionDialog(Dialog[bool]):
+    """Answers True for `yes`. All texts are our own words."""
+
+    DEFAULT_CSS = """
+    QuestionDialog > Vertical { width: 66; border: round $warning; }
+    """
+
+    def __init__(self, title: str, text: str, *, yes: str, no: str) -> None:
+        super().__init__()
+        self._title, self._text, self._yes, self._no = title, text, yes, no
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = Content(self._title)
+            yield Static(Content(self._text))
+            with Horizontal(classes="buttons"):
+                yield Button(self._no, id="no", compact=True)
+                yield Button(self._yes, id="yes", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#no", Button).focus()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")

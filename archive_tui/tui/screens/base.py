@@ -1,0 +1,136 @@
+"""What all screens share: status line, key bar, and commands that become bindings, help and palette entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.binding import Binding
+from textual.screen import Screen
+
+from archive_tui.jobs.delete import DeleteJob
+from archive_tui.jobs.job import JobState
+from archive_tui.jobs.scan import ScanJob
+from archive_tui.jobs.session import Session
+from archive_tui.tui import commands
+from archive_tui.tui.commands import Command
+from archive_tui.tui.widgets.keybar import KeyBar
+from archive_tui.tui.widgets.status import Status, StatusBar
+
+if TYPE_CHECKING:
+    from archive_tui.tui.app import ArchiveApp
+
+EVERYWHERE: tuple[type[Command], ...] = (commands.Palette, commands.Help)
+
+TICK = 0.2
+"""Seconds between two looks at what the jobs have done: at most five updates a second reach a thin link."""
+
+
+class CommandScreen(Screen[None]):
+    """A screen with commands. Subclasses list them in `COMMANDS_HERE` and write a `do_…` method for each."""
+
+    COMMANDS_HERE: ClassVar[tuple[type[Command], ...]] = ()
+    TITLE_IN_HELP: ClassVar[str] = ""
+    AUTO_FOCUS = "VirtualTable"
+
+    def __init_subclass__(cls) -> None:
+        cls.BINDINGS = [
+            Binding(command.key, f"run_command('{command.name()}')", command.title, show=False)
+            for command in (*cls.COMMANDS_HERE, *EVERYWHERE)
+        ]
+        super().__init_subclass__()
+
+    @property
+    def archive_app(self) -> ArchiveApp:
+        """The app, as what it is."""
+        return cast("ArchiveApp", self.app)
+
+    @property
+    def session(self) -> Session:
+        """What this run shares between its screens."""
+        return self.archive_app.session
+
+    def on_mount(self) -> None:
+        self.set_interval(TICK, self._tick)
+        self._tick()
+
+    def _tick(self) -> None:
+        if self.is_current:
+            self.tick()
+            self.query_one(StatusBar).show(self.status())
+            self.query_one(KeyBar).show(self._footer())
+
+    def tick(self) -> None:
+        """Look at what the jobs have done and show it; called a few times a second while the screen is on top."""
+
+    def status(self) -> Status:
+        """What the top line says."""
+        session = self.session
+        settings, overview = session.settings, session.watch.overview
+        info = overview.info or session.info
+        return Status(
+            info.address,
+            settings.profile,
+            settings.production,
+            info.role,
+            f"{info.product} {info.version}".strip(),
+            settings.read_only,
+            overview.latency,
+            None if overview.read_at is None else max(session.clock() - overview.read_at, 0.0),
+            session.watch.state is JobState.PAUSED,
+            session.watch.trouble,
+            " · ".join(_running(session)),
+        )
+
+    def available(self) -> list[type[Command]]:
+        """The commands that this session may use; read-only mode takes the destroying ones away."""
+        read_only = self.session.settings.read_only
+        return [command for command in (*self.COMMANDS_HERE, *EVERYWHERE) if not (command.danger and read_only)]
+
+    def _footer(self) -> list[type[Command]]:
+        shown = [command for command in self.available() if command.footer]
+        last = [command for command in shown if command in (commands.Help, commands.Leave, commands.Quit)]
+        return [command for command in shown if command not in last] + last[::-1]
+
+    def action_run_command(self, name: str) -> None:
+        """Run a command, or say why it cannot run now."""
+        command = next((one for one in (*self.COMMANDS_HERE, *EVERYWHERE) if one.name() == name), None)
+        if command is None:
+            return
+        if command not in self.available():
+            self.say(f"{command.title.rstrip('…')}: this is a read-only session", warning=True)
+            return
+        refuse = getattr(self, f"refuse_{name}", None)
+        reason = refuse() if refuse is not None else None
+        if reason:
+            self.say(f"{command.title.rstrip('…')}: {reason}", warning=True)
+            return
+        getattr(self, f"do_{name}")()
+        self._tick()
+
+    def say(self, message: str, *, warning: bool = False, seconds: float = 4.0) -> None:
+        """A short remark; never parsed as markup."""
+        self.notify(message, severity="warning" if warning else "information", markup=False, timeout=seconds)
+
+    def do_help(self) -> None:
+        from archive_tui.tui.dialogs.help import HelpDialog
+
+        self.app.push_screen(HelpDialog(self.TITLE_IN_HELP, self.available()))
+
+    def do_palette(self) -> None:
+        self.app.action_command_palette()
+
+    def do_leave(self) -> None:
+        self.app.pop_screen()
+
+    def do_back(self) -> None:
+        self.app.pop_screen()
+
+
+def _running(session: Session) -> Iterator[str]:
+    for job in session.running:
+        if isinstance(job, ScanJob):
+            yield f"scan {job.progress.fraction:.0%}" + (" paused" if job.state is JobState.PAUSED else "")
+        elif isinstance(job, DeleteJob):
+            progress = job.progress
+            yield f"deleting {progress.done:,} of {progress.planned:,}"

@@ -1,0 +1,300 @@
+"""The start screen: every queue and how it is doing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.jobs.job import JobState
+from archive_tui.jobs.session import ScanSummary
+from archive_tui.present import UNKNOWN, age, bar, number, size, sparkline
+from archive_tui.store.queues import QueueStats
+from archive_tui.text import line
+from archive_tui.tui import commands
+from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.keybar import KeyBar
+from archive_tui.tui.widgets.status import StatusBar
+from archive_tui.tui.widgets.table import Cell, Column, Tone, VirtualTable
+
+_BAR = 7
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One line: the queue, what the last scan found in it, and the time the line was made for (unix seconds)."""
+
+    stats: QueueStats
+    scan: ScanSummary | None
+    now: float
+
+    def count(self, state: State) -> int:
+        """How many tasks in a state."""
+        return self.stats.counts.get(state, 0)
+
+
+def _name(row: QueueRow) -> str | Cell:
+    name = line(row.stats.name)
+    if not row.stats.registered:
+        return f"{name} (leftover)"
+    return f"{name} ⏸" if row.stats.paused else name
+
+
+def _archived(row: QueueRow) -> str | Cell:
+    count = row.count(State.ARCHIVED)
+    if not row.stats.registered and not count:
+        return Cell(UNKNOWN, "dim")
+    shown = f"{bar(count / ARCHIVE_CAP, _BAR)} {count:>6,}/{ARCHIVE_CAP:,}"
+    if count >= ARCHIVE_CAP:
+        return Cell(shown, "bad")
+    return Cell(shown, "warn") if count >= ARCHIVE_CAP * 0.8 else shown
+
+
+def _orphans(row: QueueRow) -> str | Cell:
+    if row.scan is None:
+        return Cell(UNKNOWN, "dim")
+    shown = number(row.scan.findings) if row.scan.complete else f"≥ {row.scan.findings:,}"
+    return Cell(shown, "bad") if row.scan.findings else shown
+
+
+def _state(state: State) -> Any:
+    def cell(row: QueueRow) -> str | Cell:
+        if state.value in row.stats.unreadable:
+            return Cell("wrong type", "bad")
+        count = row.count(state)
+        return number(count) if count or row.stats.registered else Cell(UNKNOWN, "dim")
+
+    return cell
+
+
+def _memory(row: QueueRow) -> str | Cell:
+    return Cell(UNKNOWN, "dim") if row.stats.memory is None else f"~{size(row.stats.memory)}"
+
+
+def _oldest(row: QueueRow) -> str:
+    return age(row.stats.oldest_archived_at, row.now)
+
+
+def _failures(row: QueueRow) -> str | Cell:
+    return Cell(sparkline(row.stats.failed), "warn") if any(row.stats.failed) else sparkline(row.stats.failed)
+
+
+_COLUMNS: list[Column[QueueRow]] = [
+    Column("queue", "Queue", _name, 16, grow=1),
+    Column("archived", "Archived", _archived, _BAR + 13),
+    Column("orphans", "Orphans", _orphans, 9, "right"),
+    Column("pending", "Pending", _state(State.PENDING), 9, "right"),
+    Column("active", "Active", _state(State.ACTIVE), 6, "right", priority=2),
+    Column("retry", "Retry", _state(State.RETRY), 7, "right", priority=1),
+    Column("scheduled", "Scheduled", _state(State.SCHEDULED), 9, "right", priority=7),
+    Column("completed", "Completed", _state(State.COMPLETED), 9, "right", priority=8),
+    Column("aggregating", "Grouped", _state(State.AGGREGATING), 8, "right", priority=9),
+    Column("memory", "Memory", _memory, 9, "right", priority=4),
+    Column("oldest", "Oldest", _oldest, 7, "right", priority=5),
+    Column("failed", "Failed 14 d", _failures, 14, priority=6, sortable=False),
+]
+
+_SORTS: dict[str, Any] = {
+    "queue": attrgetter("stats.name"),
+    "archived": lambda row: row.count(State.ARCHIVED),
+    "orphans": lambda row: row.scan.findings if row.scan else -1,
+    "memory": lambda row: row.stats.memory or -1,
+    "oldest": lambda row: -(row.stats.oldest_archived_at or row.now),
+    "pending": lambda row: row.count(State.PENDING),
+    "active": lambda row: row.count(State.ACTIVE),
+    "retry": lambda row: row.count(State.RETRY),
+    "scheduled": lambda row: row.count(State.SCHEDULED),
+    "completed": lambda row: row.count(State.COMPLETED),
+    "aggregating": lambda row: row.count(State.AGGREGATING),
+}
+
+
+class QueueSource:
+    """The queues as rows of a table; a row's key is its queue's number of arrival, given by the screen."""
+
+    def __init__(self, rows: Sequence[QueueRow], keys: Sequence[int]) -> None:
+        self.rows = rows
+        self._keys = keys
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def page(self, start: int, count: int) -> Sequence[QueueRow]:
+        return self.rows[start : start + count]
+
+    def key(self, index: int) -> int:
+        return self._keys[index]
+
+    def find(self, key: int) -> int | None:
+        return self._keys.index(key) if key in self._keys else None
+
+
+class QueuesScreen(CommandScreen):
+    """All queues, refreshing by itself."""
+
+    TITLE_IN_HELP = "Queues"
+    COMMANDS_HERE = (
+        commands.Open,
+        commands.ScanQueue,
+        commands.ScanAll,
+        commands.Filter,
+        commands.Sort,
+        commands.PauseRefresh,
+        commands.Refresh,
+        commands.Stop,
+        commands.Wide,
+        commands.Back,
+        commands.Quit,
+    )
+    CSS = "#notice { height: auto; max-height: 3; padding: 0 1; color: $text-warning; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers: dict[str, int] = {}
+        self._sort, self._descending = "queue", False
+        self._drawn: object = None
+
+    def compose(self) -> ComposeResult:
+        yield StatusBar()
+        yield VirtualTable[QueueRow](_COLUMNS, row_style=_row_style, id="queues")
+        yield Static(id="notice")
+        yield FilterBar("queue name")
+        yield KeyBar()
+
+    @property
+    def _table(self) -> VirtualTable[QueueRow]:
+        return self.query_one("#queues", VirtualTable)
+
+    def tick(self) -> None:
+        overview = self.session.watch.overview
+        text = self.query_one(FilterBar).text.casefold()
+        now = self.session.clock()
+        drawn = (overview, text, self._sort, self._descending, dict(self.session.scans), int(now) // 5)
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        rows = [
+            QueueRow(stats, self.session.scans.get(stats.name), now)
+            for stats in overview.queues
+            if text in stats.name.casefold()
+        ]
+        rows.sort(key=_SORTS[self._sort], reverse=self._descending)
+        keys = [self._numbers.setdefault(row.stats.name, len(self._numbers)) for row in rows]
+        table = self._table
+        table.sorted_by = (self._sort, self._descending)
+        table.empty_text = "No queue matches the filter." if text else "No queues."
+        table.show(QueueSource(rows, keys), complete=overview.read_at is not None)
+        self.query_one("#notice", Static).update(self._notice(rows))
+
+    def _notice(self, rows: Sequence[QueueRow]) -> Content:
+        """One line about what is wrong, most urgent first, and about what is not known."""
+        overview = self.session.watch.overview
+        watch = self.session.watch
+        full = [line(row.stats.name) for row in rows if row.count(State.ARCHIVED) >= ARCHIVE_CAP]
+        leftover = [line(row.stats.name) for row in rows if not row.stats.registered]
+        parts: list[tuple[str, str]] = []
+        if watch.trouble:
+            parts.append((f"✗ {watch.trouble}\n", "$text-error"))
+        if watch.error is not None:
+            parts.append((f"✗ {watch.error}\n", "$text-error"))
+        if full:
+            text = (
+                f"⚠ archive full: {', '.join(full)}. What Asynq trims from it may stay in Redis: o looks for orphans\n"
+            )
+            parts.append((text, "$text-warning"))
+        if leftover:
+            text = f"⚠ leftover: {', '.join(leftover)}. Keys of a queue that Asynq no longer knows\n"
+            parts.append((text, "$text-warning"))
+        if overview.searching and watch.state is not JobState.FAILED:
+            parts.append(("looking for leftover queues…", "$text-muted"))
+        elif overview.memory_refused:
+            parts.append(("memory is not shown: the server refuses MEMORY USAGE", "$text-muted"))
+        return Content.assemble(*parts).rstrip()
+
+    @on(VirtualTable.Opened, "#queues")
+    def _opened(self) -> None:
+        self.action_run_command("open")
+
+    @on(VirtualTable.SortWanted, "#queues")
+    def _sort_wanted(self, event: VirtualTable.SortWanted) -> None:
+        self._sort_by(event.name)
+
+    @on(FilterBar.Changed)
+    def _filter_changed(self) -> None:
+        self._tick()
+
+    def _current(self) -> QueueStats | None:
+        row = self._table.cursor_row
+        return row.stats if row is not None else None
+
+    def refuse_open(self) -> str | None:
+        return "no queue here" if self._current() is None else None
+
+    def do_open(self) -> None:
+        from archive_tui.tui.screens.tasks import TasksScreen
+
+        queue = self._current()
+        if queue is not None:
+            self.app.push_screen(TasksScreen(queue.name))
+
+    refuse_scan_queue = refuse_open
+
+    def do_scan_queue(self) -> None:
+        queue = self._current()
+        if queue is not None:
+            self.archive_app.open_scan(queue.name)
+
+    def do_scan_all(self) -> None:
+        self.archive_app.open_scan(None)
+
+    def do_filter(self) -> None:
+        self.query_one(FilterBar).open()
+
+    def do_sort(self) -> None:
+        names = {column.name: column.title for column in _COLUMNS if column.sortable}
+        self.app.push_screen(ChoiceDialog("Sort by", names, self._sort), self._sort_by)
+
+    def _sort_by(self, name: str | None) -> None:
+        if name is not None:
+            self._descending = not self._descending if name == self._sort else name not in ("queue",)
+            self._sort = name
+            self._tick()
+
+    def do_pause_refresh(self) -> None:
+        watch = self.session.watch
+        if watch.state is JobState.PAUSED:
+            watch.resume()
+        else:
+            watch.pause()
+
+    def do_refresh(self) -> None:
+        self.session.watch.resume()
+        self.session.watch.refresh(leftovers=True)
+        self.say("reading again; looking for leftover queues")
+
+    def refuse_stop(self) -> str | None:
+        return None if self.session.running else "nothing is running"
+
+    def do_stop(self) -> None:
+        for job in self.session.running:
+            job.stop()
+
+    def do_wide(self) -> None:
+        self._table.wide = not self._table.wide
+
+    def do_back(self) -> None:
+        self.query_one(FilterBar).clear()
+
+    def do_quit(self) -> None:
+        self.archive_app.quit_politely()
+
+
+def _row_style(row: QueueRow) -> Tone | None:
+    return None if row.stats.registered else "dim"

@@ -1,0 +1,464 @@
+"""What the two screens with tasks in a table share: a catalog, a query, a view that keeps up, marks, and deletion."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar
+
+from textual import on, work
+from textual.content import Content
+from textual.widgets import Static
+
+from archive_tui.asynq.task import TaskRow
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.marks import Marks
+from archive_tui.catalog.query import Query, Sort
+from archive_tui.catalog.view import View
+from archive_tui.errors import ArchiveTuiError
+from archive_tui.jobs.delete import DeleteJob
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.plan import Plan, plan_rows
+from archive_tui.present import UNKNOWN, age, number, size
+from archive_tui.text import line
+from archive_tui.tui import commands
+from archive_tui.tui.commands import Command
+from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.table import Cell, Column, VirtualTable
+
+_ID_WIDTH = 36
+_SHOWN = 400
+"""Characters of foreign text that a cell passes on; no screen is wider."""
+
+
+def id_cell(row: TaskRow) -> str | Cell:
+    """The id of a task."""
+    return line(row.id[:_SHOWN])
+
+
+def type_cell(row: TaskRow) -> str | Cell:
+    """The type of a task, or why there is none."""
+    if row.readable:
+        return line(row.type[:_SHOWN])
+    if not row.id:
+        return ""
+    return Cell("no task data" if row.state is None and not row.fingerprint else "unreadable", "bad")
+
+
+def error_cell(row: TaskRow) -> str:
+    """The error of a task, on one line."""
+    return line(row.error[:_SHOWN])
+
+
+def size_cell(row: TaskRow) -> str:
+    """The size of the payload."""
+    return size(row.payload_bytes) if row.id else ""
+
+
+def tries_cell(row: TaskRow) -> str:
+    """How many retries were used of those allowed."""
+    return f"{row.retried}/{row.retry}" if row.readable else UNKNOWN if row.id else ""
+
+
+def common_columns(now: Callable[[], float], *, died: str) -> list[Column[TaskRow]]:
+    """The columns that every list of tasks has; `died` is the title of the column with the time of death."""
+
+    def died_cell(row: TaskRow) -> str:
+        return age(row.scored_at or row.last_failed_at, now()) if row.id else ""
+
+    return [
+        Column("id", "Id", id_cell, _ID_WIDTH),
+        Column("type", "Type", type_cell, 12, grow=1),
+        Column("died", died, died_cell, 11, "right"),
+        Column("tries", "Tries", tries_cell, 6, "right", priority=2),
+        Column("size", "Size", size_cell, 9, "right", priority=3),
+        Column("error", "Error", error_cell, 20, grow=4, priority=1),
+    ]
+
+
+class RowsScreen(CommandScreen):
+    """Tasks in a table. Subclasses fill the catalog with a job of theirs and write the head of the screen."""
+
+    ROW_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
+        commands.Open,
+        commands.Mark,
+        commands.MarkAll,
+        commands.Delete,
+        commands.Filter,
+        commands.Sort,
+        commands.Stop,
+        commands.MarkRange,
+        commands.Unmark,
+        commands.Follow,
+        commands.Wide,
+        commands.Back,
+        commands.Leave,
+    )
+    FIRST_QUERY: ClassVar[Query] = Query()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.catalog = Catalog()
+        self.marks = Marks()
+        self.query_now = self.FIRST_QUERY
+        self.view = View(self.catalog, self.query_now, -1)
+        self._wanted = (self.query_now, 0)
+        self._answered_at = 0.0
+        self._answer_took = 0.0
+        self._asking = False
+        self._anchor: int | None = None
+        self._planning = False
+        self._deletion: DeleteJob | None = None
+        self._hidden = 0
+        self._hidden_for: object = None
+
+    @property
+    def table(self) -> VirtualTable[TaskRow]:
+        """The table."""
+        return self.query_one("#rows", VirtualTable)
+
+    def columns(self) -> Sequence[Column[TaskRow]]:
+        """The columns of this screen."""
+        raise NotImplementedError
+
+    def compose_table(self) -> VirtualTable[TaskRow]:
+        """The table with its columns, marks and texts."""
+        return VirtualTable[TaskRow](self.columns(), is_marked=self.marks.__contains__, id="rows")
+
+    def listing_complete(self) -> bool:
+        """Whether the job that fills the catalog has ended."""
+        raise NotImplementedError
+
+    def on_unmount(self) -> None:
+        self.catalog.close()
+
+    # The view keeps up with the catalog, off the UI loop
+
+    def tick(self) -> None:
+        stale = self.view.query != self.query_now or self.view.version != self.catalog.version
+        rested = time.monotonic() - self._answered_at > 3 * self._answer_took
+        frozen = self._planning and self.view.query == self.query_now
+        if stale and not self._asking and not frozen and (rested or self.view.query != self.query_now):
+            self._asking = True
+            self._ask(self.query_now)
+        self._watch_deletion()
+        self.draw_head()
+
+    @work(thread=True, group="view")
+    def _ask(self, query: Query) -> None:
+        began = time.monotonic()
+        view = View.of(self.catalog, query)
+        took = time.monotonic() - began
+        self.app.call_from_thread(self._answer, view, took)
+
+    def _answer(self, view: View, took: float) -> None:
+        self._asking = False
+        self._answered_at, self._answer_took = time.monotonic(), took
+        if not self.is_mounted or view.query != self.query_now:
+            return  # the operator has asked something else meanwhile; the next tick asks again
+        self.view = view
+        table = self.table
+        table.sorted_by = (view.query.sort.value, view.query.descending)
+        table.show(view, complete=self.listing_complete())
+        self._count_hidden()
+        self.draw_head()
+
+    @property
+    def sorting(self) -> bool:
+        """Whether the table still shows the answer to an earlier question."""
+        return self.view.query != self.query_now
+
+    def ask(self, query: Query) -> None:
+        """Show what this query finds, as soon as it is found; the old view stays usable until then."""
+        self.query_now = query
+        self._tick()
+
+    # The head of the screen
+
+    def draw_head(self) -> None:
+        """Write the lines above the table."""
+
+    def counts_of_view(self, *, total: int, complete: bool) -> Content:
+        """`n of m`, what the filter matches, and the marks with those it hides."""
+        least = "" if complete else "≥ "
+        parts: list[tuple[str, str]] = []
+        query = self.query_now
+        if query.filtered:
+            parts.append((f"   {len(self.view):,} match of {least}{total:,}", "$text-accent"))
+            narrowed = [str(query.kind.label)] if query.kind is not None else []
+            narrowed += [f"type {line(query.type)[:40] or '(none)'}"] if query.type is not None else []
+            narrowed += [f"“{line(query.text)[:40]}”"] if query.text else []
+            parts.append((f"   filter: {', '.join(narrowed)}", "$text-muted"))
+        if self.sorting:
+            parts.append(("   sorting…", "$text-warning"))
+        if len(self.marks):
+            hidden = f", {self._hidden:,} hidden by filter" if self._hidden else ""
+            parts.append((f"   {len(self.marks):,} marked{hidden}", "bold $text-accent"))
+        if self._anchor is not None:
+            parts.append(("   range: v marks up to here", "bold $text-accent"))
+        return Content.assemble(*parts)
+
+    def deletion_line(self) -> Content | None:
+        """How the deletion of this screen's rows is going, if there is one."""
+        if self._deletion is None:
+            return None
+        progress = self._deletion.progress
+        share = progress.done / progress.planned if progress.planned else 1.0
+        return Content.assemble(
+            (" deleting ", "bold $text-error"),
+            f"{progress.done:,} of {progress.planned:,}  {share:.0%}  {number(int(progress.rate))}/s",
+            (f"  {self._deletion.pace} pace", "$text-muted"),
+            (f"   {progress.trouble}, retrying" if progress.trouble else "", "$text-error"),
+            ("   x stops", "$text-muted"),
+        )
+
+    # Moving and opening
+
+    @on(VirtualTable.Opened, "#rows")
+    def _opened(self) -> None:
+        self.action_run_command("open")
+
+    @on(VirtualTable.SortWanted, "#rows")
+    def _sort_wanted(self, event: VirtualTable.SortWanted) -> None:
+        self._sort_by(event.name)
+
+    @on(VirtualTable.FollowStopped, "#rows")
+    def _follow_stopped(self) -> None:
+        self.say("no longer following")
+
+    def refuse_open(self) -> str | None:
+        return "no task here" if self.table.cursor_index is None else None
+
+    def do_open(self) -> None:
+        from archive_tui.tui.screens.task import TaskScreen
+
+        index = self.table.cursor_index
+        if index is not None:
+            self.app.push_screen(TaskScreen(self.view, index, self.breadcrumb()), self._came_back)
+
+    def _came_back(self, _: None) -> None:
+        """The detail screen moves the cursor along; see `show_in_table`."""
+
+    def show_in_table(self, key: int) -> None:
+        """Put the cursor where the detail screen has gone."""
+        self.table.move_to_key(key)
+
+    def breadcrumb(self) -> str:
+        """Where we are, as safe text."""
+        raise NotImplementedError
+
+    def do_follow(self) -> None:
+        self.table.follow = not self.table.follow
+        self.say("following new rows" if self.table.follow else "no longer following")
+
+    def do_wide(self) -> None:
+        self.table.wide = not self.table.wide
+
+    # Filtering and sorting
+
+    @on(FilterBar.Changed)
+    def _filter_changed(self, event: FilterBar.Changed) -> None:
+        self.ask(replace(self.query_now, text=event.text))
+
+    def do_filter(self) -> None:
+        self.query_one(FilterBar).open()
+
+    def do_sort(self) -> None:
+        names = {column.name: column.title for column in self.columns() if column.sortable}
+        names |= {Sort.FOUND.value: "As found"}
+        self.app.push_screen(ChoiceDialog("Sort by", names, self.query_now.sort.value), self._sort_by)
+
+    def _sort_by(self, name: str | None) -> None:
+        if name is None:
+            return
+        again = name == self.query_now.sort.value
+        down = not self.query_now.descending if again else name in (Sort.DIED, Sort.SIZE, Sort.TRIES)
+        self.ask(replace(self.query_now, sort=Sort(name), descending=down))
+
+    def do_back(self) -> None:
+        if self.query_one(FilterBar).clear() or self.query_now.filtered:
+            self.ask(self.query_now.unfiltered())
+        elif self._anchor is not None:
+            self._anchor = None
+        elif len(self.marks):
+            self.do_unmark()
+        else:
+            self.action_run_command("leave")
+
+    def refuse_leave(self) -> str | None:
+        return "a deletion is running: x stops it" if self._deletion is not None else None
+
+    # Marking
+
+    def refuse_mark(self) -> str | None:
+        return "no task here" if self.table.cursor_key is None else None
+
+    refuse_mark_range = refuse_mark
+
+    def do_mark(self) -> None:
+        key, index = self.table.cursor_key, self.table.cursor_index
+        if key is None or index is None:
+            return
+        if key in self.marks:
+            self.marks.discard([key])
+        else:
+            self.marks.add([key])
+        self.table.move_to(index + 1)
+        self._marks_changed()
+
+    def do_mark_range(self) -> None:
+        key, index = self.table.cursor_key, self.table.cursor_index
+        start = self.view.find(self._anchor) if self._anchor is not None else None
+        if start is None or index is None:
+            self._anchor = key
+            self.say("range begins here: move, then v again")
+        else:
+            self._anchor = None
+            low, high = sorted((start, index))
+            self._mark_all(self.view.seqs[low : high + 1])
+
+    def refuse_mark_all(self) -> str | None:
+        return None if len(self.view) else "there is nothing to mark"
+
+    def do_mark_all(self) -> None:
+        self._mark_all(self.view.seqs)
+
+    @work(thread=True, group="marks")
+    def _mark_all(self, seqs: array[int]) -> None:
+        marks = self.marks.copy()
+        marks.add(seqs)
+        self.app.call_from_thread(self._replace_marks, marks)
+
+    def refuse_unmark(self) -> str | None:
+        return None if len(self.marks) else "nothing is marked"
+
+    def do_unmark(self) -> None:
+        self._replace_marks(Marks())
+
+    def _replace_marks(self, marks: Marks) -> None:
+        self.marks = marks
+        if self.is_mounted:
+            self.table.is_marked = marks.__contains__
+            self._marks_changed()
+
+    def _marks_changed(self) -> None:
+        self.table.refresh()
+        self._count_hidden()
+        self.draw_head()
+
+    def _count_hidden(self) -> None:
+        if not self.query_now.filtered or not len(self.marks):
+            self._hidden = 0
+            return
+        self._count_hidden_among(self.marks, self.view.seqs)
+
+    @work(thread=True, group="hidden", exclusive=True)
+    def _count_hidden_among(self, marks: Marks, seqs: array[int]) -> None:
+        hidden = len(marks) - marks.among(seqs)
+        if marks is self.marks:
+            self._hidden = hidden
+
+    # Deleting
+
+    def refuse_delete(self) -> str | None:
+        if self._planning:
+            return "a plan is being made"
+        if self.session.deleting is not None:
+            return "another deletion is running: x stops it"
+        if not len(self.marks) and self.table.cursor_key is None:
+            return "there is nothing to delete"
+        if self.session.watch.trouble:
+            return "the server is away"
+        return None
+
+    def do_delete(self) -> None:
+        self._planning = True
+        key = self.table.cursor_key
+        if len(self.marks):
+            shown = self.view.seqs if self.query_now.filtered else None
+            self._plan(self.marks.copy(), shown)
+        elif key is not None:
+            self._plan([key], None)
+
+    @work(thread=True, group="plan")
+    def _plan(self, seqs: Iterable[int], shown: array[int] | None) -> None:
+        try:
+            plan = plan_rows(self.catalog, seqs, shown)
+        except ArchiveTuiError as error:
+            self.app.call_from_thread(self._no_plan, str(error))
+        else:
+            self.app.call_from_thread(self._confirm, plan)
+
+    def _no_plan(self, reason: str) -> None:
+        self._planning = False
+        self.say(reason, warning=True)
+
+    def _confirm(self, plan: Plan) -> None:
+        from archive_tui.tui.dialogs.delete import DeleteDialog
+
+        if not self.is_current or not plan.count:
+            self._no_plan("these tasks have left the list meanwhile")
+            return
+        self.app.push_screen(DeleteDialog(plan, self.session), partial(self._confirmed, plan))
+
+    def _confirmed(self, plan: Plan, confirmed: bool | None) -> None:
+        self._planning = False
+        if not confirmed:
+            self.say("nothing was deleted")
+            return
+        self._deletion = self.session.run(DeleteJob(self.session.server, plan, self.pace))
+        self._tick()
+
+    @property
+    def pace(self) -> Pace:
+        """The pace of jobs started from here."""
+        return Pace.POLITE
+
+    def _watch_deletion(self) -> None:
+        job = self._deletion
+        if job is None or not job.state.ended:
+            return
+        from archive_tui.tui.dialogs.report import ReportDialog
+
+        self._deletion = None
+        self._forget_dead_marks()
+        self.session.watch.refresh()
+        self.deletion_ended(job)
+        self.app.push_screen(ReportDialog(job.progress))
+
+    def deletion_ended(self, job: DeleteJob) -> None:
+        """For subclasses: a deletion of rows of this screen has ended."""
+
+    @work(thread=True, group="marks")
+    def _forget_dead_marks(self) -> None:
+        alive = self.catalog.find(Query())
+        marks = Marks()
+        marks.add(seq for seq in alive if seq in self.marks)
+        self.app.call_from_thread(self._replace_marks, marks)
+
+    # Stopping
+
+    def refuse_stop(self) -> str | None:
+        return "nothing is running" if self._deletion is None else None
+
+    def do_stop(self) -> None:
+        if self._deletion is not None:
+            self._deletion.stop()
+
+
+class HeadLine(Static):
+    """One line above a table."""
+
+    DEFAULT_CSS = """
+    HeadLine { height: 1; width: 100%; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+
+def title(*crumbs: str) -> Content:
+    """Where we are: the path in bold."""
+    return Content.assemble((" ▸ ".join(crumbs), "bold"))

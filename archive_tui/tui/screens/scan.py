@@ -1,0 +1,288 @@
+"""The orphan scan: findings stream into the table while counts by kind and type grow beside it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.task import TaskRow
+from archive_tui.catalog.catalog import Catalog, Counts
+from archive_tui.catalog.query import Query
+from archive_tui.catalog.view import View
+from archive_tui.jobs.delete import DeleteJob
+from archive_tui.jobs.job import JobState
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan import ScanJob, ScanProgress
+from archive_tui.present import bar, number, span
+from archive_tui.text import line
+from archive_tui.tui import commands
+from archive_tui.tui.screens.rows import HeadLine, RowsScreen, common_columns, title
+from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.keybar import KeyBar
+from archive_tui.tui.widgets.status import StatusBar
+from archive_tui.tui.widgets.table import Column, fit
+
+_BAR = 30
+_GROUPS_WIDTH = 34
+_TYPES_SHOWN = 12
+
+
+class ScanScreen(RowsScreen):
+    """A scan of one queue, or of all. It lives on when it is left, and is there again when it is opened again."""
+
+    TITLE_IN_HELP = "Orphan scan"
+    COMMANDS_HERE = (
+        *RowsScreen.ROW_COMMANDS[:7],
+        commands.PauseScan,
+        commands.ChangePace,
+        commands.Groups,
+        *RowsScreen.ROW_COMMANDS[7:-2],
+        commands.Rescan,
+        *RowsScreen.ROW_COMMANDS[-2:],
+    )
+    CSS = f"""
+    ScanScreen #groups {{ width: {_GROUPS_WIDTH}; border-right: solid $panel; padding: 0; }}
+    ScanScreen #groups OptionList {{ border: none; height: 1fr; background: $background; padding: 0; }}
+    ScanScreen #groups OptionList:focus {{ background: $surface; }}
+    ScanScreen.-narrow #groups {{ display: none; }}
+    ScanScreen.-narrow.-groups #groups {{ display: block; }}
+    """
+
+    def __init__(self, queue: str | None) -> None:
+        super().__init__()
+        self.queue = queue
+        self._pace = Pace.POLITE
+        self._job: ScanJob | None = None
+        self._groups: tuple[Counts, Query] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield StatusBar()
+        yield HeadLine(id="head")
+        yield HeadLine(id="progress")
+        with Horizontal():
+            with Vertical(id="groups"):
+                yield OptionList()
+            yield self.compose_table()
+        yield FilterBar("in id, type or error")
+        yield KeyBar()
+
+    def columns(self) -> Sequence[Column[TaskRow]]:
+        columns = common_columns(self.session.clock, died="Last failed")
+        kind: Column[TaskRow] = Column("kind", "Kind", lambda row: row.kind.label if row.kind else "", 17, priority=5)
+        queue: Column[TaskRow] = Column("queue", "Queue", lambda row: line(row.queue), 10, priority=4)
+        return [*columns[:1], *([] if self.queue is not None else [queue]), kind, *columns[1:]]
+
+    def on_mount(self) -> None:
+        self._start()
+        super().on_mount()
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width < 100, "-narrow")
+
+    def on_unmount(self) -> None:
+        if self._job is not None:
+            self._job.stop()
+        super().on_unmount()
+
+    def _start(self) -> None:
+        queues = [self.queue] if self.queue is not None else None
+        self._job = self.session.run(ScanJob(self.session.server, self.catalog, queues, self._pace))
+
+    @property
+    def pace(self) -> Pace:
+        return self._pace
+
+    def listing_complete(self) -> bool:
+        return self._job is not None and self._job.state.ended
+
+    def breadcrumb(self) -> str:
+        return f"Orphan scan ▸ {line(self.queue) if self.queue is not None else 'all queues'}"
+
+    def _tick(self) -> None:
+        if self._job is not None and self.is_mounted:
+            self.session.note_scan(self._job)
+        super()._tick()
+
+    def draw_head(self) -> None:
+        if self._job is None:
+            return
+        progress = self._job.progress
+        counts = self.catalog.counts()
+        where = line(self.queue) if self.queue is not None else "all queues"
+        found = f"   {'' if progress.complete else '≥ '}{counts.total:,} found"
+        self.query_one("#head", HeadLine).update(
+            Content.assemble(
+                title("Orphan scan", where),
+                (found, "bold $text-warning" if counts.total else ""),
+                self.counts_of_view(total=counts.total, complete=progress.complete),
+            )
+        )
+        self.query_one("#progress", HeadLine).update(
+            self.deletion_line() or _progress_line(progress, self._job, self.size.width)
+        )
+        self.table.empty_text = (
+            "No finding matches the filter: esc shows all." if self.query_now.filtered and counts.total
+            else "No orphaned task data was found." if progress.complete
+            else "Nothing was found before the scan was stopped."
+        )  # fmt: skip
+        if self._groups != (counts, self.query_now):
+            self._groups = (counts, self.query_now)
+            self._draw_groups(counts)
+
+    def _draw_groups(self, counts: Counts) -> None:
+        """Kinds and types with their counts; what the table is narrowed to is marked."""
+        query = self.query_now
+        options: list[Option] = [_heading("Kind")]
+        for kind, count in counts.by_kind.items():
+            options.append(_group(f"kind {kind.value}", kind.label, count, chosen=query.kind is kind))
+        options.append(_heading("Type"))
+        shown = list(counts.by_type.items())[:_TYPES_SHOWN]
+        for number_, (type_, count) in enumerate(shown):
+            label = line(type_) or "(no type)"
+            options.append(_group(f"type {number_}", label, count, chosen=query.type == type_))
+        if counts.types > len(shown):
+            options.append(Option(Content.styled(f"   and {counts.types - len(shown):,} more", "dim"), disabled=True))
+        self._shown_types = [type_ for type_, _ in shown]
+        groups = self.query_one("#groups OptionList", OptionList)
+        at = groups.highlighted
+        groups.clear_options()
+        groups.add_options(options)
+        groups.highlighted = at if at is not None and at < len(options) else None
+
+    @on(OptionList.OptionSelected, "#groups OptionList")
+    def _narrow(self, event: OptionList.OptionSelected) -> None:
+        what, _, which = (event.option.id or "").partition(" ")
+        query = self.query_now
+        if what == "kind":
+            kind = Kind(which)
+            self.ask(replace(query, kind=None if query.kind is kind else kind))
+        elif what == "type":
+            type_ = self._shown_types[int(which)]
+            self.ask(replace(query, type=None if query.type == type_ else type_))
+
+    def do_groups(self) -> None:
+        groups = self.query_one("#groups OptionList", OptionList)
+        if groups.has_focus:
+            self.remove_class("-groups")
+            self.table.focus()
+        else:
+            self.add_class("-groups")
+            groups.focus()
+
+    def do_back(self) -> None:
+        if self.query_one("#groups OptionList", OptionList).has_focus:
+            self.do_groups()
+        else:
+            super().do_back()
+
+    # The scan itself
+
+    def _scanning(self) -> bool:
+        return self._job is not None and not self._job.state.ended
+
+    def refuse_stop(self) -> str | None:
+        return None if self._scanning() else super().refuse_stop()
+
+    def do_stop(self) -> None:
+        if self._deletion is not None:
+            super().do_stop()
+        elif self._job is not None:
+            self._job.stop()
+
+    def refuse_pause_scan(self) -> str | None:
+        return None if self._scanning() else "the scan has ended: r scans again"
+
+    def do_pause_scan(self) -> None:
+        if self._job is None:
+            return
+        if self._job.state is JobState.PAUSED:
+            self._job.resume()
+        else:
+            self._job.pause()
+
+    def do_change_pace(self) -> None:
+        self._pace = self._pace.next
+        for job in (self._job, self._deletion):
+            if job is not None:
+                job.pace = self._pace
+        self.say(f"{self._pace} pace")
+
+    def refuse_rescan(self) -> str | None:
+        if self._planning or self._deletion is not None:
+            return "not while a deletion is planned or running"
+        return None
+
+    def do_rescan(self) -> None:
+        if self._job is not None:
+            self._job.stop()
+        old, self.catalog = self.catalog, Catalog()
+        self.do_unmark()
+        self.query_now = self.query_now.unfiltered()
+        self.query_one(FilterBar).clear()
+        self.view = View(self.catalog, self.query_now, -1)
+        self.table.show(self.view, complete=False)
+        self._start()
+        old.close()
+
+    def refuse_delete(self) -> str | None:
+        if self._scanning() and self._job is not None and self._job.state is not JobState.PAUSED:
+            return "the scan is running: stop it (x) or pause it (z) first"
+        return super().refuse_delete()
+
+    def deletion_ended(self, job: DeleteJob) -> None:
+        if self._job is not None:
+            self.session.note_scan(self._job)
+
+
+def _progress_line(progress: ScanProgress, job: ScanJob, width: int) -> Content:
+    """How far the scan is, how fast, how long yet, and at which pace."""
+    cells = min(_BAR, max(width // 4, 5))
+    parts: list[tuple[str, str]] = [
+        (bar(progress.fraction, cells), "$text-accent"),
+        (f" {progress.fraction:>4.0%}", "bold"),
+        (f"   {progress.keys:,} task keys", ""),
+        (f"   {number(int(progress.rate))}/s", "$text-muted"),
+    ]
+    word = {
+        JobState.RUNNING: "",
+        JobState.PAUSED: "   paused: z goes on",
+        JobState.DISCONNECTED: "   disconnected, retrying",
+        JobState.STOPPED: "   stopped: counts are minimums, r scans again",
+        JobState.FAILED: f"   failed: {job.error}",
+    }.get(progress.state, "")
+    if progress.complete:
+        seconds = (progress.finished_at or progress.started_at) - progress.started_at
+        word = f"   complete in {span(seconds)}" if seconds >= 1 else "   complete in under a second"
+    parts.append((word, "$text-success" if progress.complete else "$text-warning"))
+    if not progress.complete and progress.seconds_left is not None and progress.state is JobState.RUNNING:
+        parts.append((f"   about {span(progress.seconds_left)} left", "$text-muted"))
+    if not progress.state.ended:
+        parts.append((f"   {progress.pace} pace", "$text-muted"))
+    if progress.restarts:
+        parts.append((f"   began again {progress.restarts} ×: another server answered", "$text-warning"))
+    if progress.not_tasks:
+        parts.append((f"   {progress.not_tasks:,} keys are no task data", "$text-warning"))
+    if progress.unjudged:
+        parts.append((f"   {progress.unjudged:,} unreferenced in other states", "$text-warning"))
+    if progress.trouble and not progress.complete:
+        parts.append((f"   {progress.trouble}", "$text-error"))
+    return Content.assemble(*parts)
+
+
+def _heading(text: str) -> Option:
+    return Option(Content.styled(f" {text}", "bold $text-muted"), disabled=True)
+
+
+def _group(name: str, label: str, count: int, *, chosen: bool) -> Option:
+    figure = f"{count:,}"
+    shown = fit(label, _GROUPS_WIDTH - len(figure) - 6)
+    return Option(
+        Content.assemble(("▸ " if chosen else "  ", "bold $text-accent"), shown, " ", (figure, "bold")), id=name
+    )

@@ -1,0 +1,315 @@
+"""One task in full: payload, error and facts; next and previous without leaving."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from archive_tui.asynq.payload import Document, TextDocument, document
+from archive_tui.asynq.task import Task, TaskRow
+from archive_tui.catalog.view import View
+from archive_tui.errors import ArchiveTuiError, NotFoundError
+from archive_tui.facts import facts
+from archive_tui.present import size
+from archive_tui.text import clip, line
+from archive_tui.tui import commands
+from archive_tui.tui.dialogs.save import SaveDialog
+from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.screens.rows import HeadLine, RowsScreen, title
+from archive_tui.tui.widgets.document import DocumentView
+from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.keybar import KeyBar
+from archive_tui.tui.widgets.status import StatusBar
+
+_COPY_LIMIT = 100_000
+"""Terminals drop or truncate OSC 52 above about this many bytes."""
+
+_LABEL = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A task as it was read, with its payload made readable."""
+
+    task: Task
+    payload: Document
+    error: Document
+
+
+class TaskScreen(CommandScreen):
+    """The task at an index of a view; the view stands still while this screen is open."""
+
+    TITLE_IN_HELP = "Task"
+    AUTO_FOCUS = "#payload"
+    COMMANDS_HERE = (
+        commands.NextTask,
+        commands.PreviousTask,
+        commands.Search,
+        commands.SearchNext,
+        commands.Copy,
+        commands.CopyId,
+        commands.Save,
+        commands.Wrap,
+        commands.ReadAgain,
+        commands.Back,
+        commands.Leave,
+    )
+    CSS = """
+    TaskScreen #task { height: 1fr; layout: horizontal; }
+    TaskScreen #facts-box { width: 44; }
+    TaskScreen #texts { width: 1fr; }
+    TaskScreen .box { border: round $panel; border-title-color: $text-muted; background: $background; }
+    TaskScreen .box:focus-within { border: round $primary; }
+    TaskScreen #payload-box { height: 2fr; min-height: 4; }
+    TaskScreen #error-box { height: auto; max-height: 40%; min-height: 3; }
+    TaskScreen #error { height: auto; max-height: 100%; }
+    TaskScreen #facts { height: auto; }
+    TaskScreen DocumentView { background: $background; }
+    TaskScreen.-narrow #task { layout: vertical; }
+    TaskScreen.-narrow #texts { width: 100%; height: 3fr; }
+    TaskScreen.-narrow #facts-box { width: 100%; height: 2fr; }
+    """
+
+    def __init__(self, view: View, index: int, breadcrumb: str) -> None:
+        super().__init__()
+        self._view = view
+        self._index = index
+        self._breadcrumb = breadcrumb
+        self._loaded: Loaded | None = None
+        self._ticket = 0
+
+    def compose(self) -> ComposeResult:
+        yield StatusBar()
+        yield HeadLine(id="head")
+        with Container(id="task"):
+            with Vertical(id="texts"):
+                with Vertical(id="payload-box", classes="box"):
+                    yield DocumentView(id="payload")
+                with Vertical(id="error-box", classes="box"):
+                    yield DocumentView(id="error")
+            with VerticalScroll(id="facts-box", classes="box"):
+                yield Static(id="facts")
+        yield FilterBar("in the payload", label="search")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.query_one("#payload-box").border_title = "Payload"
+        self.query_one("#error-box").border_title = "Error"
+        self.query_one("#facts-box").border_title = "Facts"
+        self.on_resize()
+        self._load()
+        super().on_mount()
+
+    def on_resize(self) -> None:
+        narrow = self.size.width < 100
+        self.set_class(narrow, "-narrow")
+        task = self.query_one("#task")
+        texts, facts_box = self.query_one("#texts"), self.query_one("#facts-box")
+        if narrow:
+            task.move_child(texts, before=facts_box)
+        else:
+            task.move_child(facts_box, before=texts)
+
+    def tick(self) -> None:
+        self._draw_head()
+
+    @property
+    def _row(self) -> TaskRow | None:
+        rows = self._view.page(self._index, 1)
+        return rows[0] if rows and rows[0].id else None
+
+    def _draw_head(self) -> None:
+        row = self._row
+        name = line(row.id[:200]) if row is not None else "(gone)"
+        position = Content.styled(f"{self._index + 1:,} of {len(self._view):,}", "$text-muted")
+        width = self.size.width - 3 - position.cell_length
+        path = title(self._breadcrumb, name).truncate(max(width, 0), ellipsis=True)
+        gap = max(width - path.cell_length, 1)
+        self.query_one("#head", HeadLine).update(Content.assemble(path, " " * gap, position))
+
+    # Reading
+
+    def _load(self) -> None:
+        """Read the task off the UI loop; what was asked for before does not replace what is asked for now."""
+        self._ticket += 1
+        row = self._row
+        if row is None:
+            self._show_problem("this task has left the list: it was deleted")
+            return
+        self._read(self._ticket, row.queue, row.id)
+
+    @work(thread=True, group="read")
+    def _read(self, ticket: int, queue: str, task_id: bytes) -> None:
+        try:
+            task = self.session.read_task(queue, task_id)
+            loaded = Loaded(task, document(task.payload), _error_document(task))
+        except ArchiveTuiError as error:
+            self.app.call_from_thread(self._failed, ticket, error)
+        else:
+            self.app.call_from_thread(self._arrived, ticket, loaded)
+
+    def _failed(self, ticket: int, error: ArchiveTuiError) -> None:
+        if ticket != self._ticket or not self.is_mounted:
+            return
+        if isinstance(error, NotFoundError):
+            self._show_problem(str(error))
+        else:
+            self._show_problem(f"{error} (r reads again)")
+
+    def _show_problem(self, problem: str) -> None:
+        self._loaded = None
+        self.query_one("#payload", DocumentView).show(TextDocument("", problem))
+        self.query_one("#error", DocumentView).show(TextDocument("", ""))
+        self.query_one("#facts", Static).update("")
+        self._title_payload("Payload")
+
+    def _arrived(self, ticket: int, loaded: Loaded) -> None:
+        if ticket != self._ticket or not self.is_mounted:
+            return
+        self._loaded = loaded
+        task = loaded.task
+        self.query_one("#payload", DocumentView).show(loaded.payload)
+        self._title_payload(f"Payload · {loaded.payload.format} · {size(len(task.payload))}")
+        error_view = self.query_one("#error", DocumentView)
+        error_view.show(loaded.error)
+        parts: list[str | tuple[str, str]] = []
+        for label, value in facts(task, self.session.clock()):
+            first, *rest = value.split("\n")
+            parts += [(f"{label:<{_LABEL}}", "$text-muted"), f"{first}\n"]
+            for more in rest:
+                parts += [" " * _LABEL, (f"{more}\n", "$text-muted")]
+        self.query_one("#facts", Static).update(_hang(parts, self.query_one("#facts").size.width or 40))
+
+    def _title_payload(self, words: str) -> None:
+        self.query_one("#payload-box").border_title = Content(words)
+
+    # Commands
+
+    def refuse_next_task(self) -> str | None:
+        return "this is the last task of the list" if self._index + 1 >= len(self._view) else None
+
+    def do_next_task(self) -> None:
+        self._go(self._index + 1)
+
+    def refuse_previous_task(self) -> str | None:
+        return "this is the first task of the list" if self._index == 0 else None
+
+    def do_previous_task(self) -> None:
+        self._go(self._index - 1)
+
+    def _go(self, index: int) -> None:
+        self._index = index
+        self.query_one(FilterBar).clear()
+        self._draw_head()
+        self._load()
+        below = self.app.screen_stack[-2]
+        if isinstance(below, RowsScreen):
+            below.show_in_table(self._view.key(index))
+
+    def do_read_again(self) -> None:
+        self._load()
+
+    def refuse_copy(self) -> str | None:
+        return "nothing was read" if self._loaded is None else None
+
+    refuse_save = refuse_copy
+    refuse_search = refuse_copy
+
+    def do_copy(self) -> None:
+        if self._loaded is None:
+            return
+        plain = self._loaded.payload.plain()
+        if len(plain) > _COPY_LIMIT:
+            self.say(f"{size(len(plain))} is too much for a terminal's clipboard: e saves it to a file", warning=True)
+            return
+        self.app.copy_to_clipboard(plain.decode("utf-8", "replace"))
+        self.say("sent to the terminal's clipboard; if it does not arrive, e saves to a file")
+
+    def do_copy_id(self) -> None:
+        row = self._row
+        if row is not None:
+            self.app.copy_to_clipboard(row.id.decode("utf-8", "replace"))
+            self.say("id sent to the terminal's clipboard")
+
+    def do_save(self) -> None:
+        if self._loaded is None:
+            return
+        task = self._loaded.task
+        ending = {"JSON": "json", "text": "txt"}.get(self._loaded.payload.format, "bin")
+        stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in clip(task.id, 80))
+        self.app.push_screen(SaveDialog(f"{stem.lstrip('.') or 'payload'}.{ending}"), self._save)
+
+    def _save(self, name: str | None) -> None:
+        if name is None or self._loaded is None:
+            return
+        path = Path(name).expanduser()
+        try:
+            _write_private(path, self._loaded.task.payload)
+        except FileExistsError:
+            self.say(f"{line(str(path))} exists already: choose another name", warning=True)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            self.say(f"not saved: {line(str(path))}: {reason}", warning=True)
+        else:
+            self.say(f"saved {size(len(self._loaded.task.payload))} to {line(str(path.absolute()))}")
+
+    def do_search(self) -> None:
+        self.query_one(FilterBar).open()
+
+    @on(FilterBar.Changed)
+    def _search_changed(self, event: FilterBar.Changed) -> None:
+        self._search(event.text, following=False)
+
+    def do_search_next(self) -> None:
+        self._search(self.query_one(FilterBar).text, following=True)
+
+    def _search(self, needle: str, *, following: bool) -> None:
+        found = self.query_one("#payload", DocumentView).search(needle, following=following)
+        if needle and not found:
+            self.say("not found")
+
+    def do_wrap(self) -> None:
+        views = self.query(DocumentView)
+        wrap = not self.query_one("#payload", DocumentView).wrap
+        for view in views:
+            view.wrap = wrap
+        self.say("long lines are broken" if wrap else "long lines scroll sideways")
+
+    def do_back(self) -> None:
+        if not self.query_one(FilterBar).clear():
+            self.app.pop_screen()
+
+
+def _error_document(task: Task) -> Document:
+    if task.message is None or not task.message.error_msg:
+        return TextDocument("", "(none)")
+    return TextDocument("", task.message.error_msg)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner may read; payloads hold personal data. Never overwrites."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+
+
+def _hang(parts: list[str | tuple[str, str]], width: int) -> Content:
+    """Labels and values as one text; long values are broken and indented under their first line."""
+    pieces: list[Content] = []
+    room = max(width - _LABEL, 8)
+    for part in parts:
+        text, style = part if isinstance(part, tuple) else (part, "")
+        body = text.removesuffix("\n")
+        if len(body) <= room:
+            pieces.append(Content.styled(text, style))
+            continue
+        broken = f"\n{' ' * _LABEL}".join(body[at : at + room] for at in range(0, len(body), room))
+        pieces.append(Content.styled(broken + text[len(body) :], style))
+    return Content("").join(pieces).rstrip()

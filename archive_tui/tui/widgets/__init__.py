@@ -1,0 +1,1 @@
+"""Widgets that know nothing of Redis, catalogs or tasks: they are given data from above and post messages up."""

@@ -1,0 +1,84 @@
+"""The line in which a filter is typed; hidden while there is none."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Label
+
+
+class FilterBar(Horizontal):
+    """Posts `Changed` while the operator types. Enter goes back to the rows, Escape clears."""
+
+    DEFAULT_CSS = """
+    FilterBar { height: 1; dock: bottom; display: none; background: $surface; margin-bottom: 1; }
+    FilterBar Label { color: $text-accent; text-style: bold; padding: 0 1; }
+    FilterBar Input { border: none; height: 1; padding: 0; background: $surface; width: 1fr; }
+    """
+
+    class Changed(Message):
+        """The text is another one."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, FilterBar.Changed)
+
+    def __init__(self, placeholder: str, *, label: str = "/", id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._placeholder = placeholder
+        self._label = label
+
+    def compose(self) -> ComposeResult:
+        yield Label(self._label)
+        yield Input(placeholder=self._placeholder, compact=True)
+
+    @property
+    def text(self) -> str:
+        """What is looked for; empty for everything."""
+        return self._input.value if self.is_mounted and self.query(Input) else ""
+
+    @property
+    def _input(self) -> Input:
+        return self.query_one(Input)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the line is on screen."""
+        return bool(self.display)
+
+    def open(self) -> None:
+        """Show the line and type into it."""
+        self.display = True
+        self._input.focus()
+
+    def clear(self) -> bool:
+        """Forget the text and hide the line; False where there was nothing to forget."""
+        was = self.is_open
+        self._input.value = ""
+        self.display = False
+        self._leave()
+        return was
+
+    def key_escape(self) -> None:
+        self.clear()
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Changed(event.value))
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not event.value:
+            self.display = False
+        self._leave()
+
+    def _leave(self) -> None:
+        """Give the focus back to what is filtered."""
+        for widget in self.screen.query("VirtualTable, DocumentView").results():
+            widget.focus()
+            return

@@ -1,0 +1,730 @@
+"""A table for lists of up to millions of rows that reads and draws only the lines in view (DESIGN.md section 9).
+
+The stock `DataTable` keeps every row; this one keeps none. It is given a `Source`, an immutable view that is replaced
+as a whole when something changes, and holds on to the row under the cursor by its key, so that rows coming and going
+never move another task under the operator's hand.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.actions import SkipAction
+from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
+from textual.geometry import Size, clamp
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from archive_tui import text
+
+Row = TypeVar("Row")
+_Row_co = TypeVar("_Row_co", covariant=True)
+
+Align = Literal["left", "right"]
+Tone = Literal["warn", "bad", "dim", "good", "accent"]
+
+PAGE_ROWS = 200  # rows asked of the source at once
+_PAGES = 16  # pages kept: several screens around the cursor
+_GUTTER = 3  # cursor bar, mark, space
+_MARGIN = 1  # free cell at the right edge; the header shows there that columns are out of sight
+_GAP = 2  # cells between columns
+_ELLIPSIS = "…"
+
+# Characters whose width terminals disagree about, so that no padding would be right everywhere: variation selectors,
+# keycaps and skin tones go, and the letters of a flag become plain letters.
+_STEADY: dict[int, str | None] = {
+    **dict.fromkeys([0x20E3, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)]),
+    **{0x1F1E6 + letter: chr(ord("A") + letter) for letter in range(26)},
+}
+
+
+class Source(Protocol[_Row_co]):
+    """An immutable view of rows in their order. When something changes, a new one is handed to `VirtualTable.show`."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+
+    def page(self, start: int, count: int) -> Sequence[_Row_co]:
+        """Rows `start` to `start + count`. Called on the UI loop for rows in view: about 1 ms, no more."""
+
+    def key(self, index: int) -> int:
+        """The stable identity of a row: constant time, no I/O."""
+
+    def find(self, key: int) -> int | None:
+        """The index of a key, None where it is gone. May be linear if it is linear in C: asked once a `show`."""
+
+
+class _Nothing:
+    """The source of a table that was shown nothing yet."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def page(self, start: int, count: int) -> Sequence[Any]:
+        return ()
+
+    def key(self, index: int) -> int:
+        raise IndexError(index)
+
+    def find(self, key: int) -> int | None:
+        return None
+
+
+class Cell(NamedTuple):
+    """Safe text in one of the tones. The tone only repeats what the text says: colour alone carries no meaning."""
+
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Row]):
+    """How one column is named, measured and filled."""
+
+    name: str
+    """Identity, and the name to sort by."""
+    title: str
+    """Header text."""
+    cell: Callable[[Row], str | Cell]
+    """What stands in the cell of a row: text that passed `archive_tui.text`, shown as it is, never as markup."""
+    width: int
+    """Cells it needs at least."""
+    align: Align = "left"
+    grow: int = 0
+    """Its share of the width that is left over."""
+    priority: int = 0
+    """Where the terminal is too narrow, the highest number goes first; 0 never goes."""
+    sortable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Which columns are drawn and how wide: what `lay_out` decided."""
+
+    slots: tuple[tuple[Column[Any], int], ...]
+    width: int
+
+    def at(self, x: int) -> Column[Any] | None:
+        """The column at cell `x`, counted from the right end of the gutter."""
+        edge = 0
+        for column, width in self.slots:
+            if edge <= x < edge + width:
+                return column
+            edge += width + _GAP
+        return None
+
+
+def fit(value: str, width: int, align: Align = "left") -> str:
+    """`value` as one safe line of exactly `width` cells: padded, or cut with an ellipsis."""
+    if width <= 0:
+        return ""
+    most = 8 * width  # a cell takes one character and perhaps some accents: never measure a megabyte
+    safe, cut = text.line(value[:most]), len(value) > most
+    if not safe.isascii():
+        safe = safe.translate(_STEADY)
+    cells = cell_len(safe)
+    if cut or cells > width:
+        return set_cell_size(safe, width - 1) + _ELLIPSIS
+    padding = " " * (width - cells)
+    return padding + safe if align == "right" else safe + padding
+
+
+def lay_out(columns: Iterable[Column[Any]], room: int, natural: Mapping[str, int] | None = None) -> _Layout:
+    """Decide which columns are drawn and how wide, in `room` cells.
+
+    Columns are hidden by priority until the minimum widths fit; what cannot be hidden shrinks, the widest first; what
+    is left over is shared by `grow`. With `natural` widths (wide mode) nothing is hidden or shrunk: the table scrolls.
+    """
+    shown = list(columns)
+    if natural is None:
+        widths = {column.name: column.width for column in shown}
+    else:
+        widths = {column.name: max(column.width, natural.get(column.name, 0)) for column in shown}
+
+    def spare() -> int:
+        return room - sum(widths[column.name] for column in shown) - _GAP * max(len(shown) - 1, 0)
+
+    if natural is None:
+        while spare() < 0 and (dispensable := [column for column in shown if column.priority]):
+            shown.remove(max(reversed(dispensable), key=lambda column: column.priority))
+        while spare() < 0 and shown:
+            widest = max(reversed(shown), key=lambda column: widths[column.name])
+            widths[widest.name] -= 1
+            if not widths[widest.name]:
+                shown.remove(widest)
+    left, shares = max(spare(), 0), sum(column.grow for column in shown)
+    for column in shown:
+        if shares:  # what rounding leaves goes to the later columns, so that the sum is exact
+            extra = left * column.grow // shares
+            widths[column.name] += extra
+            left, shares = left - extra, shares - column.grow
+    slots = tuple((column, widths[column.name]) for column in shown)
+    return _Layout(slots, sum(width for _, width in slots) + _GAP * max(len(slots) - 1, 0))
+
+
+class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
+    """Rows of a `Source` below a fixed header, with a cursor that stays on its row.
+
+    Columns, marks and row styles are given as functions. Call `show` whenever the rows changed, and `refresh` when
+    marks, or texts that depend on the time, changed.
+    """
+
+    ALLOW_SELECT = False  # a double click opens a row; it does not select the text of the whole table
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home,g", "first", "First", show=False),
+        Binding("end,G", "last", "Last", show=False),
+        Binding("left", "pan(-1)", "Scroll left", show=False),
+        Binding("right", "pan(1)", "Scroll right", show=False),
+        Binding("enter", "open", "Open", show=False),
+    ]
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "virtual-table--header",
+        "virtual-table--sorted",
+        "virtual-table--row",
+        "virtual-table--cursor",
+        "virtual-table--bar",
+        "virtual-table--mark",
+        "virtual-table--empty",
+        "virtual-table--warn",
+        "virtual-table--bad",
+        "virtual-table--dim",
+        "virtual-table--good",
+        "virtual-table--accent",
+    }
+
+    DEFAULT_CSS = """
+    VirtualTable {
+        background: $background;
+        color: $foreground;
+        scrollbar-size: 1 1;
+        scrollbar-gutter: stable;
+
+        & > .virtual-table--header { color: $text-muted; background: $surface; }
+        & > .virtual-table--sorted { color: $foreground; text-style: bold; }
+        & > .virtual-table--row { color: $foreground; }
+        & > .virtual-table--cursor { color: $foreground; background: $foreground 8%; }
+        & > .virtual-table--bar { color: $text-muted; }
+        & > .virtual-table--mark { color: $text-accent; }
+        & > .virtual-table--empty { color: $text-muted; }
+        & > .virtual-table--warn { color: $text-warning; }
+        & > .virtual-table--bad { color: $text-error; }
+        & > .virtual-table--dim { color: $text-muted; }
+        & > .virtual-table--good { color: $text-success; }
+        & > .virtual-table--accent { color: $text-accent; }
+
+        &:focus > .virtual-table--cursor { background: $primary 35%; text-style: bold; }
+        &:focus > .virtual-table--bar { color: $accent; }
+
+        &:ansi > .virtual-table--header { text-style: underline; }
+        &:ansi > .virtual-table--sorted { text-style: bold underline; }
+        &:ansi > .virtual-table--cursor { background: ansi_default; text-style: underline; }
+        &:ansi:focus > .virtual-table--cursor { text-style: bold reverse; }
+        &:ansi > .virtual-table--dim { text-style: dim; }
+        &:nocolor:focus > .virtual-table--cursor { text-style: bold reverse; }
+    }
+    """
+
+    sorted_by: reactive[tuple[str, bool] | None] = reactive(None)
+    """The column that the rows are sorted by, and whether descending: what the header shows."""
+    follow: reactive[bool] = reactive(False)
+    """Stay on the last row as rows are appended. Any upward move ends it and posts `FollowStopped`."""
+    wide: reactive[bool] = reactive(False)
+    """Give all columns the width that their text needs, up to `wide_width` each, and scroll sideways."""
+    wide_width: reactive[int] = reactive(120)
+    empty_text: reactive[str] = reactive("Nothing here.")
+    """Shown when there are no rows and there will be none."""
+    waiting_text: reactive[str] = reactive("Nothing yet…")
+    """Shown when there are no rows so far: `show(…, complete=False)`."""
+
+    class About(Message):
+        """What all messages of a table have in common."""
+
+        def __init__(self, table: "VirtualTable[Any]") -> None:
+            super().__init__()
+            self.table = table
+
+        @property
+        def control(self) -> "VirtualTable[Any]":
+            """The table, for `@on` with a selector."""
+            return self.table
+
+    class Moved(About):
+        """The cursor stands on another row, or its row has another index; None for both when there are no rows."""
+
+        def __init__(self, table: "VirtualTable[Any]", key: int | None, index: int | None) -> None:
+            super().__init__(table)
+            self.key = key
+            self.index = index
+
+        def can_replace(self, message: Message) -> bool:
+            """Only where the cursor came to rest matters."""
+            return isinstance(message, VirtualTable.Moved) and message.table is self.table
+
+    class Opened(About):
+        """The operator wants to see this row: enter or a double click."""
+
+        def __init__(self, table: "VirtualTable[Any]", key: int, index: int) -> None:
+            super().__init__(table)
+            self.key = key
+            self.index = index
+
+    class FollowStopped(About):
+        """An upward move ended `follow`."""
+
+    class SortWanted(About):
+        """The header of a sortable column was clicked."""
+
+        def __init__(self, table: "VirtualTable[Any]", name: str) -> None:
+            super().__init__(table)
+            self.name = name
+
+    def __init__(
+        self,
+        columns: Sequence[Column[Row]] = (),
+        *,
+        is_marked: Callable[[int], bool] | None = None,
+        row_style: Callable[[Row], Tone | None] | None = None,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        self._styles_seen: dict[tuple[str | None, ...], Style] = {}
+        super().__init__(name=name, id=id, classes=classes)
+        self.is_marked = is_marked
+        self.row_style = row_style
+        self._columns: tuple[Column[Row], ...] = tuple(columns)
+        self._source: Source[Row] = _Nothing()
+        self._count = 0
+        self._complete = True
+        self._index = 0
+        self._key: int | None = None
+        self._moved = False  # has the operator moved the cursor? Until then it stays on the first row, whichever it is
+        self._told: tuple[int | None, int | None] = (None, None)
+        self._pages: LRUCache[int, Sequence[Row]] = LRUCache(_PAGES)
+        self._failed: set[int] = set()
+        self._layout: tuple[int, _Layout] | None = None
+        self._natural: dict[str, int] = {}
+        self._height_seen = 0
+
+    # What it shows
+
+    def show(self, source: Source[Row], *, complete: bool = True) -> None:
+        """Replace the rows, keeping the cursor on its row and that row on its line of the screen.
+
+        Where the row is gone, the cursor stays at its index. `complete` says that there will be no more rows: it
+        decides what an empty table says.
+        """
+        view = self.visible_range
+        in_view = self._index in view
+        pinned = self._key if in_view or not view else self._source.key(view.start)
+        line = self._index - view.start if in_view else 0
+        self._source, self._count, self._complete = source, len(source), complete
+        self._pages.clear()
+        self._failed.clear()
+        last = max(self._count - 1, 0)
+        top = view.start
+        if self.follow:
+            self._index, top, self._moved = last, last, True
+        elif not self._moved:
+            self._index, top = 0, 0
+        else:
+            found = None if self._key is None else source.find(self._key)
+            self._index = min(self._index, last) if found is None else found
+            if in_view:
+                top = self._index - line
+            elif pinned is not None and (start := source.find(pinned)) is not None:
+                top = start
+        self._key = source.key(self._index) if self._count else None
+        self._place(top)
+        self._relay()
+        self._tell()
+
+    def set_columns(self, columns: Sequence[Column[Row]]) -> None:
+        """Replace the columns."""
+        self._columns = tuple(columns)
+        self._natural.clear()
+        self._relay()
+
+    @property
+    def columns(self) -> tuple[Column[Row], ...]:
+        """All columns, those out of sight too."""
+        return self._columns
+
+    @property
+    def hidden_columns(self) -> tuple[str, ...]:
+        """The titles of the columns for which there is no room."""
+        shown = {column.name for column, _ in self._lay().slots}
+        return tuple(column.title for column in self._columns if column.name not in shown)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are."""
+        return self._count
+
+    @property
+    def visible_range(self) -> range:
+        """The indexes of the rows on the screen."""
+        top = self.scroll_offset.y
+        return range(min(top, self._count), min(top + self._body, self._count))
+
+    # The cursor
+
+    @property
+    def cursor_index(self) -> int | None:
+        """Where the cursor stands; None when there are no rows."""
+        return self._index if self._count else None
+
+    @property
+    def cursor_key(self) -> int | None:
+        """The key of the row under the cursor; None when there are no rows."""
+        return self._key
+
+    @property
+    def cursor_row(self) -> Row | None:
+        """The row under the cursor; None when there are no rows or it cannot be read."""
+        return self._row(self._index) if self._count else None
+
+    def move_to(self, index: int) -> None:
+        """Put the cursor on a row (the nearest there is) and scroll no further than it takes to show it."""
+        self._move(index, scroll=0)
+
+    def move_to_key(self, key: int) -> bool:
+        """Put the cursor on the row with this key; False where there is none."""
+        index = self._source.find(key)
+        if index is not None:
+            self.move_to(index)
+        return index is not None
+
+    def _move(self, index: int, scroll: int) -> None:
+        """Move the cursor, first scrolling by `scroll` lines."""
+        if not self._count:
+            return
+        index = clamp(index, 0, self._count - 1)
+        self._moved = True
+        if index < self._count - 1:
+            self._stop_following()
+        if index != self._index:
+            for changed in (self._index, index):
+                self._refresh_row(changed)
+            self._index = index
+            self._key = self._source.key(index)
+        self._reveal(scroll)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Post `Moved` where something changed since it was posted last."""
+        now = (self._key, self.cursor_index)
+        if now != self._told and self.is_attached:
+            self._told = now
+            self.post_message(self.Moved(self, *now))
+
+    def _stop_following(self) -> None:
+        if self.follow:
+            self.follow = False
+            self.post_message(self.FollowStopped(self))
+
+    # Scrolling
+
+    @property
+    def _body(self) -> int:
+        """How many rows fit on the screen below the header."""
+        return max(self.scrollable_content_region.height - 1, 0)
+
+    def _reveal(self, scroll: int = 0) -> None:
+        """Scroll by `scroll` lines, and further only as far as it takes to show the cursor."""
+        if body := self._body:
+            top = self.scroll_offset.y + scroll
+            self._place(clamp(top, self._index - body + 1, self._index))
+
+    def _place(self, top: int) -> None:
+        """Scroll so that row `top` is the first below the header, as far as the rows reach."""
+        if not self.is_attached:
+            return
+        width = _GUTTER + self._lay().width + _MARGIN if self.wide else 0
+        size = Size(width, self._count + 1)
+        if size != self.virtual_size:
+            self.virtual_size = size
+        self.scroll_to(y=top, animate=False, force=True)
+
+    def _refresh_row(self, index: int) -> None:
+        if index in self.visible_range:
+            self.refresh_line(index + 1)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolling up by wheel or scroll bar ends following, like any upward move."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value < min(old_value, self.max_scroll_y):
+            self._stop_following()
+        if self._measure():
+            self.call_later(self._relay)
+
+    def watch_follow(self, follow: bool) -> None:
+        """Go to the end when following starts."""
+        if follow and self.is_attached:
+            self._move(self._count - 1, scroll=0)
+            self._moved = True
+
+    def watch_wide(self, wide: bool) -> None:
+        """Measure afresh, from the left edge."""
+        self._natural.clear()
+        self._relay()
+        if wide and self.is_attached:  # the scroll bar at the bottom takes a line, perhaps the cursor's
+            self.call_after_refresh(self._reveal)
+
+    def watch_wide_width(self) -> None:
+        """Measure afresh."""
+        self._natural.clear()
+        self._relay()
+
+    def on_mount(self) -> None:
+        """Take up what was shown before there was a screen."""
+        self._relay()
+        self._tell()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view if it was, and the end if it is followed."""
+        top, seen = self.scroll_offset.y, self._height_seen
+        self._height_seen = self._body
+        self._relay()
+        if self.follow or not seen or top <= self._index < top + seen:
+            self._reveal()
+
+    # Keys and mouse
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor up or down."""
+        self._move(self._index + rows, scroll=0)
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor and the view by a screenful, so that the cursor keeps its line."""
+        rows = pages * max(self._body, 1)
+        self._move(self._index + rows, scroll=rows)
+
+    def action_first(self) -> None:
+        """Move the cursor to the first row."""
+        self._move(0, scroll=0)
+
+    def action_last(self) -> None:
+        """Move the cursor to the last row."""
+        self._move(self._count - 1, scroll=0)
+
+    def action_pan(self, direction: int) -> None:
+        """Scroll sideways by a quarter of the width; without wide columns the key is left to others."""
+        if not self.wide:
+            raise SkipAction()
+        step = max(self.scrollable_content_region.width // 4, 1)
+        self.scroll_to(x=self.scroll_offset.x + direction * step, animate=False, force=True)
+
+    def action_open(self) -> None:
+        """Post `Opened` for the row under the cursor."""
+        if self._key is not None:
+            self.post_message(self.Opened(self, self._key, self._index))
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the row that was clicked; open it on a double click."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        event.stop()
+        if offset.y == 0:
+            column = self._lay().at(offset.x - _GUTTER + self.scroll_offset.x)
+            if column is not None and column.sortable:
+                self.post_message(self.SortWanted(self, column.name))
+            return
+        index = self.scroll_offset.y + offset.y - 1
+        if index not in self.visible_range:
+            return
+        # Rows may have come between the two clicks: a double click opens the row that the first click chose, or none
+        if event.chain == 2 and index == self._index:
+            self.action_open()
+        else:
+            self._move(index, scroll=0)
+
+    # Reading
+
+    def _row(self, index: int) -> Row | None:
+        """The row at an index; None where it vanished or cannot be read."""
+        number, offset = divmod(index, PAGE_ROWS)
+        page = self._pages.get(number)
+        if page is None:
+            if number in self._failed:
+                return None
+            start = number * PAGE_ROWS
+            try:
+                page = self._source.page(start, min(PAGE_ROWS, self._count - start))
+            except Exception as error:  # whatever a source runs into, the screen stays; the next redraw asks again
+                self.log.error(f"rows from {start} cannot be read: {type(error).__name__}")
+                self._failed.add(number)
+                return None
+            self._pages[number] = page
+        return page[offset] if offset < len(page) else None
+
+    def _content(self, column: Column[Row], row: Row) -> tuple[str, Tone | None]:
+        """The text and the tone of a cell."""
+        try:
+            content = column.cell(row)
+        except Exception as error:  # one strange task must not take the table away
+            self.log.error(f"column {column.name} cannot show a row: {type(error).__name__}")
+            content = Cell("?", "bad")
+        return content if isinstance(content, tuple) else (content, None)
+
+    # Layout
+
+    def _lay(self) -> _Layout:
+        """The layout for the present width."""
+        width = self.scrollable_content_region.width
+        if self._layout is None or self._layout[0] != width:
+            natural = self._natural if self.wide else None
+            self._layout = (width, lay_out(self._columns, max(width - _GUTTER - _MARGIN, 0), natural))
+        return self._layout[1]
+
+    def _relay(self) -> None:
+        """Lay out anew and draw all of it."""
+        self._measure()
+        self._layout = None
+        self._place(self.scroll_offset.y)
+        self.refresh()
+
+    def _measure(self) -> bool:
+        """In wide mode: widen columns to what the rows in view need. They never shrink, so nothing dances."""
+        if not self.wide:
+            return False
+        before = dict(self._natural)
+        for column in self._columns:
+            self._widen(column.name, cell_len(column.title) + 2)  # two for the sort sign
+        for index in self.visible_range:
+            if (row := self._row(index)) is not None:
+                for column in self._columns:
+                    shown = text.line(self._content(column, row)[0][: self.wide_width + 1])
+                    self._widen(column.name, cell_len(shown.translate(_STEADY)))
+        if self._natural == before:
+            return False
+        self._layout = None
+        return True
+
+    def _widen(self, name: str, width: int) -> None:
+        self._natural[name] = max(self._natural.get(name, 0), min(width, self.wide_width))
+
+    # Drawing
+
+    def render_lines(self, crop: Any) -> list[Strip]:
+        """Draw the lines in `crop`; what could not be read before is asked for once more."""
+        self._failed.clear()
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line of the screen."""
+        width = self.scrollable_content_region.width
+        if width <= _GUTTER + _MARGIN:
+            return Strip.blank(width, self._style("row"))
+        if y == 0:
+            return self._draw_header(width)
+        index = self.scroll_offset.y + y - 1
+        if index < self._count:
+            return self._draw_row(index, width)
+        if not self._count and y == max((self._body + 1) // 2, 1):
+            return self._draw_empty(width)
+        return Strip.blank(width, self._style("row"))
+
+    def _style(self, *names: str | None) -> Style:
+        """The style of components, the later drawn over the earlier."""
+        if (style := self._styles_seen.get(names)) is None:
+            components = [f"virtual-table--{name}" for name in names if name]
+            style = self.get_visual_style(*components).rich_style
+            if any(self.get_component_styles(component).text_style.reverse for component in components):
+                style += Style(reverse=True)  # which Textual's visual style leaves out
+            self._styles_seen[names] = style
+        return style
+
+    def notify_style_update(self) -> None:
+        """Forget styles when the theme or the focus changed."""
+        super().notify_style_update()
+        self._styles_seen.clear()
+
+    def _draw_header(self, width: int) -> Strip:
+        layout, x = self._lay(), self.scroll_offset.x
+        sorted_name, descending = self.sorted_by or (None, False)
+        sign = "▼" if descending else "▲"
+        segments: list[Segment] = []
+        for column, cells in layout.slots:
+            title, style = column.title, self._style("header")
+            if column.name == sorted_name:
+                style = self._style("header", "sorted")
+                if column.align == "right":  # the sign stands on the left, so that title and numbers end alike
+                    title = f"{sign} {fit(title, min(cell_len(title), cells - 2))}"
+                else:
+                    title = f"{fit(title, min(cell_len(title), cells - 2))} {sign}"
+            if segments:
+                segments.append(Segment(" " * _GAP, self._style("header")))
+            segments.append(Segment(fit(title, cells, column.align), style))
+        more_left = x > 0
+        more_right = x + width - _GUTTER - _MARGIN < layout.width or bool(self.hidden_columns)
+        dim = self._style("header")
+        return self._assemble(
+            [Segment("  ‹" if more_left else " " * _GUTTER, dim)],
+            segments,
+            width - _GUTTER - _MARGIN,
+            [Segment("›" if more_right else " " * _MARGIN, dim)],
+            dim,
+        )
+
+    def _draw_row(self, index: int, width: int) -> Strip:
+        base = "cursor" if index == self._index else "row"
+        plain = self._style(base)
+        row = self._row(index)
+        # A reversed cursor (no colours) is one solid line beside a gutter that reads as in any other row
+        side = "row" if plain.reverse else base
+        gutter = [
+            Segment("▌", self._style(side, "bar")) if base == "cursor" else Segment(" ", self._style(side)),
+            Segment("●", self._style(side, "mark")) if self._marked(index) else Segment(" ", self._style(side)),
+            Segment(" ", self._style(side)),
+        ]
+        pieces: list[str] = []
+        segments: list[Segment] = []
+        if row is not None:
+            row_tone = self.row_style(row) if self.row_style and not plain.reverse else None
+            last = row_tone
+            gap = ""
+            for column, cells in self._lay().slots:
+                value, tone = self._content(column, row)
+                tone = None if plain.reverse else tone or row_tone
+                pieces.append(gap)
+                if tone != last:  # neighbours in one tone go out as one piece: the link is thin
+                    segments.append(Segment("".join(pieces), self._style(base, last)))
+                    pieces, last = [], tone
+                pieces.append(fit(value, cells, column.align))
+                gap = " " * _GAP
+            segments.append(Segment("".join(pieces), self._style(base, last)))
+        return self._assemble(gutter, segments, width - _GUTTER - _MARGIN, [Segment(" " * _MARGIN, plain)], plain)
+
+    def _marked(self, index: int) -> bool:
+        return self.is_marked is not None and self.is_marked(self._source.key(index))
+
+    def _assemble(
+        self, gutter: list[Segment], body: list[Segment], room: int, margin: list[Segment], rest: Style
+    ) -> Strip:
+        """One line: the gutter stays, the body is scrolled sideways, cut and padded to `room` cells."""
+        x = self.scroll_offset.x
+        shown = Strip(body).crop_extend(x, x + room, rest)
+        line = Strip([*gutter, *shown, *margin], _GUTTER + room + _MARGIN)
+        return line.extend_cell_length(self.size.width, rest)  # below the scroll bar too, for when there is none
+
+    def _draw_empty(self, width: int) -> Strip:
+        notice = self.empty_text if self._complete else self.waiting_text
+        room = max(width - 2 * _GUTTER, 0)
+        shown = fit(notice, min(cell_len(notice), room)).rstrip()
+        blank = (width - cell_len(shown)) // 2
+        return Strip([Segment(fit(" " * blank + shown, width), self._style("row", "empty"))], width)
