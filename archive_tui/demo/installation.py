@@ -150,6 +150,6 @@ def _nasty(queue: Filling) -> None:
 
 
 def _leftover(queue: Filling) -> None:
-    """A queue that somebody deleted with force: it is registered no more, its completed tasks and their index stayed."""
+    """A queue that somebody deleted with force: it is registered no more, its completed tasks and their index stay."""
     queue.completed(50, 60 * DAY)
     traffic.record(queue.layout, Traffic(90, 0.05, ended_days_ago=21, before=8_000), queue.now, queue.random)

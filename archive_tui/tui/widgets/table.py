@@ -477,12 +477,10 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
             self._move(self._count - 1, scroll=0)
             self._moved = True
 
-    def watch_wide(self, wide: bool) -> None:
-        """Measure afresh, from the left edge."""
+    def watch_wide(self) -> None:
+        """Measure afresh."""
         self._natural.clear()
         self._relay()
-        if wide and self.is_attached:  # the scroll bar at the bottom takes a line, perhaps the cursor's
-            self.call_after_refresh(self._reveal)
 
     def watch_wide_width(self) -> None:
         """Measure afresh."""
@@ -495,10 +493,14 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         self._tell()
 
     def on_resize(self) -> None:
-        """Keep the cursor in view if it was, and the end if it is followed."""
+        """Lay out for the new size."""
+        self._relay()
+        self._settle()
+
+    def _settle(self) -> None:
+        """When the height changed: keep the cursor in view if it was, and the end if it is followed."""
         top, seen = self.scroll_offset.y, self._height_seen
         self._height_seen = self._body
-        self._relay()
         if self.follow or not seen or top <= self._index < top + seen:
             self._reveal()
 
@@ -623,6 +625,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
     def render_lines(self, crop: Any) -> list[Strip]:
         """Draw the lines in `crop`; what could not be read before is asked for once more."""
         self._failed.clear()
+        if self._body != self._height_seen:  # a scroll bar came or went: it takes a line, perhaps the cursor's
+            self.call_later(self._settle)
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
