@@ -77,7 +77,8 @@ def demo(*, serve: bool, mouse: bool, read_only: bool, quiet_workers: bool) -> i
     with open_demo(workers=not quiet_workers) as url:
         if serve:
             return _serve(url)
-        with _opened(replace(parse_url(url), read_only=read_only, profile="demo")) as session:
+        settings = replace(parse_url(url), read_only=read_only, profile="demo", label="embedded server")
+        with _opened(settings) as session:
             return _screens(session, mouse=mouse)
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import Task
-from archive_tui.present import UNKNOWN, ago, duration, exact, number, size
+from archive_tui.present import UNKNOWN, ago, duration, exact, number, size, span
 from archive_tui.text import line
 
 _LONG = 2_000
+_SCORE_MEANS = {"scheduled": "to run", "retry": "to run", "completed": "expires", "lease": "until"}
 
 
 def facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
@@ -64,7 +65,8 @@ def _moment(moment: float, now: float) -> str:
 def _redis_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
     yield "In Redis", size(task.memory) if task.memory is not None else f"{UNKNOWN} (MEMORY USAGE refused)"
     for index, score in task.stands_in.items():
-        yield "Stands in", line(index) + (f", score {exact(score)}" if score is not None else "")
+        meaning = _SCORE_MEANS.get(index)
+        yield "Stands in", index + (f", {meaning} {exact(score)}" if meaning and score is not None else "")
     if not task.stands_in:
         where = f"no index found; {', '.join(task.unchecked)} not searched to its end" if task.unchecked else "no index"
         orphan = task.state in (State.ARCHIVED, State.COMPLETED) and not task.unchecked
@@ -90,4 +92,4 @@ def _lock(task: Task) -> str:
         return "expired or released"
     if lock.holder != task.id:
         return f"held by another task, {line(lock.holder)[:_LONG]}"
-    return "held" + (f", {duration(lock.seconds_left)} left" if lock.seconds_left is not None else ", for ever")
+    return "held" + (f", {span(lock.seconds_left)} left" if lock.seconds_left is not None else ", for ever")

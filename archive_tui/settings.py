@@ -66,10 +66,13 @@ class Settings:
     profile: str | None = None
     production: bool = False
     read_only: bool = False
+    label: str | None = None
 
     @property
     def address(self) -> str:
-        """Where we connect to, safe to show: `host:port/db` or `socket path/db`."""
+        """Where we connect to, without secrets: `host:port/db` or `socket path/db`, or the label that stands for it."""
+        if self.label is not None:
+            return self.label
         if self.socket is not None:
             return f"{self.socket}/{self.database}"
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -9,7 +9,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -155,8 +154,8 @@ class Catalog:
                     self._counts = Counts(
                         self._by_queue.total(),
                         +self._by_queue,
-                        +self._by_kind,
-                        dict(heapq.nlargest(TOP_TYPES, self._by_type.items(), key=itemgetter(1))),
+                        dict(sorted((+self._by_kind).items(), key=_commonest)),
+                        dict(heapq.nsmallest(TOP_TYPES, self._by_type.items(), key=_commonest)),
                         len(self._by_type),
                     )
             finally:
@@ -277,6 +276,11 @@ def _connect(path: str) -> sqlite3.Connection:
     for pragma in ("journal_mode=WAL", "synchronous=OFF", "cache_size=-16384", "temp_store=FILE"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def _commonest(counted: tuple[str, int]) -> tuple[int, str]:
+    """Sorts by count, the highest first, and then by name."""
+    return -counted[1], counted[0]
 
 
 def _parts(values: list[Any], size: int = 500) -> Iterator[list[Any]]:

@@ -5,10 +5,13 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
+
+Name = TypeVar("Name", bound=str | None)
 
 _BATCH = 1_000
 _GENERATED_ID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -66,6 +69,10 @@ class Selection:
             if len(first) < 3:
                 first += [row.id for _, row in batch[: 3 - len(first)]]
         return Totals(
-            count, stored, unsized, locked, fixed, dict(queues.most_common()), dict(types.most_common()),
-            dict(kinds.most_common()), tuple(first),
+            count, stored, unsized, locked, fixed, _ranked(queues), _ranked(types), _ranked(kinds), tuple(first),
         )  # fmt: skip
+
+
+def _ranked(counter: Counter[Name]) -> dict[Name, int]:
+    """Counts by name, the highest first, then in the order of the names."""
+    return dict(sorted(counter.items(), key=lambda counted: (-counted[1], counted[0] or "")))

@@ -1,10 +1,11 @@
 """The frozen list of what a confirmed deletion will touch, and what it adds up to (DESIGN.md section 6)."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection, Totals
 
@@ -23,14 +24,19 @@ class Plan:
         return self.totals.count
 
 
-def plan_rows(catalog: Catalog, seqs: Iterable[int], shown: Iterable[int] | None = None) -> Plan:
-    """Freeze a choice of rows; `shown` are those the filter shows, to count the hidden ones. Not for the UI loop."""
-    chosen = array("q", seqs)
-    hidden = len(set(chosen).difference(shown)) if shown is not None else 0
-    selection = Selection(catalog, chosen)
-    return Plan(selection, selection.totals(), hidden)
+def plan_rows(catalog: Catalog, marks: Marks, shown: Sequence[int]) -> Plan:
+    """Freeze the marked rows, those shown first and in their order, then the hidden ones. Not for the UI loop."""
+    visible = array("q", (seq for seq in shown if seq in marks))
+    hidden = array("q")
+    if len(visible) < len(marks):
+        seen = Marks()
+        seen.add(visible)
+        hidden = array("q", (seq for seq in marks if seq not in seen))
+    selection = Selection(catalog, visible + hidden)
+    return Plan(selection, selection.totals(), len(hidden))
 
 
 def plan_matching(catalog: Catalog, query: Query) -> Plan:
     """Freeze every row that matches a query at this moment. Not for the UI loop."""
-    return plan_rows(catalog, catalog.find(query))
+    selection = Selection(catalog, catalog.find(query))
+    return Plan(selection, selection.totals())

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.errors import CatalogError
 from archive_tui.jobs.job import Job, JobState
@@ -41,7 +40,7 @@ class ScanProgress:
 
 
 class ScanJob(Job):
-    """Scan some queues, or all. Findings go to the catalog batch by batch, and to `on_rows` where one is given."""
+    """Scan some queues, or all. Findings go to the catalog batch by batch."""
 
     def __init__(
         self,
@@ -49,7 +48,7 @@ class ScanJob(Job):
         catalog: Catalog,
         queues: Sequence[str] | None = None,
         pace: Pace = Pace.POLITE,
-        on_rows: Callable[[list[TaskRow]], None] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__("scan")
         self.catalog = catalog
@@ -57,11 +56,11 @@ class ScanJob(Job):
         self.pace = pace
         self.keys_by_queue: dict[str, int] = {}
         self._server = server
-        self._on_rows = on_rows
+        self._clock = clock
         self._scan = Scan(queues, count=_KEYS_A_STEP[pace])
         self._run_id = ""
         self._keys = self._not_tasks = self._unjudged = self._restarts = 0
-        self._started_at = time.time()
+        self._started_at = clock()
         self._finished_at: float | None = None
         self._recent: list[tuple[float, int, float]] = []
         self._catalog_trouble = ""
@@ -91,7 +90,7 @@ class ScanJob(Job):
         try:
             self.reconnecting(self._attempt)
         finally:
-            self._finished_at = time.time()
+            self._finished_at = self._clock()
 
     def _attempt(self) -> None:
         run_id = self._server.identify().run_id
@@ -122,8 +121,6 @@ class ScanJob(Job):
                 self.catalog.add(step.rows)
             except CatalogError as error:
                 self._catalog_trouble = str(error)  # the scan goes on counting keys
-            if self._on_rows is not None:
-                self._on_rows(step.rows)
         now = time.monotonic()
         if not self._recent or now - self._recent[-1][0] >= 0.1:
             self._recent = [mark for mark in self._recent if now - mark[0] <= _RATE_WINDOW]
@@ -133,8 +130,8 @@ class ScanJob(Job):
         """Task keys a second over the last seconds, and how many seconds are left at that speed."""
         recent = self._recent
         if self._finished_at is not None:
-            seconds = max(self._finished_at - self._started_at, 1e-6)
-            return self._keys / seconds, None
+            seconds = self._finished_at - self._started_at
+            return self._keys / seconds if seconds > 0 else 0.0, None
         if len(recent) < 2 or recent[-1][0] <= recent[0][0]:
             return 0.0, None
         seconds = recent[-1][0] - recent[0][0]

@@ -26,14 +26,22 @@ class ScanSummary:
 
 
 class Session:
-    """One server and everything that is going on with it. `clock` gives unix seconds; tests and screenshots fix it."""
+    """One server and everything that is going on with it. `clock` gives unix seconds and `stopwatch` seconds from any
+    start; tests and screenshots fix them.
+    """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time, interval: float = 2.0) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        interval: float = 2.0,
+        stopwatch: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.server = Server(settings)
         self.info = ServerInfo(self.server.address)
-        self.watch = WatchJob(self.server, interval, clock)
+        self.watch = WatchJob(self.server, interval, clock, stopwatch)
         self.scans: dict[str, ScanSummary] = {}
         self._jobs: list[Job] = []
 

@@ -33,12 +33,19 @@ class Overview:
 class WatchJob(Job):
     """Keeps `overview` fresh every `interval` seconds until it is stopped; survives a server that goes away."""
 
-    def __init__(self, server: Server, interval: float = 2.0, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        server: Server,
+        interval: float = 2.0,
+        clock: Callable[[], float] = time.time,
+        stopwatch: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__("watch")
         self.overview = Overview()
         self.interval = interval
         self._server = server
         self._clock = clock
+        self._stopwatch = stopwatch
         self._names: set[str] = set()
         self._memory: dict[str, int | None] = {}
         self._memory_at = -_MEMORY_EVERY
@@ -87,9 +94,9 @@ class WatchJob(Job):
         self._read(pipe, info)
 
     def _read(self, pipe: Pipe, info: ServerInfo) -> None:
-        began = time.monotonic()
+        began = self._stopwatch()
         pipe.one(b"PING")
-        latency = time.monotonic() - began
+        latency = self._stopwatch() - began
         registered = queues.registered(pipe)
         names = sorted(self._names.union(registered))
         now = self._clock()

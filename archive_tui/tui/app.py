@@ -32,6 +32,18 @@ _THEME = Theme(
     surface="#1a1e25",
     panel="#252a33",
     dark=True,
+    variables={
+        "text-muted": "#8a92a0",
+        "text-disabled": "#5c6370",
+        "button-focus-text-style": "bold",
+        "scrollbar": "#343b47",
+        "scrollbar-hover": "#4a5361",
+        "scrollbar-active": "#6cb6c8",
+        "scrollbar-background": "#14171c",
+        "scrollbar-background-hover": "#14171c",
+        "scrollbar-background-active": "#14171c",
+        "scrollbar-corner-color": "#14171c",
+    },
 )
 _TERMINAL_CHECK = 2.0
 
@@ -71,8 +83,9 @@ class ArchiveApp(App[None]):
         Binding("ctrl+q", "interrupt", show=False, priority=True),
     ]
     CSS = """
-    Screen { background: $background; }
+    CommandScreen { background: $background; }
     Toast { background: $panel; }
+    * { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
     """
 
     def __init__(self, session: Session) -> None:

@@ -1,5 +1,6 @@
 """The keys of a screen, generated from its commands."""
 
+import textwrap
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
@@ -16,6 +17,10 @@ _MOVING = [
     ("pgup pgdn", "Move by one page."),
     ("g home · G end", "Go to the first or the last row."),
 ]
+
+
+_KEYS = 18
+_SENTENCE = 58
 
 
 class HelpDialog(Dialog[None]):
@@ -41,10 +46,11 @@ class HelpDialog(Dialog[None]):
     def _sheet(self) -> Content:
         parts: list[str | tuple[str, str]] = []
         for key, sentence in _MOVING:
-            parts += [(f"{key:>16}", "bold $text-accent"), f"  {sentence}\n"]
+            parts += [(f"{key:>{_KEYS - 2}}", "bold $text-accent"), f"  {sentence}\n"]
         parts.append("\n")
         for command in self._commands:
             keys = " ".join(KEY_NAMES.get(key, key) for key in command.key.split(","))
             tone = "$text-error" if command.danger else "$text-accent"
-            parts += [(f"{keys:>16}", f"bold {tone}"), f"  {command.help}\n"]
+            sentence = f"\n{' ' * _KEYS}".join(textwrap.wrap(command.help, _SENTENCE))
+            parts += [(f"{keys:>{_KEYS - 2}}", f"bold {tone}"), f"  {sentence}\n"]
         return Content.assemble(*parts).rstrip()

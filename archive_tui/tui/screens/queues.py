@@ -87,7 +87,7 @@ def _failures(row: QueueRow) -> str | Cell:
 
 
 _COLUMNS: list[Column[QueueRow]] = [
-    Column("queue", "Queue", _name, 16, grow=1),
+    Column("queue", "Queue", _name, 22, grow=1, most=60),
     Column("archived", "Archived", _archived, _BAR + 13),
     Column("orphans", "Orphans", _orphans, 9, "right"),
     Column("pending", "Pending", _state(State.PENDING), 9, "right"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
@@ -72,12 +72,12 @@ def common_columns(now: Callable[[], float], *, died: str) -> list[Column[TaskRo
         return age(row.scored_at or row.last_failed_at, now()) if row.id else ""
 
     return [
-        Column("id", "Id", id_cell, _ID_WIDTH),
-        Column("type", "Type", type_cell, 12, grow=1),
+        Column("id", "Id", id_cell, 13, grow=3, most=_ID_WIDTH),
+        Column("type", "Type", type_cell, 12, grow=1, most=30),
         Column("died", died, died_cell, 11, "right"),
         Column("tries", "Tries", tries_cell, 6, "right", priority=2),
         Column("size", "Size", size_cell, 9, "right", priority=3),
-        Column("error", "Error", error_cell, 20, grow=4, priority=1),
+        Column("error", "Error", error_cell, 18, grow=4, priority=1),
     ]
 
 
@@ -188,6 +188,9 @@ class RowsScreen(CommandScreen):
         least = "" if complete else "≥ "
         parts: list[tuple[str, str]] = []
         query = self.query_now
+        if len(self.marks):
+            hidden = f", {self._hidden:,} hidden by filter" if self._hidden else ""
+            parts.append((f"   {len(self.marks):,} marked{hidden}", "bold $text-accent"))
         if query.filtered:
             parts.append((f"   {len(self.view):,} match of {least}{total:,}", "$text-accent"))
             narrowed = [str(query.kind.label)] if query.kind is not None else []
@@ -196,9 +199,6 @@ class RowsScreen(CommandScreen):
             parts.append((f"   filter: {', '.join(narrowed)}", "$text-muted"))
         if self.sorting:
             parts.append(("   sorting…", "$text-warning"))
-        if len(self.marks):
-            hidden = f", {self._hidden:,} hidden by filter" if self._hidden else ""
-            parts.append((f"   {len(self.marks):,} marked{hidden}", "bold $text-accent"))
         if self._anchor is not None:
             parts.append(("   range: v marks up to here", "bold $text-accent"))
         return Content.assemble(*parts)
@@ -380,15 +380,16 @@ class RowsScreen(CommandScreen):
         self._planning = True
         key = self.table.cursor_key
         if len(self.marks):
-            shown = self.view.seqs if self.query_now.filtered else None
-            self._plan(self.marks.copy(), shown)
+            self._plan(self.marks.copy(), self.view.seqs)
         elif key is not None:
-            self._plan([key], None)
+            marks = Marks()
+            marks.add([key])
+            self._plan(marks, self.view.seqs)
 
     @work(thread=True, group="plan")
-    def _plan(self, seqs: Iterable[int], shown: array[int] | None) -> None:
+    def _plan(self, marks: Marks, shown: array[int]) -> None:
         try:
-            plan = plan_rows(self.catalog, seqs, shown)
+            plan = plan_rows(self.catalog, marks, shown)
         except ArchiveTuiError as error:
             self.app.call_from_thread(self._no_plan, str(error))
         else:
@@ -429,7 +430,11 @@ class RowsScreen(CommandScreen):
         self._forget_dead_marks()
         self.session.watch.refresh()
         self.deletion_ended(job)
-        self.app.push_screen(ReportDialog(job.progress))
+        report = job.progress
+        if report.deleted == report.planned == 1:
+            self.say("deleted 1 task")
+        else:
+            self.app.push_screen(ReportDialog(report))
 
     def deletion_ended(self, job: DeleteJob) -> None:
         """For subclasses: a deletion of rows of this screen has ended."""

@@ -93,7 +93,7 @@ class ScanScreen(RowsScreen):
 
     def _start(self) -> None:
         queues = [self.queue] if self.queue is not None else None
-        self._job = self.session.run(ScanJob(self.session.server, self.catalog, queues, self._pace))
+        self._job = self.session.run(ScanJob(self.session.server, self.catalog, queues, self._pace, self.session.clock))
 
     @property
     def pace(self) -> Pace:
@@ -248,8 +248,9 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int) -> Content:
         (bar(progress.fraction, cells), "$text-accent"),
         (f" {progress.fraction:>4.0%}", "bold"),
         (f"   {progress.keys:,} task keys", ""),
-        (f"   {number(int(progress.rate))}/s", "$text-muted"),
     ]
+    if progress.rate and not progress.state.ended:
+        parts.append((f"   {number(int(progress.rate))}/s", "$text-muted"))
     word = {
         JobState.RUNNING: "",
         JobState.PAUSED: "   paused: z goes on",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class TaskScreen(CommandScreen):
     )
     CSS = """
     TaskScreen #task { height: 1fr; layout: horizontal; }
-    TaskScreen #facts-box { width: 44; }
+    TaskScreen #facts-box { width: 42%; max-width: 52; scrollbar-gutter: stable; }
     TaskScreen #texts { width: 1fr; }
     TaskScreen .box { border: round $panel; border-title-color: $text-muted; background: $background; }
     TaskScreen .box:focus-within { border: round $primary; }
@@ -74,7 +75,7 @@ class TaskScreen(CommandScreen):
     TaskScreen DocumentView { background: $background; }
     TaskScreen.-narrow #task { layout: vertical; }
     TaskScreen.-narrow #texts { width: 100%; height: 3fr; }
-    TaskScreen.-narrow #facts-box { width: 100%; height: 2fr; }
+    TaskScreen.-narrow #facts-box { width: 100%; max-width: 100%; height: 2fr; }
     """
 
     def __init__(self, view: View, index: int, breadcrumb: str) -> None:
@@ -301,15 +302,13 @@ def _write_private(path: Path, content: bytes) -> None:
 
 
 def _hang(parts: list[str | tuple[str, str]], width: int) -> Content:
-    """Labels and values as one text; long values are broken and indented under their first line."""
+    """Labels and values as one text; long values are broken, at words if they have any, and indented."""
     pieces: list[Content] = []
     room = max(width - _LABEL, 8)
     for part in parts:
         text, style = part if isinstance(part, tuple) else (part, "")
         body = text.removesuffix("\n")
-        if len(body) <= room:
-            pieces.append(Content.styled(text, style))
-            continue
-        broken = f"\n{' ' * _LABEL}".join(body[at : at + room] for at in range(0, len(body), room))
-        pieces.append(Content.styled(broken + text[len(body) :], style))
+        if len(body) > room and body.strip():
+            text = f"\n{' ' * _LABEL}".join(textwrap.wrap(body, room)) + text[len(body) :]
+        pieces.append(Content.styled(text, style))
     return Content("").join(pieces).rstrip()

@@ -27,7 +27,7 @@ class Status:
 
 
 class StatusBar(Widget):
-    """One line; `show` replaces what it says. The left part gives way first where the terminal is narrow."""
+    """One line; `show` replaces what it says. The address gives way where the terminal is narrow."""
 
     DEFAULT_CSS = """
     StatusBar { height: 1; dock: top; background: $panel; }
@@ -47,14 +47,16 @@ class StatusBar(Widget):
         status = self._status
         width = self.size.width
         right = _right(status)
-        left = _left(status, roomy=width >= 90)
-        room = width - right.cell_length - 2
-        left = left.truncate(max(room, 0), ellipsis=True)
+        before, after = _before(status, roomy=width >= 100), _after(status, roomy=width >= 120)
+        room = width - before.cell_length - after.cell_length - right.cell_length - 2
+        address = Content.styled(line(status.address), "bold").truncate(max(room, 8), ellipsis=True)
+        left = Content.assemble(before, address, after)
         gap = max(width - left.cell_length - right.cell_length - 1, 1)
         return Content.assemble(left, " " * gap, right)
 
 
-def _left(status: Status, *, roomy: bool) -> Content:
+def _before(status: Status, *, roomy: bool) -> Content:
+    """The name of the program and the badge of the profile."""
     parts: list[Content | str | tuple[str, str]] = [" "]
     if roomy:
         parts.append(("archive-tui  ", "bold $text-accent"))
@@ -63,7 +65,12 @@ def _left(status: Status, *, roomy: bool) -> Content:
         parts.append(" ")
     elif status.profile:
         parts.append((f"● {line(status.profile)}  ", "bold"))
-    parts.append((line(status.address), "bold"))
+    return Content.assemble(*parts)
+
+
+def _after(status: Status, *, roomy: bool) -> Content:
+    """What kind of server it is, and whether we may write."""
+    parts: list[Content | str | tuple[str, str]] = []
     if status.role:
         parts.append((f"  {line(status.role)}", "$text-warning" if status.role == "replica" else "$text-muted"))
     if roomy and status.product:
@@ -79,7 +86,8 @@ def _right(status: Status) -> Content:
     if status.trouble:
         parts.append(("● disconnected, retrying", "bold $text-error"))
     elif status.latency is not None:
-        parts.append((f"{status.latency * 1000:.0f} ms", "$text-muted"))
+        milliseconds = status.latency * 1000
+        parts.append((f"{milliseconds:.0f} ms" if milliseconds >= 1 else "<1 ms", "$text-muted"))
     if status.data_age is not None:
         tone = "$text-warning" if status.trouble or status.paused else "$text-muted"
         word = "paused, as of" if status.paused else "as of"

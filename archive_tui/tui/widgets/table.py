@@ -16,7 +16,7 @@ from textual import events
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
-from textual.geometry import Size, clamp
+from textual.geometry import Region, Size, clamp
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -58,7 +58,7 @@ class Source(Protocol[_Row_co]):
         """The stable identity of a row: constant time, no I/O."""
 
     def find(self, key: int) -> int | None:
-        """The index of a key, None where it is gone. May be linear if it is linear in C: asked once a `show`."""
+        """The index of a key, None where it is gone. May be linear if it is so in C: asked at most twice a `show`."""
 
 
 class _Nothing:
@@ -99,6 +99,8 @@ class Column(Generic[Row]):
     align: Align = "left"
     grow: int = 0
     """Its share of the width that is left over."""
+    most: int | None = None
+    """The width up to which it grows; None for no limit."""
     priority: int = 0
     """Where the terminal is too narrow, the highest number goes first; 0 never goes."""
     sortable: bool = True
@@ -159,12 +161,21 @@ def lay_out(columns: Iterable[Column[Any]], room: int, natural: Mapping[str, int
             widths[widest.name] -= 1
             if not widths[widest.name]:
                 shown.remove(widest)
-    left, shares = max(spare(), 0), sum(column.grow for column in shown)
-    for column in shown:
-        if shares:  # what rounding leaves goes to the later columns, so that the sum is exact
-            extra = left * column.grow // shares
-            widths[column.name] += extra
-            left, shares = left - extra, shares - column.grow
+    left, growing = max(spare(), 0), [column for column in shown if column.grow]
+    while growing:
+        shares = sum(column.grow for column in growing)
+        full = [
+            column
+            for column in growing
+            if column.most is not None and widths[column.name] + left * column.grow // shares > column.most
+        ]
+        for column in full or growing:  # what rounding leaves goes to the later columns, so that the sum is exact
+            room_to_grow = left * column.grow // shares
+            if full and column.most is not None:
+                room_to_grow = max(column.most - widths[column.name], 0)
+            widths[column.name] += room_to_grow
+            left, shares = left - room_to_grow, shares - column.grow
+        growing = [column for column in growing if column not in full] if full else []
     slots = tuple((column, widths[column.name]) for column in shown)
     return _Layout(slots, sum(width for _, width in slots) + _GAP * max(len(slots) - 1, 0))
 
@@ -244,6 +255,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
     wide: reactive[bool] = reactive(False)
     """Give all columns the width that their text needs, up to `wide_width` each, and scroll sideways."""
     wide_width: reactive[int] = reactive(120)
+    """The most that a column gets in wide mode, in cells."""
     empty_text: reactive[str] = reactive("Nothing here.")
     """Shown when there are no rows and there will be none."""
     waiting_text: reactive[str] = reactive("Nothing yet…")
@@ -327,30 +339,39 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         Where the row is gone, the cursor stays at its index. `complete` says that there will be no more rows: it
         decides what an empty table says.
         """
-        view = self.visible_range
-        in_view = self._index in view
-        pinned = self._key if in_view or not view else self._source.key(view.start)
-        line = self._index - view.start if in_view else 0
+        top = self.scroll_offset.y
+        line = self._index - top
+        in_view = 0 <= line < (self._body or self._height_seen)  # seen last, where the table is hidden just now
+        pinned = self._source.key(top) if not in_view and top < self._count else None
+        more = len(source) - self._count
         self._source, self._count, self._complete = source, len(source), complete
         self._pages.clear()
         self._failed.clear()
         last = max(self._count - 1, 0)
-        top = view.start
         if self.follow:
             self._index, top, self._moved = last, last, True
         elif not self._moved:
             self._index, top = 0, 0
         else:
-            found = None if self._key is None else source.find(self._key)
+            found = self._locate(self._key, self._index, more)
             self._index = min(self._index, last) if found is None else found
             if in_view:
                 top = self._index - line
-            elif pinned is not None and (start := source.find(pinned)) is not None:
+            elif (start := self._locate(pinned, top, more)) is not None:
                 top = start
         self._key = source.key(self._index) if self._count else None
         self._place(top)
         self._relay()
         self._tell()
+
+    def _locate(self, key: int | None, index: int, more: int) -> int | None:
+        """Where the row that stood at `index` is now; where rows only came at one end, without a search."""
+        if key is None:
+            return None
+        for guess in (index, index + more):
+            if 0 <= guess < self._count and self._source.key(guess) == key:
+                return guess
+        return self._source.find(key)
 
     def set_columns(self, columns: Sequence[Column[Row]]) -> None:
         """Replace the columns."""
@@ -475,7 +496,6 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         """Go to the end when following starts."""
         if follow and self.is_attached:
             self._move(self._count - 1, scroll=0)
-            self._moved = True
 
     def watch_wide(self) -> None:
         """Measure afresh."""
@@ -622,7 +642,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
 
     # Drawing
 
-    def render_lines(self, crop: Any) -> list[Strip]:
+    def render_lines(self, crop: Region) -> list[Strip]:
         """Draw the lines in `crop`; what could not be read before is asked for once more."""
         self._failed.clear()
         if self._body != self._height_seen:  # a scroll bar came or went: it takes a line, perhaps the cursor's
@@ -668,7 +688,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
             if column.name == sorted_name:
                 style = self._style("header", "sorted")
                 if column.align == "right":  # the sign stands on the left, so that title and numbers end alike
-                    title = f"{sign} {fit(title, min(cell_len(title), cells - 2))}"
+                    title = f"{sign} {title}"
                 else:
                     title = f"{fit(title, min(cell_len(title), cells - 2))} {sign}"
             if segments:
@@ -677,13 +697,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         more_left = x > 0
         more_right = x + width - _GUTTER - _MARGIN < layout.width or bool(self.hidden_columns)
         dim = self._style("header")
-        return self._assemble(
-            [Segment("  ‹" if more_left else " " * _GUTTER, dim)],
-            segments,
-            width - _GUTTER - _MARGIN,
-            [Segment("›" if more_right else " " * _MARGIN, dim)],
-            dim,
-        )
+        gutter = [Segment("  ‹" if more_left else " " * _GUTTER, dim)]
+        return self._assemble(gutter, segments, width, "›" if more_right else " " * _MARGIN, dim)
 
     def _draw_row(self, index: int, width: int) -> Strip:
         base = "cursor" if index == self._index else "row"
@@ -692,39 +707,40 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         # A reversed cursor (no colours) is one solid line beside a gutter that reads as in any other row
         side = "row" if plain.reverse else base
         gutter = [
-            Segment("▌", self._style(side, "bar")) if base == "cursor" else Segment(" ", self._style(side)),
-            Segment("●", self._style(side, "mark")) if self._marked(index) else Segment(" ", self._style(side)),
-            Segment(" ", self._style(side)),
+            Segment("▌" if base == "cursor" else " ", self._style(side, "bar")),
+            Segment("● " if self._marked(index) else "  ", self._style(side, "mark")),
         ]
-        pieces: list[str] = []
         segments: list[Segment] = []
         if row is not None:
-            row_tone = self.row_style(row) if self.row_style and not plain.reverse else None
-            last = row_tone
-            gap = ""
+            row_tone = self.row_style(row) if self.row_style else None
+            pieces: list[str] = []
+            last: Tone | None = None
             for column, cells in self._lay().slots:
                 value, tone = self._content(column, row)
                 tone = None if plain.reverse else tone or row_tone
-                pieces.append(gap)
-                if tone != last:  # neighbours in one tone go out as one piece: the link is thin
-                    segments.append(Segment("".join(pieces), self._style(base, last)))
-                    pieces, last = [], tone
+                if pieces:
+                    pieces.append(" " * _GAP)
+                    if tone != last:  # neighbours in one tone go out as one piece: the link is thin
+                        segments.append(Segment("".join(pieces), self._style(base, last)))
+                        pieces = []
                 pieces.append(fit(value, cells, column.align))
-                gap = " " * _GAP
+                last = tone
             segments.append(Segment("".join(pieces), self._style(base, last)))
-        return self._assemble(gutter, segments, width - _GUTTER - _MARGIN, [Segment(" " * _MARGIN, plain)], plain)
+        return self._assemble(gutter, segments, width, " " * _MARGIN, plain)
 
     def _marked(self, index: int) -> bool:
         return self.is_marked is not None and self.is_marked(self._source.key(index))
 
-    def _assemble(
-        self, gutter: list[Segment], body: list[Segment], room: int, margin: list[Segment], rest: Style
-    ) -> Strip:
-        """One line: the gutter stays, the body is scrolled sideways, cut and padded to `room` cells."""
-        x = self.scroll_offset.x
-        shown = Strip(body).crop_extend(x, x + room, rest)
-        line = Strip([*gutter, *shown, *margin], _GUTTER + room + _MARGIN)
-        return line.extend_cell_length(self.size.width, rest)  # below the scroll bar too, for when there is none
+    def _assemble(self, gutter: list[Segment], body: list[Segment], width: int, margin: str, rest: Style) -> Strip:
+        """One line: the gutter stays, the body scrolls sideways, the rest is filled, below the scroll bar too."""
+        room = width - _GUTTER - len(margin)
+        x, cells = self.scroll_offset.x, sum(segment.cell_length for segment in body)
+        if x or cells > room:
+            body = list(Strip(body, cells).crop(x, x + room))
+            cells = clamp(cells - x, 0, room)
+        whole = self.size.width
+        filling = " " * (room - cells) + margin + " " * (whole - width)
+        return Strip([*gutter, *body, Segment(filling, rest)], whole)
 
     def _draw_empty(self, width: int) -> Strip:
         notice = self.empty_text if self._complete else self.waiting_text

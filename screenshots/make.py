@@ -1,0 +1,176 @@
+"""Make the pictures of every screen from the demo: `python screenshots/make.py`. The tests compare them again.
+
+Seed, clock and sizes are fixed, and nothing moves in the installation that is shown, so that the pictures repeat.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from archive_tui.demo import demo
+from archive_tui.jobs.session import Session
+from archive_tui.settings import Settings, parse_url
+from archive_tui.tui.app import ArchiveApp
+from archive_tui.tui.screens.rows import RowsScreen
+from archive_tui.tui.screens.scan import ScanScreen
+from archive_tui.tui.screens.task import TaskScreen
+
+NOW = 1_795_399_200  # 2026-11-23 02:00:00 UTC: the hour at which this program is used
+HERE = Path(__file__).parent
+_PATIENCE = 60.0
+
+Scene = Callable[[Pilot[None]], Awaitable[None]]
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str = "") -> None:
+    """Wait for a condition, letting the app work."""
+    give_up = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"this never came about: {what or condition}")
+        await pilot.pause(0.02)
+    await pilot.pause()
+
+
+def app_of(pilot: Pilot[None]) -> ArchiveApp:
+    """The app under the pilot."""
+    assert isinstance(pilot.app, ArchiveApp)
+    return pilot.app
+
+
+async def queues(pilot: Pilot[None]) -> None:
+    """The start screen, with everything read."""
+    watch = app_of(pilot).session.watch
+    await until(pilot, lambda: watch.overview.read_at is not None and not watch.overview.searching, "queues read")
+    await until(pilot, lambda: pilot.app.screen.query_one("VirtualTable").row_count > 5, "queues drawn")  # type: ignore[attr-defined]
+    await pilot.pause(0.3)
+
+
+async def settled(pilot: Pilot[None]) -> RowsScreen:
+    """The rows screen on top, with its job ended and its view up to date."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, RowsScreen), "rows screen")
+    screen = pilot.app.screen
+    assert isinstance(screen, RowsScreen)
+    await until(pilot, screen.listing_complete, "job ended")
+    await until(pilot, lambda: screen.view.version == screen.catalog.version and not screen.sorting, "view drawn")
+    await pilot.pause(0.25)
+    return screen
+
+
+async def tasks(pilot: Pilot[None]) -> None:
+    """The archive of the queue that is full, filtered, with marks of which one is hidden."""
+    await queues(pilot)
+    await pilot.press("j", "enter")
+    screen = await settled(pilot)
+    await pilot.press("space", "j", "space")
+    await pilot.press("slash", *"refused", "enter")
+    await until(pilot, lambda: screen.view.query.text == "refused", "filtered")
+    await pilot.press("j", "space", "j")
+    await until(pilot, lambda: screen._hidden > 0, "hidden marks counted")
+    await pilot.pause(0.25)
+
+
+async def task(pilot: Pilot[None]) -> None:
+    """One task in full."""
+    await queues(pilot)
+    await pilot.press("j", "enter")
+    await settled(pilot)
+    await pilot.press("slash", *"nightly", "enter", "j", "enter")
+    await _opened(pilot)
+
+
+async def binary(pilot: Pilot[None]) -> None:
+    """A binary payload."""
+    await queues(pilot)
+    await pilot.press("j", "j", "j", "j", "enter")
+    await settled(pilot)
+    await pilot.press("enter")
+    await _opened(pilot)
+
+
+async def _opened(pilot: Pilot[None]) -> None:
+    await until(pilot, lambda: isinstance(pilot.app.screen, TaskScreen), "task screen")
+    screen = pilot.app.screen
+    assert isinstance(screen, TaskScreen)
+    await until(pilot, lambda: screen._loaded is not None, "task read")
+    await pilot.pause(0.25)
+
+
+async def scan(pilot: Pilot[None]) -> None:
+    """A finished scan of all queues, sorted by type so that the server's own order does not show."""
+    await queues(pilot)
+    await pilot.press("a")
+    await pilot.press("p", "p")
+    screen = await settled(pilot)
+    assert isinstance(screen, ScanScreen)
+    screen._sort_by("id")
+    await settled(pilot)
+    pilot.app.clear_notifications()
+    await pilot.press("g", "j")
+    await pilot.pause(0.25)
+
+
+async def delete(pilot: Pilot[None]) -> None:
+    """The plan of a deletion."""
+    await scan(pilot)
+    await pilot.press("asterisk")
+    screen = pilot.app.screen
+    assert isinstance(screen, RowsScreen)
+    await until(pilot, lambda: len(screen.marks) > 1000, "marked")
+    await pilot.press("ctrl+d")
+    await until(pilot, lambda: pilot.app.screen is not screen, "dialog open")
+    await pilot.pause(0.25)
+
+
+async def help_(pilot: Pilot[None]) -> None:
+    """The generated sheet of keys."""
+    await queues(pilot)
+    await pilot.press("j", "enter")
+    await settled(pilot)
+    await pilot.press("question_mark")
+    await pilot.pause(0.25)
+
+
+SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
+    "queues": (queues, (120, 20)),
+    "queues-80x24": (queues, (80, 24)),
+    "tasks": (tasks, (120, 24)),
+    "tasks-80x24": (tasks, (80, 24)),
+    "task": (task, (120, 30)),
+    "task-80x24": (task, (80, 24)),
+    "binary": (binary, (120, 26)),
+    "scan": (scan, (120, 26)),
+    "scan-80x24": (scan, (80, 24)),
+    "delete": (delete, (120, 26)),
+    "help": (help_, (100, 30)),
+}
+
+
+async def picture(scene: Scene, size: tuple[int, int], settings: Settings) -> str:
+    """The SVG of one scene."""
+    session = Session(settings, clock=lambda: NOW, stopwatch=lambda: 0.0)
+    session.open()
+    app = ArchiveApp(session)
+    try:
+        async with app.run_test(size=size) as pilot:
+            await scene(pilot)
+            return app.export_screenshot(title="archive-tui")
+    finally:
+        session.close()
+
+
+def pictures(names: list[str]) -> dict[str, str]:
+    """The SVGs of some scenes by their names."""
+    with demo(workers=False, now=NOW) as url:
+        settings = replace(parse_url(url), label="orders-redis:6379/0", profile="prod", production=True)
+        return {name: asyncio.run(picture(*SCENES[name], settings)) for name in names}
+
+
+if __name__ == "__main__":
+    for name, svg in pictures(sys.argv[1:] or list(SCENES)).items():
+        (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
