@@ -227,8 +227,6 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
     _print_table(heads, lines, out)
     if not progress.complete:
         print("the scan was stopped: these counts are minimums", file=sys.stderr)
-    if progress.unjudged:
-        print(f"{plural(progress.unjudged, 'unreferenced task')} in other states not listed", file=sys.stderr)
     if progress.not_tasks:
         print(f"{plural(progress.not_tasks, 'key')} under t: that hold no task data", file=sys.stderr)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from archive_tui.asynq import message
 from archive_tui.asynq.findings import Kind
@@ -27,9 +28,10 @@ def estimate_bytes(key: bytes | int, message_bytes: int) -> int:
     return (key if isinstance(key, int) else len(key)) + message_bytes + _HASH_OVERHEAD
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRow:
+class TaskRow(NamedTuple):
     """What a list shows of one task: everything but the payload. Times are unix seconds, sizes bytes.
+
+    A named tuple, because a scan makes millions of them.
 
     `stored_bytes` estimates what the task takes in Redis.
     `fingerprint` is empty where there is no message; `readable` is False where it is missing or does not decode, and

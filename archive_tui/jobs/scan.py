@@ -20,7 +20,7 @@ class ScanProgress:
     """How far a scan is. `fraction` is 0 to 1, `rate` task keys a second, times unix seconds.
 
     `complete` says that the whole keyspace was walked: before that every count is a lower bound. `not_tasks` are keys
-    under `t:` that are no hashes, `unjudged` unreferenced tasks in a state that should still run.
+    under `t:` that are no hashes.
     """
 
     state: JobState
@@ -32,7 +32,6 @@ class ScanProgress:
     pace: Pace = Pace.POLITE
     restarts: int = 0
     not_tasks: int = 0
-    unjudged: int = 0
     started_at: float = 0.0
     finished_at: float | None = None
     complete: bool = False
@@ -59,7 +58,7 @@ class ScanJob(Job):
         self._clock = clock
         self._scan = Scan(queues, count=_KEYS_A_STEP[pace])
         self._run_id = ""
-        self._keys = self._not_tasks = self._unjudged = self._restarts = 0
+        self._keys = self._not_tasks = self._restarts = 0
         self._started_at = clock()
         self._finished_at: float | None = None
         self._recent: list[tuple[float, int, float]] = []
@@ -79,7 +78,6 @@ class ScanJob(Job):
             self.pace,
             self._restarts,
             self._not_tasks,
-            self._unjudged,
             self._started_at,
             self._finished_at,
             self._scan.done,
@@ -113,7 +111,6 @@ class ScanJob(Job):
     def _take(self, step: Step) -> None:
         self._keys += step.keys
         self._not_tasks += step.not_tasks
-        self._unjudged += step.unjudged
         for queue, count in step.keys_by_queue.items():
             self.keys_by_queue[queue] = self.keys_by_queue.get(queue, 0) + count
         if step.rows:

@@ -21,6 +21,9 @@ def pack(command: Iterable[bytes]) -> bytes:
     return b"*%d\r\n" % len(arguments) + b"".join([b"$%d\r\n%b\r\n" % (len(one), one) for one in arguments])
 
 
+_MULTI, _EXEC = pack((b"MULTI",)), pack((b"EXEC",))
+
+
 class Pipe:
     """A connection of one's own. Made by `Server.pipe`, which also translates what is raised here."""
 
@@ -43,23 +46,21 @@ class Pipe:
         self.send([pack(command) for command in commands])
         replies = self.receive(len(commands))
         if errors == "raise":
-            _raise_first(replies)
+            raise_first(replies)
         return replies
 
     def one(self, *command: bytes) -> Reply:
         """Send one command and return its reply."""
         return self.call([command])[0]
 
-    def atomically(self, commands: Sequence[Command]) -> list[Reply]:
-        """Run commands as one transaction, so that their replies all speak of the same moment. Errors of single
+    def atomically(self, packed: Sequence[bytes]) -> list[Reply]:
+        """Run packed commands as one transaction, so that their replies all speak of the same moment. Errors of single
         commands are among the replies; an error of the transaction itself is raised.
         """
-        if not commands:
-            return []
-        self.send([pack((b"MULTI",)), *[pack(command) for command in commands], pack((b"EXEC",))])
-        *queued, result = self.receive(len(commands) + 2)
-        _raise_first(queued)
-        _raise_first([result])
+        self.send([_MULTI, *packed, _EXEC])
+        *queued, result = self.receive(len(packed) + 2)
+        raise_first(queued)
+        raise_first([result])
         return list(result)
 
     def script(self, source: bytes, digest: bytes, keys: Sequence[bytes], arguments: Sequence[bytes]) -> Reply:
@@ -71,7 +72,8 @@ class Pipe:
             return self.one(b"EVAL", source, *tail)
 
 
-def _raise_first(replies: Iterable[Reply]) -> None:
+def raise_first(replies: Iterable[Reply]) -> None:
+    """Raise the first error among some replies."""
     for reply in replies:
         if isinstance(reply, Exception):
             raise reply

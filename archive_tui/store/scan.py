@@ -8,31 +8,39 @@ refuses transactions the look is taken twice, and only what both saw alike is a 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
+
+from redis.exceptions import ResponseError
 
 from archive_tui.asynq import findings, keys
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import TaskRow, row_of
-from archive_tui.store.pipe import Command, Pipe, Reply
+from archive_tui.store.pipe import Pipe, Reply, pack, raise_first
 from archive_tui.store.tasks import PIECE, within_budget
 from archive_tui.text import encode
 
 _LOOK_LIMIT = 250
+_HSTRLEN = b"*3\r\n$7\r\nHSTRLEN\r\n$%d\r\n%b\r\n$3\r\nmsg\r\n"
+_HMGET = b"*4\r\n$5\r\nHMGET\r\n$%d\r\n%b\r\n$5\r\nstate\r\n$3\r\nmsg\r\n"
+"""Commands that are sent millions of times, packed but for the key."""
+
 _CURSOR_BITS = 64
+
+Candidate: TypeAlias = tuple[str, bytes, bytes, int]
+"""Task data that needs the second look: queue, id, key, and the length of its message in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one step of a scan brought: rows of findings, the task keys it met, and how far we are (0 to 1).
 
-    `not_tasks` counts keys that are no hashes; `unjudged` counts unreferenced task data of a state that still should
-    run, which has no kind yet.
+    `not_tasks` counts keys that are no hashes.
     """
 
     rows: list[TaskRow]
     keys_by_queue: dict[str, int]
     fraction: float
     not_tasks: int = 0
-    unjudged: int = 0
 
     @property
     def keys(self) -> int:
@@ -45,6 +53,18 @@ def fraction_of(cursor: int) -> float:
     64 of them gives the fraction whatever the table's size.
     """
     return int(f"{cursor:0{_CURSOR_BITS}b}"[::-1], 2) / (1 << _CURSOR_BITS)
+
+
+class Look:
+    """What one moment showed of a candidate: its hash (None where it is no hash) and its score in an index."""
+
+    __slots__ = ("content", "index", "score", "state")
+
+    def __init__(self, index: State, content: Reply, score: Reply) -> None:
+        self.index = index
+        self.content = content if isinstance(content, list) else None
+        self.state = State.parse(content[0]) if self.content is not None else None
+        self.score = score
 
 
 class Scan:
@@ -61,12 +81,14 @@ class Scan:
         self._referenced: dict[str, set[bytes]] = {}
         self._leftover: set[str] = set()
         self._transactions = True
+        self._zmscore = True
         self.restart()
 
     def restart(self) -> None:
         """Begin again from the start; what was found before may be found a second time."""
         self._cursor = 0
         self._begun = False
+        self._asked: Pipe | None = None
         self._referenced.clear()
         self._leftover.clear()
 
@@ -86,10 +108,41 @@ class Scan:
         return sorted(self._referenced)
 
     def step(self, pipe: Pipe) -> Step:
-        """Take the next SCAN reply and look at what the indexes do not explain."""
-        cursor, found = pipe.one(b"SCAN", b"%d" % self._cursor, b"MATCH", self._pattern, b"COUNT", b"%d" % self.count)
-        suspects: list[tuple[tuple[str, bytes], bytes]] = []
+        """Take the next SCAN reply and look at what the indexes do not explain.
+
+        The SCAN after it is sent off before the last rows of this one are made: the server works while we do.
+        """
+        if self._asked is not pipe:
+            self._ask(pipe, self._cursor)
+        (reply,) = pipe.receive(1)
+        self._asked = None
+        raise_first([reply])
+        cursor, found = int(reply[0]), reply[1]
+        met, suspects = self._suspects(pipe, found)
+        sized = list(zip(suspects, _lengths(pipe, suspects), strict=True))
+        candidates = [(*suspect, length) for suspect, length in sized if isinstance(length, int)]
+        rows: list[TaskRow] = []
+        batches = _batches(candidates)
+        for number, batch in enumerate(batches, 1):
+            looks = self._look(pipe, batch)
+            if number == len(batches) and cursor:
+                self._ask(pipe, cursor)
+            for candidate, look in zip(batch, looks, strict=True):
+                row = self._judge(candidate, look)
+                if row is not None:
+                    rows.append(row)
+            self._cursor, self._begun = cursor, True
+        return Step(rows, met, self.fraction, len(sized) - len(candidates))
+
+    def _ask(self, pipe: Pipe, cursor: int) -> None:
+        """Send the question for a SCAN reply."""
+        pipe.send([pack((b"SCAN", b"%d" % cursor, b"MATCH", self._pattern, b"COUNT", b"%d" % self.count))])
+        self._asked = pipe
+
+    def _suspects(self, pipe: Pipe, found: Sequence[bytes]) -> tuple[dict[str, int], list[tuple[str, bytes, bytes]]]:
+        """How many tasks of each queue were met, and (queue, id, key) of those that no index explained."""
         met: dict[str, int] = {}
+        suspects: list[tuple[str, bytes, bytes]] = []
         for key in found:
             place = keys.split_task(key)
             if place is None or (self._wanted is not None and place[0] not in self._wanted):
@@ -99,10 +152,8 @@ class Scan:
             if queue not in self._referenced:
                 self._meet(pipe, queue)
             if task_id not in self._referenced[queue]:
-                suspects.append((place, key))
-        rows, not_tasks, unjudged = self._look(pipe, suspects)
-        self._cursor, self._begun = int(cursor), True
-        return Step(rows, met, self.fraction, not_tasks, unjudged)
+                suspects.append((queue, task_id, key))
+        return met, suspects
 
     def _meet(self, pipe: Pipe, queue: str) -> None:
         """Read the indexes of a queue when its first task is met."""
@@ -110,70 +161,105 @@ class Scan:
             self._leftover.add(queue)
         self._referenced[queue] = referenced_ids(pipe, queue, without_completed=queue in self._leftover)
 
-    def _look(self, pipe: Pipe, suspects: Sequence[tuple[tuple[str, bytes], bytes]]) -> tuple[list[TaskRow], int, int]:
-        """The second look: which of these tasks are findings, beside how many are no hashes and how many unjudged."""
-        first: list[Command] = []
-        for _, key in suspects:
-            first += [(b"HSTRLEN", key, b"msg"), (b"HGET", key, b"state")]
-        replies = pipe.call(first, errors="return")
-        not_tasks = unjudged = 0
-        candidates: list[tuple[tuple[str, bytes, State], bytes, Reply]] = []
-        for number, ((queue, task_id), key) in enumerate(suspects):
-            length, raw_state = replies[2 * number], replies[2 * number + 1]
-            if isinstance(length, Exception) or isinstance(raw_state, Exception):
-                not_tasks += 1
-                continue
-            state = State.parse(raw_state)
-            if state in findings.ORPHAN_STATES:
-                candidates.append(((queue, task_id, state), key, length))
-            elif raw_state is not None:
-                unjudged += 1
-        rows = []
-        for start in range(0, len(candidates), _LOOK_LIMIT):
-            for batch in within_budget(candidates[start : start + _LOOK_LIMIT]):
-                rows += [row for row in self._settle(pipe, batch) if row is not None]
-        return rows, not_tasks, unjudged
+    def _look(self, pipe: Pipe, batch: Sequence[Candidate]) -> list[Look]:
+        """Read state, message and place in the index of each candidate as of one moment.
 
-    def _settle(
-        self, pipe: Pipe, batch: Sequence[tuple[tuple[str, bytes, State], bytes, Reply]]
-    ) -> list[TaskRow | None]:
-        """Read state, message and index membership of each candidate as of one moment, and judge it."""
-        commands: list[Command] = []
-        for (queue, task_id, state), key, _ in batch:
-            commands += [(b"HMGET", key, b"state", b"msg"), (b"ZSCORE", keys.index(queue, state), task_id)]
-        if self._transactions:
-            try:
-                replies = pipe.atomically(commands)
-            except Exception as error:
-                if not is_refusal(error):
-                    raise
-                self._transactions = False
-        if not self._transactions:
-            before = pipe.call(commands, errors="return")
-            after = pipe.call(commands, errors="return")
-            replies = [one if one == other else None for one, other in zip(before, after, strict=True)]
-            # Whoever stood in the index at either look is referenced; contents that differ are no finding.
-            replies[1::2] = [one or other for one, other in zip(before[1::2], after[1::2], strict=True)]
-        return [
-            _judged(place, key, replies[2 * number], replies[2 * number + 1], leftover=place[0] in self._leftover)
-            for number, (place, key, _) in enumerate(batch)
-        ]
+        Most orphans are archived ones, so that index is asked; where the state turns out to be `completed`, the
+        candidate is looked at again with the other index.
+        """
+        looks = self._read(pipe, batch, State.ARCHIVED)
+        again = [number for number, look in enumerate(looks) if look.state is State.COMPLETED]
+        if again:
+            others = self._read(pipe, [batch[number] for number in again], State.COMPLETED)
+            for number, look in zip(again, others, strict=True):
+                looks[number] = look
+        return looks
+
+    def _read(self, pipe: Pipe, batch: Sequence[Candidate], index: State) -> list[Look]:
+        packed = [_HMGET % (len(key), key) for _, _, key, _ in batch]
+        if self._zmscore:
+            # Batches are of one queue: see `_batches`
+            members = [task_id for _, task_id, _, _ in batch]
+            packed.append(pack((b"ZMSCORE", keys.index(batch[0][0], index), *members)))
+        else:
+            packed += [pack((b"ZSCORE", keys.index(queue, index), task_id)) for queue, task_id, _, _ in batch]
+        try:
+            if self._transactions:
+                contents, scores = _split(pipe.atomically(packed), len(batch))
+            else:
+                contents, scores = _twice(pipe, packed, len(batch))
+        except ResponseError as error:
+            if not self._go_without(error):
+                raise
+            return self._read(pipe, batch, index)
+        return [Look(index, content, score) for content, score in zip(contents, scores, strict=True)]
+
+    def _go_without(self, error: ResponseError) -> bool:
+        """Learn from a refusal what this server or user lacks; False where we cannot do without it."""
+        said = str(error).lower()
+        if not is_refusal(error):
+            return False
+        if self._zmscore and "zmscore" in said:  # since Redis 6.2
+            self._zmscore = False
+            return True
+        if self._transactions and ("multi" in said or "exec" in said):
+            self._transactions = False
+            return True
+        return False
+
+    def _judge(self, candidate: Candidate, look: Look) -> TaskRow | None:
+        queue, task_id, key, _ = candidate
+        if look.content is None or look.state is not look.index:
+            return None
+        kind = findings.judge(look.state, referenced=look.score is not None, leftover=queue in self._leftover)
+        if kind is None:
+            return None
+        scored_at = int(float(look.score)) if isinstance(look.score, bytes) else None
+        return row_of(queue, task_id, look.state, look.content[1], kind=kind, scored_at=scored_at, key_bytes=len(key))
 
 
-def _judged(
-    place: tuple[str, bytes, State], key: bytes, content: Reply, score: Reply, *, leftover: bool
-) -> TaskRow | None:
-    queue, task_id, expected = place
-    if not isinstance(content, list) or isinstance(score, Exception):
-        return None
-    state = State.parse(content[0])
-    if state is not expected:
-        return None  # it moved on between the looks
-    kind = findings.judge(state, referenced=score is not None, leftover=leftover)
-    if kind is None:
-        return None
-    scored_at = int(float(score)) if score else None
-    return row_of(queue, task_id, state, content[1], kind=kind, scored_at=scored_at, key_bytes=len(key))
+def _batches(candidates: Sequence[Candidate]) -> list[Sequence[Candidate]]:
+    """Cut candidates into batches of one queue whose replies stay small."""
+    by_queue: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        by_queue.setdefault(candidate[0], []).append(candidate)
+    return [
+        batch
+        for together in by_queue.values()
+        for start in range(0, len(together), _LOOK_LIMIT)
+        for batch in within_budget(together[start : start + _LOOK_LIMIT])
+    ]
+
+
+def _split(replies: Sequence[Reply], count: int) -> tuple[Sequence[Reply], Sequence[Reply]]:
+    """The hashes and the scores among the replies to `_read`; scores come one by one or all in one reply."""
+    contents, scores = replies[:count], replies[count:]
+    raise_unless_wrong_type(scores)
+    if len(scores) != count or isinstance(scores[0], list):
+        scores = scores[0] if isinstance(scores[0], list) else [*scores] * count
+    return contents, scores
+
+
+def _twice(pipe: Pipe, packed: Sequence[bytes], count: int) -> tuple[list[Reply], list[Reply]]:
+    """Where there are no transactions: look twice. A hash must be the same both times, and whoever stood in the index
+    at either time counts as standing in it.
+    """
+    looks = []
+    for _ in range(2):
+        pipe.send(packed)
+        looks.append(_split(pipe.receive(len(packed)), count))
+    (before, scores_before), (after, scores_after) = looks
+    contents = [one if one == other else None for one, other in zip(before, after, strict=True)]
+    scores = [other if one is None else one for one, other in zip(scores_before, scores_after, strict=True)]
+    return contents, scores
+
+
+def _lengths(pipe: Pipe, suspects: Sequence[tuple[str, bytes, bytes]]) -> list[Reply]:
+    """The length of each message, so that no reply asked for later is too large; an error where it is no hash."""
+    if not suspects:
+        return []
+    pipe.send([_HSTRLEN % (len(key), key) for _, _, key in suspects])
+    return pipe.receive(len(suspects))
 
 
 def is_refusal(error: Exception) -> bool:
@@ -221,7 +307,7 @@ def _collect_list(pipe: Pipe, key: bytes, into: set[bytes]) -> None:
     while True:
         (piece,) = pipe.call([(b"LRANGE", key, b"%d" % start, b"%d" % (start + PIECE - 1))], errors="return")
         if not isinstance(piece, list) or not piece:
-            _raise_unless_wrong_type(piece)
+            raise_unless_wrong_type([piece])
             return
         into.update(piece)
         start += len(piece)
@@ -232,7 +318,7 @@ def _collect_sorted_set(pipe: Pipe, key: bytes, into: set[bytes]) -> None:
     while True:
         (reply,) = pipe.call([(b"ZSCAN", key, cursor, b"COUNT", b"%d" % PIECE)], errors="return")
         if not isinstance(reply, list):
-            _raise_unless_wrong_type(reply)
+            raise_unless_wrong_type([reply])
             return
         cursor, piece = reply
         into.update(piece[::2])
@@ -240,7 +326,8 @@ def _collect_sorted_set(pipe: Pipe, key: bytes, into: set[bytes]) -> None:
             return
 
 
-def _raise_unless_wrong_type(reply: Reply) -> None:
+def raise_unless_wrong_type(replies: Sequence[Reply]) -> None:
     """An index of another type holds no ids; any other error must not pass for an empty index."""
-    if isinstance(reply, Exception) and not str(reply).startswith("WRONGTYPE"):
-        raise reply
+    for reply in replies:
+        if isinstance(reply, Exception) and not str(reply).startswith("WRONGTYPE"):
+            raise reply

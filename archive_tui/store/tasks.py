@@ -17,7 +17,7 @@ PIECE = 1_000
 REPLY_BUDGET = 4 * 1024 * 1024
 """Bytes that the replies to one batch may hold. A single larger message is read alone."""
 
-Item = TypeVar("Item", bound=tuple[Any, bytes, Reply])
+Item = TypeVar("Item", bound=tuple[Any, ...])
 
 _OVERLAP = 50
 _LPOS_LIMIT = 100_000
@@ -71,7 +71,7 @@ def within_budget(items: Sequence[Item]) -> Iterator[list[Item]]:
     batch: list[Item] = []
     budget = REPLY_BUDGET
     for item in items:
-        length = item[2] if isinstance(item[2], int) else 0
+        length = item[-1] if isinstance(item[-1], int) else 0
         if batch and length > budget:
             yield batch
             batch, budget = [], REPLY_BUDGET

@@ -41,7 +41,7 @@ class DeleteDialog(Dialog[bool]):
             if self._typing:
                 with Horizontal(id="typed"):
                     yield Label(f"Type {self._count} to confirm: ")
-                    yield Input(compact=True, restrict=r"\d*", max_length=len(self._count) + 1)
+                    yield Input(compact=True, restrict=r"\d*", max_length=len(self._count) + 1, select_on_focus=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Delete", id="delete", compact=True, disabled=self._typing)

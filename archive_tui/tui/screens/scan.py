@@ -270,8 +270,6 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int) -> Content:
         parts.append((f"   began again {progress.restarts} ×: another server answered", "$text-warning"))
     if progress.not_tasks:
         parts.append((f"   {progress.not_tasks:,} keys are no task data", "$text-warning"))
-    if progress.unjudged:
-        parts.append((f"   {progress.unjudged:,} unreferenced in other states", "$text-warning"))
     if progress.trouble and not progress.complete:
         parts.append((f"   {progress.trouble}", "$text-error"))
     return Content.assemble(*parts)
