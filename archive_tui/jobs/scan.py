@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.errors import CatalogError
 from archive_tui.jobs.job import Job, JobState
@@ -12,6 +13,8 @@ from archive_tui.store.connection import Server
 from archive_tui.store.scan import Scan, Step
 
 _RATE_WINDOW = 5.0
+_ROWS_AT_ONCE = 5_000
+_KEEP_EVERY = 0.2
 _KEYS_A_STEP = {Pace.FULL: 1000, Pace.POLITE: 500, Pace.GENTLE: 200}
 
 
@@ -63,6 +66,8 @@ class ScanJob(Job):
         self._finished_at: float | None = None
         self._recent: list[tuple[float, int, float]] = []
         self._catalog_trouble = ""
+        self._waiting: list[TaskRow] = []
+        self._kept_at = 0.0
 
     @property
     def progress(self) -> ScanProgress:
@@ -88,6 +93,7 @@ class ScanJob(Job):
         try:
             self.reconnecting(self._attempt)
         finally:
+            self._keep()
             self._finished_at = self._clock()
 
     def _attempt(self) -> None:
@@ -102,6 +108,8 @@ class ScanJob(Job):
         with self._server.pipe() as pipe:
             self.connected()
             while not self._scan.done:
+                if not self._go.is_set():
+                    self._keep()
                 self.checkpoint()
                 began = time.monotonic()
                 self._scan.count = _KEYS_A_STEP[self.pace]
@@ -113,15 +121,23 @@ class ScanJob(Job):
         self._not_tasks += step.not_tasks
         for queue, count in step.keys_by_queue.items():
             self.keys_by_queue[queue] = self.keys_by_queue.get(queue, 0) + count
-        if step.rows:
-            try:
-                self.catalog.add(step.rows)
-            except CatalogError as error:
-                self._catalog_trouble = str(error)  # the scan goes on counting keys
+        self._waiting += step.rows
         now = time.monotonic()
+        if len(self._waiting) >= _ROWS_AT_ONCE or now - self._kept_at >= _KEEP_EVERY:
+            self._keep()
         if not self._recent or now - self._recent[-1][0] >= 0.1:
             self._recent = [mark for mark in self._recent if now - mark[0] <= _RATE_WINDOW]
             self._recent.append((now, self._keys, step.fraction))
+
+    def _keep(self) -> None:
+        """Put what was found into the catalog; a few thousand rows at once cost half of what they cost in hundreds."""
+        rows, self._waiting = self._waiting, []
+        self._kept_at = time.monotonic()
+        if rows:
+            try:
+                self.catalog.add(rows)
+            except CatalogError as error:
+                self._catalog_trouble = str(error)  # the scan goes on counting keys
 
     def _speed(self) -> tuple[float, float | None]:
         """Task keys a second over the last seconds, and how many seconds are left at that speed."""
