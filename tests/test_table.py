@@ -21,7 +21,8 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Button
 
-from archive_tui.tui.widgets.table import PAGE_ROWS, Cell, Column, VirtualTable, fit, lay_out
+from archive_tui.tui.widgets.columns import Cell, Column, fit, lay_out
+from archive_tui.tui.widgets.table import PAGE_ROWS, VirtualTable
 
 MILLIONS = 2_000_000
 HOSTILE = [

@@ -1,5 +1,6 @@
 """What a table shows at one moment: the row numbers in their order, frozen; the rows are fetched page by page."""
 
+import struct
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,8 @@ from dataclasses import dataclass, field
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
+
+_WIDTH = struct.calcsize("q")
 
 GONE = TaskRow("", b"", None, readable=False)
 """Stands where a row was forgotten after the view was made."""
@@ -36,10 +39,11 @@ class View:
 
     def find(self, key: int) -> int | None:
         """Where a row stands, None where the view does not show it."""
-        try:
-            return self.seqs.index(key)
-        except ValueError:
-            return None
+        raw, wanted = self.seqs.tobytes(), struct.pack("q", key)
+        at = raw.find(wanted)  # several times faster than `array.index`, which boxes every number
+        while at >= 0 and at % _WIDTH:
+            at = raw.find(wanted, at + 1)
+        return at // _WIDTH if at >= 0 else None
 
     def page(self, start: int, count: int) -> Sequence[TaskRow]:
         """The rows from an index on; `GONE` stands for a row forgotten meanwhile."""

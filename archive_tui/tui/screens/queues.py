@@ -19,10 +19,11 @@ from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.widgets.columns import Cell, Column, Tone
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
-from archive_tui.tui.widgets.table import Cell, Column, Tone, VirtualTable
+from archive_tui.tui.widgets.table import VirtualTable
 
 _BAR = 7
 

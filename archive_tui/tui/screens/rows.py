@@ -28,8 +28,9 @@ from archive_tui.tui import commands
 from archive_tui.tui.commands import Command
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.tui.widgets.filterbar import FilterBar
-from archive_tui.tui.widgets.table import Cell, Column, VirtualTable
+from archive_tui.tui.widgets.table import VirtualTable
 
 _ID_WIDTH = 36
 _SHOWN = 400

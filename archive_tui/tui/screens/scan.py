@@ -23,10 +23,10 @@ from archive_tui.present import bar, number, span
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.screens.rows import HeadLine, RowsScreen, common_columns, title
+from archive_tui.tui.widgets.columns import Column, fit
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
-from archive_tui.tui.widgets.table import Column, fit
 
 _BAR = 30
 _GROUPS_WIDTH = 34

@@ -14,10 +14,10 @@ from archive_tui.jobs.listing import ListJob
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.screens.rows import HeadLine, RowsScreen, common_columns, title
+from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
-from archive_tui.tui.widgets.table import Column
 
 
 class TasksScreen(RowsScreen):

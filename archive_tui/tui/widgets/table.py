@@ -5,11 +5,10 @@ as a whole when something changes, and holds on to the row under the cursor by i
 never move another task under the operator's hand.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -23,26 +22,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from archive_tui import text
+from archive_tui.tui.widgets.columns import GAP, STEADY, Cell, Column, Layout, Row, Tone, fit, lay_out
 
-Row = TypeVar("Row")
 _Row_co = TypeVar("_Row_co", covariant=True)
-
-Align = Literal["left", "right"]
-Tone = Literal["warn", "bad", "dim", "good", "accent"]
 
 PAGE_ROWS = 200  # rows asked of the source at once
 _PAGES = 16  # pages kept: several screens around the cursor
 _GUTTER = 3  # cursor bar, mark, space
 _MARGIN = 1  # free cell at the right edge; the header shows there that columns are out of sight
-_GAP = 2  # cells between columns
-_ELLIPSIS = "…"
-
-# Characters whose width terminals disagree about, so that no padding would be right everywhere: variation selectors,
-# keycaps and skin tones go, and the letters of a flag become plain letters.
-_STEADY: dict[int, str | None] = {
-    **dict.fromkeys([0x20E3, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)]),
-    **{0x1F1E6 + letter: chr(ord("A") + letter) for letter in range(26)},
-}
 
 
 class Source(Protocol[_Row_co]):
@@ -75,109 +62,6 @@ class _Nothing:
 
     def find(self, key: int) -> int | None:
         return None
-
-
-class Cell(NamedTuple):
-    """Safe text in one of the tones. The tone only repeats what the text says: colour alone carries no meaning."""
-
-    text: str
-    tone: Tone
-
-
-@dataclass(frozen=True, slots=True)
-class Column(Generic[Row]):
-    """How one column is named, measured and filled."""
-
-    name: str
-    """Identity, and the name to sort by."""
-    title: str
-    """Header text."""
-    cell: Callable[[Row], str | Cell]
-    """What stands in the cell of a row: text that passed `archive_tui.text`, shown as it is, never as markup."""
-    width: int
-    """Cells it needs at least."""
-    align: Align = "left"
-    grow: int = 0
-    """Its share of the width that is left over."""
-    most: int | None = None
-    """The width up to which it grows; None for no limit."""
-    priority: int = 0
-    """Where the terminal is too narrow, the highest number goes first; 0 never goes."""
-    sortable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Which columns are drawn and how wide: what `lay_out` decided."""
-
-    slots: tuple[tuple[Column[Any], int], ...]
-    width: int
-
-    def at(self, x: int) -> Column[Any] | None:
-        """The column at cell `x`, counted from the right end of the gutter."""
-        edge = 0
-        for column, width in self.slots:
-            if edge <= x < edge + width:
-                return column
-            edge += width + _GAP
-        return None
-
-
-def fit(value: str, width: int, align: Align = "left") -> str:
-    """`value` as one safe line of exactly `width` cells: padded, or cut with an ellipsis."""
-    if width <= 0:
-        return ""
-    most = 8 * width  # a cell takes one character and perhaps some accents: never measure a megabyte
-    safe, cut = text.line(value[:most]), len(value) > most
-    if not safe.isascii():
-        safe = safe.translate(_STEADY)
-    cells = cell_len(safe)
-    if cut or cells > width:
-        return set_cell_size(safe, width - 1) + _ELLIPSIS
-    padding = " " * (width - cells)
-    return padding + safe if align == "right" else safe + padding
-
-
-def lay_out(columns: Iterable[Column[Any]], room: int, natural: Mapping[str, int] | None = None) -> _Layout:
-    """Decide which columns are drawn and how wide, in `room` cells.
-
-    Columns are hidden by priority until the minimum widths fit; what cannot be hidden shrinks, the widest first; what
-    is left over is shared by `grow`. With `natural` widths (wide mode) nothing is hidden or shrunk: the table scrolls.
-    """
-    shown = list(columns)
-    if natural is None:
-        widths = {column.name: column.width for column in shown}
-    else:
-        widths = {column.name: max(column.width, natural.get(column.name, 0)) for column in shown}
-
-    def spare() -> int:
-        return room - sum(widths[column.name] for column in shown) - _GAP * max(len(shown) - 1, 0)
-
-    if natural is None:
-        while spare() < 0 and (dispensable := [column for column in shown if column.priority]):
-            shown.remove(max(reversed(dispensable), key=lambda column: column.priority))
-        while spare() < 0 and shown:
-            widest = max(reversed(shown), key=lambda column: widths[column.name])
-            widths[widest.name] -= 1
-            if not widths[widest.name]:
-                shown.remove(widest)
-    left, growing = max(spare(), 0), [column for column in shown if column.grow]
-    while growing:
-        shares = sum(column.grow for column in growing)
-        full = [
-            column
-            for column in growing
-            if column.most is not None and widths[column.name] + left * column.grow // shares > column.most
-        ]
-        for column in full or growing:  # what rounding leaves goes to the later columns, so that the sum is exact
-            room_to_grow = left * column.grow // shares
-            if full and column.most is not None:
-                room_to_grow = max(column.most - widths[column.name], 0)
-            widths[column.name] += room_to_grow
-            left, shares = left - room_to_grow, shares - column.grow
-        growing = [column for column in growing if column not in full] if full else []
-    slots = tuple((column, widths[column.name]) for column in shown)
-    return _Layout(slots, sum(width for _, width in slots) + _GAP * max(len(slots) - 1, 0))
 
 
 class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
@@ -327,7 +211,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         self._told: tuple[int | None, int | None] = (None, None)
         self._pages: LRUCache[int, Sequence[Row]] = LRUCache(_PAGES)
         self._failed: set[int] = set()
-        self._layout: tuple[int, _Layout] | None = None
+        self._layout: tuple[int, Layout] | None = None
         self._natural: dict[str, int] = {}
         self._height_seen = 0
 
@@ -605,7 +489,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
 
     # Layout
 
-    def _lay(self) -> _Layout:
+    def _lay(self) -> Layout:
         """The layout for the present width."""
         width = self.scrollable_content_region.width
         if self._layout is None or self._layout[0] != width:
@@ -631,7 +515,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
             if (row := self._row(index)) is not None:
                 for column in self._columns:
                     shown = text.line(self._content(column, row)[0][: self.wide_width + 1])
-                    self._widen(column.name, cell_len(shown.translate(_STEADY)))
+                    self._widen(column.name, cell_len(shown.translate(STEADY)))
         if self._natural == before:
             return False
         self._layout = None
@@ -692,7 +576,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
                 else:
                     title = f"{fit(title, min(cell_len(title), cells - 2))} {sign}"
             if segments:
-                segments.append(Segment(" " * _GAP, self._style("header")))
+                segments.append(Segment(" " * GAP, self._style("header")))
             segments.append(Segment(fit(title, cells, column.align), style))
         more_left = x > 0
         more_right = x + width - _GUTTER - _MARGIN < layout.width or bool(self.hidden_columns)
@@ -719,7 +603,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
                 value, tone = self._content(column, row)
                 tone = None if plain.reverse else tone or row_tone
                 if pieces:
-                    pieces.append(" " * _GAP)
+                    pieces.append(" " * GAP)
                     if tone != last:  # neighbours in one tone go out as one piece: the link is thin
                         segments.append(Segment("".join(pieces), self._style(base, last)))
                         pieces = []

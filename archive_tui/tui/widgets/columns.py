@@ -1,0 +1,127 @@
+"""The columns of a table: what they show, and how wide each is drawn."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+
+from archive_tui import text
+
+Row = TypeVar("Row")
+
+Align = Literal["left", "right"]
+Tone = Literal["warn", "bad", "dim", "good", "accent"]
+
+GAP = 2  # cells between columns
+ELLIPSIS = "…"
+
+# Characters whose width terminals disagree about, so that no padding would be right everywhere: variation selectors,
+# keycaps and skin tones go, and the letters of a flag become plain letters.
+STEADY: dict[int, str | None] = {
+    **dict.fromkeys([0x20E3, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)]),
+    **{0x1F1E6 + letter: chr(ord("A") + letter) for letter in range(26)},
+}
+
+
+class Cell(NamedTuple):
+    """Safe text in one of the tones. The tone only repeats what the text says: colour alone carries no meaning."""
+
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Row]):
+    """How one column is named, measured and filled."""
+
+    name: str
+    """Identity, and the name to sort by."""
+    title: str
+    """Header text."""
+    cell: Callable[[Row], str | Cell]
+    """What stands in the cell of a row: text that passed `archive_tui.text`, shown as it is, never as markup."""
+    width: int
+    """Cells it needs at least."""
+    align: Align = "left"
+    grow: int = 0
+    """Its share of the width that is left over."""
+    most: int | None = None
+    """The width up to which it grows; None for no limit."""
+    priority: int = 0
+    """Where the terminal is too narrow, the highest number goes first; 0 never goes."""
+    sortable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns are drawn and how wide: what `lay_out` decided."""
+
+    slots: tuple[tuple[Column[Any], int], ...]
+    width: int
+
+    def at(self, x: int) -> Column[Any] | None:
+        """The column at cell `x`, counted from the right end of the gutter."""
+        edge = 0
+        for column, width in self.slots:
+            if edge <= x < edge + width:
+                return column
+            edge += width + GAP
+        return None
+
+
+def fit(value: str, width: int, align: Align = "left") -> str:
+    """`value` as one safe line of exactly `width` cells: padded, or cut with an ellipsis."""
+    if width <= 0:
+        return ""
+    most = 8 * width  # a cell takes one character and perhaps some accents: never measure a megabyte
+    safe, cut = text.line(value[:most]), len(value) > most
+    if not safe.isascii():
+        safe = safe.translate(STEADY)
+    cells = cell_len(safe)
+    if cut or cells > width:
+        return set_cell_size(safe, width - 1) + ELLIPSIS
+    padding = " " * (width - cells)
+    return padding + safe if align == "right" else safe + padding
+
+
+def lay_out(columns: Iterable[Column[Any]], room: int, natural: Mapping[str, int] | None = None) -> Layout:
+    """Decide which columns are drawn and how wide, in `room` cells.
+
+    Columns are hidden by priority until the minimum widths fit; what cannot be hidden shrinks, the widest first; what
+    is left over is shared by `grow`. With `natural` widths (wide mode) nothing is hidden or shrunk: the table scrolls.
+    """
+    shown = list(columns)
+    if natural is None:
+        widths = {column.name: column.width for column in shown}
+    else:
+        widths = {column.name: max(column.width, natural.get(column.name, 0)) for column in shown}
+
+    def spare() -> int:
+        return room - sum(widths[column.name] for column in shown) - GAP * max(len(shown) - 1, 0)
+
+    if natural is None:
+        while spare() < 0 and (dispensable := [column for column in shown if column.priority]):
+            shown.remove(max(reversed(dispensable), key=lambda column: column.priority))
+        while spare() < 0 and shown:
+            widest = max(reversed(shown), key=lambda column: widths[column.name])
+            widths[widest.name] -= 1
+            if not widths[widest.name]:
+                shown.remove(widest)
+    left, growing = max(spare(), 0), [column for column in shown if column.grow]
+    while growing:
+        shares = sum(column.grow for column in growing)
+        full = [
+            column
+            for column in growing
+            if column.most is not None and widths[column.name] + left * column.grow // shares > column.most
+        ]
+        for column in full or growing:  # what rounding leaves goes to the later columns, so that the sum is exact
+            room_to_grow = left * column.grow // shares
+            if full and column.most is not None:
+                room_to_grow = max(column.most - widths[column.name], 0)
+            widths[column.name] += room_to_grow
+            left, shares = left - room_to_grow, shares - column.grow
+        growing = [column for column in growing if column not in full] if full else []
+    slots = tuple((column, widths[column.name]) for column in shown)
+    return Layout(slots, sum(width for _, width in slots) + GAP * max(len(slots) - 1, 0))
