@@ -131,7 +131,7 @@ class Scan:
                 row = self._judge(candidate, look)
                 if row is not None:
                     rows.append(row)
-            self._cursor, self._begun = cursor, True
+        self._cursor, self._begun = cursor, True
         return Step(rows, met, self.fraction, len(sized) - len(candidates))
 
     def _ask(self, pipe: Pipe, cursor: int) -> None:
