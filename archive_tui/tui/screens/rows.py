@@ -11,7 +11,6 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.content import Content
-from textual.widgets import Static
 
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
@@ -455,14 +454,6 @@ class RowsScreen(CommandScreen):
     def do_stop(self) -> None:
         if self._deletion is not None:
             self._deletion.stop()
-
-
-class HeadLine(Static):
-    """One line above a table."""
-
-    DEFAULT_CSS = """
-    HeadLine { height: 1; width: 100%; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    """
 
 
 def title(*crumbs: str) -> Content:

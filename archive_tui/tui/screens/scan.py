@@ -22,9 +22,10 @@ from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.present import bar, number, span
 from archive_tui.text import line
 from archive_tui.tui import commands
-from archive_tui.tui.screens.rows import HeadLine, RowsScreen, common_columns, title
+from archive_tui.tui.screens.rows import RowsScreen, common_columns, title
 from archive_tui.tui.widgets.columns import Column, fit
 from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.headline import HeadLine
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 
@@ -117,14 +118,14 @@ class ScanScreen(RowsScreen):
         counts = self.catalog.counts()
         where = line(self.queue) if self.queue is not None else "all queues"
         found = f"   {'' if progress.complete else '≥ '}{counts.total:,} found"
-        self.query_one("#head", HeadLine).update(
+        self.query_one("#head", HeadLine).show(
             Content.assemble(
                 title("Orphan scan", where),
                 (found, "bold $text-warning" if counts.total else ""),
                 self.counts_of_view(total=counts.total, complete=progress.complete),
             )
         )
-        self.query_one("#progress", HeadLine).update(
+        self.query_one("#progress", HeadLine).show(
             self.deletion_line() or _progress_line(progress, self._job, self.size.width)
         )
         self.table.empty_text = (

@@ -23,9 +23,10 @@ from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.save import SaveDialog
 from archive_tui.tui.screens.base import CommandScreen
-from archive_tui.tui.screens.rows import HeadLine, RowsScreen, title
+from archive_tui.tui.screens.rows import RowsScreen, title
 from archive_tui.tui.widgets.document import DocumentView
 from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.headline import HeadLine
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 
@@ -133,7 +134,7 @@ class TaskScreen(CommandScreen):
         width = self.size.width - 3 - position.cell_length
         path = title(self._breadcrumb, name).truncate(max(width, 0), ellipsis=True)
         gap = max(width - path.cell_length, 1)
-        self.query_one("#head", HeadLine).update(Content.assemble(path, " " * gap, position))
+        self.query_one("#head", HeadLine).show(Content.assemble(path, " " * gap, position))
 
     # Reading
 

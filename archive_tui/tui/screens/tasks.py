@@ -13,9 +13,10 @@ from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.text import line
 from archive_tui.tui import commands
-from archive_tui.tui.screens.rows import HeadLine, RowsScreen, common_columns, title
+from archive_tui.tui.screens.rows import RowsScreen, common_columns, title
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.headline import HeadLine
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 
@@ -80,7 +81,7 @@ class TasksScreen(RowsScreen):
         elif not progress.state.ended:
             parts.append(("   reading…", "$text-warning"))
         parts.append(self.counts_of_view(total=total, complete=complete))
-        self.query_one("#head", HeadLine).update(self.deletion_line() or Content.assemble(*parts))
+        self.query_one("#head", HeadLine).show(self.deletion_line() or Content.assemble(*parts))
         gone = self.session.watch.overview.read_at is not None and not any(
             one.name == self.queue for one in self.session.watch.overview.queues
         )

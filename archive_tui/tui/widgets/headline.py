@@ -1,0 +1,25 @@
+"""One line of a screen's head, written several times a second and drawn only when it says something else."""
+
+from textual.content import Content
+from textual.widget import Widget
+
+
+class HeadLine(Widget):
+    """`show` replaces what it says; what does not fit ends in an ellipsis."""
+
+    DEFAULT_CSS = """
+    HeadLine { height: 1; width: 100%; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._content = Content("")
+
+    def show(self, content: Content) -> None:
+        """Say this from now on."""
+        if not content.is_same(self._content):
+            self._content = content
+            self.refresh()
+
+    def render(self) -> Content:
+        return self._content
