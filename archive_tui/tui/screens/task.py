@@ -65,7 +65,7 @@ class TaskScreen(CommandScreen):
     )
     CSS = """
     TaskScreen #task { height: 1fr; layout: horizontal; }
-    TaskScreen #facts-box { width: 42%; max-width: 52; scrollbar-gutter: stable; }
+    TaskScreen #facts-box { width: 44%; max-width: 54; scrollbar-gutter: stable; }
     TaskScreen #texts { width: 1fr; }
     TaskScreen .box { border: round $panel; border-title-color: $text-muted; background: $background; }
     TaskScreen .box:focus-within { border: round $primary; }
@@ -310,6 +310,6 @@ def _hang(parts: list[str | tuple[str, str]], width: int) -> Content:
         text, style = part if isinstance(part, tuple) else (part, "")
         body = text.removesuffix("\n")
         if len(body) > room and body.strip():
-            text = f"\n{' ' * _LABEL}".join(textwrap.wrap(body, room)) + text[len(body) :]
+            text = f"\n{' ' * _LABEL}".join(textwrap.wrap(body, room, break_on_hyphens=False)) + text[len(body) :]
         pieces.append(Content.styled(text, style))
     return Content("").join(pieces).rstrip()
