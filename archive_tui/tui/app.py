@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -15,7 +16,7 @@ from textual.theme import Theme
 
 from archive_tui.jobs.session import Session
 from archive_tui.tui.dialogs.question import QuestionDialog
-from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.screens.base import CommandScreen, QuitWanted, ScanWanted
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 
@@ -106,6 +107,10 @@ class ArchiveApp(App[None]):
         self.session.watch.start()
         self.push_screen(QueuesScreen())
 
+    @on(ScanWanted)
+    def _scan_wanted(self, event: ScanWanted) -> None:
+        self.open_scan(event.queue)
+
     def open_scan(self, queue: str | None) -> None:
         """Open the scan of a queue (None: of all); a scan that was left goes on and is shown again."""
         screen = self._scans.get(queue)
@@ -118,6 +123,7 @@ class ArchiveApp(App[None]):
             while self.screen is not screen:
                 self.pop_screen()
 
+    @on(QuitWanted)
     def quit_politely(self) -> None:
         """Leave; where a deletion is running, ask first."""
         if self.session.deleting is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, Protocol, cast
 
 from textual.binding import Binding
+from textual.message import Message
 from textual.screen import Screen
 
 from archive_tui.jobs.delete import DeleteJob
@@ -17,13 +18,28 @@ from archive_tui.tui.commands import Command
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import Status, StatusBar
 
-if TYPE_CHECKING:
-    from archive_tui.tui.app import ArchiveApp
-
 EVERYWHERE: tuple[type[Command], ...] = (commands.Palette, commands.Help)
 
 TICK = 0.2
 """Seconds between two looks at what the jobs have done: at most five updates a second reach a thin link."""
+
+
+class Host(Protocol):
+    """What a screen needs of the app it lives in."""
+
+    session: Session
+
+
+class ScanWanted(Message):
+    """The operator wants to see the scan of a queue; None for all queues."""
+
+    def __init__(self, queue: str | None) -> None:
+        super().__init__()
+        self.queue = queue
+
+
+class QuitWanted(Message):
+    """The operator wants to leave the program."""
 
 
 class CommandScreen(Screen[None]):
@@ -41,14 +57,9 @@ class CommandScreen(Screen[None]):
         super().__init_subclass__()
 
     @property
-    def archive_app(self) -> ArchiveApp:
-        """The app, as what it is."""
-        return cast("ArchiveApp", self.app)
-
-    @property
     def session(self) -> Session:
         """What this run shares between its screens."""
-        return self.archive_app.session
+        return cast("Host", self.app).session
 
     def on_mount(self) -> None:
         self.set_interval(TICK, self._tick)

@@ -18,7 +18,7 @@ from archive_tui.store.queues import QueueStats
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.screens.base import CommandScreen, QuitWanted, ScanWanted
 from archive_tui.tui.widgets.columns import Cell, Column, Tone
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.keybar import KeyBar
@@ -250,10 +250,10 @@ class QueuesScreen(CommandScreen):
     def do_scan_queue(self) -> None:
         queue = self._current()
         if queue is not None:
-            self.archive_app.open_scan(queue.name)
+            self.post_message(ScanWanted(queue.name))
 
     def do_scan_all(self) -> None:
-        self.archive_app.open_scan(None)
+        self.post_message(ScanWanted(None))
 
     def do_filter(self) -> None:
         self.query_one(FilterBar).open()
@@ -294,7 +294,7 @@ class QueuesScreen(CommandScreen):
         self.query_one(FilterBar).clear()
 
     def do_quit(self) -> None:
-        self.archive_app.quit_politely()
+        self.post_message(QuitWanted())
 
 
 def _row_style(row: QueueRow) -> Tone | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
@@ -21,64 +21,15 @@ from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_rows
-from archive_tui.present import UNKNOWN, age, number, size
+from archive_tui.present import number
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.screens.base import CommandScreen
-from archive_tui.tui.widgets.columns import Cell, Column
+from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.table import VirtualTable
-
-_ID_WIDTH = 36
-_SHOWN = 400
-"""Characters of foreign text that a cell passes on; no screen is wider."""
-
-
-def id_cell(row: TaskRow) -> str | Cell:
-    """The id of a task."""
-    return line(row.id[:_SHOWN])
-
-
-def type_cell(row: TaskRow) -> str | Cell:
-    """The type of a task, or why there is none."""
-    if row.readable:
-        return line(row.type[:_SHOWN])
-    if not row.id:
-        return ""
-    return Cell("no task data" if row.state is None and not row.fingerprint else "unreadable", "bad")
-
-
-def error_cell(row: TaskRow) -> str:
-    """The error of a task, on one line."""
-    return line(row.error[:_SHOWN])
-
-
-def size_cell(row: TaskRow) -> str:
-    """The size of the payload."""
-    return size(row.payload_bytes) if row.id else ""
-
-
-def tries_cell(row: TaskRow) -> str:
-    """How many retries were used of those allowed."""
-    return f"{row.retried}/{row.retry}" if row.readable else UNKNOWN if row.id else ""
-
-
-def common_columns(now: Callable[[], float], *, died: str) -> list[Column[TaskRow]]:
-    """The columns that every list of tasks has; `died` is the title of the column with the time of death."""
-
-    def died_cell(row: TaskRow) -> str:
-        return age(row.scored_at or row.last_failed_at, now()) if row.id else ""
-
-    return [
-        Column("id", "Id", id_cell, 13, grow=3, most=_ID_WIDTH),
-        Column("type", "Type", type_cell, 12, grow=1, most=30),
-        Column("died", died, died_cell, 11, "right"),
-        Column("tries", "Tries", tries_cell, 6, "right", priority=2),
-        Column("size", "Size", size_cell, 9, "right", priority=3),
-        Column("error", "Error", error_cell, 18, grow=4, priority=1),
-    ]
 
 
 class RowsScreen(CommandScreen):
@@ -239,14 +190,7 @@ class RowsScreen(CommandScreen):
 
         index = self.table.cursor_index
         if index is not None:
-            self.app.push_screen(TaskScreen(self.view, index, self.breadcrumb()), self._came_back)
-
-    def _came_back(self, _: None) -> None:
-        """The detail screen moves the cursor along; see `show_in_table`."""
-
-    def show_in_table(self, key: int) -> None:
-        """Put the cursor where the detail screen has gone."""
-        self.table.move_to_key(key)
+            self.app.push_screen(TaskScreen(self.view, index, self.breadcrumb(), self.table.move_to_key))
 
     def breadcrumb(self) -> str:
         """Where we are, as safe text."""
@@ -454,8 +398,3 @@ class RowsScreen(CommandScreen):
     def do_stop(self) -> None:
         if self._deletion is not None:
             self._deletion.stop()
-
-
-def title(*crumbs: str) -> Content:
-    """Where we are: the path in bold."""
-    return Content.assemble((" ▸ ".join(crumbs), "bold"))

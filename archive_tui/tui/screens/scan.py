@@ -22,10 +22,11 @@ from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.present import bar, number, span
 from archive_tui.text import line
 from archive_tui.tui import commands
-from archive_tui.tui.screens.rows import RowsScreen, common_columns, title
+from archive_tui.tui.screens.row_columns import common_columns
+from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.widgets.columns import Column, fit
 from archive_tui.tui.widgets.filterbar import FilterBar
-from archive_tui.tui.widgets.headline import HeadLine
+from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +24,9 @@ from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.save import SaveDialog
 from archive_tui.tui.screens.base import CommandScreen
-from archive_tui.tui.screens.rows import RowsScreen, title
 from archive_tui.tui.widgets.document import DocumentView
 from archive_tui.tui.widgets.filterbar import FilterBar
-from archive_tui.tui.widgets.headline import HeadLine
+from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 
@@ -79,8 +79,10 @@ class TaskScreen(CommandScreen):
     TaskScreen.-narrow #facts-box { width: 100%; max-width: 100%; height: 2fr; }
     """
 
-    def __init__(self, view: View, index: int, breadcrumb: str) -> None:
+    def __init__(self, view: View, index: int, breadcrumb: str, moved: Callable[[int], object]) -> None:
+        """`moved` is told the key of the task that is shown, so that the table below can follow."""
         super().__init__()
+        self._moved = moved
         self._view = view
         self._index = index
         self._breadcrumb = breadcrumb
@@ -211,9 +213,7 @@ class TaskScreen(CommandScreen):
         self.query_one(FilterBar).clear()
         self._draw_head()
         self._load()
-        below = self.app.screen_stack[-2]
-        if isinstance(below, RowsScreen):
-            below.show_in_table(self._view.key(index))
+        self._moved(self._view.key(index))
 
     def do_read_again(self) -> None:
         self._load()

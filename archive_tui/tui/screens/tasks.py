@@ -13,10 +13,12 @@ from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.text import line
 from archive_tui.tui import commands
-from archive_tui.tui.screens.rows import RowsScreen, common_columns, title
+from archive_tui.tui.screens.base import ScanWanted
+from archive_tui.tui.screens.row_columns import common_columns
+from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
-from archive_tui.tui.widgets.headline import HeadLine
+from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 
@@ -121,4 +123,4 @@ class TasksScreen(RowsScreen):
             self._job.stop()
 
     def do_scan_queue(self) -> None:
-        self.archive_app.open_scan(self.queue)
+        self.post_message(ScanWanted(self.queue))

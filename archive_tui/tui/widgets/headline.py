@@ -23,3 +23,8 @@ class HeadLine(Widget):
 
     def render(self) -> Content:
         return self._content
+
+
+def title(*crumbs: str) -> Content:
+    """Where we are: the path in bold."""
+    return Content.assemble((" ▸ ".join(crumbs), "bold"))

@@ -1,0 +1,57 @@
+"""The columns that every table of tasks has."""
+
+from collections.abc import Callable
+
+from archive_tui.asynq.task import TaskRow
+from archive_tui.present import UNKNOWN, age, size
+from archive_tui.text import line
+from archive_tui.tui.widgets.columns import Cell, Column
+
+_ID_WIDTH = 36
+_SHOWN = 400
+"""Characters of foreign text that a cell passes on; no screen is wider."""
+
+
+def id_cell(row: TaskRow) -> str | Cell:
+    """The id of a task."""
+    return line(row.id[:_SHOWN])
+
+
+def type_cell(row: TaskRow) -> str | Cell:
+    """The type of a task, or why there is none."""
+    if row.readable:
+        return line(row.type[:_SHOWN])
+    if not row.id:
+        return ""
+    return Cell("no task data" if row.state is None and not row.fingerprint else "unreadable", "bad")
+
+
+def error_cell(row: TaskRow) -> str:
+    """The error of a task, on one line."""
+    return line(row.error[:_SHOWN])
+
+
+def size_cell(row: TaskRow) -> str:
+    """The size of the payload."""
+    return size(row.payload_bytes) if row.id else ""
+
+
+def tries_cell(row: TaskRow) -> str:
+    """How many retries were used of those allowed."""
+    return f"{row.retried}/{row.retry}" if row.readable else UNKNOWN if row.id else ""
+
+
+def common_columns(now: Callable[[], float], *, died: str) -> list[Column[TaskRow]]:
+    """The columns that every list of tasks has; `died` is the title of the column with the time of death."""
+
+    def died_cell(row: TaskRow) -> str:
+        return age(row.scored_at or row.last_failed_at, now()) if row.id else ""
+
+    return [
+        Column("id", "Id", id_cell, 13, grow=3, most=_ID_WIDTH),
+        Column("type", "Type", type_cell, 12, grow=1, most=30),
+        Column("died", died, died_cell, 11, "right"),
+        Column("tries", "Tries", tries_cell, 6, "right", priority=2),
+        Column("size", "Size", size_cell, 9, "right", priority=3),
+        Column("error", "Error", error_cell, 18, grow=4, priority=1),
+    ]
