@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -163,10 +164,7 @@ def _session(context: click.Context, after: dict[str, Any]) -> Iterator[Session]
     from archive_tui.settings import Choices, Secret, resolve
 
     before: dict[str, Any] = context.find_root().obj or {}
-    flags: dict[str, Any] = {
-        name: value if (value := after.get(name)) not in (None, False) else before.get(name)
-        for name in {*before, *after}
-    }
+    flags = before | {name: value for name, value in after.items() if value is not None and value is not False}
     password = None
     if flags.pop("ask_password", False):
         if not sys.stdin.isatty():
@@ -207,7 +205,12 @@ def _screens(session: Session, *, mouse: bool) -> int:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. Every failure is one line on stderr."""
     try:
-        result = cli.main(args=arguments, prog_name="archive-tui", standalone_mode=False)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 is no reason to fail
+        # Not `cli.main`: it would answer a broken pipe with exit code 1
+        with cli.make_context("archive-tui", list(sys.argv[1:] if arguments is None else arguments)) as context:
+            result = cli.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as ended:
         return ended.exit_code

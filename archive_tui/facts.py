@@ -8,6 +8,7 @@ from archive_tui.present import UNKNOWN, ago, duration, exact, number, size, spa
 from archive_tui.text import line
 
 _LONG = 2_000
+_LONGEST_NUMBER = 25
 _SCORE_MEANS = {"scheduled": "to run", "retry": "to run", "completed": "expires", "lease": "until"}
 
 
@@ -76,7 +77,7 @@ def _redis_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
     else:
         yield "Lock", f"{_lock(task)}\n{line(task.lock.key)[:_LONG]}"
     if pending := task.fields.get(b"pending_since"):
-        seconds = int(pending) / 1e9 if pending.isdigit() else None
+        seconds = int(pending) / 1e9 if pending.isdigit() and len(pending) < _LONGEST_NUMBER else None
         yield "Pending", _moment(seconds, now) if seconds else line(pending)
     if result := task.fields.get(b"result"):
         yield "Result", line(result[:_LONG]) + ("…" if len(result) > _LONG else "")

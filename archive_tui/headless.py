@@ -42,14 +42,14 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
         stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC))
         memory = {name: store.memory(pipe, name) for name in names}
     if as_json:
-        print(json.dumps([_queue_json(one, memory[one.name]) for one in stats], ensure_ascii=False), file=out)
+        print(_json([_queue_json(one, memory[one.name]) for one in stats]), file=out)
         return 0
     now = session.clock()
     heads = ["QUEUE", "ARCHIVED", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "COMPLETED", "GROUPED", "MEMORY", "OLDEST"]
     lines = [[
         line(one.name) + ("" if one.registered else " (leftover)") + (" (paused)" if one.paused else ""),
-        f"{one.counts.get(State.ARCHIVED, 0):,}/{ARCHIVE_CAP:,}",
-        *[number(one.counts.get(state, 0)) for state in _COUNTED],
+        f"{_shown(one, State.ARCHIVED)}/{ARCHIVE_CAP:,}",
+        *[_shown(one, state) for state in _COUNTED],
         UNKNOWN if memory[one.name] is None else f"~{size(memory[one.name])}",
         age(one.oldest_archived_at, now),
     ] for one in stats]  # fmt: skip
@@ -60,13 +60,18 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
 _COUNTED = (State.PENDING, State.ACTIVE, State.SCHEDULED, State.RETRY, State.COMPLETED, State.AGGREGATING)
 
 
+def _shown(one: QueueStats, state: State) -> str:
+    """How many tasks are in a state; unknown where the index is not of the type Asynq writes."""
+    return number(one.counts.get(state))
+
+
 def _queue_json(one: QueueStats, memory: int | None) -> dict[str, Any]:
     return {
         "queue": _text(encode(one.name)),
         "registered": one.registered,
         "paused": one.paused,
         "archived": _archived_json(one),
-        **{state.value: one.counts.get(state, 0) for state in _COUNTED},
+        **{state.value: one.counts.get(state) for state in _COUNTED},
         "groups": one.groups,
         "processed_today": one.processed_today,
         "failed_by_day": list(one.failed),
@@ -76,7 +81,7 @@ def _queue_json(one: QueueStats, memory: int | None) -> dict[str, Any]:
 
 def _archived_json(one: QueueStats) -> dict[str, Any]:
     return {
-        "size": one.counts.get(State.ARCHIVED, 0),
+        "size": one.counts.get(State.ARCHIVED),
         "cap": ARCHIVE_CAP,
         "oldest_at": _time(one.oldest_archived_at),
     }
@@ -146,11 +151,11 @@ def _progress_line(now: ScanProgress) -> str:
 def _print_scan(session: Session, job: ScanJob, form: str, out: TextIO) -> None:
     if form == "ndjson":
         for row in _rows(job.catalog):
-            print(json.dumps(_row_json(row), ensure_ascii=False), file=out)
+            print(_json(_row_json(row)), file=out)
         return
     report = _scan_json(session, job)
     if form == "json":
-        print(json.dumps(report, ensure_ascii=False), file=out)
+        print(_json(report), file=out)
     elif form == "prometheus":
         _print_prometheus(report, out)
     else:
@@ -239,8 +244,9 @@ def _print_prometheus(report: dict[str, Any], out: TextIO) -> None:
             print(f'archive_tui_findings{{queue="{_label(queue["queue"])}",kind="{kind}"}} {found["count"]}', file=out)
     print("# HELP archive_tui_archived_tasks Ids in the archive.\n# TYPE archive_tui_archived_tasks gauge", file=out)
     for queue in report["queues"]:
-        size_ = queue["archived"]["size"]
-        print(f'archive_tui_archived_tasks{{queue="{_label(queue["queue"])}"}} {size_}', file=out)
+        if queue["archived"]["size"] is not None:
+            labels = f'{{queue="{_label(queue["queue"])}"}}'
+            print(f"archive_tui_archived_tasks{labels} {queue['archived']['size']}", file=out)
     print("# HELP archive_tui_scan_complete 1 if all keys were seen.\n# TYPE archive_tui_scan_complete gauge", file=out)
     print(f"archive_tui_scan_complete {int(report['complete'])}", file=out)
 
@@ -264,7 +270,7 @@ def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO
         raw.flush()
         return 0
     if form == "json":
-        print(json.dumps(_task_json(task), ensure_ascii=False), file=out)
+        print(_json(_task_json(task)), file=out)
         return 0
     for label, value in facts(task, session.clock()):
         print(f"{label:<14}" + value.replace("\n", "\n" + " " * 14), file=out)
@@ -319,6 +325,11 @@ def _message_json(message: TaskMessage) -> dict[str, Any]:
         "group": message.group_key,
         "headers": dict(message.headers),
     }
+
+
+def _json(value: object) -> str:
+    """JSON in ASCII: what a terminal would obey, or what would change the direction of its text, is escaped."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def _text(raw: bytes) -> str | dict[str, str]:

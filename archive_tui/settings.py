@@ -94,6 +94,9 @@ def parse_url(url: str) -> Settings:
     options = dict(parse_qsl(parts.query))
     username = unquote(parts.username) if parts.username else None
     password = Secret(unquote(parts.password)) if parts.password else None
+    username = options.pop("username", username)
+    if "password" in options:
+        password = Secret(options.pop("password"))
     database = options.pop("db", None)
     if parts.scheme == "unix":
         path = unquote(parts.path)
@@ -200,9 +203,10 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
 def urlsplit_has_password(url: str) -> bool:
     """Whether a URL carries a password."""
     try:
-        return bool(urlsplit(url).password)
+        parts = urlsplit(url)
+        return bool(parts.password) or "password" in dict(parse_qsl(parts.query))
     except ValueError:
-        return "@" in url
+        return "@" in url or "password=" in url
 
 
 def _password(choices: Choices, profile: Mapping[str, object]) -> Secret | None:

@@ -104,9 +104,23 @@ def queue_of(key: bytes) -> str | None:
 def split_task(key: bytes) -> tuple[str, bytes] | None:
     """Queue and task id of a task data key, None for any other key.
 
-    A queue's name may itself hold `}:t:`; the shortest name wins, as no producer can be told apart from that.
+    A queue's name, and a task's id, may themselves hold `}:t:`. Here the shortest name wins; `splits` gives all.
     """
     start, found, task_id = key.partition(b"}:t:")
     if not found or not start.startswith(b"asynq:{") or len(start) == 7:
         return None
     return decode(start[7:]), task_id
+
+
+TAG_END = b"}:t:"
+"""What ends the queue's name in a task data key; where it stands twice, the key alone does not tell where."""
+
+
+def splits(key: bytes) -> list[tuple[str, bytes]]:
+    """Every way to read a task data key as queue and task id, the shortest name first."""
+    found = []
+    at = key.find(TAG_END, 8)
+    while at >= 0:
+        found.append((decode(key[7:at]), key[at + len(TAG_END) :]))
+        at = key.find(TAG_END, at + 1)
+    return found

@@ -90,27 +90,21 @@ class HexDocument(Document):
 
     def find(self, needle: str, start: int, *, backwards: bool = False) -> int | None:
         """The next line on which `needle`, as text or as hexadecimal digits, begins."""
-        lowered = self._raw.lower()
-        for wanted in _as_bytes(needle):
-            at = _search(lowered, wanted.lower(), start * _HEX_WIDTH, backwards)
-            if at is not None:
-                return at // _HEX_WIDTH
-        return None
-
-
-def _as_bytes(needle: str) -> Iterator[bytes]:
-    yield needle.encode()
-    try:
-        yield bytes.fromhex(needle.replace(" ", ""))
-    except ValueError:
-        return
+        at = _search(self._raw.lower(), needle.lower().encode("utf-8", "replace"), start * _HEX_WIDTH, backwards)
+        if at is None:
+            try:
+                digits = bytes.fromhex(needle)
+            except ValueError:
+                return None
+            at = _search(self._raw, digits, start * _HEX_WIDTH, backwards)
+        return at // _HEX_WIDTH if at is not None else None
 
 
 def _search(raw: bytes, wanted: bytes, start: int, backwards: bool) -> int | None:
     if not wanted:
         return None
     if backwards:
-        before = raw.rfind(wanted, 0, start + _HEX_WIDTH)
+        before = raw.rfind(wanted, 0, start + _HEX_WIDTH + len(wanted) - 1)
         found = before if before >= 0 else raw.rfind(wanted)
     else:
         after = raw.find(wanted, start)
@@ -171,11 +165,23 @@ def _write(value: Any, newline: str) -> Iterator[str]:
     if isinstance(value, _Number):
         yield value
     elif isinstance(value, _Members):
-        yield from _write_all("{}", [(f"{json.dumps(key, ensure_ascii=False)}: ", one) for key, one in value], newline)
+        yield from _write_all("{}", [(f"{_quoted(key)}: ", one) for key, one in value], newline)
     elif isinstance(value, list):
         yield from _write_all("[]", [("", one) for one in value], newline)
+    elif isinstance(value, str):
+        yield _quoted(value)
     else:
-        yield json.dumps(value, ensure_ascii=False)
+        yield json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    """A JSON string as it reads best; with escapes where it holds half a surrogate pair, which no encoding takes."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    try:
+        quoted.encode()
+    except UnicodeEncodeError:
+        return json.dumps(text)
+    return quoted
 
 
 def _write_all(brackets: str, entries: Sequence[tuple[str, Any]], newline: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ _HASH_OVERHEAD = 250
 """Bytes that Redis needs for a task's hash beside its key and message; measured on Redis 7.0 and Valkey 9."""
 
 FINGERPRINT_BYTES = 8
+_FARTHEST = 2**53
 
 
 def fingerprint(raw_message: bytes) -> bytes:
@@ -95,6 +96,12 @@ def row_of(
         True,
         bool(decoded.unique_key),
     )
+
+
+def seconds_of(score: bytes) -> int:
+    """A score as unix seconds. A sorted set takes any float, also infinity: what is absurd stays at the far end."""
+    value = float(score)
+    return int(min(max(value, -_FARTHEST), _FARTHEST))
 
 
 @dataclass(frozen=True, slots=True)

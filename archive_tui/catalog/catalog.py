@@ -17,6 +17,7 @@ from archive_tui.asynq.states import State
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.query import Query
 from archive_tui.errors import CatalogError
+from archive_tui.text import encode
 
 _ERROR_LIMIT = 65_536
 """Characters of an error that are kept for showing, sorting and filtering; the detail screen reads it in full."""
@@ -25,10 +26,11 @@ TOP_TYPES = 50
 """How many types are counted one by one for the screen."""
 
 _SCHEMA = """
+CREATE TABLE queues (number INTEGER PRIMARY KEY, name BLOB NOT NULL);
 CREATE TABLE rows (
-    seq INTEGER PRIMARY KEY, identity INTEGER NOT NULL UNIQUE, generation INTEGER NOT NULL, queue INTEGER NOT NULL,
-    id BLOB NOT NULL, state TEXT, kind TEXT, type TEXT NOT NULL, error TEXT NOT NULL, retried INTEGER NOT NULL,
-    retry INTEGER NOT NULL, last_failed_at INTEGER, scored_at INTEGER, payload_bytes INTEGER, stored_bytes INTEGER,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, identity INTEGER NOT NULL UNIQUE, generation INTEGER NOT NULL,
+    queue INTEGER NOT NULL, id BLOB NOT NULL, state TEXT, kind TEXT, type TEXT NOT NULL, error TEXT NOT NULL,
+    retried INTEGER NOT NULL, retry INTEGER NOT NULL, last_failed_at INTEGER, scored_at INTEGER, payload_bytes INTEGER, stored_bytes INTEGER,
     fingerprint BLOB NOT NULL, readable INTEGER NOT NULL, is_unique INTEGER NOT NULL
 );
 """
@@ -103,14 +105,14 @@ class Catalog:
 
         Raises CatalogError where the disk is full.
         """
-        values = [self._values(row) for row in rows]
         with self._write_lock, self._changing():
+            values = [self._values(row) for row in rows]
             before = self._writer.total_changes
             if update:
-                known = self._known([value[0] for value in values])
+                known = self._by_queue.total()
                 self._writer.executemany(_UPSERT, values)
                 self._recount()
-                return len(values) - known
+                return self._by_queue.total() - known
             self._writer.executemany(_INSERT, values)
             new = self._writer.total_changes - before
             if new == len(rows):
@@ -214,6 +216,7 @@ class Catalog:
         if number is None:
             number = self._queue_numbers[row.queue] = len(self._queues)
             self._queues.append(row.queue)
+            self._writer.execute("INSERT INTO queues VALUES (?, ?)", (number, encode(row.queue)))
         return (
             hash((row.queue, row.id)), self._generation, number, row.id, row.state, row.kind, row.type,
             row.error[:_ERROR_LIMIT], row.retried, row.retry, row.last_failed_at, row.scored_at, row.payload_bytes,
@@ -226,15 +229,6 @@ class Catalog:
         known_kind = Kind(kind) if kind is not None else None
         return TaskRow(
             *[self._queues[queue], task_id, known_state, known_kind, *rest[:-2], bool(rest[-2]), bool(rest[-1])]
-        )
-
-    def _known(self, identities: list[object]) -> int:
-        return sum(
-            self._writer.execute(
-                f"SELECT count(*) FROM rows WHERE identity IN ({_marks(part)})",
-                part,
-            ).fetchone()[0]
-            for part in _parts(identities)
         )
 
     def _tally(self, changes: Iterable[tuple[str, Kind | None, str, int]]) -> None:
@@ -267,6 +261,7 @@ class Catalog:
                 self._writer.execute("BEGIN")
                 yield
         except sqlite3.Error as error:
+            self._recount()  # some of it was counted, and none of it was kept
             raise CatalogError(f"the table of rows cannot be written ({error}): is the disk of TMPDIR full?") from None
         self._version += 1
 

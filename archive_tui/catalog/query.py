@@ -24,13 +24,17 @@ _ORDER = {
     Sort.FOUND: "seq {way}",
     Sort.ID: "id {way}, seq",
     Sort.TYPE: "type {way}, seq",
-    Sort.DIED: "coalesce(scored_at, last_failed_at) {way}, seq",
+    Sort.DIED: "CASE WHEN kind IS NULL THEN scored_at ELSE last_failed_at END {way}, seq",
     Sort.TRIES: "retried {way}, seq",
     Sort.SIZE: "payload_bytes {way}, seq",
     Sort.ERROR: "error {way}, seq",
     Sort.KIND: "kind {way}, seq",
-    Sort.QUEUE: "queue {way}, seq",
+    Sort.QUEUE: "(SELECT name FROM queues WHERE number = queue) {way}, seq",
 }
+
+
+_SEARCHED = ("CAST(id AS TEXT)", "type", "error")
+_CONTAINS = "instr(lower({column}), CAST(? AS TEXT)) > 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,9 @@ class Query:
         conditions: list[str] = []
         parameters: list[object] = []
         if self.text:
-            escaped = self.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            conditions.append(
-                "(CAST(id AS TEXT) LIKE ? ESCAPE '\\' OR type LIKE ? ESCAPE '\\' OR error LIKE ? ESCAPE '\\')"
-            )
-            parameters += [f"%{escaped}%"] * 3
+            # Not LIKE: it ends at a NUL, and takes no pattern above 50,000 characters
+            conditions.append(f"({' OR '.join(_CONTAINS.format(column=column) for column in _SEARCHED)})")
+            parameters += [self.text.encode("utf-8", "replace").lower()] * len(_SEARCHED)
         if self.kind is not None:
             conditions.append("kind = ?")
             parameters.append(self.kind.value)

@@ -173,10 +173,10 @@ class DeleteJob(Job):
             if not outcome.deleted and outcome is not Outcome.GONE and len(self._skipped) < _EXAMPLES:
                 self._skipped.append(Skipped(row.queue, row.id, outcome))
         self._outcomes.update(outcomes)
+        self._done += len(batch)
         self.plan.selection.catalog.remove(
             seq for (seq, _), outcome in zip(batch, outcomes, strict=True) if outcome.deleted or outcome is Outcome.GONE
         )
-        self._done += len(batch)
 
 
 def _unindexed(row: TaskRow) -> bool:

@@ -60,6 +60,11 @@ class Job(ABC):
         return self._state
 
     @property
+    def paused(self) -> bool:
+        """Whether it was asked to hold."""
+        return not self._go.is_set()
+
+    @property
     def begun(self) -> bool:
         """Whether it was ever started."""
         return self._state is not JobState.READY

@@ -61,7 +61,7 @@ class ScanJob(Job):
         self._clock = clock
         self._scan = Scan(queues, count=_KEYS_A_STEP[pace])
         self._run_id = ""
-        self._keys = self._not_tasks = self._restarts = 0
+        self._keys = self._not_tasks = self._restarts = self._attempts = 0
         self._started_at = clock()
         self._finished_at: float | None = None
         self._recent: list[tuple[float, int, float]] = []
@@ -98,13 +98,15 @@ class ScanJob(Job):
 
     def _attempt(self) -> None:
         run_id = self._server.identify().run_id
-        if self._run_id and run_id != self._run_id:
-            # Another server process answers here now: our cursor means nothing to it.
+        if self._attempts and (run_id != self._run_id or not run_id):
+            # Another server process answers here now, or may do so: our cursor means nothing to it.
             self._scan.restart()
-            self._keys, self._recent = 0, []
+            self._keys = self._not_tasks = 0
+            self._recent = []
             self.keys_by_queue.clear()
             self._restarts += 1
         self._run_id = run_id
+        self._attempts += 1
         with self._server.pipe() as pipe:
             self.connected()
             while not self._scan.done:

@@ -68,8 +68,8 @@ class WatchJob(Job):
                 self._read(pipe, info)
                 self.connected()
                 if self._rediscover:
-                    self._rediscover = False
                     self._discover(pipe, info)
+                    self._rediscover = False
                 self.idle(self.interval)
 
     def _discover(self, pipe: Pipe, info: ServerInfo) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection
 from redis.credentials import CredentialProvider
 from redis.exceptions import (
     AuthenticationError,
@@ -82,12 +83,16 @@ class Server:
         """A connection of one's own for as long as the block lasts; every error inside comes out as one of ours."""
         with self.translated():
             connection = self._pool.get_connection()
+            pipe = Pipe(connection)
             try:
-                yield Pipe(connection)
+                yield pipe
             except BaseException:
                 # What is left of an interrupted exchange must never be read as the answer to the next question.
                 connection.disconnect()  # type: ignore[no-untyped-call]
                 raise
+            else:
+                if pipe.owed:
+                    connection.disconnect()  # type: ignore[no-untyped-call]
             finally:
                 self._pool.release(connection)
 
@@ -155,6 +160,7 @@ def _pool(settings: Settings) -> redis.ConnectionPool:
     }
     if settings.tls is None:
         return redis.ConnectionPool(**options)
+    options["redis_connect_func"] = _greet
     return redis.ConnectionPool(
         connection_class=redis.SSLConnection,
         ssl_cert_reqs="required" if settings.tls.verify else "none",
@@ -166,6 +172,15 @@ def _pool(settings: Settings) -> redis.ConnectionPool:
     )
 
 
+def _greet(connection: AbstractConnection) -> None:
+    """Log in, and exchange one command: TLS session tickets that nobody has read pass for data left over by a user
+    before, and redis-py then refuses the connection.
+    """
+    connection.on_connect()  # type: ignore[no-untyped-call]
+    connection.send_command("PING")  # type: ignore[no-untyped-call]
+    connection.read_response()
+
+
 def _ours(error: RedisError, settings: Settings) -> ArchiveTuiError:
     """The error of ours that says what redis-py's says, and what to do about it."""
     address = line(settings.address)
@@ -173,7 +188,7 @@ def _ours(error: RedisError, settings: Settings) -> ArchiveTuiError:
     login = _login_error(error, said, address)
     if login is not None:
         return login
-    if isinstance(error, NoPermissionError):
+    if isinstance(error, NoPermissionError) or "noperm" in said.lower() or "can't run this command" in said.lower():
         return NotPermittedError(f"{address} does not permit this user: {said}", _command_in(said))
     if isinstance(error, BusyLoadingError):
         return DisconnectedError(f"{address} is still loading its data: try again in a moment")

@@ -29,13 +29,17 @@ class Pipe:
 
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
+        self.owed = 0
+        """How many replies are still to come; where this is not 0 at the end, nobody else may use the connection."""
 
     def send(self, packed: Sequence[bytes]) -> None:
-        """Send commands that were packed already."""
+        """Send commands that were packed already, each an item."""
+        self.owed += len(packed)
         self._connection.send_packed_command([b"".join(packed)], check_health=False)  # type: ignore[no-untyped-call]
 
     def receive(self, count: int) -> list[Reply]:
         """The replies to the next `count` commands, errors among them."""
+        self.owed -= count
         read = self._connection._parser.read_response  # what `read_response` wraps at several times its cost
         return [read(disable_decoding=True) for _ in range(count)]
 

@@ -1,11 +1,13 @@
 """The queues of an installation: which there are, and how each is doing. Reads only."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
+from archive_tui.asynq.task import seconds_of
 from archive_tui.errors import NotAsynqError
 from archive_tui.store.connection import Server
 from archive_tui.store.pipe import Command, Pipe, Reply
@@ -13,6 +15,7 @@ from archive_tui.text import decode, line
 
 FAILURE_DAYS = 14
 _SAMPLE = 20
+_COUNTER = re.compile(rb"-?\d{1,20}")
 _DISCOVERY_COUNT = 1000
 
 
@@ -155,7 +158,7 @@ def _stats_of(pipe: Pipe, name: str, is_registered: bool, replies: Sequence[Repl
         is_registered,
         counts,
         groups=len(group_keys),
-        oldest_archived_at=int(float(oldest[1])) if isinstance(oldest, list) and oldest else None,
+        oldest_archived_at=seconds_of(oldest[1]) if isinstance(oldest, list) and oldest else None,
         failed=tuple(_number(count) for count in failed) if isinstance(failed, list) else (),
         processed_today=_number(processed),
         paused=paused == 1,
@@ -164,7 +167,8 @@ def _stats_of(pipe: Pipe, name: str, is_registered: bool, replies: Sequence[Repl
 
 
 def _number(reply: Reply) -> int:
-    return int(reply) if isinstance(reply, bytes) and reply.lstrip(b"-").isdigit() else 0
+    """A counter; what is no number counts as none."""
+    return int(reply) if isinstance(reply, bytes) and _COUNTER.fullmatch(reply) else 0
 
 
 def memory(pipe: Pipe, queue: str) -> int | None:

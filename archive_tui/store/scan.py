@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from redis.exceptions import ResponseError
 
-from archive_tui.asynq import findings, keys
+from archive_tui.asynq import findings, keys, message
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
-from archive_tui.asynq.task import TaskRow, row_of
+from archive_tui.asynq.task import TaskRow, row_of, seconds_of
 from archive_tui.store.pipe import Pipe, Reply, pack, raise_first
 from archive_tui.store.tasks import PIECE, within_budget
 from archive_tui.text import encode
@@ -80,6 +80,7 @@ class Scan:
         self.count = count
         self._referenced: dict[str, set[bytes]] = {}
         self._leftover: set[str] = set()
+        self._asked: Pipe | None = None
         self._transactions = True
         self._zmscore = True
         self.restart()
@@ -88,7 +89,7 @@ class Scan:
         """Begin again from the start; what was found before may be found a second time."""
         self._cursor = 0
         self._begun = False
-        self._asked: Pipe | None = None
+        self._stale = True
         self._referenced.clear()
         self._leftover.clear()
 
@@ -112,6 +113,9 @@ class Scan:
 
         The SCAN after it is sent off before the last rows of this one are made: the server works while we do.
         """
+        if self._asked is pipe and self._stale:
+            pipe.receive(1)
+            self._asked = None
         if self._asked is not pipe:
             self._ask(pipe, self._cursor)
         (reply,) = pipe.receive(1)
@@ -119,7 +123,9 @@ class Scan:
         raise_first([reply])
         cursor, found = int(reply[0]), reply[1]
         met, suspects = self._suspects(pipe, found)
-        sized = list(zip(suspects, _lengths(pipe, suspects), strict=True))
+        lengths = _lengths(pipe, suspects)
+        raise_unless_wrong_type(lengths)
+        sized = list(zip(suspects, lengths, strict=True))
         candidates = [(*suspect, length) for suspect, length in sized if isinstance(length, int)]
         rows: list[TaskRow] = []
         batches = _batches(candidates)
@@ -137,14 +143,14 @@ class Scan:
     def _ask(self, pipe: Pipe, cursor: int) -> None:
         """Send the question for a SCAN reply."""
         pipe.send([pack((b"SCAN", b"%d" % cursor, b"MATCH", self._pattern, b"COUNT", b"%d" % self.count))])
-        self._asked = pipe
+        self._asked, self._stale = pipe, False
 
     def _suspects(self, pipe: Pipe, found: Sequence[bytes]) -> tuple[dict[str, int], list[tuple[str, bytes, bytes]]]:
         """How many tasks of each queue were met, and (queue, id, key) of those that no index explained."""
         met: dict[str, int] = {}
         suspects: list[tuple[str, bytes, bytes]] = []
         for key in found:
-            place = keys.split_task(key)
+            place = self._place(pipe, key) if key.count(keys.TAG_END) > 1 else keys.split_task(key)
             if place is None or (self._wanted is not None and place[0] not in self._wanted):
                 continue
             queue, task_id = place
@@ -154,6 +160,17 @@ class Scan:
             if task_id not in self._referenced[queue]:
                 suspects.append((queue, task_id, key))
         return met, suspects
+
+    def _place(self, pipe: Pipe, key: bytes) -> tuple[str, bytes] | None:
+        """Queue and id of a key that can be read in several ways: as its own message says, else not at all. A live
+        task must not pass for the orphan of another queue.
+        """
+        (raw,) = pipe.call([(b"HGET", key, b"msg")], errors="return")
+        decoded = message.decode(raw) if isinstance(raw, bytes) else None
+        if decoded is None:
+            return None
+        said = (decoded.queue, decoded.id.encode())
+        return said if said in keys.splits(key) else None
 
     def _meet(self, pipe: Pipe, queue: str) -> None:
         """Read the indexes of a queue when its first task is met."""
@@ -214,7 +231,7 @@ class Scan:
         kind = findings.judge(look.state, referenced=look.score is not None, leftover=queue in self._leftover)
         if kind is None:
             return None
-        scored_at = int(float(look.score)) if isinstance(look.score, bytes) else None
+        scored_at = seconds_of(look.score) if isinstance(look.score, bytes) else None
         return row_of(queue, task_id, look.state, look.content[1], kind=kind, scored_at=scored_at, key_bytes=len(key))
 
 
@@ -234,7 +251,7 @@ def _batches(candidates: Sequence[Candidate]) -> list[Sequence[Candidate]]:
 def _split(replies: Sequence[Reply], count: int) -> tuple[Sequence[Reply], Sequence[Reply]]:
     """The hashes and the scores among the replies to `_read`; scores come one by one or all in one reply."""
     contents, scores = replies[:count], replies[count:]
-    raise_unless_wrong_type(scores)
+    raise_unless_wrong_type(replies)
     if len(scores) != count or isinstance(scores[0], list):
         scores = scores[0] if isinstance(scores[0], list) else [*scores] * count
     return contents, scores

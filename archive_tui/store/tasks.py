@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
-from archive_tui.asynq.task import Task, TaskRow, UniqueLock, row_of
+from archive_tui.asynq.task import Task, TaskRow, UniqueLock, row_of, seconds_of
 from archive_tui.errors import NotFoundError
 from archive_tui.store.pipe import Command, Pipe, Reply
 from archive_tui.text import line
@@ -38,7 +38,7 @@ def listed(pipe: Pipe, queue: str, state: State) -> Iterator[list[tuple[bytes, i
             piece: list[tuple[bytes, int | None]] = list(found)
         else:
             flat = pipe.one(b"ZREVRANGE", index, b"%d" % start, stop, b"WITHSCORES")
-            piece = [(flat[at], int(float(flat[at + 1]))) for at in range(0, len(flat), 2)]
+            piece = [(flat[at], seconds_of(flat[at + 1])) for at in range(0, len(flat), 2)]
         if piece:
             yield piece
         if len(piece) < PIECE:

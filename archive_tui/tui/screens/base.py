@@ -88,7 +88,7 @@ class CommandScreen(Screen[None]):
             settings.read_only,
             overview.latency,
             None if overview.read_at is None else max(session.clock() - overview.read_at, 0.0),
-            session.watch.state is JobState.PAUSED,
+            session.watch.paused,
             session.watch.trouble,
             " · ".join(_running(session)),
         )

@@ -88,10 +88,10 @@ def _failures(row: QueueRow) -> str | Cell:
 
 
 _COLUMNS: list[Column[QueueRow]] = [
-    Column("queue", "Queue", _name, 22, grow=1, most=60),
+    Column("queue", "Queue", _name, 16, grow=1, most=60),
     Column("archived", "Archived", _archived, _BAR + 13),
     Column("orphans", "Orphans", _orphans, 9, "right"),
-    Column("pending", "Pending", _state(State.PENDING), 9, "right"),
+    Column("pending", "Pending", _state(State.PENDING), 9, "right", priority=3),
     Column("active", "Active", _state(State.ACTIVE), 6, "right", priority=2),
     Column("retry", "Retry", _state(State.RETRY), 7, "right", priority=1),
     Column("scheduled", "Scheduled", _state(State.SCHEDULED), 9, "right", priority=7),
@@ -177,7 +177,17 @@ class QueuesScreen(CommandScreen):
         overview = self.session.watch.overview
         text = self.query_one(FilterBar).text.casefold()
         now = self.session.clock()
-        drawn = (overview, text, self._sort, self._descending, dict(self.session.scans), int(now) // 5)
+        watch = self.session.watch
+        drawn = (
+            overview,
+            watch.trouble,
+            watch.error,
+            text,
+            self._sort,
+            self._descending,
+            dict(self.session.scans),
+            int(now) // 5,
+        )
         if drawn == self._drawn:
             return
         self._drawn = drawn
@@ -270,7 +280,7 @@ class QueuesScreen(CommandScreen):
 
     def do_pause_refresh(self) -> None:
         watch = self.session.watch
-        if watch.state is JobState.PAUSED:
+        if watch.paused:
             watch.resume()
         else:
             watch.pause()

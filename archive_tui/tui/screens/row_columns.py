@@ -41,11 +41,13 @@ def tries_cell(row: TaskRow) -> str:
     return f"{row.retried}/{row.retry}" if row.readable else UNKNOWN if row.id else ""
 
 
-def common_columns(now: Callable[[], float], *, died: str) -> list[Column[TaskRow]]:
-    """The columns that every list of tasks has; `died` is the title of the column with the time of death."""
+def common_columns(
+    now: Callable[[], float], died: str, moment: Callable[[TaskRow], int | None]
+) -> list[Column[TaskRow]]:
+    """The columns that every list of tasks has; `died` is the title of the column of which `moment` gives the time."""
 
     def died_cell(row: TaskRow) -> str:
-        return age(row.scored_at or row.last_failed_at, now()) if row.id else ""
+        return age(moment(row), now()) if row.id else ""
 
     return [
         Column("id", "Id", id_cell, 13, grow=3, most=_ID_WIDTH),

@@ -66,7 +66,7 @@ class RowsScreen(CommandScreen):
         self._planning = False
         self._deletion: DeleteJob | None = None
         self._hidden = 0
-        self._hidden_for: object = None
+        self._shown_complete = False
 
     @property
     def table(self) -> VirtualTable[TaskRow]:
@@ -79,7 +79,9 @@ class RowsScreen(CommandScreen):
 
     def compose_table(self) -> VirtualTable[TaskRow]:
         """The table with its columns, marks and texts."""
-        return VirtualTable[TaskRow](self.columns(), is_marked=self.marks.__contains__, id="rows")
+        table = VirtualTable[TaskRow](self.columns(), is_marked=self.marks.__contains__, id="rows")
+        table.show(self.view, complete=False)
+        return table
 
     def listing_complete(self) -> bool:
         """Whether the job that fills the catalog has ended."""
@@ -97,6 +99,8 @@ class RowsScreen(CommandScreen):
         if stale and not self._asking and not frozen and (rested or self.view.query != self.query_now):
             self._asking = True
             self._ask(self.query_now)
+        elif not stale and self.listing_complete() and not self._shown_complete:
+            self._show(self.view)
         self._watch_deletion()
         self.draw_head()
 
@@ -115,9 +119,14 @@ class RowsScreen(CommandScreen):
         self.view = view
         table = self.table
         table.sorted_by = (view.query.sort.value, view.query.descending)
-        table.show(view, complete=self.listing_complete())
+        self._show(view)
         self._count_hidden()
         self.draw_head()
+
+    def _show(self, view: View) -> None:
+        """Give a view to the table; what an empty one says depends on whether there may yet be rows."""
+        self._shown_complete = self.listing_complete() and view.version == self.catalog.version
+        self.table.show(view, complete=self._shown_complete)
 
     @property
     def sorting(self) -> bool:
@@ -267,10 +276,17 @@ class RowsScreen(CommandScreen):
             self._mark_all(self.view.seqs[low : high + 1])
 
     def refuse_mark_all(self) -> str | None:
-        return None if len(self.view) else "there is nothing to mark"
+        return None if len(self.view) or self.sorting else "there is nothing to mark"
 
     def do_mark_all(self) -> None:
-        self._mark_all(self.view.seqs)
+        self._mark_matching(self.query_now)
+
+    @work(thread=True, group="marks")
+    def _mark_matching(self, query: Query) -> None:
+        """What matches now, which may be more, or something else, than the table shows as yet."""
+        marks = self.marks.copy()
+        marks.add(self.catalog.find(query))
+        self.app.call_from_thread(self._replace_marks, marks)
 
     @work(thread=True, group="marks")
     def _mark_all(self, seqs: array[int]) -> None:
@@ -371,7 +387,7 @@ class RowsScreen(CommandScreen):
         from archive_tui.tui.dialogs.report import ReportDialog
 
         self._deletion = None
-        self._forget_dead_marks()
+        self.forget_dead_marks()
         self.session.watch.refresh()
         self.deletion_ended(job)
         report = job.progress
@@ -384,7 +400,8 @@ class RowsScreen(CommandScreen):
         """For subclasses: a deletion of rows of this screen has ended."""
 
     @work(thread=True, group="marks")
-    def _forget_dead_marks(self) -> None:
+    def forget_dead_marks(self) -> None:
+        """Marks belong to tasks: those of tasks that have left the catalog go with them."""
         alive = self.catalog.find(Query())
         marks = Marks()
         marks.add(seq for seq in alive if seq in self.marks)

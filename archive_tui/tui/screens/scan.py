@@ -61,6 +61,7 @@ class ScanScreen(RowsScreen):
         self.queue = queue
         self._pace = Pace.POLITE
         self._job: ScanJob | None = None
+        self._noted: object = None
         self._groups: tuple[Counts, Query] | None = None
 
     def compose(self) -> ComposeResult:
@@ -75,7 +76,7 @@ class ScanScreen(RowsScreen):
         yield KeyBar()
 
     def columns(self) -> Sequence[Column[TaskRow]]:
-        columns = common_columns(self.session.clock, died="Last failed")
+        columns = common_columns(self.session.clock, "Last failed", lambda row: row.last_failed_at)
         kind: Column[TaskRow] = Column("kind", "Kind", lambda row: row.kind.label if row.kind else "", 17, priority=5)
         queue: Column[TaskRow] = Column("queue", "Queue", lambda row: line(row.queue), 10, priority=4)
         return [*columns[:1], *([] if self.queue is not None else [queue]), kind, *columns[1:]]
@@ -109,7 +110,10 @@ class ScanScreen(RowsScreen):
 
     def _tick(self) -> None:
         if self._job is not None and self.is_mounted:
-            self.session.note_scan(self._job)
+            noted = (self._job, self._job.state, self.catalog.version)
+            if noted != self._noted:  # an old scan must not write over what a later one found
+                self._noted = noted
+                self.session.note_scan(self._job)
         super()._tick()
 
     def draw_head(self) -> None:
@@ -229,7 +233,7 @@ class ScanScreen(RowsScreen):
         self.query_now = self.query_now.unfiltered()
         self.query_one(FilterBar).clear()
         self.view = View(self.catalog, self.query_now, -1)
-        self.table.show(self.view, complete=False)
+        self._show(self.view)
         self._start()
         old.close()
 

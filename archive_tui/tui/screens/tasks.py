@@ -39,6 +39,7 @@ class TasksScreen(RowsScreen):
         super().__init__()
         self.queue = queue
         self._job: ListJob | None = None
+        self._counted: ListJob | None = None
 
     def compose(self) -> ComposeResult:
         yield StatusBar()
@@ -48,7 +49,7 @@ class TasksScreen(RowsScreen):
         yield KeyBar()
 
     def columns(self) -> Sequence[Column[TaskRow]]:
-        return common_columns(self.session.clock, died="Died")
+        return common_columns(self.session.clock, "Died", lambda row: row.scored_at)
 
     def on_mount(self) -> None:
         self.do_refresh()
@@ -64,6 +65,13 @@ class TasksScreen(RowsScreen):
 
     def breadcrumb(self) -> str:
         return f"{line(self.queue)} ▸ archived"
+
+    def tick(self) -> None:
+        if self._job is not None and self._job.state.ended and self._counted is not self._job:
+            self._counted = self._job
+            if len(self.marks):
+                self.forget_dead_marks()
+        super().tick()
 
     def draw_head(self) -> None:
         job = self._job

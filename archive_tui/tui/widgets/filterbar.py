@@ -2,6 +2,7 @@
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label
@@ -15,6 +16,8 @@ class FilterBar(Horizontal):
     FilterBar Label { color: $text-accent; text-style: bold; padding: 0 1; }
     FilterBar Input { border: none; height: 1; padding: 0; background: $surface; width: 1fr; }
     """
+
+    BINDINGS = [Binding("escape", "clear", show=False)]
 
     class Changed(Message):
         """The text is another one."""
@@ -62,7 +65,8 @@ class FilterBar(Horizontal):
         self._leave()
         return was
 
-    def key_escape(self) -> None:
+    def action_clear(self) -> None:
+        """Escape here closes this line and does nothing else."""
         self.clear()
 
     @on(Input.Changed)

@@ -435,9 +435,10 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         self.scroll_to(x=self.scroll_offset.x + direction * step, animate=False, force=True)
 
     def action_open(self) -> None:
-        """Post `Opened` for the row under the cursor."""
-        if self._key is not None:
-            self.post_message(self.Opened(self, self._key, self._index))
+        """Post `Opened` for the row under the cursor; without one the key is left to the screen."""
+        if self._key is None:
+            raise SkipAction
+        self.post_message(self.Opened(self, self._key, self._index))
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the row that was clicked; open it on a double click."""
