@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,12 @@ _INTERRUPTED = 130
 _UNEXPECTED = 1
 
 
+def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and math.isnan(value):  # it passes every range
+        raise click.BadParameter("nan is no number of seconds")
+    return value
+
+
 def _connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The flags that say which server; accepted before and after the name of a command."""
     for option in reversed((
@@ -34,7 +41,8 @@ def _connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--ask-password", is_flag=True, help="Ask for the password. [or set ARCHIVE_TUI_PASSWORD]"),
         click.option("--db", "database", type=click.IntRange(0, 99_999), help="Database number."),
-        click.option("--timeout", type=click.FloatRange(0.1, 3600), metavar="SECONDS", help="For each answer; 5."),
+        click.option("--timeout", type=click.FloatRange(0.1, 3600), callback=_finite, metavar="SECONDS",
+            help="For each answer; 5."),
         click.option("--read-only", is_flag=True, help="Take away everything that changes data."),
     )):  # fmt: skip
         command = option(command)
@@ -205,6 +213,8 @@ def _screens(session: Session, *, mouse: bool) -> int:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. Every failure is one line on stderr."""
     try:
+        if sys.stdout is None:
+            raise UsageError("there is no standard output to write to")
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 is no reason to fail
@@ -226,6 +236,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone, as `head` does; nothing is wrong, and there is nowhere left to write to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        click.echo(f"archive-tui: {error.strerror or error}", err=True)
+        return _UNEXPECTED
     except Exception as error:
         return _unexpected(error)
     return result if isinstance(result, int) else 0

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -40,7 +41,7 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
         found = {name for name in store.discover(pipe) if name is not None}
         names = sorted(found.union(registered))
         stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC))
-        memory = {name: store.memory(pipe, name) for name in names}
+        memory = dict(zip(names, store.memory(pipe, names), strict=True))
     if as_json:
         print(_json([_queue_json(one, memory[one.name]) for one in stats]), file=out)
         return 0
@@ -291,7 +292,10 @@ def _task_json(task: Task) -> dict[str, Any]:
         "key": _text(keys.task(task.queue, task.id)),
         "state": task.state.value if task.state is not None else None,
         "referenced": task.referenced,
-        "stands_in": task.stands_in,
+        "stands_in": {
+            index: score if score is None or math.isfinite(score) else str(score)
+            for index, score in task.stands_in.items()
+        },
         "memory_bytes": task.memory,
         "unique_lock": None
         if task.lock is None

@@ -13,6 +13,8 @@ import platformdirs
 from archive_tui.errors import NotFoundError, UsageError
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
+_PROFILE_KEYS = {"url", "username", "password_file", "db", "timeout", "production", "read_only"}
+_LONGEST_TIMEOUT = 3600.0
 SCHEMES = ("redis", "rediss", "unix")
 _TLS_OPTIONS = {"ssl_ca_certs": "ca_file", "ssl_certfile": "cert_file", "ssl_keyfile": "key_file"}
 
@@ -91,6 +93,8 @@ def parse_url(url: str) -> Settings:
         raise UsageError(f"the server URL has a {_harmless(str(error))}: write redis://host:6379/0") from None
     if parts.scheme not in SCHEMES:
         raise UsageError("the server URL must start with redis://, rediss:// or unix://")
+    if parts.fragment or port == 0:
+        raise UsageError("the server URL has a # or port 0 in it: in a password, write # as %23, / as %2F and @ as %40")
     options = dict(parse_qsl(parts.query))
     username = unquote(parts.username) if parts.username else None
     password = Secret(unquote(parts.password)) if parts.password else None
@@ -108,11 +112,14 @@ def parse_url(url: str) -> Settings:
             database = parts.path.strip("/")
         settings = Settings(
             host=parts.hostname or "127.0.0.1",
-            port=port or 6379,
+            port=6379 if port is None else port,
             username=username,
             password=password,
             tls=_tls(options) if parts.scheme == "rediss" else None,
         )
+    known = {"ssl_cert_reqs", *_TLS_OPTIONS} if parts.scheme == "rediss" else set()
+    if unknown := sorted(set(options) - known):
+        raise UsageError(f"the server URL has options that are not known here: {', '.join(map(repr, unknown))}")
     return replace(settings, database=parse_database(database)) if database is not None else settings
 
 
@@ -122,6 +129,9 @@ def _harmless(reason: str) -> str:
 
 def _tls(options: Mapping[str, str]) -> Tls:
     files = {ours: options[theirs] for theirs, ours in _TLS_OPTIONS.items() if theirs in options}
+    for named in files.values():
+        if not Path(named).is_file():
+            raise NotFoundError(f"no file {named}, which the server URL names")
     return Tls(**files, verify=options.get("ssl_cert_reqs", "required") != "none")
 
 
@@ -179,6 +189,8 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
         )
     profile_name = choices.profile or environment.get("ARCHIVE_TUI_PROFILE")
     profile: Mapping[str, object] = _profile(profile_name, profile_file) if profile_name else {}
+    if choices.url is not None and not choices.url.strip():
+        raise UsageError("--url is empty: write redis://host:6379/0")
     url = choices.url or (None if choices.profile else environment.get("ARCHIVE_TUI_URL"))
     settings = parse_url(url or _text(profile, "url") or environment.get("ARCHIVE_TUI_URL") or DEFAULT_URL)
     username = choices.username or environment.get("ARCHIVE_TUI_USERNAME") or _text(profile, "username")
@@ -187,16 +199,17 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
     password = _password(choices, profile)
     if password is not None:
         settings = replace(settings, password=password)
-    if choices.database is not None:
-        settings = replace(settings, database=choices.database)
+    database = choices.database if choices.database is not None else _database(profile)
+    if database is not None:
+        settings = replace(settings, database=database)
     return replace(
         settings,
         timeout=choices.timeout or _number(profile, "timeout") or settings.timeout,
         profile=profile_name,
-        production=bool(profile.get("production", False)),
+        production=_flag(profile, "production"),
         read_only=choices.read_only
-        or bool(profile.get("read_only", False))
-        or environment.get("ARCHIVE_TUI_READ_ONLY", "").lower() in {"1", "true", "yes"},
+        or _flag(profile, "read_only")
+        or environment.get("ARCHIVE_TUI_READ_ONLY", "").strip().lower() not in {"", "0", "false", "no", "off"},
     )
 
 
@@ -217,8 +230,15 @@ def _password(choices: Choices, profile: Mapping[str, object]) -> Secret | None:
     if found := choices.environment.get("ARCHIVE_TUI_PASSWORD"):
         return Secret(found)
     if named := choices.environment.get("ARCHIVE_TUI_PASSWORD_FILE") or _text(profile, "password_file"):
-        return read_password_file(Path(named).expanduser())
+        return read_password_file(_expanded(named))
     return None
+
+
+def _expanded(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise NotFoundError(f"no password file {name}: there is no such user") from None
 
 
 def _profile(name: str, profile_file: Path | None) -> Mapping[str, object]:
@@ -233,7 +253,27 @@ def _profile(name: str, profile_file: Path | None) -> Mapping[str, object]:
     if not isinstance(profile, dict):
         known = ", ".join(sorted(key for key, value in content.items() if isinstance(value, dict))) or "none"
         raise NotFoundError(f"no profile {name!r} in {path} (it has: {known})")
+    unknown = sorted(set(profile) - _PROFILE_KEYS)
+    if unknown:
+        raise UsageError(f"profile {name!r} in {path} has unknown keys: {', '.join(unknown)}")
     return profile
+
+
+def _flag(profile: Mapping[str, object], key: str) -> bool:
+    """A guard that is misspelt must not be taken for an open gate."""
+    value = profile.get(key, False)
+    if not isinstance(value, bool):
+        raise UsageError(f"{key} in the profile must be true or false, without quotes")
+    return value
+
+
+def _database(profile: Mapping[str, object]) -> int | None:
+    value = profile.get("db")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise UsageError("db in the profile must be a number")
+    return value
 
 
 def _text(profile: Mapping[str, object], key: str) -> str | None:
@@ -247,6 +287,6 @@ def _number(profile: Mapping[str, object], key: str) -> float | None:
     value = profile.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise UsageError(f"{key} in the profile must be a number above 0")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST_TIMEOUT:
+        raise UsageError(f"{key} in the profile must be a number of seconds up to {_LONGEST_TIMEOUT:g}")
     return float(value)

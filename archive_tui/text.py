@@ -71,5 +71,7 @@ def clip(value: str | bytes, width: int) -> str:
     """Foreign text as one safe line of at most `width` characters, the cut shown by an ellipsis."""
     if isinstance(value, bytes):
         value = decode(value)
+    if width <= 0:
+        return ""
     shown = line(value[: width + 1])
     return shown if len(shown) <= width else shown[: max(width - 1, 0)] + "…"

@@ -30,8 +30,9 @@ CREATE TABLE queues (number INTEGER PRIMARY KEY, name BLOB NOT NULL);
 CREATE TABLE rows (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, identity INTEGER NOT NULL UNIQUE, generation INTEGER NOT NULL,
     queue INTEGER NOT NULL, id BLOB NOT NULL, state TEXT, kind TEXT, type TEXT NOT NULL, error TEXT NOT NULL,
-    retried INTEGER NOT NULL, retry INTEGER NOT NULL, last_failed_at INTEGER, scored_at INTEGER, payload_bytes INTEGER, stored_bytes INTEGER,
-    fingerprint BLOB NOT NULL, readable INTEGER NOT NULL, is_unique INTEGER NOT NULL
+    retried INTEGER NOT NULL, retry INTEGER NOT NULL, last_failed_at INTEGER, scored_at INTEGER,
+    payload_bytes INTEGER, stored_bytes INTEGER, fingerprint BLOB NOT NULL, readable INTEGER NOT NULL,
+    is_unique INTEGER NOT NULL
 );
 """
 _FACTS = (
@@ -130,6 +131,12 @@ class Catalog:
         """Forget the rows that were not added since `begin_listing`."""
         with self._write_lock, self._changing():
             self._writer.execute("DELETE FROM rows WHERE generation < ?", (self._generation,))
+            self._recount()
+
+    def clear(self) -> None:
+        """Forget every row."""
+        with self._write_lock, self._changing():
+            self._writer.execute("DELETE FROM rows")
             self._recount()
 
     def remove(self, seqs: Iterable[int]) -> None:

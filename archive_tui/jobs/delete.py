@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from archive_tui.asynq.task import TaskRow
 from archive_tui.errors import RefusedError
-from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.job import Job, JobState, Stopped
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
 from archive_tui.store import delete as store
 from archive_tui.store.connection import Server
-from archive_tui.store.delete import Doomed, Outcome
+from archive_tui.store.delete import Doomed, Outcome, Standing
 from archive_tui.store.pipe import Pipe
 
 _BATCH_TASKS = 200
@@ -42,6 +42,7 @@ class Skipped:
 class DeleteProgress:
     """What was done so far; once `state` has ended, this is the report.
 
+    `unknown` tasks were in a batch whose answer had not come when the job was stopped: they were deleted, or not.
     `unconfirmed` tasks were gone when a batch was sent again after the connection had broken in the middle of it: that
     batch deleted them, or somebody else did.
     """
@@ -50,6 +51,7 @@ class DeleteProgress:
     planned: int
     done: int = 0
     outcomes: dict[Outcome, int] = field(default_factory=dict)
+    unknown: int = 0
     unconfirmed: int = 0
     skipped: tuple[Skipped, ...] = ()
     rate: float = 0.0
@@ -79,12 +81,12 @@ class DeleteProgress:
     @property
     def untouched(self) -> int:
         """How many the job did not come to."""
-        return self.planned - self.done
+        return self.planned - self.done - self.unknown
 
     @property
     def in_part(self) -> bool:
         """Whether anything of the plan was not done."""
-        return self.untouched > 0 or self.changed > 0
+        return self.untouched > 0 or self.changed > 0 or self.unknown > 0
 
 
 class DeleteJob(Job):
@@ -100,7 +102,7 @@ class DeleteJob(Job):
         self._record = record
         self._outcomes: Counter[Outcome] = Counter()
         self._skipped: list[Skipped] = []
-        self._unconfirmed = 0
+        self._unconfirmed = self._unknown = 0
         self._done = 0
         self._began = time.monotonic()
         self._ended_at: float | None = None
@@ -114,6 +116,7 @@ class DeleteJob(Job):
             self.plan.count,
             self._done,
             dict(self._outcomes),
+            self._unknown,
             self._unconfirmed,
             tuple(self._skipped),
             self._done / seconds if seconds > 0 else 0.0,
@@ -143,7 +146,7 @@ class DeleteJob(Job):
                     len(batch) >= _BATCH_TASKS
                     or size + weight > _BATCH_BYTES
                     or row.queue != batch[0][1].queue
-                    or _unindexed(row) != _unindexed(batch[0][1])
+                    or _standing(row) is not _standing(batch[0][1])
                 ):
                     yield batch
                     batch, size = [], 0
@@ -166,7 +169,12 @@ class DeleteJob(Job):
                 tries += 1
                 outcomes = store.delete(pipe, batch[0][1].queue, [_doomed(row) for _, row in batch])
 
-        self.reconnecting(attempt)
+        try:
+            self.reconnecting(attempt)
+        except Stopped:
+            if tries:
+                self._unknown = len(batch)
+            raise
         for (_, row), outcome in zip(batch, outcomes, strict=True):
             if outcome is Outcome.GONE and tries > 1:
                 self._unconfirmed += 1
@@ -179,10 +187,12 @@ class DeleteJob(Job):
         )
 
 
-def _unindexed(row: TaskRow) -> bool:
-    """Whether no index references the task: an orphan, unless its leftover queue still has the index."""
-    return row.kind is not None and row.scored_at is None
+def _standing(row: TaskRow) -> Standing:
+    """Where the task was found: a finding is an orphan, unless its leftover queue still has the index."""
+    if row.kind is None:
+        return Standing.INDEXED
+    return Standing.ORPHAN if row.scored_at is None else Standing.LEFTOVER
 
 
 def _doomed(row: TaskRow) -> Doomed:
-    return Doomed(row.id, row.state, row.fingerprint, orphan=_unindexed(row))
+    return Doomed(row.id, row.state, row.fingerprint, _standing(row))

@@ -116,17 +116,17 @@ class Job(ABC):
         self._wake.clear()
         self.checkpoint()
 
-    def reconnecting(self, attempt: Callable[[], None]) -> None:
+    def reconnecting(self, attempt: Callable[[], None], on: type[ArchiveTuiError] = DisconnectedError) -> None:
         """Run `attempt` until it ends without losing the server; it must be able to go on where it was cut off.
 
-        A server that is away is a state, not an error. Raises Stopped, and whatever else `attempt` raises.
+        A server that is away is a state, not an error. Raises Stopped, and whatever `attempt` raises that is not `on`.
         """
         wait = _FIRST_WAIT
         while True:
             began = time.monotonic()
             try:
                 return attempt()
-            except DisconnectedError as error:
+            except on as error:
                 if time.monotonic() - began > _LONGEST_WAIT:
                     wait = _FIRST_WAIT  # it had worked for a while: a new trouble
                 self._state, self.trouble = JobState.DISCONNECTED, str(error)

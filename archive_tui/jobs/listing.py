@@ -1,5 +1,7 @@
 """The job that lists the tasks of one index into a catalog, newest first."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from archive_tui.asynq.states import State
@@ -11,11 +13,14 @@ from archive_tui.store.connection import Server
 
 @dataclass(frozen=True, slots=True)
 class ListProgress:
-    """How far a listing is. `listed` counts ids read; `complete` says that the whole index was read."""
+    """How far a listing is. `listed` counts ids read; `complete` says that the whole index was read, at
+    `read_at` (unix seconds).
+    """
 
     state: JobState
     listed: int = 0
     complete: bool = False
+    read_at: float | None = None
     trouble: str = ""
 
 
@@ -24,7 +29,14 @@ class ListJob(Job):
     and what the index no longer holds is forgotten at the end.
     """
 
-    def __init__(self, server: Server, catalog: Catalog, queue: str, state: State = State.ARCHIVED) -> None:
+    def __init__(
+        self,
+        server: Server,
+        catalog: Catalog,
+        queue: str,
+        state: State = State.ARCHIVED,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__("list")
         self.catalog = catalog
         self.queue = queue
@@ -32,11 +44,13 @@ class ListJob(Job):
         self._server = server
         self._listed = 0
         self._complete = False
+        self._clock = clock
+        self._read_at: float | None = None
 
     @property
     def progress(self) -> ListProgress:
         """How far the listing is now; safe to read from any thread."""
-        return ListProgress(self.state, self._listed, self._complete, self.trouble)
+        return ListProgress(self.state, self._listed, self._complete, self._read_at, self.trouble)
 
     def work(self) -> None:
         self.reconnecting(self._attempt)
@@ -57,3 +71,4 @@ class ListJob(Job):
                     self._listed += len(rows)
             self.catalog.end_listing()
         self._complete = True
+        self._read_at = self._clock()

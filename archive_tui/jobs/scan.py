@@ -85,7 +85,7 @@ class ScanJob(Job):
             self._not_tasks,
             self._started_at,
             self._finished_at,
-            self._scan.done,
+            self._scan.done and not self._catalog_trouble,
             self.trouble or self._catalog_trouble,
         )
 
@@ -102,7 +102,8 @@ class ScanJob(Job):
             # Another server process answers here now, or may do so: our cursor means nothing to it.
             self._scan.restart()
             self._keys = self._not_tasks = 0
-            self._recent = []
+            self._recent, self._waiting = [], []
+            self.catalog.clear()
             self.keys_by_queue.clear()
             self._restarts += 1
         self._run_id = run_id

@@ -45,6 +45,22 @@ class Session:
         self.scans: dict[str, ScanSummary] = {}
         self._jobs: list[Job] = []
 
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be changed: by choice, or because the server is a replica."""
+        return self.settings.read_only or self._role == "replica"
+
+    @property
+    def why_read_only(self) -> str:
+        """The reason, in words."""
+        if self.settings.read_only:
+            return "this is a read-only session"
+        return "this server is a replica: connect to its primary to change anything"
+
+    @property
+    def _role(self) -> str:
+        return (self.watch.overview.info or self.info).role
+
     def open(self) -> None:
         """Connect, and make sure that this is an Asynq installation that we can read. Raises ConnectError and kin."""
         self.info = self.server.identify()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.job import Job
 from archive_tui.store import queues
 from archive_tui.store.connection import Server, ServerInfo
@@ -58,7 +59,8 @@ class WatchJob(Job):
         self._wake.set()
 
     def work(self) -> None:
-        self.reconnecting(self._attempt)
+        # Whatever is wrong may be mended while we wait, and a screen that never heals is worse than one that asks again
+        self.reconnecting(self._attempt, on=ArchiveTuiError)
 
     def _attempt(self) -> None:
         info = self._server.identify()
@@ -95,14 +97,13 @@ class WatchJob(Job):
 
     def _read(self, pipe: Pipe, info: ServerInfo) -> None:
         began = self._stopwatch()
-        pipe.one(b"PING")
-        latency = self._stopwatch() - began
         registered = queues.registered(pipe)
+        latency = self._stopwatch() - began
         names = sorted(self._names.union(registered))
         now = self._clock()
         stats = queues.stats(pipe, names, registered, datetime.fromtimestamp(now, UTC))
-        if time.monotonic() - self._memory_at >= _MEMORY_EVERY:
-            self._memory = {name: queues.memory(pipe, name) for name in names}
+        if self.overview.read_at is not None and time.monotonic() - self._memory_at >= _MEMORY_EVERY:
+            self._memory = dict(zip(names, queues.memory(pipe, names), strict=True))
             self._memory_at = time.monotonic()
         self.overview = replace(
             self.overview,
@@ -110,5 +111,5 @@ class WatchJob(Job):
             info=info,
             read_at=now,
             latency=latency,
-            memory_refused=bool(names) and all(self._memory.get(name) is None for name in names),
+            memory_refused=bool(self._memory) and all(size is None for size in self._memory.values()),
         )

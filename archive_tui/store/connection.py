@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,11 @@ from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
 from redis.credentials import CredentialProvider
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     BusyLoadingError,
+    ClusterDownError,
+    MovedError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -29,7 +32,7 @@ from archive_tui.errors import (
     RefusedError,
 )
 from archive_tui.settings import Secret, Settings
-from archive_tui.store.pipe import Pipe
+from archive_tui.store.pipe import Command, Pipe
 from archive_tui.text import line
 
 _CLIENT_NAME = "archive-tui"
@@ -99,9 +102,8 @@ class Server:
     def identify(self) -> ServerInfo:
         """Ask the server who it is. Raises ConnectError and its kin; goes on without what `INFO` refuses to tell."""
         with self.pipe() as pipe:
-            pipe.one(b"PING")
-            pipe.call([(b"CLIENT", b"SETNAME", _CLIENT_NAME.encode())], errors="return")
-            (reply,) = pipe.call([(b"INFO",)], errors="return")
+            commands: list[Command] = [(b"CLIENT", b"SETNAME", _CLIENT_NAME.encode()), (b"INFO",)]
+            _, reply = pipe.call(commands, errors="return")
         if not isinstance(reply, bytes):
             return ServerInfo(self.address)
         facts = dict(
@@ -178,7 +180,8 @@ def _greet(connection: AbstractConnection) -> None:
     """
     connection.on_connect()  # type: ignore[no-untyped-call]
     connection.send_command("PING")  # type: ignore[no-untyped-call]
-    connection.read_response()
+    with suppress(NoPermissionError):  # that it answered is all we wanted
+        connection.read_response()
 
 
 def _ours(error: RedisError, settings: Settings) -> ArchiveTuiError:
@@ -188,20 +191,23 @@ def _ours(error: RedisError, settings: Settings) -> ArchiveTuiError:
     login = _login_error(error, said, address)
     if login is not None:
         return login
-    if isinstance(error, NoPermissionError) or "noperm" in said.lower() or "can't run this command" in said.lower():
+    if isinstance(error, NoPermissionError) or "noperm" in said.lower() or "acl failure" in said.lower():
         return NotPermittedError(f"{address} does not permit this user: {said}", _command_in(said))
     if isinstance(error, BusyLoadingError):
         return DisconnectedError(f"{address} is still loading its data: try again in a moment")
     if isinstance(error, redis.TimeoutError):
-        return DisconnectedError(
-            f"{address} did not answer within {settings.timeout:g} s: check host, port and --timeout"
-        )
+        check = "host, port, --timeout, and that this port speaks TLS" if settings.tls else "host, port and --timeout"
+        return DisconnectedError(f"{address} did not answer within {settings.timeout:g} s: check {check}")
     if isinstance(error, redis.ConnectionError):
         return DisconnectedError(f"cannot reach {address}: {_reason(error, said)}")
     if isinstance(error, ReadOnlyError):
         return RefusedError(f"{address} is a read-only replica: connect to its primary to change anything")
     if isinstance(error, OutOfMemoryError):
         return RefusedError(f"{address} is out of memory and refuses to write: {said}")
+    if isinstance(error, MovedError | AskError):
+        return ConnectError(f"{address} is one node of a cluster, and the keys of a queue live on another: {said}")
+    if isinstance(error, ClusterDownError):
+        return DisconnectedError(f"{address}: the cluster is down: {said}")
     if isinstance(error, ResponseError):
         if said.lower().startswith("unknown command") or "unknown subcommand" in said.lower():
             return NotPermittedError(f"{address} does not know a command we need: {said}", _command_in(said))

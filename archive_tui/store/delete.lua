@@ -1,16 +1,17 @@
 -- Delete task data, each task checked again at the moment of its deletion (DESIGN.md section 6).
 --
--- KEYS[1..5]  archived, completed, scheduled, retry and lease of the queue
--- KEYS[6..]   the hashes to delete
+-- KEYS[1..7]  archived, completed, scheduled, retry, lease, pending and active of the queue
+-- KEYS[8..]   the hashes to delete
 -- ARGV[1]     what the unique locks of the queue start with
--- ARGV[2]     "orphan": only what stands in none of KEYS[1..5]; "indexed": only what stands in the index of its state
+-- ARGV[2]     "orphan": only what stands in none of KEYS[1..5]; "indexed": only what stands in the index of its state;
+--             "leftover": the same, and only while the queue has nothing to do
 -- ARGV[3..]   for each hash: task id, expected state, start of the SHA-1 of the expected message ("" for no message)
 --
 -- Returns a number for each hash, see Outcome in delete.py. Past the probes no step raises an error: a script that
 -- aborts half-way would leave deletions that nobody reports.
 
 local GONE, DELETED, DELETED_AND_UNLOCKED = 0, 1, 2
-local STATE_CHANGED, MESSAGE_CHANGED, NOW_REFERENCED, NOT_IN_INDEX, NOT_A_TASK = 3, 4, 5, 6, 7
+local STATE_CHANGED, MESSAGE_CHANGED, NOW_REFERENCED, NOT_IN_INDEX, NOT_A_TASK, QUEUE_AWAKE = 3, 4, 5, 6, 7, 8
 
 local indexes = { archived = KEYS[1], completed = KEYS[2], scheduled = KEYS[3], retry = KEYS[4] }
 
@@ -41,6 +42,14 @@ local function referenced(id)
   return false
 end
 
+local function size(command, key)
+  local reply = redis.pcall(command, key)
+  return type(reply) == "number" and reply or 1
+end
+
+local awake = ARGV[2] == "leftover"
+  and size("LLEN", KEYS[6]) + size("LLEN", KEYS[7]) + size("ZCARD", KEYS[3]) + size("ZCARD", KEYS[4]) > 0
+
 local function release(lock, id)
   if not lock or string.sub(lock, 1, #ARGV[1]) ~= ARGV[1] then return false end
   if redis.pcall("GET", lock) ~= id then return false end
@@ -50,6 +59,7 @@ end
 
 local function delete(key, id, state, digest)
   if redis.call("EXISTS", key) == 0 then return GONE end
+  if awake then return QUEUE_AWAKE end
   local found = redis.pcall("HMGET", key, "state", "msg", "unique_key")
   if found.err then return NOT_A_TASK end
   if found[1] ~= state then return STATE_CHANGED end
@@ -68,8 +78,8 @@ local function delete(key, id, state, digest)
 end
 
 local outcomes = {}
-for i = 6, #KEYS do
-  local at = 3 + (i - 6) * 3
+for i = 8, #KEYS do
+  local at = 3 + (i - 8) * 3
   outcomes[#outcomes + 1] = delete(KEYS[i], ARGV[at], ARGV[at + 1], ARGV[at + 2])
 end
 return outcomes

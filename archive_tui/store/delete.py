@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from functools import cache
 from importlib.resources import files
 
 from archive_tui.asynq import keys
-from archive_tui.asynq.states import State
+from archive_tui.asynq.states import LISTS, State
 from archive_tui.store.pipe import Pipe
+from archive_tui.store.queues import is_leftover
 
 
 class Outcome(IntEnum):
@@ -23,6 +24,7 @@ class Outcome(IntEnum):
     NOW_REFERENCED = 5
     NOT_IN_INDEX = 6
     NOT_A_TASK = 7
+    QUEUE_AWAKE = 8
 
     @property
     def deleted(self) -> bool:
@@ -44,7 +46,16 @@ _SENTENCES = {
     Outcome.NOW_REFERENCED: "skipped: an index references it now",
     Outcome.NOT_IN_INDEX: "skipped: it left the index",
     Outcome.NOT_A_TASK: "skipped: it is not task data",
+    Outcome.QUEUE_AWAKE: "skipped: its queue is no leftover any more",
 }
+
+
+class Standing(StrEnum):
+    """Where a task must still stand, or not stand, when it is deleted; the values are those of delete.lua."""
+
+    ORPHAN = "orphan"
+    INDEXED = "indexed"
+    LEFTOVER = "leftover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,7 @@ class Doomed:
     id: bytes
     state: State | None
     fingerprint: bytes
-    orphan: bool
+    standing: "Standing"
 
 
 @cache
@@ -64,23 +75,24 @@ def _script() -> tuple[bytes, bytes]:
 
 
 def delete(pipe: Pipe, queue: str, batch: Sequence[Doomed]) -> list[Outcome]:
-    """Delete tasks of one queue in one atomic step, all orphans or all indexed ones; one outcome for each, in order.
+    """Delete tasks of one queue and one standing in one atomic step; one outcome for each, in order.
 
     A connection lost meanwhile leaves open whether the batch was deleted: asking again is harmless, what is gone is
     reported as gone.
     """
     if not batch:
         return []
-    orphan = batch[0].orphan
-    if any(doomed.orphan != orphan for doomed in batch):
-        raise ValueError("a batch is all orphans or all indexed tasks")
-    indexes = [keys.index(queue, state) for state in (State.ARCHIVED, State.COMPLETED, State.SCHEDULED, State.RETRY)]
-    arguments = [keys.unique_prefix(queue), b"orphan" if orphan else b"indexed"]
+    standing = batch[0].standing
+    if any(doomed.standing is not standing for doomed in batch):
+        raise ValueError("a batch is of one standing")
+    if standing is Standing.LEFTOVER and not is_leftover(pipe, queue):
+        return [Outcome.QUEUE_AWAKE] * len(batch)
+    zsets = (State.ARCHIVED, State.COMPLETED, State.SCHEDULED, State.RETRY)
+    indexes = [*[keys.index(queue, state) for state in zsets], keys.lease(queue)]
+    lists = [keys.index(queue, state) for state in LISTS]
+    arguments = [keys.unique_prefix(queue), standing.value.encode()]
     for doomed in batch:
         arguments += [doomed.id, (doomed.state or "").encode(), doomed.fingerprint.hex().encode()]
-    reply = pipe.script(
-        *_script(),
-        [*indexes, keys.lease(queue), *[keys.task(queue, doomed.id) for doomed in batch]],
-        arguments,
-    )
+    hashes = [keys.task(queue, doomed.id) for doomed in batch]
+    reply = pipe.script(*_script(), [*indexes, *lists, *hashes], arguments)
     return [Outcome(number) for number in reply]

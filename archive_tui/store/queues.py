@@ -11,10 +11,13 @@ from archive_tui.asynq.task import seconds_of
 from archive_tui.errors import NotAsynqError
 from archive_tui.store.connection import Server
 from archive_tui.store.pipe import Command, Pipe, Reply
-from archive_tui.text import decode, line
+from archive_tui.text import decode, encode, line
 
 FAILURE_DAYS = 14
 _SAMPLE = 20
+_MOST_GROUPS = 500
+"""Groups that are asked one by one for their size at each refresh."""
+
 _COUNTER = re.compile(rb"-?\d{1,20}")
 _DISCOVERY_COUNT = 1000
 
@@ -54,8 +57,7 @@ def recognise(server: Server) -> list[str]:
         (kind,) = pipe.call([(b"TYPE", keys.QUEUES)])
         if kind == b"set":
             names = registered(pipe)
-            for name in names:
-                _refuse_legacy(pipe, server, name)
+            _refuse_legacy(pipe, server, names)
             return names
         if kind != b"none":
             raise NotAsynqError(
@@ -63,25 +65,26 @@ def recognise(server: Server) -> list[str]:
             )
         leftover = next((name for name in discover(pipe) if name is not None), None)
         if leftover is not None:
-            _refuse_legacy(pipe, server, leftover)
+            _refuse_legacy(pipe, server, [leftover])
             return []  # only leftover queues: damaged, but Asynq's
         (size,) = pipe.call([(b"DBSIZE",)], errors="return")
         holds = f"holds {size:,} keys, none of them Asynq's" if isinstance(size, int) and size else "is empty"
         raise NotAsynqError(f"{server.address} {holds}: check the database number (--db) and the address")
 
 
-def _refuse_legacy(pipe: Pipe, server: Server, queue: str) -> None:
+def _refuse_legacy(pipe: Pipe, server: Server, names: Sequence[str]) -> None:
     """Recognise storage of Asynq before 0.18, where the lists hold whole messages (DESIGN.md section 2)."""
-    dead, deadlines = keys.legacy(queue)
-    old, older, sample = pipe.call(
-        [(b"EXISTS", dead), (b"EXISTS", deadlines), (b"LINDEX", keys.index(queue, State.PENDING), b"0")],
-        errors="return",
-    )
-    if old == 1 or older == 1 or (isinstance(sample, bytes) and _is_message(sample, queue)):
-        raise NotAsynqError(
-            f"{server.address}: queue {line(queue)!r} was written by Asynq before 0.18, whose storage is different: "
-            "migrate it with that version's `asynq migrate` first"
-        )
+    commands: list[Command] = []
+    for name in names:
+        dead, deadlines = keys.legacy(name)
+        commands += [(b"EXISTS", dead, deadlines), (b"LINDEX", keys.index(name, State.PENDING), b"0")]
+    replies = pipe.call(commands, errors="return")
+    for name, old, sample in zip(names, replies[::2], replies[1::2], strict=True):
+        if (isinstance(old, int) and old) or (isinstance(sample, bytes) and _is_message(sample, name)):
+            raise NotAsynqError(
+                f"{server.address}: queue {line(name)!r} was written by Asynq before 0.18, whose storage is different: "
+                "migrate it with that version's `asynq migrate` first"
+            )
 
 
 def _is_message(member: bytes, queue: str) -> bool:
@@ -112,6 +115,22 @@ def discover(pipe: Pipe) -> Iterator[str | None]:
         yield None
 
 
+def is_leftover(pipe: Pipe, queue: str) -> bool:
+    """Whether a queue is missing from `asynq:queues` and has nothing left to do. A queue that was deleted while a
+    client goes on enqueueing is not registered again until that client restarts, but it is no leftover.
+    """
+    known, *sizes = pipe.call(
+        [
+            (b"SISMEMBER", keys.QUEUES, encode(queue)),
+            *[(b"LLEN", keys.index(queue, state)) for state in LISTS],
+            (b"ZCARD", keys.index(queue, State.SCHEDULED)),
+            (b"ZCARD", keys.index(queue, State.RETRY)),
+        ],
+        errors="return",
+    )
+    return known == 0 and all(size == 0 for size in sizes)
+
+
 def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], today: datetime) -> list[QueueStats]:
     """How the queues are doing, in one round trip for all of them; groups cost a second one."""
     commands: list[Command] = []
@@ -124,18 +143,38 @@ def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], tod
             (b"EXISTS", keys.paused(name)),
             (b"MGET", *[keys.failed_on(name, day) for day in days]),
             (b"GET", keys.processed_on(name, days[-1])),
-            (b"SMEMBERS", keys.groups(name)),
-            (b"ZRANGE", keys.aggregation_sets(name), b"0", b"-1"),
+            (b"SCARD", keys.groups(name)),
+            (b"ZRANGE", keys.aggregation_sets(name), b"0", b"%d" % (_MOST_GROUPS - 1)),
         ]
     replies = pipe.call(commands, errors="return")
     width = len(replies) // len(names) if names else 0
     known = set(registered_names)
-    result = []
-    for number, name in enumerate(names):
-        part = replies[number * width : (number + 1) * width]
+    parts = [replies[number * width : (number + 1) * width] for number in range(len(names))]
+    for part in parts:
         _raise_refusal(part)
-        result.append(_stats_of(pipe, name, name in known, part))
-    return result
+    waiting = _aggregating(pipe, names, [(part[-2], part[-1]) for part in parts])
+    return [
+        _stats_of(name, name in known, part, aggregating)
+        for name, part, aggregating in zip(names, parts, waiting, strict=True)
+    ]
+
+
+def _aggregating(pipe: Pipe, names: Sequence[str], found: Sequence[tuple[Reply, Reply]]) -> list[int | None]:
+    """How many tasks wait in groups or are being aggregated; None for a queue with too many groups to ask each."""
+    countable = [isinstance(groups, int) and groups <= _MOST_GROUPS for groups, _ in found]
+    commands = [(b"SMEMBERS", keys.groups(name)) for name, able in zip(names, countable, strict=True) if able]
+    members = iter(pipe.call(commands, errors="return"))
+    sets: list[list[bytes]] = []
+    for name, able, (_, staged) in zip(names, countable, found, strict=True):
+        groups = next(members) if able else []
+        waiting = [keys.group(name, group) for group in groups] if isinstance(groups, list) else []
+        sets.append([*waiting, *(staged if isinstance(staged, list) and able else [])])
+    sizes = iter(pipe.call([(b"ZCARD", key) for one in sets for key in one], errors="return"))
+    counts = [sum(size for size in (next(sizes) for _ in one) if isinstance(size, int)) for one in sets]
+    return [
+        count if able or not isinstance(groups, int) else None
+        for count, able, (groups, _) in zip(counts, countable, found, strict=True)
+    ]
 
 
 def _raise_refusal(replies: Iterable[Reply]) -> None:
@@ -145,19 +184,17 @@ def _raise_refusal(replies: Iterable[Reply]) -> None:
             raise reply
 
 
-def _stats_of(pipe: Pipe, name: str, is_registered: bool, replies: Sequence[Reply]) -> QueueStats:
+def _stats_of(name: str, is_registered: bool, replies: Sequence[Reply], aggregating: int | None) -> QueueStats:
     states = (*LISTS, *SORTED_SETS)
-    sizes, (oldest, paused, failed, processed, groups, staged) = replies[: len(states)], replies[len(states) :]
+    sizes, (oldest, paused, failed, processed, groups, _) = replies[: len(states)], replies[len(states) :]
     counts = {state: size for state, size in zip(states, sizes, strict=True) if isinstance(size, int)}
-    group_keys = [keys.group(name, group) for group in groups] if isinstance(groups, list) else []
-    staged_keys = list(staged) if isinstance(staged, list) else []
-    waiting = pipe.call([(b"ZCARD", key) for key in (*group_keys, *staged_keys)], errors="return")
-    counts[State.AGGREGATING] = sum(size for size in waiting if isinstance(size, int))
+    if aggregating is not None:
+        counts[State.AGGREGATING] = aggregating
     return QueueStats(
         name,
         is_registered,
         counts,
-        groups=len(group_keys),
+        groups=groups if isinstance(groups, int) else 0,
         oldest_archived_at=seconds_of(oldest[1]) if isinstance(oldest, list) and oldest else None,
         failed=tuple(_number(count) for count in failed) if isinstance(failed, list) else (),
         processed_today=_number(processed),
@@ -171,33 +208,46 @@ def _number(reply: Reply) -> int:
     return int(reply) if isinstance(reply, bytes) and _COUNTER.fullmatch(reply) else 0
 
 
-def memory(pipe: Pipe, queue: str) -> int | None:
-    """About how many bytes the referenced tasks and the indexes of a queue take: each state's average over a sample
-    of its tasks times its size. None where the server refuses `MEMORY USAGE`.
+def memory(pipe: Pipe, names: Sequence[str]) -> list[int | None]:
+    """About how many bytes the referenced tasks and the indexes of each queue take: each state's average over a sample
+    of its tasks times its size. None where the server refuses `MEMORY USAGE`. Two round trips for all queues.
     """
-    samples: list[tuple[int, list[bytes]]] = []
-    index_keys = [keys.index(queue, state) for state in (*LISTS, *SORTED_SETS)]
+    states = (*LISTS, *SORTED_SETS)
     commands: list[Command] = []
-    for state in LISTS:
-        index = keys.index(queue, state)
-        commands += [(b"LLEN", index), (b"LRANGE", index, b"0", b"%d" % (_SAMPLE - 1))]
-    for state in SORTED_SETS:
-        index = keys.index(queue, state)
-        commands += [(b"ZCARD", index), (b"ZRANGE", index, b"0", b"%d" % (_SAMPLE - 1))]
-    replies = pipe.call(commands, errors="return")
-    for size, ids in zip(replies[::2], replies[1::2], strict=True):
-        if isinstance(size, int) and isinstance(ids, list) and ids:
-            samples.append((size, [keys.task(queue, task_id) for task_id in ids]))
-    asked = [key for _, sample in samples for key in sample]
-    usage = pipe.call([(b"MEMORY", b"USAGE", key) for key in (*index_keys, *asked)], errors="return")
-    if any(isinstance(reply, Exception) for reply in usage):
-        return None
-    total = float(sum(reply or 0 for reply in usage[: len(index_keys)]))
-    position = len(index_keys)
+    for name in names:
+        for state in states:
+            index = keys.index(name, state)
+            size, sample = (b"LLEN", b"LRANGE") if state in LISTS else (b"ZCARD", b"ZRANGE")
+            commands += [(size, index), (sample, index, b"0", b"%d" % (_SAMPLE - 1))]
+    replies = iter(pipe.call(commands, errors="return"))
+    sizes: list[list[tuple[int, int]]] = []
+    asked: list[bytes] = []
+    for name in names:
+        asked += [keys.index(name, state) for state in states]
+        sizes.append([])
+        for _ in states:
+            size_reply, ids = next(replies), next(replies)
+            if isinstance(size_reply, int) and isinstance(ids, list) and ids:
+                sizes[-1].append((size_reply, len(ids)))
+                asked += [keys.task(name, task_id) for task_id in ids]
+    usage = iter(pipe.call([(b"MEMORY", b"USAGE", key) for key in asked], errors="return"))
+    totals = []
+    for one in sizes:
+        indexes = [next(usage) for _ in states]
+        totals.append(_total(indexes, [(size, [next(usage) for _ in range(sampled)]) for size, sampled in one]))
+    return totals
+
+
+def _total(indexes: Sequence[Reply], samples: Sequence[tuple[int, Sequence[Reply]]]) -> int | None:
+    """The indexes themselves, and each state's average times its size."""
+    total = 0.0
+    for weights in (indexes, *[sample for _, sample in samples]):
+        if any(isinstance(weight, Exception) for weight in weights):
+            return None
+    total += sum(weight or 0 for weight in indexes)
     for size, sample in samples:
-        weights = [reply for reply in usage[position : position + len(sample)] if reply is not None]
-        position += len(sample)
-        total += size * sum(weights) / len(weights) if weights else 0
+        known = [weight for weight in sample if weight is not None]
+        total += size * sum(known) / len(known) if known else 0
     return int(total)
 
 

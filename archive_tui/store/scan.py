@@ -16,8 +16,8 @@ from archive_tui.asynq import findings, keys, message
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import TaskRow, row_of, seconds_of
 from archive_tui.store.pipe import Pipe, Reply, pack, raise_first
+from archive_tui.store.queues import is_leftover
 from archive_tui.store.tasks import PIECE, within_budget
-from archive_tui.text import encode
 
 _LOOK_LIMIT = 250
 _HSTRLEN = b"*3\r\n$7\r\nHSTRLEN\r\n$%d\r\n%b\r\n$3\r\nmsg\r\n"
@@ -283,22 +283,6 @@ def is_refusal(error: Exception) -> bool:
     """Whether a server error says that a command is forbidden or unknown here."""
     said = str(error).lower()
     return "noperm" in said or "no permission" in said or "unknown command" in said or "not allowed" in said
-
-
-def is_leftover(pipe: Pipe, queue: str) -> bool:
-    """Whether a queue is missing from `asynq:queues` and has nothing left to do. A queue that was deleted while a
-    client goes on enqueueing is not registered again until that client restarts, but it is no leftover.
-    """
-    known, *sizes = pipe.call(
-        [
-            (b"SISMEMBER", keys.QUEUES, encode(queue)),
-            *[(b"LLEN", keys.index(queue, state)) for state in LISTS],
-            (b"ZCARD", keys.index(queue, State.SCHEDULED)),
-            (b"ZCARD", keys.index(queue, State.RETRY)),
-        ],
-        errors="return",
-    )
-    return known == 0 and all(size == 0 for size in sizes)
 
 
 def referenced_ids(pipe: Pipe, queue: str, *, without_completed: bool = False) -> set[bytes]:

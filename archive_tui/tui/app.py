@@ -13,6 +13,7 @@ from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.screen import Screen
 from textual.theme import Theme
+from textual.worker import WorkerFailed
 
 from archive_tui.jobs.session import Session
 from archive_tui.tui.dialogs.question import QuestionDialog
@@ -143,7 +144,7 @@ class ArchiveApp(App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         """A defect of ours ends the app with a line, not with a traceback that prints the variables of every frame."""
-        self.failure = error
+        self.failure = error.error if isinstance(error, WorkerFailed) else error
         self._return_code = 1
         self.exit(return_code=1)
 

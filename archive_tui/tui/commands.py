@@ -17,6 +17,8 @@ class Command:
     help: ClassVar[str]
     danger: ClassVar[bool] = False
     footer: ClassVar[bool] = True
+    transient: ClassVar[bool] = False
+    """Shown in the footer only while there is something for it to do."""
 
     @classmethod
     def name(cls) -> str:
@@ -152,18 +154,21 @@ class Stop(Command):
     key = "x"
     title = "stop"
     help = "Stop the running job at its next safe point, and keep what it has."
+    transient = True
 
 
 class PauseScan(Command):
     key = "z"
     title = "pause"
     help = "Hold the scan, or go on with it."
+    transient = True
 
 
 class ChangePace(Command):
     key = "p"
     title = "pace"
     help = "Change how much of the server's time the job may take: polite, gentle or full."
+    transient = True
 
 
 class Rescan(Command):

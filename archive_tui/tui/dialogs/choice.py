@@ -17,6 +17,7 @@ class ChoiceDialog(Dialog[str]):
 
     DEFAULT_CSS = """
     ChoiceDialog > Vertical { width: 34; }
+    ChoiceDialog OptionList:focus { border: none; }
     ChoiceDialog OptionList { height: auto; max-height: 16; border: none; background: $surface; padding: 0; }
     """
 

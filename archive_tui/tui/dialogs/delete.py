@@ -2,7 +2,7 @@
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
@@ -19,7 +19,8 @@ class DeleteDialog(Dialog[bool]):
     """Answers True only after a deliberate yes: the number typed in full, or the button chosen for a single task."""
 
     DEFAULT_CSS = """
-    DeleteDialog > Vertical { border: round $error; width: 78; }
+    DeleteDialog > Vertical { border: round $error; width: 78; border-subtitle-color: $text; }
+    DeleteDialog VerticalScroll { height: auto; max-height: 100%; }
     DeleteDialog #plan { height: auto; }
     DeleteDialog #typed { height: 1; margin-top: 1; width: 100%; }
     DeleteDialog #typed Label { color: $text; }
@@ -33,15 +34,18 @@ class DeleteDialog(Dialog[bool]):
         self._session = session
         self._typing = plan.count > 1 or session.settings.production
         self._count = str(plan.count)
+        self._locked = False
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = f"Delete {plural(self._plan.count, 'task')} for good?"
-            yield Static(self._description(), id="plan")
+            box.border_subtitle = self._where()  # in the frame, where it is seen however small the terminal is
+            with VerticalScroll(can_focus=False):
+                yield Static(self._description(), id="plan")
             if self._typing:
                 with Horizontal(id="typed"):
                     yield Label(f"Type {self._count} to confirm: ")
-                    yield Input(compact=True, restrict=r"\d*", max_length=len(self._count) + 1, select_on_focus=False)
+                    yield Input(compact=True, select_on_focus=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Delete", id="delete", compact=True, disabled=self._typing)
@@ -49,14 +53,19 @@ class DeleteDialog(Dialog[bool]):
     def on_mount(self) -> None:
         self.query_one("#cancel", Button).focus()
 
+    def _where(self) -> Content:
+        """The server, with the badge of its profile."""
+        settings = self._session.settings
+        address = Content.styled(f" {clip(settings.address, 50)} ", "bold")
+        if not settings.production:
+            return address
+        return Content.assemble(
+            (f" {line(settings.profile or 'PRODUCTION').upper()} ", "bold $text on $error"), address
+        )
+
     def _description(self) -> Content:
         totals = self._plan.totals
-        settings = self._session.settings
         parts: list[str | tuple[str, str]] = []
-        if settings.production:
-            parts.append((f" {line(settings.profile or 'PRODUCTION').upper()} ", "bold $text on $error"))
-            parts.append(" ")
-        parts.append((f"{self._session.server.address}\n", "bold"))
         parts += ["queue ", (_listed(totals.by_queue), "bold"), "\n"]
         kinds = {"archived" if kind is None else kind.label: count for kind, count in totals.by_kind.items()}
         parts += ["kind ", (_listed(kinds), "bold"), "\n"]
@@ -85,24 +94,46 @@ class DeleteDialog(Dialog[bool]):
         return [*lines, "each is checked again by the server; what changed since is skipped"]
 
     def on_key(self, event: events.Key) -> None:
-        """Digits go to the input wherever the focus is, so that the count can simply be typed."""
-        if not self._typing or not event.character or not event.character.isdigit():
+        """Digits go to the input wherever the focus is, so that the count can simply be typed. Anything else that is
+        typed was meant for something else, or pasted: then nothing here deletes any more.
+        """
+        if not event.character or not event.is_printable or event.character == " ":
+            return
+        if not self._typing or not event.character.isdigit():
+            self._lock()
             return
         entry = self.query_one(Input)
-        if not entry.has_focus:
-            entry.focus()
+        if not entry.has_focus and not entry.disabled:
+            self.set_focus(entry)
             entry.insert_text_at_cursor(event.character)
             event.stop()
+
+    def on_paste(self) -> None:
+        """A number that is pasted was not read."""
+        self._lock()
+
+    def _lock(self) -> None:
+        self._locked = True
+        self.query_one("#delete", Button).disabled = True
+        for entry in self.query(Input):
+            entry.disabled = True
+        self.set_focus(self.query_one("#cancel", Button))
+        self.query_one("#plan", Static).update(
+            Content.assemble(("other keys were pressed here: close this, and begin again\n", "bold $text-warning"))
+            + self._description()
+        )
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.query_one("#delete", Button).disabled = event.value != self._count
+        if not all(character.isdigit() for character in event.value):
+            self._lock()
+        self.query_one("#delete", Button).disabled = self._locked or event.value != self._count
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if event.value == self._count:
+        if event.value == self._count and not self._locked:
             self.dismiss(True)
         elif not event.value:
             self.dismiss(False)
@@ -115,7 +146,7 @@ class DeleteDialog(Dialog[bool]):
 
     @on(Button.Pressed, "#delete")
     def _delete(self) -> None:
-        self.dismiss(True)
+        self.dismiss(not self._locked)
 
 
 def _listed(counts: dict[str, int]) -> str:

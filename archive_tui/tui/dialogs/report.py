@@ -50,6 +50,8 @@ class ReportDialog(Dialog[None]):
             parts.append((f"{count:>12,}  {outcome.sentence}\n", tone))
         if report.untouched:
             parts.append((f"{report.untouched:>12,}  not touched\n", "$text-warning"))
+        if report.unknown:
+            parts.append((f"{report.unknown:>12,}  unknown: sent, but the answer had not come\n", "$text-warning"))
         if report.unconfirmed:
             parts.append(
                 f"\n{report.unconfirmed:,} of those already gone were in a batch whose answer was lost with the "

@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar, Protocol, cast
+import logging
+from collections.abc import Callable, Iterator
+from typing import ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from textual.binding import Binding
 from textual.message import Message
 from textual.screen import Screen
 
+from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
+from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import Status, StatusBar
 
+_log = logging.getLogger(__name__)
+
 EVERYWHERE: tuple[type[Command], ...] = (commands.Palette, commands.Help)
 
 TICK = 0.2
 """Seconds between two looks at what the jobs have done: at most five updates a second reach a thin link."""
+
+
+_Parameters = ParamSpec("_Parameters")
+_Screen = TypeVar("_Screen", bound="CommandScreen")
+
+
+def background(
+    group: str,
+) -> Callable[[Callable[Concatenate[_Screen, _Parameters], None]], Callable[Concatenate[_Screen, _Parameters], None]]:
+    """A method that runs off the UI loop. A defect in it is said on the screen, and ends neither app nor jobs."""
+
+    def decorate(
+        method: Callable[Concatenate[_Screen, _Parameters], None],
+    ) -> Callable[Concatenate[_Screen, _Parameters], None]:
+        def start(screen: _Screen, /, *args: _Parameters.args, **kwargs: _Parameters.kwargs) -> None:
+            def work() -> None:
+                try:
+                    method(screen, *args, **kwargs)
+                except Exception as error:
+                    _log.exception("%s", method.__name__)
+                    if screen.app.is_running:
+                        screen.app.call_from_thread(screen.background_failed, group, error)
+
+            screen.run_worker(work, name=method.__name__, thread=True, group=group)
+
+        return start
+
+    return decorate
 
 
 class Host(Protocol):
@@ -85,7 +118,7 @@ class CommandScreen(Screen[None]):
             settings.production,
             info.role,
             f"{info.product} {info.version}".strip(),
-            settings.read_only,
+            session.read_only,
             overview.latency,
             None if overview.read_at is None else max(session.clock() - overview.read_at, 0.0),
             session.watch.paused,
@@ -95,13 +128,18 @@ class CommandScreen(Screen[None]):
 
     def available(self) -> list[type[Command]]:
         """The commands that this session may use; read-only mode takes the destroying ones away."""
-        read_only = self.session.settings.read_only
+        read_only = self.session.read_only
         return [command for command in (*self.COMMANDS_HERE, *EVERYWHERE) if not (command.danger and read_only)]
 
     def _footer(self) -> list[type[Command]]:
-        shown = [command for command in self.available() if command.footer]
+        shown = [command for command in self.available() if command.footer and not self._pointless(command)]
         last = [command for command in shown if command in (commands.Help, commands.Leave, commands.Quit)]
         return [command for command in shown if command not in last] + last[::-1]
+
+    def _pointless(self, command: type[Command]) -> bool:
+        """Whether a command for running jobs has none to act on; it need not take room then."""
+        refuse = getattr(self, f"refuse_{command.name()}", None)
+        return command.transient and refuse is not None and refuse() is not None
 
     def action_run_command(self, name: str) -> None:
         """Run a command, or say why it cannot run now."""
@@ -109,7 +147,7 @@ class CommandScreen(Screen[None]):
         if command is None:
             return
         if command not in self.available():
-            self.say(f"{command.title.rstrip('…')}: this is a read-only session", warning=True)
+            self.say(f"{command.title.rstrip('…')}: {self.session.why_read_only}", warning=True)
             return
         refuse = getattr(self, f"refuse_{name}", None)
         reason = refuse() if refuse is not None else None
@@ -119,8 +157,14 @@ class CommandScreen(Screen[None]):
         getattr(self, f"do_{name}")()
         self._tick()
 
+    def background_failed(self, group: str, error: Exception) -> None:
+        """Work off the UI loop has failed; subclasses tidy up after the group."""
+        said = str(error) if isinstance(error, ArchiveTuiError) else f"unexpected {type(error).__name__}: {error}"
+        self.say(line(said), warning=True)
+
     def say(self, message: str, *, warning: bool = False, seconds: float = 4.0) -> None:
         """A short remark; never parsed as markup."""
+        self.app.clear_notifications()
         self.notify(message, severity="warning" if warning else "information", markup=False, timeout=seconds)
 
     def do_help(self) -> None:

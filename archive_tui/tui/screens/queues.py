@@ -49,6 +49,8 @@ def _name(row: QueueRow) -> str | Cell:
 
 
 def _archived(row: QueueRow) -> str | Cell:
+    if State.ARCHIVED.value in row.stats.unreadable:
+        return Cell("wrong type", "bad")
     count = row.count(State.ARCHIVED)
     if not row.stats.registered and not count:
         return Cell(UNKNOWN, "dim")
@@ -69,8 +71,8 @@ def _state(state: State) -> Any:
     def cell(row: QueueRow) -> str | Cell:
         if state.value in row.stats.unreadable:
             return Cell("wrong type", "bad")
-        count = row.count(state)
-        return number(count) if count or row.stats.registered else Cell(UNKNOWN, "dim")
+        count = row.stats.counts.get(state)
+        return number(count) if count is not None and (count or row.stats.registered) else Cell(UNKNOWN, "dim")
 
     return cell
 
@@ -97,7 +99,7 @@ _COLUMNS: list[Column[QueueRow]] = [
     Column("scheduled", "Scheduled", _state(State.SCHEDULED), 9, "right", priority=7),
     Column("completed", "Completed", _state(State.COMPLETED), 9, "right", priority=8),
     Column("aggregating", "Grouped", _state(State.AGGREGATING), 8, "right", priority=9),
-    Column("memory", "Memory", _memory, 9, "right", priority=4),
+    Column("memory", "Idx memory", _memory, 10, "right", priority=4),
     Column("oldest", "Oldest", _oldest, 7, "right", priority=5),
     Column("failed", "Failed 14 d", _failures, 14, priority=6, sortable=False),
 ]
@@ -142,6 +144,7 @@ class QueuesScreen(CommandScreen):
 
     TITLE_IN_HELP = "Queues"
     COMMANDS_HERE = (
+        commands.Stop,
         commands.Open,
         commands.ScanQueue,
         commands.ScanAll,
@@ -149,7 +152,6 @@ class QueuesScreen(CommandScreen):
         commands.Sort,
         commands.PauseRefresh,
         commands.Refresh,
-        commands.Stop,
         commands.Wide,
         commands.Back,
         commands.Quit,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from archive_tui.asynq.task import TaskRow
+from archive_tui.catalog.view import GONE
 from archive_tui.present import UNKNOWN, age, size
 from archive_tui.text import line
 from archive_tui.tui.widgets.columns import Cell, Column
@@ -21,7 +22,7 @@ def type_cell(row: TaskRow) -> str | Cell:
     """The type of a task, or why there is none."""
     if row.readable:
         return line(row.type[:_SHOWN])
-    if not row.id:
+    if row is GONE:
         return ""
     return Cell("no task data" if row.state is None and not row.fingerprint else "unreadable", "bad")
 
@@ -33,12 +34,12 @@ def error_cell(row: TaskRow) -> str:
 
 def size_cell(row: TaskRow) -> str:
     """The size of the payload."""
-    return size(row.payload_bytes) if row.id else ""
+    return size(row.payload_bytes) if row is not GONE else ""
 
 
 def tries_cell(row: TaskRow) -> str:
     """How many retries were used of those allowed."""
-    return f"{row.retried}/{row.retry}" if row.readable else UNKNOWN if row.id else ""
+    return f"{row.retried}/{row.retry}" if row.readable else UNKNOWN if row is not GONE else ""
 
 
 def common_columns(
@@ -47,7 +48,7 @@ def common_columns(
     """The columns that every list of tasks has; `died` is the title of the column of which `moment` gives the time."""
 
     def died_cell(row: TaskRow) -> str:
-        return age(moment(row), now()) if row.id else ""
+        return age(moment(row), now()) if row is not GONE else ""
 
     return [
         Column("id", "Id", id_cell, 13, grow=3, most=_ID_WIDTH),

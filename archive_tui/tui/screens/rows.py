@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.content import Content
 
 from archive_tui.asynq.task import TaskRow
@@ -17,7 +17,6 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.view import View
-from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_rows
@@ -26,7 +25,7 @@ from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command
 from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.screens.base import CommandScreen, background
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.table import VirtualTable
@@ -36,13 +35,13 @@ class RowsScreen(CommandScreen):
     """Tasks in a table. Subclasses fill the catalog with a job of theirs and write the head of the screen."""
 
     ROW_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
+        commands.Stop,
         commands.Open,
         commands.Mark,
-        commands.MarkAll,
         commands.Delete,
+        commands.MarkAll,
         commands.Filter,
         commands.Sort,
-        commands.Stop,
         commands.MarkRange,
         commands.Unmark,
         commands.Follow,
@@ -64,6 +63,7 @@ class RowsScreen(CommandScreen):
         self._asking = False
         self._anchor: int | None = None
         self._planning = False
+        self._marking = False
         self._deletion: DeleteJob | None = None
         self._hidden = 0
         self._shown_complete = False
@@ -104,7 +104,7 @@ class RowsScreen(CommandScreen):
         self._watch_deletion()
         self.draw_head()
 
-    @work(thread=True, group="view")
+    @background("view")
     def _ask(self, query: Query) -> None:
         began = time.monotonic()
         view = View.of(self.catalog, query)
@@ -114,7 +114,7 @@ class RowsScreen(CommandScreen):
     def _answer(self, view: View, took: float) -> None:
         self._asking = False
         self._answered_at, self._answer_took = time.monotonic(), took
-        if not self.is_mounted or view.query != self.query_now:
+        if not self.is_mounted or view.query != self.query_now or view.catalog is not self.catalog:
             return  # the operator has asked something else meanwhile; the next tick asks again
         self.view = view
         table = self.table
@@ -199,7 +199,8 @@ class RowsScreen(CommandScreen):
 
         index = self.table.cursor_index
         if index is not None:
-            self.app.push_screen(TaskScreen(self.view, index, self.breadcrumb(), self.table.move_to_key))
+            final = self.listing_complete()
+            self.app.push_screen(TaskScreen(self.view, index, self.breadcrumb(), self.table.move_to_key, final=final))
 
     def breadcrumb(self) -> str:
         """Where we are, as safe text."""
@@ -248,8 +249,14 @@ class RowsScreen(CommandScreen):
 
     # Marking
 
+    def _unsteady(self) -> str | None:
+        """Why the rows under the operator's hands are not the ones they will be in a moment."""
+        if self.sorting:
+            return "the filter or the order is being changed: a moment"
+        return "marking: a moment" if self._marking else None
+
     def refuse_mark(self) -> str | None:
-        return "no task here" if self.table.cursor_key is None else None
+        return self._unsteady() or ("no task here" if self.table.cursor_key is None else None)
 
     refuse_mark_range = refuse_mark
 
@@ -273,34 +280,43 @@ class RowsScreen(CommandScreen):
         else:
             self._anchor = None
             low, high = sorted((start, index))
-            self._mark_all(self.view.seqs[low : high + 1])
+            self._marking = True
+            self._mark_these(self.catalog, self.view.seqs[low : high + 1])
 
     def refuse_mark_all(self) -> str | None:
+        if self._marking:
+            return "marking: a moment"
         return None if len(self.view) or self.sorting else "there is nothing to mark"
 
     def do_mark_all(self) -> None:
-        self._mark_matching(self.query_now)
+        self._marking = True
+        self._mark_matching(self.catalog, self.query_now)
 
-    @work(thread=True, group="marks")
-    def _mark_matching(self, query: Query) -> None:
+    @background("marks")
+    def _mark_matching(self, catalog: Catalog, query: Query) -> None:
         """What matches now, which may be more, or something else, than the table shows as yet."""
         marks = self.marks.copy()
-        marks.add(self.catalog.find(query))
-        self.app.call_from_thread(self._replace_marks, marks)
+        marks.add(catalog.find(query))
+        self.app.call_from_thread(self._replace_marks, marks, catalog)
 
-    @work(thread=True, group="marks")
-    def _mark_all(self, seqs: array[int]) -> None:
+    @background("marks")
+    def _mark_these(self, catalog: Catalog, seqs: array[int]) -> None:
         marks = self.marks.copy()
         marks.add(seqs)
-        self.app.call_from_thread(self._replace_marks, marks)
+        self.app.call_from_thread(self._replace_marks, marks, catalog)
 
     def refuse_unmark(self) -> str | None:
+        if self._marking:
+            return "marking: a moment"
         return None if len(self.marks) else "nothing is marked"
 
     def do_unmark(self) -> None:
-        self._replace_marks(Marks())
+        self._replace_marks(Marks(), self.catalog)
 
-    def _replace_marks(self, marks: Marks) -> None:
+    def _replace_marks(self, marks: Marks, catalog: Catalog) -> None:
+        self._marking = False
+        if catalog is not self.catalog:
+            return  # the rows that these marks speak of are gone
         self.marks = marks
         if self.is_mounted:
             self.table.is_marked = marks.__contains__
@@ -317,7 +333,7 @@ class RowsScreen(CommandScreen):
             return
         self._count_hidden_among(self.marks, self.view.seqs)
 
-    @work(thread=True, group="hidden", exclusive=True)
+    @background("hidden")
     def _count_hidden_among(self, marks: Marks, seqs: array[int]) -> None:
         hidden = len(marks) - marks.among(seqs)
         if marks is self.marks:
@@ -326,6 +342,9 @@ class RowsScreen(CommandScreen):
     # Deleting
 
     def refuse_delete(self) -> str | None:
+        unsteady = self._unsteady()
+        if unsteady:
+            return unsteady
         if self._planning:
             return "a plan is being made"
         if self.session.deleting is not None:
@@ -346,14 +365,10 @@ class RowsScreen(CommandScreen):
             marks.add([key])
             self._plan(marks, self.view.seqs)
 
-    @work(thread=True, group="plan")
+    @background("plan")
     def _plan(self, marks: Marks, shown: array[int]) -> None:
-        try:
-            plan = plan_rows(self.catalog, marks, shown)
-        except ArchiveTuiError as error:
-            self.app.call_from_thread(self._no_plan, str(error))
-        else:
-            self.app.call_from_thread(self._confirm, plan)
+        plan = plan_rows(self.catalog, marks, shown)
+        self.app.call_from_thread(self._confirm, plan)
 
     def _no_plan(self, reason: str) -> None:
         self._planning = False
@@ -362,7 +377,10 @@ class RowsScreen(CommandScreen):
     def _confirm(self, plan: Plan) -> None:
         from archive_tui.tui.dialogs.delete import DeleteDialog
 
-        if not self.is_current or not plan.count:
+        if not self.is_current:
+            self._no_plan("another screen was opened meanwhile: nothing was planned")
+            return
+        if not plan.count:
             self._no_plan("these tasks have left the list meanwhile")
             return
         self.app.push_screen(DeleteDialog(plan, self.session), partial(self._confirmed, plan))
@@ -399,13 +417,26 @@ class RowsScreen(CommandScreen):
     def deletion_ended(self, job: DeleteJob) -> None:
         """For subclasses: a deletion of rows of this screen has ended."""
 
-    @work(thread=True, group="marks")
     def forget_dead_marks(self) -> None:
         """Marks belong to tasks: those of tasks that have left the catalog go with them."""
-        alive = self.catalog.find(Query())
+        if len(self.marks) and not self._marking:
+            self._marking = True
+            self._keep_marks_alive(self.catalog)
+
+    @background("marks")
+    def _keep_marks_alive(self, catalog: Catalog) -> None:
         marks = Marks()
-        marks.add(seq for seq in alive if seq in self.marks)
-        self.app.call_from_thread(self._replace_marks, marks)
+        marks.add(seq for seq in catalog.find(Query()) if seq in self.marks)
+        self.app.call_from_thread(self._replace_marks, marks, catalog)
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        if group == "view":
+            self._asking, self._answered_at = False, time.monotonic()
+        elif group == "marks":
+            self._marking = False
+        elif group == "plan":
+            self._planning = False
+        super().background_failed(group, error)
 
     # Stopping
 

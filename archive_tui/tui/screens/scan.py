@@ -40,11 +40,11 @@ class ScanScreen(RowsScreen):
 
     TITLE_IN_HELP = "Orphan scan"
     COMMANDS_HERE = (
-        *RowsScreen.ROW_COMMANDS[:7],
+        commands.Stop,
         commands.PauseScan,
         commands.ChangePace,
+        *RowsScreen.ROW_COMMANDS[1:-2],
         commands.Groups,
-        *RowsScreen.ROW_COMMANDS[7:-2],
         commands.Rescan,
         *RowsScreen.ROW_COMMANDS[-2:],
     )
@@ -150,17 +150,17 @@ class ScanScreen(RowsScreen):
             options.append(_group(f"kind {kind.value}", kind.label, count, chosen=query.kind is kind))
         options.append(_heading("Type"))
         shown = list(counts.by_type.items())[:_TYPES_SHOWN]
-        for number_, (type_, count) in enumerate(shown):
+        for type_, count in shown:
             label = line(type_) or "(no type)"
-            options.append(_group(f"type {number_}", label, count, chosen=query.type == type_))
+            options.append(_group(f"type {type_}", label, count, chosen=query.type == type_))
         if counts.types > len(shown):
             options.append(Option(Content.styled(f"   and {counts.types - len(shown):,} more", "dim"), disabled=True))
-        self._shown_types = [type_ for type_, _ in shown]
         groups = self.query_one("#groups OptionList", OptionList)
-        at = groups.highlighted
+        at = groups.highlighted_option.id if groups.highlighted_option is not None else None
         groups.clear_options()
         groups.add_options(options)
-        groups.highlighted = at if at is not None and at < len(options) else None
+        # By name, not by position: the order changes while counts grow
+        groups.highlighted = next((number for number, one in enumerate(options) if at and one.id == at), None)
 
     @on(OptionList.OptionSelected, "#groups OptionList")
     def _narrow(self, event: OptionList.OptionSelected) -> None:
@@ -170,8 +170,7 @@ class ScanScreen(RowsScreen):
             kind = Kind(which)
             self.ask(replace(query, kind=None if query.kind is kind else kind))
         elif what == "type":
-            type_ = self._shown_types[int(which)]
-            self.ask(replace(query, type=None if query.type == type_ else type_))
+            self.ask(replace(query, type=None if query.type == which else which))
 
     def do_groups(self) -> None:
         groups = self.query_one("#groups OptionList", OptionList)
@@ -223,7 +222,10 @@ class ScanScreen(RowsScreen):
     def refuse_rescan(self) -> str | None:
         if self._planning or self._deletion is not None:
             return "not while a deletion is planned or running"
-        return None
+        return "marking: a moment" if self._marking else None
+
+    def refuse_change_pace(self) -> str | None:
+        return None if self._scanning() or self._deletion is not None else "nothing is running"
 
     def do_rescan(self) -> None:
         if self._job is not None:
@@ -276,7 +278,7 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int) -> Content:
         parts.append((f"   began again {progress.restarts} ×: another server answered", "$text-warning"))
     if progress.not_tasks:
         parts.append((f"   {progress.not_tasks:,} keys are no task data", "$text-warning"))
-    if progress.trouble and not progress.complete:
+    if progress.trouble:
         parts.append((f"   {progress.trouble}", "$text-error"))
     return Content.assemble(*parts)
 

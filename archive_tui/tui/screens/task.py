@@ -6,9 +6,10 @@ import os
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
@@ -16,14 +17,14 @@ from textual.widgets import Static
 
 from archive_tui.asynq.payload import Document, TextDocument, document
 from archive_tui.asynq.task import Task, TaskRow
-from archive_tui.catalog.view import View
+from archive_tui.catalog.view import GONE, View
 from archive_tui.errors import ArchiveTuiError, NotFoundError
 from archive_tui.facts import facts
 from archive_tui.present import size
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.save import SaveDialog
-from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.screens.base import CommandScreen, background
 from archive_tui.tui.widgets.document import DocumentView
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, title
@@ -79,10 +80,13 @@ class TaskScreen(CommandScreen):
     TaskScreen.-narrow #facts-box { width: 100%; max-width: 100%; height: 2fr; }
     """
 
-    def __init__(self, view: View, index: int, breadcrumb: str, moved: Callable[[int], object]) -> None:
-        """`moved` is told the key of the task that is shown, so that the table below can follow."""
+    def __init__(self, view: View, index: int, breadcrumb: str, moved: Callable[[int], object], *, final: bool) -> None:
+        """`moved` is told the key of the task that is shown, so that the table below can follow; `final` says that
+        the view will not grow.
+        """
         super().__init__()
         self._moved = moved
+        self._final = final
         self._view = view
         self._index = index
         self._breadcrumb = breadcrumb
@@ -127,12 +131,14 @@ class TaskScreen(CommandScreen):
     @property
     def _row(self) -> TaskRow | None:
         rows = self._view.page(self._index, 1)
-        return rows[0] if rows and rows[0].id else None
+        return rows[0] if rows and rows[0] is not GONE else None
 
     def _draw_head(self) -> None:
         row = self._row
         name = line(row.id[:200]) if row is not None else "(gone)"
-        position = Content.styled(f"{self._index + 1:,} of {len(self._view):,}", "$text-muted")
+        position = Content.styled(
+            f"{self._index + 1:,} of {'' if self._final else '≥ '}{len(self._view):,}", "$text-muted"
+        )
         width = self.size.width - 3 - position.cell_length
         path = title(self._breadcrumb, name).truncate(max(width, 0), ellipsis=True)
         gap = max(width - path.cell_length, 1)
@@ -147,9 +153,10 @@ class TaskScreen(CommandScreen):
         if row is None:
             self._show_problem("this task has left the list: it was deleted")
             return
+        self._show_problem("reading…")
         self._read(self._ticket, row.queue, row.id)
 
-    @work(thread=True, group="read")
+    @background("read")
     def _read(self, ticket: int, queue: str, task_id: bytes) -> None:
         try:
             task = self.session.read_task(queue, task_id)
@@ -222,7 +229,6 @@ class TaskScreen(CommandScreen):
         return "nothing was read" if self._loaded is None else None
 
     refuse_save = refuse_copy
-    refuse_search = refuse_copy
 
     def do_copy(self) -> None:
         if self._loaded is None:
@@ -246,21 +252,23 @@ class TaskScreen(CommandScreen):
         task = self._loaded.task
         ending = {"JSON": "json", "text": "txt"}.get(self._loaded.payload.format, "bin")
         stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in clip(task.id, 80))
-        self.app.push_screen(SaveDialog(f"{stem.lstrip('.') or 'payload'}.{ending}"), self._save)
+        self.app.push_screen(SaveDialog(f"{stem.lstrip('.') or 'payload'}.{ending}"), partial(self._save, task))
 
-    def _save(self, name: str | None) -> None:
-        if name is None or self._loaded is None:
+    def _save(self, task: Task, name: str | None) -> None:
+        """Save the payload of the task that was asked for, whichever is shown by now."""
+        if name is None:
             return
-        path = Path(name).expanduser()
+        path = Path(name)
         try:
-            _write_private(path, self._loaded.task.payload)
+            path = path.expanduser()
+            _write_private(path, task.payload)
         except FileExistsError:
             self.say(f"{line(str(path))} exists already: choose another name", warning=True)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self.say(f"not saved: {line(str(path))}: {reason}", warning=True)
         else:
-            self.say(f"saved {size(len(self._loaded.task.payload))} to {line(str(path.absolute()))}")
+            self.say(f"saved {size(len(task.payload))} to {line(str(path.absolute()))}")
 
     def do_search(self) -> None:
         self.query_one(FilterBar).open()

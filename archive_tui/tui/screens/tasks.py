@@ -11,6 +11,7 @@ from archive_tui.catalog.query import Query, Sort
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
+from archive_tui.present import age
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.screens.base import ScanWanted
@@ -21,6 +22,9 @@ from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
+
+_OLD = 10.0
+"""Seconds after which the list says how old it is."""
 
 
 class TasksScreen(RowsScreen):
@@ -90,6 +94,8 @@ class TasksScreen(RowsScreen):
             parts.append((f"   {progress.trouble}", "$text-error"))
         elif not progress.state.ended:
             parts.append(("   reading…", "$text-warning"))
+        elif progress.read_at is not None and self.session.clock() - progress.read_at >= _OLD:
+            parts.append((f"   read {age(progress.read_at, self.session.clock())} ago: r reads again", "$text-muted"))
         parts.append(self.counts_of_view(total=total, complete=complete))
         self.query_one("#head", HeadLine).show(self.deletion_line() or Content.assemble(*parts))
         gone = self.session.watch.overview.read_at is not None and not any(
@@ -98,6 +104,8 @@ class TasksScreen(RowsScreen):
         self.table.empty_text = (
             "No task matches the filter: esc shows all."
             if self.query_now.filtered and total
+            else "The archive could not be read."
+            if progress.state is JobState.FAILED
             else f"Queue {line(self.queue)} is gone."
             if gone
             else "The archive is empty."
@@ -111,7 +119,9 @@ class TasksScreen(RowsScreen):
         return None
 
     def do_refresh(self) -> None:
-        self._job = self.session.run(ListJob(self.session.server, self.catalog, self.queue, State.ARCHIVED))
+        self._job = self.session.run(
+            ListJob(self.session.server, self.catalog, self.queue, State.ARCHIVED, self.session.clock)
+        )
 
     def deletion_ended(self, job: DeleteJob) -> None:
         if self.refuse_refresh() is None:

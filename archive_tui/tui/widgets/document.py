@@ -133,7 +133,13 @@ class DocumentView(ScrollView, can_focus=True):
         if self._starts is not None:
             text = self._pieces(line, self.virtual_size.width)[row - self._starts[line]]
             return Strip([Segment(text, style)]).adjust_cell_length(width, style)
-        strip = Strip([Segment(self._document.line(line), style)])
+        text = self._document.line(line)
+        if text.isascii() or len(text) > _CHOP_CHARACTERS:  # never measure megabytes for one line of the screen
+            part = text[scroll_x : scroll_x + width]
+            if len(text) + 1 > self.virtual_size.width:
+                self.call_later(self._widen, len(text) + 1)
+            return Strip([Segment(part, style)]).adjust_cell_length(width, style)
+        strip = Strip([Segment(text, style)])
         if strip.cell_length + 1 > self.virtual_size.width:
             self.call_later(self._widen, strip.cell_length + 1)
         return strip.crop(scroll_x, scroll_x + width).adjust_cell_length(width, style)

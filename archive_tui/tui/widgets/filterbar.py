@@ -8,6 +8,14 @@ from textual.message import Message
 from textual.widgets import Input, Label
 
 
+class _Entry(Input):
+    """Gives the focus back in the same moment as enter is pressed: keys that follow fast are for the rows."""
+
+    async def action_submit(self) -> None:
+        if isinstance(self.parent, FilterBar):
+            self.parent.submit()
+
+
 class FilterBar(Horizontal):
     """Posts `Changed` while the operator types. Enter goes back to the rows, Escape clears."""
 
@@ -36,7 +44,7 @@ class FilterBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Label(self._label)
-        yield Input(placeholder=self._placeholder, compact=True)
+        yield _Entry(placeholder=self._placeholder, compact=True)
 
     @property
     def text(self) -> str:
@@ -55,7 +63,7 @@ class FilterBar(Horizontal):
     def open(self) -> None:
         """Show the line and type into it."""
         self.display = True
-        self._input.focus()
+        self.screen.set_focus(self._input)  # at once: what is typed next belongs here
 
     def clear(self) -> bool:
         """Forget the text and hide the line; False where there was nothing to forget."""
@@ -74,15 +82,14 @@ class FilterBar(Horizontal):
         event.stop()
         self.post_message(self.Changed(event.value))
 
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        if not event.value:
+    def submit(self) -> None:
+        """Go back to the rows; an empty line is hidden."""
+        if not self._input.value:
             self.display = False
         self._leave()
 
     def _leave(self) -> None:
         """Give the focus back to what is filtered."""
         for widget in self.screen.query("VirtualTable, DocumentView").results():
-            widget.focus()
+            self.screen.set_focus(widget)
             return
