@@ -129,9 +129,6 @@ def _harmless(reason: str) -> str:
 
 def _tls(options: Mapping[str, str]) -> Tls:
     files = {ours: options[theirs] for theirs, ours in _TLS_OPTIONS.items() if theirs in options}
-    for named in files.values():
-        if not Path(named).is_file():
-            raise NotFoundError(f"no file {named}, which the server URL names")
     return Tls(**files, verify=options.get("ssl_cert_reqs", "required") != "none")
 
 
@@ -193,6 +190,9 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
         raise UsageError("--url is empty: write redis://host:6379/0")
     url = choices.url or (None if choices.profile else environment.get("ARCHIVE_TUI_URL"))
     settings = parse_url(url or _text(profile, "url") or environment.get("ARCHIVE_TUI_URL") or DEFAULT_URL)
+    for named in (settings.tls.ca_file, settings.tls.cert_file, settings.tls.key_file) if settings.tls else ():
+        if named is not None and not Path(named).is_file():
+            raise NotFoundError(f"no file {named}, which the server URL names")
     username = choices.username or environment.get("ARCHIVE_TUI_USERNAME") or _text(profile, "username")
     if username:
         settings = replace(settings, username=username)

@@ -108,6 +108,8 @@ class Catalog:
         """
         with self._write_lock, self._changing():
             values = [self._values(row) for row in rows]
+            names = {(self._queue_numbers[queue], encode(queue)) for queue in {row.queue for row in rows}}
+            self._writer.executemany("INSERT OR IGNORE INTO queues VALUES (?, ?)", names)
             before = self._writer.total_changes
             if update:
                 known = self._by_queue.total()
@@ -223,7 +225,6 @@ class Catalog:
         if number is None:
             number = self._queue_numbers[row.queue] = len(self._queues)
             self._queues.append(row.queue)
-            self._writer.execute("INSERT INTO queues VALUES (?, ?)", (number, encode(row.queue)))
         return (
             hash((row.queue, row.id)), self._generation, number, row.id, row.state, row.kind, row.type,
             row.error[:_ERROR_LIMIT], row.retried, row.retry, row.last_failed_at, row.scored_at, row.payload_bytes,

@@ -1,5 +1,6 @@
 """The connection to one Redis or Valkey server, and the translation of its errors into ours."""
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -36,6 +37,7 @@ from archive_tui.store.pipe import Command, Pipe
 from archive_tui.text import line
 
 _CLIENT_NAME = "archive-tui"
+_REFUSED_IN_SCRIPT = re.compile(r"acl failure|executing the script can't", re.IGNORECASE)
 _READ_SIZE = 256 * 1024
 """Bytes taken from the socket at once; redis-py's default costs eight times the system calls."""
 
@@ -191,7 +193,7 @@ def _ours(error: RedisError, settings: Settings) -> ArchiveTuiError:
     login = _login_error(error, said, address)
     if login is not None:
         return login
-    if isinstance(error, NoPermissionError) or "noperm" in said.lower() or "acl failure" in said.lower():
+    if isinstance(error, NoPermissionError) or "noperm" in said.lower() or _REFUSED_IN_SCRIPT.search(said):
         return NotPermittedError(f"{address} does not permit this user: {said}", _command_in(said))
     if isinstance(error, BusyLoadingError):
         return DisconnectedError(f"{address} is still loading its data: try again in a moment")
