@@ -53,7 +53,7 @@ def _archived(row: QueueRow) -> str | Cell:
         return Cell("wrong type", "bad")
     count = row.count(State.ARCHIVED)
     if not row.stats.registered and not count:
-        return Cell(UNKNOWN, "dim")
+        return Cell("leftover", "dim")
     shown = f"{bar(count / ARCHIVE_CAP, _BAR)} {count:>6,}/{ARCHIVE_CAP:,}"
     if count >= ARCHIVE_CAP:
         return Cell(shown, "bad")
