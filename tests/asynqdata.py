@@ -1,0 +1,212 @@
+"""Writes into a server what Asynq writes (DESIGN.md section 2), and judges all of it without the code under test."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import redis
+
+from archive_tui.asynq.message import TaskMessage
+
+NOW = 1_795_000_000
+"""The unix time at which the tests' world stands."""
+
+LISTS = ("pending", "active")
+SORTED_SETS = ("scheduled", "retry", "archived", "completed")
+STATES = (*LISTS, *SORTED_SETS, "aggregating")
+
+
+def raw(text: str | bytes) -> bytes:
+    """A queue name or an id as it stands in a key."""
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+
+
+def prefix(queue: str) -> bytes:
+    return b"asynq:{" + raw(queue) + b"}:"
+
+
+def key(queue: str, task_id: str | bytes) -> bytes:
+    return prefix(queue) + b"t:" + raw(task_id)
+
+
+def lock_key(queue: str, type_: str = "email:send", payload: bytes = b"{}") -> bytes:
+    digest = hashlib.md5(payload, usedforsecurity=False).hexdigest()
+    return prefix(queue) + b"unique:" + f"{type_}:{digest}".encode()
+
+
+def a_message(queue: str = "default", task_id: str | bytes = "one", **facts: Any) -> TaskMessage:
+    """A message as Asynq makes it. Ids and queue names that are not UTF-8 do not fit into one: they are left out."""
+    message = TaskMessage(type="email:send", payload=b'{"user": 1}', retry=25, timeout=1800)
+    for name, value in (("queue", raw(queue)), ("id", raw(task_id))):
+        try:
+            setattr(message, name, value.decode())
+        except UnicodeDecodeError:
+            continue
+    for name, value in facts.items():
+        if name == "headers":
+            message.headers.update(value)
+        else:
+            setattr(message, name, value)
+    return message
+
+
+class Asynq:
+    """What Asynq does to a server, one command a time where Asynq itself uses a script."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+
+    def register(self, *queues: str) -> None:
+        self.client.sadd("asynq:queues", *[raw(queue) for queue in queues])
+
+    def add(
+        self,
+        queue: str,
+        task_id: str | bytes,
+        state: str = "archived",
+        *,
+        referenced: bool = True,
+        score: float = NOW,
+        message: TaskMessage | bytes | None = None,
+        unique: bytes | None = None,
+        group: str = "g1",
+        fields: dict[bytes, bytes] | None = None,
+        **facts: Any,
+    ) -> bytes:
+        """Write one task, with its id in the index of its state unless it is to be `referenced` by none.
+
+        `unique` is the key of a lock that the task holds; `facts` are fields of its message, unless a whole `message`
+        is given. Returns the message as stored.
+        """
+        if unique is not None:
+            facts["unique_key"] = unique.decode("utf-8", "replace")
+        if state == "aggregating":
+            facts["group_key"] = group
+        if message is None:
+            message = a_message(queue, task_id, **facts)
+        stored = message if isinstance(message, bytes) else message.SerializeToString()
+        content = {b"msg": stored, b"state": state.encode()}
+        pipe = self.client.pipeline(transaction=False)
+        if state == "pending":
+            content[b"pending_since"] = b"%d" % (NOW * 10**9)
+        if state == "aggregating":
+            content[b"group"] = raw(group)
+        if unique is not None:
+            content[b"unique_key"] = unique
+            pipe.set(unique, raw(task_id), ex=3600)
+        pipe.hset(key(queue, task_id), mapping={**content, **(fields or {})})
+        if referenced:
+            self.refer(queue, task_id, state, score=score, group=group, pipe=pipe)
+        pipe.execute()
+        return stored
+
+    def refer(
+        self, queue: str, task_id: str | bytes, state: str, *, score: float = NOW, group: str = "g1", pipe: Any = None
+    ) -> None:
+        """Put an id into the index of a state."""
+        to = pipe if pipe is not None else self.client
+        if state in LISTS:
+            to.lpush(prefix(queue) + state.encode(), raw(task_id))
+            if state == "active":
+                to.zadd(prefix(queue) + b"lease", {raw(task_id): score})
+        elif state == "aggregating":
+            to.sadd(prefix(queue) + b"groups", raw(group))
+            to.zadd(prefix(queue) + b"g:" + raw(group), {raw(task_id): score})
+        else:
+            to.zadd(prefix(queue) + state.encode(), {raw(task_id): score})
+
+    def add_many(self, queue: str, ids: Iterable[str | bytes], state: str = "archived", **options: Any) -> None:
+        """Write many alike tasks, fast."""
+        pipe = self.client.pipeline(transaction=False)
+        batch = Asynq(_Unsent(pipe))  # type: ignore[arg-type]
+        for task_id in ids:
+            batch.add(queue, task_id, state, **options)
+        pipe.execute()
+
+    def run(self, queue: str, task_id: str | bytes, index: str = "archived") -> None:
+        """What Asynq's RunTask does: out of its index, into pending."""
+        pipe = self.client.pipeline(transaction=True)
+        pipe.zrem(prefix(queue) + index.encode(), raw(task_id))
+        pipe.lpush(prefix(queue) + b"pending", raw(task_id))
+        pipe.hset(key(queue, task_id), "state", "pending")
+        pipe.execute()
+
+    def take(self, queue: str) -> bytes:
+        """What a worker does: the oldest pending task becomes active."""
+        task_id = self.client.rpoplpush(prefix(queue) + b"pending", prefix(queue) + b"active")
+        pipe = self.client.pipeline(transaction=True)
+        pipe.hset(key(queue, task_id), "state", "active")
+        pipe.hdel(key(queue, task_id), "pending_since")
+        pipe.zadd(prefix(queue) + b"lease", {task_id: NOW + 30})
+        pipe.execute()
+        return bytes(task_id)
+
+    def fail(self, queue: str, task_id: str | bytes, state: str = "retry", **facts: Any) -> None:
+        """What a worker does with a task that failed: out of active, into retry or archived, with a new message."""
+        facts = {"retried": 1, "error_msg": "it failed", "last_failed_at": NOW, **facts}
+        message = a_message(queue, task_id, **facts)
+        pipe = self.client.pipeline(transaction=True)
+        pipe.lrem(prefix(queue) + b"active", 0, raw(task_id))
+        pipe.zrem(prefix(queue) + b"lease", raw(task_id))
+        pipe.zadd(prefix(queue) + state.encode(), {raw(task_id): NOW})
+        pipe.hset(key(queue, task_id), mapping={"msg": message.SerializeToString(), "state": state})
+        pipe.execute()
+
+
+class _Unsent:
+    """Lets many `add`s share one round trip: their pipelines collect into one that somebody else executes."""
+
+    def __init__(self, pipe: Any) -> None:
+        self._pipe = pipe
+
+    def pipeline(self, *, transaction: bool) -> "_Unsent":
+        return self
+
+    def execute(self) -> None:
+        """Not yet."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipe, name)
+
+
+def everything(client: redis.Redis) -> dict[bytes, bytes]:
+    """Every key with its content in the server's own form: two of these are equal if nothing was changed."""
+    found = sorted(client.scan_iter(count=10_000))
+    pipe = client.pipeline(transaction=False)
+    for one in found:
+        pipe.dump(one)
+    return dict(zip(found, pipe.execute(), strict=True))
+
+
+def orphans(client: redis.Redis, queues: Iterable[str]) -> set[tuple[str, bytes, str]]:
+    """Every orphan of these queues, judged from a full dump by the words of DESIGN.md sections 1 and 3."""
+    known = client.smembers("asynq:queues")
+    found = set()
+    for queue in queues:
+        start = prefix(queue)
+        keys = [one for one in client.scan_iter(count=10_000) if one.startswith(start)]
+        types = {one: client.type(one) for one in keys}
+        data = {one[len(start) + 2 :]: client.hgetall(one) for one in keys if _is_task(one, start, types)}
+        leftover = raw(queue) not in known and not any(
+            start + name in types for name in (b"pending", b"active", b"scheduled", b"retry")
+        )
+        indexed: set[bytes] = set()
+        for one in keys:
+            name = one[len(start) :]
+            if name.startswith((b"t:", b"unique:")) or (leftover and name == b"completed"):
+                continue
+            if types[one] == b"zset":
+                indexed.update(client.zrange(one, 0, -1))
+            elif types[one] == b"list":
+                indexed.update(client.lrange(one, 0, -1))
+        found |= {
+            (queue, task_id, f"orphan-{fields[b'state'].decode()}")
+            for task_id, fields in data.items()
+            if fields.get(b"state") in (b"archived", b"completed") and task_id not in indexed
+        }
+    return found
+
+
+def _is_task(one: bytes, start: bytes, types: dict[bytes, bytes]) -> bool:
+    return bool(re.match(re.escape(start) + rb"t:", one)) and types[one] == b"hash"
