@@ -118,8 +118,9 @@ def parse_url(url: str) -> Settings:
             tls=_tls(options) if parts.scheme == "rediss" else None,
         )
     known = {"ssl_cert_reqs", *_TLS_OPTIONS} if parts.scheme == "rediss" else set()
-    if unknown := sorted(set(options) - known):
-        raise UsageError(f"the server URL has options that are not known here: {', '.join(map(repr, unknown))}")
+    if set(options) - known:  # not named: it may be a piece of a password that was not percent-encoded
+        allowed = ", ".join(sorted({"db", "username", *known}))
+        raise UsageError(f"the server URL has options that are not known here (known are {allowed})")
     return replace(settings, database=parse_database(database)) if database is not None else settings
 
 

@@ -848,10 +848,6 @@ def test_leftover_queues_are_looked_for_again_when_asked(valkey: Live, run_job: 
     wait_until(lambda: job.refresh(leftovers=True) or names(job) == ["q"])
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="WatchJob._discover: `searching=False` is published a moment before the queues that the search has found",
-)
 def test_no_overview_says_that_the_search_is_over_without_what_it_found(valkey: Live, run_job: Run) -> None:
     published: list[Overview] = []
 
@@ -869,10 +865,6 @@ def test_no_overview_says_that_the_search_is_over_without_what_it_found(valkey: 
     assert all({one.name for one in seen.queues} == {"left", "q"} for seen in published if not seen.searching)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="WatchJob._attempt: `_rediscover = False` after a search forgets what was asked for during that search",
-)
 def test_leftover_queues_that_are_asked_for_during_a_search_are_looked_for_after_it(
     valkey: Live, run_job: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

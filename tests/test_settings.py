@@ -71,9 +71,6 @@ def test_what_a_url_says_in_vain_is_refused(url: str) -> None:
         parse_url(url)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="settings.parse_url: an unknown option is named, which may be a piece of an unescaped password"
-)
 def test_a_password_with_a_question_mark_is_not_repeated_either() -> None:
     with pytest.raises(UsageError) as caught:
         parse_url(f"redis://:1?{SECRET}=2@h")

@@ -8,6 +8,9 @@ from archive_tui.text import decode, encode
 QUEUES = b"asynq:queues"
 """The set of registered queues. It has no hash tag: in a cluster it lives apart from the queues."""
 
+SERVERS = b"asynq:servers"
+"""The sorted set of the keys under which running Asynq servers say what they are doing."""
+
 _GLOB = re.compile(rb"([*?\[\]\\^-])")
 _QUEUE_KEY = re.compile(
     rb"asynq:\{(.+?)\}:(?:t:|unique:|g:|groups$|aggregation_sets$|lease$|paused$|processed|failed"

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61rchive_tui/asynq/message.proto\x12\x11\x61rchive_tui.asynq\"\xf3\x02\n\x0bTaskMessage\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\n\n\x02id\x18\x03 \x01(\t\x12\r\n\x05queue\x18\x04 \x01(\t\x12\r\n\x05retry\x18\x05 \x01(\x05\x12\x0f\n\x07retried\x18\x06 \x01(\x05\x12\x11\n\terror_msg\x18\x07 \x01(\t\x12\x0f\n\x07timeout\x18\x08 \x01(\x03\x12\x10\n\x08\x64\x65\x61\x64line\x18\t \x01(\x03\x12\x12\n\nunique_key\x18\n \x01(\t\x12\x16\n\x0elast_failed_at\x18\x0b \x01(\x03\x12\x11\n\tretention\x18\x0c \x01(\x03\x12\x14\n\x0c\x63ompleted_at\x18\r \x01(\x03\x12\x11\n\tgroup_key\x18\x0e \x01(\t\x12<\n\x07headers\x18\x0f \x03(\x0b\x32+.archive_tui.asynq.TaskMessage.HeadersEntry\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61rchive_tui/asynq/message.proto\x12\x11\x61rchive_tui.asynq\"\xf3\x02\n\x0bTaskMessage\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\n\n\x02id\x18\x03 \x01(\t\x12\r\n\x05queue\x18\x04 \x01(\t\x12\r\n\x05retry\x18\x05 \x01(\x05\x12\x0f\n\x07retried\x18\x06 \x01(\x05\x12\x11\n\terror_msg\x18\x07 \x01(\t\x12\x0f\n\x07timeout\x18\x08 \x01(\x03\x12\x10\n\x08\x64\x65\x61\x64line\x18\t \x01(\x03\x12\x12\n\nunique_key\x18\n \x01(\t\x12\x16\n\x0elast_failed_at\x18\x0b \x01(\x03\x12\x11\n\tretention\x18\x0c \x01(\x03\x12\x14\n\x0c\x63ompleted_at\x18\r \x01(\x03\x12\x11\n\tgroup_key\x18\x0e \x01(\t\x12<\n\x07headers\x18\x0f \x03(\x0b\x32+.archive_tui.asynq.TaskMessage.HeadersEntry\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb9\x01\n\nServerInfo\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\x05\x12\x11\n\tserver_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63oncurrency\x18\x04 \x01(\x05\x12\x39\n\x06queues\x18\x05 \x03(\x0b\x32).archive_tui.asynq.ServerInfo.QueuesEntry\x1a-\n\x0bQueuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +33,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TASKMESSAGE_HEADERSENTRY']._loaded_options = None
   _globals['_TASKMESSAGE_HEADERSENTRY']._serialized_options = b'8\001'
+  _globals['_SERVERINFO_QUEUESENTRY']._loaded_options = None
+  _globals['_SERVERINFO_QUEUESENTRY']._serialized_options = b'8\001'
   _globals['_TASKMESSAGE']._serialized_start=55
   _globals['_TASKMESSAGE']._serialized_end=426
   _globals['_TASKMESSAGE_HEADERSENTRY']._serialized_start=380
   _globals['_TASKMESSAGE_HEADERSENTRY']._serialized_end=426
+  _globals['_SERVERINFO']._serialized_start=429
+  _globals['_SERVERINFO']._serialized_end=614
+  _globals['_SERVERINFO_QUEUESENTRY']._serialized_start=569
+  _globals['_SERVERINFO_QUEUESENTRY']._serialized_end=614
 # @@protoc_insertion_point(module_scope)

@@ -18,6 +18,7 @@ from archive_tui.store.connection import Server
 from archive_tui.store.delete import Doomed, Outcome, Standing
 from archive_tui.store.pipe import Pipe
 
+_CHUNK = 5_000
 _BATCH_TASKS = 200
 _BATCH_BYTES = 1024 * 1024
 """The server hashes each message it checks: a batch of a mebibyte keeps it busy for a few milliseconds."""
@@ -136,11 +137,13 @@ class DeleteJob(Job):
             self._ended_at = time.monotonic()
 
     def _batches(self) -> Iterator[Batch]:
-        """The plan in its order, cut so that a batch is of one queue and one sort, and small for the server."""
+        """The plan, some thousand tasks at a time, cut so that a batch is of one queue and one standing, and small for
+        the server.
+        """
         batch: Batch = []
         size = 0
-        for rows in self.plan.selection.batches():
-            for seq, row in rows:
+        for rows in self.plan.selection.batches(_CHUNK):
+            for seq, row in sorted(rows, key=lambda one: (one[1].queue, _standing(one[1]))):
                 weight = row.stored_bytes or 0
                 if batch and (
                     len(batch) >= _BATCH_TASKS

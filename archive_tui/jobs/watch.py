@@ -48,6 +48,7 @@ class WatchJob(Job):
         self._clock = clock
         self._stopwatch = stopwatch
         self._names: set[str] = set()
+        self._registered: set[str] = set()
         self._memory: dict[str, int | None] = {}
         self._memory_at = -_MEMORY_EVERY
         self._rediscover = True
@@ -70,8 +71,12 @@ class WatchJob(Job):
                 self._read(pipe, info)
                 self.connected()
                 if self._rediscover:
-                    self._discover(pipe, info)
                     self._rediscover = False
+                    try:
+                        self._discover(pipe, info)
+                    except BaseException:
+                        self._rediscover = True  # what was cut off is taken up again
+                        raise
                 self.idle(self.interval)
 
     def _discover(self, pipe: Pipe, info: ServerInfo) -> None:
@@ -92,13 +97,17 @@ class WatchJob(Job):
                 self._read(pipe, info)
                 fresh_until = time.monotonic() + self.interval
         self._names = found
-        self.overview = replace(self.overview, searching=False)
-        self._read(pipe, info)
+        self._read(pipe, info, searching=False)
 
-    def _read(self, pipe: Pipe, info: ServerInfo) -> None:
+    def _read(self, pipe: Pipe, info: ServerInfo, *, searching: bool | None = None) -> None:
         began = self._stopwatch()
         registered = queues.registered(pipe)
         latency = self._stopwatch() - began
+        if left := self._registered - set(registered):
+            # Deleted from Asynq: a leftover queue if it still has keys, which only another search can tell
+            self._names -= left
+            self._rediscover = True
+        self._registered = set(registered)
         names = sorted(self._names.union(registered))
         now = self._clock()
         stats = queues.stats(pipe, names, registered, datetime.fromtimestamp(now, UTC))
@@ -110,6 +119,7 @@ class WatchJob(Job):
             queues=tuple(replace(one, memory=self._memory.get(one.name)) for one in stats),
             info=info,
             read_at=now,
+            searching=self.overview.searching if searching is None else searching,
             latency=latency,
             memory_refused=bool(self._memory) and all(size is None for size in self._memory.values()),
         )

@@ -116,8 +116,8 @@ def discover(pipe: Pipe) -> Iterator[str | None]:
 
 
 def is_leftover(pipe: Pipe, queue: str) -> bool:
-    """Whether a queue is missing from `asynq:queues` and has nothing left to do. A queue that was deleted while a
-    client goes on enqueueing is not registered again until that client restarts, but it is no leftover.
+    """Whether a queue is missing from `asynq:queues`, has nothing left to do, and is served by nobody. A queue that
+    was deleted while a client goes on enqueueing is not registered again until that client restarts, but it lives.
     """
     known, *sizes = pipe.call(
         [
@@ -128,7 +128,18 @@ def is_leftover(pipe: Pipe, queue: str) -> bool:
         ],
         errors="return",
     )
-    return known == 0 and all(size == 0 for size in sizes)
+    return known == 0 and all(size == 0 for size in sizes) and not _is_served(pipe, queue)
+
+
+def _is_served(pipe: Pipe, queue: str) -> bool:
+    """Whether a running Asynq server serves a queue: it expires completed tasks, registered or not. Yes, if in doubt."""
+    (servers,) = pipe.call([(b"ZRANGE", keys.SERVERS, b"0", b"-1")], errors="return")
+    if not isinstance(servers, list):
+        return not str(servers).startswith("WRONGTYPE")
+    said = pipe.call([(b"GET", server) for server in servers], errors="return")
+    return any(
+        isinstance(info, Exception) or (info is not None and queue in message.served_queues(info)) for info in said
+    )
 
 
 def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], today: datetime) -> list[QueueStats]:

@@ -23,7 +23,7 @@ class DocumentView(ScrollView, can_focus=True):
     """Shows a `Document`. Long lines are broken at the edge (`wrap`) or scrolled sideways; nothing is cut off."""
 
     DEFAULT_CSS = """
-    DocumentView { background: $surface; }
+    DocumentView { background: $surface; scrollbar-gutter: stable; }
     DocumentView:focus { background-tint: $foreground 3%; }
     DocumentView > .document--match { background: $warning 40%; text-style: bold; }
     """

@@ -1,0 +1,147 @@
+"""archive_tui as its screens use it: scan or list, plan, delete. Keeps a log of every attempt to delete a task."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from typing import Self, TypeVar
+
+import pytest
+
+from archive_tui.asynq.task import TaskRow
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.marks import Marks
+from archive_tui.catalog.query import Query
+from archive_tui.jobs.delete import DeleteJob, DeleteProgress
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.listing import ListJob
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
+from archive_tui.jobs.scan import ScanJob
+from archive_tui.settings import parse_url
+from archive_tui.store import delete as store
+from archive_tui.store.connection import Server
+from archive_tui.store.delete import Doomed, Outcome, Standing
+from archive_tui.store.pipe import Pipe
+
+from .account import Attempt
+from .dump import Ref
+
+AnyJob = TypeVar("AnyJob", bound=Job)
+Delete = Callable[[Pipe, str, Sequence[Doomed]], list[Outcome]]
+
+_PATIENCE = 120.0
+_AS_WISHED = {Outcome.DELETED, Outcome.DELETED_AND_UNLOCKED, Outcome.GONE}
+
+
+def ref(row: TaskRow) -> Ref:
+    """Queue and id of a row."""
+    return row.queue, row.id.decode()
+
+
+class Cleaner:
+    """One operator, for a `with`. `delete` stands for archive_tui's own function where a test wants a careless one."""
+
+    def __init__(self, url: str, patch: pytest.MonkeyPatch, delete: Delete = store.delete) -> None:
+        self.attempts: list[Attempt] = []
+        self.doing = ""
+        self._url = url
+        self._delete = delete
+        self._open = ExitStack()
+        self._began = time.monotonic()
+        patch.setattr(store, "delete", self._logged)
+
+    def __enter__(self) -> Self:
+        self._server = Server(parse_url(self._url))
+        self._open.callback(self._server.close)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @property
+    def refused_orphans(self) -> int:
+        """How many tasks were taken for orphans and were none any more when they should have been deleted."""
+        return sum(attempt.refused and attempt.orphan for attempt in self.attempts)
+
+    def catalog(self, rows: Sequence[TaskRow] = ()) -> Catalog:
+        """A catalog that is closed when we are done."""
+        catalog = Catalog()
+        self._open.callback(catalog.close)
+        catalog.add(rows)
+        return catalog
+
+    def scan(self, *queues: str, pace: Pace = Pace.FULL) -> Catalog:
+        """Scan some queues, or all, to the end."""
+        job = ended(ScanJob(self._server, self.catalog(), queues or None, pace))
+        assert job.progress.complete
+        return job.catalog
+
+    def list_archive(self, queue: str) -> Catalog:
+        """List the archive of a queue."""
+        job = ended(ListJob(self._server, self.catalog(), queue))
+        assert job.progress.complete
+        return job.catalog
+
+    def job(self, plan: Plan, pace: Pace = Pace.FULL) -> DeleteJob:
+        """The job that carries out a plan, not yet started."""
+        return DeleteJob(self._server, plan, pace)
+
+    def delete(self, plan: Plan, pace: Pace = Pace.FULL) -> DeleteProgress:
+        """Carry out a plan to its end."""
+        progress = ended(self.job(plan, pace)).progress
+        assert not progress.untouched
+        return progress
+
+    def _logged(self, pipe: Pipe, queue: str, batch: Sequence[Doomed]) -> list[Outcome]:
+        outcomes = self._delete(pipe, queue, batch)
+        story = f"{time.monotonic() - self._began:.3f} s {self.doing}:"
+        self.attempts += [
+            Attempt(
+                (queue, doomed.id.decode()), doomed.standing is Standing.ORPHAN,
+                outcome.deleted, outcome not in _AS_WISHED,
+                f"{story} {outcome.sentence} (wanted {doomed.state}, message {doomed.fingerprint.hex()})",
+            )
+            for doomed, outcome in zip(batch, outcomes, strict=True)
+        ]  # fmt: skip
+        return outcomes
+
+
+def ended(job: AnyJob) -> AnyJob:
+    """A job, started if need be, once it has come to a good end."""
+    if not job.begun:
+        job.start()
+    assert job.wait(_PATIENCE), "the job does not end"
+    assert job.state is JobState.DONE, job.error
+    return job
+
+
+def everything(catalog: Catalog) -> Plan:
+    """The plan to delete all that a catalog holds."""
+    return plan_matching(catalog, Query())
+
+
+def rows(catalog: Catalog) -> list[TaskRow]:
+    """All that a catalog holds."""
+    return list(catalog.rows(catalog.find(Query())).values())
+
+
+def refs(catalog: Catalog) -> set[Ref]:
+    """Whom a catalog holds."""
+    return set(map(ref, rows(catalog)))
+
+
+def every(step: int, catalog: Catalog) -> Plan:
+    """The plan to delete every second row, or third, and so on, as if a person had marked them."""
+    return _marked(catalog, catalog.find(Query())[::step])
+
+
+def chosen(catalog: Catalog, wanted: Iterable[Ref]) -> Plan:
+    """The plan to delete just these, as if a person had marked them."""
+    seqs = [seq for queue, task_id in wanted if (seq := catalog.seq_of(queue, task_id.encode())) is not None]
+    return _marked(catalog, seqs)
+
+
+def _marked(catalog: Catalog, seqs: Iterable[int]) -> Plan:
+    marks = Marks()
+    marks.add(seqs)
+    return plan_rows(catalog, marks, catalog.find(Query()))
