@@ -132,7 +132,7 @@ def is_leftover(pipe: Pipe, queue: str) -> bool:
 
 
 def _is_served(pipe: Pipe, queue: str) -> bool:
-    """Whether a running Asynq server serves a queue: it expires completed tasks, registered or not. Yes, if in doubt."""
+    """Whether a running Asynq server serves a queue: it expires completed tasks even if that is not registered."""
     (servers,) = pipe.call([(b"ZRANGE", keys.SERVERS, b"0", b"-1")], errors="return")
     if not isinstance(servers, list):
         return not str(servers).startswith("WRONGTYPE")

@@ -152,7 +152,8 @@ class RowsScreen(CommandScreen):
             hidden = f", {self._hidden:,} hidden by filter" if self._hidden else ""
             parts.append((f"   {len(self.marks):,} marked{hidden}", "bold $text-accent"))
         if query.filtered:
-            parts.append((f"   {len(self.view):,} match of {least}{total:,}", "$text-accent"))
+            if not self.sorting:  # the view still answers the question before
+                parts.append((f"   {len(self.view):,} match of {least}{total:,}", "$text-accent"))
             narrowed = [str(query.kind.label)] if query.kind is not None else []
             narrowed += [f"type {line(query.type)[:40] or '(none)'}"] if query.type is not None else []
             narrowed += [f"“{line(query.text)[:40]}”"] if query.text else []

@@ -16,6 +16,7 @@ from textual.strip import Strip
 from archive_tui.asynq.payload import Document, TextDocument
 
 _WRAP_LINES = 100_000
+_SIDEWAYS = 8
 _CHOP_CHARACTERS = 100_000
 
 
@@ -72,6 +73,35 @@ class DocumentView(ScrollView, can_focus=True):
             self.scroll_to_region(Region(0, row, 1, 1), animate=False, force=True, center=True)
         self.refresh()
         return found is not None
+
+    # Keys act at once: Textual's own actions move a frame later
+
+    def _scroll(self, x: float = 0, y: float = 0) -> None:
+        self.scroll_relative(x, y, animate=False, immediate=True)
+
+    def action_scroll_up(self) -> None:
+        self._scroll(y=-1)
+
+    def action_scroll_down(self) -> None:
+        self._scroll(y=1)
+
+    def action_scroll_left(self) -> None:
+        self._scroll(x=-_SIDEWAYS)
+
+    def action_scroll_right(self) -> None:
+        self._scroll(x=_SIDEWAYS)
+
+    def action_page_up(self) -> None:
+        self._scroll(y=-self.scrollable_content_region.height)
+
+    def action_page_down(self) -> None:
+        self._scroll(y=self.scrollable_content_region.height)
+
+    def action_scroll_home(self) -> None:
+        self.scroll_to(0, 0, animate=False, immediate=True)
+
+    def action_scroll_end(self) -> None:
+        self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
 
     def watch_wrap(self) -> None:
         self._lay_out()
