@@ -2,6 +2,7 @@
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
@@ -28,6 +29,13 @@ class DeleteDialog(Dialog[bool]):
     DeleteDialog #delete:focus { background: $error; color: $text; }
     """
 
+    BINDINGS = [
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("up", "page(-1)", show=False),
+        Binding("down", "page(1)", show=False),
+    ]
+
     def __init__(self, plan: Plan, session: Session) -> None:
         super().__init__()
         self._plan = plan
@@ -52,6 +60,11 @@ class DeleteDialog(Dialog[bool]):
 
     def on_mount(self) -> None:
         self.query_one("#cancel", Button).focus()
+
+    def action_page(self, direction: int) -> None:
+        """Read the part of the plan that does not fit."""
+        plan = self.query_one(VerticalScroll)
+        plan.scroll_relative(y=direction * max(plan.size.height - 1, 1), animate=False, immediate=True)
 
     def _where(self) -> Content:
         """The server, with the badge of its profile."""

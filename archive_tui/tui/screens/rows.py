@@ -420,15 +420,20 @@ class RowsScreen(CommandScreen):
 
     def forget_dead_marks(self) -> None:
         """Marks belong to tasks: those of tasks that have left the catalog go with them."""
-        if len(self.marks) and not self._marking:
-            self._marking = True
-            self._keep_marks_alive(self.catalog)
+        if len(self.marks):
+            self._find_dead_marks(self.catalog, self.marks.copy())
 
-    @background("marks")
-    def _keep_marks_alive(self, catalog: Catalog) -> None:
-        marks = Marks()
-        marks.add(seq for seq in catalog.find(Query()) if seq in self.marks)
-        self.app.call_from_thread(self._replace_marks, marks, catalog)
+    @background("dead")
+    def _find_dead_marks(self, catalog: Catalog, marks: Marks) -> None:
+        alive = Marks()
+        alive.add(catalog.find(Query()))
+        dead = [seq for seq in marks if seq not in alive]
+        self.app.call_from_thread(self._discard_marks, dead, catalog)
+
+    def _discard_marks(self, seqs: Sequence[int], catalog: Catalog) -> None:
+        if catalog is self.catalog and self.is_mounted:
+            self.marks.discard(seqs)
+            self._marks_changed()
 
     def background_failed(self, group: str, error: Exception) -> None:
         if group == "view":
