@@ -269,4 +269,10 @@ def _unexpected(error: Exception) -> int:
 
 def main() -> None:
     """Run the console script."""
-    sys.exit(run())
+    code = run()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        os._exit(code)  # the terminal is gone: what is left cannot be written, and Python would make it exit code 120
+    sys.exit(code)

@@ -1,9 +1,9 @@
 """The application: theme, signals, palette, and the ways out."""
 
 import asyncio
-import os
 import signal
 import sys
+import termios
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -166,11 +166,11 @@ class ArchiveApp(App[None]):
             self.set_interval(_TERMINAL_CHECK, self._check_terminal)
 
     def _check_terminal(self) -> None:
-        """With SIGHUP ignored (nohup) nobody tells us that the terminal is gone; asking for its size does."""
+        """With SIGHUP ignored (nohup) nobody tells us that the terminal is gone; asking for its settings does."""
         try:
             if sys.__stdin__ is not None:
-                os.tcgetpgrp(sys.__stdin__.fileno())
-        except OSError:
+                termios.tcgetattr(sys.__stdin__.fileno())
+        except (OSError, termios.error):
             self.exit(return_code=128 + signal.SIGHUP)
 
 

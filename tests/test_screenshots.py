@@ -1,0 +1,44 @@
+"""The pictures in `screenshots/` are what the screens look like: made again, and compared."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+HERE = Path(__file__).parent.parent / "screenshots"
+ESTIMATE = re.compile(r"~[0-9.]+&#160;(?:[kMG]?B)")
+"""MEMORY USAGE says what the allocator took, which differs from machine to machine."""
+
+LEFT = re.compile(r"held,&#160;[0-9]+&#160;[a-z]+&#160;left")
+"""The time to live of a lock is the server's own, by the real clock."""
+IN_REDIS = re.compile(r"[0-9.]+&#160;k?B(?=<)")
+
+
+def _script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_screenshots", HERE / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _comparable(svg: str) -> str:
+    """Without estimates, and without the name that Rich makes from the content, and paddings that follow from both."""
+    svg = re.sub(r"terminal-\d+", "terminal", svg)
+    svg = ESTIMATE.sub("~", svg)
+    svg = IN_REDIS.sub("B", svg)
+    svg = LEFT.sub("left", svg)
+    return re.sub(r'(x|textLength|width)="[0-9.]+"', "", svg).replace("&#160;", "")
+
+
+@pytest.mark.slow
+def test_the_pictures_show_the_screens_as_they_are() -> None:
+    script = _script()
+    made = script.pictures(list(script.SCENES))
+    committed = {path.stem: path.read_text(encoding="utf-8") for path in HERE.glob("*.svg")}
+    assert set(made) == set(committed)
+    different = [name for name, svg in made.items() if _comparable(svg) != _comparable(committed[name])]
+    assert not different, "run `python screenshots/make.py`, and look at the pictures before they are committed"
