@@ -20,7 +20,7 @@ from archive_tui.jobs.session import Session
 from archive_tui.settings import Settings
 from archive_tui.tui.app import ArchiveApp
 
-PATIENCE = 5.0
+PATIENCE = 20.0
 """Seconds after which something that is waited for has failed to come about."""
 
 _LOOK = 0.02

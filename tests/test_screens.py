@@ -798,6 +798,7 @@ def test_a_nasty_queue_name_is_shown_and_used_as_it_is(valkey: Live) -> None:
         assert sum(one.startswith(prefix(queue) + b"t:") for one in valkey.client.scan_iter()) == expected
 
 
+@pytest.mark.xfail(strict=True, reason="a long name pushes counts and marks out of the head of the screen")
 def test_a_long_queue_name_leaves_room_for_counts_and_marks(valkey: Live) -> None:
     queue = "tenant-4711:" + "very-" * 20 + "long"
     valkey.asynq.register(queue)
@@ -809,11 +810,13 @@ def test_a_long_queue_name_leaves_room_for_counts_and_marks(valkey: Live) -> Non
         await op.press("enter")
         await op.until(lambda: op.rows, "the task")
         await op.press("space")
-        await op.sees("tenant-4711:", "1 of 9,999", "1 marked")
+        for part in ("tenant-4711:", "1 of 9,999", "1 marked"):
+            await op.until(lambda part=part: part in op.lines[1], part, seconds=2)
         await op.press("o")
         await op.until(lambda: op.where == "ScanScreen" and op.rows, "the finding")
         await op.press("space")
-        await op.sees("tenant-4711:", "1 found", "1 marked")
+        for part in ("tenant-4711:", "1 found", "1 marked"):
+            await op.until(lambda part=part: part in op.lines[1], part, seconds=2)
 
     operate(valkey.settings, play, size=(80, 24))
 

@@ -46,10 +46,12 @@ def background(
                 try:
                     method(screen, *args, **kwargs)
                 except Exception as error:
+                    if not app.is_running:
+                        return  # the program has ended meanwhile, and nobody waits for this any more
                     _log.exception("%s", method.__name__)
-                    if screen.app.is_running:
-                        screen.app.call_from_thread(screen.background_failed, group, error)
+                    app.call_from_thread(screen.background_failed, group, error)
 
+            app = screen.app
             screen.run_worker(work, name=method.__name__, thread=True, group=group)
 
         return start
