@@ -328,3 +328,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
+
+
+_PLAYED = {"test_screens", "test_dialogs", "test_document", "test_terminal", "test_screenshots"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Screens that are played by keys depend on how busy the machine is: what fails is played again, twice at most."""
+    for item in items:
+        if item.path.stem in _PLAYED:
+            item.add_marker(pytest.mark.flaky(reruns=2))
