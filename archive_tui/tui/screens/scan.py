@@ -20,7 +20,7 @@ from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.present import bar, number, span
-from archive_tui.text import line
+from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.screens.row_columns import common_columns
 from archive_tui.tui.screens.rows import RowsScreen
@@ -31,6 +31,7 @@ from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 
 _BAR = 30
+_NAME = 28
 _GROUPS_WIDTH = 34
 _TYPES_SHOWN = 12
 
@@ -121,7 +122,7 @@ class ScanScreen(RowsScreen):
             return
         progress = self._job.progress
         counts = self.catalog.counts()
-        where = line(self.queue) if self.queue is not None else "all queues"
+        where = clip(self.queue, _NAME) if self.queue is not None else "all queues"
         found = f"   {'' if progress.complete else '≥ '}{counts.total:,} found"
         self.query_one("#head", HeadLine).show(
             Content.assemble(

@@ -12,7 +12,7 @@ from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.present import age
-from archive_tui.text import line
+from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.screens.base import ScanWanted
 from archive_tui.tui.screens.row_columns import common_columns
@@ -23,6 +23,8 @@ from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 
+_NAME = 28
+"""Characters of the queue's name in the head: the counts behind it must have room."""
 _OLD = 10.0
 """Seconds after which the list says how old it is."""
 
@@ -85,7 +87,7 @@ class TasksScreen(RowsScreen):
         total = self.catalog.counts().total
         complete = progress.complete
         parts: list[Content | str | tuple[str, str]] = [
-            title(line(self.queue), "archived"),
+            title(clip(self.queue, _NAME), "archived"),
             f"   {'' if complete else '≥ '}{total:,} of {ARCHIVE_CAP:,}",
         ]
         if progress.state is JobState.FAILED:
