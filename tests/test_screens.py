@@ -798,7 +798,6 @@ def test_a_nasty_queue_name_is_shown_and_used_as_it_is(valkey: Live) -> None:
         assert sum(one.startswith(prefix(queue) + b"t:") for one in valkey.client.scan_iter()) == expected
 
 
-@pytest.mark.xfail(strict=True, reason="a long name pushes counts and marks out of the head of the screen")
 def test_a_long_queue_name_leaves_room_for_counts_and_marks(valkey: Live) -> None:
     queue = "tenant-4711:" + "very-" * 20 + "long"
     valkey.asynq.register(queue)
