@@ -139,6 +139,7 @@ def check_times(client: redis.Redis, shown: dict[str, dict[str, str]]) -> None:
         assert [height for _, height in sorted(zip(failed, heights, strict=True))] == sorted(heights)
         if any(failed):
             assert heights[failed.index(max(failed))] == 7
+            assert all(height < 7 for count, height in zip(failed, heights, strict=True) if count * 2 <= max(failed))
         oldest = client.zrange(start + b"archived", 0, 0, withscores=True)
         if not oldest:
             assert row["oldest"] == "–"

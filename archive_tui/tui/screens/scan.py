@@ -26,12 +26,11 @@ from archive_tui.tui.screens.row_columns import common_columns
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.widgets.columns import Column, fit
 from archive_tui.tui.widgets.filterbar import FilterBar
-from archive_tui.tui.widgets.headline import HeadLine, title
+from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 
 _BAR = 30
-_NAME = 28
 _GROUPS_WIDTH = 34
 _TYPES_SHOWN = 12
 
@@ -122,7 +121,7 @@ class ScanScreen(RowsScreen):
             return
         progress = self._job.progress
         counts = self.catalog.counts()
-        where = clip(self.queue, _NAME) if self.queue is not None else "all queues"
+        where = clip(self.queue, name_room(self.size.width)) if self.queue is not None else "all queues"
         found = f"   {'' if progress.complete else '≥ '}{counts.total:,} found"
         self.query_one("#head", HeadLine).show(
             Content.assemble(

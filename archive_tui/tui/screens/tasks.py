@@ -19,12 +19,10 @@ from archive_tui.tui.screens.row_columns import common_columns
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
-from archive_tui.tui.widgets.headline import HeadLine, title
+from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 
-_NAME = 28
-"""Characters of the queue's name in the head: the counts behind it must have room."""
 _OLD = 10.0
 """Seconds after which the list says how old it is."""
 
@@ -87,7 +85,7 @@ class TasksScreen(RowsScreen):
         total = self.catalog.counts().total
         complete = progress.complete
         parts: list[Content | str | tuple[str, str]] = [
-            title(clip(self.queue, _NAME), "archived"),
+            title(clip(self.queue, name_room(self.size.width)), "archived"),
             f"   {'' if complete else '≥ '}{total:,} of {ARCHIVE_CAP:,}",
         ]
         if progress.state is JobState.FAILED:

@@ -28,3 +28,8 @@ class HeadLine(Widget):
 def title(*crumbs: str) -> Content:
     """Where we are: the path in bold."""
     return Content.assemble((" ▸ ".join(crumbs), "bold"))
+
+
+def name_room(width: int) -> int:
+    """Characters that a queue's name may take in a head of `width` cells: the counts behind it must have room."""
+    return max(24, width // 3)
