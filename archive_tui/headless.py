@@ -17,7 +17,7 @@ from archive_tui.asynq.task import Task, TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.signatures import signature
-from archive_tui.errors import ArchiveTuiError, NotFoundError, UsageError
+from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.facts import facts
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
@@ -30,6 +30,7 @@ from archive_tui.text import block, encode, line
 
 FOUND_SOMETHING = 10
 INTERRUPTED = 130
+IN_PART = 4
 _PAGE = 1_000
 _PROGRESS_EVERY = 0.5
 
@@ -107,9 +108,11 @@ def scan(
         interrupted = _wait(job, progress=progress)
         if job.error is not None:
             raise job.error
-        if job.progress.trouble:
-            raise ArchiveTuiError(job.progress.trouble)
         _print_scan(session, job, form, out)
+        if catalog.trouble:
+            print(f"archive-tui: {catalog.trouble}", file=sys.stderr)
+            if form == "ndjson":
+                return IN_PART
         if interrupted:
             return INTERRUPTED
         return FOUND_SOMETHING if check and catalog.counts().total else 0

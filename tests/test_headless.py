@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 from archive_tui import __version__, headless
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.cli import run
-from archive_tui.errors import CatalogError
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.session import Session
 
@@ -581,18 +580,22 @@ def test_ctrl_c_ends_a_scan_with_what_it_has(
     assert 0 < ended.json["keys_scanned"] < 100_000
 
 
-def test_findings_that_could_not_be_kept_are_an_error(
-    any_server: Live, cli: Command, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("form", "code"), [("--json", 0), ("--ndjson", 4)])
+def test_findings_that_could_not_be_kept_are_said(
+    any_server: Live, cli: Command, monkeypatch: pytest.MonkeyPatch, form: str, code: int
 ) -> None:
     any_server.asynq.register("q")
-    any_server.asynq.add("q", "one", referenced=False)
-
-    def full(*_: object) -> int:
-        raise CatalogError("the disk is full")
-
-    monkeypatch.setattr(Catalog, "add", full)
-    ended = cli(*at(any_server, "scan", "--json"))
-    assert (ended.code, ended.complaint) == (1, "the disk is full")
+    any_server.asynq.add_many("q", [b"1", b"2", b"3"], referenced=False)
+    monkeypatch.setattr(Catalog.__init__, "__defaults__", (None, 2))
+    ended = cli(*at(any_server, "scan", form))
+    assert (ended.code, ended.err.strip()) == (
+        code,
+        "archive-tui: only the first 2 rows are kept, the rest is counted",
+    )
+    if form == "--json":
+        assert json.loads(ended.out)["queues"][0]["findings"]["orphan-archived"]["count"] == 3
+    else:
+        assert len(ended.out.splitlines()) == 2
 
 
 def test_progress_is_shown_to_a_person_and_wiped_away(

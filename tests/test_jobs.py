@@ -17,7 +17,7 @@ from conftest import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.task import RowBatch, TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
@@ -49,6 +49,10 @@ class Hooked(Catalog):
         new = super().add(rows, update=update)
         self.hook()
         return new
+
+    def append(self, batches: Sequence[RowBatch]) -> None:
+        super().append(batches)
+        self.hook()
 
 
 @pytest.fixture
@@ -292,7 +296,7 @@ def test_what_another_server_does_not_hold_is_found_no_more(
     own_server: Callable[..., Live], hooked: Hooked, run_job: Run
 ) -> None:
     live = own_server()  # it forgets everything when it is killed
-    fill(live, 3000)
+    fill(live, 20_000)
     assert live.process is not None
     process = live.process
 
@@ -357,17 +361,32 @@ def test_a_scan_that_is_not_permitted_says_so(any_server: Live, catalog: Catalog
     assert isinstance(job.error, NotPermittedError)
 
 
-def test_a_catalog_that_is_full_is_said_while_the_scan_goes_on(valkey: Live, hooked: Hooked, run_job: Run) -> None:
+def test_a_catalog_that_is_full_is_said_while_the_scan_goes_on(valkey: Live, catalog: Catalog, run_job: Run) -> None:
     fill(valkey, 3000)
-
-    def full() -> None:
-        raise CatalogError("the disk is full")
-
-    hooked.hook = once(full)
-    job = run_job(ScanJob(valkey.connect(), hooked))
+    (pages,) = catalog._writer.execute("PRAGMA page_count").fetchone()
+    catalog._writer.execute(f"PRAGMA max_page_count = {pages}")
+    job = run_job(ScanJob(valkey.connect(), catalog))
     assert job.wait(20)
-    assert job.progress.keys == 3000
-    assert job.progress.trouble == "the disk is full"
+    assert (job.progress.keys, job.progress.found, job.progress.complete) == (3000, 3000, True)
+    assert "is the disk of TMPDIR full?: what is found from now on is only counted" in job.progress.trouble
+    assert catalog.counts().unkept > 2000
+
+
+def test_beyond_its_limit_a_catalog_only_counts(valkey: Live, run_job: Run) -> None:
+    fill(valkey, 3000)
+    catalog = Catalog(limit=1000)
+    job = run_job(ScanJob(valkey.connect(), catalog))
+    assert job.wait(20)
+    assert (job.progress.found, job.progress.complete) == (3000, True)
+    assert job.progress.trouble == "only the first 1,000 rows are kept, the rest is counted"
+    counts = catalog.counts()
+    assert (counts.total, counts.unkept, len(catalog.find(Query()))) == (3000, 2000, 1000)
+    assert counts.by_kind == {Kind.ORPHAN_ARCHIVED: 3000}
+    ((count, stored),) = catalog.sums().values()
+    sizes = [row.stored_bytes or 0 for row in catalog.rows(catalog.find(Query())).values()]
+    assert count == 3000
+    assert stored == pytest.approx(3 * sum(sizes), rel=0.1)
+    catalog.close()
 
 
 def test_a_defect_ends_a_job_with_one_line(valkey: Live, hooked: Hooked, run_job: Run, caplog: Any) -> None:
@@ -691,13 +710,13 @@ def test_leftovers_whose_queue_awakes_are_kept(any_server: Live, catalog: Catalo
 
 
 def test_a_scan_whose_reply_was_lost_misses_nothing(valkey: Live, proxy: Proxy, hooked: Hooked, run_job: Run) -> None:
-    fill(valkey, 3000)
+    fill(valkey, 20_000)
     hooked.hook = once(lambda: proxy.cut_after(b"SCAN"))
     job = run_job(ScanJob(valkey.connect(socket=str(proxy.path)), hooked, pace=Pace.FULL))
     assert job.wait(20)
     assert proxy.has_cut
-    assert ids(hooked) == numbers(3000)
-    assert job.progress.keys == 3000
+    assert ids(hooked) == numbers(20_000)
+    assert job.progress.keys == 20_000
 
 
 def test_each_batch_is_written_down_before_it_is_deleted(valkey: Live, catalog: Catalog, run_job: Run) -> None:

@@ -1,10 +1,14 @@
 """One task: as a row of a list, and in full."""
 
 import hashlib
+import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import repeat
+from typing import NamedTuple, TypeAlias
 
-from archive_tui.asynq import message
+from google.protobuf.message import DecodeError
+
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import State
@@ -13,7 +17,12 @@ _HASH_OVERHEAD = 250
 """Bytes that Redis needs for a task's hash beside its key and message; measured on Redis 7.0 and Valkey 9."""
 
 FINGERPRINT_BYTES = 8
+_sha1 = hashlib.sha1
+_decode = TaskMessage.FromString
+_FINGERPRINT = struct.Struct(">q")
 _FARTHEST = 2**53
+_ERROR_LIMIT = 65_536
+"""Characters of an error that a row carries for showing, sorting and filtering; the detail screen reads it in full."""
 
 
 def fingerprint(raw_message: bytes) -> bytes:
@@ -56,6 +65,73 @@ class TaskRow(NamedTuple):
     unique: bool = False
 
 
+READABLE, UNIQUE = 1, 2
+"""Flags of `Facts`: the message decodes; it names a unique lock."""
+
+Facts: TypeAlias = tuple[bytes, str, str, int, int, int | None, int | None, int | None, int | None, int]
+"""What a row says of a task beside what its batch shares: id, type, error, retried, retry, last failure, payload bytes,
+stored bytes, fingerprint as a number, flags. All but the id are of types that SQLite takes as they are.
+"""
+
+
+class RowBatch(NamedTuple):
+    """Rows of one queue, state and kind: what they share is said once, the rest are plain tuples, because a scan makes
+    millions of them. `scores` is None where no row has one.
+    """
+
+    queue: str
+    state: State | None
+    kind: Kind | None
+    facts: list[Facts]
+    scores: list[int | None] | None = None
+
+    def rows(self) -> Iterator[TaskRow]:
+        """The rows one by one."""
+        for facts, score in zip(self.facts, self.scores or repeat(None), strict=False):
+            yield row_from(self.queue, self.state, self.kind, facts, score)
+
+
+def row_from(queue: str, state: State | None, kind: Kind | None, facts: Facts, score: int | None) -> TaskRow:
+    """A row of a batch."""
+    task_id, type_, error, retried, retry, failed_at, payload_bytes, stored_bytes, number, flags = facts
+    return TaskRow(
+        queue, task_id, state, kind, type_, error, retried, retry, failed_at, score, payload_bytes, stored_bytes,
+        b"" if number is None else _FINGERPRINT.pack(number), bool(flags & READABLE), bool(flags & UNIQUE),
+    )  # fmt: skip
+
+
+def batches_of(rows: Iterable[TaskRow]) -> list[RowBatch]:
+    """Rows as batches, in their order."""
+    batches: list[RowBatch] = []
+    for row in rows:
+        if not batches or batches[-1][:3] != (row.queue, row.state, row.kind):
+            scores: list[int | None] = []
+            batches.append(RowBatch(row.queue, row.state, row.kind, [], scores))
+        number = _FINGERPRINT.unpack(row.fingerprint)[0] if row.fingerprint else None
+        flags = row.readable * READABLE | row.unique * UNIQUE
+        facts = (row.id, *row[4:9], row.payload_bytes, row.stored_bytes, number, flags)
+        batches[-1].facts.append(facts)
+        scores.append(row.scored_at)
+    return batches
+
+
+def facts_of(task_id: bytes, raw_message: bytes | None, key_bytes: int) -> Facts:
+    """What a row says of a task, from what its hash holds."""
+    if raw_message is None:
+        return task_id, "", "", 0, 0, None, None, None, None, 0
+    stored_bytes = key_bytes + len(raw_message) + _HASH_OVERHEAD
+    (number,) = _FINGERPRINT.unpack_from(_sha1(raw_message, usedforsecurity=False).digest())
+    try:
+        decoded = _decode(raw_message)
+    except DecodeError:
+        return task_id, "", "", 0, 0, None, None, stored_bytes, number, 0
+    return (
+        task_id, decoded.type, decoded.error_msg[:_ERROR_LIMIT], decoded.retried, decoded.retry,
+        decoded.last_failed_at or None, len(decoded.payload), stored_bytes, number,
+        READABLE | UNIQUE if decoded.unique_key else READABLE,
+    )  # fmt: skip
+
+
 def row_of(
     queue: str,
     task_id: bytes,
@@ -67,35 +143,7 @@ def row_of(
     key_bytes: int = 0,
 ) -> TaskRow:
     """Make the row of a task from what its hash holds; `scored_at` is its score in the index, in unix seconds."""
-    decoded = message.decode(raw_message) if raw_message is not None else None
-    if raw_message is None or decoded is None:
-        return TaskRow(
-            queue,
-            task_id,
-            state,
-            kind,
-            scored_at=scored_at,
-            stored_bytes=estimate_bytes(key_bytes, len(raw_message)) if raw_message is not None else None,
-            fingerprint=fingerprint(raw_message) if raw_message is not None else b"",
-            readable=False,
-        )
-    return TaskRow(
-        queue,
-        task_id,
-        state,
-        kind,
-        decoded.type,
-        decoded.error_msg,
-        decoded.retried,
-        decoded.retry,
-        decoded.last_failed_at or None,
-        scored_at,
-        len(decoded.payload),
-        estimate_bytes(key_bytes, len(raw_message)),
-        fingerprint(raw_message),
-        True,
-        bool(decoded.unique_key),
-    )
+    return row_from(queue, state, kind, facts_of(task_id, raw_message, key_bytes), scored_at)
 
 
 def seconds_of(score: bytes) -> int:

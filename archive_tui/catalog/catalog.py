@@ -9,62 +9,84 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.task import RowBatch, TaskRow, batches_of, row_from
 from archive_tui.catalog.query import Query
 from archive_tui.errors import CatalogError
 from archive_tui.text import encode
 
-_ERROR_LIMIT = 65_536
-"""Characters of an error that are kept for showing, sorting and filtering; the detail screen reads it in full."""
-
 TOP_TYPES = 50
 """How many types are counted one by one for the screen."""
+
+LIMIT = 5_000_000
+"""How many rows are kept; what is found beyond is counted."""
 
 _SCHEMA = """
 CREATE TABLE queues (number INTEGER PRIMARY KEY, name BLOB NOT NULL);
 CREATE TABLE rows (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, identity INTEGER NOT NULL UNIQUE, generation INTEGER NOT NULL,
-    queue INTEGER NOT NULL, id BLOB NOT NULL, state TEXT, kind TEXT, type TEXT NOT NULL, error TEXT NOT NULL,
-    retried INTEGER NOT NULL, retry INTEGER NOT NULL, last_failed_at INTEGER, scored_at INTEGER,
-    payload_bytes INTEGER, stored_bytes INTEGER, fingerprint BLOB NOT NULL, readable INTEGER NOT NULL,
-    is_unique INTEGER NOT NULL
+    seq INTEGER PRIMARY KEY, queue INTEGER NOT NULL, id BLOB NOT NULL, state TEXT, kind TEXT, type TEXT NOT NULL,
+    error TEXT NOT NULL, retried INTEGER NOT NULL, retry INTEGER NOT NULL, last_failed_at INTEGER, scored_at INTEGER,
+    payload_bytes INTEGER, stored_bytes INTEGER, fingerprint INTEGER, flags INTEGER NOT NULL,
+    generation INTEGER NOT NULL
 );
+CREATE TABLE waiting AS SELECT * FROM rows;
 """
-_FACTS = (
-    "queue, id, state, kind, type, error, retried, retry, last_failed_at, scored_at, payload_bytes, stored_bytes, "
-    "fingerprint, readable, is_unique"
-)
-_UPSERT = (
-    f"INSERT INTO rows (identity, generation, {_FACTS}) VALUES (?, ?, {', '.join('?' * 15)}) "
-    "ON CONFLICT (identity) DO UPDATE SET generation = excluded.generation, "
-    + ", ".join(f"{name} = excluded.{name}" for name in _FACTS.split(", "))
-)
-_INSERT = _UPSERT[: _UPSERT.index("ON CONFLICT")].replace("INSERT", "INSERT OR IGNORE", 1)
+_OWN = "id, type, error, retried, retry, last_failed_at, payload_bytes, stored_bytes, fingerprint, flags"
+"""The columns of a batch's `facts`, in their order."""
+
+_SHARED = "scored_at, queue, state, kind, generation"
+_UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in f"{_OWN}, {_SHARED}".split(", "))
+_SETTLED_AT_ONCE = 20_000
+"""Up to so many rows a walk costs a few milliseconds."""
+
+_SEEN_BITS = 27
+"""Two to this many bits remember which ids came already: 16 MiB, and about one id in 270 is taken for another's when a
+million have come."""
+
+
+_TYPE = itemgetter(1)
+_STATES: dict[str | None, State | None] = {None: None} | {state.value: state for state in State}
+_KINDS: dict[str | None, Kind | None] = {None: None} | {kind.value: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many rows there are: in all, by queue, by kind and by type (the commonest `TOP_TYPES` of them)."""
+    """How many rows there are: in all, by queue, by kind and by type (the commonest `TOP_TYPES` of them).
+
+    `unkept` of them were only counted, because the table has its limit or the disk is full.
+    """
 
     total: int = 0
     by_queue: dict[str, int] = field(default_factory=dict)
     by_kind: dict[Kind, int] = field(default_factory=dict)
     by_type: dict[str, int] = field(default_factory=dict)
     types: int = 0
+    unkept: int = 0
 
 
 class Catalog:
     """Rows of tasks, each known by its `seq` for as long as the catalog lives, also when a later listing updates it.
 
+    A scan appends millions of rows, and SCAN may bring a task twice. An index over all ids would cost more than all
+    the rest, so a bitmap tells which ids are certainly new; the few others wait aside until `settle` walks the table.
+    A listing updates rows and is short: its first update makes the index.
+
     The file is deleted as soon as it is open, so nothing is left behind however the program ends.
     """
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(self, directory: Path | None = None, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._next = 1
+        self._kept = self._unkept = self._waiting = 0
+        self._indexed = False
+        self._seen = bytearray()
+        self._trouble = ""
+        self._unkept_sums: dict[tuple[str, Kind | None], tuple[int, int]] = {}
         self._queues: list[str] = []
         self._queue_numbers: dict[str, int] = {}
         self._by_queue: Counter[str] = Counter()
@@ -101,28 +123,169 @@ class Catalog:
             for connection in (self._writer, self._pages, self._views):
                 connection.close()
 
+    @property
+    def trouble(self) -> str:
+        """Why not every row is kept; empty where all are."""
+        if self._trouble:
+            return self._trouble
+        return f"only the first {self._limit:,} rows are kept, the rest is counted" if self._unkept else ""
+
+    def append(self, batches: Sequence[RowBatch]) -> None:
+        """Take in what a scan has found, in one transaction. What is known already is passed over; what may be known
+        waits for `settle`.
+
+        Beyond the limit, or where the disk is full, rows are only counted.
+        """
+        with self._write_lock:
+            if self._indexed:
+                self.add([row for batch in batches for row in batch.rows()])
+                return
+            try:
+                added = self._append_all(batches)
+            except CatalogError as error:
+                if self._closed:
+                    raise
+                self._trouble = f"{error}: what is found from now on is only counted"
+                added = [(batch, 0) for batch in batches]
+            for batch, kept in added:
+                self._count(batch, kept)
+            self._version += 1
+            if self._waiting and self._kept <= _SETTLED_AT_ONCE:
+                self.settle()
+
     def add(self, rows: Sequence[TaskRow], *, update: bool = False) -> int:
-        """Take rows in; returns how many were new. A row known already is passed over, or brought up to date.
+        """Take single rows in; returns how many were new. A row known already is passed over, or brought up to date.
 
         Raises CatalogError where the disk is full.
         """
-        with self._write_lock, self._changing():
-            values = [self._values(row) for row in rows]
-            names = {(self._queue_numbers[queue], encode(queue)) for queue in {row.queue for row in rows}}
-            self._writer.executemany("INSERT OR IGNORE INTO queues VALUES (?, ?)", names)
-            before = self._writer.total_changes
-            if update:
-                known = self._by_queue.total()
-                self._writer.executemany(_UPSERT, values)
-                self._recount()
+        with self._write_lock:
+            known = self._by_queue.total()
+            if not update and not self._indexed:
+                added = self._append_all(batches_of(rows))
+                for batch, kept in added:
+                    self._count(batch, kept)
+                self.settle()
                 return self._by_queue.total() - known
-            self._writer.executemany(_INSERT, values)
-            new = self._writer.total_changes - before
-            if new == len(rows):
-                self._tally((row.queue, row.kind, row.type, 1) for row in rows)
+            with self._changing():
+                self._make_index()
+                conflict = _UPDATE if update else "DO NOTHING"
+                for batch in batches_of(rows):
+                    self._write("rows", batch, f"ON CONFLICT (queue, id) {conflict}")
+            self._recount()
+            return self._by_queue.total() - known
+
+    def settle(self) -> None:
+        """Decide about the rows that came with an id that may have come before: walks the table once."""
+        with self._write_lock:
+            if not self._waiting or self._closed:
+                return
+            try:
+                with self._changing():
+                    new = self._settle()
+            except CatalogError as error:
+                self._trouble = str(error)
+                return
+            self._waiting = 0
+            self._kept += sum(count for *_, count in new)
+            self._tally(
+                (self._queues[queue], Kind(kind) if kind else None, type_, count) for queue, kind, type_, count in new
+            )
+
+    def _settle(self) -> list[tuple[int, str | None, str, int]]:
+        """Move what is new from `waiting` to `rows`; how many by queue, kind and type."""
+        run = self._writer.execute
+        run("CREATE INDEX waiting_by_id ON waiting (id, queue)")
+        run(
+            "DELETE FROM waiting WHERE seq IN (SELECT waiting.seq FROM rows CROSS JOIN waiting "
+            "WHERE waiting.id = rows.id AND waiting.queue = rows.queue)"
+        )
+        run("DELETE FROM waiting WHERE seq NOT IN (SELECT min(seq) FROM waiting GROUP BY queue, id)")
+        new = run("SELECT queue, kind, type, count(*) FROM waiting GROUP BY queue, kind, type").fetchall()
+        columns = f"seq, {_OWN}, {_SHARED}"
+        run(f"INSERT INTO rows ({columns}) SELECT {columns} FROM waiting")
+        run("DELETE FROM waiting")
+        run("DROP INDEX waiting_by_id")
+        return new
+
+    def _append_all(self, batches: Sequence[RowBatch]) -> list[tuple[RowBatch, int]]:
+        """Write what is certainly new, in one transaction; gives it back with how many rows of each batch were kept."""
+        room = 0 if self._trouble else max(0, self._limit - self._kept)
+        added = []
+        with self._changing():
+            for batch in batches:
+                new, kept = self._append(batch, room)
+                room -= kept
+                added.append((new, kept))
+        return added
+
+    def _append(self, batch: RowBatch, room: int) -> tuple[RowBatch, int]:
+        if not self._seen:
+            self._seen = bytearray(1 << (_SEEN_BITS - 3))
+        seen, mask, salt = self._seen, (1 << _SEEN_BITS) - 1, hash(batch.queue)
+        fresh: list[int] = []
+        waiting: list[int] = []
+        for number, facts in enumerate(batch.facts):
+            at = (hash(facts[0]) ^ salt) & mask
+            bit = 1 << (at & 7)
+            if seen[at >> 3] & bit:
+                waiting.append(number)
             else:
-                self._recount()
-            return new
+                seen[at >> 3] |= bit
+                fresh.append(number)
+        if waiting and room:
+            self._write("waiting", _part(batch, waiting))
+            self._waiting += len(waiting)
+        new = _part(batch, fresh)
+        if fresh and room:
+            self._write("rows", _part(new, range(room)) if len(fresh) > room else new)
+        return new, min(len(fresh), room)
+
+    def _write(self, table: str, batch: RowBatch, conflict: str = "") -> None:
+        """Insert the rows of a batch; what they share stands in the statement."""
+        state = f"'{batch.state.value}'" if batch.state is not None else "NULL"
+        kind = f"'{batch.kind.value}'" if batch.kind is not None else "NULL"
+        score = "NULL" if batch.scores is None else "?"
+        sql = (
+            f"INSERT INTO {table} (seq, {_OWN}, {_SHARED}) VALUES ({_marks(range(11))}, {score}, "
+            f"{self._number(batch.queue)}, {state}, {kind}, {self._generation}) {conflict}"
+        )
+        # Ids as text where they are text: SQLite's module takes bytes four times as slowly
+        values: list[tuple[object, ...]]
+        try:
+            values = [(seq, one[0].decode(), *one[1:]) for seq, one in enumerate(batch.facts, self._next)]
+        except UnicodeDecodeError:
+            values = [(seq, _text_or_bytes(one[0]), *one[1:]) for seq, one in enumerate(batch.facts, self._next)]
+        if batch.scores is not None:
+            values = [(*one, score) for one, score in zip(values, batch.scores, strict=True)]
+        self._next += len(values)
+        self._writer.executemany(sql, values)
+
+    def _number(self, queue: str) -> int:
+        """The number of a queue; a new one is written down."""
+        number = self._queue_numbers.get(queue)
+        if number is None:
+            number = self._queue_numbers[queue] = len(self._queues)
+            self._queues.append(queue)
+        self._writer.execute("INSERT OR IGNORE INTO queues VALUES (?, ?)", (number, encode(queue)))
+        return number
+
+    def _make_index(self) -> None:
+        if not self._indexed:
+            self._writer.execute("CREATE UNIQUE INDEX rows_by_id ON rows (queue, id)")
+            self._indexed = True
+
+    def _count(self, batch: RowBatch, kept: int) -> None:
+        count = len(batch.facts)
+        self._kept += kept
+        if kept < count:
+            self._unkept += count - kept
+            known, stored = self._unkept_sums.get((batch.queue, batch.kind), (0, 0))
+            more = sum(facts[7] or 0 for facts in batch.facts[kept:])
+            self._unkept_sums[batch.queue, batch.kind] = (known + count - kept, stored + more)
+        self._by_queue[batch.queue] += count
+        if batch.kind is not None:
+            self._by_kind[batch.kind] += count
+        self._by_type.update(map(_TYPE, batch.facts))
 
     def begin_listing(self) -> None:
         """What is added from here on is a new listing; `end_listing` forgets what it did not see again."""
@@ -131,26 +294,34 @@ class Catalog:
 
     def end_listing(self) -> None:
         """Forget the rows that were not added since `begin_listing`."""
-        with self._write_lock, self._changing():
-            self._writer.execute("DELETE FROM rows WHERE generation < ?", (self._generation,))
+        with self._write_lock:
+            with self._changing():
+                self._writer.execute("DELETE FROM rows WHERE generation < ?", (self._generation,))
             self._recount()
 
     def clear(self) -> None:
         """Forget every row."""
-        with self._write_lock, self._changing():
-            self._writer.execute("DELETE FROM rows")
+        with self._write_lock:
+            with self._changing():
+                self._writer.execute("DELETE FROM rows")
+                self._writer.execute("DELETE FROM waiting")
+            self._seen = bytearray()
+            self._waiting = self._unkept = 0
+            self._unkept_sums = {}
+            self._trouble = ""
             self._recount()
 
     def remove(self, seqs: Iterable[int]) -> None:
         """Forget rows, for instance because their tasks were deleted."""
         numbers = list(seqs)
-        with self._write_lock, self._changing():
+        with self._write_lock:
             gone = Counter[tuple[int, str | None, str]]()
-            for part in _parts(numbers):
-                gone.update(
-                    self._writer.execute(f"SELECT queue, kind, type FROM rows WHERE seq IN ({_marks(part)})", part)
-                )
-            self._writer.executemany("DELETE FROM rows WHERE seq = ?", [(seq,) for seq in numbers])
+            with self._changing():
+                for part in _parts(numbers):
+                    chosen = f"FROM rows WHERE seq IN ({_marks(part)})"
+                    gone.update(self._writer.execute(f"SELECT queue, kind, type {chosen}", part))
+                    self._writer.execute(f"DELETE {chosen}", part)
+            self._kept -= gone.total()
             self._tally(
                 (self._queues[queue], Kind(kind) if kind else None, type_, -count)
                 for (queue, kind, type_), count in gone.items()
@@ -168,6 +339,7 @@ class Catalog:
                         dict(sorted((+self._by_kind).items(), key=_commonest)),
                         dict(heapq.nsmallest(TOP_TYPES, self._by_type.items(), key=_commonest)),
                         len(self._by_type),
+                        self._unkept,
                     )
             finally:
                 self._write_lock.release()
@@ -199,45 +371,30 @@ class Catalog:
         sql = "SELECT queue, kind, count(*), sum(stored_bytes) FROM rows GROUP BY queue, kind"
         with self._view_lock:
             found = [] if self._closed else self._views.execute(sql).fetchall()
-        return {
-            (self._queues[queue], Kind(kind) if kind else None): (count, stored) for queue, kind, count, stored in found
+        sums: dict[tuple[str, Kind | None], tuple[int, int | None]] = {
+            (self._queues[queue], _KINDS[kind]): (count, stored) for queue, kind, count, stored in found
         }
+        for place, (count, stored) in self._unkept_sums.items():
+            kept, kept_bytes = sums.get(place, (0, 0))
+            sums[place] = (kept + count, (kept_bytes or 0) + stored)
+        return sums
 
     def seq_of(self, queue: str, task_id: bytes) -> int | None:
-        """The number of a task's row, None where there is none."""
-        with self._page_lock:
-            found = (
-                None
-                if self._closed
-                else self._pages.execute(
-                    "SELECT seq FROM rows WHERE identity = ?", (hash((queue, task_id)),)
-                ).fetchone()
-            )
+        """The number of a task's row, None where there is none. May walk the table: not for the UI loop."""
+        with self._view_lock:
+            if self._closed or queue not in self._queue_numbers:
+                return None
+            found = self._views.execute(
+                "SELECT seq FROM rows WHERE queue = ? AND id = ?",
+                (self._queue_numbers[queue], _text_or_bytes(task_id)),
+            ).fetchone()
             return found[0] if found else None
 
     def _read(self, connection: sqlite3.Connection, part: Sequence[int]) -> Iterator[tuple[int, TaskRow]]:
-        sql = f"SELECT seq, {_FACTS} FROM rows WHERE seq IN ({_marks(part)})"
-        for seq, *facts in connection.execute(sql, part):
-            yield seq, self._row(facts)
-
-    def _values(self, row: TaskRow) -> tuple[object, ...]:
-        number = self._queue_numbers.get(row.queue)
-        if number is None:
-            number = self._queue_numbers[row.queue] = len(self._queues)
-            self._queues.append(row.queue)
-        return (
-            hash((row.queue, row.id)), self._generation, number, row.id, row.state, row.kind, row.type,
-            row.error[:_ERROR_LIMIT], row.retried, row.retry, row.last_failed_at, row.scored_at, row.payload_bytes,
-            row.stored_bytes, row.fingerprint, row.readable, row.unique,
-        )  # fmt: skip
-
-    def _row(self, facts: Sequence[Any]) -> TaskRow:
-        queue, task_id, state, kind, *rest = facts
-        known_state = State(state) if state is not None else None
-        known_kind = Kind(kind) if kind is not None else None
-        return TaskRow(
-            *[self._queues[queue], task_id, known_state, known_kind, *rest[:-2], bool(rest[-2]), bool(rest[-1])]
-        )
+        sql = f"SELECT seq, {_OWN}, {_SHARED} FROM rows WHERE seq IN ({_marks(part)})"
+        for seq, task_id, *facts, score, queue, state, kind, _ in connection.execute(sql, part):
+            raw_id = task_id.encode() if isinstance(task_id, str) else task_id
+            yield seq, row_from(self._queues[queue], _STATES[state], _KINDS[kind], (raw_id, *facts), score)
 
     def _tally(self, changes: Iterable[tuple[str, Kind | None, str, int]]) -> None:
         for queue, kind, type_, count in changes:
@@ -258,6 +415,7 @@ class Catalog:
                 "SELECT queue, kind, type, count(*) FROM rows GROUP BY queue, kind, type"
             )
         )
+        self._kept = self._by_queue.total()
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:
@@ -269,16 +427,31 @@ class Catalog:
                 self._writer.execute("BEGIN")
                 yield
         except sqlite3.Error as error:
-            self._recount()  # some of it was counted, and none of it was kept
             raise CatalogError(f"the table of rows cannot be written ({error}): is the disk of TMPDIR full?") from None
         self._version += 1
 
 
 def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
-    for pragma in ("journal_mode=WAL", "synchronous=OFF", "cache_size=-16384", "temp_store=FILE"):
+    for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=OFF", "cache_size=-16384", "temp_store=FILE"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def _text_or_bytes(raw: bytes) -> str | bytes:
+    """How an id is kept: as text where it is UTF-8."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _part(batch: RowBatch, places: Sequence[int]) -> RowBatch:
+    """Some rows of a batch."""
+    if len(places) == len(batch.facts):
+        return batch
+    scores = None if batch.scores is None else [batch.scores[at] for at in places]
+    return batch._replace(facts=[batch.facts[at] for at in places], scores=scores)
 
 
 def _commonest(counted: tuple[str, int]) -> tuple[int, str]:

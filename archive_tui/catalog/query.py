@@ -22,7 +22,7 @@ class Sort(StrEnum):
 
 _ORDER = {
     Sort.FOUND: "seq {way}",
-    Sort.ID: "id {way}, seq",
+    Sort.ID: "CAST(id AS BLOB) {way}, seq",
     Sort.TYPE: "type {way}, seq",
     Sort.DIED: "CASE WHEN kind IS NULL THEN scored_at ELSE last_failed_at END {way}, seq",
     Sort.TRIES: "retried {way}, seq",

@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.task import RowBatch
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.errors import CatalogError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.store.connection import Server
@@ -65,8 +64,7 @@ class ScanJob(Job):
         self._started_at = clock()
         self._finished_at: float | None = None
         self._recent: list[tuple[float, int, float]] = []
-        self._catalog_trouble = ""
-        self._waiting: list[TaskRow] = []
+        self._waiting: list[RowBatch] = []
         self._kept_at = 0.0
 
     @property
@@ -85,8 +83,8 @@ class ScanJob(Job):
             self._not_tasks,
             self._started_at,
             self._finished_at,
-            self._scan.done and not self._catalog_trouble,
-            self.trouble or self._catalog_trouble,
+            self._scan.done,
+            self.trouble or self.catalog.trouble,
         )
 
     def work(self) -> None:
@@ -94,6 +92,7 @@ class ScanJob(Job):
             self.reconnecting(self._attempt)
         finally:
             self._keep()
+            self.catalog.settle()
             self._finished_at = self._clock()
 
     def _attempt(self) -> None:
@@ -124,9 +123,10 @@ class ScanJob(Job):
         self._not_tasks += step.not_tasks
         for queue, count in step.keys_by_queue.items():
             self.keys_by_queue[queue] = self.keys_by_queue.get(queue, 0) + count
-        self._waiting += step.rows
+        self._waiting += step.batches
         now = time.monotonic()
-        if len(self._waiting) >= _ROWS_AT_ONCE or now - self._kept_at >= _KEEP_EVERY:
+        waiting = sum(len(batch.facts) for batch in self._waiting)
+        if waiting >= _ROWS_AT_ONCE or (waiting and now - self._kept_at >= _KEEP_EVERY):
             self._keep()
         if not self._recent or now - self._recent[-1][0] >= 0.1:
             self._recent = [mark for mark in self._recent if now - mark[0] <= _RATE_WINDOW]
@@ -134,13 +134,10 @@ class ScanJob(Job):
 
     def _keep(self) -> None:
         """Put what was found into the catalog; a few thousand rows at once cost half of what they cost in hundreds."""
-        rows, self._waiting = self._waiting, []
+        batches, self._waiting = self._waiting, []
         self._kept_at = time.monotonic()
-        if rows:
-            try:
-                self.catalog.add(rows)
-            except CatalogError as error:
-                self._catalog_trouble = str(error)  # the scan goes on counting keys
+        if batches:
+            self.catalog.append(batches)
 
     def _speed(self) -> tuple[float, float | None]:
         """Task keys a second over the last seconds, and how many seconds are left at that speed."""

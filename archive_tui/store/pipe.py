@@ -7,8 +7,9 @@ packed whole, and the replies are taken from redis-py's parser one after the oth
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
+from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.connection import AbstractConnection
-from redis.exceptions import NoScriptError
+from redis.exceptions import ConnectionError, NoScriptError
 
 Command: TypeAlias = tuple[bytes, ...]
 Reply: TypeAlias = Any
@@ -21,6 +22,7 @@ def pack(command: Iterable[bytes]) -> bytes:
     return b"*%d\r\n" % len(arguments) + b"".join([b"$%d\r\n%b\r\n" % (len(one), one) for one in arguments])
 
 
+_PLAIN = frozenset((bytes, list, int))
 _MULTI, _EXEC = pack((b"MULTI",)), pack((b"EXEC",))
 
 
@@ -40,8 +42,22 @@ class Pipe:
     def receive(self, count: int) -> list[Reply]:
         """The replies to the next `count` commands, errors among them."""
         self.owed -= count
-        read = self._connection._parser.read_response  # what `read_response` wraps at several times its cost
-        return [read(disable_decoding=True) for _ in range(count)]
+        parser: Any = self._connection._parser
+        read, reader = parser.read_response, getattr(parser, "_reader", None)
+        if reader is None:  # without hiredis, or not connected
+            return [read(disable_decoding=True) for _ in range(count)]
+        # What has arrived is taken from the parser itself: `read_response` costs several times as much for each reply.
+        gets = reader.gets
+        replies = []
+        for _ in range(count):
+            reply = gets(False)
+            if reply.__class__ not in _PLAIN:
+                if reply is NOT_ENOUGH_DATA:
+                    reply = read(disable_decoding=True)
+                elif isinstance(reply, ConnectionError):
+                    raise reply
+            replies.append(reply)
+        return replies
 
     def call(self, commands: Sequence[Command], errors: Literal["raise", "return"] = "raise") -> list[Reply]:
         """Send commands together and return their replies in order."""
@@ -57,11 +73,17 @@ class Pipe:
         """Send one command and return its reply."""
         return self.call([command])[0]
 
+    def send_transaction(self, packed: Sequence[bytes]) -> None:
+        """Send packed commands as one transaction: two replies more than there are commands, of which the last holds
+        all results.
+        """
+        self.send([_MULTI, *packed, _EXEC])
+
     def atomically(self, packed: Sequence[bytes]) -> list[Reply]:
         """Run packed commands as one transaction, so that their replies all speak of the same moment. Errors of single
         commands are among the replies; an error of the transaction itself is raised.
         """
-        self.send([_MULTI, *packed, _EXEC])
+        self.send_transaction(packed)
         *queued, result = self.receive(len(packed) + 2)
         raise_first(queued)
         raise_first([result])
@@ -81,3 +103,16 @@ def raise_first(replies: Iterable[Reply]) -> None:
     for reply in replies:
         if isinstance(reply, Exception):
             raise reply
+
+
+def raise_unless_wrong_type(replies: Iterable[Reply]) -> None:
+    """An index of another type holds no ids; any other error must not pass for an empty index."""
+    for reply in replies:
+        if isinstance(reply, Exception) and not str(reply).startswith("WRONGTYPE"):
+            raise reply
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether a server error says that a command is forbidden or unknown here."""
+    said = str(error).lower()
+    return "noperm" in said or "no permission" in said or "unknown command" in said or "not allowed" in said

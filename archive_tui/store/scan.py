@@ -1,43 +1,56 @@
 """The scan for task data that Asynq has lost track of, in small steps. Reads only, no scripts (DESIGN.md section 5).
 
-Each step takes one SCAN reply. What the indexes already explain is passed over: they were read before, in pieces.
-Only the rest costs a second look, and that look reads the state and its index in one transaction. Asynq changes both
-in one script, so what one transaction saw is no torn read: a finding is settled when it is made. Where the server
-refuses transactions the look is taken twice, and only what both saw alike is a finding.
+A page is one SCAN reply. What the indexes already explain is passed over: they were read before, in pieces. Only the
+rest costs a second look, and that look reads the state and its index in one transaction. Asynq changes both in one
+script, so what one transaction saw is no torn read: a finding is settled when it is made. Where the server refuses
+transactions the look is taken twice, and only what both saw alike is a finding.
+
+Questions are sent ahead: while the replies to one page are worked on, the next page and the looks at the last one are
+under way, so that neither side waits for the other, nor both for the network.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from redis.exceptions import ResponseError
 
 from archive_tui.asynq import findings, keys, message
-from archive_tui.asynq.states import LISTS, SORTED_SETS, State
-from archive_tui.asynq.task import TaskRow, row_of, seconds_of
-from archive_tui.store.pipe import Pipe, Reply, pack, raise_first
+from archive_tui.asynq.states import State
+from archive_tui.asynq.task import Facts, RowBatch, TaskRow, facts_of, seconds_of
+from archive_tui.store.membership import referenced_keys
+from archive_tui.store.pipe import Pipe, Reply, is_refusal, pack, raise_first, raise_unless_wrong_type
 from archive_tui.store.queues import is_leftover
-from archive_tui.store.tasks import PIECE, within_budget
+from archive_tui.store.tasks import REPLY_BUDGET, within_budget
 
-_LOOK_LIMIT = 250
+_LOOK_LIMIT = 500
+"""Tasks in one look: a transaction holds the server up for as long as it takes, here about half a millisecond."""
+
+_PAGES_AHEAD = 3
+_SAMPLE = 500
 _HSTRLEN = b"*3\r\n$7\r\nHSTRLEN\r\n$%d\r\n%b\r\n$3\r\nmsg\r\n"
 _HMGET = b"*4\r\n$5\r\nHMGET\r\n$%d\r\n%b\r\n$5\r\nstate\r\n$3\r\nmsg\r\n"
 """Commands that are sent millions of times, packed but for the key."""
 
 _CURSOR_BITS = 64
+_INDEXED = {b"archived": State.ARCHIVED, b"completed": State.COMPLETED}
+"""States whose task data may be an orphan, with the index that would hold it."""
 
-Candidate: TypeAlias = tuple[str, bytes, bytes, int]
-"""Task data that needs the second look: queue, id, key, and the length of its message in bytes."""
+Suspect: TypeAlias = tuple[bytes, bytes]
+"""Task data that no index explains: its id and its key."""
+
+Handler: TypeAlias = Callable[[list[Reply]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step of a scan brought: rows of findings, the task keys it met, and how far we are (0 to 1).
+    """What one step of a scan brought: findings, the task keys it met, and how far we are (0 to 1).
 
     `not_tasks` counts keys that are no hashes.
     """
 
-    rows: list[TaskRow]
+    batches: list[RowBatch]
     keys_by_queue: dict[str, int]
     fraction: float
     not_tasks: int = 0
@@ -47,6 +60,11 @@ class Step:
         """How many task keys the step met."""
         return sum(self.keys_by_queue.values())
 
+    @property
+    def rows(self) -> list[TaskRow]:
+        """The findings one by one."""
+        return [row for batch in self.batches for row in batch.rows()]
+
 
 def fraction_of(cursor: int) -> float:
     """How much of the keyspace a SCAN cursor has behind it. Cursors count with their bits reversed, so reversing all
@@ -55,16 +73,51 @@ def fraction_of(cursor: int) -> float:
     return int(f"{cursor:0{_CURSOR_BITS}b}"[::-1], 2) / (1 << _CURSOR_BITS)
 
 
-class Look:
-    """What one moment showed of a candidate: its hash (None where it is no hash) and its score in an index."""
+@dataclass(slots=True)
+class _Page:
+    """One SCAN reply on its way to its findings: where it began, what follows, and how many looks are still open."""
 
-    __slots__ = ("content", "index", "score", "state")
+    cursor: int
+    following: int = 0
+    answered: bool = False
+    open: int = 0
+    met: dict[str, int] = field(default_factory=dict)
+    batches: list[RowBatch] = field(default_factory=list)
+    not_tasks: int = 0
 
-    def __init__(self, index: State, content: Reply, score: Reply) -> None:
-        self.index = index
-        self.content = content if isinstance(content, list) else None
-        self.state = State.parse(content[0]) if self.content is not None else None
-        self.score = score
+    @property
+    def complete(self) -> bool:
+        return self.answered and not self.open
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A look to be taken at task data of one queue; `size` is about how many bytes its replies have."""
+
+    page: _Page
+    queue: str
+    suspects: Sequence[Suspect]
+    size: int
+    index: State = State.ARCHIVED
+
+
+@dataclass(slots=True)
+class _Sizes:
+    """What is known of the message sizes of a queue. SCAN meets keys in an order that has nothing to do with their
+    size, so those met so far tell of those to come.
+    """
+
+    seen: int = 0
+    largest: int = 0
+
+    def note(self, lengths: Sequence[int]) -> None:
+        self.seen += len(lengths)
+        self.largest = max(self.largest, *lengths)
+
+    @property
+    def small(self) -> bool:
+        """Whether a whole look is safe without asking for each length first."""
+        return self.seen >= _SAMPLE and self.largest * _LOOK_LIMIT <= REPLY_BUDGET
 
 
 class Scan:
@@ -76,22 +129,38 @@ class Scan:
 
     def __init__(self, queues: Sequence[str] | None = None, *, count: int = 1000) -> None:
         self._wanted = None if queues is None else set(queues)
-        self._pattern = keys.tasks_pattern(queues[0] if queues is not None and len(queues) == 1 else None)
+        self._only = queues[0] if queues is not None and len(queues) == 1 else None
+        self._pattern = keys.tasks_pattern(self._only)
         self.count = count
-        self._referenced: dict[str, set[bytes]] = {}
+        self._known: set[bytes] = set()
+        self._sizes: dict[str, _Sizes] = {}
         self._leftover: set[str] = set()
-        self._asked: Pipe | None = None
         self._transactions = True
         self._zmscore = True
+        self._proven = False
+        self._pipe: Pipe | None = None
+        self._stale = 0
+        self._expected: deque[tuple[int, Handler, int]] = deque()
         self.restart()
 
     def restart(self) -> None:
         """Begin again from the start; what was found before may be found a second time."""
         self._cursor = 0
         self._begun = False
-        self._stale = True
-        self._referenced.clear()
+        self._known.clear()
+        self._sizes.clear()
         self._leftover.clear()
+        self._drop()
+
+    def _drop(self) -> None:
+        """Forget what is under way. Replies that are still to come on this pipe are read and thrown away."""
+        self._stale += sum(count for count, _, _ in self._expected)
+        self._expected = deque()
+        self._pages: deque[_Page] = deque()
+        self._unsent: deque[_Look] = deque()
+        self._reading: Iterator[None] | None = None
+        self._held: deque[tuple[_Page, list[bytes]]] = deque()
+        self._asked = self._cursor
 
     @property
     def done(self) -> bool:
@@ -106,229 +175,321 @@ class Scan:
     @property
     def queues(self) -> list[str]:
         """The queues whose task data was met so far."""
-        return sorted(self._referenced)
+        return sorted(self._sizes)
 
     def step(self, pipe: Pipe) -> Step:
-        """Take the next SCAN reply and look at what the indexes do not explain.
+        """Go on until a page is complete, or at least a few mebibytes or index pieces further.
 
-        The SCAN after it is sent off before the last rows of this one are made: the server works while we do.
+        Questions sent ahead are answered in the steps that follow: use the pipe for nothing else meanwhile.
         """
-        if self._asked is pipe and self._stale:
-            pipe.receive(1)
-            self._asked = None
-        if self._asked is not pipe:
-            self._ask(pipe, self._cursor)
-        (reply,) = pipe.receive(1)
-        self._asked = None
-        raise_first([reply])
-        cursor, found = int(reply[0]), reply[1]
-        met, suspects = self._suspects(pipe, found)
-        lengths = _lengths(pipe, suspects)
-        raise_unless_wrong_type(lengths)
-        sized = list(zip(suspects, lengths, strict=True))
-        candidates = [(*suspect, length) for suspect, length in sized if isinstance(length, int)]
-        rows: list[TaskRow] = []
-        batches = _batches(candidates)
-        for number, batch in enumerate(batches, 1):
-            looks = self._look(pipe, batch)
-            if number == len(batches) and cursor:
-                self._ask(pipe, cursor)
-            for candidate, look in zip(batch, looks, strict=True):
-                row = self._judge(candidate, look)
-                if row is not None:
-                    rows.append(row)
-        self._cursor, self._begun = cursor, True
-        return Step(rows, met, self.fraction, len(sized) - len(candidates))
+        if self.done:
+            return Step([], {}, 1.0)
+        if pipe is not self._pipe:
+            self._drop()
+            self._pipe, self._stale = pipe, 0
+        if self._stale:
+            pipe.receive(self._stale)
+            self._stale = 0
+        took = 0
+        while True:
+            self._send(pipe)
+            if self._reading is not None:
+                took += REPLY_BUDGET
+                self._read_on(pipe, self._reading)
+            elif self._expected:
+                count, handle, size = self._expected.popleft()
+                handle(pipe.receive(count))
+                took += size
+            if (self._pages and self._pages[0].complete) or took > 2 * REPLY_BUDGET:
+                self._send(pipe)
+                return self._finish()
 
-    def _ask(self, pipe: Pipe, cursor: int) -> None:
-        """Send the question for a SCAN reply."""
-        pipe.send([pack((b"SCAN", b"%d" % cursor, b"MATCH", self._pattern, b"COUNT", b"%d" % self.count))])
-        self._asked, self._stale = pipe, False
+    def _finish(self) -> Step:
+        """Hand over the oldest page if it is complete."""
+        if not (self._pages and self._pages[0].complete):
+            return Step([], {}, self.fraction)
+        page = self._pages.popleft()
+        self._cursor, self._begun = page.following, True
+        return Step(page.batches, page.met, self.fraction, page.not_tasks)
 
-    def _suspects(self, pipe: Pipe, found: Sequence[bytes]) -> tuple[dict[str, int], list[tuple[str, bytes, bytes]]]:
-        """How many tasks of each queue were met, and (queue, id, key) of those that no index explained."""
-        met: dict[str, int] = {}
-        suspects: list[tuple[str, bytes, bytes]] = []
-        for key in found:
-            place = self._place(pipe, key) if key.count(keys.TAG_END) > 1 else keys.split_task(key)
-            if place is None or (self._wanted is not None and place[0] not in self._wanted):
-                continue
-            queue, task_id = place
-            met[queue] = met.get(queue, 0) + 1
-            if queue not in self._referenced:
-                self._meet(pipe, queue)
-            if task_id not in self._referenced[queue]:
-                suspects.append((queue, task_id, key))
-        return met, suspects
+    # Asking
 
-    def _place(self, pipe: Pipe, key: bytes) -> tuple[str, bytes] | None:
-        """Queue and id of a key that can be read in several ways: as its own message says, else not at all. A live
-        task must not pass for the orphan of another queue.
-        """
-        (raw,) = pipe.call([(b"HGET", key, b"msg")], errors="return")
-        decoded = message.decode(raw) if isinstance(raw, bytes) else None
-        if decoded is None:
-            return None
-        said = (decoded.queue, decoded.id.encode())
-        return said if said in keys.splits(key) else None
+    def _send(self, pipe: Pipe) -> None:
+        """Send what may be sent: the looks that are waiting, as far as their replies have room, then the next page."""
+        if self._held:
+            return
+        under_way = sum(size for _, _, size in self._expected)
+        room = REPLY_BUDGET if self._proven else 0
+        while self._unsent and (not under_way or under_way + self._unsent[0].size <= room):
+            look = self._unsent.popleft()
+            under_way += look.size
+            self._send_look(pipe, look)
+        if not self._unsent:
+            self._send_page(pipe)
 
-    def _meet(self, pipe: Pipe, queue: str) -> None:
-        """Read the indexes of a queue when its first task is met."""
-        if is_leftover(pipe, queue):
-            self._leftover.add(queue)
-        self._referenced[queue] = referenced_ids(pipe, queue, without_completed=queue in self._leftover)
+    def _send_page(self, pipe: Pipe) -> None:
+        if self._pages and (len(self._pages) >= _PAGES_AHEAD or not self._pages[-1].answered or not self._asked):
+            return
+        if self._begun and not self._asked:
+            return
+        page = _Page(self._asked)
+        self._pages.append(page)
+        pipe.send([pack((b"SCAN", b"%d" % page.cursor, b"MATCH", self._pattern, b"COUNT", b"%d" % self.count))])
+        self._expect(1, lambda replies: self._on_page(pipe, page, replies[0]))
 
-    def _look(self, pipe: Pipe, batch: Sequence[Candidate]) -> list[Look]:
-        """Read state, message and place in the index of each candidate as of one moment.
-
-        Most orphans are archived ones, so that index is asked; where the state turns out to be `completed`, the
-        candidate is looked at again with the other index.
-        """
-        looks = self._read(pipe, batch, State.ARCHIVED)
-        again = [number for number, look in enumerate(looks) if look.state is State.COMPLETED]
-        if again:
-            others = self._read(pipe, [batch[number] for number in again], State.COMPLETED)
-            for number, look in zip(again, others, strict=True):
-                looks[number] = look
-        return looks
-
-    def _read(self, pipe: Pipe, batch: Sequence[Candidate], index: State) -> list[Look]:
-        packed = [_HMGET % (len(key), key) for _, _, key, _ in batch]
+    def _send_look(self, pipe: Pipe, look: _Look) -> None:
+        packed = [_HMGET % (len(key), key) for _, key in look.suspects]
+        index = keys.index(look.queue, look.index)
         if self._zmscore:
-            # Batches are of one queue: see `_batches`
-            members = [task_id for _, task_id, _, _ in batch]
-            packed.append(pack((b"ZMSCORE", keys.index(batch[0][0], index), *members)))
+            packed.append(pack((b"ZMSCORE", index, *[task_id for task_id, _ in look.suspects])))
         else:
-            packed += [pack((b"ZSCORE", keys.index(queue, index), task_id)) for queue, task_id, _, _ in batch]
-        try:
-            if self._transactions:
-                contents, scores = _split(pipe.atomically(packed), len(batch))
-            else:
-                contents, scores = _twice(pipe, packed, len(batch))
-        except ResponseError as error:
-            if not self._go_without(error):
-                raise
-            return self._read(pipe, batch, index)
-        return [Look(index, content, score) for content, score in zip(contents, scores, strict=True)]
+            packed += [pack((b"ZSCORE", index, task_id)) for task_id, _ in look.suspects]
+        if self._transactions:
+            pipe.send_transaction(packed)
+            self._expect(len(packed) + 2, lambda replies: self._on_transaction(look, replies), look.size)
+        else:
+            pipe.send(packed)
+            self._expect(len(packed), lambda replies: self._on_first_look(pipe, look, packed, replies), look.size)
 
-    def _go_without(self, error: ResponseError) -> bool:
-        """Learn from a refusal what this server or user lacks; False where we cannot do without it."""
+    def _expect(self, count: int, handler: Handler, size: int = 0) -> None:
+        self._expected.append((count, handler, size))
+
+    # Answers
+
+    def _on_page(self, pipe: Pipe, page: _Page, reply: Reply) -> None:
+        raise_first([reply])
+        page.following = self._asked = int(reply[0])
+        page.answered = True
+        if self._held:
+            self._hold(page, reply[1])
+        else:
+            self._sort_out(pipe, page, reply[1])
+
+    def _sort_out(self, pipe: Pipe, page: _Page, found: list[bytes]) -> None:
+        """Count the keys of a page by queue, and ask about those that no index explains.
+
+        A page with a queue that was not met before is held until its indexes have been read.
+        """
+        if not found:
+            return
+        # The next page is on its way while we sort this one out.
+        if not self._unsent:
+            self._send_page(pipe)
+        ambiguous: list[bytes] = []
+        if b"\n".join(found).count(keys.TAG_END) > len(found):
+            ambiguous = [key for key in found if key.count(keys.TAG_END) > 1]
+            found = [key for key in found if key.count(keys.TAG_END) == 1]
+        met = self._by_queue(found)
+        new = [queue for queue in met if queue not in self._sizes]
+        if new:
+            self._hold(page, found + ambiguous)
+            self._reading = self._meet(pipe, new)
+            return
+        page.met = met
+        known = self._known
+        unknown = [key for key in found if key not in known]
+        if unknown:
+            self._suspect(pipe, page, unknown, single=len(met) == 1)
+        for key in ambiguous:
+            self._ask_whose(pipe, page, key)
+
+    def _by_queue(self, found: Sequence[bytes]) -> dict[str, int]:
+        """How many keys there are of each queue that is wanted."""
+        if self._only is not None and found:
+            return {self._only: len(found)}
+        tags = Counter([key[: key.find(keys.TAG_END)] for key in found])
+        places = {tag: keys.split_task(tag + keys.TAG_END) for tag in tags}
+        return {
+            place[0]: tags[tag]
+            for tag, place in places.items()
+            if place is not None and (self._wanted is None or place[0] in self._wanted)
+        }
+
+    def _meet(self, pipe: Pipe, queues: Sequence[str]) -> Iterator[None]:
+        """Read the indexes of queues that were met for the first time."""
+        while self._expected:  # what is under way comes first on this pipe
+            count, handle, _ = self._expected.popleft()
+            handle(pipe.receive(count))
+            yield
+        for queue in queues:
+            if is_leftover(pipe, queue):
+                self._leftover.add(queue)
+            for piece in referenced_keys(pipe, queue, without_completed=queue in self._leftover):
+                self._known.update(piece)
+                yield
+            self._sizes[queue] = _Sizes()
+
+    def _read_on(self, pipe: Pipe, reading: Iterator[None]) -> None:
+        """Read another piece of an index; after the last one, sort out the pages that were held for it."""
+        try:
+            next(reading)
+        except StopIteration:
+            self._reading = None
+            held, self._held = self._held, deque()
+            for page, found in held:
+                page.open -= 1
+                if self._held:  # that one has met a new queue again
+                    self._hold(page, found)
+                else:
+                    self._sort_out(pipe, page, found)
+
+    def _hold(self, page: _Page, found: list[bytes]) -> None:
+        page.open += 1
+        self._held.append((page, found))
+
+    def _suspect(self, pipe: Pipe, page: _Page, unknown: Sequence[bytes], *, single: bool) -> None:
+        """Ask about task data that no index explains: for its length first, unless it is known to be small."""
+        by_queue: dict[str, list[Suspect]] = {}
+        if single and self._only is not None:
+            start = len(keys.task_prefix(self._only))
+            by_queue[self._only] = [(key[start:], key) for key in unknown]
+        else:
+            for key in unknown:
+                place = keys.split_task(key)
+                if place is not None and (self._wanted is None or place[0] in self._wanted):
+                    by_queue.setdefault(place[0], []).append((place[1], key))
+        for queue, suspects in by_queue.items():
+            self._ask(pipe, page, queue, suspects)
+
+    def _ask(self, pipe: Pipe, page: _Page, queue: str, suspects: Sequence[Suspect]) -> None:
+        sizes = self._sizes[queue]
+        if not sizes.small:
+            pipe.send([_HSTRLEN % (len(key), key) for _, key in suspects])
+            page.open += 1
+            self._expect(len(suspects), lambda replies: self._on_lengths(page, queue, suspects, replies))
+            return
+        for start in range(0, len(suspects), _LOOK_LIMIT):
+            part = suspects[start : start + _LOOK_LIMIT]
+            self._want(_Look(page, queue, part, sizes.largest * len(part)))
+
+    def _ask_whose(self, pipe: Pipe, page: _Page, key: bytes) -> None:
+        """Ask for the message of a key that can be read in several ways."""
+        pipe.send([pack((b"HGET", key, b"msg"))])
+        page.open += 1
+        self._expect(1, lambda replies: self._on_whose(pipe, page, key, replies[0]))
+
+    def _want(self, look: _Look) -> None:
+        look.page.open += 1
+        self._unsent.append(look)
+
+    def _on_whose(self, pipe: Pipe, page: _Page, key: bytes, reply: Reply) -> None:
+        """A key that can be read in several ways belongs where its own message says, else nowhere: a live task must
+        not pass for the orphan of another queue.
+        """
+        page.open -= 1
+        decoded = message.decode(reply) if isinstance(reply, bytes) else None
+        said = (decoded.queue, decoded.id.encode()) if decoded is not None else None
+        if said is None or said not in keys.splits(key) or (self._wanted is not None and said[0] not in self._wanted):
+            return
+        queue, task_id = said
+        if queue not in self._sizes:
+            for _ in self._meet(pipe, [queue]):
+                pass
+        page.met[queue] = page.met.get(queue, 0) + 1
+        if key not in self._known:
+            self._ask(pipe, page, queue, [(task_id, key)])
+
+    def _on_lengths(self, page: _Page, queue: str, suspects: Sequence[Suspect], replies: list[Reply]) -> None:
+        """Cut suspects into looks whose replies stay small."""
+        raise_unless_wrong_type(replies)
+        page.open -= 1
+        sized = [(*one, length) for one, length in zip(suspects, replies, strict=True) if isinstance(length, int)]
+        page.not_tasks += len(suspects) - len(sized)
+        if sized:
+            self._sizes[queue].note([length for _, _, length in sized])
+        for start in range(0, len(sized), _LOOK_LIMIT):
+            for part in within_budget(sized[start : start + _LOOK_LIMIT]):
+                self._want(_Look(page, queue, [one[:2] for one in part], 1 + sum(one[2] for one in part)))
+
+    def _on_transaction(self, look: _Look, replies: list[Reply]) -> None:
+        *queued, result = replies
+        try:
+            raise_first(queued)
+            raise_first([result])
+            contents, scores = _split(result, len(look.suspects))
+        except ResponseError as error:
+            self._again_without(look, error)
+            return
+        self._judge(look, contents, scores)
+
+    def _on_first_look(self, pipe: Pipe, look: _Look, packed: Sequence[bytes], first: list[Reply]) -> None:
+        pipe.send(packed)
+        self._expect(len(packed), lambda second: self._on_two_looks(look, first, second), look.size)
+
+    def _on_two_looks(self, look: _Look, first: list[Reply], second: list[Reply]) -> None:
+        """Where there are no transactions: a hash must be the same both times, and whoever stood in the index at
+        either time counts as standing in it.
+        """
+        count = len(look.suspects)
+        try:
+            before, scores_before = _split(first, count)
+            after, scores_after = _split(second, count)
+        except ResponseError as error:
+            self._again_without(look, error)
+            return
+        contents = [one if one == other else None for one, other in zip(before, after, strict=True)]
+        scores = [other if one is None else one for one, other in zip(scores_before, scores_after, strict=True)]
+        self._judge(look, contents, scores)
+
+    def _again_without(self, look: _Look, error: ResponseError) -> None:
+        """Learn from a refusal what this server or user lacks, and look again without it."""
         said = str(error).lower()
         if not is_refusal(error):
-            return False
-        if self._zmscore and "zmscore" in said:  # since Redis 6.2
+            raise error
+        if "zmscore" in said:  # since Redis 6.2
             self._zmscore = False
-            return True
-        if self._transactions and ("multi" in said or "exec" in said):
+        elif self._transactions and ("multi" in said or "exec" in said):
             self._transactions = False
-            return True
-        return False
+        else:
+            raise error
+        self._unsent.appendleft(look)
 
-    def _judge(self, candidate: Candidate, look: Look) -> TaskRow | None:
-        queue, task_id, key, _ = candidate
-        if look.content is None or look.state is not look.index:
-            return None
-        kind = findings.judge(look.state, referenced=look.score is not None, leftover=queue in self._leftover)
-        if kind is None:
-            return None
-        scored_at = seconds_of(look.score) if isinstance(look.score, bytes) else None
-        return row_of(queue, task_id, look.state, look.content[1], kind=kind, scored_at=scored_at, key_bytes=len(key))
+    def _judge(self, look: _Look, contents: Sequence[Reply], scores: Sequence[Reply]) -> None:
+        """Make rows of what is a finding.
 
-
-def _batches(candidates: Sequence[Candidate]) -> list[Sequence[Candidate]]:
-    """Cut candidates into batches of one queue whose replies stay small."""
-    by_queue: dict[str, list[Candidate]] = {}
-    for candidate in candidates:
-        by_queue.setdefault(candidate[0], []).append(candidate)
-    return [
-        batch
-        for together in by_queue.values()
-        for start in range(0, len(together), _LOOK_LIMIT)
-        for batch in within_budget(together[start : start + _LOOK_LIMIT])
-    ]
+        Most orphans are archived ones, so that index is asked first; where the state turns out to be another one, the
+        suspect is looked at again with the index of that state.
+        """
+        page, queue = look.page, look.queue
+        page.open -= 1
+        self._proven = True
+        leftover = queue in self._leftover
+        kinds = {known: findings.judge(look.index, referenced=known, leftover=leftover) for known in (False, True)}
+        state = look.index.value.encode()
+        found: dict[bool, list[Facts]] = {False: [], True: []}
+        found_scores: list[int | None] = []
+        others: dict[State, list[Suspect]] = {}
+        largest = 0
+        for (task_id, key), content, score in zip(look.suspects, contents, scores, strict=True):
+            if content.__class__ is not list:
+                page.not_tasks += content is not None
+                continue
+            raw_state, raw_message = content
+            if raw_state == state:
+                known = score is not None
+                if kinds[known] is not None:
+                    found[known].append(facts_of(task_id, raw_message, len(key)))
+                    if known:
+                        found_scores.append(seconds_of(score) if score.__class__ is bytes else None)
+                    if raw_message is not None and len(raw_message) > largest:
+                        largest = len(raw_message)
+            elif look.index is State.ARCHIVED and raw_state in _INDEXED:
+                others.setdefault(_INDEXED[raw_state], []).append((task_id, key))
+        self._sizes[queue].note([largest])
+        for known, facts in found.items():
+            if facts:
+                page.batches.append(RowBatch(queue, look.index, kinds[known], facts, found_scores if known else None))
+        for index, suspects in others.items():
+            self._want(_Look(page, queue, suspects, look.size, index))
 
 
 def _split(replies: Sequence[Reply], count: int) -> tuple[Sequence[Reply], Sequence[Reply]]:
-    """The hashes and the scores among the replies to `_read`; scores come one by one or all in one reply."""
+    """The hashes and the scores among the replies to a look; scores come one by one or all in one reply."""
     contents, scores = replies[:count], replies[count:]
-    raise_unless_wrong_type(replies)
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise_unless_wrong_type(replies)
+            break
     if len(scores) != count or isinstance(scores[0], list):
         scores = scores[0] if isinstance(scores[0], list) else [*scores] * count
     return contents, scores
-
-
-def _twice(pipe: Pipe, packed: Sequence[bytes], count: int) -> tuple[list[Reply], list[Reply]]:
-    """Where there are no transactions: look twice. A hash must be the same both times, and whoever stood in the index
-    at either time counts as standing in it.
-    """
-    looks = []
-    for _ in range(2):
-        pipe.send(packed)
-        looks.append(_split(pipe.receive(len(packed)), count))
-    (before, scores_before), (after, scores_after) = looks
-    contents = [one if one == other else None for one, other in zip(before, after, strict=True)]
-    scores = [other if one is None else one for one, other in zip(scores_before, scores_after, strict=True)]
-    return contents, scores
-
-
-def _lengths(pipe: Pipe, suspects: Sequence[tuple[str, bytes, bytes]]) -> list[Reply]:
-    """The length of each message, so that no reply asked for later is too large; an error where it is no hash."""
-    if not suspects:
-        return []
-    pipe.send([_HSTRLEN % (len(key), key) for _, _, key in suspects])
-    return pipe.receive(len(suspects))
-
-
-def is_refusal(error: Exception) -> bool:
-    """Whether a server error says that a command is forbidden or unknown here."""
-    said = str(error).lower()
-    return "noperm" in said or "no permission" in said or "unknown command" in said or "not allowed" in said
-
-
-def referenced_ids(pipe: Pipe, queue: str, *, without_completed: bool = False) -> set[bytes]:
-    """Every id that stands in any index of a queue, read in pieces while the queue may be changing."""
-    ids: set[bytes] = set()
-    for state in LISTS:
-        _collect_list(pipe, keys.index(queue, state), ids)
-    for state in SORTED_SETS:
-        if not (without_completed and state is State.COMPLETED):
-            _collect_sorted_set(pipe, keys.index(queue, state), ids)
-    _collect_sorted_set(pipe, keys.lease(queue), ids)
-    names, staged = pipe.call(
-        [(b"SMEMBERS", keys.groups(queue)), (b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1")], errors="return"
-    )
-    group_keys = [keys.group(queue, name) for name in names] if isinstance(names, list) else []
-    for key in (*group_keys, *(staged if isinstance(staged, list) else [])):
-        _collect_sorted_set(pipe, key, ids)
-    return ids
-
-
-def _collect_list(pipe: Pipe, key: bytes, into: set[bytes]) -> None:
-    start = 0
-    while True:
-        (piece,) = pipe.call([(b"LRANGE", key, b"%d" % start, b"%d" % (start + PIECE - 1))], errors="return")
-        if not isinstance(piece, list) or not piece:
-            raise_unless_wrong_type([piece])
-            return
-        into.update(piece)
-        start += len(piece)
-
-
-def _collect_sorted_set(pipe: Pipe, key: bytes, into: set[bytes]) -> None:
-    cursor = b"0"
-    while True:
-        (reply,) = pipe.call([(b"ZSCAN", key, cursor, b"COUNT", b"%d" % PIECE)], errors="return")
-        if not isinstance(reply, list):
-            raise_unless_wrong_type([reply])
-            return
-        cursor, piece = reply
-        into.update(piece[::2])
-        if cursor == b"0":
-            return
-
-
-def raise_unless_wrong_type(replies: Sequence[Reply]) -> None:
-    """An index of another type holds no ids; any other error must not pass for an empty index."""
-    for reply in replies:
-        if isinstance(reply, Exception) and not str(reply).startswith("WRONGTYPE"):
-            raise reply
