@@ -25,7 +25,7 @@ from archive_tui.errors import CatalogError, NotAsynqError, NotFoundError, NotPe
 from archive_tui.jobs.delete import DeleteJob, DeleteProgress
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
-from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.pace import Pace, Stride
 from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
@@ -401,6 +401,20 @@ def test_a_defect_ends_a_job_with_one_line(valkey: Live, hooked: Hooked, run_job
         assert job.wait(20)
     assert job.state is JobState.FAILED
     assert str(job.error) == "unexpected ZeroDivisionError: some␊thing ␛[31m"
+
+
+def test_a_long_way_makes_long_steps_and_a_slow_server_short_ones() -> None:
+    near, far = Stride(Pace.FULL, 0.0001), Stride(Pace.FULL, 0.02)
+    assert near.keys == 1000
+    assert near.keys < far.keys <= 5000
+    for _ in range(20):
+        far.took(0.02 + 1.0)
+    assert far.keys < 100
+    for _ in range(50):
+        far.took(0.02 + 0.001)
+    assert far.keys == Stride(Pace.FULL, 0.02).keys
+    far.pace = Pace.GENTLE
+    assert far.keys <= 1000
 
 
 def test_paces() -> None:

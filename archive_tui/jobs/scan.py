@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from archive_tui.asynq.task import RowBatch
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.job import Job, JobState
-from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.pace import Pace, Stride
 from archive_tui.store.connection import Server
-from archive_tui.store.scan import Scan, Step
+from archive_tui.store.scan import Scan, Step, round_trip
 
 _RATE_WINDOW = 5.0
 _ROWS_AT_ONCE = 5_000
 _KEEP_EVERY = 0.2
-_KEYS_A_STEP = {Pace.FULL: 1000, Pace.POLITE: 500, Pace.GENTLE: 200}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,8 @@ class ScanJob(Job):
         self.keys_by_queue: dict[str, int] = {}
         self._server = server
         self._clock = clock
-        self._scan = Scan(queues, count=_KEYS_A_STEP[pace])
+        self._stride = Stride(pace)
+        self._scan = Scan(queues, count=self._stride.keys)
         self._run_id = ""
         self._keys = self._not_tasks = self._restarts = self._attempts = 0
         self._started_at = clock()
@@ -108,15 +108,19 @@ class ScanJob(Job):
         self._run_id = run_id
         self._attempts += 1
         with self._server.pipe() as pipe:
+            self._stride.round_trip = round_trip(pipe)
             self.connected()
             while not self._scan.done:
                 if not self._go.is_set():
                     self._keep()
                 self.checkpoint()
                 began = time.monotonic()
-                self._scan.count = _KEYS_A_STEP[self.pace]
+                self._stride.pace = self.pace
+                self._scan.count = self._stride.keys
                 self._take(self._scan.step(pipe))
-                self.rest(self.pace.rest_after(time.monotonic() - began))
+                took = time.monotonic() - began
+                self._stride.took(took)
+                self.rest(self.pace.rest_after(took))
 
     def _take(self, step: Step) -> None:
         self._keys += step.keys

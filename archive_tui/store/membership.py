@@ -1,6 +1,6 @@
 """Which tasks the indexes of a queue hold, read in pieces."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from archive_tui.asynq import keys
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
@@ -12,8 +12,10 @@ PIECE = 2_500
 _AHEAD = 4
 
 
-def referenced_keys(pipe: Pipe, queue: str, *, without_completed: bool = False) -> Iterator[list[bytes]]:
-    """The task data key of every id that stands in any index of a queue, in pieces. Some may come twice.
+def referenced(pipe: Pipe, queue: str, *, without_completed: bool = False) -> Iterator[Iterable[int]]:
+    """The hash of the task data key of every id that stands in any index of a queue, in pieces; a set of these is a
+    third as large as one of keys. Python's hash of bytes has 64 bits and a random seed: among millions of keys, two
+    that share one are not to be expected. Some may come twice.
 
     The indexes may change meanwhile: what moves past us between two pieces is missing. So an id that is missing here
     need not be unreferenced, it is only worth a second look.
@@ -21,7 +23,7 @@ def referenced_keys(pipe: Pipe, queue: str, *, without_completed: bool = False) 
     start = keys.task_prefix(queue)
     for index, command in _indexes(pipe, queue, without_completed=without_completed):
         for piece in _pieces(pipe, index, command):
-            yield [start + task_id for task_id in piece]
+            yield map(hash, map(start.__add__, piece))
 
 
 def _indexes(pipe: Pipe, queue: str, *, without_completed: bool) -> Iterator[tuple[bytes, bytes]]:
@@ -43,21 +45,17 @@ def _indexes(pipe: Pipe, queue: str, *, without_completed: bool) -> Iterator[tup
 
 
 def _pieces(pipe: Pipe, index: bytes, command: bytes) -> Iterator[Sequence[bytes]]:
-    """An index piece by piece; the first alone, and once it is known to be long, several are asked for together."""
-    start, ahead = 0, 1
-    while True:
-        pipe.send(
-            [
-                pack((command, index, b"%d" % at, b"%d" % (at + PIECE - 1)))
-                for at in range(start, start + ahead * PIECE, PIECE)
-            ]
-        )
-        pieces = pipe.receive(ahead)
-        raise_unless_wrong_type(pieces)
-        for piece in pieces:
-            if isinstance(piece, list) and piece:
-                yield piece
-        if not isinstance(pieces[-1], list) or len(pieces[-1]) < PIECE:
-            return
-        start += ahead * PIECE
-        ahead = _AHEAD
+    """An index piece by piece. Once it is known to be long, some pieces are always on their way."""
+    sent = asked = 0
+    full = True
+    while full or asked < sent:
+        for _ in range(0 if not full else (_AHEAD if asked else 1) - (sent - asked)):
+            bounds = b"%d" % (sent * PIECE), b"%d" % ((sent + 1) * PIECE - 1)
+            pipe.send([pack((command, index, *bounds))])
+            sent += 1
+        (piece,) = pipe.receive(1)
+        asked += 1
+        raise_unless_wrong_type([piece])
+        if isinstance(piece, list) and piece:
+            yield piece
+        full = full and isinstance(piece, list) and len(piece) == PIECE
