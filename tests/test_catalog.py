@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage, encode
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import TaskRow, row_of
+from archive_tui.asynq.task import TaskRow, batches_of, row_of
 from archive_tui.catalog.catalog import TOP_TYPES, Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
@@ -364,6 +364,27 @@ def test_no_text_breaks_a_filter(catalog: Catalog, text: str) -> None:
 # Views, marks, selections
 
 
+@given(st.lists(st.sampled_from(["add", "again", "update", "remove", "clear"]), max_size=12), st.booleans())
+def test_a_view_that_follows_another_shows_what_a_new_one_would(changes: list[str], filtered: bool) -> None:
+    catalog = Catalog()
+    query = Query(text="7") if filtered else Query()
+    view = View.of(catalog, query)
+    for number, change in enumerate(changes):
+        start = number * 100
+        if change in ("add", "again"):
+            known = [a_row(one) for one in range(max(0, start - 150), start)] if change == "again" else []
+            catalog.append(batches_of([*known, *[a_row(one) for one in range(start, start + 100)]]))
+        elif change == "update":
+            catalog.add([a_row(one, error="7") for one in range(start - 50, start + 50)], update=True)
+        elif change == "remove":
+            catalog.remove(list(view.seqs)[::3])
+        else:
+            catalog.clear()
+        view = View.of(catalog, query, view)
+        assert view.seqs == View.of(catalog, query).seqs
+    catalog.close()
+
+
 def test_a_view_is_frozen(catalog: Catalog) -> None:
     catalog.add([a_row(number) for number in range(10)])
     view = View.of(catalog, Query(sort=Sort.ID, descending=True))
@@ -615,7 +636,7 @@ import resource, sys
 from pathlib import Path
 from archive_tui.asynq.message import TaskMessage, encode
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import TaskRow, row_of
+from archive_tui.asynq.task import TaskRow, batches_of, row_of
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import CatalogError

@@ -3,6 +3,7 @@
 import contextlib
 import heapq
 import sqlite3
+import sys
 import tempfile
 import threading
 from array import array
@@ -41,6 +42,7 @@ _OWN = "id, type, error, retried, retry, last_failed_at, payload_bytes, stored_b
 
 _SHARED = "scored_at, queue, state, kind, generation"
 _UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in f"{_OWN}, {_SHARED}".split(", "))
+_SLICE = 16 * 100_000
 _SETTLED_AT_ONCE = 20_000
 """Up to so many rows a walk costs a few milliseconds."""
 
@@ -92,7 +94,7 @@ class Catalog:
         self._by_queue: Counter[str] = Counter()
         self._by_kind: Counter[Kind] = Counter()
         self._by_type: Counter[str] = Counter()
-        self._version = 0
+        self._version = self._edition = 0
         self._counts = Counts()
         self._counted = 0
         self._generation = 0
@@ -180,7 +182,7 @@ class Catalog:
             if not self._waiting or self._closed:
                 return
             try:
-                with self._changing():
+                with self._changing(only_adding=True):
                     new = self._settle()
             except CatalogError as error:
                 self._trouble = str(error)
@@ -201,8 +203,11 @@ class Catalog:
         )
         run("DELETE FROM waiting WHERE seq NOT IN (SELECT min(seq) FROM waiting GROUP BY queue, id)")
         new = run("SELECT queue, kind, type, count(*) FROM waiting GROUP BY queue, kind, type").fetchall()
-        columns = f"seq, {_OWN}, {_SHARED}"
-        run(f"INSERT INTO rows ({columns}) SELECT {columns} FROM waiting")
+        columns = f"{_OWN}, {_SHARED}"
+        # Numbered anew: a number above all others is what `find` looks for in rows that came later
+        number = f"{self._next - 1} + row_number() OVER (ORDER BY seq)"
+        run(f"INSERT INTO rows (seq, {columns}) SELECT {number}, {columns} FROM waiting")
+        self._next += sum(count for *_, count in new)
         run("DELETE FROM waiting")
         run("DROP INDEX waiting_by_id")
         return new
@@ -211,7 +216,7 @@ class Catalog:
         """Write what is certainly new, in one transaction; gives it back with how many rows of each batch were kept."""
         room = 0 if self._trouble else max(0, self._limit - self._kept)
         added = []
-        with self._changing():
+        with self._changing(only_adding=True):
             for batch in batches:
                 new, kept = self._append(batch, room)
                 room -= kept
@@ -350,14 +355,25 @@ class Catalog:
         """Changes whenever the rows do."""
         return self._version
 
-    def find(self, query: Query) -> "array[int]":
-        """The `seq` of every row that a query shows, in its order. May take seconds: not for the UI loop."""
+    @property
+    def edition(self) -> int:
+        """Changes whenever rows change or go; while it stays, rows are only added, with higher numbers."""
+        return self._edition
+
+    def find(self, query: Query, after: int = 0) -> "array[int]":
+        """The `seq` of every row that a query shows, in its order, of those above `after`. May take seconds: not for
+        the UI loop.
+        """
         condition, parameters = query.where()
-        sql = f"SELECT seq FROM rows WHERE {condition} ORDER BY {query.order()}"
+        # One long text of fixed-width numbers: SQLite makes it without holding Python up, and two million rows never
+        # become two million objects.
+        sql = (
+            f"SELECT group_concat(number, '') FROM (SELECT printf('%016x', seq) AS number FROM rows "
+            f"WHERE seq > ? AND ({condition}) ORDER BY {query.order()})"
+        )
         with self._view_lock:
-            if self._closed:
-                return array("q")
-            return array("q", (seq for (seq,) in self._views.execute(sql, parameters)))
+            text = "" if self._closed else self._views.execute(sql, (after, *parameters)).fetchone()[0] or ""
+        return _numbers(text)
 
     def rows(self, seqs: Sequence[int]) -> dict[int, TaskRow]:
         """The rows with these numbers; those forgotten meanwhile are missing."""
@@ -418,7 +434,7 @@ class Catalog:
         self._kept = self._by_queue.total()
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[None]:
+    def _changing(self, *, only_adding: bool = False) -> Iterator[None]:
         """One transaction; a failure leaves the rows as they were."""
         if self._closed:
             raise CatalogError("the table of rows is closed")
@@ -429,6 +445,8 @@ class Catalog:
         except sqlite3.Error as error:
             raise CatalogError(f"the table of rows cannot be written ({error}): is the disk of TMPDIR full?") from None
         self._version += 1
+        if not only_adding:
+            self._edition += 1
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -436,6 +454,16 @@ def _connect(path: str) -> sqlite3.Connection:
     for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=OFF", "cache_size=-16384", "temp_store=FILE"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def _numbers(text: str) -> "array[int]":
+    """Numbers of sixteen hexadecimal digits each; a slice at a time, so that other threads get their turn."""
+    found = array("q")
+    for start in range(0, len(text), _SLICE):
+        found.frombytes(bytes.fromhex(text[start : start + _SLICE]))
+    if sys.byteorder == "little":
+        found.byteswap()
+    return found
 
 
 def _text_or_bytes(raw: bytes) -> str | bytes:

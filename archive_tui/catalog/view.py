@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.catalog.query import Query
+from archive_tui.catalog.query import Query, Sort
 
 _WIDTH = struct.calcsize("q")
 
@@ -23,12 +23,27 @@ class View:
     query: Query
     version: int
     seqs: "array[int]" = field(default_factory=lambda: array("q"))
+    edition: int = -1
 
     @classmethod
-    def of(cls, catalog: Catalog, query: Query) -> "View":
-        """Answer a query. May take seconds on millions of rows: not for the UI loop."""
-        version = catalog.version
-        return cls(catalog, query, version, catalog.find(query))
+    def of(cls, catalog: Catalog, query: Query, before: "View | None" = None) -> "View":
+        """Answer a query. May take seconds on millions of rows: not for the UI loop.
+
+        Where rows were only added since the view `before`, and the order is the one in which they came, only the new
+        ones are asked for.
+        """
+        version, edition = catalog.version, catalog.edition
+        if (
+            before is not None
+            and len(before)
+            and (before.catalog, before.query, before.edition) == (catalog, query, edition)
+            and query.sort is Sort.FOUND
+            and not query.descending
+        ):
+            seqs = before.seqs + catalog.find(query, after=before.seqs[-1])
+        else:
+            seqs = catalog.find(query)
+        return cls(catalog, query, version, seqs, edition)
 
     def __len__(self) -> int:
         return len(self.seqs)

@@ -1,6 +1,7 @@
 """The application: theme, signals, palette, and the ways out."""
 
 import asyncio
+import gc
 import signal
 import sys
 import termios
@@ -176,6 +177,11 @@ class ArchiveApp(App[None]):
 
 def run(session: Session, *, mouse: bool = False) -> int:
     """Open the screens and return the exit code."""
+    # The screens share the interpreter with jobs that compute without pause. They get their turn after a millisecond,
+    # not after five; and the collector need not walk through all of Textual while everybody waits.
+    sys.setswitchinterval(0.001)
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     app = ArchiveApp(session)
     try:
         app.run(mouse=mouse)

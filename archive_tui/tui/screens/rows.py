@@ -107,7 +107,7 @@ class RowsScreen(CommandScreen):
     @background("view")
     def _ask(self, query: Query) -> None:
         began = time.monotonic()
-        view = View.of(self.catalog, query)
+        view = View.of(self.catalog, query, self.view)
         took = time.monotonic() - began
         self.app.call_from_thread(self._answer, view, took)
 
