@@ -65,6 +65,10 @@
 //	    What the inspector makes of the queue: its sizes, and how many tasks
 //	    it can decode on the first page of each state.
 //	    {"version", "queue", "sizes": {state: n}, "listed": {state: n}, "processed", "failed", "memory", "groups": {name: n}, "paused"}
+//	list-archived --queue Q [--page-size N]
+//	    {"queue", "listed", "seconds"}
+//	delete-all-archived --queue Q
+//	    {"queue", "deleted", "seconds"}
 //	versions
 //	    {"asynq", "go_redis", "go"}
 package main
@@ -97,6 +101,9 @@ var commands = map[string]command{
 	"delete":       deleteOne,
 	"check":        check,
 	"versions":     versions,
+
+	"list-archived":       listArchived,
+	"delete-all-archived": deleteAllArchived,
 }
 
 // A usageError is the caller's mistake rather than the library's or Redis'.

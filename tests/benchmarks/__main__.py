@@ -1,147 +1,156 @@
-"""How fast, how large, how disturbing: `python tests/benchmarks [--tasks 1000000] [--json FILE]`.
+"""How fast archive_tui is, measured beside what others do: `python tests/benchmarks`.
 
-Starts a server of its own, loads a leaky queue (99 % orphans) and a healthy one (all in an index), and measures each
-subject in a process of its own, beside the floor (a bare SCAN loop) in the same run. Only the ratios mean anything on
-another machine. While the scan and the deletion run, a second client measures its own PING.
+Prints tables and a verdict for every line of DESIGN.md section 9; exit code 1 where one is not met.
+
+All figures are ratios within one run on one machine. The floor is a bare `SCAN MATCH COUNT 1000` loop with redis-py as
+everybody uses it, run right before each subject that is compared with it.
 """
 
 import argparse
 import json
-import subprocess
+import os
+import platform
 import sys
-import threading
+import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import data
+import report
+import verdicts
+from measure import Measurement, median
+from schedule import SLUGS, START, chosen
+from server import ServerUnavailable, embedded
 
-from archive_tui.demo.server import DemoServer
-from archive_tui.settings import parse_url
-from archive_tui.store.connection import Server
-
-HERE = Path(__file__).parent
-_PATIENCE = 1_800
-
-
-class Ping(threading.Thread):
-    """Another client of the same server: how long its PING takes, in milliseconds."""
-
-    def __init__(self, server: Server) -> None:
-        super().__init__(daemon=True)
-        self._server = server
-        self._ended = threading.Event()
-        self.taken: list[float] = []
-
-    def run(self) -> None:
-        with self._server.pipe() as pipe:
-            while not self._ended.wait(0.002):
-                began = time.perf_counter()
-                pipe.one(b"PING")
-                self.taken.append((time.perf_counter() - began) * 1000)
-
-    def stop(self) -> dict[str, float]:
-        """End it; percentiles in milliseconds."""
-        self._ended.set()
-        self.join()
-        ranked = sorted(self.taken) or [0.0]
-        return {
-            "ping_p50_ms": ranked[len(ranked) // 2],
-            "ping_p99_ms": ranked[int(len(ranked) * 0.99)],
-            "ping_max_ms": ranked[-1],
-        }
+QUICK = 20_000
 
 
-def measure(subject: str, url: str, server: Server) -> dict[str, Any]:
-    """Run a subject in a process of its own, with a second client and the server's own account of its time."""
-    with server.pipe() as pipe:
-        pipe.one(b"CONFIG", b"RESETSTAT")
-    ping = Ping(server)
-    ping.start()
-    done = subprocess.run(
-        [sys.executable, str(HERE / "subjects.py"), subject, url],
-        capture_output=True, text=True, timeout=_PATIENCE, check=False,
-    )  # fmt: skip
-    result: dict[str, Any] = ping.stop()
-    if done.returncode:
-        raise SystemExit(f"{subject} failed:\n{done.stderr[-3000:]}")
-    result |= json.loads(done.stdout)
-    with server.pipe() as pipe:
-        (stats,) = pipe.call([(b"INFO", b"commandstats")])
-    result["server_seconds"] = dict(sorted(_server_time(stats.decode()), key=lambda one: -one[1])[:6])
-    return result
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__.partition("\n")[0])
+    parser.add_argument("--tasks", type=int, nargs="+", default=[1_000_000, 2_000_000], metavar="N")
+    parser.add_argument("--only", nargs="+", choices=SLUGS, default=SLUGS, metavar="SUBJECT", help=", ".join(SLUGS))
+    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs of all that is compared (3)")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} tasks, once: whether everything works")
+    parser.add_argument("--server", metavar="BINARY", help="a redis-server or valkey-server; else the embedded Valkey")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure of every run here")
+    parser.add_argument("--markdown", action="store_true", help="print the tables of the README instead")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.tasks, arguments.repeat = [QUICK], 1
+    if arguments.repeat < 1 or min(arguments.tasks) < 1_000:
+        parser.error("at least one run, and at least 1,000 tasks")
+    return arguments
 
 
-def _server_time(stats: str) -> Iterator[tuple[str, float]]:
-    for line in stats.splitlines():
-        if line.startswith("cmdstat_") and not line.startswith("cmdstat_ping"):
-            name, _, facts = line.removeprefix("cmdstat_").partition(":")
-            yield name, int(dict(fact.split("=") for fact in facts.split(","))["usec"]) / 1e6
+def machine() -> dict[str, Any]:
+    """Where this is measured."""
+    model = ""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+    except OSError:
+        model = platform.processor()
+    return {
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "processor": model,
+        "cores": os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "load": os.getloadavg()[0],
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("archive-tui", "redis", "hiredis", "textual")},
+    }
 
 
-@contextmanager
-def loaded(tasks: int, *, leaky: bool, payload_bytes: int) -> Iterator[tuple[str, Server]]:
-    """A server with one queue of synthetic tasks."""
-    with DemoServer() as demo:
-        server = Server(parse_url(demo.url))
-        with server.pipe() as pipe:
-            data.load(pipe, tasks, leaky=leaky, payload_bytes=payload_bytes)
-        yield demo.url, server
-        server.close()
-
-
-def run(tasks: int, payload_bytes: int) -> dict[str, Any]:
-    """All measurements, by name."""
-    results: dict[str, Any] = {}
-    with loaded(tasks, leaky=False, payload_bytes=payload_bytes) as (url, server):
-        for subject in ("floor", "scan"):
-            results[f"healthy {subject}"] = measure(subject, url, server)
-    with loaded(tasks, leaky=True, payload_bytes=payload_bytes) as (url, server):
-        for subject in ("floor", "recipe", "scan", "screen"):
-            results[f"leaky {subject}"] = measure(subject, url, server)
-    for subject in ("unlink", "delete"):
-        with loaded(tasks, leaky=True, payload_bytes=payload_bytes) as (url, server):
-            results[f"leaky {subject}"] = measure(subject, url, server)
-    return results
-
-
-def show(results: dict[str, Any], tasks: int) -> None:
-    """Print the table."""
-    print(f"{tasks:,} tasks\n")
-    print(f"{'':<16}{'seconds':>9}{'µs/task':>9}{'× floor':>9}{'CPU s':>8}{'MiB':>7}{'PING p99':>10}{'max':>9}")
-    for name, one in results.items():
-        case = name.split()[0]
-        each = one["seconds"] / one["keys"] * 1e6
-        floor = results[f"{case} floor"]["seconds"] / results[f"{case} floor"]["keys"] * 1e6
-        note = "  (slice, extrapolated)" if one.get("slice") else ""
-        print(
-            f"{name:<16}{one['seconds']:>9.2f}{each:>9.2f}{each / floor:>9.1f}{one['cpu_seconds']:>8.2f}"
-            f"{one['peak_mib']:>7.0f}{one['ping_p99_ms']:>8.2f}ms{one['ping_max_ms']:>7.1f}ms{note}"
-        )
-    print(
-        f"\ndeletion: 1/{results['leaky delete']['seconds'] / results['leaky unlink']['seconds']:.1f} of blind UNLINK"
+def _where(facts: dict[str, Any], server: dict[str, Any]) -> str:
+    return (
+        f"{facts['processor'] or facts['system']}, {facts['cores']} cores, {facts['memory_gib']} GiB; "
+        f"{server.get('product', '')} {server.get('version', '')}, Python {facts['python']}, "
+        f"redis-py {facts['redis']}, Textual {facts['textual']}"
     )
-    usual = results["leaky recipe"]["seconds"] / results["leaky recipe"]["keys"]
-    ours = results["leaky scan"]["seconds"] / results["leaky scan"]["keys"]
-    print(f"scan: {usual / ours:.1f} × as fast as scan_iter with one ZSCORE a key")
-    print("\nlongest stalls of the UI loop:")
-    for phase, late in results["leaky screen"]["stalls_ms"].items():
-        print(f"  {phase:<22}{late:>7.0f} ms")
-    print("\nserver time by command:")
-    for name, one in results.items():
-        spent = ", ".join(f"{command} {seconds:.2f} s" for command, seconds in one["server_seconds"].items())
-        print(f"  {name:<16}{spent}")
+
+
+def main() -> int:
+    """Measure, print, and say by the exit code whether everything is met."""
+    arguments = parse()
+    facts = machine()
+    kept: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": facts, "sizes": {}}
+    began = time.monotonic()
+
+    terminal = sys.stderr.isatty()
+
+    def say(what: str) -> None:
+        before, after = ("\r\x1b[K", "") if terminal else ("", "\n")
+        print(f"{before}{time.monotonic() - began:5.0f} s  {what}", end=after, file=sys.stderr, flush=True)
+
+    missed = 0
+    for number, tasks in enumerate(sorted(set(arguments.tasks))):
+        with tempfile.TemporaryDirectory(prefix="archive-tui-bench-") as folder:
+            try:
+                binary = arguments.server or embedded()
+                one = Measurement(tasks, arguments.repeat, binary, Path(folder), say)
+                one.measure(chosen(arguments.only), start=START in arguments.only and not number)
+            except ServerUnavailable as reason:
+                print(f"no server to measure on: {reason}", file=sys.stderr)
+                return 2
+        if terminal:
+            print("\r\x1b[K", end="", file=sys.stderr)
+        figures = {slug: median(runs) for slug, runs in one.runs.items()}
+        judged = verdicts.judge(figures | ({START: one.start} if one.start else {}), one.left_out, tasks)
+        missed += sum(verdict.met is False for verdict in judged)
+        kept["server"] = one.server
+        kept["sizes"][str(tasks)] = {
+            "built": one.built,
+            "results": figures,
+            "runs": one.runs,
+            "start": one.start,
+            "left_out": one.left_out,
+            "verdicts": [
+                {"what": v.what, "required": v.required, "measured": v.measured, "met": v.met, "why": v.why}
+                for v in judged
+            ],
+        }
+        if arguments.json:
+            arguments.json.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        _print(one, figures, judged, facts, arguments)
+    if not arguments.markdown:
+        print(f"\nmeasured in {time.monotonic() - began:.0f} s")
+        print(f"{missed} requirements NOT met" if missed else "every requirement that was judged is met")
+    return 1 if missed else 0
+
+
+def _print(
+    one: Measurement,
+    figures: dict[str, Any],
+    judged: list[verdicts.Verdict],
+    facts: dict[str, Any],
+    arguments: argparse.Namespace,
+) -> None:
+    where = _where(facts, one.server)
+    if arguments.markdown:
+        print(report.markdown(figures, judged, f"{one.tasks:,} tasks; {where}.") + "\n")
+        return
+    print(f"{one.tasks:,} tasks, {arguments.repeat} runs, medians\n{where}\n")
+    if facts["load"] > 0.5:
+        print(f"This machine was busy (load {facts['load']:.1f}): times and PINGs are worse than they would be.\n")
+    if figures:
+        print(report.table(figures, one.built))
+        print(
+            "\nratio: time a task against the floor, UNLINK or Asynq, run right before; trips: requests sent;"
+            "\nserver s: processor time of the server; MiB: the client's peak; PING: of a second client, in ms"
+        )
+        print(f"\nserver time by command\n{report.server_time(figures)}")
+    if "screen" in figures:
+        print(f"\nthe UI loop at 140 × 40, {figures['screen']['found']:,} rows\n{report.stalls(figures['screen'])}")
+    if one.start:
+        print(f"\nstarting\n{report.start(one.start)}")
+    if one.left_out:
+        print("\nleft out\n" + "\n".join(f"  {slug}: {why}" for slug, why in one.left_out.items()))
+    print(f"\nDESIGN.md section 9\n{report.verdicts(judged)}" if judged else "", flush=True)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tasks", type=int, default=1_000_000)
-    parser.add_argument("--payload", type=int, default=150, help="bytes of each payload")
-    parser.add_argument("--json", type=Path, help="also write the raw figures here")
-    arguments = parser.parse_args()
-    measured = run(arguments.tasks, arguments.payload)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(measured, indent=1), encoding="utf-8")
-    show(measured, arguments.tasks)
+    sys.exit(main())

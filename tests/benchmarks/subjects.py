@@ -1,183 +1,189 @@
-"""What is measured, each in a process of its own: `python tests/benchmarks/subjects.py NAME URL` prints JSON."""
+"""What is measured in Python, each in a process of its own: `python tests/benchmarks/subjects.py NAME URL`.
 
-import asyncio
+A subject makes itself ready, prints `begin` and waits for a line; then it works, prints `end`, and last its figures as
+JSON. So preparations disturb neither its own figures nor those of the witness.
+"""
+
+import contextlib
 import json
 import resource
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import redis
+from data import QUEUE
+from redis.connection import AbstractConnection
 
 from archive_tui.asynq import keys
 from archive_tui.asynq.states import State
-from archive_tui.catalog.catalog import Catalog
-from archive_tui.catalog.query import Query
-from archive_tui.jobs.delete import DeleteJob
-from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.plan import plan_matching
-from archive_tui.jobs.scan import ScanJob
-from archive_tui.jobs.session import Session
-from archive_tui.settings import parse_url
-from archive_tui.store.connection import Server
-from archive_tui.tui.app import ArchiveApp
+from archive_tui.settings import Settings, parse_url
 
-QUEUE = "bench"
-_PATIENCE = 600.0
+SLICE = 20_000
+"""On how many keys the usual recipe is run at most; else on a tenth."""
+
+_COUNT = 1_000
+_sends = 0
 
 
-def floor(server: Server) -> dict[str, Any]:
-    """A bare SCAN MATCH COUNT 1000 loop."""
-    met = 0
-    with server.pipe() as pipe:
-        cursor = b"0"
+@contextlib.contextmanager
+def measured(figures: dict[str, Any]) -> Iterator[None]:
+    """Measure a block: seconds, processor time, peak memory of the process, and requests sent by redis-py."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # begin a new peak, where Linux offers it
+    print("begin", flush=True)
+    if not sys.stdin.readline():
+        raise SystemExit("nobody is measuring any more")
+    sends, before, began = _sends, resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    yield
+    figures["seconds"] = time.perf_counter() - began
+    print("end", flush=True)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    figures["cpu_seconds"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    figures["peak_mib"] = peak_mib(after.ru_maxrss)
+    figures["round_trips"] = _sends - sends
+
+
+def peak_mib(largest: int) -> float:
+    """The peak of this process; `ru_maxrss`, the figure of other systems, counts its parent's on Linux, too."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return largest / (1024 if sys.platform != "darwin" else 1024 * 1024)
+
+
+def count_sends() -> None:
+    """Count whole buffers that leave through redis-py, be it many commands or one."""
+    original = AbstractConnection.send_packed_command
+
+    def counted(self: Any, *arguments: Any, **options: Any) -> Any:
+        global _sends  # noqa: PLW0603
+        _sends += 1
+        return original(self, *arguments, **options)
+
+    AbstractConnection.send_packed_command = counted  # type: ignore[method-assign]
+
+
+def _client(settings: Settings) -> redis.Redis:
+    """redis-py as everybody uses it."""
+    if settings.socket:
+        return redis.Redis(unix_socket_path=settings.socket)
+    return redis.Redis(settings.host, settings.port)
+
+
+def idle(_settings: Settings, figures: dict[str, Any]) -> None:
+    """Nothing: what the machine itself does to a second client."""
+    with measured(figures):
+        time.sleep(2)
+
+
+def floor(settings: Settings, figures: dict[str, Any]) -> None:
+    """A bare SCAN MATCH COUNT 1000 loop, with redis-py as everybody uses it."""
+    client, pattern = _client(settings), keys.tasks_pattern(QUEUE)
+    client.ping()
+    with measured(figures):
+        met = cursor = 0
         while True:
-            cursor, found = pipe.one(b"SCAN", cursor, b"MATCH", keys.tasks_pattern(QUEUE), b"COUNT", b"1000")
+            cursor, found = client.scan(cursor, match=pattern, count=_COUNT)
             met += len(found)
-            if cursor == b"0":
-                return {"keys": met}
-
-
-def recipe(server: Server) -> dict[str, Any]:
-    """The usual script, on a slice: scan_iter and one ZSCORE a key; extrapolated by the caller."""
-    client = redis.Redis(unix_socket_path=server.settings.socket)
-    archive = keys.index(QUEUE, State.ARCHIVED)
-    orphans = looked = 0
-    for key in client.scan_iter(match=keys.tasks_pattern(QUEUE)):
-        looked += 1
-        orphans += client.zscore(archive, key.rsplit(b":", 1)[1]) is None
-        if looked >= 20_000:
-            break
-    return {"keys": looked, "slice": True}
-
-
-def scan(server: Server) -> dict[str, Any]:
-    """Our scan at full pace, with full detail into the catalog."""
-    catalog = Catalog()
-    job = ScanJob(server, catalog, [QUEUE], Pace.FULL)
-    job.start()
-    job.wait()
-    progress = job.progress
-    assert progress.complete, (progress, job.error)
-    return {"keys": progress.keys, "found": progress.found}
-
-
-def delete(server: Server) -> dict[str, Any]:
-    """Our verified deletion of everything that a scan found; only the deletion is timed."""
-    catalog = Catalog()
-    scanning = ScanJob(server, catalog, [QUEUE], Pace.FULL)
-    scanning.start()
-    scanning.wait()
-    plan = plan_matching(catalog, Query())
-    began = time.perf_counter()
-    job = DeleteJob(server, plan, Pace.FULL)
-    job.start()
-    job.wait()
-    return {"keys": job.progress.deleted, "seconds": time.perf_counter() - began}
-
-
-def unlink(server: Server) -> dict[str, Any]:
-    """Blind UNLINK of every key, 1,000 in one command."""
-    met: list[bytes] = []
-    with server.pipe() as pipe:
-        cursor = b"0"
-        while True:
-            cursor, found = pipe.one(b"SCAN", cursor, b"MATCH", keys.tasks_pattern(QUEUE), b"COUNT", b"1000")
-            met += found
-            if cursor == b"0":
+            if not cursor:
                 break
-        began = time.perf_counter()
-        for start in range(0, len(met), 1000):
-            pipe.one(b"UNLINK", *met[start : start + 1000])
-    return {"keys": len(met), "seconds": time.perf_counter() - began}
+    figures["keys"] = met
 
 
-def screen(server: Server) -> dict[str, Any]:
-    """The scan screen at 140 × 40: the longest time for which the UI loop answered nobody, by what was going on."""
-    return asyncio.run(_screen(server))
+def recipe(settings: Settings, figures: dict[str, Any]) -> None:
+    """The usual script, on a slice: scan_iter and one ZSCORE a key."""
+    client, archive = _client(settings), keys.index(QUEUE, State.ARCHIVED)
+    enough = min(SLICE, int(client.dbsize()) // 10)
+    looked = orphans = 0
+    with measured(figures):
+        for key in client.scan_iter(match=keys.tasks_pattern(QUEUE)):
+            looked += 1
+            orphans += client.zscore(archive, key.rsplit(b":", 1)[1]) is None
+            if looked >= enough:
+                break
+    figures |= {"keys": looked, "found": orphans, "slice": True}
 
 
-async def _screen(server: Server) -> dict[str, Any]:
-    stalls: dict[str, float] = {}
-    phase = "start"
+def scan(settings: Settings, figures: dict[str, Any]) -> None:
+    """Our scan at full pace, with full detail into the catalog."""
+    import ours
 
-    async def watch() -> None:
-        while True:
-            began = time.perf_counter()
-            await asyncio.sleep(0.001)
-            late = time.perf_counter() - began - 0.001
-            stalls[phase] = max(stalls.get(phase, 0.0), late)
-
-    session = Session(server.settings)
-    session.open()
-    app = ArchiveApp(session)
-    async with app.run_test(size=(140, 40)) as pilot:
-        watcher = asyncio.create_task(watch())
-
-        async def until(condition: Callable[[], bool]) -> None:
-            give_up = time.monotonic() + _PATIENCE
-            while not condition():
-                if time.monotonic() > give_up:
-                    raise TimeoutError(f"while {phase}: {app.screen}")
-                await asyncio.sleep(0.02)
-
-        await until(lambda: session.watch.overview.read_at is not None)
-        app.open_scan(QUEUE)
-        await pilot.pause()
-        rows: Any = app.screen
-        await pilot.press("p", "p")
-        phase = "scanning"
-        began = time.perf_counter()
-        await until(rows.listing_complete)
-        scanned = time.perf_counter() - began
-
-        async def shown() -> None:
-            await until(lambda: rows.view.query == rows.query_now and rows.view.version == rows.catalog.version)
-            await asyncio.sleep(0.3)
-
-        await shown()
-        found = len(rows.view)
-        for name in ("error", "id"):
-            phase = f"sorting by {name}"
-            rows._sort_by(name)
-            await shown()
-        phase = "filtering"
-        await pilot.press("slash", "r", "e", "f", "enter")
-        await shown()
-        phase = "clearing the filter"
-        await pilot.press("escape")
-        await shown()
-        phase = "jumping"
-        for key in ("G", "g", "pagedown", "G"):
-            await pilot.press(key)
-        phase = "marking all"
-        await pilot.press("asterisk")
-        await until(lambda: len(rows.marks) == found)
-        await asyncio.sleep(0.3)
-        phase = "planning"
-        await pilot.press("ctrl+d")
-        await until(lambda: app.screen is not rows)
-        phase = "deleting"
-        await pilot.press(*str(found), "enter")
-        await until(lambda: app.screen is rows)
-        await until(lambda: app.screen is not rows)
-        watcher.cancel()
-    session.close()
-    return {"keys": found, "scan_seconds": scanned, "stalls_ms": {name: late * 1000 for name, late in stalls.items()}}
+    with ours.opened(settings) as (server, catalog), measured(figures):
+        figures["keys"], figures["found"] = ours.scan(server, catalog)
 
 
-SUBJECTS = {one.__name__: one for one in (floor, recipe, scan, delete, unlink, screen)}
+def listing(settings: Settings, figures: dict[str, Any]) -> None:
+    """Our listing of the archive."""
+    import ours
+
+    with ours.opened(settings) as (server, catalog), measured(figures):
+        figures["keys"] = ours.list_archive(server, catalog)
+
+
+def archive_delete(settings: Settings, figures: dict[str, Any]) -> None:
+    """The archive listed, and all of it deleted: what Asynq's one call does, checked task by task."""
+    import ours
+
+    with ours.opened(settings) as (server, catalog), measured(figures):
+        ours.list_archive(server, catalog)
+        figures["keys"] = ours.delete(ours.deletion(server, ours.plan_everything(catalog), None))
+
+
+def delete(settings: Settings, figures: dict[str, Any]) -> None:
+    """Our verified deletion of everything that a scan has found."""
+    _delete(settings, figures, None)
+
+
+def delete_journal(settings: Settings, figures: dict[str, Any]) -> None:
+    """The same, with everything written to a journal before."""
+    with tempfile.TemporaryDirectory(prefix="archive-tui-bench-") as folder:
+        _delete(settings, figures, Path(folder))
+        figures["journal_mib"] = sum(one.stat().st_size for one in Path(folder).rglob("*") if one.is_file()) / 2**20
+
+
+def _delete(settings: Settings, figures: dict[str, Any], journal: Path | None) -> None:
+    import ours
+
+    with ours.opened(settings) as (server, catalog):
+        try:
+            ours.scan(server, catalog)
+            job = ours.deletion(server, ours.plan_everything(catalog), journal)
+        except ours.NotThereError as missing:
+            figures["left_out"] = str(missing)
+            return
+        with measured(figures):
+            figures["keys"] = ours.delete(job)
+
+
+def unlink(settings: Settings, figures: dict[str, Any]) -> None:
+    """Blind UNLINK of every key, 1,000 in one command."""
+    client = _client(settings)
+    met = list(client.scan_iter(match=keys.tasks_pattern(QUEUE), count=_COUNT))
+    with measured(figures):
+        for start in range(0, len(met), _COUNT):
+            client.unlink(*met[start : start + _COUNT])
+    figures["keys"] = len(met)
+
+
+def screen(settings: Settings, figures: dict[str, Any]) -> None:
+    """The scan screen, played from the scan to the deletion of everything it found."""
+    import screens
+
+    screens.play(settings, figures, lambda: measured(figures))
+
+
+SUBJECTS: dict[str, Callable[[Settings, dict[str, Any]], None]] = {
+    one.__name__: one
+    for one in (idle, floor, recipe, scan, listing, archive_delete, delete, delete_journal, unlink, screen)
+}
 
 if __name__ == "__main__":
-    subject, url = sys.argv[1:]
-    settings = parse_url(url)
-    target = Server(settings)
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    start = time.perf_counter()
-    result = SUBJECTS[subject](target)
-    result.setdefault("seconds", time.perf_counter() - start)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    result["cpu_seconds"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    result["peak_mib"] = after.ru_maxrss / 1024
-    print(json.dumps(result))
+    count_sends()
+    told: dict[str, Any] = {}
+    SUBJECTS[sys.argv[1]](parse_url(sys.argv[2]), told)
+    print(json.dumps(told))

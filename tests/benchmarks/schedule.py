@@ -1,0 +1,108 @@
+"""What is measured, on which data, beside what, and in which order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from data import Shape
+
+
+class Run(Enum):
+    """How a subject is run."""
+
+    PYTHON = auto()  # a function of subjects.py
+    LINKED = auto()  # the same over a slow link
+    HEADLESS = auto()  # archive-tui without screens
+    REDIS_CLI = auto()
+    ASYNQ = auto()  # a command of the Go program
+    ASYNQ_CLI = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One line of the table. `does` is the function or command; `against` the slug of the subject that is run right
+    before it, each time, and that its ratio speaks of.
+    """
+
+    slug: str
+    title: str
+    shape: Shape
+    run: Run
+    does: str
+    against: str | None = None
+    destroys: bool = False
+    once: bool = False
+
+
+DELAY_MS = 20
+"""Round trip of the slow link, in milliseconds."""
+
+SUBJECTS: tuple[Subject, ...] = (
+    Subject("idle", "nothing", Shape.HEALTHY, Run.PYTHON, "idle", once=True),
+    Subject("healthy-floor", "floor: bare SCAN", Shape.HEALTHY, Run.PYTHON, "floor"),
+    Subject("healthy-scan", "our scan", Shape.HEALTHY, Run.PYTHON, "scan", "healthy-floor"),
+    Subject("floor", "floor: bare SCAN", Shape.LEAKY, Run.PYTHON, "floor"),
+    Subject("recipe", "usual recipe (slice)", Shape.LEAKY, Run.PYTHON, "recipe", "floor"),
+    Subject("redis-cli", "redis-cli --scan", Shape.LEAKY, Run.REDIS_CLI, "", "floor"),
+    Subject("scan", "our scan", Shape.LEAKY, Run.PYTHON, "scan", "floor"),
+    Subject("headless", "archive-tui scan --json", Shape.LEAKY, Run.HEADLESS, "", "floor", once=True),
+    Subject("link-floor", f"floor, {DELAY_MS} ms away", Shape.LEAKY, Run.LINKED, "floor", once=True),
+    Subject("link-scan", f"our scan, {DELAY_MS} ms away", Shape.LEAKY, Run.LINKED, "scan", "link-floor", once=True),
+    Subject("unlink", "blind UNLINK", Shape.LEAKY, Run.PYTHON, "unlink", destroys=True),
+    Subject("delete", "our deletion, no journal", Shape.LEAKY, Run.PYTHON, "delete", "unlink", destroys=True),
+    Subject("delete-journal", "our deletion", Shape.LEAKY, Run.PYTHON, "delete_journal", "unlink", destroys=True),
+    Subject("screen", "the screens", Shape.LEAKY, Run.PYTHON, "screen", destroys=True, once=True),
+    Subject("large-floor", "floor: bare SCAN", Shape.LARGE, Run.PYTHON, "floor"),
+    Subject("large-scan", "our scan", Shape.LARGE, Run.PYTHON, "scan", "large-floor"),
+    Subject("asynq-list", "Asynq lists the archive", Shape.ARCHIVE, Run.ASYNQ, "list-archived"),
+    Subject("asynq-ls", "asynq task ls", Shape.ARCHIVE, Run.ASYNQ_CLI, "", "asynq-list"),
+    Subject("list", "our listing", Shape.ARCHIVE, Run.PYTHON, "listing", "asynq-list"),
+    Subject("asynq-delete", "Asynq deletes all", Shape.ARCHIVE, Run.ASYNQ, "delete-all-archived", destroys=True),
+    Subject(
+        "archive-delete", "our list and deletion", Shape.ARCHIVE, Run.PYTHON, "archive_delete", "asynq-delete",
+        destroys=True,
+    ),
+)  # fmt: skip
+
+START = "start"
+"""The slug of the start-up times, which are no subject: nobody else is disturbed by them."""
+
+SLUGS = (*(subject.slug for subject in SUBJECTS), START)
+
+
+def by_slug(slug: str) -> Subject:
+    """The subject of this name."""
+    return next(subject for subject in SUBJECTS if subject.slug == slug)
+
+
+def chosen(slugs: Iterable[str]) -> list[Subject]:
+    """These subjects and those that they are compared with, in the order in which they are run."""
+    wanted = set(slugs)
+    wanted |= {subject.against for subject in SUBJECTS if subject.slug in wanted and subject.against}
+    return [subject for subject in SUBJECTS if subject.slug in wanted]
+
+
+def rounds(subjects: Sequence[Subject], repeat: int) -> list[Subject]:
+    """The runs on one shape of data: what reads before what destroys, and each subject right after what it is compared
+    with. Those that destroy share one run of it, as each needs the data brought back.
+    """
+    order: list[Subject] = []
+    chosen_slugs = {subject.slug for subject in subjects}
+    for destroying in (False, True):
+        part = [subject for subject in subjects if subject.destroys is destroying]
+        references = {subject.against for subject in part}
+        for number in range(repeat):
+            last: str | None = None
+            for subject in part:
+                if number and subject.once:
+                    continue
+                if subject.slug in references:
+                    if destroying:
+                        order.append(subject)
+                        last = subject.slug
+                    continue  # it comes with each that needs it
+                if subject.against in chosen_slugs and (not destroying or last != subject.against):
+                    order.append(by_slug(str(subject.against)))
+                    last = subject.against
+                order.append(subject)
+    return order
