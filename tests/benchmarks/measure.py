@@ -57,6 +57,7 @@ class Measurement:
             self._say(START)
             with running(self._binary) as server:
                 server.fill(Shape.ARCHIVE, 100)
+                self.server = server.facts()
                 self.start = startup.measure(server.url, self._environment, _STARTS if self.tasks > 20_000 else 3)
 
     def size(self, shape: Shape) -> int:

@@ -18,7 +18,7 @@ _SHAPES = {
 def table(figures: Figures, built: Mapping[str, Mapping[str, Any]]) -> str:
     """Every subject, by data."""
     heads = ["", "seconds", "µs/task", "ratio", "CPU s", "MiB", "trips", "commands", "server s", "slowest", "PING p50",
-             "p99", "max"]  # fmt: skip
+             "p99", "max", "late"]  # fmt: skip
     lines: list[Sequence[str]] = [heads]
     shape = None
     for subject in SUBJECTS:
@@ -47,7 +47,8 @@ def _cells(one: Mapping[str, Any]) -> list[str]:
         f"{slowest:.1f} ms" if slowest else "< 1 ms",
         f"{one['ping_p50_ms']:.2f}",
         f"{one['ping_p99_ms']:.2f}",
-        f"{one['ping_max_ms']:.1f} ms",
+        f"{one['ping_max_ms']:.1f}",
+        f"{one['woken_late_p99_ms']:.2f} ms",
     ]
 
 

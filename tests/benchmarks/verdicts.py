@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schedule import DELAY_MS
+from schedule import DELAY_MS, START
 
 ENOUGH = 100_000
 """Below so many tasks, what is the same for every size outweighs what is measured: nothing is judged."""
@@ -18,13 +18,16 @@ Figures = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one line. `met` is None where it could not be judged; `why` then says why."""
+    """What became of one line. `met` is None where it could not be judged; `why` then says why. `needs` are the slugs
+    of what it speaks of.
+    """
 
     what: str
     required: str
     measured: str
     met: bool | None
     why: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def word(self) -> str:
@@ -54,18 +57,21 @@ class Line:
         missing = [slug for slug in self.needs if slug not in figures]
         lacking = [left_out[slug] for slug in missing if slug in left_out]
         if lacking:
-            return Verdict(self.what, self.required, "–", False, lacking[0])
+            return self._verdict("–", met=False, why=lacking[0])
         if missing:
             return None
         value = self.measure(figures)
-        met = value >= self.limit if self.at_least else value <= self.limit
         measured = self.shown(value)
+        met = value >= self.limit if self.at_least else value <= self.limit
         rows = max((int(figures[slug].get("found") or 0) for slug in self.needs), default=0)
-        if tasks < ENOUGH and self.needs != ("start",):
-            return Verdict(self.what, self.required, measured, None, f"fewer than {ENOUGH:,} tasks")
+        if tasks < ENOUGH and self.needs != (START,):
+            return self._verdict(measured, met=None, why=f"fewer than {ENOUGH:,} tasks")
         if met and rows < self.least:
-            return Verdict(self.what, self.required, measured, None, f"{rows:,} rows are too few")
-        return Verdict(self.what, self.required, measured, met)
+            return self._verdict(measured, met=None, why=f"{rows:,} rows are too few")
+        return self._verdict(measured, met=met)
+
+    def _verdict(self, measured: str, *, met: bool | None, why: str = "") -> Verdict:
+        return Verdict(self.what, self.required, measured, met, why, self.needs)
 
 
 def _times(value: float) -> str:
@@ -101,7 +107,7 @@ def _ping(*slugs: str) -> Callable[[Figures], float]:
 
 
 def _start(what: str, against: str) -> Callable[[Figures], float]:
-    return lambda figures: float(figures["start"][what]["seconds"] / figures["start"][against]["seconds"])
+    return lambda figures: float(figures[START][what]["seconds"] / figures[START][against]["seconds"])
 
 
 def _beyond_floor(figures: Figures) -> float:
@@ -134,9 +140,9 @@ LINES: tuple[Line, ...] = (
          needs=("healthy-scan", "scan")),
     Line("PING of another client while we delete, p99", "≤ 5 ms", 5, _ping("delete"), _ms, needs=("delete",)),
     Line("--version", "≤ 1.5 × importing click", 1.5, _start("--version", "importing click"), _times,
-         needs=("start",)),
+         needs=(START,)),
     Line("first queues on screen", "≤ 3 × importing textual.app and redis", 3,
-         _start("first queues on screen", "importing textual.app and redis"), _times, needs=("start",)),
+         _start("first queues on screen", "importing textual.app and redis"), _times, needs=(START,)),
     Line(f"scan {DELAY_MS} ms away, a million keys", "≤ floor + 15 s", _LINK_SECONDS, _beyond_floor,
          lambda value: f"floor + {value:.1f} s", needs=("link-scan", "link-floor")),
     Line("peak memory, headless, messages of 1 MiB", "≤ 200 MiB", 200, lambda f: f["large-scan"]["peak_mib"], _mib,
