@@ -10,9 +10,11 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +27,7 @@ from schedule import SLUGS, START, chosen
 from server import ServerUnavailable, embedded
 
 QUICK = 20_000
+_BUSY = 0.5
 _TASKS = (1_000_000, 2_000_000)
 
 
@@ -41,6 +44,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--server", metavar="BINARY", help="a redis-server or valkey-server; else the embedded Valkey")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure of every run here")
     parser.add_argument("--markdown", action="store_true", help="print the tables of the README instead")
+    parser.add_argument("--show", type=Path, metavar="FILE", help="print what --json wrote earlier; measures nothing")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.tasks, arguments.repeat = [QUICK], 1
@@ -79,9 +83,14 @@ def _where(facts: dict[str, Any], server: dict[str, Any]) -> str:
 
 def main() -> int:
     """Measure, print, and say by the exit code whether everything is met."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leaving nothing behind
     arguments = parse()
-    facts = machine()
-    kept: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": facts, "sizes": {}}
+    if arguments.show:
+        earlier = json.loads(arguments.show.read_text(encoding="utf-8"))
+        for tasks in earlier["sizes"]:
+            show(earlier, int(tasks), markdown=arguments.markdown)
+        return 0
+    kept: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), "sizes": {}}
     began = time.monotonic()
 
     terminal = sys.stderr.isatty()
@@ -110,56 +119,53 @@ def main() -> int:
         missed += sum(verdict.met is False for verdict in judged)
         kept["server"] = one.server
         kept["sizes"][str(tasks)] = {
+            "repeat": arguments.repeat,
             "built": one.built,
             "results": figures,
             "runs": one.runs,
             "start": one.start,
             "left_out": one.left_out,
-            "verdicts": [
-                {"what": v.what, "required": v.required, "measured": v.measured, "met": v.met, "why": v.why}
-                for v in judged
-            ],
+            "verdicts": [asdict(verdict) for verdict in judged],
         }
         if arguments.json:
             arguments.json.write_text(json.dumps(kept, indent=1), encoding="utf-8")
         if not arguments.tasks:
             wanted = {slug for verdict in judged if verdict.met is None for slug in verdict.needs}
-        _print(one, figures, judged, facts, arguments)
+        show(kept, tasks, markdown=arguments.markdown)
     if not arguments.markdown:
         print(f"\nmeasured in {time.monotonic() - began:.0f} s")
         print(f"{missed} requirements NOT met" if missed else "every requirement that was judged is met")
     return 1 if missed else 0
 
 
-def _print(
-    one: Measurement,
-    figures: dict[str, Any],
-    judged: list[verdicts.Verdict],
-    facts: dict[str, Any],
-    arguments: argparse.Namespace,
-) -> None:
-    where = _where(facts, one.server)
-    if arguments.markdown:
-        print(report.markdown(figures, judged, f"{one.tasks:,} tasks; {where}.") + "\n")
+def show(kept: dict[str, Any], tasks: int, *, markdown: bool) -> None:
+    """Print what was measured at one size."""
+    size = kept["sizes"][str(tasks)]
+    figures, judged = size["results"], [verdicts.Verdict(**verdict) for verdict in size["verdicts"]]
+    where = _where(kept["machine"], kept["server"])
+    if markdown:
+        print(report.markdown(figures, judged, f"{tasks:,} tasks; {where}.") + "\n")
         return
-    print(f"{one.tasks:,} tasks, {arguments.repeat} runs, medians\n{where}\n")
-    if facts["load"] > 0.5:
-        print(f"This machine was busy (load {facts['load']:.1f}): times and PINGs are worse than they would be.\n")
+    print(f"{tasks:,} tasks, medians of {size['repeat']} runs\n{where}\n")
+    if kept["machine"]["load"] > _BUSY:
+        load = kept["machine"]["load"]
+        print(f"This machine was busy (load {load:.1f}): times and PINGs are worse than they would be.\n")
     if figures:
-        print(report.table(figures, one.built))
+        print(report.table(figures, size["built"]))
         print(
             "\nratio: time a task against the floor, UNLINK or Asynq, run right before; MiB: the client's peak;"
             "\ntrips: requests sent; server s: processor time of the server; PING: of a second client, in ms;"
             "\nlate: how late the machine woke that client, p99, which a PING suffers from the machine alone"
         )
-        print(f"\nserver time by command (exec, eval and evalsha include what they run)\n{report.server_time(figures)}")
+        print("\nserver time by command (exec, eval and evalsha include what they run)\n" + report.server_time(figures))
     if "screen" in figures:
         print(f"\nthe UI loop at 140 × 40, {figures['screen']['found']:,} rows\n{report.stalls(figures['screen'])}")
-    if one.start:
-        print(f"\nstarting\n{report.start(one.start)}")
-    if one.left_out:
-        print("\nleft out\n" + "\n".join(f"  {slug}: {why}" for slug, why in one.left_out.items()))
-    print(f"\nDESIGN.md section 9\n{report.verdicts(judged)}" if judged else "", flush=True)
+    if size["start"]:
+        print(f"\nstarting\n{report.start(size['start'])}")
+    if size["left_out"]:
+        print("\nleft out\n" + "\n".join(f"  {slug}: {why}" for slug, why in size["left_out"].items()))
+    if judged:
+        print(f"\nDESIGN.md section 9\n{report.verdicts(judged)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -106,17 +106,13 @@ class Measurement:
             case Run.HEADLESS:
                 return self._program(others.headless(server.url), server, self._judge_headless, keep=True)
             case Run.REDIS_CLI:
-                return self._program(others.redis_cli(str(server.socket)), server, lambda _: {"keys": self.tasks})
+                return self._program(others.redis_cli(server.port), server, lambda _: {"keys": self.tasks})
             case Run.ASYNQ:
                 command = [str(self._asynq_program()), "--redis", server.url, subject.does, "--queue", QUEUE]
                 return self._program(command, server, _judge_asynq, keep=True)
             case Run.ASYNQ_CLI:
-                program = others.asynq_command_line()
-                with slow_link(server, 0) as port:  # it knows no unix sockets
-                    page = ["task", "ls", "--queue", QUEUE, "--state", "archived", "--size", "9999"]
-                    command = [program, *page, "--uri", f"127.0.0.1:{port}"]
-                    keys = self.size(Shape.ARCHIVE)
-                    return self._program(command, server, lambda _: {"keys": keys})
+                keys = self.size(Shape.ARCHIVE)
+                return self._program(others.asynq_task_ls(server.port, keys), server, lambda _: {"keys": keys})
 
     def _asynq_program(self) -> Path:
         if self._asynq is None:

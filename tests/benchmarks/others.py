@@ -66,12 +66,12 @@ def _peak(pid: int) -> float | None:
     return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:")), None)
 
 
-def redis_cli(socket: str) -> list[str]:
+def redis_cli(port: int) -> list[str]:
     """`redis-cli --scan` over all task data of the queue."""
     program = shutil.which("redis-cli") or shutil.which("valkey-cli")
     if program is None:
         raise MissingError("neither redis-cli nor valkey-cli is installed")
-    return [program, "-s", socket, "--scan", "--pattern", keys.tasks_pattern(QUEUE).decode()]
+    return [program, "-p", str(port), "--scan", "--pattern", keys.tasks_pattern(QUEUE).decode()]
 
 
 def headless(url: str) -> list[str]:
@@ -98,15 +98,16 @@ def asynq_program(folder: Path) -> Path:
         raise MissingError(str(reason)) from None
 
 
-def asynq_command_line() -> str:
-    """Asynq's own command line. Raises MissingError."""
+def asynq_task_ls(port: int, tasks: int) -> list[str]:
+    """Asynq's own command line, with the whole archive on one page. Raises MissingError."""
     program = shutil.which("asynq")
     if program is None:
         raise MissingError(
             "no `asynq` on PATH: `go install github.com/hibiken/asynq/tools/asynq@latest` brings it. "
             "“Asynq lists the archive” makes the same calls of its library"
         )
-    return program
+    page = ["--queue", QUEUE, "--state", "archived", "--size", str(tasks)]
+    return [program, "task", "ls", *page, "--uri", f"127.0.0.1:{port}"]
 
 
 def answer(ended: Ended) -> dict[str, Any]:

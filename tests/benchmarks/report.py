@@ -88,14 +88,15 @@ def server_time(figures: Figures) -> str:
 
 def stalls(screen: Mapping[str, Any]) -> str:
     """The UI loop, phase by phase."""
-    lines: list[Sequence[str]] = [["", "phase", "longest stall", "of it own work", "over 50 ms"]]
+    lines: list[Sequence[str]] = [["  phase", "took", "longest stall", "own work of it", "over 50 ms", "often late in"]]
     for name, stall in screen["stalls"].items():
         took = screen["phase_seconds"].get(name)
         lines.append([
             f"  {name}", f"{took:.2f} s" if took is not None else "", f"{stall['worst_ms']:.1f} ms",
             f"{stall['own_work_ms']:.1f} ms", f"{stall['over_50_ms']:.0f} ×",
+            ", ".join(f"{place} ({times})" for place, times in list(stall.get("places", {}).items())[:2]),
         ])  # fmt: skip
-    return aligned(lines)
+    return aligned(lines, texts=True)
 
 
 def start(figures: Mapping[str, Mapping[str, Any]]) -> str:
@@ -118,15 +119,13 @@ def markdown(figures: Figures, judged: Sequence[Verdict], heading: str) -> str:
         "| on | what | µs a task | against | memory | other clients' PING, p99 | slowest call |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    shown = [
-        (subject, figures[subject.slug]) for subject in SUBJECTS if subject.slug in figures and subject.slug != "idle"
-    ]
+    shown = [(subject, figures[subject.slug]) for subject in SUBJECTS if subject.slug in figures]
     for subject, one in shown:
         against = next((other.title for other in SUBJECTS if other.slug == subject.against), "")
         ratio = f"{one['ratio']:.2f} × {against.split(',')[0].split(':')[0]}" if "ratio" in one else ""
         slowest = f"{one['slowest_call_ms']:.0f} ms" if one["slowest_call_ms"] else "< 1 ms"
         memory = f"{one['peak_mib']:.0f} MiB" if one.get("peak_mib") else ""
-        each = "" if subject.slug == "screen" else f"{one['seconds'] / one['keys'] * 1e6:.2f}"
+        each = f"{one['seconds'] / one['keys'] * 1e6:.2f}" if one.get("keys") and subject.slug != "screen" else ""
         lines.append(
             f"| {_SHAPES[subject.shape].partition(':')[0]} | {subject.title} | {each} | {ratio} | {memory} "
             f"| {one['ping_p99_ms']:.1f} ms | {slowest} |"

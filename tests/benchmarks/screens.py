@@ -1,9 +1,13 @@
 """The screens as a subject: the longest time for which the UI loop answered nobody, by what was going on."""
 
 import asyncio
+import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from types import FrameType
 from typing import Any
 
 from stage import ScanOnScreen
@@ -21,34 +25,63 @@ _AFTERMATH = 0.4
 
 _SCROLL_EVERY = 0.25
 _LONG = 0.05
+_LATE = 0.03
 
 
 class Stalls:
     """How late the UI loop comes back to somebody who asked to be woken a millisecond later, by phase.
 
     Of each phase's worst it knows how much of that time the UI thread worked itself; for the rest it waited for
-    another thread of ours, or for the machine.
+    another thread of ours, or for the machine. A second thread looks where the loop is when it is late.
     """
 
     def __init__(self) -> None:
         self.phase = "idle"
-        self._found: dict[str, dict[str, float]] = {}
+        self.ended = False
+        self._found: dict[str, dict[str, Any]] = {}
+        self._places: dict[str, Counter[str]] = {}
+        self._asked_at = time.perf_counter()
+        self._loop_thread = threading.get_ident()
 
     async def watch(self) -> None:
         """Watch until cancelled."""
+        threading.Thread(target=self._look, daemon=True).start()
         while True:
-            began, worked = time.perf_counter(), time.thread_time()
+            self._asked_at, worked = time.perf_counter(), time.thread_time()
             await asyncio.sleep(0.001)
-            late, worked = time.perf_counter() - began - 0.001, time.thread_time() - worked
+            late, worked = time.perf_counter() - self._asked_at - 0.001, time.thread_time() - worked
             found = self._found.setdefault(self.phase, {"worst_ms": 0.0, "own_work_ms": 0.0, "over_50_ms": 0})
             found["over_50_ms"] += late > _LONG
             if late * 1000 > found["worst_ms"]:
                 found |= {"worst_ms": late * 1000, "own_work_ms": worked * 1000}
 
+    def _look(self) -> None:
+        while not self.ended:
+            time.sleep(_LOOK)
+            if time.perf_counter() - self._asked_at > _LATE:
+                frame = sys._current_frames().get(self._loop_thread)
+                self._places.setdefault(self.phase, Counter())[_place(frame)] += 1
+
     @property
-    def found(self) -> dict[str, dict[str, float]]:
-        """The worst stall of each phase, in milliseconds."""
+    def found(self) -> dict[str, dict[str, Any]]:
+        """The worst stall of each phase, in milliseconds, and where the loop was most often when it was late."""
+        for phase, places in self._places.items():
+            if phase in self._found:
+                self._found[phase]["places"] = dict(places.most_common(5))
         return self._found
+
+
+def _place(frame: FrameType | None) -> str:
+    """Where a thread is, as the innermost function of archive_tui or, where there is none, of Textual."""
+    theirs = "elsewhere"
+    while frame is not None:
+        path, name = frame.f_code.co_filename, frame.f_code.co_qualname
+        if "/archive_tui/" in path:
+            return name
+        if theirs == "elsewhere" and "/textual/" in path:
+            theirs = f"Textual {name}"
+        frame = frame.f_back
+    return theirs
 
 
 def play(settings: Settings, figures: dict[str, Any], measured: Callable[[], AbstractContextManager[None]]) -> None:
@@ -121,4 +154,5 @@ async def _play(screen: ScanOnScreen, figures: dict[str, Any]) -> None:
         await phase("confirming", lambda: not screen.confirming, *str(found), "enter")
         await phase("deleting", lambda: screen.reported, scrolling=leafing)
         watcher.cancel()
+        stalls.ended = True
     figures |= {"keys": found, "found": found, "stalls": stalls.found, "phase_seconds": took}

@@ -1,6 +1,10 @@
-"""The server that everything is measured on: an empty one of one's own on a unix socket, with snapshots."""
+"""The server that everything is measured on: an empty one of one's own, with snapshots.
+
+Subjects reach it by TCP, as everybody reaches a Redis; what builds the data and what watches use its unix socket.
+"""
 
 import contextlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,15 +39,16 @@ def embedded() -> str:
 class BenchServer:
     """A server without persistence, of which snapshots can be taken and brought back."""
 
-    def __init__(self, socket: Path) -> None:
-        self.socket = socket
-        self.client = redis.Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0))
+    def __init__(self, path: Path, port: int) -> None:
+        self.socket = path
+        self.port = port
+        self.client = redis.Redis(unix_socket_path=str(path), retry=Retry(NoBackoff(), 0))
         """The orchestrator's own way in; never used while a subject runs."""
 
     @property
     def url(self) -> str:
         """How subjects reach it."""
-        return f"unix://{self.socket}?db=0"
+        return f"redis://127.0.0.1:{self.port}/0"
 
     def fill(self, shape: str, tasks: int) -> float:
         """Build a queue in a process of its own; returns the seconds it took."""
@@ -77,20 +82,26 @@ def running(binary: str) -> Iterator[BenchServer]:
     """A fresh server for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="archive-tui-bench-") as folder:
         path = Path(folder) / "s"
+        port = _free_port()
         arguments = [
-            binary, "--port", "0", "--unixsocket", str(path), "--dir", folder, "--save", "", "--appendonly", "no",
-            "--enable-debug-command", "yes",
+            binary, "--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(path), "--dir", folder,
+            "--save", "", "--appendonly", "no", "--enable-debug-command", "yes",
             "--slowlog-log-slower-than", str(_SLOW_CALL), "--slowlog-max-len", "100000",
         ]  # fmt: skip
         with (Path(folder) / "log").open("wb") as log:
             process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            server = BenchServer(path)
+            server = BenchServer(path, port)
             _await(server, process, Path(folder) / "log")
             yield server
         finally:
             process.kill()
             process.wait()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def _await(server: BenchServer, process: "subprocess.Popen[bytes]", log: Path) -> None:
