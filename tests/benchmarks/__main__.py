@@ -144,7 +144,7 @@ def show(kept: dict[str, Any], tasks: int, *, markdown: bool) -> None:
     figures, judged = size["results"], [verdicts.Verdict(**verdict) for verdict in size["verdicts"]]
     where = _where(kept["machine"], kept["server"])
     if markdown:
-        print(report.markdown(figures, judged, f"{tasks:,} tasks; {where}.") + "\n")
+        print(report.markdown(figures, judged, f"{tasks:,} tasks, medians of {size['repeat']} runs; {where}.") + "\n")
         return
     print(f"{tasks:,} tasks, medians of {size['repeat']} runs\n{where}\n")
     if kept["machine"]["load"] > _BUSY:

@@ -75,7 +75,7 @@ class Line:
 
 
 def _times(value: float) -> str:
-    return f"{value:.2f} ×"
+    return f"{value:.3f} ×" if value < 10 else f"{value:.1f} ×"
 
 
 def _part(value: float) -> str:
