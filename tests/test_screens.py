@@ -21,6 +21,8 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.view import View
 from archive_tui.demo import DEMO_SEED, fill
+from archive_tui.jobs import pace
+from archive_tui.jobs.pace import Pace
 from archive_tui.settings import Settings
 from archive_tui.tui.commands import KEY_NAMES
 
@@ -37,13 +39,15 @@ def shop(valkey: Live) -> Live:
 
 @contextmanager
 def slowly(live: Live, directory: Path) -> Iterator[tuple[Settings, SlowLink]]:
-    """Settings that reach a server over a slow link."""
+    """Settings that reach a server over a slow link, on which a scan nevertheless takes short steps."""
     assert live.settings.socket is not None
     link = SlowLink(live.settings.socket, directory / "slow.sock")
-    try:
-        yield replace(live.settings, socket=str(link.path)), link
-    finally:
-        link.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pace, "_KEYS", dict.fromkeys(Pace, (200, 200)))
+        try:
+            yield replace(live.settings, socket=str(link.path)), link
+        finally:
+            link.close()
 
 
 def archive(client: redis.Redis, queue: str) -> list[str]:
@@ -706,9 +710,9 @@ def test_a_full_archive_is_never_called_empty_while_it_opens(shop: Live, monkeyp
     read = threading.Event()
     of = View.of
 
-    def late(catalog: Catalog, query: Query) -> View:
+    def late(catalog: Catalog, query: Query, before: View | None = None) -> View:
         """The answer comes while the archive has just been read to its end."""
-        view = of(catalog, query)
+        view = of(catalog, query, before)
         read.wait(5)
         return view
 
