@@ -1006,9 +1006,9 @@ def test_the_pace_can_be_changed(valkey: Live, tmp_path: Path) -> None:
         link.delay = 0.05
         await op.press("a")
         await op.sees("polite pace")
-        for pace in ("gentle", "full", "polite"):
+        for wanted in ("gentle", "full", "polite"):
             await op.press("p")
-            assert op.remarks[-1] == f"{pace} pace"
+            assert op.remarks[-1] == f"{wanted} pace"
             await op.until(lambda pace=pace: f"   {pace} pace" in op.lines[2], pace)
         await op.press("x")
 
