@@ -1009,7 +1009,7 @@ def test_the_pace_can_be_changed(valkey: Live, tmp_path: Path) -> None:
         for wanted in ("gentle", "full", "polite"):
             await op.press("p")
             assert op.remarks[-1] == f"{wanted} pace"
-            await op.until(lambda pace=pace: f"   {pace} pace" in op.lines[2], pace)
+            await op.until(lambda wanted=wanted: f"   {wanted} pace" in op.lines[2], wanted)
         await op.press("x")
 
     with slowly(valkey, tmp_path) as (settings, link):
