@@ -519,7 +519,7 @@ def test_marked_rows_are_planned_the_shown_ones_first(valkey: Live, catalog: Cat
     valkey.asynq.add("q", "other", referenced=False, type="other")
     scanned(valkey, catalog, run_job)
     marks = Marks()
-    marks.add(seq for task_id in (b"1", b"2", b"other") if (seq := catalog.seq_of("q", task_id)) is not None)
+    marks.add([seq for task_id in (b"1", b"2", b"other") if (seq := catalog.seq_of("q", task_id)) is not None])
     shown = catalog.find(Query(type="email:send", sort=Sort.ID, descending=True))
     plan = plan_rows(catalog, marks, shown)
     assert (plan.count, plan.hidden) == (3, 1)

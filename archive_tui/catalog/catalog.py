@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import RowBatch, TaskRow, batches_of, row_from
+from archive_tui.asynq.task import UNIQUE, RowBatch, TaskRow, batches_of, row_from
 from archive_tui.catalog.query import Query
 from archive_tui.errors import CatalogError
 from archive_tui.text import encode
@@ -42,6 +42,10 @@ _OWN = "id, type, error, retried, retry, last_failed_at, payload_bytes, stored_b
 
 _SHARED = "scored_at, queue, state, kind, generation"
 _UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in f"{_OWN}, {_SHARED}".split(", "))
+_ADDED_AT_ONCE = 20_000
+_GENERATED_ID = "-".join("[0-9a-f]" * length for length in (8, 4, 4, 4, 12))
+"""The ids that Asynq makes itself; others were chosen by the producer."""
+
 _SLICE = 16 * 100_000
 _SETTLED_AT_ONCE = 20_000
 """Up to so many rows a walk costs a few milliseconds."""
@@ -69,6 +73,16 @@ class Counts:
     by_type: dict[str, int] = field(default_factory=dict)
     types: int = 0
     unkept: int = 0
+
+
+class Sums(NamedTuple):
+    """What some rows add up to; see `selection.Totals`."""
+
+    rows: int
+    stored_bytes: int
+    unsized: int
+    locked: int
+    fixed_ids: int
 
 
 class Catalog:
@@ -381,6 +395,22 @@ class Catalog:
             if self._closed:
                 return {}
             return {seq: row for part in _parts(list(seqs)) for seq, row in self._read(self._pages, part)}
+
+    def add_up(self, seqs: "array[int]") -> Iterator[tuple[tuple[str, Kind | None, str], Sums]]:
+        """What the rows with these numbers add up to by queue, kind and type, a part of them at a time; a group comes
+        as often as it is met. Not for the UI loop.
+        """
+        sql = (
+            "SELECT queue, kind, rows.type, count(*), coalesce(sum(stored_bytes), 0), sum(stored_bytes IS NULL), "
+            f"sum(flags & {UNIQUE} > 0), sum(typeof(rows.id) <> 'text' OR rows.id NOT GLOB '{_GENERATED_ID}') "
+            "FROM json_each(?) CROSS JOIN rows ON seq = value GROUP BY queue, kind, rows.type"
+        )
+        for start in range(0, len(seqs), _ADDED_AT_ONCE):
+            wanted = str(seqs[start : start + _ADDED_AT_ONCE].tolist())
+            with self._view_lock:
+                found = [] if self._closed else self._views.execute(sql, (wanted,)).fetchall()
+            for queue, kind, type_, *sums in found:
+                yield (self._queues[queue], _KINDS[kind], type_), Sums(*sums)
 
     def sums(self) -> dict[tuple[str, Kind | None], tuple[int, int | None]]:
         """How many rows there are and about how many bytes they take, by queue and kind; None for no known size."""

@@ -1,6 +1,8 @@
 """The rows that a person has marked."""
 
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 
 
 class Marks:
@@ -22,13 +24,16 @@ class Marks:
             yield at
             at = self._bits.find(1, at + 1)
 
-    def add(self, seqs: Iterable[int]) -> None:
+    def add(self, seqs: Sequence[int]) -> None:
         """Mark rows; those marked already stay so."""
+        if not len(seqs):
+            return
+        bits, size = self._bits, max(seqs) + 1
+        if size > len(bits):
+            bits.extend(bytes(max(size, 2 * len(bits)) - len(bits)))
         for seq in seqs:
-            if seq >= len(self._bits):
-                self._bits.extend(bytes(max(seq + 1 - len(self._bits), len(self._bits))))
-            self._count += 1 - self._bits[seq]
-            self._bits[seq] = 1
+            bits[seq] = 1
+        self._count = bits.count(1)
 
     def discard(self, seqs: Iterable[int]) -> None:
         """Unmark rows; those not marked stay so."""
@@ -37,11 +42,15 @@ class Marks:
                 self._count -= self._bits[seq]
                 self._bits[seq] = 0
 
-    def among(self, seqs: Iterable[int]) -> int:
+    def among(self, seqs: Sequence[int]) -> int:
         """How many of these rows are marked."""
-        bits = self._bits
-        size = len(bits)
-        return sum(bits[seq] for seq in seqs if seq < size)
+        return len(self.chosen(seqs))
+
+    def chosen(self, seqs: Sequence[int]) -> "array[int]":
+        """Those of these rows that are marked, in their order."""
+        size = len(self._bits)
+        known = seqs if not len(seqs) or max(seqs) < size else [seq for seq in seqs if seq < size]
+        return array("q", compress(known, map(self._bits.__getitem__, known)))
 
     def copy(self) -> "Marks":
         """The same marks, to be changed on their own."""

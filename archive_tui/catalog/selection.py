@@ -1,6 +1,5 @@
 """The frozen choice of rows that a plan is made of (DESIGN.md section 6)."""
 
-import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from archive_tui.catalog.catalog import Catalog
 Name = TypeVar("Name", bound=str | None)
 
 _BATCH = 1_000
-_GENERATED_ID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +53,16 @@ class Selection:
         """Add the chosen rows up. Reads them all: not for the UI loop."""
         count = stored = unsized = locked = fixed = 0
         queues, types, kinds = Counter[str](), Counter[str](), Counter[Kind | None]()
-        first: list[bytes] = []
-        for batch in self.batches():
-            count += len(batch)
-            for _, row in batch:
-                stored += row.stored_bytes or 0
-                unsized += row.stored_bytes is None
-                locked += row.unique
-                fixed += not _GENERATED_ID.fullmatch(row.id)
-                queues[row.queue] += 1
-                types[row.type] += 1
-                kinds[row.kind] += 1
-            if len(first) < 3:
-                first += [row.id for _, row in batch[: 3 - len(first)]]
+        for (queue, kind, type_), sums in self.catalog.add_up(self.seqs):
+            count += sums.rows
+            stored += sums.stored_bytes
+            unsized += sums.unsized
+            locked += sums.locked
+            fixed += sums.fixed_ids
+            queues[queue] += sums.rows
+            types[type_] += sums.rows
+            kinds[kind] += sums.rows
+        first = [row.id for _, row in next(Selection(self.catalog, self.seqs[:3]).batches(), [])]
         return Totals(
             count, stored, unsized, locked, fixed, _ranked(queues), _ranked(types), _ranked(kinds), tuple(first),
         )  # fmt: skip

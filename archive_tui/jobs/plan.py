@@ -26,7 +26,7 @@ class Plan:
 
 def plan_rows(catalog: Catalog, marks: Marks, shown: Sequence[int]) -> Plan:
     """Freeze the marked rows, those shown first and in their order, then the hidden ones. Not for the UI loop."""
-    visible = array("q", (seq for seq in shown if seq in marks))
+    visible = marks.chosen(shown)
     hidden = array("q")
     if len(visible) < len(marks):
         seen = Marks()

@@ -175,13 +175,18 @@ class ArchiveApp(App[None]):
             self.exit(return_code=128 + signal.SIGHUP)
 
 
-def run(session: Session, *, mouse: bool = False) -> int:
-    """Open the screens and return the exit code."""
-    # The screens share the interpreter with jobs that compute without pause. They get their turn after a millisecond,
-    # not after five; and the collector need not walk through all of Textual while everybody waits.
+def share_the_interpreter() -> None:
+    """The screens share the interpreter with jobs that compute without pause. They get their turn after a millisecond,
+    not after five; and the collector need not walk through all of Textual while everybody waits.
+    """
     sys.setswitchinterval(0.001)
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def run(session: Session, *, mouse: bool = False) -> int:
+    """Open the screens and return the exit code."""
+    share_the_interpreter()
     app = ArchiveApp(session)
     try:
         app.run(mouse=mouse)

@@ -8,7 +8,7 @@ from textual import events
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.session import Session
 from archive_tui.settings import Settings
-from archive_tui.tui.app import ArchiveApp
+from archive_tui.tui.app import ArchiveApp, share_the_interpreter
 
 _CHARACTERS = {"slash": "/", "asterisk": "*"}
 
@@ -19,6 +19,7 @@ class ScanOnScreen:
     def __init__(self, settings: Settings) -> None:
         self.session = Session(settings)
         self.session.open()
+        share_the_interpreter()
         self.app = ArchiveApp(self.session)
         self.rows: Any = None
 
