@@ -317,8 +317,13 @@ def folded(text: str) -> str:
     return re.sub("[A-Z]", lambda match: match[0].lower(), text)
 
 
+def quoted(text: str) -> str:
+    """A text as the filter language takes it, whatever stands in it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def matches(row: TaskRow, query: Query) -> bool:
-    needle = folded(query.text)
+    needle = folded(re.sub(r"\\(.)", r"\1", query.text[1:-1], flags=re.DOTALL))
     places = (row.id.decode("utf-8", "replace"), row.type, row.error)
     return (
         (not needle or any(needle in folded(place) for place in places))
@@ -329,8 +334,12 @@ def matches(row: TaskRow, query: Query) -> bool:
 
 QUERIES = st.builds(
     Query,
-    text=st.sampled_from(["", "a", "A", "%", "_", "\\", "ä", "Ä", "a%b", "boom", "x\ny", "[a-z]*", "''", '"; DROP'])
-    | CLEAN,
+    text=st.just("")
+    | st.builds(
+        quoted,
+        st.sampled_from(["", "a", "A", "%", "_", "\\", "ä", "Ä", "a%b", "boom", "x\ny", "[a-z]*", "''", '"; DROP'])
+        | CLEAN,
+    ),
     kind=st.none() | st.sampled_from(Kind),
     type=st.none() | WORDS,
 )

@@ -443,6 +443,28 @@ def test_tasks_can_be_filtered_by_id_type_and_error(shop: Live) -> None:
     operate(shop.settings, play, size=(160, 80))
 
 
+def test_a_filter_that_cannot_be_read_says_so_and_hides_nothing(shop: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("default")
+        await op.press("slash")
+        await op.sees("field:value", "age>30d")  # what can be typed
+        await op.type("error:~refused")
+        expected = texts(shop.client, "default", "refused")
+        await op.until(lambda: set(op.ids) == expected, "the matching rows")
+        await op.type(" typ:x")
+        await op.sees("at “typ:x” (character 16): no field “typ”, did you mean type?")
+        assert set(op.ids) == expected
+        await op.press("enter", "asterisk")
+        await op.hears("the filter cannot be read")
+        await op.press("escape")
+        await op.sees_no("did you mean")
+        await op.sees_no("match of")
+        await op.press("question_mark")
+        await op.sees("What a filter may say")
+
+    operate(shop.settings, play, size=(160, 80))
+
+
 @pytest.mark.xfail(strict=True, reason="keys that follow “/” in one piece are handed to the table before it is obeyed")
 def test_keys_that_arrive_in_one_piece_reach_the_filter(shop: Live) -> None:
     """A link that stalls delivers keys in bundles: what was typed into the filter must not be obeyed as commands."""

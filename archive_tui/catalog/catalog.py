@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import UNIQUE, RowBatch, TaskRow, batches_of, row_from
-from archive_tui.catalog.query import Query
+from archive_tui.catalog.query import Query, prepare
 from archive_tui.errors import CatalogError
 from archive_tui.text import encode
 
@@ -483,6 +483,7 @@ def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
     for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=OFF", "cache_size=-16384", "temp_store=FILE"):
         connection.execute(f"PRAGMA {pragma}")
+    prepare(connection)
     return connection
 
 

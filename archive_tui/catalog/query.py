@@ -1,9 +1,14 @@
 """Which rows to show, and in which order."""
 
+import sqlite3
+import time
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.catalog.signatures import signature
+from archive_tui.catalog.terms import parse
 
 
 class Sort(StrEnum):
@@ -33,45 +38,45 @@ _ORDER = {
 }
 
 
-_SEARCHED = ("CAST(id AS TEXT)", "type", "error")
-_CONTAINS = "instr(lower({column}), CAST(? AS TEXT)) > 0"
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A filter and an order. `text` is looked for in id, type and error, without regard to ASCII case."""
+    """A filter and an order. `text` is in the filter language (see `terms`); its ages count from `now` (unix seconds),
+    by default from whenever the question is asked.
+    """
 
     text: str = ""
     kind: Kind | None = None
     type: str | None = None
     sort: Sort = Sort.FOUND
     descending: bool = False
+    now: float | None = None
 
     @property
     def filtered(self) -> bool:
         """Whether any row may be hidden."""
-        return bool(self.text) or self.kind is not None or self.type is not None
+        return bool(self.text.strip()) or self.kind is not None or self.type is not None
 
     def unfiltered(self) -> "Query":
         """The same order, with nothing hidden."""
         return replace(self, text="", kind=None, type=None)
 
     def where(self) -> tuple[str, list[object]]:
-        """The filter as an SQL condition with its parameters."""
-        conditions: list[str] = []
-        parameters: list[object] = []
-        if self.text:
-            # Not LIKE: it ends at a NUL, and takes no pattern above 50,000 characters
-            conditions.append(f"({' OR '.join(_CONTAINS.format(column=column) for column in _SEARCHED)})")
-            parameters += [self.text.encode("utf-8", "replace").lower()] * len(_SEARCHED)
+        """The filter as an SQL condition with its parameters. Raises FilterError where `text` cannot be read."""
+        condition, parameters = parse(self.text, time.time() if self.now is None else self.now).sql()
+        conditions = [condition]
         if self.kind is not None:
             conditions.append("kind = ?")
             parameters.append(self.kind.value)
         if self.type is not None:
             conditions.append("type = ?")
             parameters.append(self.type)
-        return " AND ".join(conditions) or "1", parameters
+        return " AND ".join(conditions), parameters
 
     def order(self) -> str:
         """The order as SQL."""
         return _ORDER[self.sort].format(way="DESC" if self.descending else "ASC")
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Teach a connection what conditions may call. Errors repeat: most signatures are remembered, not made."""
+    connection.create_function("signature", 1, lru_cache(10_000)(signature), deterministic=True)

@@ -82,7 +82,7 @@ class Palette(Command):
 class Filter(Command):
     key = "slash"
     title = "filter"
-    help = "Show only rows that contain a text; esc shows all again."
+    help = "Show only rows that match what you type; esc shows all again."
 
 
 class Sort(Command):

@@ -1,7 +1,7 @@
 """The keys of a screen, generated from its commands."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -32,10 +32,16 @@ class HelpDialog(Dialog[None]):
     """
     BINDINGS = [Binding("q,question_mark,enter", "answer_nothing", "back", show=False)]
 
-    def __init__(self, title: str, commands: Sequence[type[Command]]) -> None:
+    def __init__(
+        self,
+        title: str,
+        commands: Sequence[type[Command]],
+        pages: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+    ) -> None:
         super().__init__()
         self._title = title
         self._commands = commands
+        self._pages = pages or {}
 
     def compose(self) -> ComposeResult:
         with Vertical() as box, VerticalScroll(can_focus=True):
@@ -51,6 +57,14 @@ class HelpDialog(Dialog[None]):
         for command in self._commands:
             keys = " ".join(KEY_NAMES.get(key, key) for key in command.key.split(","))
             tone = "$text-error" if command.danger else "$text-accent"
-            sentence = f"\n{' ' * _KEYS}".join(textwrap.wrap(command.help, _SENTENCE))
-            parts += [(f"{keys:>{_KEYS - 2}}", f"bold {tone}"), f"  {sentence}\n"]
+            parts += [(f"{keys:>{_KEYS - 2}}", f"bold {tone}"), f"  {_wrapped(command.help)}\n"]
+        for title, entries in self._pages.items():
+            parts.append((f"\n{' ' * _KEYS}{title}\n", "bold"))
+            for written, meaning in entries:
+                parts += [(f"{written:>{_KEYS - 2}}", "bold $text-accent"), f"  {_wrapped(meaning)}\n"]
         return Content.assemble(*parts).rstrip()
+
+
+def _wrapped(sentence: str) -> str:
+    """A sentence in the column beside the keys."""
+    return f"\n{' ' * _KEYS}".join(textwrap.wrap(sentence, _SENTENCE))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from textual.binding import Binding
@@ -172,7 +172,11 @@ class CommandScreen(Screen[None]):
     def do_help(self) -> None:
         from archive_tui.tui.dialogs.help import HelpDialog
 
-        self.app.push_screen(HelpDialog(self.TITLE_IN_HELP, self.available()))
+        self.app.push_screen(HelpDialog(self.TITLE_IN_HELP, self.available(), self.help_pages()))
+
+    def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """What the help says beside the keys: a title, and what is written with what it means."""
+        return {}
 
     def do_palette(self) -> None:
         self.app.action_command_palette()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
@@ -16,6 +16,7 @@ from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
+from archive_tui.catalog.terms import HINT, FilterError, manual, parse
 from archive_tui.catalog.view import View
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.pace import Pace
@@ -82,6 +83,10 @@ class RowsScreen(CommandScreen):
         table = VirtualTable[TaskRow](self.columns(), is_marked=self.marks.__contains__, id="rows")
         table.show(self.view, complete=False)
         return table
+
+    def compose_filter(self) -> FilterBar:
+        """The line in which a filter is typed."""
+        return FilterBar("a word, or field:value", hint=HINT)
 
     def listing_complete(self) -> bool:
         """Whether the job that fills the catalog has ended."""
@@ -218,10 +223,20 @@ class RowsScreen(CommandScreen):
 
     @on(FilterBar.Changed)
     def _filter_changed(self, event: FilterBar.Changed) -> None:
-        self.ask(replace(self.query_now, text=event.text))
+        bar, now = self.query_one(FilterBar), self.session.clock()
+        try:
+            parse(event.text, now)
+        except FilterError as error:  # the rows stay as they are until it can be read
+            bar.complain(str(error).removeprefix("the filter, "))
+            return
+        bar.complain("")
+        self.ask(replace(self.query_now, text=event.text, now=now))
 
     def do_filter(self) -> None:
         self.query_one(FilterBar).open()
+
+    def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        return {"What a filter may say": manual()}
 
     def do_sort(self) -> None:
         names = {column.name: column.title for column in self.columns() if column.sortable}
@@ -287,6 +302,8 @@ class RowsScreen(CommandScreen):
     def refuse_mark_all(self) -> str | None:
         if self._marking:
             return "marking: a moment"
+        if self.query_one(FilterBar).wrong:
+            return "the filter cannot be read: mend it, or esc shows all"
         return None if len(self.view) or self.sorting else "there is nothing to mark"
 
     def do_mark_all(self) -> None:

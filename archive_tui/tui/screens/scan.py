@@ -72,7 +72,7 @@ class ScanScreen(RowsScreen):
             with Vertical(id="groups"):
                 yield OptionList()
             yield self.compose_table()
-        yield FilterBar("in id, type or error")
+        yield self.compose_filter()
         yield KeyBar()
 
     def columns(self) -> Sequence[Column[TaskRow]]:

@@ -18,7 +18,6 @@ from archive_tui.tui.screens.base import ScanWanted
 from archive_tui.tui.screens.row_columns import common_columns
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.widgets.columns import Column
-from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
@@ -49,7 +48,7 @@ class TasksScreen(RowsScreen):
         yield StatusBar()
         yield HeadLine(id="head")
         yield self.compose_table()
-        yield FilterBar("in id, type or error")
+        yield self.compose_filter()
         yield KeyBar()
 
     def columns(self) -> Sequence[Column[TaskRow]]:

@@ -3,24 +3,33 @@
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Label
+from textual.widgets import Input, Label, Static
 
 
 class _Entry(Input):
     """Gives the focus back in the same moment as enter is pressed: keys that follow fast are for the rows."""
 
     async def action_submit(self) -> None:
-        if isinstance(self.parent, FilterBar):
-            self.parent.submit()
+        for bar in self.ancestors:
+            if isinstance(bar, FilterBar):
+                bar.submit()
 
 
-class FilterBar(Horizontal):
-    """Posts `Changed` while the operator types. Enter goes back to the rows, Escape clears."""
+class FilterBar(Vertical):
+    """Posts `Changed` while the operator types. Enter goes back to the rows, Escape clears. A line below says what can
+    be typed, as long as it is being typed, or what is wrong with it.
+    """
 
     DEFAULT_CSS = """
-    FilterBar { height: 1; dock: bottom; display: none; background: $surface; margin-bottom: 1; }
+    FilterBar { height: auto; dock: bottom; display: none; background: $surface; margin-bottom: 1; }
+    FilterBar Horizontal { height: 1; }
+    FilterBar #hint { height: 1; color: $text-muted; padding: 0 1 0 3; text-wrap: nowrap; text-overflow: ellipsis;
+        display: none; }
+    FilterBar #hint.-wrong { color: $text-error; display: block; }
+    FilterBar.-typing #hint.-helpful { display: block; }
     FilterBar Label { color: $text-accent; text-style: bold; padding: 0 1; }
     FilterBar Input { border: none; height: 1; padding: 0; background: $surface; width: 1fr; }
     """
@@ -37,14 +46,17 @@ class FilterBar(Horizontal):
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, FilterBar.Changed)
 
-    def __init__(self, placeholder: str, *, label: str = "/", id: str | None = None) -> None:
+    def __init__(self, placeholder: str, *, label: str = "/", hint: str = "", id: str | None = None) -> None:
         super().__init__(id=id)
+        self._hint = hint
         self._placeholder = placeholder
         self._label = label
 
     def compose(self) -> ComposeResult:
-        yield Label(self._label)
-        yield _Entry(placeholder=self._placeholder, compact=True)
+        with Horizontal():
+            yield Label(self._label)
+            yield _Entry(placeholder=self._placeholder, compact=True)
+        yield Static(Content(self._hint), id="hint", classes="-helpful" if self._hint else "")
 
     @property
     def text(self) -> str:
@@ -56,6 +68,17 @@ class FilterBar(Horizontal):
         return self.query_one(Input)
 
     @property
+    def wrong(self) -> bool:
+        """Whether what is typed cannot be read."""
+        return self.query_one("#hint").has_class("-wrong")
+
+    def complain(self, reason: str) -> None:
+        """Say what is wrong with the text (one safe line), or, with nothing to say, that it is fine again."""
+        hint = self.query_one("#hint", Static)
+        hint.set_class(bool(reason), "-wrong")
+        hint.update(Content(reason or self._hint))
+
+    @property
     def is_open(self) -> bool:
         """Whether the line is on screen."""
         return bool(self.display)
@@ -63,12 +86,14 @@ class FilterBar(Horizontal):
     def open(self) -> None:
         """Show the line and type into it."""
         self.display = True
+        self.add_class("-typing")
         self.screen.set_focus(self._input)  # at once: what is typed next belongs here
 
     def clear(self) -> bool:
         """Forget the text and hide the line; False where there was nothing to forget."""
         was = self.is_open
         self._input.value = ""
+        self.complain("")
         self.display = False
         self._leave()
         return was
@@ -90,6 +115,7 @@ class FilterBar(Horizontal):
 
     def _leave(self) -> None:
         """Give the focus back to what is filtered."""
+        self.remove_class("-typing")
         for widget in self.screen.query("VirtualTable, DocumentView").results():
             self.screen.set_focus(widget)
             return

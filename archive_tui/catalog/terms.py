@@ -1,0 +1,339 @@
+"""The filter language: what an operator types to narrow a list, as one SQL condition.
+
+`refused type:email:deliver age>30d -state:retry or error:~"no such host"`
+
+Plain words match anywhere in id, type or error. `field:value` wants the whole value, `field:~part` a part of it;
+numbers, sizes and times are compared. Terms stand together (and), `or` separates alternatives, `-` or `not` before a
+term turns it round: it then shows exactly the rows that the term alone would hide.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import Enum
+from typing import NamedTuple
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.states import State
+from archive_tui.errors import UsageError
+from archive_tui.text import clip, encode
+
+HINT = 'word  "two words"  type:email:send  error:~refused  age>30d  size>=1MB  retried<5  -not  or'
+"""The language in one line, for beneath an empty filter."""
+
+
+class FilterError(UsageError):
+    """A filter that cannot be read. `position` counts characters from 0; the message names the place as well."""
+
+    def __init__(self, reason: str, text: str, position: int) -> None:
+        self.position = position
+        rest = text[position:].split(maxsplit=1)
+        where = f"at “{clip(rest[0], 24)}” (character {position + 1})" if rest else "at its end"
+        super().__init__(f"the filter, {where}: {reason}")
+
+
+class Form(Enum):
+    """How the values of a field are written."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BYTES = "size"
+    AGE = "age"
+    MOMENT = "time"
+
+
+_DIED = "CASE WHEN kind IS NULL THEN scored_at ELSE last_failed_at END"
+_QUEUE = "(SELECT CAST(name AS TEXT) FROM queues WHERE number = queue)"
+
+
+class Field(NamedTuple):
+    """Something that can be asked of a task: its SQL, how its values are written, and a sentence for the help."""
+
+    sql: str
+    form: Form
+    help: str
+
+
+FIELDS = {
+    "id": Field("CAST(id AS TEXT)", Form.TEXT, "the task's id"),
+    "type": Field("type", Form.TEXT, "the task's type, such as type:email:deliver"),
+    "error": Field("error", Form.TEXT, "the error message"),
+    "signature": Field("signature(error)", Form.TEXT, "the error with its variable parts as <n>, <host>, <id> …"),
+    "queue": Field(_QUEUE, Form.TEXT, "the queue"),
+    "state": Field("coalesce(state, '')", Form.TEXT, "the state that the task data names"),
+    "kind": Field("coalesce(kind, '')", Form.TEXT, "the kind of finding, such as kind:orphan-archived"),
+    "age": Field(_DIED, Form.AGE, "how long ago it died or last failed: age>30d, age<=12h (s, min, h, d, w)"),
+    "died": Field(_DIED, Form.MOMENT, "when, in UTC: died<2026-11-01, died>=2026-11-01T12:30"),
+    "failed": Field("last_failed_at", Form.MOMENT, "when it last failed, in UTC"),
+    "size": Field("payload_bytes", Form.BYTES, "the payload: size>=1MB, size<512 (B, kB, MB, GB, KiB, MiB, GiB)"),
+    "memory": Field("stored_bytes", Form.BYTES, "about what it takes in Redis"),
+    "retried": Field("retried", Form.NUMBER, "how many retries were used: retried<5"),
+    "retry": Field("retry", Form.NUMBER, "how many retries were allowed"),
+}
+
+_PLAIN = ("id", "type", "error")
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "state": tuple(state.value for state in State),
+    "kind": tuple(kind.value for kind in Kind),
+}
+_ALIASES = {"tries": "retried", "message": "error", "archived": "died"}
+_COMPARISONS = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=": "=", ":": "="}
+_UNITS = {
+    Form.BYTES: {
+        "": 1, "b": 1, "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9, "gb": 10**9,
+        "kib": 2**10, "mib": 2**20, "gib": 2**30,
+    },
+    Form.AGE: {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400},
+}  # fmt: skip
+_KEYWORDS = ("and", "or", "not", "AND", "OR", "NOT")
+_LARGEST = 2**62
+_QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([a-z]*)", re.IGNORECASE)
+_HEAD = re.compile(r"([A-Za-z_][A-Za-z_-]*)(:~|>=|<=|[:<>=])")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition. Of a plain word `field` is None; `part` looks for a part of a text, else `operator` compares."""
+
+    field: str | None
+    value: str | int
+    operator: str = "="
+    part: bool = False
+    negated: bool = False
+
+    def sql(self) -> tuple[str, list[object]]:
+        """The condition, which is never NULL, with its parameters."""
+        parameters: list[object] = [self.value]
+        if self.field is None:
+            found = [_contains(FIELDS[name].sql) for name in _PLAIN]
+            condition, parameters = f"({' OR '.join(found)})", [_folded(self.value)] * len(_PLAIN)
+        elif FIELDS[self.field].form is not Form.TEXT:
+            condition = f"coalesce(({FIELDS[self.field].sql}) {self.operator} ?, 0)"
+        else:
+            sql, parameters = FIELDS[self.field].sql, [_folded(self.value)]
+            condition = _contains(sql) if self.part else f"lower({sql}) = CAST(? AS TEXT)"
+            if self.field == "signature" and not self.part:
+                # Made anew for each error: first look for the longest piece that stands between two placeholders
+                literal = max(re.split(r"<[a-z]+>", str(self.value)), key=len)
+                condition, parameters = f"({_contains('error')} AND {condition})", [_folded(literal), *parameters]
+        return (f"NOT {condition}" if self.negated else condition), parameters
+
+
+def _contains(sql: str) -> str:
+    # Not LIKE: it ends at a NUL, and takes no pattern above 50,000 characters
+    return f"instr(lower({sql}), CAST(? AS TEXT)) > 0"
+
+
+def _folded(value: object) -> bytes:
+    """Without regard to ASCII case; as bytes, because a NUL would end a text."""
+    try:
+        return encode(str(value)).lower()
+    except UnicodeEncodeError:
+        return str(value).encode("utf-8", "replace").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Alternatives, each of terms that must all hold. Nothing at all shows every row."""
+
+    alternatives: tuple[tuple[Term, ...], ...] = ()
+
+    def sql(self) -> tuple[str, list[object]]:
+        """One SQL condition with its parameters."""
+        parameters: list[object] = []
+        alternatives = []
+        for terms in self.alternatives:
+            conditions = []
+            for term in sorted(terms, key=_cost):
+                condition, values = term.sql()
+                conditions.append(condition)
+                parameters += values
+            alternatives.append(" AND ".join(conditions))
+        if len(alternatives) > 1:
+            return "(" + " OR ".join(f"({one})" for one in alternatives) + ")", parameters
+        return "".join(alternatives) or "1", parameters
+
+
+def _cost(term: Term) -> int:
+    """Cheap conditions first: SQLite asks them in this order, and a row that fails one is not asked the next."""
+    if term.field is None or term.field == "error":
+        return 1
+    return 2 if term.field == "signature" else 0
+
+
+class _Word(NamedTuple):
+    """A piece of the text between spaces, quotes taken away: what follows its first `head` characters was quoted."""
+
+    text: str
+    at: int
+    head: int
+    quoted: bool
+
+
+def parse(text: str, now: float) -> Filter:
+    """Read a filter; ages count from `now` (unix seconds). Raises FilterError, which points at the wrong place."""
+    alternatives: list[tuple[Term, ...]] = []
+    terms: list[Term] = []
+    negated: _Word | None = None
+    last_or: _Word | None = None
+    for word in _words(text):
+        keyword = word.text.lower() if not word.quoted and word.text in _KEYWORDS else ""
+        if keyword == "or":
+            if not terms or negated is not None:
+                raise FilterError("“or” stands between two terms; in quotes it is looked for", text, word.at)
+            alternatives.append(tuple(terms))
+            terms, last_or = [], word
+        elif keyword == "not":
+            if negated is not None:
+                raise FilterError("one “not” is enough", text, word.at)
+            negated = word
+        elif not keyword:
+            terms.append(_term(word, text, now, negated=negated is not None))
+            negated = last_or = None
+    if negated is not None:
+        raise FilterError("“not” needs a term after it; in quotes it is looked for", text, negated.at)
+    if last_or is not None:
+        raise FilterError("“or” needs a term after it; in quotes it is looked for", text, last_or.at)
+    if terms:
+        alternatives.append(tuple(terms))
+    return Filter(tuple(alternatives))
+
+
+def _words(text: str) -> Iterator[_Word]:
+    """The pieces between spaces. A quote opens where a piece or the value of a field begins; elsewhere it is text."""
+    at = 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        start, found = at, ""
+        while at < len(text) and not text[at].isspace() and not (text[at] == '"' and _may_quote(found)):
+            found += text[at]
+            at += 1
+        head, quoted = len(found), at < len(text) and text[at] == '"'
+        if quoted:
+            inside, at = _quoted(text, at)
+            found += inside
+            if at < len(text) and not text[at].isspace():
+                raise FilterError("a space must follow a closing quote", text, at)
+        yield _Word(found, start, head, quoted)
+
+
+def _may_quote(before: str) -> bool:
+    """Whether a quote after this opens one."""
+    found = _HEAD.fullmatch(before.removeprefix("-"))
+    return before in ("", "-") or (found is not None and _field(found[1]) in FIELDS)
+
+
+def _field(name: str) -> str:
+    """What a field is called here."""
+    return _ALIASES.get(name.lower(), name.lower())
+
+
+def _quoted(text: str, start: int) -> tuple[str, int]:
+    """What stands between the quote at `start` and the next, and where the text goes on."""
+    found, at = "", start + 1
+    while at < len(text):
+        if text[at] == '"':
+            return found, at + 1
+        if text[at] == "\\" and text[at + 1 : at + 2] in ('"', "\\"):
+            at += 1
+        found += text[at]
+        at += 1
+    raise FilterError("this quote is not closed", text, start)
+
+
+def _term(word: _Word, text: str, now: float, *, negated: bool) -> Term:
+    content, at, head, quoted = word
+    if content[:1] == "-" and head > 0:
+        if negated:
+            raise FilterError("“not” and “-” together: one is enough", text, at)
+        negated, content, at, head = True, content[1:], at + 1, head - 1
+        if not content and not quoted:
+            raise FilterError("“-” needs a term right after it; in quotes it is looked for", text, at - 1)
+    found = _HEAD.match(content)
+    if found is None or found.end() > head:
+        return Term(None, content, part=True, negated=negated)
+    name = _field(found[1])
+    if name not in FIELDS:
+        near = difflib.get_close_matches(name, FIELDS, 1, 0.75)
+        if not near:  # such as email:deliver or 10.0.0.7:587: text like any other
+            return Term(None, content, part=True, negated=negated)
+        raise FilterError(f"no field “{clip(found[1], 20)}”, did you mean {near[0]}? In quotes it is text", text, at)
+    value, place = content[found.end() :], at + found.end()
+    if not value and not quoted:
+        raise FilterError(f'{name} needs a value; {name}:"" is an empty one', text, at)
+    if FIELDS[name].form is Form.TEXT:
+        return _text_term(name, found[2], value, text, at, place, negated=negated)
+    if found[2] == ":~":
+        raise FilterError(f"{name} is compared: {_example(name)}", text, at)
+    return Term(name, _quantity(name, found[2], value, text, place, now), _operator(name, found[2]), False, negated)
+
+
+def _text_term(name: str, operator: str, value: str, text: str, at: int, place: int, *, negated: bool) -> Term:
+    if operator not in (":", ":~", "="):
+        raise FilterError(f"{name} is text, and cannot be compared: {name}:value or {name}:~part", text, at)
+    choices = _CHOICES.get(name, ())
+    if operator != ":~" and value and choices and value.lower() not in choices:
+        raise FilterError(f"no {name} “{clip(value, 20)}”: {', '.join(choices)}, or {name}:~part", text, place)
+    return Term(name, value, part=operator == ":~", negated=negated)
+
+
+def _operator(name: str, operator: str) -> str:
+    """How the stored value is compared: the older a task, the smaller the moment at which it died."""
+    if FIELDS[name].form is Form.AGE:
+        return {">": "<", ">=": "<=", "<": ">", "<=": ">="}[operator]
+    return _COMPARISONS[operator]
+
+
+def _quantity(name: str, operator: str, value: str, text: str, place: int, now: float) -> int:
+    form = FIELDS[name].form
+    if form is Form.MOMENT:
+        if operator in (":", "="):
+            raise FilterError(f"{name} is compared: {_example(name)}", text, place)
+        return _moment(name, value, text, place)
+    found = _QUANTITY.fullmatch(value)
+    if form is Form.NUMBER:
+        if found is None or found[2] or "." in found[1]:
+            raise FilterError(f"{name} wants a whole number: {_example(name)}", text, place)
+        return int(found[1])
+    unit = _UNITS[form].get(found[2].lower()) if found is not None else None
+    if found is None or unit is None:
+        raise FilterError(f"{name} wants a number and a unit: {_example(name)}", text, place)
+    amount = min(int(float(found[1]) * unit), _LARGEST)
+    if form is Form.AGE:
+        if operator in (":", "="):
+            raise FilterError(f"{name} is compared: {_example(name)}", text, place)
+        return int(now) - amount
+    return amount
+
+
+def _moment(name: str, value: str, text: str, place: int) -> int:
+    """A date or a time in UTC, as unix seconds."""
+    try:
+        found: date = datetime.fromisoformat(value)
+    except ValueError:
+        raise FilterError(f"{name} wants a date or time in UTC: {_example(name)}", text, place) from None
+    moment = found if isinstance(found, datetime) else datetime.combine(found, datetime.min.time())
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _example(name: str) -> str:
+    return {
+        Form.NUMBER: f"{name}<5", Form.BYTES: f"{name}>=1MB", Form.AGE: f"{name}>30d",
+        Form.MOMENT: f"{name}<2026-11-01 or {name}>=2026-11-01T12:30",
+    }[FIELDS[name].form]  # fmt: skip
+
+
+def manual() -> Sequence[tuple[str, str]]:
+    """The language for a help page: how something is written, and what it shows."""
+    return [
+        ("word", "a word anywhere in id, type or error, without regard to case"),
+        ('"two words"', "a text with spaces, or a word that would mean something else"),
+        ("field:value", "the whole value; field:~part a part of it"),
+        ("a b · a or b", "both · either"),
+        ("-a · not a", "what a would hide"),
+        *[(name + (":" if one.form is Form.TEXT else " "), one.help) for name, one in FIELDS.items()],
+    ]
