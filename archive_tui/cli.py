@@ -152,6 +152,82 @@ def scan(
 
 
 @cli.command()
+@click.option("--queue", required=True, metavar="Q", help="The queue.")
+@click.option("--kind", metavar="KIND", help="Findings of this kind, such as orphan-archived; scans for them first.")
+@click.option("--archived", is_flag=True, help="Archived tasks.")
+@click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'error:~refused age>30d'.")
+@click.option("--older-than", metavar="AGE", help="Only those archived longer ago, such as 30d (with --archived).")
+@click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the newest N that match (with --archived).")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
+@click.option(
+    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
+    help="How much of the server's time to take.",
+)  # fmt: skip
+@click.option("--reason", default="", metavar="TEXT", help="Why; goes to the audit.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and delete nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: the plan, and what became of it.")
+@_connection_options
+@click.pass_context
+def delete(
+    context: click.Context,
+    /,
+    queue: str,
+    kind: str | None,
+    archived: bool,
+    where: str,
+    older_than: str | None,
+    keep: int | None,
+    limit: int | None,
+    pace: str,
+    reason: str,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    **connection: Any,
+) -> int:
+    """Delete archived tasks, or findings of a kind. Shows the plan and asks before anything is deleted."""
+    from archive_tui import headless_delete
+    from archive_tui.asynq.findings import Kind
+    from archive_tui.catalog.terms import span_of
+    from archive_tui.jobs.pace import Pace
+
+    if archived == (kind is not None):
+        raise UsageError("say what to delete: either --archived or --kind KIND")
+    if kind is not None and kind not in list(Kind):
+        raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
+    if not archived and (older_than is not None or keep is not None):
+        raise UsageError("--older-than and --keep go with --archived; for findings use --where 'age>30d'")
+    wish = headless_delete.Wish(
+        queue,
+        Kind(kind) if kind is not None else None,
+        where.strip(),
+        limit,
+        span_of(older_than) if older_than is not None else None,
+        keep,
+    )
+    with _session(context, connection) as session:
+        return headless_delete.delete(
+            session,
+            wish,
+            pace=Pace(pace),
+            reason=reason,
+            dry_run=dry_run,
+            yes=yes,
+            ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
+            as_json=as_json,
+            out=sys.stdout,
+            err=sys.stderr,
+            progress=sys.stderr.isatty(),
+        )
+
+
+def _ask(question: str) -> str:
+    """Put a question on stderr, where the results of a command do not go."""
+    return str(click.prompt(question, default="", show_default=False, err=True))
+
+
+@cli.command()
 @click.argument("queue")
 @click.argument("task_id", metavar="ID")
 @click.option("--json", "form", flag_value="json", help="One JSON object.")
@@ -196,7 +272,9 @@ def _opened(settings: Settings) -> Iterator[Session]:
 
 def _need_terminal() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("the screens need a terminal; without one, use `archive-tui queues`, `scan` or `show`")
+        raise UsageError(
+            "the screens need a terminal; without one, use `archive-tui queues`, `scan`, `show` or `delete`"
+        )
     if os.environ.get("TERM") == "dumb":
         raise UsageError(
             "the screens need a terminal that can move its cursor (TERM is dumb); use `archive-tui queues`"

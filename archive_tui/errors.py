@@ -49,3 +49,9 @@ class NotFoundError(ArchiveTuiError):
 
 class CatalogError(ArchiveTuiError):
     """The local table of rows cannot be written (disk full, no permission)."""
+
+
+class AuditError(ArchiveTuiError):
+    """The audit cannot be written: nothing is changed without one."""
+
+    exit_code = 5

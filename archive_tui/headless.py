@@ -1,10 +1,8 @@
 """The commands without screens: a second, thin front on the jobs. Results to stdout, everything else to stderr."""
 
-import base64
-import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -19,7 +17,10 @@ from archive_tui.catalog.query import Query
 from archive_tui.catalog.signatures import signature
 from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.facts import facts
-from archive_tui.jobs.job import JobState
+from archive_tui.formats import json_line as _json
+from archive_tui.formats import moment as _time
+from archive_tui.formats import readable as _text
+from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.jobs.session import Session
@@ -100,12 +101,12 @@ def scan(
     session: Session, *, names: Sequence[str], pace: Pace, form: str, check: bool, out: TextIO, progress: bool
 ) -> int:
     """Scan queues (all where none is named) and print what was found in the asked form."""
-    _refuse_unknown(session, names)
+    refuse_unknown(session, names)
     catalog = Catalog()
     job = ScanJob(session.server, catalog, list(names) or None, pace)
     try:
         session.run(job)
-        interrupted = _wait(job, progress=progress)
+        interrupted = wait(job, (lambda: progress_line(job.progress)) if progress else None)
         if job.error is not None:
             raise job.error
         _print_scan(session, job, form, out)
@@ -122,30 +123,32 @@ def scan(
         catalog.close()
 
 
-def _refuse_unknown(session: Session, names: Sequence[str]) -> None:
+def refuse_unknown(session: Session, names: Sequence[str]) -> None:
+    """Raise NotFoundError for the first of these that is no queue."""
     with session.server.pipe() as pipe:
         for name in names:
             if not store.exists(pipe, name):
                 raise NotFoundError(f"no queue {line(name)!r}: `archive-tui queues` lists them")
 
 
-def _wait(job: ScanJob, *, progress: bool) -> bool:
-    """Wait for the end, telling how far it is where somebody watches; True where ctrl+c ended it early."""
+def wait(job: Job, tell: Callable[[], str] | None) -> bool:
+    """Wait for the end, saying now and then what `tell` says; True where ctrl+c ended it early."""
     try:
         while not job.wait(_PROGRESS_EVERY):
-            if progress:
-                print("\r\x1b[K" + _progress_line(job.progress), end="", file=sys.stderr, flush=True)
+            if tell is not None:
+                print("\r\x1b[K" + tell(), end="", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         job.stop()
         job.wait()
         return True
     finally:
-        if progress:
+        if tell is not None:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     return False
 
 
-def _progress_line(now: ScanProgress) -> str:
+def progress_line(now: ScanProgress) -> str:
+    """How far a scan is, in one line."""
     if now.state is JobState.DISCONNECTED:
         return f"disconnected, retrying: {now.trouble}"[:100]
     left = f", about {span(now.seconds_left)} left" if now.seconds_left is not None else ""
@@ -332,26 +335,3 @@ def _message_json(message: TaskMessage) -> dict[str, Any]:
         "group": message.group_key,
         "headers": dict(message.headers),
     }
-
-
-def _json(value: object) -> str:
-    """JSON in ASCII: what a terminal would obey, or what would change the direction of its text, is escaped."""
-    return json.dumps(value).replace("\x7f", "\\u007f")
-
-
-def _text(raw: bytes) -> str | dict[str, str]:
-    """Text, or what stands for bytes that are none."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(raw).decode()}
-
-
-def _time(moment: float | None) -> str | None:
-    """RFC 3339 in UTC."""
-    if moment is None:
-        return None
-    try:
-        return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
-        return None

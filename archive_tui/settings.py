@@ -13,7 +13,7 @@ import platformdirs
 from archive_tui.errors import NotFoundError, UsageError
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
-_PROFILE_KEYS = {"url", "username", "password_file", "db", "timeout", "production", "read_only"}
+_PROFILE_KEYS = {"url", "username", "password_file", "db", "timeout", "production", "read_only", "syslog"}
 _LONGEST_TIMEOUT = 3600.0
 SCHEMES = ("redis", "rediss", "unix")
 _TLS_OPTIONS = {"ssl_ca_certs": "ca_file", "ssl_certfile": "cert_file", "ssl_keyfile": "key_file"}
@@ -55,7 +55,9 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a run needs to know. `timeout` is in seconds and holds for connecting and for each answer."""
+    """Everything a run needs to know. `timeout` is in seconds and holds for connecting and for each answer; `syslog` is
+    the socket of a syslog that hears the audit as well.
+    """
 
     host: str = "127.0.0.1"
     port: int = 6379
@@ -69,6 +71,7 @@ class Settings:
     production: bool = False
     read_only: bool = False
     label: str | None = None
+    syslog: str | None = None
 
     @property
     def address(self) -> str:
@@ -208,6 +211,7 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
         timeout=choices.timeout or _number(profile, "timeout") or settings.timeout,
         profile=profile_name,
         production=_flag(profile, "production"),
+        syslog=_syslog(environment.get("ARCHIVE_TUI_SYSLOG") or profile.get("syslog", False)),
         read_only=choices.read_only
         or _flag(profile, "read_only")
         or environment.get("ARCHIVE_TUI_READ_ONLY", "").strip().lower() not in {"", "0", "false", "no", "off"},
@@ -266,6 +270,17 @@ def _flag(profile: Mapping[str, object], key: str) -> bool:
     if not isinstance(value, bool):
         raise UsageError(f"{key} in the profile must be true or false, without quotes")
     return value
+
+
+def _syslog(value: object) -> str | None:
+    """The socket of the syslog that hears the audit as well: `true` is the usual one."""
+    if value is False or (isinstance(value, str) and value.lower() in {"", "0", "false", "no", "off"}):
+        return None
+    if value is True or (isinstance(value, str) and value.lower() in {"1", "true", "yes", "on"}):
+        return "/dev/log"
+    if isinstance(value, str) and value.startswith("/"):
+        return value
+    raise UsageError("syslog must be true or the path of its socket, such as /dev/log")
 
 
 def _database(profile: Mapping[str, object]) -> int | None:

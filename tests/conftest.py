@@ -318,6 +318,12 @@ def run_job() -> Iterator[Callable[[Job], Job]]:
         assert job.wait(_PATIENCE), "a job did not stop"
 
 
+@pytest.fixture(autouse=True)
+def _private_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Audit and journals of a test go nowhere near those of the user who runs it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home directory and an environment in which nobody has set anything up."""

@@ -320,6 +320,15 @@ def _moment(name: str, value: str, text: str, place: int) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
+def span_of(text: str) -> int:
+    """A length of time such as `30d` or `12h`, in seconds. Raises UsageError."""
+    found = _QUANTITY.fullmatch(text.strip())
+    unit = _UNITS[Form.AGE].get(found[2].lower()) if found is not None else None
+    if found is None or unit is None:
+        raise UsageError(f"“{clip(text, 20)}” is no length of time: write 30d, 12h, 90min or 2w")
+    return min(int(float(found[1]) * unit), _LARGEST)
+
+
 def _example(name: str) -> str:
     return {
         Form.NUMBER: f"{name}<5", Form.BYTES: f"{name}>=1MB", Form.AGE: f"{name}>30d",

@@ -1,12 +1,13 @@
 """The frozen list of what a confirmed deletion will touch, and what it adds up to (DESIGN.md section 6)."""
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
-from archive_tui.catalog.query import Query
+from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.selection import Selection, Totals
 
 
@@ -40,3 +41,40 @@ def plan_matching(catalog: Catalog, query: Query) -> Plan:
     """Freeze every row that matches a query at this moment. Not for the UI loop."""
     selection = Selection(catalog, catalog.find(query))
     return Plan(selection, selection.totals())
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Which archived tasks to keep: those archived at `before` (unix seconds) or later, and the newest `keep`. None
+    for a bound that is not wanted; where both are given, a task must be beyond both to go.
+    """
+
+    before: float | None = None
+    keep: int | None = None
+
+
+def plan_oldest(catalog: Catalog, query: Query, retention: Retention | None = None, limit: int | None = None) -> Plan:
+    """Freeze the rows that match a query and that a retention lets go: the oldest first, at most `limit` of them.
+
+    The newest `keep` are counted among the rows that match. Not for the UI loop.
+    """
+    newest_first = catalog.find(replace(query, sort=Sort.DIED, descending=True))
+    start = 0
+    if retention is not None:
+        if retention.before is not None:
+            start = _first_before(catalog, newest_first, retention.before)
+        start = max(start, retention.keep or 0)
+    chosen = newest_first[start:]
+    chosen.reverse()
+    selection = Selection(catalog, chosen[:limit] if limit is not None else chosen)
+    return Plan(selection, selection.totals())
+
+
+def _first_before(catalog: Catalog, newest_first: "array[int]", moment: float) -> int:
+    """Where, among rows sorted from the newest to the oldest, those begin that were archived before a moment."""
+
+    def is_before(at: int) -> bool:
+        row = catalog.rows(newest_first[at : at + 1]).get(newest_first[at])
+        return row is None or row.scored_at is None or row.scored_at < moment
+
+    return bisect_left(range(len(newest_first)), True, key=is_before)

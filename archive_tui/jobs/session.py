@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from archive_tui.asynq.task import Task
+from archive_tui.errors import RefusedError
+from archive_tui.jobs.audited import AuditedDeleteJob
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import Job
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.plan import Plan
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.watch import WatchJob
+from archive_tui.journal.audit import Audit
 from archive_tui.settings import Settings
 from archive_tui.store import queues, tasks
 from archive_tui.store.connection import Server, ServerInfo
@@ -42,6 +47,7 @@ class Session:
         self.server = Server(settings)
         self.info = ServerInfo(self.server.address)
         self.watch = WatchJob(self.server, interval, clock, stopwatch)
+        self.audit = Audit(syslog=settings.syslog, clock=clock)
         self.scans: dict[str, ScanSummary] = {}
         self._jobs: list[Job] = []
 
@@ -72,6 +78,15 @@ class Session:
         self._jobs.append(job)
         job.start()
         return job
+
+    def delete(self, plan: Plan, pace: Pace = Pace.POLITE, *, choice: str = "", reason: str = "") -> DeleteJob:
+        """Carry out a plan that was confirmed; `choice` says how its tasks were chosen, `reason` why.
+
+        The only place from which screens and command line delete. Raises RefusedError.
+        """
+        if self.read_only:
+            raise RefusedError(f"{self.why_read_only}: nothing can be deleted")
+        return self.run(AuditedDeleteJob(self.server, plan, self.audit, pace, choice=choice, reason=reason))
 
     @property
     def running(self) -> Sequence[Job]:

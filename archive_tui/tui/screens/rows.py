@@ -408,8 +408,16 @@ class RowsScreen(CommandScreen):
         if not confirmed:
             self.say("nothing was deleted")
             return
-        self._deletion = self.session.run(DeleteJob(self.session.server, plan, self.pace))
+        self._deletion = self.session.delete(plan, self.pace, choice=self.choice())
         self._tick()
+
+    def choice(self) -> str:
+        """How the rows of a plan were chosen, for the audit."""
+        query = self.query_now
+        narrowed = [f"kind {query.kind.value}"] if query.kind is not None else []
+        narrowed += [f"type {query.type}"] if query.type is not None else []
+        narrowed += [f"filter {query.text}"] if query.text.strip() else []
+        return ", ".join(["by hand", *narrowed])
 
     @property
     def pace(self) -> Pace:

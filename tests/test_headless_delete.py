@@ -1,0 +1,292 @@
+"""`archive-tui delete`: what it plans, when it asks, what it deletes, and how it ends."""
+
+import json
+import os
+import pty
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import pytest
+from asynqdata import NOW, everything, key, lock_key, prefix
+from conftest import Live, wait_until
+from test_headless import Command, Ended, at, finish
+
+from archive_tui import headless_delete
+from archive_tui.cli import run
+from archive_tui.jobs import audited
+from archive_tui.store import delete as store
+
+DAY = 86_400
+
+
+@pytest.fixture
+def cli(home: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Command:
+    """Runs the command line in this process."""
+
+    def call(*arguments: str) -> Ended:
+        capsysbinary.readouterr()
+        code = run(list(arguments))
+        captured = capsysbinary.readouterr()
+        return Ended(code, captured.out, captured.err.decode())
+
+    return call
+
+
+@pytest.fixture
+def process(home: Path) -> Callable[..., "subprocess.Popen[bytes]"]:
+    """Starts the command line as a process of its own."""
+
+    def start(*arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        return subprocess.Popen([sys.executable, "-m", "archive_tui", *arguments], **streams)
+
+    return start
+
+
+@pytest.fixture
+def full(any_server: Live) -> Live:
+    """Ten archived tasks a day apart, the newest first by name, and five orphans beside them."""
+    asynq = any_server.asynq
+    asynq.register("q", "other")
+    for number in range(10):
+        kind = "email:send" if number % 2 else "report:gen"
+        asynq.add("q", f"a{number}", score=NOW - number * DAY, type=kind, error_msg=f"refused {number}")
+    for number in range(5):
+        asynq.add("q", f"o{number}", referenced=False, last_failed_at=NOW - number * DAY)
+    asynq.add("q", "pending", "pending")
+    asynq.add("other", "one")
+    return any_server
+
+
+@pytest.fixture(autouse=True)
+def _fixed_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands live in the tests' world."""
+    real = headless_delete.Session.__init__
+    monkeypatch.setattr(
+        "archive_tui.jobs.session.Session.__init__", lambda self, settings: real(self, settings, clock=lambda: NOW)
+    )
+
+
+def ids(live: Live, queue: str = "q") -> set[str]:
+    """The tasks of a queue."""
+    start = prefix(queue) + b"t:"
+    return {one.removeprefix(start).decode() for one in live.client.scan_iter() if one.startswith(start)}
+
+
+def indexed(live: Live) -> set[str]:
+    return {one.decode() for one in live.client.zrange("asynq:{q}:archived", 0, -1)}
+
+
+def audit() -> list[Any]:
+    """What the audit says."""
+    file = Path(platformdirs.user_state_dir("archive-tui")) / "audit.jsonl"
+    return [json.loads(one) for one in file.read_text().splitlines()] if file.exists() else []
+
+
+ALL = {*[f"a{number}" for number in range(10)], *[f"o{number}" for number in range(5)], "pending"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "doomed"),
+    [
+        (["--archived"], {f"a{number}" for number in range(10)}),
+        (["--kind", "orphan-archived"], {f"o{number}" for number in range(5)}),
+        (["--kind", "orphan-completed"], set()),
+        (["--archived", "--where", "type:email:send age>4d"], {"a5", "a7", "a9"}),
+        (["--kind", "orphan-archived", "--where", "age>2d"], {"o3", "o4"}),
+        (["--archived", "--limit", "3"], {"a9", "a8", "a7"}),
+        (["--archived", "--where", "type:report:gen", "--limit", "1"], {"a8"}),
+        (["--archived", "--older-than", "7d"], {"a8", "a9"}),
+        (["--archived", "--older-than", "168h"], {"a8", "a9"}),
+        (["--archived", "--keep", "8"], {"a8", "a9"}),
+        (["--archived", "--keep", "10"], set()),
+        (["--archived", "--keep", "0"], {f"a{number}" for number in range(10)}),
+        (["--archived", "--older-than", "3d", "--keep", "8"], {"a8", "a9"}),
+        (["--archived", "--older-than", "8d", "--keep", "2"], {"a9"}),
+        (["--archived", "--where", "type:email:send", "--keep", "2"], {"a5", "a7", "a9"}),
+        (["--archived", "--older-than", "3d", "--limit", "2"], {"a8", "a9"}),
+    ],
+)
+def test_it_deletes_exactly_what_was_asked_for(
+    full: Live, cli: Command, arguments: list[str], doomed: set[str]
+) -> None:
+    before = everything(full.client)
+    dry = cli(*at(full, "delete", "--queue", "q", *arguments, "--dry-run", "--json"))
+    assert (dry.code, dry.err) == (0, "")
+    assert dry.json["planned"] == len(doomed)
+    assert dry.json["report"] is None
+    assert everything(full.client) == before
+    assert not audit()
+    ended = cli(*at(full, "delete", "--queue", "q", *arguments, "--yes", "--json"))
+    assert (ended.code, ended.err) == (0, "")
+    assert ids(full) == ALL - doomed
+    assert indexed(full) == {one for one in ALL - doomed if one[0] == "a"}
+    assert ids(full, "other") == {"one"}
+    if doomed:
+        assert ended.json["report"]["deleted"] == len(doomed)
+        begun, done = audit()
+        assert (begun["event"], begun["planned"], begun["queues"]) == ("confirmed", len(doomed), {"q": len(doomed)})
+        assert (done["event"], done["result"], done["deleted"]) == ("ended", "done", len(doomed))
+        assert begun["name"] == done["name"]
+
+
+def test_the_plan_for_people(full: Live, cli: Command) -> None:
+    full.asynq.add("q", "\x1b[31mred", unique=lock_key("q"), error_msg="boom", type="\x1btype", score=NOW)
+    ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--where", "boom or refused", "--dry-run"))
+    assert (ended.code, ended.err) == (0, "")
+    assert "11 tasks to delete (archived) from queue q" in ended.text
+    assert "filter   boom or refused" in ended.text
+    assert "report:gen 5, email:send 5, ␛type 1" in ended.text or "email:send 5, report:gen 5, ␛type 1" in ended.text
+    assert "1 unique lock, 11 fixed ids" in ended.text
+    assert "a9, a8, a7, …" in ended.text
+    assert "\x1b" not in ended.text
+
+
+def test_nothing_to_delete_is_said_and_is_no_failure(full: Live, cli: Command) -> None:
+    ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--where", "no-such-text", "--yes"))
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.text.startswith("nothing to delete: no archived task of queue q")
+    assert not audit()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        ([], 2, "either --archived or --kind"),
+        (["--archived", "--kind", "orphan-archived"], 2, "either --archived or --kind"),
+        (["--kind", "ghostly"], 2, "choose --kind from orphan-archived"),
+        (["--kind", "orphan-archived", "--keep", "5"], 2, "go with --archived"),
+        (["--archived", "--older-than", "30"], 2, "no length of time"),
+        (["--archived", "--where", "typ:x"], 2, "at “typ:x” (character 1)"),
+        (["--archived"], 5, "give --yes"),
+        (["--archived", "--yes", "--read-only"], 5, "read-only session"),
+    ],
+)
+def test_what_it_refuses_before_it_reads(full: Live, cli: Command, arguments: list[str], code: int, part: str) -> None:
+    before = everything(full.client)
+    ended = cli(*at(full, "delete", "--queue", "q", *arguments))
+    assert ended.code == code
+    assert part in ended.complaint
+    assert everything(full.client) == before
+
+
+def test_a_dry_run_is_for_read_only_sessions_too(full: Live, cli: Command) -> None:
+    ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--dry-run", "--read-only"))
+    assert ended.code == 0
+
+
+def test_no_such_queue(full: Live, cli: Command) -> None:
+    ended = cli(*at(full, "delete", "--queue", "nope", "--archived", "--yes"))
+    assert ended.code == 6
+    assert "no queue 'nope'" in ended.complaint
+
+
+def test_what_was_skipped_makes_it_a_part(full: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that changes between plan and deletion is left alone, said, and makes the exit code 4."""
+    real = store.delete
+
+    def meddling(*arguments: Any) -> Any:
+        full.asynq.run("q", "a9")
+        return real(*arguments)
+
+    monkeypatch.setattr(store, "delete", meddling)
+    ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--where", "age>7d", "--yes"))
+    assert ended.code == 4
+    assert "deleted 1 of 2 tasks" in ended.text
+    assert "1  skipped: its state has changed" in ended.text
+    assert "a9" in ids(full)
+    assert audit()[-1]["changed"] == 1
+
+
+def test_without_an_audit_nothing_is_deleted(full: Live, cli: Command) -> None:
+    folder = Path(platformdirs.user_state_dir("archive-tui"))
+    folder.mkdir(parents=True)
+    (folder / "audit.jsonl").mkdir()
+    before = everything(full.client)
+    ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--yes"))
+    assert ended.code == 5
+    assert "the audit cannot be written" in ended.err
+    assert everything(full.client) == before
+
+
+def test_an_audit_that_ends_too_early_is_said(full: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise audited.AuditError("no room")
+
+    monkeypatch.setattr(audited.Audit, "end", fail)
+    ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--yes"))
+    assert ended.code == 4
+    assert "deleted 10 of 10 tasks" in ended.text
+    assert "how it ended is not in the audit: no room" in ended.err
+
+
+def test_the_reason_and_the_choice_are_in_the_audit(full: Live, cli: Command) -> None:
+    where = "type:email:send \x1b"
+    cli(*at(full, "delete", "--queue", "q", "--archived", "--where", where, "--reason", "ticket 7", "--dry-run"))
+    cli(*at(full, "delete", "--queue", "q", "--archived", "--where", "a9", "--reason", "ticket 7", "--yes"))
+    begun = audit()[0]
+    assert begun["choice"] == "--archived --where a9"
+    assert begun["reason"] == "ticket 7"
+    assert begun["kinds"] == {"archived": 1}
+    assert begun["host"]
+    file = Path(platformdirs.user_state_dir("archive-tui")) / "audit.jsonl"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(("typed", "code"), [("10", 0), ("9", 5), ("", 5), ("y", 5)])
+def test_on_a_terminal_the_count_is_typed(
+    full: Live, process: Callable[..., "subprocess.Popen[bytes]"], typed: str, code: int
+) -> None:
+    ours, theirs = pty.openpty()
+    started = process(*at(full, "delete", "--queue", "q", "--archived"), stdin=theirs, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    while b"Type 10 to delete" not in said:
+        said += os.read(ours, 4096)
+    assert b"10 tasks to delete (archived) from queue q" in said
+    assert len(ids(full)) == len(ALL)
+    os.write(ours, typed.encode() + b"\n")
+    out, _ = started.communicate(timeout=30)
+    assert started.returncode == code
+    assert (out == b"deleted 10 of 10 tasks\n") == (code == 0)
+    assert len(ids(full)) == len(ALL) - (10 if code == 0 else 0)
+    os.close(ours)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_it_after_a_batch(
+    valkey: Live, process: Callable[..., "subprocess.Popen[bytes]"], number: int
+) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", [f"t{one:05d}" for one in range(6000)])
+    started = process(*at(valkey, "delete", "--queue", "q", "--archived", "--yes", "--pace", "gentle", "--json"))
+    wait_until(lambda: valkey.client.zcard("asynq:{q}:archived") < 6000)
+    started.send_signal(number)
+    ended = finish(started)
+    assert ended.code == 130, ended.err
+    report = ended.json["report"]
+    left = valkey.client.zcard("asynq:{q}:archived")
+    assert 0 < left < 6000
+    assert report["state"] == "stopped"
+    assert report["deleted"] + left == 6000
+    assert report["untouched"] == left
+    assert sum(1 for _ in valkey.client.scan_iter(match="asynq:{q}:t:*", count=10_000)) == left
+    assert (audit()[-1]["result"], audit()[-1]["deleted"]) == ("stopped", 6000 - left)
+
+
+def test_what_a_plan_says_was_seen_is_checked_by_the_server(full: Live, cli: Command) -> None:
+    """A lock that another task holds by now is not released."""
+    lock = lock_key("q")
+    full.asynq.add("q", "mine", unique=lock, score=NOW - 60 * DAY)
+    full.client.set(lock, "somebody-else")
+    ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--older-than", "30d", "--yes", "--json"))
+    assert (ended.json["report"]["deleted"], ended.json["report"]["unlocked"]) == (1, 0)
+    assert full.client.get(lock) == b"somebody-else"
+    assert not full.client.exists(key("q", "mine"))
