@@ -2,12 +2,13 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from archive_tui.asynq import keys
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.forecast import Cause, Forecast, is_too_old
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.payload import document
 from archive_tui.asynq.states import ARCHIVE_CAP, State
@@ -24,6 +25,7 @@ from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.jobs.session import Session
+from archive_tui.jobs.watch import foretell
 from archive_tui.present import UNKNOWN, age, number, plural, size, span
 from archive_tui.store import queues as store
 from archive_tui.store.queues import QueueStats
@@ -44,10 +46,11 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
         names = sorted(found.union(registered))
         stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC))
         memory = dict(zip(names, store.memory(pipe, names), strict=True))
+        now, too_old = session.clock(), is_too_old(session.info.product, session.info.version)
+        foretold = {one.name: foretell(pipe, one, now, too_old=too_old) for one in stats}
     if as_json:
-        print(_json([_queue_json(one, memory[one.name]) for one in stats]), file=out)
+        print(_json([_queue_json(one, memory[one.name], foretold[one.name]) for one in stats]), file=out)
         return 0
-    now = session.clock()
     heads = ["QUEUE", "ARCHIVED", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "COMPLETED", "GROUPED", "MEMORY", "OLDEST"]
     lines = [[
         line(one.name) + ("" if one.registered else " (leftover)") + (" (paused)" if one.paused else ""),
@@ -57,6 +60,8 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
         age(one.oldest_archived_at, now),
     ] for one in stats]  # fmt: skip
     _print_table(heads, lines, out)
+    for warning in warnings(foretold):
+        print(warning, file=out)
     return 0
 
 
@@ -68,7 +73,17 @@ def _shown(one: QueueStats, state: State) -> str:
     return number(one.counts.get(state))
 
 
-def _queue_json(one: QueueStats, memory: int | None) -> dict[str, Any]:
+def warnings(foretold: Mapping[str, Forecast]) -> Iterator[str]:
+    """What is foretold to break, a line each; what concerns all queues once."""
+    too_old = next((one for one in foretold.values() if one.cause is Cause.OLD_SERVER), None)
+    if too_old is not None:
+        yield f"warning: {too_old.sentence}"
+    for name, one in foretold.items():
+        if one.cause is not None and one.cause is not Cause.OLD_SERVER:
+            yield f"warning: {line(name)}: {one.sentence}"
+
+
+def _queue_json(one: QueueStats, memory: int | None, foretold: Forecast) -> dict[str, Any]:
     return {
         "queue": _text(encode(one.name)),
         "registered": one.registered,
@@ -79,6 +94,16 @@ def _queue_json(one: QueueStats, memory: int | None) -> dict[str, Any]:
         "processed_today": one.processed_today,
         "failed_by_day": list(one.failed),
         "memory_bytes_estimate": memory,
+        "forecast": {
+            "breaks": foretold.breaks,
+            "cause": foretold.cause.value if foretold.cause is not None else None,
+            "breaks_at": _time(foretold.breaks_at),
+            "together": foretold.together,
+            "past_90_days": foretold.expired,
+            "most_cross_on": (_time(foretold.most_at) or "")[:10] or None,
+            "most_cross": foretold.most,
+            "sentence": foretold.sentence or None,
+        },
     }
 
 

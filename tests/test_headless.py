@@ -7,8 +7,10 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,7 @@ def test_queues_as_json(any_server: Live, cli: Command) -> None:
     assert memory > 1000
     failed = queue.pop("failed_by_day")
     assert failed == [0] * 14
+    assert queue.pop("forecast")["breaks"] is False
     assert queue == {
         "queue": "q", "registered": True, "paused": True,
         "archived": {"size": 5, "cap": 9999, "oldest_at": "2026-11-18T11:06:35Z"},
@@ -127,6 +130,22 @@ def test_queues_as_json(any_server: Live, cli: Command) -> None:
     }  # fmt: skip
     assert empty["archived"] == {"size": 0, "cap": 9999, "oldest_at": None}
     assert empty["memory_bytes_estimate"] == 0
+
+
+def test_queues_foretell_what_will_break(any_server: Live, cli: Command) -> None:
+    any_server.asynq.register("fine", "full")
+    now = int(time.time())
+    any_server.client.zadd("asynq:{full}:archived", {f"t{number}": now - 81 * DAY for number in range(8_412)})
+    any_server.client.zadd("asynq:{fine}:archived", {"one": now - 81 * DAY})
+    day = datetime.fromtimestamp(now + 9 * DAY, UTC).strftime("%Y-%m-%d")
+    fine, full = cli(*at(any_server, "queues", "--json")).json
+    assert (fine["forecast"]["breaks"], fine["forecast"]["sentence"]) == (False, None)
+    assert (fine["forecast"]["most_cross_on"], fine["forecast"]["most_cross"]) == (day, 1)
+    forecast = full["forecast"]
+    assert (forecast["breaks"], forecast["cause"], forecast["together"]) == (True, "together", 8412)
+    assert forecast["breaks_at"].startswith(day)
+    warned = f"warning: full: 8,412 archived tasks cross 90 days together on {day}"
+    assert cli(*at(any_server, "queues")).text.splitlines()[-1].startswith(warned)
 
 
 def test_queues_for_people(any_server: Live, cli: Command) -> None:

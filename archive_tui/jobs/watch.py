@@ -1,10 +1,12 @@
 """The job behind the queues screen: reads how every queue is doing again and again, and looks for leftover queues."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from archive_tui.asynq.forecast import Forecast, forecast, is_too_old
+from archive_tui.asynq.states import State
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.job import Job
 from archive_tui.store import queues
@@ -13,6 +15,7 @@ from archive_tui.store.pipe import Pipe
 from archive_tui.store.queues import QueueStats
 
 _MEMORY_EVERY = 30.0
+_FORECAST_EVERY = 60.0
 _DISCOVERY_SLICE = 0.05
 
 
@@ -20,7 +23,8 @@ _DISCOVERY_SLICE = 0.05
 class Overview:
     """All queues at one moment. `read_at` is unix seconds, `latency` of one PING in seconds.
 
-    `searching` says that the keyspace is still being walked for leftover queues.
+    `searching` says that the keyspace is still being walked for leftover queues. `forecasts` are of the queues that
+    were foretold already.
     """
 
     queues: tuple[QueueStats, ...] = ()
@@ -29,6 +33,7 @@ class Overview:
     latency: float | None = None
     searching: bool = True
     memory_refused: bool = False
+    forecasts: Mapping[str, Forecast] = field(default_factory=dict)
 
 
 class WatchJob(Job):
@@ -52,11 +57,13 @@ class WatchJob(Job):
         self._memory: dict[str, int | None] = {}
         self._memory_at = -_MEMORY_EVERY
         self._rediscover = True
+        self._forecasts: dict[str, tuple[float, Forecast]] = {}
 
     def refresh(self, *, leftovers: bool = False) -> None:
         """Read again soon; with `leftovers`, walk the keyspace for leftover queues again as well."""
         self._rediscover = self._rediscover or leftovers
         self._memory_at = -_MEMORY_EVERY
+        self._forecasts = {}
         self._wake.set()
 
     def work(self) -> None:
@@ -114,6 +121,8 @@ class WatchJob(Job):
         if self.overview.read_at is not None and time.monotonic() - self._memory_at >= _MEMORY_EVERY:
             self._memory = dict(zip(names, queues.memory(pipe, names), strict=True))
             self._memory_at = time.monotonic()
+        if self.overview.read_at is not None:
+            self._foretell(pipe, stats, is_too_old(info.product, info.version), now)
         self.overview = replace(
             self.overview,
             queues=tuple(replace(one, memory=self._memory.get(one.name)) for one in stats),
@@ -122,4 +131,18 @@ class WatchJob(Job):
             searching=self.overview.searching if searching is None else searching,
             latency=latency,
             memory_refused=bool(self._memory) and all(size is None for size in self._memory.values()),
+            forecasts={one.name: self._forecasts[one.name][1] for one in stats if one.name in self._forecasts},
         )
+
+    def _foretell(self, pipe: Pipe, stats: Sequence[QueueStats], too_old: bool, now: float) -> None:
+        """Foretell the archives that have changed, now and then: the scores of a full one are ten replies."""
+        for one in stats:
+            made_at, made = self._forecasts.get(one.name, (-_FORECAST_EVERY, None))
+            if made is None or time.monotonic() - made_at >= _FORECAST_EVERY:
+                self._forecasts[one.name] = (time.monotonic(), foretell(pipe, one, now, too_old=too_old))
+
+
+def foretell(pipe: Pipe, one: QueueStats, now: float, *, too_old: bool) -> Forecast:
+    """The forecast of one queue, from the scores in its archive."""
+    size = one.counts.get(State.ARCHIVED, 0)
+    return forecast(queues.archived_scores(pipe, one.name) if size else [], now, size=size, too_old=too_old)

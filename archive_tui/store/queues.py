@@ -18,6 +18,10 @@ _SAMPLE = 20
 _MOST_GROUPS = 500
 """Groups that are asked one by one for their size at each refresh."""
 
+MOST_SCORES = 30_000
+"""Scores that are read of one archive: three times what Asynq leaves in it."""
+
+_SCORES_AT_ONCE = 1_000
 _COUNTER = re.compile(rb"-?\d{1,20}")
 _DISCOVERY_COUNT = 1000
 
@@ -276,3 +280,21 @@ def exists(pipe: Pipe, queue: str) -> bool:
             return True
         if cursor == b"0":
             return False
+
+
+def archived_scores(pipe: Pipe, queue: str, most: int = MOST_SCORES) -> list[float]:
+    """When the tasks of an archive were archived (unix seconds), the oldest first, at most `most`; in pieces, so that
+    no reply is long. What is trimmed meanwhile may be missing.
+    """
+    index = keys.index(queue, State.ARCHIVED)
+    scores: list[float] = []
+    while len(scores) < most:
+        stop = len(scores) + _SCORES_AT_ONCE - 1
+        (flat,) = pipe.call([(b"ZRANGE", index, b"%d" % len(scores), b"%d" % stop, b"WITHSCORES")], errors="return")
+        _raise_refusal([flat])
+        if not isinstance(flat, list) or not flat:
+            break
+        scores += [float(seconds_of(score)) for score in flat[1::2]]
+        if len(flat) < 2 * _SCORES_AT_ONCE:
+            break
+    return sorted(scores)

@@ -150,6 +150,16 @@ class Delete(Command):
     danger = True
 
 
+class CleanOld(Command):
+    key = "c"
+    title = "clean old…"
+    help = (
+        "Delete what has been in the archive for long, or is beyond the newest so many: asks, and then shows the plan."
+    )
+    danger = True
+    footer = False
+
+
 class Stop(Command):
     key = "x"
     title = "stop"

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from archive_tui.asynq.forecast import Cause
 from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.session import ScanSummary
@@ -148,6 +149,7 @@ class QueuesScreen(CommandScreen):
         commands.Open,
         commands.ScanQueue,
         commands.ScanAll,
+        commands.CleanOld,
         commands.Filter,
         commands.Sort,
         commands.PauseRefresh,
@@ -156,7 +158,7 @@ class QueuesScreen(CommandScreen):
         commands.Back,
         commands.Quit,
     )
-    CSS = "#notice { height: auto; max-height: 3; padding: 0 1; color: $text-warning; }"
+    CSS = "#notice { height: auto; max-height: 6; padding: 0 1; color: $text-warning; }"
 
     def __init__(self) -> None:
         super().__init__()
@@ -217,6 +219,13 @@ class QueuesScreen(CommandScreen):
             parts.append((f"✗ {watch.trouble}\n", "$text-error"))
         if watch.error is not None:
             parts.append((f"✗ {watch.error}\n", "$text-error"))
+        foretold = overview.forecasts
+        if any(one.cause is Cause.OLD_SERVER for one in foretold.values()):
+            parts.append((f"⚠ {next(iter(foretold.values())).sentence}\n", "$text-error"))
+        for row in rows:
+            one = foretold.get(row.stats.name)
+            if one is not None and one.mendable:
+                parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}. c is the way out\n", "bold $text-error"))
         if full:
             text = (
                 f"⚠ archive full: {', '.join(full)}. What Asynq trims from it may stay in Redis: o looks for orphans\n"
@@ -256,6 +265,19 @@ class QueuesScreen(CommandScreen):
         queue = self._current()
         if queue is not None:
             self.app.push_screen(TasksScreen(queue.name))
+
+    def refuse_clean_old(self) -> str | None:
+        queue = self._current()
+        if queue is None:
+            return "no queue here"
+        return None if queue.counts.get(State.ARCHIVED) else "its archive is empty"
+
+    def do_clean_old(self) -> None:
+        from archive_tui.tui.screens.tasks import TasksScreen
+
+        queue = self._current()
+        if queue is not None:
+            self.app.push_screen(TasksScreen(queue.name, cleaning=True))
 
     refuse_scan_queue = refuse_open
 

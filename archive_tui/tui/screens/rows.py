@@ -392,7 +392,7 @@ class RowsScreen(CommandScreen):
         self._planning = False
         self.say(reason, warning=True)
 
-    def _confirm(self, plan: Plan) -> None:
+    def _confirm(self, plan: Plan, choice: str = "by hand") -> None:
         from archive_tui.tui.dialogs.delete import DeleteDialog
 
         if not self.is_current:
@@ -401,23 +401,23 @@ class RowsScreen(CommandScreen):
         if not plan.count:
             self._no_plan("these tasks have left the list meanwhile")
             return
-        self.app.push_screen(DeleteDialog(plan, self.session), partial(self._confirmed, plan))
+        self.app.push_screen(DeleteDialog(plan, self.session), partial(self._confirmed, plan, choice))
 
-    def _confirmed(self, plan: Plan, confirmed: bool | None) -> None:
+    def _confirmed(self, plan: Plan, choice: str, confirmed: bool | None) -> None:
         self._planning = False
         if not confirmed:
             self.say("nothing was deleted")
             return
-        self._deletion = self.session.delete(plan, self.pace, choice=self.choice())
+        self._deletion = self.session.delete(plan, self.pace, choice=self._choice(choice))
         self._tick()
 
-    def choice(self) -> str:
-        """How the rows of a plan were chosen, for the audit."""
+    def _choice(self, how: str) -> str:
+        """How the rows of a plan were chosen, for the audit, and what the table was narrowed to."""
         query = self.query_now
         narrowed = [f"kind {query.kind.value}"] if query.kind is not None else []
         narrowed += [f"type {query.type}"] if query.type is not None else []
         narrowed += [f"filter {query.text}"] if query.text.strip() else []
-        return ", ".join(["by hand", *narrowed])
+        return ", ".join([how, *narrowed])
 
     @property
     def pace(self) -> Pace:

@@ -11,16 +11,21 @@ from archive_tui.catalog.query import Query, Sort
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
+from archive_tui.jobs.plan import Plan, Retention, plan_oldest
 from archive_tui.present import age
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.screens.base import ScanWanted
+from archive_tui.tui.dialogs.retention import Kept
+from archive_tui.tui.screens.base import ScanWanted, background
 from archive_tui.tui.screens.row_columns import common_columns
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
+
+_SAFE = 5_000
+"""How many tasks to keep of an archive that will break: far from the 8,000 that break it."""
 
 _OLD = 10.0
 """Seconds after which the list says how old it is."""
@@ -33,14 +38,16 @@ class TasksScreen(RowsScreen):
     COMMANDS_HERE = (
         *RowsScreen.ROW_COMMANDS[:-2],
         commands.ScanQueue,
+        commands.CleanOld,
         commands.Refresh,
         *RowsScreen.ROW_COMMANDS[-2:],
     )
     FIRST_QUERY = Query(sort=Sort.DIED, descending=True)
 
-    def __init__(self, queue: str) -> None:
+    def __init__(self, queue: str, *, cleaning: bool = False) -> None:
         super().__init__()
         self.queue = queue
+        self._cleaning = cleaning
         self._job: ListJob | None = None
         self._counted: ListJob | None = None
 
@@ -75,6 +82,9 @@ class TasksScreen(RowsScreen):
             if len(self.marks):
                 self.forget_dead_marks()
         super().tick()
+        if self._cleaning and self._shown_complete and not self.sorting:
+            self._cleaning = False
+            self.call_later(self.action_run_command, "clean_old")
 
     def draw_head(self) -> None:
         job = self._job
@@ -138,6 +148,40 @@ class TasksScreen(RowsScreen):
         super().do_stop()
         if self._job is not None:
             self._job.stop()
+
+    refuse_clean_old = refuse_delete
+
+    def do_clean_old(self) -> None:
+        from archive_tui.tui.dialogs.retention import RetentionDialog
+
+        foretold = self.session.watch.overview.forecasts.get(self.queue)
+        in_danger = foretold is not None and foretold.mendable
+        dialog = RetentionDialog(
+            self.catalog.counts().total,
+            why=foretold.sentence if foretold is not None and in_danger else "",
+            filtered=self.query_now.filtered,
+            newest=_SAFE if in_danger else None,
+        )
+        self._planning = True
+        self.app.push_screen(dialog, self._keep)
+
+    def _keep(self, kept: Kept | None) -> None:
+        if kept is None:
+            self._planning = False
+        else:
+            self._plan_old(kept, self.query_now)
+
+    @background("plan")
+    def _plan_old(self, kept: Kept, query: Query) -> None:
+        before = self.session.clock() - kept.seconds if kept.seconds is not None else None
+        plan = plan_oldest(self.catalog, query, Retention(before, kept.newest))
+        self.app.call_from_thread(self._confirm_old, plan, kept)
+
+    def _confirm_old(self, plan: Plan, kept: Kept) -> None:
+        if plan.count:
+            self._confirm(plan, kept.words)
+        else:
+            self._no_plan("nothing to delete: all of them are kept")
 
     def do_scan_queue(self) -> None:
         self.post_message(ScanWanted(self.queue))
