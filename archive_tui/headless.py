@@ -53,7 +53,7 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
         return 0
     heads = ["QUEUE", "ARCHIVED", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "COMPLETED", "GROUPED", "MEMORY", "OLDEST"]
     lines = [[
-        line(one.name) + ("" if one.registered else " (leftover)") + (" (paused)" if one.paused else ""),
+        line(one.name) + _remarks(one),
         f"{_shown(one, State.ARCHIVED)}/{ARCHIVE_CAP:,}",
         *[_shown(one, state) for state in _COUNTED],
         UNKNOWN if memory[one.name] is None else f"~{size(memory[one.name])}",
@@ -63,6 +63,11 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
     for warning in warnings(foretold):
         print(warning, file=out)
     return 0
+
+
+def _remarks(one: QueueStats) -> str:
+    said = {"leftover": not one.registered, "paused": one.paused, "not permitted": one.refused}
+    return "".join(f" ({word})" for word, so in said.items() if so)
 
 
 _COUNTED = (State.PENDING, State.ACTIVE, State.SCHEDULED, State.RETRY, State.COMPLETED, State.AGGREGATING)
@@ -87,6 +92,7 @@ def _queue_json(one: QueueStats, memory: int | None, foretold: Forecast) -> dict
     return {
         "queue": _text(encode(one.name)),
         "registered": one.registered,
+        "permitted": not one.refused,
         "paused": one.paused,
         "archived": _archived_json(one),
         **{state.value: one.counts.get(state) for state in _COUNTED},
@@ -128,7 +134,11 @@ def scan(
     """Scan queues (all where none is named) and print what was found in the asked form."""
     refuse_unknown(session, names)
     catalog = Catalog()
-    job = ScanJob(session.server, catalog, list(names) or None, pace)
+    wanted, refused = (list(names), []) if names else session.scope()
+    if refused:
+        shown = ", ".join(line(name) for name in refused)
+        print(f"not scanned, as this user may not read them: {shown}", file=sys.stderr)
+    job = ScanJob(session.server, catalog, wanted, pace)
     try:
         session.run(job)
         interrupted = wait(job, (lambda: progress_line(job.progress)) if progress else None)

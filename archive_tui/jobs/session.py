@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
+from archive_tui.asynq.actions import Action
 from archive_tui.asynq.task import Task
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.audited import AuditedDeleteJob
@@ -16,8 +18,10 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.watch import WatchJob
 from archive_tui.journal.audit import Audit
 from archive_tui.settings import Settings
-from archive_tui.store import queues, tasks
+from archive_tui.store import permissions, queues, tasks
 from archive_tui.store.connection import Server, ServerInfo
+from archive_tui.store.permissions import Permissions
+from archive_tui.store.queues import QueueStats
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 
@@ -47,30 +51,61 @@ class Session:
         self.server = Server(settings)
         self.info = ServerInfo(self.server.address)
         self.watch = WatchJob(self.server, interval, clock, stopwatch)
+        self.permissions = Permissions()
         self.audit = Audit(syslog=settings.syslog, clock=clock)
         self.scans: dict[str, ScanSummary] = {}
         self._jobs: list[Job] = []
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing may be changed: by choice, or because the server is a replica."""
-        return self.settings.read_only or self._role == "replica"
+        """Whether nothing may be changed: by choice, because the server is a replica, or because it does not permit
+        this user to.
+        """
+        return bool(self.settings.read_only or self._role == "replica" or self.permissions.why_nowhere(Action.DELETE))
 
     @property
     def why_read_only(self) -> str:
         """The reason, in words."""
         if self.settings.read_only:
             return "this is a read-only session"
-        return "this server is a replica: connect to its primary to change anything"
+        if self._role == "replica":
+            return "this server is a replica: connect to its primary to change anything"
+        return self.permissions.why_nowhere(Action.DELETE)
+
+    def why_not(self, action: Action, queue: str) -> str | None:
+        """Why something cannot be done in a queue; None where it can, as far as anybody knows."""
+        if action is not Action.READ and self.read_only:
+            return self.why_read_only
+        return self.permissions.why_not(action, queue) or None
+
+    def scope(self) -> tuple[list[str] | None, list[str]]:
+        """What a scan of all queues covers: all (None) where every queue may be read, else those that may; and those
+        that may not. Where the screens are not open, the latter costs a walk over the keyspace: blocks.
+        """
+        if not self.permissions.unreadable:
+            return None, []
+        stats: Sequence[QueueStats] = self.watch.overview.queues
+        if not self.watch.begun:
+            with self.server.pipe() as pipe:
+                registered = queues.registered(pipe)
+                found = {name for name in queues.discover(pipe) if name is not None}
+                names = sorted(found.union(registered))
+                stats = queues.stats(pipe, names, registered, datetime.fromtimestamp(self.clock(), UTC))
+        return [one.name for one in stats if not one.refused], [one.name for one in stats if one.refused]
 
     @property
     def _role(self) -> str:
         return (self.watch.overview.info or self.info).role
 
     def open(self) -> None:
-        """Connect, and make sure that this is an Asynq installation that we can read. Raises ConnectError and kin."""
+        """Connect, make sure that this is an Asynq installation that we can read, and find out what we may do there.
+
+        Raises ConnectError and kin.
+        """
         self.info = self.server.identify()
-        queues.recognise(self.server)
+        names = queues.recognise(self.server)
+        with self.server.pipe() as pipe:
+            self.permissions = permissions.discover(pipe, names, read_only=self.settings.read_only)
 
     def run(self, job: AnyJob) -> AnyJob:
         """Start a job and keep account of it."""
@@ -84,8 +119,9 @@ class Session:
 
         The only place from which screens and command line delete. Raises RefusedError.
         """
-        if self.read_only:
-            raise RefusedError(f"{self.why_read_only}: nothing can be deleted")
+        reasons = [self.why_not(Action.DELETE, queue) for queue in plan.totals.by_queue]
+        if refused := next((reason for reason in reasons if reason), None):
+            raise RefusedError(f"{refused}: nothing can be deleted")
         return self.run(AuditedDeleteJob(self.server, plan, self.audit, pace, choice=choice, reason=reason))
 
     @property

@@ -144,5 +144,5 @@ class WatchJob(Job):
 
 def foretell(pipe: Pipe, one: QueueStats, now: float, *, too_old: bool) -> Forecast:
     """The forecast of one queue, from the scores in its archive."""
-    size = one.counts.get(State.ARCHIVED, 0)
+    size = one.counts.get(State.ARCHIVED, 0)  # none of a queue that may not be read
     return forecast(queues.archived_scores(pipe, one.name) if size else [], now, size=size, too_old=too_old)

@@ -88,7 +88,7 @@ class Server:
         """A connection of one's own for as long as the block lasts; every error inside comes out as one of ours."""
         with self.translated():
             connection = self._pool.get_connection()
-            pipe = Pipe(connection)
+            pipe = Pipe(connection, read_only=self.settings.read_only)
             try:
                 yield pipe
             except BaseException:

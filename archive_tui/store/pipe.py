@@ -11,6 +11,8 @@ from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError, NoScriptError
 
+from archive_tui.errors import RefusedError
+
 Command: TypeAlias = tuple[bytes, ...]
 Reply: TypeAlias = Any
 """Bytes, int, None, a list of these, or an error of redis-py where errors are returned."""
@@ -23,14 +25,27 @@ def pack(command: Iterable[bytes]) -> bytes:
 
 
 _PLAIN = frozenset((bytes, list, int))
+
+_WRITING = frozenset((
+    b"DEL", b"UNLINK", b"HSET", b"HSETNX", b"HDEL", b"ZADD", b"ZREM", b"ZREMRANGEBYSCORE", b"ZREMRANGEBYRANK",
+    b"LPUSH", b"RPUSH", b"LREM", b"SADD", b"SREM", b"SET", b"SETEX", b"INCR", b"EXPIRE", b"PEXPIRE", b"RESTORE",
+    b"COPY", b"RENAME", b"EVAL", b"EVALSHA", b"FLUSHDB", b"FLUSHALL",
+))  # fmt: skip
+"""Commands that a read-only session never sends."""
+
+_REFUSED = "this is a read-only session: nothing can be changed"
+
 _MULTI, _EXEC = pack((b"MULTI",)), pack((b"EXEC",))
 
 
 class Pipe:
-    """A connection of one's own. Made by `Server.pipe`, which also translates what is raised here."""
+    """A connection of one's own. Made by `Server.pipe`, which also translates what is raised here. One that is
+    `read_only` sends no script, and no command that writes.
+    """
 
-    def __init__(self, connection: AbstractConnection) -> None:
+    def __init__(self, connection: AbstractConnection, *, read_only: bool = False) -> None:
         self._connection = connection
+        self._read_only = read_only
         self.owed = 0
         """How many replies are still to come; where this is not 0 at the end, nobody else may use the connection."""
 
@@ -63,6 +78,8 @@ class Pipe:
         """Send commands together and return their replies in order."""
         if not commands:
             return []
+        if self._read_only and not _WRITING.isdisjoint(command[0].upper() for command in commands):
+            raise RefusedError(_REFUSED)
         self.send([pack(command) for command in commands])
         replies = self.receive(len(commands))
         if errors == "raise":
@@ -90,7 +107,12 @@ class Pipe:
         return list(result)
 
     def script(self, source: bytes, digest: bytes, keys: Sequence[bytes], arguments: Sequence[bytes]) -> Reply:
-        """Run a Lua script by its SHA-1, sending its source only where the server does not know it yet."""
+        """Run a Lua script by its SHA-1, sending its source only where the server does not know it yet.
+
+        Raises RefusedError in a read-only session: every script of ours writes.
+        """
+        if self._read_only:
+            raise RefusedError(_REFUSED)
         tail = (b"%d" % len(keys), *keys, *arguments)
         try:
             return self.one(b"EVALSHA", digest, *tail)

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from redis.exceptions import NoPermissionError
+
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
@@ -31,7 +33,8 @@ class QueueStats:
     """How one queue is doing. `oldest_archived_at` is unix seconds; `failed` counts a day each, the oldest day first.
 
     `memory` is an estimate in bytes from a sample of its tasks, None where the server would not tell. `unreadable`
-    names indexes that are not of the type Asynq writes.
+    names indexes that are not of the type Asynq writes. Of a queue that this user may not read, `refused`, nothing
+    else is known.
     """
 
     name: str
@@ -44,6 +47,7 @@ class QueueStats:
     paused: bool = False
     memory: int | None = None
     unreadable: tuple[str, ...] = ()
+    refused: bool = False
 
 
 def registered(pipe: Pipe) -> list[str]:
@@ -147,7 +151,9 @@ def _is_served(pipe: Pipe, queue: str) -> bool:
 
 
 def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], today: datetime) -> list[QueueStats]:
-    """How the queues are doing, in one round trip for all of them; groups cost a second one."""
+    """How the queues are doing, in one round trip for all of them; groups cost a second one. Raises NotPermittedError
+    where none of them may be read.
+    """
     commands: list[Command] = []
     days = [(today.astimezone(UTC) - timedelta(days=back)).strftime("%Y-%m-%d") for back in range(FAILURE_DAYS)][::-1]
     for name in names:
@@ -165,12 +171,14 @@ def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], tod
     width = len(replies) // len(names) if names else 0
     known = set(registered_names)
     parts = [replies[number * width : (number + 1) * width] for number in range(len(names))]
-    for part in parts:
-        _raise_refusal(part)
+    refused = [_refused(part) for part in parts]
+    for part, no in zip(parts, refused, strict=True):
+        if not no or all(refused):
+            _raise_refusal(part)
     waiting = _aggregating(pipe, names, [(part[-2], part[-1]) for part in parts])
     return [
-        _stats_of(name, name in known, part, aggregating)
-        for name, part, aggregating in zip(names, parts, waiting, strict=True)
+        QueueStats(name, name in known, refused=True) if no else _stats_of(name, name in known, part, aggregating)
+        for name, part, aggregating, no in zip(names, parts, waiting, refused, strict=True)
     ]
 
 
@@ -190,6 +198,11 @@ def _aggregating(pipe: Pipe, names: Sequence[str], found: Sequence[tuple[Reply, 
         count if able or not isinstance(groups, int) else None
         for count, able, (groups, _) in zip(counts, countable, found, strict=True)
     ]
+
+
+def _refused(replies: Iterable[Reply]) -> bool:
+    """Whether this user may not read one of these."""
+    return any(isinstance(reply, NoPermissionError) for reply in replies)
 
 
 def _raise_refusal(replies: Iterable[Reply]) -> None:

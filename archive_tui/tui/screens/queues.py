@@ -10,13 +10,14 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Cause
 from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.session import ScanSummary
 from archive_tui.present import UNKNOWN, age, bar, number, size, sparkline
 from archive_tui.store.queues import QueueStats
-from archive_tui.text import line
+from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.screens.base import CommandScreen, QuitWanted, ScanWanted
@@ -50,6 +51,8 @@ def _name(row: QueueRow) -> str | Cell:
 
 
 def _archived(row: QueueRow) -> str | Cell:
+    if row.stats.refused:
+        return Cell("not permitted", "dim")
     if State.ARCHIVED.value in row.stats.unreadable:
         return Cell("wrong type", "bad")
     count = row.count(State.ARCHIVED)
@@ -234,6 +237,12 @@ class QueuesScreen(CommandScreen):
         if leftover:
             text = f"⚠ leftover: {', '.join(leftover)}. Keys of a queue that Asynq no longer knows\n"
             parts.append((text, "$text-warning"))
+        session = self.session
+        if refused := [one.stats.name for one in rows if one.stats.refused]:
+            text = f"not permitted to this user: {', '.join(clip(name, 24) for name in refused)}\n"
+            parts.append((text, "$text-muted"))
+        if session.read_only and not session.settings.read_only:
+            parts.append((f"read-only: {session.why_read_only}\n", "$text-muted"))
         if overview.searching and watch.state is not JobState.FAILED:
             parts.append(("looking for leftover queues…", "$text-muted"))
         elif overview.memory_refused:
@@ -257,7 +266,10 @@ class QueuesScreen(CommandScreen):
         return row.stats if row is not None else None
 
     def refuse_open(self) -> str | None:
-        return "no queue here" if self._current() is None else None
+        queue = self._current()
+        if queue is None:
+            return "no queue here"
+        return self.session.why_not(Action.READ, queue.name) or ("not permitted" if queue.refused else None)
 
     def do_open(self) -> None:
         from archive_tui.tui.screens.tasks import TasksScreen
@@ -270,7 +282,8 @@ class QueuesScreen(CommandScreen):
         queue = self._current()
         if queue is None:
             return "no queue here"
-        return None if queue.counts.get(State.ARCHIVED) else "its archive is empty"
+        refused = self.refuse_open() or self.session.why_not(Action.DELETE, queue.name)
+        return refused or (None if queue.counts.get(State.ARCHIVED) else "its archive is empty")
 
     def do_clean_old(self) -> None:
         from archive_tui.tui.screens.tasks import TasksScreen

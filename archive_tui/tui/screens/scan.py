@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from archive_tui.asynq.actions import Action
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog, Counts
@@ -61,6 +62,7 @@ class ScanScreen(RowsScreen):
         self.queue = queue
         self._pace = Pace.POLITE
         self._job: ScanJob | None = None
+        self._refused: list[str] = []
         self._noted: object = None
         self._groups: tuple[Counts, Query] | None = None
 
@@ -95,7 +97,7 @@ class ScanScreen(RowsScreen):
         super().on_unmount()
 
     def _start(self) -> None:
-        queues = [self.queue] if self.queue is not None else None
+        queues, self._refused = ([self.queue], []) if self.queue is not None else self.session.scope()
         self._job = self.session.run(ScanJob(self.session.server, self.catalog, queues, self._pace, self.session.clock))
 
     @property
@@ -128,6 +130,7 @@ class ScanScreen(RowsScreen):
                 title("Orphan scan", where),
                 (found, "bold $text-warning" if counts.total else ""),
                 self.counts_of_view(total=counts.total, complete=progress.complete),
+                (_not_permitted(self._refused), "$text-warning"),
             )
         )
         self.query_one("#progress", HeadLine).show(
@@ -242,11 +245,17 @@ class ScanScreen(RowsScreen):
     def refuse_delete(self) -> str | None:
         if self._scanning() and self._job is not None and self._job.state is not JobState.PAUSED:
             return "the scan is running: stop it (x) or pause it (z) first"
-        return super().refuse_delete()
+        refused = self.session.why_not(Action.DELETE, self.queue) if self.queue is not None else None
+        return refused or super().refuse_delete()
 
     def deletion_ended(self, job: DeleteJob) -> None:
         if self._job is not None:
             self.session.note_scan(self._job)
+
+
+def _not_permitted(queues: Sequence[str]) -> str:
+    """Which queues this user may not read."""
+    return f"   not permitted: {', '.join(clip(queue, 24) for queue in queues)}" if queues else ""
 
 
 def _progress_line(progress: ScanProgress, job: ScanJob, width: int) -> Content:

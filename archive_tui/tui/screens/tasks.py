@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.content import Content
 
+from archive_tui.asynq.actions import Action
 from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.query import Query, Sort
@@ -139,7 +140,7 @@ class TasksScreen(RowsScreen):
     def refuse_delete(self) -> str | None:
         if self._job is not None and not self._job.state.ended:
             return "the archive is still being read"
-        return super().refuse_delete()
+        return self.session.why_not(Action.DELETE, self.queue) or super().refuse_delete()
 
     def refuse_stop(self) -> str | None:
         return None if self._job is not None and not self._job.state.ended else super().refuse_stop()
