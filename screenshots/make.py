@@ -16,13 +16,17 @@ from archive_tui.demo import demo
 from archive_tui.jobs.session import Session
 from archive_tui.settings import Settings, parse_url
 from archive_tui.tui.app import ArchiveApp
+from archive_tui.tui.dialogs.retention import RetentionDialog
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.screens.task import TaskScreen
+from archive_tui.tui.widgets.filterbar import FilterBar
 
 NOW = 1_795_399_200  # 2026-11-23 02:00:00 UTC: the hour at which this program is used
 HERE = Path(__file__).parent
 _PATIENCE = 60.0
+
+_KEYS = {":": "colon", "~": "tilde", "<": "less_than_sign", ">": "greater_than_sign", " ": "space"}
 
 Scene = Callable[[Pilot[None]], Awaitable[None]]
 
@@ -68,10 +72,30 @@ async def tasks(pilot: Pilot[None]) -> None:
     await pilot.press("j", "enter")
     screen = await settled(pilot)
     await pilot.press("space", "j", "space")
-    await pilot.press("slash", *"refused", "enter")
-    await until(pilot, lambda: screen.view.query.text == "refused", "filtered")
+    text = "error:~refused age<60d"
+    await pilot.press("slash", *[_KEYS.get(character, character) for character in text], "enter")
+    await until(pilot, lambda: screen.view.query.text == text, "filtered")
     await pilot.press("j", "space", "j")
     await until(pilot, lambda: screen._hidden > 0, "hidden marks counted")
+    await pilot.pause(0.25)
+
+
+async def filter_(pilot: Pilot[None]) -> None:
+    """A filter that is being typed, and cannot be read yet."""
+    await queues(pilot)
+    await pilot.press("j", "enter")
+    screen = await settled(pilot)
+    text = "error:~refused siez>1kB"
+    await pilot.press("slash", *[_KEYS.get(character, character) for character in text])
+    await until(pilot, lambda: screen.query_one(FilterBar).wrong and not screen.sorting, "the complaint")
+    await pilot.pause(0.25)
+
+
+async def clean(pilot: Pilot[None]) -> None:
+    """What to keep of an archive."""
+    await queues(pilot)
+    await pilot.press("j", "c")
+    await until(pilot, lambda: isinstance(pilot.app.screen, RetentionDialog), "dialog open")
     await pilot.pause(0.25)
 
 
@@ -141,6 +165,8 @@ SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
     "queues-80x24": (queues, (80, 24)),
     "tasks": (tasks, (120, 24)),
     "tasks-80x24": (tasks, (80, 24)),
+    "filter": (filter_, (120, 20)),
+    "clean": (clean, (120, 20)),
     "task": (task, (120, 30)),
     "task-80x24": (task, (80, 24)),
     "binary": (binary, (120, 26)),

@@ -35,7 +35,9 @@ def test_what_is_past_the_line_goes_with_the_next_archiving(count: int, cause: C
     assert (found.cause, found.expired, found.breaks_at) == (cause, count, None)
     if cause:
         assert found.together == count
-        assert found.sentence.startswith("8,000 archived tasks are past 90 days; the next archiving")
+        assert found.sentence.startswith(
+            "8,000 archived tasks are past 90 days; Asynq 0.25+ fails to archive the next task"
+        )
         assert found.mendable
 
 
@@ -50,7 +52,7 @@ def test_an_incident_that_crosses_at_once(count: int, cause: Cause | None) -> No
         assert found.breaks_at == incident[-1] + EXPIRY
         assert found.together == count
         assert found.sentence == (
-            "8,000 archived tasks cross 90 days together on 2026-11-27; archiving (Asynq 0.25 and newer) breaks then"
+            "8,000 archived tasks cross 90 days together on 2026-11-27; Asynq 0.25+ fails to archive then"
         )
 
 

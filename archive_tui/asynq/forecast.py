@@ -28,6 +28,7 @@ TOO_MANY = 8_000
 
 _RECENT = 30 * 86_400
 _PACES = (7 * 86_400, 30 * 86_400)
+_FAILS = "Asynq 0.25+ fails to archive the next task, and every one after it"
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -72,22 +73,16 @@ class Forecast:
     def sentence(self) -> str:
         """What will happen, in one line; empty where all is well."""
         if self.cause is Cause.TOGETHER:
+            when = _day(self.breaks_at)
             return (
-                f"{self.together:,} archived tasks cross 90 days together on {_day(self.breaks_at)}; "
-                "archiving (Asynq 0.25 and newer) breaks then"
+                f"{self.together:,} archived tasks cross 90 days together on {when}; Asynq 0.25+ fails to archive then"
             )
         if self.cause is Cause.EXPIRED:
-            return (
-                f"{self.together:,} archived tasks are past 90 days; "
-                "the next archiving (Asynq 0.25 and newer) fails, and every one after it"
-            )
+            return f"{self.together:,} archived tasks are past 90 days; {_FAILS}"
         if self.cause is Cause.OVERFULL:
-            return (
-                f"{self.size:,} ids in an archive for {ARCHIVE_CAP:,}; "
-                "the next archiving (Asynq 0.25 and newer) fails, and every one after it"
-            )
+            return f"{self.size:,} ids in an archive for {ARCHIVE_CAP:,}; {_FAILS}"
         if self.cause is Cause.OLD_SERVER:
-            return "this Redis is older than 6.2; every archiving by Asynq 0.25 and newer fails half-way"
+            return "this Redis is older than 6.2; Asynq 0.25+ fails half-way whenever it archives"
         return ""
 
 

@@ -228,7 +228,7 @@ class QueuesScreen(CommandScreen):
         for row in rows:
             one = foretold.get(row.stats.name)
             if one is not None and one.mendable:
-                parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}. c is the way out\n", "bold $text-error"))
+                parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}: c cleans up\n", "bold $text-error"))
         if full:
             text = (
                 f"⚠ archive full: {', '.join(full)}. What Asynq trims from it may stay in Redis: o looks for orphans\n"
