@@ -90,6 +90,8 @@ def delete(
         with _stoppable():
             if _collect(session, wish, catalog, pace, progress=progress):
                 return INTERRUPTED
+            if catalog.trouble:  # more than fit into the table: these can be deleted, and then the rest
+                print(f"archive-tui: {catalog.trouble}: delete these, and then run it again", file=err)
             plan = _plan(session, wish, catalog, query)
             described = _plan_json(session, wish, plan)
             if dry_run or not plan.count:
@@ -105,7 +107,8 @@ def delete(
             raise job.error
         if job.error is not None:
             print(f"archive-tui: {job.error}", file=err)
-        return INTERRUPTED if interrupted else IN_PART if job.error is not None or report.in_part else 0
+        in_part = job.error is not None or report.in_part or catalog.trouble
+        return INTERRUPTED if interrupted else IN_PART if in_part else 0
     finally:
         catalog.close()
 
@@ -146,8 +149,8 @@ def _collect(session: Session, wish: Wish, catalog: Catalog, pace: Pace, *, prog
         return True
     if job.error is not None:
         raise job.error
-    if job.state is not JobState.DONE or job.progress.trouble:
-        raise ArchiveTuiError(job.progress.trouble or "the tasks could not all be read: nothing was deleted")
+    if job.state is not JobState.DONE:
+        raise ArchiveTuiError("the tasks could not all be read: nothing was deleted")
     return False
 
 

@@ -18,6 +18,7 @@ from conftest import Live, wait_until
 from test_headless import Command, Ended, at, finish
 
 from archive_tui import headless_delete
+from archive_tui.catalog.catalog import Catalog
 from archive_tui.cli import run
 from archive_tui.jobs import audited
 from archive_tui.store import delete as store
@@ -202,6 +203,19 @@ def test_what_was_skipped_makes_it_a_part(full: Live, cli: Command, monkeypatch:
     assert "1  skipped: its state has changed" in ended.text
     assert "a9" in ids(full)
     assert audit()[-1]["changed"] == 1
+
+
+def test_what_does_not_fit_into_the_table_is_left_for_the_next_time(
+    full: Live, cli: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headless_delete, "Catalog", lambda: Catalog(limit=3))
+    ended = cli(*at(full, "delete", "--queue", "q", "--kind", "orphan-archived", "--yes"))
+    assert ended.code == 4
+    assert "deleted 3 of 3 tasks" in ended.text
+    assert "only the first 3 rows are kept, the rest is counted: delete these, and then run it again" in ended.err
+    ended = cli(*at(full, "delete", "--queue", "q", "--kind", "orphan-archived", "--yes"))
+    assert (ended.code, ended.err) == (0, "")
+    assert "deleted 2 of 2 tasks" in ended.text
 
 
 def test_without_an_audit_nothing_is_deleted(full: Live, cli: Command) -> None:
