@@ -299,6 +299,12 @@ class QueuesScreen(CommandScreen):
         if queue is not None:
             self.post_message(ScanWanted(queue.name))
 
+    def refuse_scan_all(self) -> str | None:
+        overview, restricted = self.session.watch.overview, self.session.permissions.unreadable
+        if restricted and (overview.read_at is None or overview.searching):
+            return "still finding out which queues there are: a moment"
+        return None
+
     def do_scan_all(self) -> None:
         self.post_message(ScanWanted(None))
 
