@@ -58,7 +58,7 @@ class Query:
 
     def unfiltered(self) -> "Query":
         """The same order, with nothing hidden."""
-        return replace(self, text="", kind=None, type=None)
+        return replace(self, text="", kind=None, type=None, now=None)
 
     def where(self) -> tuple[str, list[object]]:
         """The filter as an SQL condition with its parameters. Raises FilterError where `text` cannot be read."""

@@ -230,7 +230,8 @@ class RowsScreen(CommandScreen):
             bar.complain(str(error).removeprefix("the filter, "))
             return
         bar.complain("")
-        self.ask(replace(self.query_now, text=event.text, now=now))
+        if event.text != self.query_now.text:  # a later moment alone is no other question
+            self.ask(replace(self.query_now, text=event.text, now=now if event.text else None))
 
     def do_filter(self) -> None:
         self.query_one(FilterBar).open()
