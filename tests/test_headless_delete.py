@@ -237,7 +237,7 @@ def test_an_audit_that_ends_too_early_is_said(full: Live, cli: Command, monkeypa
     ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--yes"))
     assert ended.code == 4
     assert "deleted 10 of 10 tasks" in ended.text
-    assert "how it ended is not in the audit: no room" in ended.err
+    assert "how it ended (done) is not in the audit: no room" in ended.err
 
 
 def test_the_reason_and_the_choice_are_in_the_audit(full: Live, cli: Command) -> None:

@@ -1,20 +1,50 @@
-"""The deletion that a person has confirmed: put down in the audit before anything is deleted, and when it has ended."""
+"""Actions that a person has confirmed: put down in the audit before anything is changed, and again when they end."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 from archive_tui.errors import ArchiveTuiError, AuditError
-from archive_tui.jobs.delete import DeleteJob, Record
+from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import Stopped
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
 from archive_tui.journal.audit import Audit
 from archive_tui.store.connection import Server
 
+Facts = Mapping[str, object]
+
+
+@contextmanager
+def audited(audit: Audit, action: str, facts: Facts, result: Callable[[], Facts]) -> Iterator[None]:
+    """Around the work of a job: where its beginning cannot be put down, the work does not begin; where its end cannot,
+    the job has failed although its report stands. `result` is asked when the work has ended, however it ended.
+    """
+    name = audit.begin(action, facts)
+    ended, error = "failed", ""
+    try:
+        yield
+        ended = "done"
+    except Stopped:
+        ended = "stopped"
+        raise
+    except ArchiveTuiError as failed:
+        error = str(failed)
+        raise
+    except BaseException as failed:
+        error = f"unexpected {type(failed).__name__}"
+        raise
+    finally:
+        report = {"result": ended, **result(), **({"error": error} if error else {})}
+        try:
+            audit.end(action, name, report)
+        except AuditError as failed:
+            raise AuditError(f"how it ended ({ended}) is not in the audit: {failed}") from None
+
 
 class AuditedDeleteJob(DeleteJob):
-    """Carries out a plan between two lines of the audit. Where the first cannot be written, nothing is deleted; where
-    the second cannot, the job has failed although its report stands.
-
-    `choice` says in words how the tasks were chosen, `reason` why; `journal` names the journal's file, where there is
-    one.
+    """Carries out a plan between two lines of the audit. `choice` says in words how the tasks were chosen, `reason`
+    why. `options` are those of DeleteJob.
     """
 
     def __init__(
@@ -23,33 +53,20 @@ class AuditedDeleteJob(DeleteJob):
         plan: Plan,
         audit: Audit,
         pace: Pace = Pace.POLITE,
-        record: Record | None = None,
         *,
         choice: str = "",
         reason: str = "",
-        journal: str | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(server, plan, pace, record)
+        super().__init__(server, plan, pace, **options)
         self._audit = audit
         self._choice, self._reason = choice, reason
-        self._journal = journal
 
     def work(self) -> None:
-        name = self._audit.begin("delete", self._facts())
-        try:
+        with audited(self._audit, "delete", self._facts(), self._report):
             super().work()
-        except Stopped:
-            self._put_down(name, "stopped")
-            raise
-        except ArchiveTuiError as error:
-            self._put_down(name, "failed", str(error))
-            raise
-        except BaseException as error:
-            self._put_down(name, "failed", f"unexpected {type(error).__name__}")
-            raise
-        self._put_down(name, "done")
 
-    def _facts(self) -> dict[str, object]:
+    def _facts(self) -> Facts:
         totals, settings = self.plan.totals, self._server.settings
         return {
             "server": self._server.address,
@@ -61,13 +78,12 @@ class AuditedDeleteJob(DeleteJob):
             "bytes": totals.stored_bytes,
             "choice": self._choice,
             "reason": self._reason,
-            "journal": self._journal,
         }
 
-    def _put_down(self, name: str, result: str, error: str = "") -> None:
+    def _report(self) -> Facts:
         report = self.progress
-        facts: dict[str, object] = {
-            "result": result,
+        journal = getattr(report, "journal", None)
+        return {
             "planned": report.planned,
             "deleted": report.deleted,
             "unlocked": report.unlocked,
@@ -75,10 +91,5 @@ class AuditedDeleteJob(DeleteJob):
             "changed": report.changed,
             "unknown": report.unknown,
             "untouched": report.untouched,
-            "journal": self._journal,
+            "journal": str(journal) if journal is not None else None,
         }
-        try:
-            self._audit.end("delete", name, facts | ({"error": error} if error else {}))
-        except AuditError as failed:
-            what = f"{report.deleted:,} of {report.planned:,} were deleted, but how it ended is not in the audit"
-            raise AuditError(f"{what}: {failed}") from None
