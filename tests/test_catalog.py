@@ -22,6 +22,7 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage, encode
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import TaskRow, batches_of, row_of
+from archive_tui.catalog import seen
 from archive_tui.catalog.catalog import TOP_TYPES, Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
@@ -647,6 +648,7 @@ from pathlib import Path
 from archive_tui.asynq.message import TaskMessage, encode
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import TaskRow, batches_of, row_of
+from archive_tui.catalog import seen
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import CatalogError
@@ -687,3 +689,17 @@ def test_a_full_disk_is_an_error_of_ours_and_loses_no_row(tmp_path: Path) -> Non
 def test_rows_that_a_full_disk_did_not_take_are_not_counted(tmp_path: Path) -> None:
     _, (_, there, counted) = fill_the_disk(tmp_path)
     assert counted == there
+
+
+@given(st.lists(st.lists(st.integers(-50, 50)), max_size=8), st.integers(0, 30))
+def test_what_is_new_is_told_from_what_may_have_come_before(groups: list[list[int]], exact: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seen, "_EXACT", exact)
+        known = seen.Seen()
+        met: set[int] = set()
+        for group in groups:
+            new, old = known.sift(group)
+            assert sorted(new + old) == list(range(len(group)))
+            for place, one in enumerate(group):
+                assert (place in old) == (one in met)  # so few hashes share no bit
+                met.add(one)

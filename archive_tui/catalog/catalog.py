@@ -18,6 +18,7 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import UNIQUE, RowBatch, TaskRow, batches_of, row_from
 from archive_tui.catalog.query import Query, prepare
+from archive_tui.catalog.seen import Seen
 from archive_tui.errors import CatalogError
 from archive_tui.text import encode
 
@@ -49,11 +50,6 @@ _GENERATED_ID = "-".join("[0-9a-f]" * length for length in (8, 4, 4, 4, 12))
 _SLICE = 16 * 100_000
 _SETTLED_AT_ONCE = 20_000
 """Up to so many rows a walk costs a few milliseconds."""
-
-_SEEN_BITS = 27
-"""Two to this many bits remember which ids came already: 16 MiB, and about one id in 270 is taken for another's when a
-million have come."""
-
 
 _TYPE = itemgetter(1)
 _STATES: dict[str | None, State | None] = {None: None} | {state.value: state for state in State}
@@ -100,7 +96,7 @@ class Catalog:
         self._next = 1
         self._kept = self._unkept = self._waiting = 0
         self._indexed = False
-        self._seen = bytearray()
+        self._seen = Seen()
         self._trouble = ""
         self._unkept_sums: dict[tuple[str, Kind | None], tuple[int, int]] = {}
         self._queues: list[str] = []
@@ -238,19 +234,8 @@ class Catalog:
         return added
 
     def _append(self, batch: RowBatch, room: int) -> tuple[RowBatch, int]:
-        if not self._seen:
-            self._seen = bytearray(1 << (_SEEN_BITS - 3))
-        seen, mask, salt = self._seen, (1 << _SEEN_BITS) - 1, hash(batch.queue)
-        fresh: list[int] = []
-        waiting: list[int] = []
-        for number, facts in enumerate(batch.facts):
-            at = (hash(facts[0]) ^ salt) & mask
-            bit = 1 << (at & 7)
-            if seen[at >> 3] & bit:
-                waiting.append(number)
-            else:
-                seen[at >> 3] |= bit
-                fresh.append(number)
+        salt = hash(batch.queue)
+        fresh, waiting = self._seen.sift([hash(facts[0]) ^ salt for facts in batch.facts])
         if waiting and room:
             self._write("waiting", _part(batch, waiting))
             self._waiting += len(waiting)
@@ -324,7 +309,7 @@ class Catalog:
             with self._changing():
                 self._writer.execute("DELETE FROM rows")
                 self._writer.execute("DELETE FROM waiting")
-            self._seen = bytearray()
+            self._seen = Seen()
             self._waiting = self._unkept = 0
             self._unkept_sums = {}
             self._trouble = ""
