@@ -37,6 +37,9 @@ IN_PART = 4
 _PAGE = 1_000
 _PROGRESS_EVERY = 0.5
 
+_ALWAYS_SHOWN = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED)
+"""Kinds whose counts stand in the table even where nothing was found."""
+
 
 def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
     """Print how every queue is doing, leftover queues included."""
@@ -224,6 +227,7 @@ def _row_json(row: TaskRow) -> dict[str, Any]:
         "last_failed_at": _time(row.last_failed_at),
         "payload_bytes": row.payload_bytes,
         "bytes": row.stored_bytes,
+        "index": _text(encode(row.place)) if row.place else None,
     }
 
 
@@ -259,7 +263,9 @@ def _scan_json(session: Session, job: ScanJob) -> dict[str, Any]:
 
 
 def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) -> None:
-    heads = ["QUEUE", "TASKS", *[kind.label.upper() for kind in Kind], "BYTES"]
+    found_at_all = {kind for queue in report["queues"] for kind, found in queue["findings"].items() if found["count"]}
+    kinds = [kind for kind in Kind if kind in _ALWAYS_SHOWN or kind.value in found_at_all]
+    heads = ["QUEUE", "TASKS", *[kind.label.upper() for kind in kinds], "BYTES"]
     lines = []
     for queue in report["queues"]:
         findings = queue["findings"]
@@ -268,7 +274,7 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
         lines.append([
             line(name) + ("" if queue["registered"] else " (leftover)"),
             number(queue["tasks"]),
-            *[number(findings[kind.value]["count"]) for kind in Kind],
+            *[number(findings[kind.value]["count"]) for kind in kinds],
             f"~{size(total)}",
         ])  # fmt: skip
     _print_table(heads, lines, out)
@@ -279,7 +285,7 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
 
 
 def _print_prometheus(report: dict[str, Any], out: TextIO) -> None:
-    print("# HELP archive_tui_findings Task data that Asynq has lost track of.", file=out)
+    print("# HELP archive_tui_findings What is wrong with the tasks of a queue, by kind.", file=out)
     print("# TYPE archive_tui_findings gauge", file=out)
     for queue in report["queues"]:
         for kind, found in queue["findings"].items():

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import redis
+from google.protobuf.message import DecodeError
 
 from archive_tui.asynq.message import TaskMessage
 
@@ -180,7 +181,9 @@ def everything(client: redis.Redis) -> dict[bytes, bytes]:
 
 
 def orphans(client: redis.Redis, queues: Iterable[str]) -> set[tuple[str, bytes, str]]:
-    """Every orphan of these queues, judged from a full dump by the words of DESIGN.md sections 1 and 3."""
+    """Every orphan of these queues, judged from a full dump by the words of DESIGN.md sections 1 and 3. One whose
+    message cannot be read is a husk.
+    """
     known = client.smembers("asynq:queues")
     found = set()
     for queue in queues:
@@ -201,11 +204,19 @@ def orphans(client: redis.Redis, queues: Iterable[str]) -> set[tuple[str, bytes,
             elif types[one] == b"list":
                 indexed.update(client.lrange(one, 0, -1))
         found |= {
-            (queue, task_id, f"orphan-{fields[b'state'].decode()}")
+            (queue, task_id, f"orphan-{fields[b'state'].decode()}" if _is_readable(fields) else "husk")
             for task_id, fields in data.items()
             if fields.get(b"state") in (b"archived", b"completed") and task_id not in indexed
         }
     return found
+
+
+def _is_readable(fields: dict[bytes, bytes]) -> bool:
+    try:
+        TaskMessage.FromString(fields.get(b"msg", b""))
+    except DecodeError:
+        return False
+    return bool(fields.get(b"msg"))
 
 
 def _is_task(one: bytes, start: bytes, types: dict[bytes, bytes]) -> bool:

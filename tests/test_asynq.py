@@ -1,6 +1,7 @@
 """What Asynq means: keys, states, messages, findings and tasks, without any server."""
 
 import hashlib
+from pathlib import Path
 
 import asynqdata
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_tui.asynq import keys, message
-from archive_tui.asynq.findings import ORPHAN_STATES, Kind, judge
+from archive_tui.asynq.findings import ORPHAN_STATES, Kind, fits, judge, state_of
 from archive_tui.asynq.message import TaskMessage
+from archive_tui.asynq.repairs import Repair, offered
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import Task, TaskRow, UniqueLock, estimate_bytes, fingerprint, row_of
 from archive_tui.facts import facts
@@ -175,12 +177,13 @@ def test_what_stands_in_its_index_is_no_finding(state: State | None) -> None:
     assert judge(state, referenced=True) is None
 
 
-def test_which_unreferenced_data_is_an_orphan() -> None:
+def test_what_unreferenced_data_is() -> None:
     assert judge(State.ARCHIVED, referenced=False) is Kind.ORPHAN_ARCHIVED
     assert judge(State.COMPLETED, referenced=False) is Kind.ORPHAN_COMPLETED
-    for state in set(State) - {State.ARCHIVED, State.COMPLETED}:
-        assert judge(state, referenced=False) is None
-    assert judge(None, referenced=False) is None
+    for state in (*set(State) - {State.ARCHIVED, State.COMPLETED}, None):
+        assert judge(state, referenced=False) is Kind.LOST
+    for state in State:
+        assert judge(state, referenced=True) is None
     assert {State.ARCHIVED, State.COMPLETED} == ORPHAN_STATES
 
 
@@ -191,11 +194,41 @@ def test_a_leftover_queue_has_only_orphans_among_its_completed_tasks() -> None:
 
 
 def test_kinds_are_those_of_the_file_formats() -> None:
-    assert {kind.value: kind.state for kind in Kind} == {
-        "orphan-archived": State.ARCHIVED,
-        "orphan-completed": State.COMPLETED,
-    }
+    assert [kind.value for kind in Kind] == [
+        "orphan-archived", "orphan-completed", "lost", "ghost", "mismatch", "husk", "foreign",
+    ]  # fmt: skip
     assert Kind.ORPHAN_ARCHIVED.label == "orphan, archived"
+
+
+def test_which_state_may_stand_in_which_index() -> None:
+    for state in set(State) - {State.AGGREGATING}:
+        assert fits(state, state.value)
+        assert state_of(state.value) is state
+    assert fits(State.ACTIVE, "lease")
+    assert fits(State.AGGREGATING, "g:daily")
+    assert not fits(State.AGGREGATING, "aggregating")
+    assert not fits(State.PENDING, "lease")
+    assert not fits(None, "archived")
+    assert (state_of("lease"), state_of("g:daily")) == (State.ACTIVE, State.AGGREGATING)
+
+
+def test_which_repairs_fit_which_kind() -> None:
+    """Section 3 of the design, and nothing that would make things worse."""
+    for kind in Kind:
+        for repair in offered(kind):
+            assert repair.label
+            assert repair.consequence
+    assert offered(Kind.GHOST) == (Repair.REMOVE_ID,), "running a ghost makes a husk"
+    assert offered(Kind.HUSK) == (Repair.CLEAN,)
+    assert offered(Kind.FOREIGN) == ()
+    assert offered(None) == ()
+
+
+def test_the_readme_says_of_each_kind_what_the_help_pages_say() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    for kind in Kind:
+        said = kind.explained
+        assert f"| {kind.label} | {said.what} | {said.cause} | {said.consequence} | {said.way_out} |" in readme
 
 
 @given(st.binary(max_size=200))

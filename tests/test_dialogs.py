@@ -11,6 +11,7 @@ import pytest
 import redis
 from asynqdata import NOW, everything, key, lock_key, orphans, prefix
 from conftest import Live
+from oracle import findings
 from piloting import Operator, SlowLink, operate
 from textual.widgets import OptionList
 
@@ -300,32 +301,36 @@ def test_marks_that_the_filter_hides_are_deleted_too_as_the_plan_says(work: Live
 
 def test_all_findings_of_a_scan_are_deleted_and_nothing_else(shop: Live) -> None:
     queues = [name.decode() for name in shop.client.smembers("asynq:queues")] + ["old-reports"]
-    found = orphans(shop.client, queues)
+    every = findings(shop.client)
+    found = [
+        ref for ref, (kind, place) in every.items() if kind.startswith("orphan-") or (kind == "husk" and not place)
+    ]
+    strange = set(every) - set(found)
     before = everything(shop.client)
 
     async def play(op: Operator) -> None:
         await op.scan()
         await op.press("asterisk")
-        await op.sees(f"{len(found)} marked")
+        await op.sees(f"{len(every)} marked")
         await op.plan()
-        for words in ("default 222", "orphan, archived 254", "orphan, completed 2"):
+        for words in ("default 22", "orphan, archived 252", "husk 2", "orphan, completed 2"):
             assert words in op.words("#plan")
         await confirm(op, len(found))
         report = await reported(op)
         assert f"Deleted {len(found)} of {len(found)} tasks" in op.text
         assert " deleted, unique lock released " in report
         await op.press("enter")
-        assert "0 found" in op.text
-        await op.sees("No orphaned task data was found.")
+        assert f"{len(strange)} found" in op.text
         await op.press("r")
         await op.scanned()
-        assert "0 found" in op.text
+        assert f"{len(strange)} found" in op.text
+        assert f"{len(strange)} findings of other kinds left out" in "".join(op.remarks)
 
     operate(shop.settings, play)
     assert orphans(shop.client, queues) == set()
     after = everything(shop.client)
     released = {one for one in before if b":unique:" in one} - set(after)
-    deleted = {key(queue, task_id) for queue, task_id, _ in found}
+    deleted = {key(queue, task_id) for queue, task_id in found}
     assert released
     assert set(before) - set(after) - released == deleted | {prefix("old-reports") + b"completed"}
     assert {one for one in after if after[one] != before[one]} == set()

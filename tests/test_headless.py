@@ -29,7 +29,7 @@ from archive_tui.jobs.session import Session
 
 SECRET = "s3cr3t-word"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-KINDS = {"orphan-archived", "orphan-completed"}
+KINDS = {"orphan-archived", "orphan-completed", "lost", "ghost", "mismatch", "husk", "foreign"}
 DAY = 86_400
 
 
@@ -223,8 +223,9 @@ def test_a_scan_as_json(damaged: Live, cli: Command) -> None:
     assert {name: queue["tasks"] for name, queue in queues.items()} == {"empty": 0, "fine": 10, "left": 2, "q": 6}
     assert [queue["registered"] for queue in queues.values()] == [True, True, False, True]
     assert queues["q"]["archived"] == {"size": 1, "cap": 9999, "oldest_at": "2026-11-18T11:06:35Z"}
-    assert queues["q"]["findings"]["orphan-archived"]["count"] == 4
-    assert queues["q"]["findings"]["orphan-archived"]["bytes"] > 3 * 200
+    assert queues["q"]["findings"]["orphan-archived"]["count"] == 2
+    assert queues["q"]["findings"]["orphan-archived"]["bytes"] > 2 * 200
+    assert queues["q"]["findings"]["husk"]["count"] == 2
     assert queues["q"]["findings"]["orphan-completed"]["count"] == 1
     assert queues["left"]["findings"]["orphan-completed"]["count"] == 2
     assert queues["fine"]["findings"]["orphan-archived"] == {"count": 0, "bytes": 0}
@@ -237,15 +238,16 @@ def test_a_scan_as_lines_of_json(damaged: Live, cli: Command) -> None:
     for line in found.values():
         assert set(line) == {
             "queue", "id", "kind", "state", "type", "error", "signature", "last_failed_at", "payload_bytes", "bytes",
+            "index",
         }  # fmt: skip
         assert line["kind"] in KINDS
-        assert line["kind"] == f"orphan-{line['state']}"
+        assert line["kind"] in ("husk", f"orphan-{line['state']}")
     one = found['"one"']
     assert isinstance(one.pop("bytes"), int)
     assert one == {
         "queue": "q", "id": "one", "kind": "orphan-archived", "state": "archived", "type": "email:send",
         "error": "user 42: boom", "signature": "user <n>: boom", "last_failed_at": "2026-11-18T11:06:40Z",
-        "payload_bytes": 100,
+        "payload_bytes": 100, "index": None,
     }  # fmt: skip
     husk = found['"husk"']
     assert {name for name, value in husk.items() if value is not None} == {"queue", "id", "kind", "state"}
@@ -273,7 +275,7 @@ def test_a_scan_for_prometheus(damaged: Live, cli: Command) -> None:
         assert found, line
         assert found[1] in announced
         metrics[line.rpartition(" ")[0]] = float(found[3])
-    assert metrics['archive_tui_findings{queue="q",kind="orphan-archived"}'] == 4
+    assert metrics['archive_tui_findings{queue="q",kind="orphan-archived"}'] == 2
     assert metrics['archive_tui_findings{queue="left",kind="orphan-completed"}'] == 2
     assert metrics['archive_tui_findings{queue="fine",kind="orphan-archived"}'] == 0
     assert metrics['archive_tui_archived_tasks{queue="fine"}'] == 10
@@ -286,10 +288,13 @@ def test_a_scan_for_people(damaged: Live, cli: Command) -> None:
     ended = cli(*at(damaged, "scan"))
     assert ended.code == 0
     head, *lines = ended.text.splitlines()
-    assert re.split(r"  +", head) == ["QUEUE", "TASKS", "ORPHAN, ARCHIVED", "ORPHAN, COMPLETED", "BYTES"]
+    assert re.split(r"  +", head) == [
+        "QUEUE", "TASKS", "ORPHAN, ARCHIVED", "ORPHAN, COMPLETED", "HUSK", "FOREIGN", "BYTES",
+    ]  # fmt: skip
     cells = {row[0]: row[1:-1] for row in (re.split(r"  +", line) for line in lines)}
     assert cells == {
-        "empty": ["0", "0", "0"], "fine": ["10", "0", "0"], "left (leftover)": ["2", "0", "2"], "q": ["7", "4", "1"],
+        "empty": ["0", "0", "0", "0", "0"], "fine": ["10", "0", "0", "0", "0"],
+        "left (leftover)": ["2", "0", "2", "0", "0"], "q": ["7", "2", "1", "2", "1"],
     }  # fmt: skip
     assert ended.err.splitlines() == ["1 key under t: that hold no task data"]
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 import redis
-from asynqdata import LISTS, NOW, SORTED_SETS, a_message, key, orphans, prefix
+from asynqdata import LISTS, NOW, SORTED_SETS, a_message, key, prefix
 from conftest import Live
+from oracle import findings
 from piloting import Operator, SlowLink, operate
 from textual.widgets import OptionList
 
+from archive_tui.asynq.findings import Kind
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.view import View
@@ -855,7 +857,7 @@ def test_a_long_queue_name_leaves_room_for_counts_and_marks(valkey: Live) -> Non
 
 
 def found_ids(live: Live, *queues: str) -> set[str]:
-    return {task_id.decode() for _, task_id, _ in orphans(live.client, queues)}
+    return {task_id.decode() for queue, task_id in findings(live.client) if queue in queues}
 
 
 def groups(op: Operator) -> dict[str, int]:
@@ -887,7 +889,7 @@ def test_the_scan_finds_the_orphans_of_a_queue_and_no_others(shop: Live) -> None
 
 def test_the_scan_of_all_queues_includes_leftover_ones(shop: Live) -> None:
     expected = {queue: len(found_ids(shop, queue)) for queue in (*QUEUES, LEFTOVER)}
-    kinds = [kind for _, _, kind in orphans(shop.client, [*QUEUES, LEFTOVER])]
+    kinds = [kind for kind, _ in findings(shop.client).values()]
 
     async def play(op: Operator) -> None:
         await op.scan()
@@ -895,6 +897,8 @@ def test_the_scan_of_all_queues_includes_leftover_ones(shop: Live) -> None:
         shown = groups(op)
         assert shown.pop("orphan, archived") == kinds.count("orphan-archived")
         assert shown.pop("orphan, completed") == kinds.count("orphan-completed")
+        for kind in ("husk", "foreign"):
+            assert shown.pop(kind) == kinds.count(kind)
         assert sum(shown.values()) <= len(kinds)
         await op.press("escape")
         await op.until(lambda: table(op)["default"]["orphans"] == str(expected["default"]), "counts among the queues")
@@ -905,13 +909,14 @@ def test_the_scan_of_all_queues_includes_leftover_ones(shop: Live) -> None:
 
 
 def test_groups_narrow_the_table_and_widen_it_again(shop: Live) -> None:
-    every = orphans(shop.client, [*QUEUES, LEFTOVER])
-    completed = {task_id.decode() for _, task_id, kind in every if kind == "orphan-completed"}
+    every = findings(shop.client)
+    completed = {task_id.decode() for (_, task_id), (kind, _) in every.items() if kind == "orphan-completed"}
 
     async def play(op: Operator) -> None:
         await op.scan()
         shown = groups(op)
-        await op.press("tab", "down", "down", "enter")
+        at = [name for name in shown if name in {kind.label for kind in Kind}].index("orphan, completed")
+        await op.press("tab", "home", *["down"] * at, "enter")
         await op.sees(f"{len(completed)} match of {len(every)}", "filter: orphan, completed")
         await op.until(lambda: set(op.ids) == completed, "only the completed ones")
         assert "▸ orphan, completed" in op.text
@@ -934,8 +939,8 @@ def test_groups_narrow_the_table_and_widen_it_again(shop: Live) -> None:
 
 
 def test_a_filter_of_the_scan_and_its_groups_add_up(shop: Live) -> None:
-    every = orphans(shop.client, ["odd [*?] name"])
-    shouted = {task_id.decode() for _, task_id, _ in every if b"markup" in task_id}
+    every = found_ids(shop, "odd [*?] name")
+    shouted = {task_id for task_id in every if "markup" in task_id}
     assert shouted
 
     async def play(op: Operator) -> None:
@@ -1102,7 +1107,7 @@ def test_a_scan_that_finds_nothing_says_so(shop: Live, tmp_path: Path) -> None:
             await op.press("o")  # critical
             await op.sees("Nothing yet…")
         await op.scanned()
-        await op.until(lambda: "No orphaned task data was found." in op.text, "that nothing was found", seconds=3)
+        await op.until(lambda: "Nothing wrong was found." in op.text, "that nothing was found", seconds=3)
 
     with slowly(shop, tmp_path) as (settings, link):
         operate(settings, play)

@@ -1,42 +1,182 @@
-"""The rules of DESIGN.md section 3: which task data Asynq has lost track of."""
+"""The rules of DESIGN.md section 3: what can be wrong in a queue, why, what follows from it, and what can be done.
 
+The texts are said once, here: the help pages show them, and the README's table repeats them (a test compares).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
 
-from archive_tui.asynq.states import State
+from archive_tui.asynq import message
+from archive_tui.asynq.states import ARCHIVE_CAP, State
+
+LEASE = "lease"
+"""The index of leases, beside `active`: every active task stands in both."""
+
+GROUP = "g:"
+"""What the names of group and aggregation sets begin with, as indexes."""
 
 
 class Kind(StrEnum):
-    """What is wrong with a task; the values are those of the file formats."""
+    """What is wrong; the values are those of the file formats. Each task has one finding at most."""
 
     ORPHAN_ARCHIVED = "orphan-archived"
     ORPHAN_COMPLETED = "orphan-completed"
+    LOST = "lost"
+    GHOST = "ghost"
+    MISMATCH = "mismatch"
+    HUSK = "husk"
+    FOREIGN = "foreign"
 
     @property
     def label(self) -> str:
-        """The kind in words, for a screen."""
+        """The kind in a word or two, for a screen."""
         return self.value.replace("-", ", ", 1)
 
     @property
-    def state(self) -> State:
-        """The state that task data of this kind names."""
-        return _STATE_OF[self]
+    def explained(self) -> "Explanation":
+        """What there is to say about it."""
+        return _EXPLAINED[self]
 
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a person needs to know about a kind: what it is in one plain sentence, how it comes about, what follows
+    from it, and what can be done.
+    """
+
+    what: str
+    cause: str
+    consequence: str
+    way_out: str
+
+
+_EXPLAINED = {
+    Kind.ORPHAN_ARCHIVED: Explanation(
+        "A task's data says `archived`, but no index holds its id.",
+        "A worker of Asynq 0.24 or before, or `ArchiveTask` and `ArchiveAll…` of any version up to 0.26.0, archived "
+        "into a full archive (9,999 ids): the oldest ids are trimmed, their data stays.",
+        "Nothing lists, runs or expires it, it takes memory for ever, and its id and unique lock stay taken.",
+        "Delete it, put it back into the archive, or run it once more.",
+    ),
+    Kind.ORPHAN_COMPLETED: Explanation(
+        "A task's data says `completed`, but nothing will ever expire it.",
+        "`DeleteQueue(force)` of any version up to 0.26.0 removes a queue and leaves the data of its completed tasks.",
+        "It takes memory for ever, and its id stays taken should the queue be used again.",
+        "Delete it, or register the leftover queue again so that Asynq expires it.",
+    ),
+    Kind.LOST: Explanation(
+        "A task should still run, but stands in none of the indexes that workers look into.",
+        "A crash or a change by hand between two structures; on Redis before 6.2 the archive script of Asynq 0.25 and "
+        "later aborts half-way.",
+        "Its work is never done, nothing lists it, and its id and unique lock stay taken.",
+        "Run it again or put it into the archive; delete it only where its work is no longer wanted.",
+    ),
+    Kind.GHOST: Explanation(
+        "An index holds an id whose task data is gone.",
+        "Somebody deleted task data by hand; or 8,000 archived ids and more passed the line of 90 days at once: Asynq "
+        "0.25 and later then deletes their data and fails to remove the ids.",
+        "It is counted as a task, Asynq's figures of the queue may fail on it, and “run all” or “archive all” over it "
+        "makes a husk.",
+        "Remove the id from the index.",
+    ),
+    Kind.MISMATCH: Explanation(
+        "An index holds an id whose task data names another state.",
+        "A script of Asynq that failed half-way: in a stuck archive every task that fails for good is left with the "
+        "state `active` inside `archived`. Or a change by hand.",
+        "Asynq's tools can neither run nor delete it.",
+        "Set it right: let the state follow the index, or the index follow the state; or delete it.",
+    ),
+    Kind.HUSK: Explanation(
+        "Task data without a readable message: nobody knows any more what should have been done.",
+        "“Run all” or “archive all” over a ghost makes a hash with a state and nothing else; so does a worker that "
+        "takes a ghost out of `pending`.",
+        "Workers choke on it, and it stays in `active` for ever.",
+        "Delete what is left of it together with its id.",
+    ),
+    Kind.FOREIGN: Explanation(
+        "A key in the place of task data that is not a hash.",
+        "Asynq did not write it: another program, or a change by hand.",
+        "Every command of Asynq fails on it, and its id stays taken.",
+        "Look at it, and delete it by hand if nobody needs it.",
+    ),
+}
 
 _ORPHAN_OF = {State.ARCHIVED: Kind.ORPHAN_ARCHIVED, State.COMPLETED: Kind.ORPHAN_COMPLETED}
-_STATE_OF = {kind: state for state, kind in _ORPHAN_OF.items()}
 
 ORPHAN_STATES = frozenset(_ORPHAN_OF)
 """States whose unreferenced task data is an orphan: nothing will ever run, list or expire it."""
 
 
 def judge(state: State | None, *, referenced: bool, leftover: bool = False) -> Kind | None:
-    """Judge task data whose state and index were read in one atomic step; None where nothing is wrong with it.
+    """Judge task data that has a message, and whose state and index were read in one atomic step; None where nothing
+    is wrong with it.
 
     Asynq changes hash and index in one script, so a pair that was read together and does not match is no torn read.
 
     In a `leftover` queue completed tasks are orphans although their index stands: `DeleteQueue(force)` forgets to
     delete both (seen with 0.24.1, 0.25.1 and 0.26.0), and nothing expires them any more.
+
+    A state that Asynq never writes, or none, counts as lost where no index holds the id: nothing will ever run it, and
+    nothing says that it need not run.
     """
-    if state is None or (referenced and not (leftover and state is State.COMPLETED)):
+    if referenced and not (leftover and state is State.COMPLETED):
         return None
-    return _ORPHAN_OF.get(state)
+    return _ORPHAN_OF.get(state, Kind.LOST) if state is not None else Kind.LOST
+
+
+def fits(state: State | None, index: str) -> bool:
+    """Whether task data in this state may stand in this index. Groups are named `g:<group>`."""
+    if state is State.AGGREGATING:
+        return index.startswith(GROUP)
+    if state is State.ACTIVE and index == LEASE:
+        return True
+    return state is not None and state.value == index
+
+
+def state_of(index: str) -> State:
+    """The state that standing in an index means."""
+    if index.startswith(GROUP):
+        return State.AGGREGATING
+    return State.ACTIVE if index == LEASE else State(index)
+
+
+def readable(raw_message: bytes | None) -> bool:
+    """Whether there is a message that Asynq can work with; an empty one names no type and no id."""
+    return bool(raw_message) and message.decode(raw_message or b"") is not None
+
+
+STUCK_AT = 8_000
+"""So many ids at once are too many for the `unpack` of Asynq's archive script ("too many results to unpack")."""
+
+ARCHIVE_DAYS = 90
+"""Asynq deletes what has stood in the archive for so many days, whenever it archives something."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveHealth:
+    """What is wrong with one queue's archive: ids older than 90 days, how many of these are ghosts, and tasks that say
+    `active` inside it. `size` is all ids.
+    """
+
+    size: int
+    old: int
+    old_ghosts: int
+    active: int
+
+    @property
+    def stuck(self) -> bool:
+        """Whether Asynq 0.25 and later fails at every archiving: it tries to remove all old ids in one call, or all
+        beyond the cap.
+        """
+        return self.old >= STUCK_AT or self.size - self.old - ARCHIVE_CAP >= STUCK_AT
+
+
+def stands_in_order(indexes: Collection[str]) -> list[str]:
+    """Indexes in the order in which a finding names one: lists, lease, sorted sets, groups by name."""
+    known = {name: number for number, name in enumerate(INDEXES)}
+    return sorted(indexes, key=lambda name: (known.get(name, len(known)), name))
+
+
+INDEXES = ("pending", "active", LEASE, "scheduled", "retry", "archived", "completed")
+"""Every index of a queue but its groups, by the last part of their keys."""

@@ -86,11 +86,24 @@ def legacy(queue: str) -> tuple[bytes, bytes]:
     return prefix(queue) + b"dead", prefix(queue) + b"deadlines"
 
 
-def tasks_pattern(queue: str | None = None) -> bytes:
-    """A MATCH pattern for the task data of one queue, or of all; glob characters in the name are escaped."""
+def tasks_pattern(queue: str | None = None, *, groups: bool = False) -> bytes:
+    """A MATCH pattern for the task data of one queue, or of all, and if wanted for the sets of groups as well; glob
+    characters in the name are escaped.
+    """
+    start = b"asynq:{*}:" if queue is None else _GLOB.sub(rb"\\\1", prefix(queue))
+    return start + (b"[gt]:*" if groups else b"t:*")
+
+
+def groups_pattern(queue: str | None = None) -> bytes:
+    """A MATCH pattern for the group and aggregation sets of one queue, or of all."""
     if queue is None:
-        return b"asynq:{*}:t:*"
-    return _GLOB.sub(rb"\\\1", task_prefix(queue)) + b"*"
+        return b"asynq:{*}:g:*"
+    return _GLOB.sub(rb"\\\1", group(queue, b"")) + b"*"
+
+
+def queue_pattern(queue: str) -> bytes:
+    """A MATCH pattern for every key of one queue."""
+    return _GLOB.sub(rb"\\\1", prefix(queue)) + b"*"
 
 
 def everything_pattern() -> bytes:
@@ -114,6 +127,9 @@ def split_task(key: bytes) -> tuple[str, bytes] | None:
         return None
     return decode(start[7:]), task_id
 
+
+GROUP_TAG_END = b"}:g:"
+"""What ends the queue's name in the key of a group's set."""
 
 TAG_END = b"}:t:"
 """What ends the queue's name in a task data key; where it stands twice, the key alone does not tell where."""

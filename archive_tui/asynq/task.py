@@ -63,6 +63,7 @@ class TaskRow(NamedTuple):
     fingerprint: bytes = b""
     readable: bool = True
     unique: bool = False
+    place: str = ""
 
 
 READABLE, UNIQUE = 1, 2
@@ -75,8 +76,8 @@ stored bytes, fingerprint as a number, flags. All but the id are of types that S
 
 
 class RowBatch(NamedTuple):
-    """Rows of one queue, state and kind: what they share is said once, the rest are plain tuples, because a scan makes
-    millions of them. `scores` is None where no row has one.
+    """Rows of one queue, state, kind and place: what they share is said once, the rest are plain tuples, because a scan
+    makes millions of them. `scores` is None where no row has one.
     """
 
     queue: str
@@ -84,29 +85,36 @@ class RowBatch(NamedTuple):
     kind: Kind | None
     facts: list[Facts]
     scores: list[int | None] | None = None
+    place: str = ""
 
     def rows(self) -> Iterator[TaskRow]:
         """The rows one by one."""
         for facts, score in zip(self.facts, self.scores or repeat(None), strict=False):
-            yield row_from(self.queue, self.state, self.kind, facts, score)
+            yield row_from(self.queue, self.state, self.kind, facts, score, self.place)
 
 
-def row_from(queue: str, state: State | None, kind: Kind | None, facts: Facts, score: int | None) -> TaskRow:
+def row_from(
+    queue: str, state: State | None, kind: Kind | None, facts: Facts, score: int | None, place: str = ""
+) -> TaskRow:
     """A row of a batch."""
     task_id, type_, error, retried, retry, failed_at, payload_bytes, stored_bytes, number, flags = facts
     return TaskRow(
         queue, task_id, state, kind, type_, error, retried, retry, failed_at, score, payload_bytes, stored_bytes,
         b"" if number is None else _FINGERPRINT.pack(number), bool(flags & READABLE), bool(flags & UNIQUE),
+        place,
     )  # fmt: skip
 
 
 def batches_of(rows: Iterable[TaskRow]) -> list[RowBatch]:
     """Rows as batches, in their order."""
     batches: list[RowBatch] = []
+    last: object = None
     for row in rows:
-        if not batches or batches[-1][:3] != (row.queue, row.state, row.kind):
+        shared = row.queue, row.state, row.kind, row.place
+        if shared != last:
+            last = shared
             scores: list[int | None] = []
-            batches.append(RowBatch(row.queue, row.state, row.kind, [], scores))
+            batches.append(RowBatch(row.queue, row.state, row.kind, [], scores, row.place))
         number = _FINGERPRINT.unpack(row.fingerprint)[0] if row.fingerprint else None
         flags = row.readable * READABLE | row.unique * UNIQUE
         facts = (row.id, *row[4:9], row.payload_bytes, row.stored_bytes, number, flags)
@@ -141,9 +149,10 @@ def row_of(
     kind: Kind | None = None,
     scored_at: int | None = None,
     key_bytes: int = 0,
+    place: str = "",
 ) -> TaskRow:
     """Make the row of a task from what its hash holds; `scored_at` is its score in the index, in unix seconds."""
-    return row_from(queue, state, kind, facts_of(task_id, raw_message, key_bytes), scored_at)
+    return row_from(queue, state, kind, facts_of(task_id, raw_message, key_bytes), scored_at, place)
 
 
 def seconds_of(score: bytes) -> int:

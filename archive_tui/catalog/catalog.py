@@ -20,7 +20,7 @@ from archive_tui.asynq.task import UNIQUE, RowBatch, TaskRow, batches_of, row_fr
 from archive_tui.catalog.query import Query, prepare
 from archive_tui.catalog.seen import Seen
 from archive_tui.errors import CatalogError
-from archive_tui.text import encode
+from archive_tui.text import decode, encode
 
 TOP_TYPES = 50
 """How many types are counted one by one for the screen."""
@@ -33,7 +33,7 @@ CREATE TABLE queues (number INTEGER PRIMARY KEY, name BLOB NOT NULL);
 CREATE TABLE rows (
     seq INTEGER PRIMARY KEY, queue INTEGER NOT NULL, id BLOB NOT NULL, state TEXT, kind TEXT, type TEXT NOT NULL,
     error TEXT NOT NULL, retried INTEGER NOT NULL, retry INTEGER NOT NULL, last_failed_at INTEGER, scored_at INTEGER,
-    payload_bytes INTEGER, stored_bytes INTEGER, fingerprint INTEGER, flags INTEGER NOT NULL,
+    payload_bytes INTEGER, stored_bytes INTEGER, fingerprint INTEGER, flags INTEGER NOT NULL, place BLOB NOT NULL,
     generation INTEGER NOT NULL
 );
 CREATE TABLE waiting AS SELECT * FROM rows;
@@ -41,7 +41,7 @@ CREATE TABLE waiting AS SELECT * FROM rows;
 _OWN = "id, type, error, retried, retry, last_failed_at, payload_bytes, stored_bytes, fingerprint, flags"
 """The columns of a batch's `facts`, in their order."""
 
-_SHARED = "scored_at, queue, state, kind, generation"
+_SHARED = "scored_at, queue, state, kind, place, generation"
 _UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in f"{_OWN}, {_SHARED}".split(", "))
 _ADDED_AT_ONCE = 20_000
 _GENERATED_ID = "-".join("[0-9a-f]" * length for length in (8, 4, 4, 4, 12))
@@ -248,10 +248,11 @@ class Catalog:
         """Insert the rows of a batch; what they share stands in the statement."""
         state = f"'{batch.state.value}'" if batch.state is not None else "NULL"
         kind = f"'{batch.kind.value}'" if batch.kind is not None else "NULL"
+        place = f"X'{encode(batch.place).hex()}'"
         score = "NULL" if batch.scores is None else "?"
         sql = (
             f"INSERT INTO {table} (seq, {_OWN}, {_SHARED}) VALUES ({_marks(range(11))}, {score}, "
-            f"{self._number(batch.queue)}, {state}, {kind}, {self._generation}) {conflict}"
+            f"{self._number(batch.queue)}, {state}, {kind}, {place}, {self._generation}) {conflict}"
         )
         # Ids as text where they are text: SQLite's module takes bytes four times as slowly
         values: list[tuple[object, ...]]
@@ -423,9 +424,10 @@ class Catalog:
 
     def _read(self, connection: sqlite3.Connection, part: Sequence[int]) -> Iterator[tuple[int, TaskRow]]:
         sql = f"SELECT seq, {_OWN}, {_SHARED} FROM rows WHERE seq IN ({_marks(part)})"
-        for seq, task_id, *facts, score, queue, state, kind, _ in connection.execute(sql, part):
+        for seq, task_id, *facts, score, queue, state, kind, place, _ in connection.execute(sql, part):
             raw_id = task_id.encode() if isinstance(task_id, str) else task_id
-            yield seq, row_from(self._queues[queue], _STATES[state], _KINDS[kind], (raw_id, *facts), score)
+            row = row_from(self._queues[queue], _STATES[state], _KINDS[kind], (raw_id, *facts), score, decode(place))
+            yield seq, row
 
     def _tally(self, changes: Iterable[tuple[str, Kind | None, str, int]]) -> None:
         for queue, kind, type_, count in changes:

@@ -1,19 +1,44 @@
-"""The job that scans queues for task data that Asynq has lost track of, and keeps what it finds in a catalog."""
+"""The job that scans queues for everything that is wrong with them, and keeps what it finds in a catalog.
+
+First the task data that no index explains, then every index, then what could not be judged at first sight.
+"""
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from enum import StrEnum
 
-from archive_tui.asynq.task import RowBatch
+from archive_tui.asynq.task import RowBatch, TaskRow, batches_of
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace, Stride
+from archive_tui.store.check import CheckStep, IndexCheck
 from archive_tui.store.connection import Server
-from archive_tui.store.scan import Scan, Step, round_trip
+from archive_tui.store.look import Look
+from archive_tui.store.pipe import Pipe
+from archive_tui.store.queues import registered
+from archive_tui.store.scan import Candidate, Scan, Step, round_trip
+from archive_tui.store.settle import settle
 
 _RATE_WINDOW = 5.0
 _ROWS_AT_ONCE = 5_000
 _KEEP_EVERY = 0.2
+_MOST_MEMBERS = 2_000
+_SETTLED_AT_ONCE = 2_000
+_MOST_UNSETTLED = 50_000
+"""Candidates that wait for the end of the scan; a queue that lost more than these is settled meanwhile."""
+
+_CHECK_COST = 4.0
+"""About how much longer it takes to check an id in an index than to walk past a key."""
+
+
+class Phase(StrEnum):
+    """What a scan is doing."""
+
+    TASK_DATA = "task data"
+    INDEXES = "checking indexes"
+    SETTLING = "settling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +46,7 @@ class ScanProgress:
     """How far a scan is. `fraction` is 0 to 1, `rate` task keys a second, times unix seconds.
 
     `complete` says that the whole keyspace was walked: before that every count is a lower bound. `not_tasks` are keys
-    under `t:` that are no hashes.
+    under `t:` that are no hashes, `members` ids in indexes that were checked.
     """
 
     state: JobState
@@ -37,10 +62,16 @@ class ScanProgress:
     finished_at: float | None = None
     complete: bool = False
     trouble: str = ""
+    phase: Phase = Phase.TASK_DATA
+    members: int = 0
 
 
 class ScanJob(Job):
-    """Scan some queues, or all. Findings go to the catalog batch by batch."""
+    """Scan some queues, or all. Findings go to the catalog batch by batch; what is found first of a task stays.
+
+    Without `check_indexes` it looks only at what has task data. `also` are queues whose indexes are checked although
+    they may have no task data: a scan of all meets only those that have some, or are registered.
+    """
 
     def __init__(
         self,
@@ -49,6 +80,9 @@ class ScanJob(Job):
         queues: Sequence[str] | None = None,
         pace: Pace = Pace.POLITE,
         clock: Callable[[], float] = time.time,
+        *,
+        check_indexes: bool = True,
+        also: Sequence[str] = (),
     ) -> None:
         super().__init__("scan")
         self.catalog = catalog
@@ -58,7 +92,14 @@ class ScanJob(Job):
         self._server = server
         self._clock = clock
         self._stride = Stride(pace)
-        self._scan = Scan(queues, count=self._stride.keys)
+        self._checks_indexes = check_indexes
+        self._also = tuple(also)
+        self._scan = Scan(queues, count=self._stride.keys, meet_groups=check_indexes)
+        self._look = Look()
+        self._check: IndexCheck | None = None
+        self._unsettled: list[Candidate] = []
+        self._members = 0
+        self._complete = False
         self._run_id = ""
         self._keys = self._not_tasks = self._restarts = self._attempts = 0
         self._started_at = clock()
@@ -75,7 +116,7 @@ class ScanJob(Job):
             self.state,
             self._keys,
             self.catalog.counts().total,
-            self._scan.fraction,
+            self._fraction,
             rate,
             left,
             self.pace,
@@ -83,9 +124,31 @@ class ScanJob(Job):
             self._not_tasks,
             self._started_at,
             self._finished_at,
-            self._scan.done,
+            self._complete,
             self.trouble or self.catalog.trouble,
+            self._phase,
+            self._members,
         )
+
+    @property
+    def _phase(self) -> Phase:
+        if not self._scan.done:
+            return Phase.TASK_DATA
+        if self._checks_indexes and (self._check is None or not self._check.done):
+            return Phase.INDEXES
+        return Phase.SETTLING
+
+    @property
+    def _fraction(self) -> float:
+        """How much of the work is done. Settling is not known beforehand, and short."""
+        if self._complete:
+            return 1.0
+        walked = self._scan.fraction
+        checked = self._check.fraction if self._check is not None else 0.0
+        cost = _CHECK_COST * self._scan.indexed if self._checks_indexes else 0.0
+        keys = self._keys / walked if walked else 0.0
+        share = cost / (cost + keys) if cost else 0.0
+        return (1 - share) * walked + share * checked
 
     def work(self) -> None:
         try:
@@ -100,7 +163,8 @@ class ScanJob(Job):
         if self._attempts and (run_id != self._run_id or not run_id):
             # Another server process answers here now, or may do so: our cursor means nothing to it.
             self._scan.restart()
-            self._keys = self._not_tasks = 0
+            self._check, self._unsettled = None, []
+            self._keys = self._not_tasks = self._members = 0
             self._recent, self._waiting = [], []
             self.catalog.clear()
             self.keys_by_queue.clear()
@@ -111,16 +175,71 @@ class ScanJob(Job):
             self._stride.round_trip = round_trip(pipe)
             self.connected()
             while not self._scan.done:
-                if not self._go.is_set():
-                    self._keep()
-                self.checkpoint()
+                self._hold()
                 began = time.monotonic()
                 self._stride.pace = self.pace
                 self._scan.count = self._stride.keys
                 self._take(self._scan.step(pipe))
-                took = time.monotonic() - began
-                self._stride.took(took)
-                self.rest(self.pace.rest_after(took))
+                self._rest(began)
+                if len(self._unsettled) >= _MOST_UNSETTLED:
+                    with self._server.pipe() as other:  # the scan has asked ahead on its own
+                        self._settle(other)
+            if self._checks_indexes:
+                self._check_indexes(pipe)
+            self._settle(pipe)
+        self._complete = True
+
+    def _hold(self) -> None:
+        """Where the job is asked to hold, what it has found is shown first."""
+        if not self._go.is_set():
+            self._keep()
+        self.checkpoint()
+
+    def _check_indexes(self, pipe: Pipe) -> None:
+        if self._check is None:
+            wanted = self.queues
+            if wanted is None:
+                wanted = tuple(sorted({*self._scan.queues, *self._also, *registered(pipe)}))
+            self._check = IndexCheck(wanted, self._scan.groups, look=self._look)
+        while not self._check.done:
+            self._hold()
+            began = time.monotonic()
+            self._stride.pace = self.pace
+            self._check.count = min(self._stride.keys, _MOST_MEMBERS)
+            step: CheckStep = self._check.step(pipe)
+            self._members += step.members
+            self._unsettled += step.unsettled
+            self._found(step.rows)
+            self._mark(self._fraction)
+            self._rest(began)
+
+    def _rest(self, began: float) -> None:
+        """Leave the server alone after a step, and learn from how long it took."""
+        took = time.monotonic() - began
+        self._stride.took(took)
+        self.rest(self.pace.rest_after(took))
+
+    def _settle(self, pipe: Pipe) -> None:
+        """Settle what waits for it. What was begun when the connection was lost is begun again."""
+        while self._unsettled:
+            part = self._unsettled[-_SETTLED_AT_ONCE:]
+            # Closed before the connection is given back, whatever happens: it may be watching keys
+            with closing(settle(pipe, part, self._look, self._scan.leftover)) as steps:
+                while True:
+                    self._hold()
+                    began = time.monotonic()
+                    rows = next(steps, None)
+                    if rows is None:
+                        break
+                    self._found(rows)
+                    self.rest(self.pace.rest_after(time.monotonic() - began))
+            del self._unsettled[-_SETTLED_AT_ONCE:]
+            self._mark(self._fraction)
+
+    def _found(self, rows: Sequence[TaskRow]) -> None:
+        self._waiting += batches_of(rows)
+        if self._waiting and time.monotonic() - self._kept_at >= _KEEP_EVERY:
+            self._keep()
 
     def _take(self, step: Step) -> None:
         self._keys += step.keys
@@ -128,13 +247,19 @@ class ScanJob(Job):
         for queue, count in step.keys_by_queue.items():
             self.keys_by_queue[queue] = self.keys_by_queue.get(queue, 0) + count
         self._waiting += step.batches
+        self._unsettled += step.unsettled
         now = time.monotonic()
         waiting = sum(len(batch.facts) for batch in self._waiting)
         if waiting >= _ROWS_AT_ONCE or (waiting and now - self._kept_at >= _KEEP_EVERY):
             self._keep()
+        self._mark(self._fraction)
+
+    def _mark(self, fraction: float) -> None:
+        """Note how far the scan is now, for its speed."""
+        now = time.monotonic()
         if not self._recent or now - self._recent[-1][0] >= 0.1:
             self._recent = [mark for mark in self._recent if now - mark[0] <= _RATE_WINDOW]
-            self._recent.append((now, self._keys, step.fraction))
+            self._recent.append((now, self._keys, fraction))
 
     def _keep(self) -> None:
         """Put what was found into the catalog; a few thousand rows at once cost half of what they cost in hundreds."""

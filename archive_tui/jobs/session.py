@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from archive_tui.asynq.actions import Action
+from archive_tui.asynq.findings import ArchiveHealth
 from archive_tui.asynq.task import Task
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.audited import AuditedDeleteJob
@@ -18,10 +19,11 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.watch import WatchJob
 from archive_tui.journal.audit import Audit
 from archive_tui.settings import Settings
-from archive_tui.store import permissions, queues, tasks
+from archive_tui.store import leftover, permissions, queues, tasks
 from archive_tui.store.connection import Server, ServerInfo
 from archive_tui.store.permissions import Permissions
 from archive_tui.store.queues import QueueStats
+from archive_tui.store.repair import archive_health
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 
@@ -149,6 +151,18 @@ class Session:
         """Read one task in full; blocks. Raises NotFoundError, ConnectError and kin."""
         with self.server.pipe() as pipe:
             return tasks.read(pipe, queue, task_id)
+
+    def archive_health(self, queue: str) -> ArchiveHealth:
+        """What can be told of an archive at a glance; blocks. Raises ConnectError and kin."""
+        with self.server.pipe() as pipe:
+            return archive_health(pipe, queue, self.clock())
+
+    def register(self, queue: str) -> bool:
+        """Put a leftover queue back among the registered ones; blocks. False where it was there already."""
+        if self.read_only:
+            raise RefusedError(f"{self.why_read_only}: nothing can be changed")
+        with self.server.pipe() as pipe:
+            return leftover.register(pipe, queue)
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop every job at its next safe point and wait for them, at most `timeout` seconds in all."""

@@ -3,7 +3,8 @@
 A page is one SCAN reply. What the indexes already explain is passed over: they were read before, in pieces. Only the
 rest costs a second look, and that look reads the state and its index in one transaction. Asynq changes both in one
 script, so what one transaction saw is no torn read: a finding is settled when it is made. Where the server refuses
-transactions the look is taken twice, and only what both saw alike is a finding.
+transactions the look is taken twice, and only what both saw alike is a finding. What is not archived or completed
+cannot be judged by one look: it is handed on to be settled.
 
 Questions are sent ahead: while the replies to one page are worked on, the next page and the looks at the last one are
 under way, so that neither side waits for the other, nor both for the network.
@@ -18,12 +19,14 @@ from typing import TypeAlias
 from redis.exceptions import ResponseError
 
 from archive_tui.asynq import findings, keys, message
+from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import Facts, RowBatch, TaskRow, facts_of, seconds_of
+from archive_tui.asynq.task import READABLE, Facts, RowBatch, TaskRow, facts_of, seconds_of
 from archive_tui.store.membership import referenced
 from archive_tui.store.pipe import Pipe, Reply, is_refusal, pack, raise_first, raise_unless_wrong_type
 from archive_tui.store.queues import is_leftover
 from archive_tui.store.tasks import REPLY_BUDGET, within_budget
+from archive_tui.text import decode
 
 _LOOK_LIMIT = 500
 """Tasks in one look: a transaction holds the server up for as long as it takes, here about half a millisecond."""
@@ -41,6 +44,9 @@ _INDEXED = {b"archived": State.ARCHIVED, b"completed": State.COMPLETED}
 Suspect: TypeAlias = tuple[bytes, bytes]
 """Task data that no index explains: its id and its key."""
 
+Candidate: TypeAlias = tuple[str, bytes]
+"""Task data that may be unreferenced: queue and id."""
+
 Handler: TypeAlias = Callable[[list[Reply]], None]
 
 
@@ -48,13 +54,15 @@ Handler: TypeAlias = Callable[[list[Reply]], None]
 class Step:
     """What one step of a scan brought: findings, the task keys it met, and how far we are (0 to 1).
 
-    `not_tasks` counts keys that are no hashes.
+    `not_tasks` counts keys that are no hashes. `unsettled` is task data that no index explains, in a state whose index
+    one look cannot ask, or in none: see `settle`.
     """
 
     batches: list[RowBatch]
     keys_by_queue: dict[str, int]
     fraction: float
     not_tasks: int = 0
+    unsettled: Sequence[Candidate] = ()
 
     @property
     def keys(self) -> int:
@@ -85,6 +93,7 @@ class _Page:
     met: dict[str, int] = field(default_factory=dict)
     batches: list[RowBatch] = field(default_factory=list)
     not_tasks: int = 0
+    unsettled: list[Candidate] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -126,13 +135,16 @@ class Scan:
 
     A lost connection leaves the scan where it was: call `step` again with a new pipe to the same server process. A
     cursor means nothing to another one: call `restart`.
+
+    With `meet_groups` the same walk meets the sets of groups, whose names `groups` then has by queue.
     """
 
-    def __init__(self, queues: Sequence[str] | None = None, *, count: int = 1000) -> None:
+    def __init__(self, queues: Sequence[str] | None = None, *, count: int = 1000, meet_groups: bool = False) -> None:
         self._wanted = None if queues is None else set(queues)
         self._only = queues[0] if queues is not None and len(queues) == 1 else None
-        self._pattern = keys.tasks_pattern(self._only)
+        self._pattern = keys.tasks_pattern(self._only, groups=meet_groups)
         self.count = count
+        self.groups: dict[str, set[bytes]] = {}
         self._known: set[int] = set()
         self._sizes: dict[str, _Sizes] = {}
         self._leftover: set[str] = set()
@@ -151,6 +163,7 @@ class Scan:
         self._known.clear()
         self._sizes.clear()
         self._leftover.clear()
+        self.groups.clear()
         self._drop()
 
     def _drop(self) -> None:
@@ -175,8 +188,18 @@ class Scan:
 
     @property
     def queues(self) -> list[str]:
-        """The queues whose task data was met so far."""
-        return sorted(self._sizes)
+        """The queues whose task data, or whose groups, were met so far."""
+        return sorted({*self._sizes, *self.groups})
+
+    @property
+    def indexed(self) -> int:
+        """How many ids the indexes of the queues met so far hold."""
+        return len(self._known)
+
+    @property
+    def leftover(self) -> frozenset[str]:
+        """Those of the queues that were leftover when they were met."""
+        return frozenset(self._leftover)
 
     def step(self, pipe: Pipe) -> Step:
         """Go on until a page is complete, or at least a few mebibytes or index pieces further.
@@ -211,7 +234,7 @@ class Scan:
             return Step([], {}, self.fraction)
         page = self._pages.popleft()
         self._cursor, self._begun = page.following, True
-        return Step(page.batches, page.met, self.fraction, page.not_tasks)
+        return Step(page.batches, page.met, self.fraction, page.not_tasks, page.unsettled)
 
     # Asking
 
@@ -277,7 +300,10 @@ class Scan:
         if not self._unsent:
             self._send_page(pipe)
         ambiguous: list[bytes] = []
-        if b"\n".join(found).count(keys.TAG_END) > len(found):
+        together = b"\n".join(found)
+        if keys.GROUP_TAG_END in together:
+            found = self._without_groups(found)
+        if together.count(keys.TAG_END) > len(found):
             ambiguous = [key for key in found if key.count(keys.TAG_END) > 1]
             found = [key for key in found if key.count(keys.TAG_END) == 1]
         met = self._by_queue(found)
@@ -293,6 +319,19 @@ class Scan:
             self._suspect(pipe, page, unknown, single=len(met) == 1)
         for key in ambiguous:
             self._ask_whose(pipe, page, key)
+
+    def _without_groups(self, found: Sequence[bytes]) -> list[bytes]:
+        """Note the sets of groups among some keys, and give back the rest."""
+        rest = []
+        for key in found:
+            at, task_at = key.find(keys.GROUP_TAG_END), key.find(keys.TAG_END)
+            if at < 0 or 0 <= task_at < at:
+                rest.append(key)
+                continue
+            queue = decode(key[len(b"asynq:{") : at])
+            if self._wanted is None or queue in self._wanted:
+                self.groups.setdefault(queue, set()).add(key[at + len(keys.GROUP_TAG_END) :])
+        return rest
 
     def _by_queue(self, found: Sequence[bytes]) -> dict[str, int]:
         """How many keys there are of each queue that is wanted."""
@@ -396,6 +435,9 @@ class Scan:
         page.open -= 1
         sized = [(*one, length) for one, length in zip(suspects, replies, strict=True) if isinstance(length, int)]
         page.not_tasks += len(suspects) - len(sized)
+        if len(sized) < len(suspects):
+            others = [one for one, length in zip(suspects, replies, strict=True) if not isinstance(length, int)]
+            page.unsettled += [(queue, task_id) for task_id, _ in others]
         if sized:
             self._sizes[queue].note([length for _, _, length in sized])
         for start in range(0, len(sized), _LOOK_LIMIT):
@@ -459,27 +501,39 @@ class Scan:
         state = look.index.value.encode()
         found: dict[bool, list[Facts]] = {False: [], True: []}
         found_scores: list[int | None] = []
+        husks: dict[bool, list[Facts]] = {False: [], True: []}
         others: dict[State, list[Suspect]] = {}
         largest = 0
         for (task_id, key), content, score in zip(look.suspects, contents, scores, strict=True):
             if content.__class__ is not list:
                 page.not_tasks += content is not None
+                page.unsettled.append((queue, task_id))
                 continue
             raw_state, raw_message = content
             if raw_state == state:
                 known = score is not None
                 if kinds[known] is not None:
-                    found[known].append(facts_of(task_id, raw_message, len(key)))
+                    facts = facts_of(task_id, raw_message, len(key))
+                    if not raw_message or not facts[-1] & READABLE:
+                        husks[known].append(facts)
+                        continue
+                    found[known].append(facts)
                     if known:
                         found_scores.append(seconds_of(score) if score.__class__ is bytes else None)
                     if raw_message is not None and len(raw_message) > largest:
                         largest = len(raw_message)
             elif look.index is State.ARCHIVED and raw_state in _INDEXED:
                 others.setdefault(_INDEXED[raw_state], []).append((task_id, key))
+            elif raw_state not in _INDEXED:
+                page.unsettled.append((queue, task_id))
         self._sizes[queue].note([largest])
-        for known, facts in found.items():
-            if facts:
-                page.batches.append(RowBatch(queue, look.index, kinds[known], facts, found_scores if known else None))
+        for known, rows in found.items():
+            if rows:
+                page.batches.append(RowBatch(queue, look.index, kinds[known], rows, found_scores if known else None))
+        for known, rows in husks.items():
+            if rows:
+                place = look.index.value if known else ""
+                page.batches.append(RowBatch(queue, look.index, Kind.HUSK, rows, place=place))
         for index, suspects in others.items():
             self._want(_Look(page, queue, suspects, look.size, index))
 

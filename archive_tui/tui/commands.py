@@ -160,6 +160,27 @@ class CleanOld(Command):
     footer = False
 
 
+class Mend(Command):
+    key = "m"
+    title = "set right…"
+    help = "Choose what to do about the marked findings, or the one under the cursor: put back, run, set right, remove."
+    danger = True
+
+
+class MendQueue(Command):
+    key = "m"
+    title = "set right…"
+    help = "Set the queue under the cursor right: register or clean up a leftover queue, mend an archive that is stuck."
+    danger = True
+    footer = False
+
+
+class Explain(Command):
+    key = "h"
+    title = "what is this"
+    help = "Explain the kind of the finding under the cursor: its cause, what follows from it, and the way out."
+
+
 class Stop(Command):
     key = "x"
     title = "stop"

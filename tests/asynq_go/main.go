@@ -55,6 +55,17 @@
 //	    inspector run scheduled and retry tasks at once. Output as of traffic,
 //	    with "queue" for "queues".
 //
+// Commands that go on with what was damaged:
+//
+//	run-all --queue Q --from archived|scheduled|retry
+//	    The inspector runs all tasks of that state. {"queue", "moved"}
+//	work-pending --queue Q [--concurrency C]
+//	    Workers succeed with whatever they can take, until nothing is pending;
+//	    what they choke on stays active. {"queue", "active"}
+//	fail --queue Q [--tasks N]
+//	    Workers fail N tasks for good, whatever Asynq then makes of them.
+//	    Prefix "ff". {"queue", "failed"}
+//
 // Single calls of the library:
 //
 //	enqueue --queue Q --type T [--id ID] [--payload TEXT] [--max-retry N] [--unique 60s] [--retention 1h] [--in 1h] [--group G]
@@ -95,6 +106,9 @@ var commands = map[string]command{
 	"delete-queue": deleteQueue,
 	"traffic":      runTraffic,
 	"process":      process,
+	"run-all":      runAll,
+	"work-pending": workPending,
+	"fail":         failFor,
 	"enqueue":      enqueueOne,
 	"archive":      archiveOne,
 	"run-archived": runOne,

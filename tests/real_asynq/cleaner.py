@@ -1,12 +1,14 @@
 """archive_tui as its screens use it: scan or list, plan, delete. Keeps a log of every attempt to delete a task."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from typing import Self, TypeVar
 
 import pytest
 
+from archive_tui.asynq.findings import ArchiveHealth
+from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
@@ -16,12 +18,15 @@ from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
+from archive_tui.jobs.repair import RepairJob, RepairPlan, RepairProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.settings import parse_url
 from archive_tui.store import delete as store
+from archive_tui.store import leftover
 from archive_tui.store.connection import Server
 from archive_tui.store.delete import Doomed, Outcome, Standing
 from archive_tui.store.pipe import Pipe
+from archive_tui.store.repair import archive_health
 
 from .account import Attempt
 from .dump import Ref
@@ -75,6 +80,30 @@ class Cleaner:
         job = ended(ScanJob(self._server, self.catalog(), queues or None, pace))
         assert job.progress.complete
         return job.catalog
+
+    def findings(self, *queues: str) -> dict[tuple[str, bytes], tuple[str, str]]:
+        """Scan some queues, or all, to the end: kind and place of each finding."""
+        return {(row.queue, row.id): (str(row.kind), row.place) for row in rows(self.scan(*queues))}
+
+    def repair(self, how: Repair, ids: Collection[str] | None = None) -> RepairProgress:
+        """Scan everything, and set right what can be set right in this way, or only these of it."""
+        plan = everything(self.scan())
+        if ids is not None:
+            plan = chosen(
+                plan.selection.catalog,
+                [(row.queue, row.id.decode()) for row in rows(plan.selection.catalog) if row.id.decode() in ids],
+            )
+        return ended(RepairJob(self._server, RepairPlan.of(plan, how), Pace.FULL)).progress
+
+    def register(self, queue: str) -> bool:
+        """Register a leftover queue again."""
+        with self._server.pipe() as pipe:
+            return leftover.register(pipe, queue)
+
+    def health(self, queue: str) -> ArchiveHealth:
+        """What is wrong with an archive as a whole."""
+        with self._server.pipe() as pipe:
+            return archive_health(pipe, queue, time.time())
 
     def list_archive(self, queue: str) -> Catalog:
         """List the archive of a queue."""

@@ -17,12 +17,15 @@ class ChoiceDialog(Dialog[str]):
 
     DEFAULT_CSS = """
     ChoiceDialog > Vertical { width: 34; }
+    ChoiceDialog.-wide > Vertical { width: 60; }
     ChoiceDialog OptionList:focus { border: none; }
     ChoiceDialog OptionList { height: auto; max-height: 16; border: none; background: $surface; padding: 0; }
     """
 
-    def __init__(self, title: str, choices: Mapping[str, str], current: str | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self, title: str, choices: Mapping[str, str], current: str | None = None, *, wide: bool = False
+    ) -> None:
+        super().__init__(classes="-wide" if wide else None)
         self._title = title
         self._choices = choices
         self._current = current

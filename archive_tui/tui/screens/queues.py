@@ -20,7 +20,8 @@ from archive_tui.store.queues import QueueStats
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.screens.base import CommandScreen, QuitWanted, ScanWanted
+from archive_tui.tui.screens.base import QuitWanted, ScanWanted
+from archive_tui.tui.screens.mending import QueueMending
 from archive_tui.tui.widgets.columns import Cell, Column, Tone
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.keybar import KeyBar
@@ -143,7 +144,7 @@ class QueueSource:
         return self._keys.index(key) if key in self._keys else None
 
 
-class QueuesScreen(CommandScreen):
+class QueuesScreen(QueueMending):
     """All queues, refreshing by itself."""
 
     TITLE_IN_HELP = "Queues"
@@ -153,6 +154,7 @@ class QueuesScreen(CommandScreen):
         commands.ScanQueue,
         commands.ScanAll,
         commands.CleanOld,
+        commands.MendQueue,
         commands.Filter,
         commands.Sort,
         commands.PauseRefresh,
@@ -261,12 +263,12 @@ class QueuesScreen(CommandScreen):
     def _filter_changed(self) -> None:
         self._tick()
 
-    def _current(self) -> QueueStats | None:
+    def current(self) -> QueueStats | None:
         row = self._table.cursor_row
         return row.stats if row is not None else None
 
     def refuse_open(self) -> str | None:
-        queue = self._current()
+        queue = self.current()
         if queue is None:
             return "no queue here"
         return self.session.why_not(Action.READ, queue.name) or ("not permitted" if queue.refused else None)
@@ -274,12 +276,12 @@ class QueuesScreen(CommandScreen):
     def do_open(self) -> None:
         from archive_tui.tui.screens.tasks import TasksScreen
 
-        queue = self._current()
+        queue = self.current()
         if queue is not None:
             self.app.push_screen(TasksScreen(queue.name))
 
     def refuse_clean_old(self) -> str | None:
-        queue = self._current()
+        queue = self.current()
         if queue is None:
             return "no queue here"
         refused = self.refuse_open() or self.session.why_not(Action.DELETE, queue.name)
@@ -288,14 +290,14 @@ class QueuesScreen(CommandScreen):
     def do_clean_old(self) -> None:
         from archive_tui.tui.screens.tasks import TasksScreen
 
-        queue = self._current()
+        queue = self.current()
         if queue is not None:
             self.app.push_screen(TasksScreen(queue.name, cleaning=True))
 
     refuse_scan_queue = refuse_open
 
     def do_scan_queue(self) -> None:
-        queue = self._current()
+        queue = self.current()
         if queue is not None:
             self.post_message(ScanWanted(queue.name))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.view import GONE
 from archive_tui.present import UNKNOWN, age, size
@@ -28,13 +29,25 @@ def type_cell(row: TaskRow) -> str | Cell:
 
 
 def error_cell(row: TaskRow) -> str:
-    """The error of a task, on one line."""
-    return line(row.error[:_SHOWN])
+    """The error of a task, on one line; before it what is wrong with what is no orphan: here is room everywhere."""
+    error = line(row.error[:_SHOWN])
+    if row.kind in (None, Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED):
+        return error
+    return f"{kind_cell(row)}: {error}" if error else kind_cell(row)
 
 
 def size_cell(row: TaskRow) -> str:
     """The size of the payload."""
     return size(row.payload_bytes) if row is not GONE else ""
+
+
+def kind_cell(row: TaskRow) -> str:
+    """What is wrong, with the index in which it stands, or with the state of what is lost."""
+    if row.kind is None:
+        return ""
+    if row.kind is Kind.LOST:
+        return f"lost, {row.state.value if row.state is not None else 'no state'}"
+    return f"{row.kind.label} in {line(row.place)}" if row.place else row.kind.label
 
 
 def tries_cell(row: TaskRow) -> str:

@@ -19,11 +19,12 @@ from archive_tui.catalog.view import View
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.scan import ScanJob, ScanProgress
+from archive_tui.jobs.scan import Phase, ScanJob, ScanProgress
 from archive_tui.present import bar, number, span
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.screens.row_columns import common_columns
+from archive_tui.tui.screens.mending import FindingsMending
+from archive_tui.tui.screens.row_columns import common_columns, kind_cell
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.widgets.columns import Column, fit
 from archive_tui.tui.widgets.filterbar import FilterBar
@@ -36,7 +37,7 @@ _GROUPS_WIDTH = 34
 _TYPES_SHOWN = 12
 
 
-class ScanScreen(RowsScreen):
+class ScanScreen(FindingsMending):
     """A scan of one queue, or of all. It lives on when it is left, and is there again when it is opened again."""
 
     TITLE_IN_HELP = "Orphan scan"
@@ -44,7 +45,10 @@ class ScanScreen(RowsScreen):
         commands.Stop,
         commands.PauseScan,
         commands.ChangePace,
-        *RowsScreen.ROW_COMMANDS[1:-2],
+        *RowsScreen.ROW_COMMANDS[1:3],
+        commands.Mend,
+        *RowsScreen.ROW_COMMANDS[3:-2],
+        commands.Explain,
         commands.Groups,
         commands.Rescan,
         *RowsScreen.ROW_COMMANDS[-2:],
@@ -79,7 +83,7 @@ class ScanScreen(RowsScreen):
 
     def columns(self) -> Sequence[Column[TaskRow]]:
         columns = common_columns(self.session.clock, "Last failed", lambda row: row.last_failed_at)
-        kind: Column[TaskRow] = Column("kind", "Kind", lambda row: row.kind.label if row.kind else "", 17, priority=5)
+        kind: Column[TaskRow] = Column("kind", "Kind", kind_cell, 17, grow=1, most=24, priority=5)
         queue: Column[TaskRow] = Column("queue", "Queue", lambda row: line(row.queue), 10, priority=4)
         return [*columns[:1], *([] if self.queue is not None else [queue]), kind, *columns[1:]]
 
@@ -98,7 +102,9 @@ class ScanScreen(RowsScreen):
 
     def _start(self) -> None:
         queues, self._refused = ([self.queue], []) if self.queue is not None else self.session.scope()
-        self._job = self.session.run(ScanJob(self.session.server, self.catalog, queues, self._pace, self.session.clock))
+        known = [one.name for one in self.session.watch.overview.queues]
+        job = ScanJob(self.session.server, self.catalog, queues, self._pace, self.session.clock, also=known)
+        self._job = self.session.run(job)
 
     @property
     def pace(self) -> Pace:
@@ -134,11 +140,11 @@ class ScanScreen(RowsScreen):
             )
         )
         self.query_one("#progress", HeadLine).show(
-            self.deletion_line() or _progress_line(progress, self._job, self.size.width)
+            self.deletion_line() or self.repair_line() or _progress_line(progress, self._job, self.size.width)
         )
         self.table.empty_text = (
             "No finding matches the filter: esc shows all." if self.query_now.filtered and counts.total
-            else "No orphaned task data was found." if progress.complete
+            else "Nothing wrong was found." if progress.complete
             else "Nothing was found before the scan was stopped."
         )  # fmt: skip
         if self._groups != (counts, self.query_now):
@@ -199,7 +205,7 @@ class ScanScreen(RowsScreen):
         return None if self._scanning() else super().refuse_stop()
 
     def do_stop(self) -> None:
-        if self._deletion is not None:
+        if self.changing:
             super().do_stop()
         elif self._job is not None:
             self._job.stop()
@@ -217,18 +223,18 @@ class ScanScreen(RowsScreen):
 
     def do_change_pace(self) -> None:
         self._pace = self._pace.next
-        for job in (self._job, self._deletion):
+        for job in (self._job, self._deletion, self._repairing):
             if job is not None:
                 job.pace = self._pace
         self.say(f"{self._pace} pace")
 
     def refuse_rescan(self) -> str | None:
-        if self._planning or self._deletion is not None:
-            return "not while a deletion is planned or running"
+        if self._planning or self.changing:
+            return "not while a deletion or a repair is planned or running"
         return "marking: a moment" if self._marking else None
 
     def refuse_change_pace(self) -> str | None:
-        return None if self._scanning() or self._deletion is not None else "nothing is running"
+        return None if self._scanning() or self.changing else "nothing is running"
 
     def do_rescan(self) -> None:
         if self._job is not None:
@@ -249,6 +255,9 @@ class ScanScreen(RowsScreen):
         return refused or super().refuse_delete()
 
     def deletion_ended(self, job: DeleteJob) -> None:
+        self.changed()
+
+    def changed(self) -> None:
         if self._job is not None:
             self.session.note_scan(self._job)
 
@@ -266,6 +275,10 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int) -> Content:
         (f" {progress.fraction:>4.0%}", "bold"),
         (f"   {progress.keys:,} task keys", ""),
     ]
+    if progress.members and not progress.complete:
+        parts.append((f"   {progress.members:,} ids", ""))
+    if progress.phase is not Phase.TASK_DATA and progress.state is JobState.RUNNING:
+        parts.append((f"   {progress.phase}", "$text-muted"))
     if progress.rate and not progress.state.ended:
         parts.append((f"   {number(int(progress.rate))}/s", "$text-muted"))
     word = {

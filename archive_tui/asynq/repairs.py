@@ -1,0 +1,178 @@
+"""What can be done about a finding, apart from deleting an orphan: which repair fits which kind, where a task then
+stands, and what Asynq will do next.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from archive_tui.asynq import findings, message
+from archive_tui.asynq.findings import ARCHIVE_DAYS, GROUP, Kind
+from archive_tui.asynq.message import TaskMessage
+from archive_tui.asynq.states import LISTS, State
+from archive_tui.asynq.task import TaskRow
+
+_DAY = 86_400
+_LONGEST = 2**53
+
+
+class Repair(StrEnum):
+    """One way to set something right."""
+
+    ARCHIVE = "archive"
+    RUN = "run"
+    RUN_AFRESH = "run-afresh"
+    FOLLOW_INDEX = "follow-index"
+    FOLLOW_STATE = "follow-state"
+    REMOVE_ID = "remove-id"
+    CLEAN = "clean"
+
+    @property
+    def label(self) -> str:
+        """What it does, in a few words."""
+        return _LABELS[self]
+
+    @property
+    def consequence(self) -> str:
+        """What follows, and what Asynq will do next, in one or two sentences."""
+        return _CONSEQUENCES[self]
+
+    @property
+    def runs(self) -> bool:
+        """Whether workers will take the task."""
+        return self in (Repair.RUN, Repair.RUN_AFRESH)
+
+    @property
+    def destroys(self) -> bool:
+        """Whether something is gone afterwards that was there before."""
+        return self in (Repair.CLEAN, Repair.REMOVE_ID)
+
+
+_LABELS = {
+    Repair.ARCHIVE: "put back into the archive",
+    Repair.RUN: "run once",
+    Repair.RUN_AFRESH: "run with retries reset",
+    Repair.FOLLOW_INDEX: "set right: the state follows the index",
+    Repair.FOLLOW_STATE: "set right: the index follows the state",
+    Repair.REMOVE_ID: "remove the id from its index",
+    Repair.CLEAN: "delete data and id",
+}
+
+_CONSEQUENCES = {
+    Repair.ARCHIVE: (
+        "Asynq lists it again, and its tools can run or delete it. Whatever the archive holds beyond 9,999 goes when "
+        "Asynq next archives something."
+    ),
+    Repair.RUN: (
+        "A worker takes it as soon as one is free. Its count of retries is kept: archived before, it gets exactly one "
+        "more attempt. As with Asynq's own Run, its unique lock is not taken again where it has run out."
+    ),
+    Repair.RUN_AFRESH: (
+        "A worker takes it as soon as one is free, and it may fail as often as a new task. Its message is written "
+        "again with `retried` at 0, all other fields as they were. Its unique lock is not taken again where it has run "
+        "out."
+    ),
+    Repair.FOLLOW_INDEX: (
+        "The task counts as what its index says; its place and score stay. Asynq's tools work on it again."
+    ),
+    Repair.FOLLOW_STATE: (
+        "The id moves to the index that its state names, and Asynq goes on from there: what says `active` is taken for "
+        "the task of a worker that died, and retried or archived."
+    ),
+    Repair.REMOVE_ID: (
+        "Counts are right again, and “run all” can no longer make a husk of it. There is no data to lose."
+    ),
+    Repair.CLEAN: "Its id can be used again. A unique lock that it holds is released.",
+}
+
+_OFFERED = {
+    Kind.ORPHAN_ARCHIVED: (Repair.ARCHIVE, Repair.RUN, Repair.RUN_AFRESH),
+    Kind.ORPHAN_COMPLETED: (Repair.ARCHIVE, Repair.RUN, Repair.RUN_AFRESH),
+    Kind.LOST: (Repair.RUN, Repair.RUN_AFRESH, Repair.ARCHIVE, Repair.CLEAN),
+    Kind.GHOST: (Repair.REMOVE_ID,),
+    Kind.MISMATCH: (Repair.FOLLOW_INDEX, Repair.FOLLOW_STATE, Repair.RUN, Repair.RUN_AFRESH, Repair.CLEAN),
+    Kind.HUSK: (Repair.CLEAN,),
+    Kind.FOREIGN: (),
+}
+
+
+def offered(kind: Kind | None) -> tuple[Repair, ...]:
+    """The repairs that fit a kind, the likeliest first."""
+    return _OFFERED[kind] if kind is not None else ()
+
+
+class Score(StrEnum):
+    """What counts as the moment at which a task was archived when it is put back."""
+
+    LAST_FAILURE = "last failure"
+    NOW = "now"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a task goes: the state it gets, the index (the last part of its key), its score there, and the message
+    where that is written anew.
+    """
+
+    state: State
+    index: str
+    score: int
+    message: bytes = b""
+
+
+def destination(
+    repair: Repair, row: TaskRow, raw_message: bytes, group: bytes, now: float, score: Score = Score.LAST_FAILURE
+) -> Destination | None:
+    """Where a repair puts a task; None where its data does not tell. `now` is unix seconds.
+
+    A task that failed so long ago that Asynq would drop it at once is archived as of now.
+    """
+    decoded = message.decode(raw_message)
+    if decoded is None:
+        return None
+    if repair is Repair.ARCHIVE:
+        return Destination(State.ARCHIVED, State.ARCHIVED.value, _archived_at(decoded, now, score))
+    if repair.runs:
+        afresh = b""
+        if repair is Repair.RUN_AFRESH:
+            decoded.retried = 0
+            afresh = message.encode(decoded)
+        return Destination(State.PENDING, State.PENDING.value, int(now), afresh)
+    if repair is Repair.FOLLOW_INDEX:
+        state = findings.state_of(row.place)
+        return Destination(state, State.ACTIVE.value if state is State.ACTIVE else row.place, _at(row, int(now)))
+    if repair is Repair.FOLLOW_STATE and row.state is not None:
+        return _by_state(row.state, decoded, group, now)
+    return None
+
+
+def _at(row: TaskRow, now: int) -> int:
+    return row.scored_at if row.scored_at is not None and abs(row.scored_at) < _LONGEST else now
+
+
+def _archived_at(decoded: TaskMessage, now: float, score: Score) -> int:
+    failed = decoded.last_failed_at
+    recent = now - (ARCHIVE_DAYS - 1) * _DAY < failed <= now
+    return failed if score is Score.LAST_FAILURE and recent else int(now)
+
+
+def _by_state(state: State, decoded: TaskMessage, group: bytes, now: float) -> Destination | None:
+    if state is State.AGGREGATING:
+        name = group or decoded.group_key.encode()
+        return Destination(state, GROUP + name.decode("utf-8", "surrogateescape"), int(now)) if name else None
+    if state is State.ARCHIVED:
+        return Destination(state, state.value, _archived_at(decoded, now, Score.LAST_FAILURE))
+    if state is State.COMPLETED:
+        return Destination(state, state.value, (decoded.completed_at or int(now)) + decoded.retention)
+    return Destination(state, state.value, int(now))
+
+
+def lists_to_search(row: TaskRow, goal: Destination | None) -> list[State]:
+    """The lists in which the id must be looked for; such a search takes time that grows with the list."""
+    searched: set[State] = set()
+    if row.place in LISTS:
+        searched.update(LISTS)  # a finding names one index, and the id may stand in the other as well
+    if row.place == findings.LEASE:
+        searched.add(State.ACTIVE)
+    if row.kind is Kind.MISMATCH:
+        searched.update(state for state in (row.state, goal.state if goal else None) if state in LISTS)
+    return [state for state in LISTS if state in searched]

@@ -1,0 +1,273 @@
+"""The job that sets findings right: journal place, verified batches, report. The same shape as a deletion."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.repairs import Repair, Score, offered
+from archive_tui.asynq.states import ARCHIVE_CAP
+from archive_tui.asynq.task import TaskRow
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.errors import RefusedError
+from archive_tui.jobs.delete import Record
+from archive_tui.jobs.job import Job, JobState, Stopped
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.plan import Plan
+from archive_tui.store import repair as store
+from archive_tui.store.connection import Server
+from archive_tui.store.repair import Repaired
+
+_CHUNK = 5_000
+_BATCH_TASKS = 100
+_BATCH_BYTES = 1024 * 1024
+_EXAMPLES = 200
+
+Batch = list[tuple[int, TaskRow]]
+
+
+@dataclass(frozen=True, slots=True)
+class RepairPlan:
+    """What will be set right, and how: the rows of a plan, with a repair for some kinds. Other kinds are left alone."""
+
+    plan: Plan
+    repairs: Mapping[Kind | None, Repair]
+    score: Score = Score.LAST_FAILURE
+
+    @classmethod
+    def of(cls, plan: Plan, repair: Repair, score: Score = Score.LAST_FAILURE) -> "RepairPlan":
+        """One repair for every kind that it fits."""
+        return cls(plan, {kind: repair for kind in Kind if repair in offered(kind)}, score)
+
+    @property
+    def count(self) -> int:
+        """How many findings will be set right."""
+        return sum(self.counts.values())
+
+    @property
+    def counts(self) -> dict[Repair, int]:
+        """How many findings each repair will set right."""
+        counts = Counter[Repair]()
+        for kind, count in self.plan.totals.by_kind.items():
+            if kind in self.repairs:
+                counts[self.repairs[kind]] += count
+        return dict(counts)
+
+    @property
+    def label(self) -> str:
+        """What it does, in a few words."""
+        return ", ".join(repair.label for repair in self.counts)
+
+    @property
+    def others(self) -> int:
+        """How many rows of the plan will be left alone, because no repair fits their kind."""
+        return self.plan.count - self.count
+
+    def why_not(self) -> str | None:
+        """Why this must not be done at all."""
+        ghosts = self.plan.totals.by_kind.get(Kind.GHOST, 0)
+        if ghosts and any(repair.runs for repair in self.repairs.values()):
+            return (
+                f"{ghosts:,} of these are ghosts: running them would make husks, on which workers choke. "
+                "Remove their ids first, or choose without them"
+            )
+        return None
+
+    def beyond_cap(self, archived: Mapping[str, int]) -> int:
+        """How many ids more than Asynq keeps the archives would hold; `archived` are their sizes now."""
+        if Repair.ARCHIVE not in self.counts:
+            return 0
+        return sum(
+            max(0, archived.get(queue, 0) + count - ARCHIVE_CAP) for queue, count in self.plan.totals.by_queue.items()
+        )
+
+
+MENDS_ARCHIVE: Mapping[Kind | None, Repair] = {
+    Kind.GHOST: Repair.REMOVE_ID,
+    Kind.MISMATCH: Repair.FOLLOW_INDEX,
+    Kind.HUSK: Repair.CLEAN,
+}
+"""What sets an archive right that is stuck: without its ghosts Asynq's script has room again, and the tasks that it
+failed to archive count as archived.
+"""
+
+
+def choices(plan: Plan) -> list[RepairPlan]:
+    """The repairs that fit at least one row of a plan, those that fit most first."""
+    found = [RepairPlan.of(plan, repair) for repair in Repair]
+    return sorted((one for one in found if one.count), key=lambda one: -one.count)
+
+
+def not_deletable(catalog: Catalog) -> list[int]:
+    """The findings of a catalog that are not for a `DeleteJob`, by their row numbers: it deletes what no index
+    references. Not for the UI loop.
+    """
+    seqs: list[int] = []
+    for kind in catalog.counts().by_kind:
+        if kind is Kind.HUSK:
+            rows = catalog.rows(catalog.find(Query(kind=kind)))
+            seqs += [seq for seq, row in rows.items() if row.place]
+        elif kind not in (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED):
+            seqs += catalog.find(Query(kind=kind))
+    return seqs
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """One finding that was not set right, with the reason."""
+
+    queue: str
+    id: bytes
+    outcome: Repaired
+
+
+@dataclass(frozen=True, slots=True)
+class RepairProgress:
+    """What was done so far; once `state` has ended, this is the report. `unknown` were in a batch whose answer had not
+    come when the job was stopped. `unconfirmed` were no longer as planned when a batch was sent again after the
+    connection had broken in the middle of it: that batch set them right, or somebody else changed them.
+    """
+
+    state: JobState
+    planned: int
+    done: int = 0
+    outcomes: dict[Repaired, int] = field(default_factory=dict)
+    unknown: int = 0
+    unconfirmed: int = 0
+    skipped: tuple[Untouched, ...] = ()
+    rate: float = 0.0
+    trouble: str = ""
+    error: str = ""
+
+    @property
+    def repaired(self) -> int:
+        """How many were set right."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.done)
+
+    @property
+    def gone(self) -> int:
+        """How many were gone already."""
+        return self.outcomes.get(Repaired.GONE, 0)
+
+    @property
+    def changed(self) -> int:
+        """How many were left alone because they are no longer what the plan was made for."""
+        return sum(self.outcomes.values()) - self.repaired - self.gone
+
+    @property
+    def untouched(self) -> int:
+        """How many the job did not come to."""
+        return self.planned - self.done - self.unknown
+
+    @property
+    def in_part(self) -> bool:
+        """Whether anything of the plan was not done."""
+        return self.untouched > 0 or self.changed > 0 or self.unknown > 0
+
+
+class RepairJob(Job):
+    """Carry out a repair. A stop, or a server that stays away, leaves a clean prefix done and the rest untouched."""
+
+    def __init__(
+        self, server: Server, plan: RepairPlan, pace: Pace = Pace.POLITE, record: Record | None = None
+    ) -> None:
+        super().__init__("repair")
+        if server.settings.read_only:
+            raise RefusedError("this is a read-only session: nothing can be changed")
+        self.plan = plan
+        self.pace = pace
+        self._server = server
+        self._record = record
+        self._outcomes: Counter[Repaired] = Counter()
+        self._skipped: list[Untouched] = []
+        self._unknown = self._unconfirmed = self._done = 0
+        self._began = time.monotonic()
+        self._ended_at: float | None = None
+
+    @property
+    def progress(self) -> RepairProgress:
+        """What was done so far; safe to read from any thread."""
+        seconds = (self._ended_at or time.monotonic()) - self._began
+        return RepairProgress(
+            self.state,
+            self.plan.count,
+            self._done,
+            dict(self._outcomes),
+            self._unknown,
+            self._unconfirmed,
+            tuple(self._skipped),
+            self._done / seconds if seconds > 0 else 0.0,
+            self.trouble,
+            str(self.error) if self.error else "",
+        )
+
+    def work(self) -> None:
+        self._began = time.monotonic()
+        try:
+            for batch in self._batches():
+                self.checkpoint()
+                began = time.monotonic()
+                self._repair(batch)
+                self.rest(self.pace.rest_after(time.monotonic() - began))
+        finally:
+            self._ended_at = time.monotonic()
+
+    def _batches(self) -> Iterator[Batch]:
+        """The rows that a repair fits, each batch of one queue and one repair, and small for the server."""
+        batch: Batch = []
+        size = 0
+        for rows in self.plan.plan.selection.batches(_CHUNK):
+            fitting = [(seq, row) for seq, row in rows if row.kind in self.plan.repairs]
+            for seq, row in sorted(fitting, key=lambda one: self._together(one[1])):
+                weight = row.stored_bytes or 0
+                if batch and (
+                    len(batch) >= _BATCH_TASKS
+                    or size + weight > _BATCH_BYTES
+                    or self._together(row) != self._together(batch[0][1])
+                ):
+                    yield batch
+                    batch, size = [], 0
+                batch.append((seq, row))
+                size += weight
+        if batch:
+            yield batch
+
+    def _together(self, row: TaskRow) -> tuple[str, str]:
+        return row.queue, self._how(row)
+
+    def _how(self, row: TaskRow) -> Repair:
+        return self.plan.repairs[row.kind]
+
+    def _repair(self, batch: Batch) -> None:
+        """Set one batch right, again where the connection breaks: what the first try did is no finding any more."""
+        tries = 0
+        outcomes: list[Repaired] = []
+        rows = [row for _, row in batch]
+
+        def attempt() -> None:
+            nonlocal tries, outcomes
+            with self._server.pipe() as pipe:
+                self.connected()
+                if self._record is not None and not tries:
+                    self._record(pipe, rows)
+                tries += 1
+                outcomes = store.repair(pipe, self._how(rows[0]), rows, store.now_of(pipe), self.plan.score)
+
+        try:
+            self.reconnecting(attempt)
+        except Stopped:
+            if tries:
+                self._unknown = len(batch)
+            raise
+        if tries > 1:
+            self._unconfirmed += sum(not outcome.done for outcome in outcomes)
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if not outcome.done and outcome is not Repaired.GONE and len(self._skipped) < _EXAMPLES:
+                self._skipped.append(Untouched(row.queue, row.id, outcome))
+        self._outcomes.update(outcomes)
+        self._done += len(batch)
+        self.plan.plan.selection.catalog.remove(
+            seq for (seq, _), outcome in zip(batch, outcomes, strict=True) if outcome.done or outcome is Repaired.GONE
+        )

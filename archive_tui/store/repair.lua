@@ -1,0 +1,147 @@
+-- Set findings right, each checked again at the moment it is touched (DESIGN.md section 6).
+--
+-- KEYS[..]    the hashes
+-- ARGV[1]     what every key of the queue starts with; the indexes are named from it, as Asynq's own scripts do
+-- ARGV[2]     "move": take the id out of wherever it stands and put it where it belongs; "clean": delete data and id;
+--             "ghost": remove the id, provided there is no data
+-- ARGV[3]     now, in nanoseconds
+-- ARGV[4..]   for each hash ten: task id; expected state; SHA-1 of the expected message ("" for no message); expected
+--             pending_since; the index in which it must stand ("" for in none); the lists to be searched for it;
+--             and of "move" new state, new index, score, new message ("" to keep it)
+--
+-- Returns a number for each hash, see Repaired in repair.py. Past the probes no step raises an error: a script that
+-- aborts half-way would leave changes that nobody reports.
+
+local GONE, DONE, DONE_AND_UNLOCKED = 0, 1, 2
+local STATE_CHANGED, MESSAGE_CHANGED, NOW_REFERENCED, NOT_IN_INDEX, NOT_A_TASK, NOT_A_GHOST = 3, 4, 5, 6, 7, 8
+
+local prefix, action, now = ARGV[1], ARGV[2], ARGV[3]
+local LISTS = { "pending", "active" }
+local SETS = { "lease", "scheduled", "retry", "archived", "completed" }
+
+-- A user who may not use all of these commands, a server without memory, an index of another type: all that must be
+-- known before anything is changed. Each probe leaves nothing behind.
+local function refusal()
+  local nothing = prefix .. "archive-tui:probe"
+  for _, probe in ipairs({ { "UNLINK", nothing }, { "DEL", nothing }, { "GET", nothing }, { "HMGET", nothing, "state" },
+                           { "ZSCORE", nothing, "probe" }, { "ZREM", nothing, "probe" }, { "ZCARD", nothing },
+                           { "SREM", nothing, "probe" }, { "LREM", nothing, "0", "probe" },
+                           { "ZADD", nothing, "XX", "1", "probe" }, { "LPUSH", nothing, "probe" }, { "DEL", nothing },
+                           { "SADD", nothing, "probe" }, { "DEL", nothing }, { "HDEL", nothing, "state" },
+                           { "HSET", nothing, "state", "probe" }, { "DEL", nothing } }) do
+    local reply = redis.pcall(unpack(probe))
+    if type(reply) == "table" and reply.err then return reply.err end
+  end
+  local kinds = { pending = "list", active = "list", lease = "zset", scheduled = "zset", retry = "zset",
+                  archived = "zset", completed = "zset", groups = "set" }
+  for i = 4, #ARGV, 10 do
+    for _, index in ipairs({ ARGV[i + 4], ARGV[i + 7] }) do
+      if string.sub(index, 1, 2) == "g:" then kinds[index] = "zset" end
+    end
+  end
+  for name, kind in pairs(kinds) do
+    local found = redis.call("TYPE", prefix .. name).ok
+    if found ~= "none" and found ~= kind then
+      return "ERR the key " .. prefix .. name .. " is a " .. found .. ", not the index that Asynq writes"
+    end
+  end
+end
+
+local refused = refusal()
+if refused then return redis.error_reply(refused) end
+
+local function is_list(index) return index == "pending" or index == "active" end
+
+local function leave_group(index, id)
+  if redis.call("ZREM", prefix .. index, id) == 0 then return false end
+  if redis.call("ZCARD", prefix .. index) == 0 then
+    redis.call("SREM", prefix .. "groups", string.sub(index, 3))
+    redis.call("ZREM", prefix .. "aggregation_sets", prefix .. index)
+  end
+  return true
+end
+
+-- Whether the id stands where the plan saw it. A list is not searched for that: see `leave`.
+local function misplaced(id, place)
+  if place == "" then
+    for _, index in ipairs(SETS) do
+      if redis.call("ZSCORE", prefix .. index, id) then return NOW_REFERENCED end
+    end
+  elseif not is_list(place) and not redis.call("ZSCORE", prefix .. place, id) then
+    return NOT_IN_INDEX
+  end
+end
+
+-- Take the id out of every index but groups it was not seen in. Nothing was changed where it returns false.
+local function leave(id, place, search)
+  if is_list(place) and redis.call("LREM", prefix .. place, "0", id) == 0 then return false end
+  for _, index in ipairs(LISTS) do
+    if string.find(search, index, 1, true) then redis.call("LREM", prefix .. index, "0", id) end
+  end
+  for _, index in ipairs(SETS) do redis.call("ZREM", prefix .. index, id) end
+  if string.sub(place, 1, 2) == "g:" then leave_group(place, id) end
+  return true
+end
+
+local function release(lock, id)
+  local start = prefix .. "unique:"
+  if not lock or string.sub(lock, 1, #start) ~= start then return false end
+  if redis.pcall("GET", lock) ~= id then return false end
+  redis.call("DEL", lock)
+  return true
+end
+
+local function put(key, id, state, index, score, message)
+  if index == "pending" then
+    redis.call("LPUSH", prefix .. index, id)
+    redis.call("HSET", key, "pending_since", now)
+  elseif index == "active" then
+    redis.call("LPUSH", prefix .. index, id)
+    redis.call("ZADD", prefix .. "lease", score, id)
+  else
+    redis.call("ZADD", prefix .. index, score, id)
+    if string.sub(index, 1, 2) == "g:" and not redis.call("ZSCORE", prefix .. "aggregation_sets", prefix .. index) then
+      redis.call("SADD", prefix .. "groups", string.sub(index, 3))
+      redis.call("HSET", key, "group", string.sub(index, 3))
+    end
+  end
+  if index ~= "pending" then redis.call("HDEL", key, "pending_since") end
+  redis.call("HSET", key, "state", state)
+  if message ~= "" then redis.call("HSET", key, "msg", message) end
+end
+
+local function remove_ghost(key, id, place, search)
+  if redis.call("EXISTS", key) == 1 then return NOT_A_GHOST end
+  if misplaced(id, place) or not leave(id, place, search) then return GONE end
+  return DONE
+end
+
+local function repair(key, at)
+  local id, state, digest, since = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local place, search = ARGV[at + 4], ARGV[at + 5]
+  if action == "ghost" then return remove_ghost(key, id, place, search) end
+  if redis.call("EXISTS", key) == 0 then return GONE end
+  local found = redis.pcall("HMGET", key, "state", "msg", "pending_since", "unique_key")
+  if found.err then return NOT_A_TASK end
+  if (found[1] or "") ~= state then return STATE_CHANGED end
+  if (found[2] and redis.sha1hex(found[2]) or "") ~= digest then return MESSAGE_CHANGED end
+  if (found[3] or "") ~= since then return STATE_CHANGED end
+  local wrong = misplaced(id, place)
+  if wrong then return wrong end
+  local index, score = ARGV[at + 7], ARGV[at + 8]
+  local was = action == "move" and not is_list(index) and redis.call("ZSCORE", prefix .. index, id)
+  if not leave(id, place, search) then return NOT_IN_INDEX end
+  if action == "move" then
+    put(key, id, ARGV[at + 6], index, was or score, ARGV[at + 9])
+    return DONE
+  end
+  redis.call("UNLINK", key)
+  if release(found[4], id) then return DONE_AND_UNLOCKED end
+  return DONE
+end
+
+local outcomes = {}
+for i = 1, #KEYS do
+  outcomes[i] = repair(KEYS[i], 4 + (i - 1) * 10)
+end
+return outcomes

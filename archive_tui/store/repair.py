@@ -1,0 +1,207 @@
+"""Setting findings right: one script call a batch, each task checked again by the server (DESIGN.md section 6)."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from importlib.resources import files
+
+from archive_tui.asynq import findings, keys
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.repairs import Destination, Repair, Score, destination, lists_to_search
+from archive_tui.asynq.states import State
+from archive_tui.asynq.task import FINGERPRINT_BYTES, TaskRow
+from archive_tui.store.pipe import Pipe, Reply
+from archive_tui.store.settle import settle
+from archive_tui.text import encode
+
+_SEARCHED = 200_000
+"""Ids of lists that one script call may search: about two milliseconds of the server's time."""
+
+
+class Repaired(IntEnum):
+    """What became of one finding of a batch; the numbers up to 8 are those of repair.lua."""
+
+    GONE = 0
+    DONE = 1
+    DONE_AND_UNLOCKED = 2
+    STATE_CHANGED = 3
+    MESSAGE_CHANGED = 4
+    NOW_REFERENCED = 5
+    NOT_IN_INDEX = 6
+    NOT_A_TASK = 7
+    NOT_A_GHOST = 8
+    NO_DESTINATION = 9
+
+    @property
+    def done(self) -> bool:
+        """Whether it was set right."""
+        return self in (Repaired.DONE, Repaired.DONE_AND_UNLOCKED)
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in words for a report."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Repaired.GONE: "already gone",
+    Repaired.DONE: "done",
+    Repaired.DONE_AND_UNLOCKED: "done, unique lock released",
+    Repaired.STATE_CHANGED: "skipped: its state has changed",
+    Repaired.MESSAGE_CHANGED: "skipped: its message has changed",
+    Repaired.NOW_REFERENCED: "skipped: an index references it now",
+    Repaired.NOT_IN_INDEX: "skipped: it left the index",
+    Repaired.NOT_A_TASK: "skipped: it is not task data",
+    Repaired.NOT_A_GHOST: "skipped: its data is there again",
+    Repaired.NO_DESTINATION: "skipped: its data does not say where it belongs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One task of a script call. `state`, `digest` and `since` are what its hash must still say."""
+
+    row: TaskRow
+    state: bytes
+    digest: str
+    since: bytes
+    place: str
+    search: list[State]
+    goal: Destination | None
+
+    def arguments(self) -> list[bytes]:
+        goal = self.goal
+        return [
+            self.row.id,
+            self.state,
+            self.digest.encode(),
+            self.since,
+            encode(self.place),
+            b",".join(state.value.encode() for state in self.search),
+            goal.state.value.encode() if goal else b"",
+            encode(goal.index) if goal else b"",
+            b"%d" % goal.score if goal else b"0",
+            goal.message if goal else b"",
+        ]
+
+
+@cache
+def _script() -> tuple[bytes, bytes]:
+    source = files(__package__).joinpath("repair.lua").read_bytes()
+    return source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
+
+
+def repair(
+    pipe: Pipe, repair_: Repair, rows: Sequence[TaskRow], now: float, score: Score = Score.LAST_FAILURE
+) -> list[Repaired]:
+    """Set some findings of one queue right; one outcome for each, in order. `now` is unix seconds.
+
+    What is lost is settled once more, for a list has no cheap membership test that the script could make. A lost task
+    does not move by itself: its message and its state, checked again by the script, say that nobody has moved it since.
+    """
+    if not rows:
+        return []
+    queue = rows[0].queue
+    if any(row.queue != queue for row in rows):
+        raise ValueError("a batch is of one queue")
+    outcomes: dict[int, Repaired] = {}
+    entries: dict[int, _Entry] = {}
+    lost = _still_lost(pipe, queue, rows)
+    for number, (row, content) in enumerate(zip(rows, _contents(pipe, rows), strict=True)):
+        entry = _entry(row, content, repair_, now, score)
+        if row.kind is Kind.LOST and row.id not in lost:
+            outcomes[number] = Repaired.NOW_REFERENCED if isinstance(entry, _Entry) else entry
+        elif isinstance(entry, _Entry):
+            entries[number] = entry
+        else:
+            outcomes[number] = entry
+    numbers = list(entries)
+    size = _batch_size(pipe, queue, list(entries.values()))
+    for start in range(0, len(numbers), size):
+        part = numbers[start : start + size]
+        replies = _call(pipe, queue, repair_, [entries[number] for number in part], now)
+        outcomes.update(zip(part, replies, strict=True))
+    return [outcomes[number] for number in range(len(rows))]
+
+
+def _call(pipe: Pipe, queue: str, repair_: Repair, entries: Sequence[_Entry], now: float) -> list[Repaired]:
+    action = {Repair.REMOVE_ID: b"ghost", Repair.CLEAN: b"clean"}.get(repair_, b"move")
+    arguments = [keys.prefix(queue), action, b"%d" % int(now * 1e9)]
+    for entry in entries:
+        arguments += entry.arguments()
+    hashes = [keys.task(queue, entry.row.id) for entry in entries]
+    return [Repaired(number) for number in pipe.script(*_script(), hashes, arguments)]
+
+
+def _still_lost(pipe: Pipe, queue: str, rows: Sequence[TaskRow]) -> set[bytes]:
+    candidates = [(queue, row.id) for row in rows if row.kind is Kind.LOST]
+    return {row.id for found in settle(pipe, candidates) for row in found if row.kind is Kind.LOST}
+
+
+def _contents(pipe: Pipe, rows: Sequence[TaskRow]) -> list[Reply]:
+    return pipe.call(
+        [(b"HMGET", keys.task(row.queue, row.id), b"state", b"msg", b"pending_since", b"group") for row in rows],
+        errors="return",
+    )
+
+
+def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float, score: Score) -> "_Entry | Repaired":
+    """What must hold for a task to be set right, or why it cannot be."""
+    if repair_ is Repair.REMOVE_ID:
+        return _Entry(row, b"", "", b"", row.place, lists_to_search(row, None), None)
+    if not isinstance(content, list):
+        if isinstance(content, Exception) and not str(content).startswith("WRONGTYPE"):
+            raise content
+        return Repaired.NOT_A_TASK
+    raw_state, raw_message, since, group = content
+    if content == [None] * 4 and row.fingerprint:
+        return Repaired.GONE
+    if State.parse(raw_state) is not row.state:
+        return Repaired.STATE_CHANGED
+    digest = hashlib.sha1(raw_message, usedforsecurity=False) if raw_message is not None else None
+    if (digest.digest()[:FINGERPRINT_BYTES] if digest else b"") != row.fingerprint:
+        return Repaired.MESSAGE_CHANGED
+    goal = None
+    if repair_ is not Repair.CLEAN:
+        goal = destination(repair_, row, raw_message or b"", group or b"", now, score)
+        if goal is None:
+            return Repaired.NO_DESTINATION
+    place = row.place
+    if not place and row.kind is Kind.ORPHAN_COMPLETED and row.scored_at is not None:
+        place = State.COMPLETED.value  # of a leftover queue, whose index still stands
+    return _Entry(
+        row,
+        raw_state or b"",
+        digest.hexdigest() if digest else "",
+        since or b"",
+        place,
+        lists_to_search(row, goal),
+        goal,
+    )
+
+
+def _batch_size(pipe: Pipe, queue: str, entries: Sequence[_Entry]) -> int:
+    """How many tasks one script call may take: searching a list takes time that grows with it."""
+    searched = sorted({state for entry in entries for state in entry.search})
+    sizes = pipe.call([(b"LLEN", keys.index(queue, state)) for state in searched], errors="return")
+    ids = sum(size for size in sizes if isinstance(size, int))
+    return max(1, _SEARCHED // ids if ids else len(entries))
+
+
+def archive_health(pipe: Pipe, queue: str, now: float) -> findings.ArchiveHealth:
+    """What can be told of an archive without reading it: how many ids it holds, and how many of these are old. Whether
+    they are ghosts a scan tells.
+    """
+    before = int(now) - findings.ARCHIVE_DAYS * 86_400
+    index = keys.index(queue, State.ARCHIVED)
+    size, old = pipe.call([(b"ZCARD", index), (b"ZCOUNT", index, b"-inf", b"%d" % before)], errors="return")
+    return findings.ArchiveHealth(size if isinstance(size, int) else 0, old if isinstance(old, int) else 0, 0, 0)
+
+
+def now_of(pipe: Pipe) -> float:
+    """The server's time in unix seconds: what Asynq's workers would call now, more or less; ours where it refuses."""
+    (reply,) = pipe.call([(b"TIME",)], errors="return")
+    return int(reply[0]) + int(reply[1]) / 1e6 if isinstance(reply, list) else time.time()

@@ -1,0 +1,130 @@
+"""A plan to be confirmed. Cancel has the focus; where a number is asked for, only that number in full is a yes."""
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Input, Label, Static
+
+from archive_tui.settings import Settings
+from archive_tui.text import clip, line
+from archive_tui.tui.dialogs.dialog import Dialog
+
+
+def where(settings: Settings) -> Content:
+    """The server, with the badge of its profile."""
+    address = Content.styled(f" {clip(settings.address, 50)} ", "bold")
+    if not settings.production:
+        return address
+    badge = f" {line(settings.profile or 'PRODUCTION').upper()} "
+    return Content.assemble((badge, "bold $text on $error"), address)
+
+
+class ConfirmDialog(Dialog[bool]):
+    """Answers True only after a deliberate yes. `sheet` is what the plan says, `verb` the word on the button; `number`
+    is what must be typed, None where choosing the button is enough.
+    """
+
+    DEFAULT_CSS = """
+    ConfirmDialog > Vertical { border: round $error; width: 78; border-subtitle-color: $text; }
+    ConfirmDialog VerticalScroll { height: auto; max-height: 100%; }
+    ConfirmDialog #plan { height: auto; }
+    ConfirmDialog #typed { height: 1; margin-top: 1; width: 100%; }
+    ConfirmDialog #typed Label { color: $text; }
+    ConfirmDialog #typed Input { border: none; height: 1; width: 16; background: $panel; padding: 0 1; }
+    ConfirmDialog #yes:focus { background: $error; color: $text; }
+    """
+
+    BINDINGS = [
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("up", "page(-1)", show=False),
+        Binding("down", "page(1)", show=False),
+    ]
+
+    def __init__(self, title: str, where: Content, sheet: Content, verb: str, number: int | None = None) -> None:
+        super().__init__()
+        self._title = title
+        self._where = where
+        self._sheet = sheet
+        self._verb = verb
+        self._number = str(number) if number is not None else ""
+        self._locked = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = Content(self._title)
+            box.border_subtitle = self._where  # in the frame, where it is seen however small the terminal is
+            with VerticalScroll(can_focus=False):
+                yield Static(self._sheet, id="plan")
+            if self._number:
+                with Horizontal(id="typed"):
+                    yield Label(f"Type {self._number} to confirm: ")
+                    yield Input(compact=True, select_on_focus=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button(self._verb, id="yes", compact=True, disabled=bool(self._number))
+
+    def on_mount(self) -> None:
+        self.query_one("#cancel", Button).focus()
+
+    def action_page(self, direction: int) -> None:
+        """Read the part of the plan that does not fit."""
+        plan = self.query_one(VerticalScroll)
+        plan.scroll_relative(y=direction * max(plan.size.height - 1, 1), animate=False, immediate=True)
+
+    def on_key(self, event: events.Key) -> None:
+        """Digits go to the input wherever the focus is, so that the number can simply be typed. Anything else that is
+        typed was meant for something else, or pasted: then nothing here says yes any more.
+        """
+        if not event.character or not event.is_printable or event.character == " ":
+            return
+        if not self._number or not event.character.isdigit():
+            self._lock()
+            return
+        entry = self.query_one(Input)
+        if not entry.has_focus and not entry.disabled:
+            self.set_focus(entry)
+            entry.insert_text_at_cursor(event.character)
+            event.stop()
+
+    def on_paste(self) -> None:
+        """A number that is pasted was not read."""
+        self._lock()
+
+    def _lock(self) -> None:
+        self._locked = True
+        self.query_one("#yes", Button).disabled = True
+        for entry in self.query(Input):
+            entry.disabled = True
+        self.set_focus(self.query_one("#cancel", Button))
+        self.query_one("#plan", Static).update(
+            Content.assemble(("other keys were pressed here: close this, and begin again\n", "bold $text-warning"))
+            + self._sheet
+        )
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if not all(character.isdigit() for character in event.value):
+            self._lock()
+        self.query_one("#yes", Button).disabled = self._locked or event.value != self._number
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value == self._number and not self._locked:
+            self.dismiss(True)
+        elif not event.value:
+            self.dismiss(False)
+        else:
+            self.notify(f"type {self._number} to go on, or esc to cancel", severity="warning", markup=False)
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(False)
+
+    @on(Button.Pressed, "#yes")
+    def _yes(self) -> None:
+        self.dismiss(not self._locked)

@@ -1,0 +1,63 @@
+"""The help pages of the findings: what each kind is, how it comes about, what follows, and what can be done."""
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.repairs import offered
+from archive_tui.tui.dialogs.dialog import Dialog
+
+
+class ExplainDialog(Dialog[None]):
+    """One page a kind; left and right, or n and p, turn the page. Closes with escape, q or enter."""
+
+    DEFAULT_CSS = """
+    ExplainDialog > Vertical { width: 78; }
+    ExplainDialog VerticalScroll { height: auto; max-height: 100%; }
+    """
+    BINDINGS = [
+        Binding("right,n", "turn(1)", "next kind", show=False),
+        Binding("left,p", "turn(-1)", "previous kind", show=False),
+        Binding("q,enter,h", "answer_nothing", "back", show=False),
+    ]
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box, VerticalScroll(can_focus=True):
+            box.border_subtitle = "← → other kinds · esc closes"
+            yield Static()
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def action_turn(self, direction: int) -> None:
+        """Show the next kind, or the one before."""
+        kinds = list(Kind)
+        self._kind = kinds[(kinds.index(self._kind) + direction) % len(kinds)]
+        self._draw()
+
+    def _draw(self) -> None:
+        kinds = list(Kind)
+        box = self.query_one(Vertical)
+        box.border_title = f"What is this? {self._kind.label} ({kinds.index(self._kind) + 1} of {len(kinds)})"
+        self.query_one(Static).update(_page(self._kind))
+
+
+def _page(kind: Kind) -> Content:
+    said = kind.explained
+    parts: list[str | tuple[str, str]] = [(f"{said.what}\n\n", "bold")]
+    for title, text in (
+        ("How it comes about", said.cause),
+        ("What follows", said.consequence),
+        ("What can be done", said.way_out),
+    ):
+        parts += [(f"{title}\n", "bold $text-accent"), f"{text}\n\n"]
+    for repair in offered(kind):
+        parts += [(f"{repair.label}: ", "bold"), f"{repair.consequence}\n"]
+    return Content.assemble(*parts).rstrip()

@@ -1,0 +1,155 @@
+"""The plan of a repair, to be confirmed, and the report of what it has done."""
+
+from collections.abc import Mapping
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Static
+
+from archive_tui.asynq.findings import ARCHIVE_DAYS, STUCK_AT, ArchiveHealth
+from archive_tui.asynq.repairs import Repair
+from archive_tui.asynq.states import State
+from archive_tui.jobs.job import JobState
+from archive_tui.jobs.repair import RepairPlan, RepairProgress
+from archive_tui.jobs.session import Session
+from archive_tui.present import plural
+from archive_tui.store.repair import Repaired
+from archive_tui.text import clip
+from archive_tui.tui.dialogs.confirm import ConfirmDialog, where
+from archive_tui.tui.dialogs.dialog import Dialog
+
+_GROUPS = 4
+_SHOWN = 100
+
+
+def repair_dialog(plan: RepairPlan, session: Session) -> ConfirmDialog:
+    """The dialog that shows what a repair will do and asks for a yes."""
+    settings = session.settings
+    asked = plan.count > 1 or settings.production or Repair.CLEAN in plan.counts
+    return ConfirmDialog(
+        f"Set {plural(plan.count, 'finding')} right?",
+        where(settings),
+        _sheet(plan, {one.name: one.counts.get(State.ARCHIVED, 0) for one in session.watch.overview.queues}),
+        "Set right",
+        plan.count if asked else None,
+    )
+
+
+def archive_dialog(plan: RepairPlan, health: ArchiveHealth, session: Session) -> ConfirmDialog:
+    """The dialog that explains a stuck archive and asks whether to mend it."""
+    said = (
+        f"{health.old:,} of the {plural(health.size, 'id')} in this archive are older than {ARCHIVE_DAYS} days. Asynq "
+        "0.25 and later tries to remove all of them in one call, which fails (“too many results to unpack”) after "
+        f"their data is gone. From {STUCK_AT:,} on it fails at every archiving: tasks that fail for good are left with "
+        "the state `active` inside the archive, and Asynq's tools can neither run nor delete them.\n\n"
+    )
+    sheet = Content.assemble(("This archive is stuck.\n", "bold"), said) + _sheet(plan, {})
+    return ConfirmDialog(
+        f"Mend the archive: {plural(plan.count, 'id')}?", where(session.settings), sheet, "Mend", plan.count
+    )
+
+
+def clean_up_dialog(queue: str, session: Session) -> ConfirmDialog:
+    """The dialog that asks whether all keys of a leftover queue may go."""
+    sheet = Content.assemble(
+        "queue ", (clip(queue, 60), "bold"), "\n\n",
+        "Every key of this queue is deleted: the data of its tasks, completed and grouped ones too, its indexes, "
+        "groups, locks and counters. Before each step the server confirms that the queue is still a leftover: not "
+        "registered, nothing to do, served by nobody.\n",
+        ("Work that still waits in its groups is lost.", "bold $text-warning"),
+    )  # fmt: skip
+    return ConfirmDialog("Clean up a leftover queue?", where(session.settings), sheet, "Clean up", None)
+
+
+def _sheet(plan: RepairPlan, archived: Mapping[str, int]) -> Content:
+    totals = plan.plan.totals
+    parts: list[str | tuple[str, str]] = []
+    for repair, count in plan.counts.items():
+        parts += [(f"{repair.label}: {count:,}\n", "bold"), f"{repair.consequence}\n\n"]
+    parts += ["queue ", (_listed(totals.by_queue), "bold"), "\n"]
+    kinds = {kind.label: count for kind, count in totals.by_kind.items() if kind is not None and kind in plan.repairs}
+    parts += ["kind ", (_listed(kinds), "bold"), "\n"]
+    ids = ", ".join(clip(task_id, 36) for task_id in totals.first_ids)
+    parts.append((f"{ids}{', …' if totals.count > len(totals.first_ids) else ''}\n", "$text-muted"))
+    if plan.plan.hidden:
+        parts.append((f"{plural(plan.plan.hidden, 'task')} of these hidden by the filter\n", "bold $text-warning"))
+    if plan.others:
+        parts.append((f"{plural(plan.others, 'chosen row')} of other kinds left alone\n", "$text-warning"))
+    beyond = plan.beyond_cap(archived)
+    if beyond:
+        parts.append(
+            (
+                f"{plural(beyond, 'id')} more than Asynq keeps: it drops as many of the oldest soon\n",
+                "bold $text-warning",
+            )
+        )
+    if totals.locked and any(repair.runs for repair in plan.counts):
+        parts.append((f"{plural(totals.locked, 'task')} with a unique key: see above\n", "$text-muted"))
+    parts.append("each is checked again by the server; what changed since is skipped")
+    return Content.assemble(*parts)
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    """The commonest of some counted names, safe to show."""
+    if len(counts) == 1:
+        return clip(next(iter(counts)), 60) or "(none)"
+    shown = [f"{clip(name, 24) or '(none)'} {count:,}" for name, count in list(counts.items())[:_GROUPS]]
+    more = len(counts) - len(shown)
+    return " · ".join(shown) + (f" · {more:,} more" if more else "")
+
+
+class RepairReport(Dialog[None]):
+    """What a repair has done, with the reason for everything that it left alone. Closes with enter or escape."""
+
+    DEFAULT_CSS = """
+    RepairReport > Vertical { width: 84; }
+    RepairReport VerticalScroll { height: auto; max-height: 16; }
+    """
+
+    def __init__(self, report: RepairProgress) -> None:
+        super().__init__()
+        self._report = report
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = f"Set {self._report.repaired:,} of {plural(self._report.planned, 'finding')} right"
+            with VerticalScroll(can_focus=False):
+                yield Static(self._sheet())
+            with Horizontal(classes="buttons"):
+                yield Button("Close", id="close", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one(Button).focus()
+
+    def _sheet(self) -> Content:
+        report = self._report
+        parts: list[str | tuple[str, str]] = []
+        if report.state is JobState.STOPPED:
+            parts.append(("stopped before the end\n", "bold $text-warning"))
+        if report.error:
+            parts.append((f"ended by an error: {report.error}\n", "bold $text-error"))
+        for outcome, count in sorted(report.outcomes.items()):
+            tone = "" if outcome.done else "$text-muted" if outcome is Repaired.GONE else "$text-warning"
+            parts.append((f"{count:>12,}  {outcome.sentence}\n", tone))
+        if report.untouched:
+            parts.append((f"{report.untouched:>12,}  not touched\n", "$text-warning"))
+        if report.unknown:
+            parts.append((f"{report.unknown:>12,}  unknown: sent, but the answer had not come\n", "$text-warning"))
+        if report.unconfirmed:
+            parts.append(
+                f"\n{report.unconfirmed:,} of those not as planned any more were in a batch whose answer was lost with "
+                "the connection: it set them right, or somebody else changed them\n"
+            )
+        if report.skipped:
+            parts.append(("\nleft alone:\n", "bold"))
+            for one in report.skipped[:_SHOWN]:
+                parts += [f"  {clip(one.id, 40)}  ", (f"{one.outcome.sentence}\n", "$text-muted")]
+            if report.changed > min(len(report.skipped), _SHOWN):
+                parts.append(f"  and {report.changed - min(len(report.skipped), _SHOWN):,} more\n")
+        return Content.assemble(*parts).rstrip()
+
+    @on(Button.Pressed)
+    def _close(self) -> None:
+        self.dismiss(None)

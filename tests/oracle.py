@@ -1,0 +1,129 @@
+"""What is wrong in a Redis, told from a full dump by the words of DESIGN.md sections 1 to 3, plainly and slowly.
+
+Nothing of archive_tui is used here: this is what its findings are compared with. Only true at rest.
+"""
+
+from typing import Any
+
+import redis
+
+Finding = tuple[str, str]
+"""Kind, and the index in which it stands where it concerns one."""
+
+STATES = ("pending", "active", "scheduled", "retry", "archived", "completed", "aggregating")
+ORDER = ("pending", "active", "lease", "scheduled", "retry", "archived", "completed")
+_TEXTS = {1, 3, 4, 7, 10, 14}
+
+
+def findings(client: redis.Redis) -> dict[tuple[str, bytes], Finding]:
+    """Every finding of every queue, by queue and task id."""
+    world: dict[str, dict[bytes, Any]] = {}
+    for key in client.keys("*"):
+        if key.startswith(b"asynq:{") and b"}:" in key:
+            queue, _, rest = key[7:].partition(b"}:")
+            world.setdefault(queue.decode("utf-8", "surrogateescape"), {})[rest] = _value(client, key)
+    known = {name.decode("utf-8", "surrogateescape") for name in client.smembers("asynq:queues")}
+    return {
+        (queue, task_id): finding
+        for queue, contents in world.items()
+        for task_id, finding in _of_queue(contents, registered=queue in known).items()
+    }
+
+
+def _value(client: redis.Redis, key: bytes) -> Any:
+    kind = client.type(key)
+    if kind == b"hash":
+        return client.hgetall(key)
+    if kind == b"list":
+        return client.lrange(key, 0, -1)
+    if kind == b"zset":
+        return [member for member, _ in client.zrange(key, 0, -1, withscores=True)]
+    return None
+
+
+def _of_queue(contents: dict[bytes, Any], *, registered: bool) -> dict[bytes, Finding]:
+    standing: dict[bytes, set[str]] = {}
+    for rest, value in contents.items():
+        name = rest.decode("utf-8", "surrogateescape")
+        if (name in ORDER or name.startswith("g:")) and isinstance(value, list):
+            for task_id in value:
+                standing.setdefault(task_id, set()).add(name)
+    leftover = not registered and not any(
+        contents.get(name) for name in (b"pending", b"active", b"scheduled", b"retry")
+    )
+    staged = {_last(name) for name in contents.get(b"aggregation_sets", ())}
+    found = {}
+    for task_id in {*standing, *(rest[2:] for rest in contents if rest.startswith(b"t:"))}:
+        finding = _of_task(contents.get(b"t:" + task_id, "missing"), standing.get(task_id, set()), staged, leftover)
+        if finding is not None:
+            found[task_id] = finding
+    return found
+
+
+def _last(key: bytes) -> str:
+    return key.partition(b"}:")[2].decode("utf-8", "surrogateescape")
+
+
+def _of_task(data: Any, standing: set[str], staged: set[str], leftover: bool) -> Finding | None:
+    if data == "missing":
+        return "ghost", _first(standing)
+    if not isinstance(data, dict):
+        return "foreign", _first(standing)
+    state = data.get(b"state", b"").decode("utf-8", "replace")
+    if state == "aggregating":
+        groups = {one for one in standing if one.startswith("g:")}
+        right = groups & {*staged, "g:" + data.get(b"group", b"").decode("utf-8", "surrogateescape")}
+        wrong = standing - groups
+    else:
+        right = standing & {state}
+        wrong = standing - right - ({"lease"} if state == "active" else set())
+    if not data.get(b"msg"):
+        return "husk", _first(standing)
+    if (wrong or not right) and not _decodes(data[b"msg"]):
+        return "husk", _first(wrong or standing)  # a scan does not read messages of tasks that stand where they should
+    if wrong:
+        return "mismatch", _first(wrong)
+    if leftover and state == "completed":
+        return "orphan-completed", ""
+    if right:
+        return None
+    if state in ("archived", "completed"):
+        return f"orphan-{state}", ""
+    return "lost", "lease" if "lease" in standing else ""
+
+
+def _first(standing: set[str]) -> str:
+    return min(standing, key=lambda one: (ORDER.index(one) if one in ORDER else len(ORDER), one), default="")
+
+
+def _decodes(raw: bytes) -> bool:
+    """Whether bytes are a protobuf message of varints and strings, with text where Asynq has text."""
+    at = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            value |= (raw[at] & 0x7F) << shift
+            at += 1
+            shift += 7
+            if raw[at - 1] < 0x80:
+                return value
+
+    try:
+        while at < len(raw):
+            number, wire = divmod(varint(), 8)
+            if wire == 0:
+                varint()
+            elif wire == 2:
+                length = varint()
+                if at + length > len(raw):
+                    return False
+                if number in _TEXTS:
+                    raw[at : at + length].decode()
+                at += length
+            else:
+                return False
+    except (IndexError, UnicodeDecodeError):
+        return False
+    return True

@@ -1,0 +1,165 @@
+"""Every kind of damage: done by real Asynq, or planted among its traffic; found exactly, and set right."""
+
+import itertools
+import time
+from pathlib import Path
+
+import pytest
+import redis
+from oracle import findings
+
+from archive_tui.store import settle
+
+from .cleaner import Cleaner
+from .program import Asynq
+
+pytestmark = [pytest.mark.asynq, pytest.mark.slow]
+
+QUEUE = "default"
+DAY = 86_400
+GHOSTS = 8_000
+"""So many ids are too many for one call of Asynq's archive script."""
+
+BUSY = ("critical", "default")
+BUSY_SECONDS = 6.0
+NEVER = 4_000_000_000
+"""A moment that does not come while a test runs."""
+
+Found = dict[tuple[str, bytes], tuple[str, str]]
+
+
+def age(client: redis.Redis, index: str = "archived", days: int = 91) -> None:
+    """Let time pass for all that stands in an index."""
+    name = f"asynq:{{{QUEUE}}}:{index}"
+    with client.pipeline(transaction=False) as pipe:
+        for member, score in client.zrange(name, 0, -1, withscores=True):
+            pipe.zadd(name, {member: score - days * DAY})
+        pipe.execute()
+
+
+def stick(asynq: Asynq, client: redis.Redis, failing: int = 20) -> None:
+    """Let 8,000 archived tasks pass the line of 90 days at once, and more tasks fail after that."""
+    asynq("archive-all", queue=QUEUE, tasks=GHOSTS)
+    age(client)
+    asynq("fail", queue=QUEUE, tasks=failing)
+
+
+def lose_data(client: redis.Redis, count: int) -> list[str]:
+    """Somebody deletes the data of the first tasks of a filling by hand."""
+    ids = [f"aa-{number:06}" for number in range(count)]
+    client.delete(*[f"asynq:{{{QUEUE}}}:t:{one}" for one in ids])
+    return ids
+
+
+def told(cleaner: Cleaner, *queues: str) -> Found:
+    """What archive_tui finds."""
+    return cleaner.findings(*queues)
+
+
+def counted(found: Found) -> dict[str, int]:
+    """How often each kind was found."""
+    kinds = [kind for kind, _ in found.values()]
+    return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+
+
+def test_archive_that_is_stuck(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:
+    """DESIGN.md section 3: from 8,000 ids on, Asynq 0.25 and later archives no more."""
+    stick(asynq, client)
+    found = told(cleaner)
+    assert found == findings(client)
+    if asynq.forgets_what_workers_trim:
+        assert counted(found) == {"orphan-archived": GHOSTS}, "0.24 forgets the ids and leaves the data"
+    else:
+        assert counted(found) == {"ghost": GHOSTS, "mismatch": 20}
+
+
+def test_run_all_over_ghosts_makes_husks_on_which_workers_choke(
+    asynq: Asynq, cleaner: Cleaner, client: redis.Redis
+) -> None:
+    asynq("archive-all", queue=QUEUE, tasks=30)
+    lose_data(client, 2)
+    assert counted(told(cleaner)) == {"ghost": 2}
+    assert told(cleaner) == findings(client)
+    asynq("run-all", queue=QUEUE)
+    assert counted(told(cleaner)) == {"husk": 2}
+    assert told(cleaner) == findings(client)
+    asynq("work-pending", queue=QUEUE)  # each holds a worker up for a second
+    found = told(cleaner)
+    assert found == findings(client)
+    assert set(found.values()) == {("husk", "active")}
+
+
+def test_queue_that_was_deleted_by_force(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:
+    asynq("delete-queue", queue=QUEUE, completed=20, aggregating=5)
+    found = told(cleaner)
+    assert found == findings(client)
+    assert counted(found) == {"orphan-completed": 20}
+
+
+def test_script_that_was_cut_off_half_way(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:
+    """What Asynq's scripts write first, without what they write last: a crash, or a Redis before 6.2."""
+    asynq("archive-all", queue=QUEUE, tasks=10)
+    for number, state in enumerate(["pending", "active", "scheduled", "retry", "aggregating", "completed"]):
+        task_id = f"aa-{number:06}"
+        client.zrem(f"asynq:{{{QUEUE}}}:archived", task_id)
+        client.hset(f"asynq:{{{QUEUE}}}:t:{task_id}", mapping={"state": state, "group": "g"})
+    found = told(cleaner)
+    assert found == findings(client)
+    assert counted(found) == {"lost": 5, "orphan-completed": 1}
+
+
+def plant(client: redis.Redis, queue: str) -> Found:
+    """Damage that Asynq itself does not touch, however busy it is."""
+    prefix = f"asynq:{{{queue}}}:"
+    message = b"\x0a\x07planted\x22" + bytes([len(queue)]) + queue.encode()
+    planted: Found = {}
+
+    def write(task_id: str, kind: str, place: str = "", **fields: str | bytes) -> None:
+        planted[queue, task_id.encode()] = (kind, place)
+        if fields:
+            client.hset(f"{prefix}t:{task_id}", mapping=fields)
+        if place == "active":
+            client.lpush(prefix + place, task_id)
+        elif place:
+            client.zadd(prefix + place, {task_id: NEVER})
+
+    for state in ("pending", "active", "scheduled", "retry", "aggregating"):
+        write(f"lost-{state}", "lost", state=state, msg=message, group="daily")
+    write("loose-archived", "orphan-archived", state="archived", msg=message)
+    write("loose-completed", "orphan-completed", state="completed", msg=message)
+    write("loose-husk", "husk", state="active")
+    client.set(f"{prefix}t:text", "text")
+    planted[queue, b"text"] = ("foreign", "")
+    for place in ("active", "lease", "completed", "g:stray"):
+        write(f"ghost-{place}", "ghost", place)
+        write(f"torn-{place}", "mismatch", place, state="retry", msg=message)
+        write(f"husk-{place}", "husk", place, state="pending")
+    return planted
+
+
+def test_damage_among_live_traffic_is_found_and_nothing_else(
+    asynq: Asynq, cleaner: Cleaner, client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tasks pass through every state, groups and retention included, while one scan follows the other."""
+    monkeypatch.setattr(settle, "_SHORT_LIST", 100)  # so that lists are read in one go, and also in pieces
+    scans: list[Found] = []
+    with asynq.traffic(tmp_path / "traffic", queues=",".join(BUSY), rate=1500, concurrency=3) as traffic:
+        planted = {**plant(client, BUSY[0]), **plant(client, BUSY[1])}
+        until = time.monotonic() + BUSY_SECONDS
+        for queues in itertools.cycle([BUSY, (), (BUSY[0],), (BUSY[1],)]):
+            found = told(cleaner, *queues)
+            wanted = {ref: what for ref, what in planted.items() if not queues or ref[0] in queues}
+            assert {ref: found.get(ref) for ref in wanted} == wanted
+            scans.append({ref: what for ref, what in found.items() if ref not in planted})
+            if time.monotonic() > until and len(scans) >= 4:
+                break
+        account = traffic.end()
+    false = {ref: what for scan in scans for ref, what in scan.items() if what[0] != "orphan-archived"}
+    assert not false
+    orphans = {ref for scan in scans for ref in scan}
+    assert orphans <= {(queue, task_id.encode()) for queue, task_id in account["orphaned"]}
+    for tally in ("processed", "aggregated", "deleted_by_asynq"):
+        assert account[tally], "the traffic was too tame"
+    at_rest = findings(client)
+    assert told(cleaner) == at_rest
+    assert at_rest.items() >= planted.items()

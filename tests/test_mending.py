@@ -1,0 +1,213 @@
+"""Setting right on the screens: findings, leftover queues, and an archive that is stuck."""
+
+import pytest
+from asynqdata import NOW, everything, key, prefix
+from conftest import Live
+from oracle import findings
+from piloting import Operator, operate
+
+from archive_tui.asynq.findings import STUCK_AT, Kind
+
+
+@pytest.fixture
+def work(valkey: Live) -> Live:
+    """A queue with some archived tasks and three orphans."""
+    valkey.asynq.register("work")
+    for number in range(3):
+        valkey.asynq.add("work", f"task-{number}", score=NOW - number)
+        valkey.asynq.add("work", f"loose-{number}", referenced=False, last_failed_at=NOW - 100, retried=2)
+    return valkey
+
+
+async def choose(op: Operator, *parts: str) -> None:
+    """Open the choice of repairs, and choose the one that says this."""
+    await op.press("m")
+    await op.arrives("ChoiceDialog")
+    for part in parts:
+        assert part in op.dialog
+    lines = [line for line in op.part("ChoiceDialog OptionList") if line.strip()]
+    at = next(number for number, line in enumerate(lines) if parts[0] in line)
+    await op.press("home", *["down"] * at, "enter")
+    await op.arrives("ConfirmDialog")
+
+
+async def confirm(op: Operator, number: int | None) -> None:
+    if number is None:
+        await op.press("tab", "enter")
+    else:
+        await op.type(str(number))
+        await op.press("enter")
+    await op.until(lambda: op.where != "ConfirmDialog", "confirmed")
+
+
+def test_marked_orphans_are_put_back_into_the_archive(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan("work")
+        await op.press("asterisk")
+        await op.sees("3 marked")
+        await choose(op, "put back into the archive: 3", "run once: 3", "run with retries reset: 3")
+        assert "Set 3 findings right?" in op.text
+        assert "each is checked again by the server" in op.dialog
+        assert "Type 3 to confirm:" in op.text
+        await confirm(op, 3)
+        await op.arrives("RepairReport")
+        assert "Set 3 of 3 findings right" in op.text
+        await op.press("enter")
+        await op.sees("0 found")
+
+    operate(work.settings, play)
+    assert findings(work.client) == {}
+    assert {work.client.zscore(prefix("work") + b"archived", f"loose-{number}") for number in range(3)} == {NOW - 100}
+
+
+def test_one_finding_is_run_again(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan("work")
+        await choose(op, "run once: 1")
+        await confirm(op, None)
+        await op.hears("set 1 finding right")
+
+    operate(work.settings, play)
+    assert work.client.llen(prefix("work") + b"pending") == 1
+    assert len(findings(work.client)) == 2
+
+
+def test_nothing_happens_without_a_yes(work: Live) -> None:
+    before = everything(work.client)
+
+    async def play(op: Operator) -> None:
+        await op.scan("work")
+        await op.press("m")
+        await op.arrives("ChoiceDialog")
+        await op.press("escape")
+        await op.arrives("ScanScreen")
+        await op.press("asterisk")
+        await op.sees("3 marked")
+        await choose(op, "run once: 3")
+        await op.press("enter")  # Cancel has the focus
+        await op.hears("nothing was changed")
+        await choose(op, "run once: 3")
+        await op.type("y")
+        assert "other keys were pressed here" in op.dialog
+        await op.type("3")
+        await op.press("escape")
+        await op.arrives("ScanScreen")
+
+    operate(work.settings, play)
+    assert everything(work.client) == before
+
+
+def test_what_changed_since_the_scan_is_reported(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan("work")
+        work.client.hset(key("work", "loose-1"), "state", "completed")
+        await op.press("asterisk")
+        await op.sees("3 marked")
+        await choose(op, "put back into the archive: 3")
+        await confirm(op, 3)
+        await op.arrives("RepairReport")
+        assert "Set 2 of 3 findings right" in op.text
+        assert "its state has changed" in op.dialog
+
+    operate(work.settings, play)
+
+
+def test_a_read_only_session_has_no_repairs(work: Live) -> None:
+    from dataclasses import replace
+
+    async def play(op: Operator) -> None:
+        await op.scan("work")
+        await op.press("m")
+        await op.hears("read-only")
+        assert op.where == "ScanScreen"
+
+    operate(replace(work.settings, read_only=True), play)
+
+
+def test_each_kind_has_a_page_of_help(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan("work")
+        await op.press("h")
+        await op.arrives("ExplainDialog")
+        for kind in Kind:
+            await op.sees(f"What is this? {kind.label}")
+            words = op.dialog
+            said = kind.explained
+            for text in (said.what, said.cause, said.consequence, said.way_out):
+                assert " ".join(text.split()[:6]) in words
+            await op.press("right")
+        await op.sees(f"What is this? {Kind.ORPHAN_ARCHIVED.label}")
+        await op.press("escape")
+        await op.arrives("ScanScreen")
+
+    operate(work.settings, play)
+
+
+def test_a_leftover_queue_is_registered_again(work: Live) -> None:
+    work.asynq.add_many("gone", ["a", "b"], "completed")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.point_at("gone (leftover)")
+        await op.press("m")
+        await op.arrives("ChoiceDialog")
+        await op.press("enter")
+        await op.hears("gone is registered again")
+        await op.sees_no("(leftover)")
+
+    operate(work.settings, play)
+    assert work.client.sismember("asynq:queues", "gone")
+
+
+def test_a_leftover_queue_is_cleaned_up(work: Live) -> None:
+    work.asynq.add_many("gone", ["a", "b"], "completed")
+    work.asynq.add("gone", "c", "aggregating")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.point_at("gone (leftover)")
+        await op.press("m")
+        await op.arrives("ChoiceDialog")
+        await op.press("down", "enter")
+        await op.arrives("ConfirmDialog")
+        assert "Work that still waits in its groups is lost" in op.dialog
+        await confirm(op, None)
+        await op.hears("3 tasks among them")
+        await op.sees_no("(leftover)")
+
+    operate(work.settings, play)
+    assert not work.client.keys("asynq:{gone}*")
+    assert len(findings(work.client)) == 3, "the other queue is as it was"
+
+
+def test_an_archive_that_is_stuck_is_mended(valkey: Live) -> None:
+    asynq, archive = valkey.asynq, prefix("work") + b"archived"
+    asynq.register("work")
+    valkey.client.zadd(archive, {f"gone-{number}": NOW - 91 * 86_400 for number in range(STUCK_AT)})
+    for number in range(3):
+        asynq.add("work", f"stuck-{number}", "active", referenced=False)
+        valkey.client.zadd(archive, {f"stuck-{number}": NOW - number})
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.press("m")
+        await op.arrives("ConfirmDialog")
+        for part in ("This archive is stuck", "8,000 of the 8,003 ids", "remove the id from its index: 8,000"):
+            assert part in op.dialog
+        await confirm(op, STUCK_AT + 3)
+        await op.arrives("RepairReport")
+        assert "Set 8,003 of 8,003 findings right" in op.text
+
+    operate(valkey.settings, play)
+    assert findings(valkey.client) == {}
+    assert valkey.client.zcard(archive) == 3
+    assert valkey.client.hget(key("work", "stuck-1"), "state") == b"archived"
+
+
+def test_a_queue_that_is_well_is_left_alone(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.press("m")
+        await op.hears("nothing is known to be wrong")
+
+    operate(work.settings, play)

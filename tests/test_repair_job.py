@@ -1,0 +1,181 @@
+"""The job that sets findings right: batches, plans, warnings, stopping, and a connection that breaks in the middle."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from asynqdata import NOW, prefix
+from conftest import Live, wait_until
+from oracle import findings
+from test_kinds import find, put
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.repairs import Repair
+from archive_tui.asynq.task import TaskRow
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.errors import ArchiveTuiError, DisconnectedError, RefusedError
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.leftover import ArchiveCheckJob, CleanUpJob
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.plan import Plan, plan_matching
+from archive_tui.jobs.repair import RepairJob, RepairPlan, choices
+from archive_tui.store import repair as store
+from archive_tui.store.pipe import Pipe
+from archive_tui.store.repair import Repaired
+
+Q = "default"
+Run = Callable[[Job], Job]
+
+
+@pytest.fixture
+def damaged(valkey: Live) -> Live:
+    """Orphans, ghosts and lost tasks of two queues."""
+    for queue in (Q, "other"):
+        valkey.asynq.register(queue)
+        valkey.asynq.add_many(queue, [f"loose-{number}" for number in range(150)], referenced=False)
+        valkey.asynq.add_many(queue, [f"lost-{number}" for number in range(30)], "pending", referenced=False)
+        for number in range(20):
+            put(valkey.asynq, queue, b"gone-%d" % number, "archived")
+    return valkey
+
+
+def plan_of(live: Live, catalog: Catalog) -> Plan:
+    """Everything that is wrong."""
+    catalog.add(find(live, [Q, "other"], 1000))
+    return plan_matching(catalog, Query())
+
+
+def test_choices_are_what_fits_those_that_fit_most_first(damaged: Live, catalog: Catalog) -> None:
+    found = choices(plan_of(damaged, catalog))
+    assert [(one.label, one.count, one.others) for one in found] == [
+        ("put back into the archive", 360, 40), ("run once", 360, 40), ("run with retries reset", 360, 40),
+        ("delete data and id", 60, 340), ("remove the id from its index", 40, 360),
+    ]  # fmt: skip
+
+
+def test_running_ghosts_is_refused_with_the_reason(damaged: Live, catalog: Catalog) -> None:
+    plan = plan_of(damaged, catalog)
+    assert "40 of these are ghosts: running them would make husks" in (RepairPlan.of(plan, Repair.RUN).why_not() or "")
+    assert RepairPlan.of(plan, Repair.ARCHIVE).why_not() is None
+    assert RepairPlan.of(plan_matching(catalog, Query(kind=Kind.LOST)), Repair.RUN).why_not() is None
+
+
+def test_archive_that_would_overflow_is_foretold(damaged: Live, catalog: Catalog) -> None:
+    plan = plan_of(damaged, catalog)
+    archive = RepairPlan.of(plan, Repair.ARCHIVE)
+    assert archive.beyond_cap({Q: 9_999, "other": 9_900}) == 200 + 101
+    assert RepairPlan.of(plan, Repair.RUN).beyond_cap({Q: 9_999}) == 0
+
+
+@pytest.mark.parametrize("pace", list(Pace))
+def test_everything_is_set_right_in_batches(damaged: Live, catalog: Catalog, run_job: Run, pace: Pace) -> None:
+    how = {
+        Kind.ORPHAN_ARCHIVED: Repair.ARCHIVE, Kind.LOST: Repair.RUN, Kind.GHOST: Repair.REMOVE_ID,
+    }  # fmt: skip
+    recorded: list[bytes] = []
+
+    def record(pipe: Pipe, rows: Any) -> None:
+        assert len({(row.queue, row.kind) for row in rows}) == 1
+        recorded.extend(row.id for row in rows)
+
+    job = RepairJob(damaged.connect(), RepairPlan(plan_of(damaged, catalog), how), pace, record)
+    assert run_job(job).wait(30)
+    report = job.progress
+    assert (report.state, report.repaired, report.planned, report.in_part) == (JobState.DONE, 400, 400, False)
+    assert len(recorded) == 400
+    assert findings(damaged.client) == {}
+    assert catalog.counts().total == 0
+    assert damaged.client.zcard(prefix(Q) + b"archived") == 150
+
+
+def test_what_could_not_be_recorded_is_not_touched(damaged: Live, catalog: Catalog, run_job: Run) -> None:
+    def record(pipe: Pipe, rows: Any) -> None:
+        raise ArchiveTuiError("the disk is full")
+
+    before = findings(damaged.client)
+    plan = RepairPlan.of(plan_of(damaged, catalog), Repair.ARCHIVE)
+    job = RepairJob(damaged.connect(), plan, Pace.FULL, record)
+    assert run_job(job).wait(30)
+    assert (job.state, job.progress.error, job.progress.untouched) == (JobState.FAILED, "the disk is full", 360)
+    assert findings(damaged.client) == before
+
+
+def test_answer_that_is_lost_leaves_nothing_half_done(
+    damaged: Live, catalog: Catalog, run_job: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second batch is done, but its answer does not come: it is sent again, and reported as what it is."""
+    calls = 0
+
+    def cut(pipe: Pipe, *args: Any) -> list[Repaired]:
+        nonlocal calls
+        calls += 1
+        outcomes = whole(pipe, *args)
+        if calls == 2:
+            raise DisconnectedError("lost")
+        return outcomes
+
+    whole = store.repair
+    monkeypatch.setattr(store, "repair", cut)
+    job = RepairJob(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.RUN), Pace.FULL)
+    assert run_job(job).wait(30)
+    report = job.progress
+    assert report.state is JobState.DONE
+    assert report.repaired + report.unconfirmed == 360
+    assert report.unconfirmed == report.changed > 0
+    left = [kind for kind, _ in findings(damaged.client).values()]
+    assert set(left) == {"ghost"}
+    for queue in (Q, "other"):
+        ids = damaged.client.lrange(prefix(queue) + b"pending", 0, -1)
+        assert len(ids) == len(set(ids)) == 180, "nobody is queued twice"
+
+
+def test_stop_leaves_the_rest_untouched(damaged: Live, catalog: Catalog, run_job: Run) -> None:
+    job = RepairJob(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.RUN), Pace.FULL)
+    job.pause()
+    run_job(job)
+    wait_until(lambda: job.state is JobState.PAUSED)
+    job.stop()
+    assert job.wait(10)
+    assert job.progress.repaired + job.progress.untouched == 360
+
+
+def test_read_only_session_sets_nothing_right(damaged: Live, catalog: Catalog) -> None:
+    server = damaged.connect(read_only=True)
+    with pytest.raises(RefusedError):
+        RepairJob(server, RepairPlan.of(plan_of(damaged, catalog), Repair.RUN))
+    with pytest.raises(RefusedError):
+        CleanUpJob(server, Q)
+
+
+def test_leftover_queue_is_cleaned_up(valkey: Live, run_job: Run) -> None:
+    valkey.asynq.add_many("gone", [f"done-{number}" for number in range(1_100)], "completed")
+    valkey.asynq.add("gone", "waiting", "aggregating")
+    recorded: list[TaskRow] = []
+    job = CleanUpJob(valkey.connect(), "gone", Pace.FULL, lambda pipe, rows: recorded.extend(rows))
+    assert run_job(job).wait(30)
+    progress = job.progress
+    assert (progress.state, progress.tasks) == (JobState.DONE, 1_101)
+    assert progress.keys >= 1_101 + 3
+    assert len({row.id for row in recorded}) == 1_101
+    assert not valkey.client.keys("asynq:{gone}*")
+
+
+def test_queue_that_is_in_use_is_not_cleaned_up(valkey: Live, run_job: Run) -> None:
+    valkey.asynq.register("used")
+    valkey.asynq.add("used", "one", "completed")
+    job = CleanUpJob(valkey.connect(), "used", Pace.FULL)
+    assert run_job(job).wait(30)
+    assert job.state is JobState.FAILED
+    assert "no leftover" in job.progress.error
+    assert valkey.client.exists(prefix("used") + b"t:one")
+
+
+def test_archive_is_checked_alone(damaged: Live, catalog: Catalog, run_job: Run) -> None:
+    put(damaged.asynq, Q, b"elsewhere", "retry")
+    damaged.asynq.add(Q, "stuck", "active", referenced=False)
+    damaged.client.zadd(prefix(Q) + b"archived", {"stuck": NOW})
+    job = ArchiveCheckJob(damaged.connect(), catalog, Q, Pace.FULL)
+    assert run_job(job).wait(30)
+    assert (job.state, job.fraction) == (JobState.DONE, 1.0)
+    assert catalog.counts().by_kind == {Kind.GHOST: 20, Kind.MISMATCH: 1}
