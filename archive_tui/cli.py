@@ -188,14 +188,16 @@ def delete(
 ) -> int:
     """Delete archived tasks, or findings of a kind. Shows the plan and asks before anything is deleted."""
     from archive_tui import headless_delete
-    from archive_tui.asynq.findings import Kind
+    from archive_tui.asynq.findings import DELETABLE, Kind
     from archive_tui.catalog.terms import span_of
     from archive_tui.jobs.pace import Pace
 
     if archived == (kind is not None):
         raise UsageError("say what to delete: either --archived or --kind KIND")
     if kind is not None and kind not in list(Kind):
-        raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
+        raise UsageError(f"there is no such kind: choose --kind from {', '.join(DELETABLE)}")
+    if kind is not None and kind not in DELETABLE:
+        raise UsageError(f"{kind} is not for deleting, but for setting right, which the screens do: press m there")
     if not archived and (older_than is not None or keep is not None):
         raise UsageError("--older-than and --keep go with --archived; for findings use --where 'age>30d'")
     wish = headless_delete.Wish(

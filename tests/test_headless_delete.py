@@ -304,3 +304,10 @@ def test_what_a_plan_says_was_seen_is_checked_by_the_server(full: Live, cli: Com
     assert (ended.json["report"]["deleted"], ended.json["report"]["unlocked"]) == (1, 0)
     assert full.client.get(lock) == b"somebody-else"
     assert not full.client.exists(key("q", "mine"))
+
+
+@pytest.mark.parametrize("kind", ["lost", "ghost", "mismatch", "foreign"])
+def test_what_is_set_right_is_not_deleted(any_server: Live, cli: Command, kind: str) -> None:
+    ended = cli(*at(any_server, "delete", "--queue", "q", "--kind", kind, "--yes"))
+    assert ended.code == 2
+    assert "setting right" in ended.err

@@ -104,6 +104,9 @@ _EXPLAINED = {
 
 _ORPHAN_OF = {State.ARCHIVED: Kind.ORPHAN_ARCHIVED, State.COMPLETED: Kind.ORPHAN_COMPLETED}
 
+DELETABLE = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED, Kind.HUSK)
+"""Kinds that a deletion is for: what no index references. A husk may stand in one, and is then skipped."""
+
 ORPHAN_STATES = frozenset(_ORPHAN_OF)
 """States whose unreferenced task data is an orphan: nothing will ever run, list or expire it."""
 
