@@ -44,6 +44,9 @@ def _connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--timeout", type=click.FloatRange(0.1, 3600), callback=_finite, metavar="SECONDS",
             help="For each answer; 5."),
         click.option("--read-only", is_flag=True, help="Take away everything that changes data."),
+        click.option("--journal-dir", type=click.Path(path_type=Path), metavar="DIR",
+            help="Where journals of deletions are kept. [ARCHIVE_TUI_JOURNAL_DIR]"),
+        click.option("--no-journal", is_flag=True, help="Keep no journal: what is deleted cannot be brought back."),
     )):  # fmt: skip
         command = option(command)
     return command
@@ -244,9 +247,145 @@ def show(context: click.Context, /, queue: str, task_id: str, form: str | None, 
         return headless.show(session, queue, os.fsencode(task_id), form=form or "text", out=sys.stdout)
 
 
+@cli.command()
+@click.argument("journal")
+@click.option("--into-archive", "target", flag_value="archive", help="Put them into the archive, wherever they stood.")
+@click.option(
+    "--run-once", "target", flag_value="run", help="Queue them: each gets one more attempt, as by Asynq's run."
+)
+@click.option("--elsewhere", is_flag=True, help="Also where the journal was written for another server or database.")
+@click.option(
+    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
+    help="How much of the server's time to take.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Print the plan and restore nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
+@_connection_options
+@click.pass_context
+def restore(
+    context: click.Context, /, journal: str, target: str | None, elsewhere: bool, pace: str, dry_run: bool, yes: bool,
+    **connection: Any,
+) -> int:  # fmt: skip
+    """Put back what was deleted, from its JOURNAL. Nothing that stands in Redis is written over."""
+    from archive_tui import headless_journal
+    from archive_tui.jobs.pace import Pace
+    from archive_tui.store.restore import Target
+
+    wish = headless_journal.Wish(Target(target or "back"), Pace(pace), dry_run, yes, elsewhere)
+    with _session(context, connection) as session:
+        path = headless_journal.find(session.journal_folder, journal)
+        return headless_journal.restore(session, path, wish, ask=_asking(), out=sys.stdout)
+
+
+@cli.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@_connection_options
+@click.pass_context
+def journal(context: click.Context, /, as_json: bool, **connection: Any) -> int | None:
+    """List the journals of deletions, look into one, or remove old ones. Needs no server."""
+    context.find_root().obj.update({name: value for name, value in connection.items() if value})
+    if context.invoked_subcommand is not None:
+        return None
+    from archive_tui import headless_journal
+
+    return headless_journal.journals(_journal_folder(context), as_json=as_json, out=sys.stdout)
+
+
+@journal.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@click.pass_context
+def journal_list(context: click.Context, /, as_json: bool) -> int:
+    """List the journals, the newest first."""
+    from archive_tui import headless_journal
+
+    return headless_journal.journals(_journal_folder(context), as_json=as_json, out=sys.stdout)
+
+
+@journal.command("show")
+@click.argument("name", metavar="JOURNAL")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a task, a line each.")
+@click.pass_context
+def journal_show(context: click.Context, /, name: str, as_json: bool) -> int:
+    """Print the tasks of a JOURNAL."""
+    from archive_tui import headless_journal
+
+    return headless_journal.show(headless_journal.find(_journal_folder(context), name), as_json=as_json, out=sys.stdout)
+
+
+@journal.command("prune")
+@click.option("--keep-days", type=click.FloatRange(0), metavar="N", help="Keep those of the last N days.")
+@click.option("--keep-mb", type=click.FloatRange(0), metavar="N", help="Keep the newest, up to N megabytes in all.")
+@click.option("--dry-run", is_flag=True, help="Print what would go and remove nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
+@click.pass_context
+def journal_prune(
+    context: click.Context, /, keep_days: float | None, keep_mb: float | None, dry_run: bool, yes: bool
+) -> int:
+    """Remove journals beyond what is to be kept. Nothing else ever removes one."""
+    import time
+
+    from archive_tui import headless_journal
+
+    settings = _settings(context, {})
+    return headless_journal.prune(
+        _journal_folder(context),
+        keep_days=keep_days if keep_days is not None else settings.journal_keep_days,
+        keep_mb=keep_mb if keep_mb is not None else settings.journal_keep_mb,
+        now=time.time(), dry_run=dry_run, yes=yes, ask=_asking(), out=sys.stdout,
+    )  # fmt: skip
+
+
+@cli.command()
+@click.option("--queue", required=True, metavar="Q", help="The queue.")
+@click.option("--kind", metavar="KIND", help="Findings of this kind, such as orphan-archived; scans for them first.")
+@click.option("--archived", is_flag=True, help="Archived tasks.")
+@click.option("--where", default="", metavar="FILTER", help="Only those that match.")
+@click.option(
+    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
+    help="How much of the server's time to take.",
+)  # fmt: skip
+@click.argument("file", type=click.Path(path_type=Path))
+@_connection_options
+@click.pass_context
+def export(
+    context: click.Context, /, queue: str, kind: str | None, archived: bool, where: str, pace: str, file: Path,
+    **connection: Any,
+) -> int:  # fmt: skip
+    """Write archived tasks, or findings of a kind, to FILE, from which they can be restored. Reads only."""
+    from archive_tui import headless_journal
+    from archive_tui.asynq.findings import Kind
+    from archive_tui.jobs.pace import Pace
+
+    if archived == (kind is not None):
+        raise UsageError("say what to export: either --archived or --kind KIND")
+    if kind is not None and kind not in list(Kind):
+        raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
+    chosen = Kind(kind) if kind is not None else None
+    with _session(context, connection) as session:
+        return headless_journal.export(session, queue, chosen, where, file, pace=Pace(pace), out=sys.stdout)
+
+
+def _journal_folder(context: click.Context) -> Path:
+    from archive_tui.journal.shelf import default_folder
+
+    return _settings(context, {}).journal_dir or default_folder()
+
+
+def _asking() -> Callable[[str], str] | None:
+    """Puts a question on stderr, where the results of a command do not go; None where nobody could answer."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    return lambda question: str(click.prompt(question, default="", show_default=False, err=True))
+
+
 @contextmanager
 def _session(context: click.Context, after: dict[str, Any]) -> Iterator[Session]:
     """An opened session for the flags before and after the command's name; those after win."""
+    with _opened(_settings(context, after)) as session:
+        yield session
+
+
+def _settings(context: click.Context, after: dict[str, Any]) -> Settings:
     from archive_tui.settings import Choices, Secret, resolve
 
     before: dict[str, Any] = context.find_root().obj or {}
@@ -256,8 +395,7 @@ def _session(context: click.Context, after: dict[str, Any]) -> Iterator[Session]
         if not sys.stdin.isatty():
             raise UsageError("--ask-password needs a terminal: set ARCHIVE_TUI_PASSWORD or use --password-file")
         password = Secret(click.prompt("Password", hide_input=True, err=True))
-    with _opened(resolve(Choices(**flags, password=password))) as session:
-        yield session
+    return resolve(Choices(**flags, password=password))
 
 
 @contextmanager

@@ -55,3 +55,9 @@ class AuditError(ArchiveTuiError):
     """The audit cannot be written: nothing is changed without one."""
 
     exit_code = 5
+
+
+class JournalError(ArchiveTuiError):
+    """A journal cannot be written or read (disk full, no permission, damaged): nothing is deleted without one."""
+
+    exit_code = 5

@@ -14,6 +14,7 @@ from archive_tui.errors import NotFoundError, UsageError
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
 _PROFILE_KEYS = {"url", "username", "password_file", "db", "timeout", "production", "read_only", "syslog"}
+_PROFILE_KEYS |= {"journal", "journal_dir", "journal_keep_days", "journal_keep_mb"}
 _LONGEST_TIMEOUT = 3600.0
 SCHEMES = ("redis", "rediss", "unix")
 _TLS_OPTIONS = {"ssl_ca_certs": "ca_file", "ssl_certfile": "cert_file", "ssl_keyfile": "key_file"}
@@ -72,6 +73,10 @@ class Settings:
     read_only: bool = False
     label: str | None = None
     syslog: str | None = None
+    journal: bool = True
+    journal_dir: Path | None = None
+    journal_keep_days: float | None = None
+    journal_keep_mb: float | None = None
 
     @property
     def address(self) -> str:
@@ -169,6 +174,8 @@ class Choices:
     database: int | None = None
     timeout: float | None = None
     read_only: bool = False
+    no_journal: bool = False
+    journal_dir: Path | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
@@ -215,7 +222,27 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
         read_only=choices.read_only
         or _flag(profile, "read_only")
         or environment.get("ARCHIVE_TUI_READ_ONLY", "").strip().lower() not in {"", "0", "false", "no", "off"},
+        journal=not choices.no_journal and ("journal" not in profile or _flag(profile, "journal")),
+        journal_dir=_journal_dir(choices, profile),
+        journal_keep_days=_amount(profile, "journal_keep_days"),
+        journal_keep_mb=_amount(profile, "journal_keep_mb"),
     )
+
+
+def _journal_dir(choices: Choices, profile: Mapping[str, object]) -> Path | None:
+    if choices.journal_dir is not None:
+        return choices.journal_dir
+    named = choices.environment.get("ARCHIVE_TUI_JOURNAL_DIR") or _text(profile, "journal_dir")
+    return _expanded(named) if named else None
+
+
+def _amount(profile: Mapping[str, object], key: str) -> float | None:
+    value = profile.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise UsageError(f"{key} in the profile must be a number, 0 or more")
+    return float(value)
 
 
 def urlsplit_has_password(url: str) -> bool:

@@ -5,6 +5,7 @@ Seed, clock and sizes are fixed, and nothing moves in the installation that is s
 
 import asyncio
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -151,6 +152,35 @@ async def delete(pilot: Pilot[None]) -> None:
     await pilot.pause(0.25)
 
 
+async def _emptied(pilot: Pilot[None]) -> None:
+    """The archive of a queue deleted, with a reason, and the start screen again."""
+    await queues(pilot)
+    await pilot.press("j", "j", "enter")
+    screen = await settled(pilot)
+    await pilot.press("asterisk")
+    await until(pilot, lambda: len(screen.marks) > 0, "marked")
+    await pilot.press("ctrl+d")
+    await until(pilot, lambda: pilot.app.screen is not screen, "dialog open")
+    await pilot.press("tab", *"wrong", "space", *"credentials", "enter", *str(len(screen.marks)), "enter")
+    await until(pilot, lambda: type(pilot.app.screen).__name__ == "ReportDialog", "report")
+    await pilot.press("enter")
+    await settled(pilot)
+    await pilot.press("escape")
+    await pilot.pause(0.1)
+
+
+async def journal(pilot: Pilot[None]) -> None:
+    """What a journal holds."""
+    await _emptied(pilot)
+    await pilot.press("J")
+    await until(pilot, lambda: pilot.app.screen.query_one("VirtualTable").row_count > 0, "listed")  # type: ignore[attr-defined]
+    await pilot.press("enter")
+    await settled(pilot)
+    await pilot.press("space", "j", "space")
+    pilot.app.clear_notifications()
+    await pilot.pause(0.25)
+
+
 async def help_(pilot: Pilot[None]) -> None:
     """The generated sheet of keys."""
     await queues(pilot)
@@ -173,6 +203,7 @@ SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
     "scan": (scan, (120, 26)),
     "scan-80x24": (scan, (80, 24)),
     "delete": (delete, (120, 26)),
+    "journal": (journal, (120, 24)),
     "help": (help_, (100, 30)),
 }
 
@@ -180,6 +211,7 @@ SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
 async def picture(scene: Scene, size: tuple[int, int], settings: Settings) -> str:
     """The SVG of one scene."""
     session = Session(settings, clock=lambda: NOW, stopwatch=lambda: 0.0)
+    session.free_bytes = lambda _folder: 41_000_000_000  # the disk of whoever makes the pictures is nobody's business
     session.open()
     app = ArchiveApp(session)
     try:
@@ -192,8 +224,11 @@ async def picture(scene: Scene, size: tuple[int, int], settings: Settings) -> st
 
 def pictures(names: list[str]) -> dict[str, str]:
     """The SVGs of some scenes by their names."""
-    with demo(workers=False, now=NOW) as url:
+    # What is deleted for a picture is gone for those after it
+    names = sorted(names, key="journal".__eq__)
+    with demo(workers=False, now=NOW) as url, tempfile.TemporaryDirectory() as folder:
         settings = replace(parse_url(url), label="orders-redis:6379/0", profile="prod", production=True)
+        settings = replace(settings, journal_dir=Path(folder))
         return {name: asyncio.run(picture(*SCENES[name], settings)) for name in names}
 
 

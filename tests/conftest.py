@@ -336,7 +336,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-_PLAYED = {"test_screens", "test_dialogs", "test_document", "test_terminal", "test_screenshots"}
+_PLAYED = {"test_screens", "test_dialogs", "test_document", "test_terminal", "test_screenshots", "test_journal_screens"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -93,7 +93,7 @@ def test_the_plan_says_what_will_happen(work: Live) -> None:
             "queue work", "kind archived", "type email:send", "task-0, task-2, task-7",
             "2 tasks of these hidden by the filter",
             "up to 1 unique lock that these tasks still hold", "3 fixed ids that block new tasks",
-            "each is checked again by the server; what changed since is skipped", "cannot be brought back",
+            "each is checked again by the server; what changed since is skipped", "the journal keeps a copy",
         ):  # fmt: skip
             assert f" {part} " in plan
         size = re.search(r"about (\S+) (k?B) in Redis", plan)
@@ -161,7 +161,7 @@ def test_several_tasks_want_their_number_typed(work: Live) -> None:
             await op.type(wrong)
             await op.press("enter")
             assert op.where == "DeleteDialog"
-            assert op.remarks[-1] == "type 3 to delete, or esc to cancel"
+            assert op.remarks[-1] == "type 3 to confirm, or esc to cancel"
             await op.press("tab", "tab", "shift+tab", "shift+tab", *["backspace"] * len(wrong))
         assert everything(work.client) == before
         await confirm(op, 3)

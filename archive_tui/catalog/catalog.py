@@ -10,13 +10,14 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import UNIQUE, RowBatch, TaskRow, batches_of, row_from
+from archive_tui.asynq.task import READABLE, UNIQUE, RowBatch, TaskRow, batches_of, row_from
 from archive_tui.catalog.query import Query, prepare
 from archive_tui.catalog.seen import Seen
 from archive_tui.errors import CatalogError
@@ -79,6 +80,23 @@ class Sums(NamedTuple):
     unsized: int
     locked: int
     fixed_ids: int
+
+
+Target: TypeAlias = tuple[int, bytes, int | None, bytes, bool]
+"""What a deletion needs of a row: seq, id, estimated bytes, fingerprint, and whether it may hold a unique lock."""
+
+
+class Targets(NamedTuple):
+    """Rows of one queue, state and kind, of which all or none have a score."""
+
+    queue: str
+    state: State | None
+    kind: Kind | None
+    scored: bool
+    rows: list[Target]
+
+
+_ALIKE = itemgetter(0, 1, 2, 3)
 
 
 class Catalog:
@@ -397,6 +415,24 @@ class Catalog:
                 found = [] if self._closed else self._views.execute(sql, (wanted,)).fetchall()
             for queue, kind, type_, *sums in found:
                 yield (self._queues[queue], _KINDS[kind], type_), Sums(*sums)
+
+    def targets(self, seqs: Sequence[int]) -> list[Targets]:
+        """What a deletion needs of the rows with these numbers, in this order but for what is kept apart; a fifth of
+        the time of `rows`.
+        """
+        sql = (
+            "SELECT queue, state, kind, scored_at IS NULL, seq, CAST(rows.id AS BLOB), stored_bytes, fingerprint, "
+            f"flags != {READABLE} FROM json_each(?) AS wanted CROSS JOIN rows ON seq = wanted.value"
+        )
+        with self._page_lock:
+            found = [] if self._closed else self._pages.execute(sql, (str(list(seqs)),)).fetchall()
+        return [
+            Targets(self._queues[queue], _STATES[state], _KINDS[kind], not unscored, [
+                (row[4], row[5], row[6], b"" if row[7] is None else row[7].to_bytes(8, "big", signed=True), row[8])
+                for row in group
+            ])
+            for (queue, state, kind, unscored), group in groupby(found, _ALIKE)
+        ]  # fmt: skip
 
     def sums(self) -> dict[tuple[str, Kind | None], tuple[int, int | None]]:
         """How many rows there are and about how many bytes they take, by queue and kind; None for no known size."""

@@ -1,33 +1,49 @@
-"""The job that carries out a plan: journal place, verified deletion, report (DESIGN.md section 6).
+"""The job that carries out a plan: journal, verified deletion, report (DESIGN.md section 6).
 
-One path for one row and for two million, for the screen and for the command line.
+One path for one row and for two million, for the screen and for the command line. The server works on one lot while
+the next is read and written to the journal; a lot is sent to be deleted only when the journal has it on disk.
 """
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.copy import Copy
+from archive_tui.asynq.states import State
+from archive_tui.asynq.task import TaskRow, fingerprint
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.job import Job, JobState, Stopped
+from archive_tui.jobs.keeping import Keeping, moment
+from archive_tui.jobs.lots import Lot, lots, split
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
+from archive_tui.journal.writer import Writer
+from archive_tui.store import copy as reading
 from archive_tui.store import delete as store
 from archive_tui.store.connection import Server
-from archive_tui.store.delete import Doomed, Outcome, Standing
+from archive_tui.store.delete import Outcome, Standing
 from archive_tui.store.pipe import Pipe
+from archive_tui.store.queues import is_leftover
 
-_CHUNK = 5_000
-_BATCH_TASKS = 200
-_BATCH_BYTES = 1024 * 1024
-"""The server hashes each message it checks: a batch of a mebibyte keeps it busy for a few milliseconds."""
+_FIRST_CALL = 200
+_LONGEST_CALL = 500
+"""Tasks of one script call; several microseconds each. It begins small and grows where the server is fast."""
 
+_CALL_SECONDS = 0.004
+_CAREFUL_CALLS = 5
+_WAITED = 0.0003
+_REMOVED_AT_ONCE = 5_000
+_REMOVED_EVERY = 0.2
 _EXAMPLES = 200
+_AWAY = frozenset({Outcome.GONE.value, Outcome.DELETED.value, Outcome.DELETED_AND_UNLOCKED.value})
+_RAW_STATES = {None: None} | {state: state.value.encode() for state in State}
+_LARGE = 8 * 1024 * 1024
 
-Batch = list[tuple[int, TaskRow]]
 Record = Callable[[Pipe, Sequence[TaskRow]], None]
-"""Writes a batch to the journal and returns when it is safe on disk; raises where it cannot, and nothing is deleted."""
+"""Called before a lot is deleted; raises where that must not happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +61,7 @@ class DeleteProgress:
 
     `unknown` tasks were in a batch whose answer had not come when the job was stopped: they were deleted, or not.
     `unconfirmed` tasks were gone when a batch was sent again after the connection had broken in the middle of it: that
-    batch deleted them, or somebody else did.
+    batch deleted them, or somebody else did. `journal` is the file that holds a copy of everything that was deleted.
     """
 
     state: JobState
@@ -58,6 +74,7 @@ class DeleteProgress:
     rate: float = 0.0
     trouble: str = ""
     error: str = ""
+    journal: Path | None = None
 
     @property
     def deleted(self) -> int:
@@ -91,20 +108,45 @@ class DeleteProgress:
 
 
 class DeleteJob(Job):
-    """Carry out a plan. A stop, or a server that stays away, leaves a clean prefix done and the rest untouched."""
+    """Carry out a plan. A stop, or a server that stays away, leaves a clean prefix done and the rest untouched.
 
-    def __init__(self, server: Server, plan: Plan, pace: Pace = Pace.POLITE, record: Record | None = None) -> None:
+    Without `keeping` there is no journal, and what is deleted cannot be brought back.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        plan: Plan,
+        pace: Pace = Pace.POLITE,
+        record: Record | None = None,
+        keeping: Keeping | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__("delete")
         if server.settings.read_only:
             raise RefusedError("this is a read-only session: nothing can be deleted")
         self.plan = plan
         self.pace = pace
+        self.keeping = keeping
         self._server = server
         self._record = record
-        self._outcomes: Counter[Outcome] = Counter()
+        self._clock = clock
+        self._writer: Writer | None = None
+        self._journal_path: Path | None = None
+        self._feed: Iterator[Lot] = iter(())
+        self._again: deque[Lot] = deque()
+        self._prepared: set[str] = set()
+        self._call_tasks = _FIRST_CALL
+        self._calls = 0
+        self._sent_at = 0.0
+        self._outcomes: Counter[int] = Counter()
         self._skipped: list[Skipped] = []
         self._unconfirmed = self._unknown = 0
         self._done = 0
+        self._removed: list[int] = []
+        self._removed_at = 0.0
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="rows")
+        self._removing: Future[None] | None = None
         self._began = time.monotonic()
         self._ended_at: float | None = None
 
@@ -116,86 +158,297 @@ class DeleteJob(Job):
             self.state,
             self.plan.count,
             self._done,
-            dict(self._outcomes),
+            {Outcome(number): count for number, count in dict(self._outcomes).items()},
             self._unknown,
             self._unconfirmed,
             tuple(self._skipped),
             self._done / seconds if seconds > 0 else 0.0,
             self.trouble,
             str(self.error) if self.error else "",
+            self._journal_path,
         )
 
     def work(self) -> None:
         self._began = time.monotonic()
+        self._feed = lots(self.plan.selection, self._lot_tasks, copying=self.keeping is not None)
+        state = JobState.FAILED
         try:
-            for batch in self._batches():
-                self.checkpoint()
-                began = time.monotonic()
-                self._delete(batch)
-                self.rest(self.pace.rest_after(time.monotonic() - began))
-        finally:
-            self._ended_at = time.monotonic()
-
-    def _batches(self) -> Iterator[Batch]:
-        """The plan, some thousand tasks at a time, cut so that a batch is of one queue and one standing, and small for
-        the server.
-        """
-        batch: Batch = []
-        size = 0
-        for rows in self.plan.selection.batches(_CHUNK):
-            for seq, row in sorted(rows, key=lambda one: (one[1].queue, _standing(one[1]))):
-                weight = row.stored_bytes or 0
-                if batch and (
-                    len(batch) >= _BATCH_TASKS
-                    or size + weight > _BATCH_BYTES
-                    or row.queue != batch[0][1].queue
-                    or _standing(row) is not _standing(batch[0][1])
-                ):
-                    yield batch
-                    batch, size = [], 0
-                batch.append((seq, row))
-                size += weight
-        if batch:
-            yield batch
-
-    def _delete(self, batch: Batch) -> None:
-        """Delete one batch, again where the connection breaks: what the first try deleted is then gone."""
-        tries = 0
-        outcomes: list[Outcome] = []
-
-        def attempt() -> None:
-            nonlocal tries, outcomes
-            with self._server.pipe() as pipe:
-                self.connected()
-                if self._record is not None and not tries:
-                    self._record(pipe, [row for _, row in batch])
-                tries += 1
-                outcomes = store.delete(pipe, batch[0][1].queue, [_doomed(row) for _, row in batch])
-
-        try:
-            self.reconnecting(attempt)
+            if self.keeping is not None:
+                totals = self.plan.totals
+                self._writer = self.keeping.begin(
+                    self._server.settings, list(totals.by_queue), totals.count, totals.stored_bytes, self._clock
+                )
+                self._journal_path = self._writer.path
+            self.reconnecting(self._attempt)
+            state = JobState.DONE
         except Stopped:
-            if tries:
-                self._unknown = len(batch)
+            state = JobState.STOPPED
             raise
-        for (_, row), outcome in zip(batch, outcomes, strict=True):
-            if outcome is Outcome.GONE and tries > 1:
-                self._unconfirmed += 1
-            if not outcome.deleted and outcome is not Outcome.GONE and len(self._skipped) < _EXAMPLES:
-                self._skipped.append(Skipped(row.queue, row.id, outcome))
-        self._outcomes.update(outcomes)
-        self._done += len(batch)
-        self.plan.selection.catalog.remove(
-            seq for (seq, _), outcome in zip(batch, outcomes, strict=True) if outcome.deleted or outcome is Outcome.GONE
+        finally:
+            self._unknown = sum(lot.unknown for lot in self._again)
+            self._ended_at = time.monotonic()
+            try:
+                self._close_journal(state)
+            finally:
+                self._forget_rows(at_last=True)
+                self._pool.shutdown()
+
+    def _lot_tasks(self) -> int:
+        """How many tasks the next lot may have, where each lot is one call."""
+        return self._call_tasks
+
+    # One connection
+
+    def _attempt(self) -> None:
+        """Work until all is done or the connection is lost; what was not finished is taken up again by the next one.
+
+        What is sent, and so what is answered, comes in this order: reading of a lot, deletion of the lot before it,
+        reading of the next lot, deletion of this one.
+        """
+        with self._server.pipe() as pipe:
+            self._prepared.clear()
+            self.connected()
+            asked: Lot | None = None
+            following: Lot | None = None
+            lot = self._take()
+            try:
+                while lot is not None:
+                    began = time.monotonic()
+                    if self._stop.is_set() or self.paused:
+                        self._drain(pipe, lot, asked)
+                        asked = None
+                        self.checkpoint()
+                    if self._must_be_alone(lot):
+                        self._answers(pipe, asked)
+                        asked = None
+                    self._make_ready(pipe, lot, asked)
+                    following = self._take()
+                    if following is not None and self._may_read_ahead(lot, following):
+                        self._read(pipe, following)
+                    requests = self._requests(lot)
+                    self._answers(pipe, asked)
+                    asked = None
+                    if lot.kept is not None:
+                        lot.kept.result()
+                    if self._record is not None and not lot.tries:
+                        self._record(pipe, self._rows(lot))
+                    asked = lot
+                    self._ask(pipe, lot, requests)
+                    lot, following = following, None
+                    self._forget_rows()
+                    self.rest(self.pace.rest_after(time.monotonic() - began))
+                self._answers(pipe, asked)
+            except Stopped:
+                self._drain(pipe, lot, asked)
+                raise
+            finally:
+                for one in (following, lot, asked):
+                    if one is not None and not one.finished and one not in self._again:
+                        one.asked_to_read = False
+                        self._again.appendleft(one)
+
+    def _take(self) -> Lot | None:
+        return self._again.popleft() if self._again else next(self._feed, None)
+
+    def _drain(self, pipe: Pipe, lot: Lot | None, asked: Lot | None) -> None:
+        """Take every answer that is under way; what was read of a lot that is not written down yet is forgotten."""
+        if lot is not None and lot.asked_to_read:
+            reading.answer(pipe, lot.queue, lot.ids, lot.indexes)
+            lot.asked_to_read = False
+        self._answers(pipe, asked)
+
+    # Reading and writing down
+
+    def _must_be_alone(self, lot: Lot) -> bool:
+        """Whether something must be asked at once that cannot wait behind the answers under way."""
+        if lot.asked_to_read:
+            return False
+        return (
+            lot.queue not in self._prepared
+            or lot.standing is Standing.LEFTOVER
+            or (self._writer is not None and lot.copies is None)
         )
 
+    def _make_ready(self, pipe: Pipe, lot: Lot, asked: Lot | None) -> None:
+        """Read a lot, leave out what is no longer as planned, and begin to write the rest to the journal."""
+        if lot.queue not in self._prepared:
+            store.prepare(pipe, lot.queue)
+            self._prepared.add(lot.queue)
+        if self._writer is None or lot.copies is not None:
+            return
+        if lot.unsized:
+            first, *others = split(lot, reading.sizes(pipe, lot.queue, lot.ids))
+            self._again.extendleft(reversed(others))
+            lot.seqs, lot.doomed, lot.weight, lot.unsized = first.seqs, first.doomed, first.weight, False
+        if not lot.asked_to_read:
+            self._read(pipe, lot)
+        copies = reading.answer(pipe, lot.queue, lot.ids, lot.indexes)
+        lot.asked_to_read = False
+        if reading.name_locks(copies):
+            self._answers(pipe, asked)
+            copies = reading.with_locks(pipe, copies)
+        self._judge(lot, copies)
+        if lot.wanted:
+            wanted = copies if len(lot.wanted) == len(copies) else [copies[at] for at in lot.wanted]
+            add = self._writer.add_large if lot.weight > _LARGE else self._writer.add
+            lot.batch, lot.kept = add(wanted)
 
-def _standing(row: TaskRow) -> Standing:
-    """Where the task was found: a finding is an orphan, unless its leftover queue still has the index."""
-    if row.kind is None:
-        return Standing.INDEXED
-    return Standing.ORPHAN if row.scored_at is None else Standing.LEFTOVER
+    def _may_read_ahead(self, lot: Lot, following: Lot) -> bool:
+        return (
+            self._writer is not None
+            and following.copies is None
+            and not following.unsized
+            and lot.standing is not Standing.LEFTOVER
+            and following.queue in self._prepared
+        )
+
+    def _read(self, pipe: Pipe, lot: Lot) -> None:
+        pipe.send(reading.request(lot.queue, lot.ids, lot.indexes))
+        lot.asked_to_read = True
+
+    def _judge(self, lot: Lot, copies: list[Copy]) -> None:
+        """Leave out what is no longer as it was planned: it is neither written down nor deleted."""
+        wanted: list[int] = []
+        for at, ((_, state, seen, _, _), copy) in enumerate(zip(lot.doomed, copies, strict=True)):
+            fields = copy.fields
+            message: bytes | None
+            found: bytes | None
+            if len(fields) == 4 and fields[0] == b"msg" and fields[2] == b"state":
+                message, found = fields[1], fields[3]
+            else:
+                message, found = copy.field(b"msg"), copy.field(b"state")
+            if found == _RAW_STATES[state] and message is not None and fingerprint(message) == seen:
+                wanted.append(at)
+            else:
+                outcome = _difference(copy, state, found, message, seen)
+                if outcome is None:
+                    wanted.append(at)
+                else:
+                    lot.outcomes[at] = outcome.value
+        lot.copies, lot.wanted = copies, wanted
+        self._account(lot, list(lot.outcomes), list(lot.outcomes.values()))
+
+    # Deleting
+
+    def _requests(self, lot: Lot) -> list[bytes]:
+        if lot.calls is None:
+            lot.slice(self._call_tasks)
+        packed = []
+        for call in lot.open_calls:
+            whole = len(call.at) == len(lot.doomed)
+            doomed = lot.doomed if whole else [lot.doomed[at] for at in call.at]
+            copies = [lot.copies[at] for at in call.at] if lot.copies is not None else None
+            packed.append(store.request(lot.queue, doomed, copies))
+        return packed
+
+    def _rows(self, lot: Lot) -> list[TaskRow]:
+        rows = self.plan.selection.catalog.rows(lot.seqs)
+        return [rows[seq] for seq in lot.seqs if seq in rows]
+
+    def _ask(self, pipe: Pipe, lot: Lot, requests: Sequence[bytes]) -> None:
+        calls = lot.open_calls
+        lot.tries += 1
+        if lot.standing is Standing.LEFTOVER and calls and not is_leftover(pipe, lot.queue):
+            for call in calls:
+                call.outcomes = [Outcome.QUEUE_AWAKE.value] * len(call.at)
+                self._account(lot, call.at, call.outcomes)
+        else:
+            for call in calls:
+                call.tries += 1
+            self._sent_at = time.monotonic()
+            pipe.send(requests)
+        if lot.finished:
+            self._conclude(lot)
+
+    def _answers(self, pipe: Pipe, lot: Lot | None) -> None:
+        """Take what the server says of a lot, and account for it, also where it refuses in the middle."""
+        if lot is None or lot.finished:
+            return
+        refusal: Exception | None = None
+        began = time.monotonic()
+        calls = lot.open_calls
+        for call in calls:
+            said = store.answer(pipe, len(call.at))
+            if isinstance(said, Exception):
+                refusal = refusal or said
+                call.tries -= 1  # nothing of this call was done
+            else:
+                call.outcomes = said
+                if call.tries > 1:
+                    self._unconfirmed += list(said).count(Outcome.GONE.value)
+                self._account(lot, call.at, said)
+        self._adapt(len(calls), began)
+        if refusal is not None:
+            raise refusal
+        self._conclude(lot)
+
+    def _adapt(self, calls: int, began: float) -> None:
+        """Calls as large as the server answers in a few milliseconds; told only where we had to wait for it."""
+        now = time.monotonic()
+        self._calls += calls
+        if not calls or self._calls <= _CAREFUL_CALLS or now - began < _WAITED:
+            return
+        seconds = (now - self._sent_at) / calls
+        if seconds > _CALL_SECONDS:
+            self._call_tasks = max(int(self._call_tasks * 0.8), _FIRST_CALL // 4)
+        elif seconds < _CALL_SECONDS / 2:
+            self._call_tasks = min(int(self._call_tasks * 1.25), _LONGEST_CALL)
+
+    def _account(self, lot: Lot, places: Sequence[int], numbers: Sequence[int]) -> None:
+        """Count outcomes that are known now."""
+        for number in set(numbers):
+            self._outcomes[number] += numbers.count(number)
+        if _AWAY.issuperset(numbers):
+            self._removed += lot.seqs if len(places) == len(lot.seqs) else [lot.seqs[at] for at in places]
+        else:
+            for at, number in zip(places, numbers, strict=True):
+                if number in _AWAY:
+                    self._removed.append(lot.seqs[at])
+                elif len(self._skipped) < _EXAMPLES:
+                    self._skipped.append(Skipped(lot.queue, lot.doomed[at].id, Outcome(number)))
+        self._done += len(numbers)
+
+    def _conclude(self, lot: Lot) -> None:
+        """Tell the journal what became of a lot."""
+        if self._writer is not None and lot.batch is not None:
+            self._writer.done(lot.batch, lot.digits())
+            lot.batch = lot.copies = None
+
+    def _close_journal(self, state: JobState) -> None:
+        if self._writer is None:
+            return
+        for lot in self._again:
+            self._conclude(lot)
+        counts = {Outcome(number).name.lower(): count for number, count in sorted(self._outcomes.items())}
+        counts |= {"unknown": self._unknown} if self._unknown else {}
+        self._writer.close({"end": moment(self._clock()), "state": state.value, "counts": counts})
+        if not self._writer.batches:
+            self._writer.path.unlink(missing_ok=True)
+            self._journal_path = None
+
+    def _forget_rows(self, *, at_last: bool = False) -> None:
+        """Take what is gone out of the catalog, some thousand rows at once and beside the deletion."""
+        now = time.monotonic()
+        due = len(self._removed) >= _REMOVED_AT_ONCE or now - self._removed_at >= _REMOVED_EVERY
+        if self._removed and (due or at_last):
+            seqs, self._removed = self._removed, []
+            self._removed_at = now
+            if self._removing is not None:
+                self._removing.result()
+            self._removing = self._pool.submit(self.plan.selection.catalog.remove, seqs)
+        if at_last and self._removing is not None:
+            self._removing.result()
 
 
-def _doomed(row: TaskRow) -> Doomed:
-    return Doomed(row.id, row.state, row.fingerprint, _standing(row))
+def _difference(
+    copy: Copy, state: State | None, found: bytes | None, message: bytes | None, seen: bytes
+) -> Outcome | None:
+    """Why a task is not as it was planned; None where it is."""
+    if copy.fields is reading.NOT_A_HASH:
+        return Outcome.NOT_A_TASK
+    if not copy.fields:
+        return Outcome.GONE
+    if state is None or found != _RAW_STATES[state]:
+        return Outcome.STATE_CHANGED
+    now = fingerprint(message) if message is not None else b""
+    return None if now == seen else Outcome.MESSAGE_CHANGED

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from archive_tui.asynq.actions import Action
@@ -13,10 +14,13 @@ from archive_tui.errors import RefusedError
 from archive_tui.jobs.audited import AuditedDeleteJob
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import Job
+from archive_tui.jobs.keeping import Keeping, Room
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
+from archive_tui.jobs.restore import RestoreJob
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.watch import WatchJob
+from archive_tui.journal import shelf
 from archive_tui.journal.audit import Audit
 from archive_tui.settings import Settings
 from archive_tui.store import leftover, permissions, queues, tasks
@@ -56,6 +60,7 @@ class Session:
         self.permissions = Permissions()
         self.audit = Audit(syslog=settings.syslog, clock=clock)
         self.scans: dict[str, ScanSummary] = {}
+        self.free_bytes = shelf.free_bytes
         self._jobs: list[Job] = []
 
     @property
@@ -124,12 +129,38 @@ class Session:
         reasons = [self.why_not(Action.DELETE, queue) for queue in plan.totals.by_queue]
         if refused := next((reason for reason in reasons if reason), None):
             raise RefusedError(f"{refused}: nothing can be deleted")
-        return self.run(AuditedDeleteJob(self.server, plan, self.audit, pace, choice=choice, reason=reason))
+        return self.run(
+            AuditedDeleteJob(
+                self.server,
+                plan,
+                self.audit,
+                pace,
+                choice=choice,
+                reason=reason,
+                keeping=Keeping.by(self.settings, reason),
+            )
+        )
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where journals are."""
+        return self.settings.journal_dir or shelf.default_folder()
+
+    def room(self, plan: Plan) -> Room | None:
+        """How much the journal of a plan needs, and how much is free; None where there will be no journal."""
+        if not self.settings.journal:
+            return None
+        return Room.of(plan.totals.stored_bytes, self.free_bytes(self.journal_folder))
 
     @property
     def running(self) -> Sequence[Job]:
         """The jobs that have not ended, the watch aside."""
         return [job for job in self._jobs if not job.state.ended and job is not self.watch]
+
+    @property
+    def restoring(self) -> RestoreJob | None:
+        """What is being put back, if anything is."""
+        return next((job for job in self.running if isinstance(job, RestoreJob)), None)
 
     @property
     def deleting(self) -> DeleteJob | None:

@@ -1,85 +1,223 @@
 -- Delete task data, each task checked again at the moment of its deletion (DESIGN.md section 6).
 --
 -- KEYS[1..7]  archived, completed, scheduled, retry, lease, pending and active of the queue
--- KEYS[8..]   the hashes to delete
+-- KEYS[8..]   the hashes to delete, none twice
 -- ARGV[1]     what the unique locks of the queue start with
 -- ARGV[2]     "orphan": only what stands in none of KEYS[1..5]; "indexed": only what stands in the index of its state;
 --             "leftover": the same, and only while the queue has nothing to do
--- ARGV[3..]   for each hash: task id, expected state, start of the SHA-1 of the expected message ("" for no message)
+-- ARGV[3]     the state that all of them must have
+-- ARGV[4]     how each is recognised:
+--             "seen"    as the plan saw it. For each hash the start of the SHA-1 of its message ("" for no message),
+--                       and a "!" behind it where it may hold a unique lock
+--             "plain"   as the journal has it, where it has two fields and no lock. For each hash its message and,
+--                       but for orphans, its score
+--             "copied"  as the journal has it. For each hash its score ("" for none), "1" where it holds its lock, how
+--                       many strings follow, and its fields, name and value
+--             In the place of a value longer than LONG stands its SHA-1.
+-- ARGV[5..]   the same for each hash
 --
--- Returns a number for each hash, see Outcome in delete.py. Past the probes no step raises an error: a script that
--- aborts half-way would leave deletions that nobody reports.
+-- Returns a number for each hash, see Outcome in delete.py, or DELETED alone where that holds for all. Everything is
+-- read before anything is written, and past the probes no step raises an error: a script that aborts half-way would
+-- leave deletions that nobody reports.
 
 local GONE, DELETED, DELETED_AND_UNLOCKED = 0, 1, 2
 local STATE_CHANGED, MESSAGE_CHANGED, NOW_REFERENCED, NOT_IN_INDEX, NOT_A_TASK, QUEUE_AWAKE = 3, 4, 5, 6, 7, 8
+local COPY_STALE = 9
 
-local indexes = { archived = KEYS[1], completed = KEYS[2], scheduled = KEYS[3], retry = KEYS[4] }
+local LONG = 1024
+local AT_ONCE = 1000  -- arguments of one command: Lua's stack holds a few thousand
+
+local call, pcall, sha1, sub = redis.call, redis.pcall, redis.sha1hex, string.sub
+local locks, standing, state, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local index = ({ archived = KEYS[1], completed = KEYS[2], scheduled = KEYS[3], retry = KEYS[4] })[state]
+local count = #KEYS - 7
+local id_at = #locks - #"unique:" + #"t:" + 1
 
 -- A user who may not use all of these commands must learn it before anything is deleted, not between an id and its
 -- hash. Each probe does nothing: there is no such key and no such member.
-local function refusal()
-  local nothing = string.sub(ARGV[1], 1, -8) .. "archive-tui:probe"
-  for _, probe in ipairs({ { "UNLINK", nothing }, { "DEL", nothing }, { "GET", nothing }, { "HMGET", nothing, "state" },
-                           { "ZSCORE", nothing, "probe" }, { "ZREM", nothing, "probe" } }) do
-    local reply = redis.pcall(unpack(probe))
-    if type(reply) == "table" and reply.err then return reply.err end
-  end
-end
-
-local refused = refusal()
-if refused then return redis.error_reply(refused) end
-
--- An index of another type holds no ids.
-local function stands_in(index, id)
-  local score = redis.pcall("ZSCORE", index, id)
-  return score and type(score) ~= "table"
-end
-
-local function referenced(id)
-  for i = 1, 5 do
-    if stands_in(KEYS[i], id) then return true end
-  end
-  return false
+local nothing = sub(locks, 1, -8) .. "archive-tui:probe"
+for _, probe in ipairs({ { "UNLINK" }, { "DEL" }, { "GET" }, { "HMGET", "state" }, { "ZSCORE", "probe" },
+                         { "ZREM", "probe" }, mode ~= "seen" and { "HGETALL" } or nil }) do
+  local reply = pcall(probe[1], nothing, unpack(probe, 2))
+  if type(reply) == "table" and reply.err then return redis.error_reply(reply.err) end
 end
 
 local function size(command, key)
-  local reply = redis.pcall(command, key)
+  local reply = pcall(command, key)
   return type(reply) == "number" and reply or 1
 end
 
-local awake = ARGV[2] == "leftover"
+local awake = standing == "leftover"
   and size("LLEN", KEYS[6]) + size("LLEN", KEYS[7]) + size("ZCARD", KEYS[3]) + size("ZCARD", KEYS[4]) > 0
 
-local function release(lock, id)
-  if not lock or string.sub(lock, 1, #ARGV[1]) ~= ARGV[1] then return false end
-  if redis.pcall("GET", lock) ~= id then return false end
-  redis.pcall("DEL", lock)
+-- What is as it should be: keys and ids, and where they stand among KEYS[8..]. The others have an outcome at once.
+local keys, ids, at, chosen = {}, {}, {}, 0
+local outcomes, held, scored = {}, {}, {}
+
+local function choose(i, key)
+  chosen = chosen + 1
+  keys[chosen], ids[chosen], at[chosen] = key, sub(key, id_at), i
+end
+
+local function holds(lock, key)
+  return lock and sub(lock, 1, #locks) == locks and pcall("GET", lock) == sub(key, id_at)
+end
+
+local function same(value, expected)
+  return value == expected or (#value > LONG and sha1(value) == expected)
+end
+
+local function look_again(i, key, expected)
+  local found = pcall("HMGET", key, "state", "msg", "unique_key")
+  if found.err then return NOT_A_TASK end
+  local message = found[2]
+  if not found[1] and not message and call("EXISTS", key) == 0 then return GONE end
+  if awake then return QUEUE_AWAKE end
+  if found[1] ~= state then return STATE_CHANGED end
+  local digest = sub(expected, 1, 16)
+  if digest == "!" then digest = "" end
+  if message then
+    if digest == "" or sub(sha1(message), 1, #digest) ~= digest then return MESSAGE_CHANGED end
+  elseif digest ~= "" then
+    return MESSAGE_CHANGED
+  end
+  held[i] = holds(found[3], key) and found[3]
+end
+
+if mode == "seen" then
+  for i = 1, count do
+    local key, expected = KEYS[i + 7], ARGV[i + 4]
+    local found = not awake and pcall("HMGET", key, "state", "msg")
+    local message = found and found[2]
+    if message and found[1] == state and sub(sha1(message), 1, 16) == expected then
+      choose(i, key)
+    else
+      outcomes[i] = look_again(i, key, expected)
+      if not outcomes[i] then choose(i, key) end
+    end
+  end
+elseif mode == "plain" then
+  local stride = standing == "orphan" and 1 or 2
+  for i = 1, count do
+    local key, expected = KEYS[i + 7], ARGV[5 + (i - 1) * stride]
+    local found = pcall("HGETALL", key)
+    if found[2] == expected and found[4] == state and found[1] == "msg" and found[3] == "state" and not found[5]
+        and not awake then
+      choose(i, key)
+    elseif found.err then
+      outcomes[i] = NOT_A_TASK
+    elseif not found[1] then
+      outcomes[i] = GONE
+    elseif awake then
+      outcomes[i] = QUEUE_AWAKE
+    elseif #found == 4 and found[1] == "msg" and found[3] == "state" and found[4] == state
+        and same(found[2], expected) then
+      choose(i, key)
+    else
+      outcomes[i] = COPY_STALE
+    end
+    if stride == 2 then scored[i] = ARGV[6 + (i - 1) * stride] end
+  end
+else
+  local next = 5
+  for i = 1, count do
+    local key, lock, size = KEYS[i + 7], ARGV[next + 1] == "1", tonumber(ARGV[next + 2])
+    local from = next + 3
+    scored[i], next = ARGV[next], from + size
+    local found = pcall("HGETALL", key)
+    if found.err then
+      outcomes[i] = NOT_A_TASK
+    elseif not found[1] then
+      outcomes[i] = GONE
+    elseif awake then
+      outcomes[i] = QUEUE_AWAKE
+    else
+      local fields, equal = {}, #found == size  -- they may come in another order than they were copied in
+      for j = 1, #found, 2 do fields[found[j]] = found[j + 1] end
+      for j = from, from + size - 1, 2 do
+        local value = fields[ARGV[j]]
+        equal = equal and value and same(value, ARGV[j + 1])
+      end
+      local unique = fields.unique_key
+      local holder = equal and unique and holds(unique, key)
+      if not equal or (holder and not lock) then
+        outcomes[i] = COPY_STALE
+      else
+        held[i] = holder and unique
+        choose(i, key)
+      end
+    end
+  end
+end
+
+-- Calls `each` with the place and the score (false for none) of every chosen id. Redis before 6.2 has no ZMSCORE, and a
+-- user may lack it; an index of another type holds no ids.
+local function look_up(zset, each)
+  if call("EXISTS", zset) == 0 then return false end
+  for from = 1, chosen, AT_ONCE do
+    local to = math.min(from + AT_ONCE - 1, chosen)
+    local reply = pcall("ZMSCORE", zset, unpack(ids, from, to))
+    for j = from, to do
+      local score
+      if reply.err then score = pcall("ZSCORE", zset, ids[j]) else score = reply[j - from + 1] end
+      each(j, type(score) == "string" and score)
+    end
+  end
   return true
 end
 
-local function delete(key, id, state, digest)
-  if redis.call("EXISTS", key) == 0 then return GONE end
-  if awake then return QUEUE_AWAKE end
-  local found = redis.pcall("HMGET", key, "state", "msg", "unique_key")
-  if found.err then return NOT_A_TASK end
-  if found[1] ~= state then return STATE_CHANGED end
-  local now = found[2] and string.sub(redis.sha1hex(found[2]), 1, #digest) or ""
-  if now ~= digest or (found[2] and #digest == 0) then return MESSAGE_CHANGED end
-  if ARGV[2] == "orphan" then
-    if referenced(id) then return NOW_REFERENCED end
-  else
-    local index = indexes[state]
-    if not index or not stands_in(index, id) then return NOT_IN_INDEX end
-    redis.call("ZREM", index, id)
+local refused = 0
+local function leave(j, outcome)
+  if not outcomes[at[j]] then
+    outcomes[at[j]] = outcome
+    refused = refused + 1
   end
-  redis.call("UNLINK", key)
-  if release(found[3], id) then return DELETED_AND_UNLOCKED end
-  return DELETED
 end
 
-local outcomes = {}
-for i = 8, #KEYS do
-  local at = 3 + (i - 8) * 3
-  outcomes[#outcomes + 1] = delete(KEYS[i], ARGV[at], ARGV[at + 1], ARGV[at + 2])
+if chosen > 0 and standing == "orphan" then
+  for i = 1, 5 do
+    look_up(KEYS[i], function(j, score)
+      if score then leave(j, NOW_REFERENCED) end
+    end)
+  end
+elseif chosen > 0 then
+  local there = index and look_up(index, function(j, score)
+    if not score then
+      leave(j, NOT_IN_INDEX)
+    elseif mode ~= "seen" and score ~= scored[at[j]] then
+      leave(j, COPY_STALE)
+    end
+  end)
+  if not there then
+    for j = 1, chosen do leave(j, NOT_IN_INDEX) end
+  end
 end
+
+if refused > 0 then
+  local all_keys, all_ids, all_at, all = keys, ids, at, chosen
+  keys, ids, at, chosen = {}, {}, {}, 0
+  for j = 1, all do
+    if not outcomes[all_at[j]] then
+      chosen = chosen + 1
+      keys[chosen], ids[chosen], at[chosen] = all_keys[j], all_ids[j], all_at[j]
+    end
+  end
+end
+
+-- From here on it is written.
+for from = 1, chosen, AT_ONCE do
+  local to = math.min(from + AT_ONCE - 1, chosen)
+  if standing ~= "orphan" then call("ZREM", index, unpack(ids, from, to)) end
+  call("UNLINK", unpack(keys, from, to))
+end
+local released = false
+for i, lock in pairs(held) do
+  if lock and not outcomes[i] then
+    pcall("DEL", lock)
+    outcomes[i] = DELETED_AND_UNLOCKED
+    released = true
+  end
+end
+if chosen == count and not released then return DELETED end
+for j = 1, chosen do outcomes[at[j]] = outcomes[at[j]] or DELETED end
 return outcomes

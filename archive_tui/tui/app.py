@@ -134,12 +134,15 @@ class ArchiveApp(App[None]):
     @on(QuitWanted)
     def quit_politely(self) -> None:
         """Leave; where a deletion is running, ask first."""
-        if self.session.deleting is None:
+        running = self.session.deleting or self.session.restoring
+        if running is None:
             self.exit()
             return
+        deleting = running is self.session.deleting
         question = QuestionDialog(
-            "A deletion is running",
-            "Leaving stops it after the batch it is working on. What was deleted stays deleted.",
+            "A deletion is running" if deleting else "Tasks are being restored",
+            "Leaving stops it after the batch it is working on. "
+            + ("What was deleted stays deleted." if deleting else "What was restored stays; the rest can be later."),
             yes="Stop it and leave",
             no="Stay",
         )

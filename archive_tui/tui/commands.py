@@ -181,6 +181,19 @@ class Explain(Command):
     help = "Explain the kind of the finding under the cursor: its cause, what follows from it, and the way out."
 
 
+class Journals(Command):
+    key = "J"
+    title = "journal"
+    help = "Show what was deleted, when and by whom, and bring it back."
+
+
+class Restore(Command):
+    key = "ctrl+r,b"
+    title = "restore…"
+    help = "Plan to put back the marked tasks, or the one under the cursor. Nothing happens before you confirm."
+    danger = True
+
+
 class Stop(Command):
     key = "x"
     title = "stop"

@@ -1,12 +1,14 @@
 """archive_tui as its screens use it: scan or list, plan, delete. Keeps a log of every attempt to delete a task."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from typing import Self, TypeVar
 
 import pytest
 
+from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.findings import ArchiveHealth
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.task import TaskRow
@@ -53,7 +55,10 @@ class Cleaner:
         self._delete = delete
         self._open = ExitStack()
         self._began = time.monotonic()
-        patch.setattr(store, "delete", self._logged)
+        self._asked: deque[tuple[str, Sequence[Doomed]]] = deque()
+        self._request, self._answer = store.request, store.answer
+        patch.setattr(store, "request", self._ask)
+        patch.setattr(store, "answer", self._logged)
 
     def __enter__(self) -> Self:
         self._server = Server(parse_url(self._url))
@@ -121,8 +126,20 @@ class Cleaner:
         assert not progress.untouched
         return progress
 
-    def _logged(self, pipe: Pipe, queue: str, batch: Sequence[Doomed]) -> list[Outcome]:
-        outcomes = self._delete(pipe, queue, batch)
+    def _ask(self, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> bytes:
+        """Note what is asked; a careless `delete` asks nothing before it is its turn."""
+        self._asked.append((queue, batch))
+        return self._request(queue, batch, copies) if self._delete is store.delete else b""
+
+    def _logged(self, pipe: Pipe, count: int) -> list[int] | Exception:
+        queue, batch = self._asked.popleft()
+        assert len(batch) == count
+        if self._delete is store.delete:
+            said = self._answer(pipe, count)
+        else:
+            pipe.owed -= 1
+            said = [outcome.value for outcome in self._delete(pipe, queue, batch)]
+        assert not isinstance(said, Exception), said
         story = f"{time.monotonic() - self._began:.3f} s {self.doing}:"
         self.attempts += [
             Attempt(
@@ -130,9 +147,9 @@ class Cleaner:
                 outcome.deleted, outcome not in _AS_WISHED,
                 f"{story} {outcome.sentence} (wanted {doomed.state}, message {doomed.fingerprint.hex()})",
             )
-            for doomed, outcome in zip(batch, outcomes, strict=True)
+            for doomed, outcome in zip(batch, map(Outcome, said), strict=True)
         ]  # fmt: skip
-        return outcomes
+        return said
 
 
 def ended(job: AnyJob) -> AnyJob:

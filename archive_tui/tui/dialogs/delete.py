@@ -14,6 +14,7 @@ from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.dialog import Dialog
 
 _GROUPS = 4
+_REASON = 500
 
 
 class DeleteDialog(Dialog[bool]):
@@ -23,12 +24,16 @@ class DeleteDialog(Dialog[bool]):
     DeleteDialog > Vertical { border: round $error; width: 78; border-subtitle-color: $text; }
     DeleteDialog VerticalScroll { height: auto; max-height: 100%; }
     DeleteDialog #plan { height: auto; }
-    DeleteDialog #typed { height: 1; margin-top: 1; width: 100%; }
-    DeleteDialog #typed Label { color: $text; }
-    DeleteDialog #typed Input { border: none; height: 1; width: 16; background: $panel; padding: 0 1; }
+    DeleteDialog .asked { height: 1; width: 100%; }
+    DeleteDialog #typed { margin-top: 1; }
+    DeleteDialog .asked Label { color: $text; }
+    DeleteDialog .asked Input { border: none; height: 1; width: 16; background: $panel; padding: 0 1; }
+    DeleteDialog #why Label { color: $text-muted; }
+    DeleteDialog #why Input { width: 1fr; }
     DeleteDialog #delete:focus { background: $error; color: $text; }
     """
 
+    YES = "Delete"
     BINDINGS = [
         Binding("pageup", "page(-1)", show=False),
         Binding("pagedown", "page(1)", show=False),
@@ -43,20 +48,31 @@ class DeleteDialog(Dialog[bool]):
         self._typing = plan.count > 1 or session.settings.production
         self._count = str(plan.count)
         self._locked = False
+        self._room = session.room(plan)
+        self.reason = ""
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = f"Delete {plural(self._plan.count, 'task')} for good?"
+            box.border_title = self._heading()
             box.border_subtitle = self._where()  # in the frame, where it is seen however small the terminal is
             with VerticalScroll(can_focus=False):
                 yield Static(self._description(), id="plan")
+            if self._room is not None:
+                with Horizontal(id="why", classes="asked"):
+                    yield Label("Why, for the journal: ")
+                    yield Input(
+                        compact=True, select_on_focus=False, id="reason", placeholder="optional", max_length=_REASON
+                    )
             if self._typing:
-                with Horizontal(id="typed"):
+                with Horizontal(id="typed", classes="asked"):
                     yield Label(f"Type {self._count} to confirm: ")
-                    yield Input(compact=True, select_on_focus=False)
+                    yield Input(compact=True, select_on_focus=False, id="count")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
-                yield Button("Delete", id="delete", compact=True, disabled=self._typing)
+                yield Button(self.YES, id="delete", compact=True, disabled=self._typing)
+
+    def _heading(self) -> str:
+        return f"Delete {plural(self._plan.count, 'task')} for good?"
 
     def on_mount(self) -> None:
         self.query_one("#cancel", Button).focus()
@@ -79,10 +95,10 @@ class DeleteDialog(Dialog[bool]):
     def _description(self) -> Content:
         totals = self._plan.totals
         parts: list[str | tuple[str, str]] = []
-        parts += ["queue ", (_listed(totals.by_queue), "bold"), "\n"]
+        parts += ["queue ", (listed(totals.by_queue), "bold"), "\n"]
         kinds = {"archived" if kind is None else kind.label: count for kind, count in totals.by_kind.items()}
-        parts += ["kind ", (_listed(kinds), "bold"), "\n"]
-        parts += ["type ", (_listed(totals.by_type), "bold"), "\n"]
+        parts += ["kind ", (listed(kinds), "bold"), "\n"]
+        parts += ["type ", (listed(totals.by_type), "bold"), "\n"]
         unsized = f", beside {plural(totals.unsized, 'task')} of unknown size" if totals.unsized else ""
         parts.append(f"about {size(totals.stored_bytes)} in Redis{unsized}\n")
         ids = ", ".join(clip(task_id, 36) for task_id in totals.first_ids)
@@ -91,8 +107,22 @@ class DeleteDialog(Dialog[bool]):
             parts.append((f"{plural(self._plan.hidden, 'task')} of these hidden by the filter\n", "bold $text-warning"))
         parts.append("\n")
         parts += [(f"{consequence}\n", "") for consequence in self._consequences()]
-        parts.append(("there is no journal in this version: deleted tasks cannot be brought back", "bold $text-error"))
+        parts.append(self._keeping())
         return Content.assemble(*parts)
+
+    def _keeping(self) -> str | tuple[str, str]:
+        """Whether what is deleted can be brought back."""
+        room = self._room
+        if room is None:
+            return "the journal is turned off: this cannot be undone", "bold $text-error"
+        if not room.enough:
+            return (
+                f"no room for the journal: it needs about {size(room.needed)}, and {size(room.free)} are free: nothing "
+                "will be deleted",
+                "bold $text-error",
+            )
+        free = f", {size(room.free)} free" if room.free is not None else ""
+        return f"the journal keeps a copy (≈ {size(room.needed)}{free}): it can be restored"
 
     def _consequences(self) -> list[str]:
         totals = self._plan.totals
@@ -115,7 +145,7 @@ class DeleteDialog(Dialog[bool]):
         if not self._typing or not event.character.isdigit():
             self._lock()
             return
-        entry = self.query_one(Input)
+        entry = self.query_one("#count", Input)
         if not entry.has_focus and not entry.disabled:
             self.set_focus(entry)
             entry.insert_text_at_cursor(event.character)
@@ -136,14 +166,25 @@ class DeleteDialog(Dialog[bool]):
             + self._description()
         )
 
-    @on(Input.Changed)
+    @on(Input.Changed, "#reason")
+    def _explained(self, event: Input.Changed) -> None:
+        event.stop()
+        self.reason = event.value.strip()
+
+    @on(Input.Submitted, "#reason")
+    def _explained_all(self, event: Input.Submitted) -> None:
+        """Enter never deletes from here: it goes on to what must be typed, or to Cancel."""
+        event.stop()
+        self.set_focus(self.query_one("#count" if self._typing and not self._locked else "#cancel"))
+
+    @on(Input.Changed, "#count")
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         if not all(character.isdigit() for character in event.value):
             self._lock()
         self.query_one("#delete", Button).disabled = self._locked or event.value != self._count
 
-    @on(Input.Submitted)
+    @on(Input.Submitted, "#count")
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if event.value == self._count and not self._locked:
@@ -151,7 +192,7 @@ class DeleteDialog(Dialog[bool]):
         elif not event.value:
             self.dismiss(False)
         else:
-            self.notify(f"type {self._count} to delete, or esc to cancel", severity="warning", markup=False)
+            self.notify(f"type {self._count} to confirm, or esc to cancel", severity="warning", markup=False)
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:
@@ -162,7 +203,7 @@ class DeleteDialog(Dialog[bool]):
         self.dismiss(not self._locked)
 
 
-def _listed(counts: dict[str, int]) -> str:
+def listed(counts: dict[str, int]) -> str:
     """The commonest of some counted names, safe to show."""
     if len(counts) == 1:
         return clip(next(iter(counts)), 60) or "(none)"

@@ -9,7 +9,7 @@ from textual.widgets import Button, Static
 from archive_tui.jobs.delete import DeleteProgress
 from archive_tui.jobs.job import JobState
 from archive_tui.present import plural
-from archive_tui.text import clip
+from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.dialog import Dialog
 
 _SHOWN = 100
@@ -57,6 +57,8 @@ class ReportDialog(Dialog[None]):
                 f"\n{report.unconfirmed:,} of those already gone were in a batch whose answer was lost with the "
                 "connection: it deleted them, or somebody else did\n"
             )
+        if report.journal is not None and report.deleted:
+            parts.append((f"\na copy is in the journal {line(str(report.journal))}\n", "$text-muted"))
         if report.skipped:
             parts.append(("\nleft alone:\n", "bold"))
             for one in report.skipped[:_SHOWN]:

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import JobState
+from archive_tui.jobs.restore import RestoreJob
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
 from archive_tui.text import line
@@ -195,3 +196,6 @@ def _running(session: Session) -> Iterator[str]:
         elif isinstance(job, DeleteJob):
             progress = job.progress
             yield f"deleting {progress.done:,} of {progress.planned:,}"
+        elif isinstance(job, RestoreJob):
+            restoring = job.progress
+            yield f"restoring {restoring.done:,} of {restoring.planned:,}"

@@ -155,6 +155,7 @@ class QueuesScreen(QueueMending):
         commands.ScanAll,
         commands.CleanOld,
         commands.MendQueue,
+        commands.Journals,
         commands.Filter,
         commands.Sort,
         commands.PauseRefresh,
@@ -309,6 +310,11 @@ class QueuesScreen(QueueMending):
 
     def do_scan_all(self) -> None:
         self.post_message(ScanWanted(None))
+
+    def do_journals(self) -> None:
+        from archive_tui.tui.screens.journals import JournalsScreen
+
+        self.app.push_screen(JournalsScreen())
 
     def do_filter(self) -> None:
         self.query_one(FilterBar).open()

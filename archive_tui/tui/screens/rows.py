@@ -26,6 +26,7 @@ from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command
 from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.dialogs.delete import DeleteDialog
 from archive_tui.tui.screens.base import CommandScreen, background
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
@@ -201,12 +202,16 @@ class RowsScreen(CommandScreen):
         return "no task here" if self.table.cursor_index is None else None
 
     def do_open(self) -> None:
-        from archive_tui.tui.screens.task import TaskScreen
-
         index = self.table.cursor_index
         if index is not None:
             final = self.listing_complete()
-            self.app.push_screen(TaskScreen(self.view, index, self.breadcrumb(), self.table.move_to_key, final=final))
+            self.app.push_screen(self.task_screen(index, final=final))
+
+    def task_screen(self, index: int, *, final: bool) -> CommandScreen:
+        """The screen that shows one task in full."""
+        from archive_tui.tui.screens.task import TaskScreen
+
+        return TaskScreen(self.view, index, self.breadcrumb(), self.table.move_to_key, final=final)
 
     def breadcrumb(self) -> str:
         """Where we are, as safe text."""
@@ -394,22 +399,21 @@ class RowsScreen(CommandScreen):
         self.say(reason, warning=True)
 
     def _confirm(self, plan: Plan, choice: str = "by hand") -> None:
-        from archive_tui.tui.dialogs.delete import DeleteDialog
-
         if not self.is_current:
             self._no_plan("another screen was opened meanwhile: nothing was planned")
             return
         if not plan.count:
             self._no_plan("these tasks have left the list meanwhile")
             return
-        self.app.push_screen(DeleteDialog(plan, self.session), partial(self._confirmed, plan, choice))
+        dialog = DeleteDialog(plan, self.session)
+        self.app.push_screen(dialog, partial(self._confirmed, plan, choice, dialog))
 
-    def _confirmed(self, plan: Plan, choice: str, confirmed: bool | None) -> None:
+    def _confirmed(self, plan: Plan, choice: str, dialog: DeleteDialog, confirmed: bool | None) -> None:
         self._planning = False
         if not confirmed:
             self.say("nothing was deleted")
             return
-        self._deletion = self.session.delete(plan, self.pace, choice=self._choice(choice))
+        self._deletion = self.session.delete(plan, self.pace, choice=self._choice(choice), reason=dialog.reason)
         self._tick()
 
     def _choice(self, how: str) -> str:

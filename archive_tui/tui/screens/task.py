@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -159,12 +159,20 @@ class TaskScreen(CommandScreen):
     @background("read")
     def _read(self, ticket: int, queue: str, task_id: bytes) -> None:
         try:
-            task = self.session.read_task(queue, task_id)
+            task = self.read_task(queue, task_id)
             loaded = Loaded(task, document(task.payload), _error_document(task))
         except ArchiveTuiError as error:
             self.app.call_from_thread(self._failed, ticket, error)
         else:
             self.app.call_from_thread(self._arrived, ticket, loaded)
+
+    def read_task(self, queue: str, task_id: bytes) -> Task:
+        """One task in full; blocks. Raises NotFoundError, ConnectError and kin."""
+        return self.session.read_task(queue, task_id)
+
+    def facts_of(self, task: Task) -> Iterable[tuple[str, str]]:
+        """What there is to say about it beside payload and error."""
+        return facts(task, self.session.clock())
 
     def _failed(self, ticket: int, error: ArchiveTuiError) -> None:
         if ticket != self._ticket or not self.is_mounted:
@@ -191,7 +199,7 @@ class TaskScreen(CommandScreen):
         error_view = self.query_one("#error", DocumentView)
         error_view.show(loaded.error)
         parts: list[str | tuple[str, str]] = []
-        for label, value in facts(task, self.session.clock()):
+        for label, value in self.facts_of(task):
             first, *rest = value.split("\n")
             parts += [(f"{label:<{_LABEL}}", "$text-muted"), f"{first}\n"]
             for more in rest:

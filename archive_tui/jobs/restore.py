@@ -1,0 +1,325 @@
+"""Putting back what a journal holds: the plan, and the job that carries it out (DESIGN.md section 6)."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from archive_tui.asynq.copy import Copy
+from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.errors import RefusedError
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.keeping import moment
+from archive_tui.jobs.lots import UNKNOWN
+from archive_tui.jobs.pace import Pace
+from archive_tui.journal.reader import Journal, Outline
+from archive_tui.journal.writer import Appender
+from archive_tui.store import restore as store
+from archive_tui.store.connection import Server
+from archive_tui.store.delete import Outcome
+from archive_tui.store.pipe import Pipe
+from archive_tui.store.restore import Restored, Target
+
+_BATCH_TASKS = 100
+_BATCH_BYTES = 1024 * 1024
+_EXAMPLES = 200
+_DELETED = {str(outcome.value) for outcome in Outcome if outcome.deleted}
+_EXPORT = "export"
+
+Chosen = frozenset[tuple[str, bytes]]
+"""Queue and id of the tasks that were picked from a journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlan:
+    """What putting back will touch. `places` counts by where they go; `kept` were not deleted by that run, and `before`
+    were restored already: both are left out. Of `unsure` tasks nobody knows whether that run deleted them; `there` have
+    task data in Redis now, and will not be overwritten. `over` says for a queue how many ids its archive would hold
+    above its cap. Queues in `unregistered` are not known to Asynq.
+    """
+
+    journal: Journal
+    outline: Outline
+    target: Target
+    chosen: Chosen | None
+    count: int
+    places: dict[str, int]
+    by_queue: dict[str, int]
+    kept: int = 0
+    before: int = 0
+    unsure: int = 0
+    there: int = 0
+    locks: int = 0
+    expired_locks: int = 0
+    over: dict[str, int] = field(default_factory=dict)
+    unregistered: tuple[str, ...] = ()
+    elsewhere: str = ""
+
+    @property
+    def torn(self) -> bool:
+        """Whether the journal was cut off by a crash; what it holds is whole."""
+        return self.outline.torn or self.outline.ending is None
+
+
+def restorable(outline: Outline, batch: int, *, again: bool = False) -> list[bool]:
+    """Which tasks of a batch may be put back: those that the run deleted, or may have deleted, and that were not
+    restored before.
+    """
+    count = outline.tasks[batch]
+    outcomes = outline.outcomes.get(batch, "").ljust(count, UNKNOWN)
+    restored = "" if again else outline.restored.get(batch, "")
+    done = restored.ljust(count, UNKNOWN)
+    return [
+        (outcome in _DELETED or outcome == UNKNOWN) and not _is_back(back)
+        for outcome, back in zip(outcomes[:count], done[:count], strict=True)
+    ]
+
+
+def _is_back(digit: str) -> bool:
+    return digit.isdigit() and int(digit) in {one.value for one in Restored if one.there}
+
+
+def plan_restore(
+    server: Server,
+    journal: Journal,
+    target: Target = Target.BACK,
+    chosen: Chosen | None = None,
+    clock: Callable[[], float] = time.time,
+) -> RestorePlan:
+    """Look through a journal and at the server. May take seconds: not for the UI loop."""
+    outline = journal.outline()
+    export = journal.header.command == _EXPORT
+    places, queues = Counter[str](), Counter[str]()
+    to_archive = Counter[str]()
+    kept = before = unsure = there = locks = expired = 0
+    with server.pipe() as pipe:
+        for batch, copies in journal.batches(outline):
+            may = restorable(outline, batch)
+            outcomes = outline.outcomes.get(batch, "").ljust(len(copies), UNKNOWN)
+            wanted = []
+            for copy, able, outcome in zip(copies, may, outcomes, strict=False):
+                if chosen is not None and (copy.queue, copy.id) not in chosen:
+                    continue
+                if not able:
+                    if outcome in _DELETED or outcome == UNKNOWN:
+                        before += 1
+                    else:
+                        kept += 1
+                    continue
+                wanted.append(copy)
+                unsure += outcome == UNKNOWN and not export
+                place = _place(copy, target)
+                places[place.value if place is not None else "no index, as an orphan"] += 1
+                queues[copy.queue] += 1
+                to_archive[copy.queue] += place is State.ARCHIVED
+                if copy.lock is not None:
+                    locks += 1
+                    expired += copy.lock_until is not None and copy.lock_until <= clock() * 1000
+            there += store.there(pipe, wanted)
+        over = {}
+        for queue, more in to_archive.items():
+            now = store.archived_count(pipe, queue) or 0
+            if more and now + more > ARCHIVE_CAP:
+                over[queue] = now + more - ARCHIVE_CAP
+        strangers = tuple(queue for queue in queues if not store.is_registered(pipe, queue))
+    other = journal.header.server != server.settings.address
+    return RestorePlan(
+        journal,
+        outline,
+        target,
+        chosen,
+        queues.total(),
+        dict(places.most_common()),
+        dict(queues.most_common()),
+        kept,
+        before,
+        unsure,
+        there,
+        locks,
+        expired,
+        over,
+        strangers,
+        (journal.header.server or "an unknown server") if other else "",
+    )
+
+
+def _place(copy: Copy, target: Target) -> State | None:
+    if target is Target.RUN:
+        return State.PENDING
+    return State.ARCHIVED if target is Target.ARCHIVE else copy.stood
+
+
+@dataclass(frozen=True, slots=True)
+class NotRestored:
+    """One task that was not put back, or not as it was, with the reason."""
+
+    queue: str
+    id: bytes
+    outcome: Restored
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreProgress:
+    """What was done so far; once `state` has ended, this is the report."""
+
+    state: JobState
+    planned: int
+    done: int = 0
+    outcomes: dict[Restored, int] = field(default_factory=dict)
+    examples: tuple[NotRestored, ...] = ()
+    rate: float = 0.0
+    trouble: str = ""
+    error: str = ""
+
+    @property
+    def restored(self) -> int:
+        """How many tasks were written back."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.restored)
+
+    @property
+    def there(self) -> int:
+        """How many stand in Redis now as they were."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.there)
+
+    @property
+    def untouched(self) -> int:
+        """How many the job did not come to."""
+        return self.planned - self.done
+
+    @property
+    def in_part(self) -> bool:
+        """Whether anything of the plan was not done."""
+        return self.there < self.planned
+
+
+class RestoreJob(Job):
+    """Carry out a plan. What was put back is noted in the journal, so that nothing is put back twice; it may be stopped
+    at any moment and asked for again.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        plan: RestorePlan,
+        pace: Pace = Pace.POLITE,
+        *,
+        elsewhere: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`elsewhere`: also where the journal was written for another server; without it, that is refused."""
+        super().__init__("restore")
+        if server.settings.read_only:
+            raise RefusedError("this is a read-only session: nothing can be restored")
+        if plan.elsewhere and not elsewhere:
+            raise RefusedError(f"the journal was written for {plan.elsewhere}, and this is {server.address}")
+        self.plan = plan
+        self.pace = pace
+        self._server = server
+        self._clock = clock
+        self._outcomes: Counter[Restored] = Counter()
+        self._examples: list[NotRestored] = []
+        self._done = 0
+        self._slices: Iterator[tuple[int, list[int], list[Copy]]] = iter(())
+        self._slice: tuple[int, list[int], list[Copy]] | None = None
+        self._noted: dict[int, list[str]] = {}
+        self._began = time.monotonic()
+        self._ended_at: float | None = None
+
+    @property
+    def progress(self) -> RestoreProgress:
+        """What was done so far; safe to read from any thread."""
+        seconds = (self._ended_at or time.monotonic()) - self._began
+        return RestoreProgress(
+            self.state,
+            self.plan.count,
+            self._done,
+            dict(self._outcomes),
+            tuple(self._examples),
+            self._done / seconds if seconds > 0 else 0.0,
+            self.trouble,
+            str(self.error) if self.error else "",
+        )
+
+    def work(self) -> None:
+        self._began = time.monotonic()
+        journal = self.plan.journal
+        try:
+            if journal.header.command == _EXPORT or not os.access(journal.path, os.W_OK):
+                self._work(None)
+            else:
+                with Appender(journal.path) as notes:
+                    # Read again now that nobody else writes: another restore may have ended meanwhile
+                    self.plan.outline.restored.update(journal.outline().restored)
+                    if self.plan.outline.torn:
+                        notes.cut(self.plan.outline.good_bytes)
+                    self._work(notes)
+        finally:
+            self._ended_at = time.monotonic()
+
+    def _work(self, notes: Appender | None) -> None:
+        self._slices = self._wanted(notes)
+        try:
+            self.reconnecting(self._attempt)
+        finally:
+            self._note(notes)
+
+    def _attempt(self) -> None:
+        with self._server.pipe() as pipe:
+            self.connected()
+            while True:
+                self.checkpoint()
+                if self._slice is None:
+                    self._slice = next(self._slices, None)
+                if self._slice is None:
+                    return
+                began = time.monotonic()
+                self._write_back(pipe, *self._slice)
+                self._slice = None
+                self.rest(self.pace.rest_after(time.monotonic() - began))
+
+    def _write_back(self, pipe: Pipe, batch: int, places: Sequence[int], copies: Sequence[Copy]) -> None:
+        outcomes, failure = store.restore(pipe, copies, self.plan.target, self._clock())
+        digits = self._noted.setdefault(batch, [UNKNOWN] * self.plan.outline.tasks[batch])
+        for place, copy, outcome in zip(places, copies, outcomes, strict=False):
+            digits[place] = str(outcome.value)
+            if outcome is not Restored.RESTORED and len(self._examples) < _EXAMPLES:
+                self._examples.append(NotRestored(copy.queue, copy.id, outcome))
+        self._outcomes.update(outcomes)
+        self._done += len(outcomes)
+        if failure is not None:
+            self._slice = batch, list(places[len(outcomes) :]), list(copies[len(outcomes) :])
+            raise failure
+
+    def _wanted(self, notes: Appender | None) -> Iterator[tuple[int, list[int], list[Copy]]]:
+        """What to put back, in slices of one queue and small for the server; a batch that is through is noted."""
+        plan = self.plan
+        for batch, copies in plan.journal.batches(plan.outline):
+            may = restorable(plan.outline, batch)
+            by_queue: dict[str, list[int]] = {}
+            for at, copy in enumerate(copies):
+                if may[at] and (plan.chosen is None or (copy.queue, copy.id) in plan.chosen):
+                    by_queue.setdefault(copy.queue, []).append(at)
+            for places in by_queue.values():
+                yield from ((batch, part, [copies[at] for at in part]) for part in _sliced(places, copies))
+            self._note(notes)
+
+    def _note(self, notes: Appender | None) -> None:
+        noted, self._noted = self._noted, {}
+        if notes is not None and noted:
+            at = moment(self._clock())
+            notes.add(*[{"restored": batch, "at": at, "outcomes": "".join(digits)} for batch, digits in noted.items()])
+
+
+def _sliced(places: Sequence[int], copies: Sequence[Copy]) -> Iterator[list[int]]:
+    part: list[int] = []
+    total = 0
+    for at in places:
+        size = sum(map(len, copies[at].fields))
+        if part and (len(part) >= _BATCH_TASKS or total + size > _BATCH_BYTES):
+            yield part
+            part, total = [], 0
+        part.append(at)
+        total += size
+    if part:
+        yield part

@@ -1,0 +1,36 @@
+"""What a person should know before they confirm that a journal is restored, in words."""
+
+from archive_tui.asynq.states import ARCHIVE_CAP
+from archive_tui.jobs.restore import RestorePlan
+from archive_tui.present import plural
+from archive_tui.store.restore import Target
+from archive_tui.text import line
+
+
+def notes(plan: RestorePlan) -> list[str]:
+    """The notes on a plan, the most serious first."""
+    said = []
+    if plan.elsewhere:
+        said.append(f"the journal was written for {line(plan.elsewhere)}, not for this server and database")
+    said += [
+        f"puts the archive of {line(queue)} {more:,} above its {ARCHIVE_CAP:,}: when Asynq next archives a task, it "
+        f"trims {more:,} of the oldest ids, and leaves their data as orphans"
+        for queue, more in plan.over.items()
+    ]
+    if plan.there:
+        said.append(f"{plan.there:,} have task data in Redis now: nothing is written over it")
+    if plan.unsure:
+        said.append(f"{plan.unsure:,} may never have been deleted: the run ended before it knew")
+    if plan.locks:
+        ran_out = f", {plan.expired_locks:,} have run out" if plan.expired_locks else ""
+        said.append(f"{plural(plan.locks, 'unique lock')} taken again where free{ran_out}")
+    if plan.unregistered and plan.target is not Target.RUN:
+        names = ", ".join(map(line, plan.unregistered))
+        said.append(f"Asynq does not know {names}: what is restored there is found by a scan only")
+    if plan.kept:
+        said.append(f"{plan.kept:,} more were not deleted by that run, and are left alone")
+    if plan.before:
+        said.append(f"{plan.before:,} more were restored before")
+    if plan.torn:
+        said.append("the run did not end by itself: the journal is whole up to its last batch")
+    return said

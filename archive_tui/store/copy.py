@@ -1,0 +1,84 @@
+"""Reading task data whole, as it goes into the journal: every field, score and lock, byte for byte."""
+
+import time
+from collections.abc import Sequence
+
+from archive_tui.asynq import keys
+from archive_tui.asynq.copy import Copy
+from archive_tui.asynq.states import SORTED_SETS, State
+from archive_tui.store.pipe import Command, Pipe, Reply, pack, raise_first
+
+_OTHER_FIELDS = 100
+
+NOT_A_HASH: Sequence[bytes] = (b"", b"")
+"""Stands for the fields of a key that is no hash."""
+
+
+def request(queue: str, ids: Sequence[bytes], indexes: Sequence[State | None]) -> list[bytes]:
+    """What to send to read these tasks, each with its score in one index or none; `answer` takes the replies."""
+    prefix = keys.task_prefix(queue)
+    packed = [b"*2\r\n$7\r\nHGETALL\r\n$%d\r\n%b%b\r\n" % (len(prefix) + len(one), prefix, one) for one in ids]
+    for one, index in zip(ids, indexes, strict=True):
+        if index in SORTED_SETS:
+            packed.append(pack((b"ZSCORE", keys.index(queue, index), one)))
+    return packed
+
+
+def answer(pipe: Pipe, queue: str, ids: Sequence[bytes], indexes: Sequence[State | None]) -> list[Copy]:
+    """The tasks that were asked for, without their locks."""
+    wanted = [index in SORTED_SETS for index in indexes]
+    replies = pipe.receive(len(ids) + sum(wanted))
+    fields = replies[: len(ids)]
+    scores = iter(replies[len(ids) :])
+    if not any(wanted):
+        return [Copy(queue, one, _fields(reply)) for one, reply in zip(ids, fields, strict=True)]
+    return [
+        Copy(queue, one, _fields(reply), *(_place(index, next(scores)) if want else ()))
+        for one, reply, index, want in zip(ids, fields, indexes, wanted, strict=True)
+    ]
+
+
+def _fields(reply: Reply) -> Sequence[bytes]:
+    if isinstance(reply, list):
+        return reply
+    if not str(reply).startswith("WRONGTYPE"):
+        raise_first([reply])
+    return NOT_A_HASH
+
+
+def _place(index: State | None, score: Reply) -> tuple[State | None, bytes | None]:
+    return (index, score) if isinstance(score, bytes) else (None, None)
+
+
+def name_locks(copies: Sequence[Copy]) -> bool:
+    """Whether any of these may hold a unique lock."""
+    return any(len(copy.fields) > 4 and _lock_of(copy) is not None for copy in copies)
+
+
+def with_locks(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
+    """The same copies, with the unique locks that they hold; costs a round trip where one names a lock."""
+    named = [(at, lock) for at, copy in enumerate(copies) if (lock := _lock_of(copy)) is not None]
+    if not named:
+        return copies
+    commands: list[Command] = []
+    for _, lock in named:
+        commands += [(b"GET", lock), (b"PTTL", lock)]
+    replies = pipe.call(commands, errors="return")
+    now = int(time.time() * 1000)
+    for (at, lock), holder, left in zip(named, replies[::2], replies[1::2], strict=True):
+        if holder == copies[at].id and isinstance(left, int) and left != -2:
+            copies[at] = copies[at]._replace(lock=lock, lock_until=now + left if left >= 0 else None)
+    return copies
+
+
+def _lock_of(copy: Copy) -> bytes | None:
+    lock = copy.field(b"unique_key") if len(copy.fields) > 4 else None
+    return lock if lock is not None and lock.startswith(keys.unique_prefix(copy.queue)) else None
+
+
+def sizes(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> list[int]:
+    """About how many bytes each task's data has: its message and its result, which may be large as well."""
+    task_keys = [keys.task(queue, one) for one in ids]
+    replies = pipe.call([(b"HSTRLEN", key, name) for key in task_keys for name in (b"msg", b"result")], errors="return")
+    lengths = [reply if isinstance(reply, int) else 0 for reply in replies]
+    return [message + result + _OTHER_FIELDS for message, result in zip(lengths[::2], lengths[1::2], strict=True)]

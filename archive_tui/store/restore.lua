@@ -1,0 +1,112 @@
+-- Write deleted tasks back (DESIGN.md section 6): only where nothing stands, each whole or not at all.
+--
+-- KEYS[1..5]  archived, completed, scheduled, retry and lease of the queue
+-- KEYS[6]     pending of the queue
+-- KEYS[7..]   the hashes to write
+-- ARGV[1]     what the unique locks of the queue start with
+-- ARGV[2]     "back": where it stood; "archive": into the archive; "run": to be run once, as Asynq's RunTask does
+-- ARGV[3]     now, unix milliseconds
+-- ARGV[4..]   for each hash: the index where it stood ("" for none), its score, the key of its lock ("" for none), how
+--             many milliseconds it is to live ("" for ever), how many strings follow, and its fields, name and value
+--
+-- Returns a number for each hash, see Restored in restore.py; a reply that is shorter than the batch ends with the error
+-- that stopped it. What came before that is restored.
+
+local RESTORED, WITHOUT_LOCK, LOCK_EXPIRED, ALREADY, TAKEN, ID_IN_USE = 0, 1, 2, 3, 4, 5
+
+local pcall, sub = redis.pcall, string.sub
+local locks, mode, now = ARGV[1], ARGV[2], ARGV[3]
+local indexes = { archived = KEYS[1], completed = KEYS[2], scheduled = KEYS[3], retry = KEYS[4] }
+local id_at = #locks - #"unique:" + #"t:" + 1
+
+local function error_of(reply)
+  return type(reply) == "table" and reply.err
+end
+
+-- What takes back a half-written task must be allowed, and so must be what comes after the hash. XX on nothing does
+-- nothing. A server that is out of memory refuses only the first of a script's writes, so that one is of those it
+-- refuses: it would let all of them through behind a DEL.
+local nothing = sub(locks, 1, -8) .. "archive-tui:probe"
+for _, probe in ipairs({ { "SET", nothing, "probe", "XX" }, { "ZADD", nothing, "XX", "1", "probe" },
+                         { "DEL", nothing }, { "HGETALL", nothing }, { "ZSCORE", nothing, "probe" } }) do
+  local refused = error_of(pcall(unpack(probe)))
+  if refused then return redis.error_reply(refused) end
+end
+
+local function value_of(fields, name)
+  for j = 1, #fields, 2 do
+    if fields[j] == name then return fields[j + 1] end
+  end
+end
+
+local function identical(found, fields)
+  if #found ~= #fields then return false end
+  local there = {}
+  for j = 1, #found, 2 do there[found[j]] = found[j + 1] end
+  for j = 1, #fields, 2 do
+    if there[fields[j]] ~= fields[j + 1] then return false end
+  end
+  return true
+end
+
+local function stands_somewhere(id, but)
+  for i = 1, 5 do
+    if KEYS[i] ~= but and type(pcall("ZSCORE", KEYS[i], id)) == "string" then return true end
+  end
+  return false
+end
+
+local function write(key, id, stood, score, lock, left, fields)
+  local found = pcall("HGETALL", key)
+  if error_of(found) then return TAKEN end
+  if #found > 0 then
+    if identical(found, fields) then return ALREADY end
+    -- What was restored to be run, or into the archive, has another state by now, and is the same task still
+    return mode ~= "back" and value_of(found, "msg") == value_of(fields, "msg") and ALREADY or TAKEN
+  end
+  local index = stood ~= "" and indexes[stood] or nil
+  if mode ~= "back" then
+    local state = mode == "run" and "pending" or "archived"
+    for j = 1, #fields, 2 do
+      if fields[j] == "state" then fields[j + 1] = state end
+    end
+    if mode == "run" then
+      fields[#fields + 1], fields[#fields + 2] = "pending_since", now .. "000000"
+      index = nil
+    else
+      if stood ~= "archived" then score = string.format("%.0f", math.floor(tonumber(now) / 1000)) end
+      index = KEYS[1]
+    end
+  end
+  if stands_somewhere(id, index) then return ID_IN_USE end
+  local failed = error_of(pcall("HSET", key, unpack(fields)))
+  if not failed and index then failed = error_of(pcall("ZADD", index, score, id)) end
+  if not failed and mode == "run" then failed = error_of(pcall("LPUSH", KEYS[6], id)) end
+  if failed then
+    if index then pcall("ZREM", index, id) end
+    pcall("DEL", key)
+    return nil, failed
+  end
+  if lock == "" then return RESTORED end
+  if sub(lock, 1, #locks) ~= locks or (left ~= "" and tonumber(left) <= 0) then return LOCK_EXPIRED end
+  local taken
+  if left == "" then
+    taken = pcall("SET", lock, id, "NX")
+  else
+    taken = pcall("SET", lock, id, "NX", "PX", left)
+  end
+  return type(taken) == "table" and taken.ok and RESTORED or WITHOUT_LOCK
+end
+
+local outcomes = {}
+local at = 4
+for i = 7, #KEYS do
+  local size = tonumber(ARGV[at + 4])
+  local fields = {}
+  for j = 1, size do fields[j] = ARGV[at + 4 + j] end
+  local outcome, failed = write(KEYS[i], sub(KEYS[i], id_at), ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], fields)
+  at = at + 5 + size
+  outcomes[#outcomes + 1] = outcome or failed
+  if failed then break end
+end
+return outcomes

@@ -1,0 +1,273 @@
+"""One journal: the tasks that can be brought back, in the same table as everywhere, and restoring them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.content import Content
+
+from archive_tui.asynq.task import Task, TaskRow
+from archive_tui.catalog.marks import Marks
+from archive_tui.catalog.query import Query, Sort
+from archive_tui.catalog.view import View
+from archive_tui.errors import ArchiveTuiError
+from archive_tui.facts import facts
+from archive_tui.jobs.restore import Chosen, RestoreJob, RestorePlan, plan_restore
+from archive_tui.jobs.shelf import JournalJob
+from archive_tui.journal.reader import Header, Journal
+from archive_tui.present import age, exact, number
+from archive_tui.store.restore import Target
+from archive_tui.text import clip, line
+from archive_tui.tui import commands
+from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.dialogs.restore import RestoreDialog, RestoreReportDialog
+from archive_tui.tui.screens.base import CommandScreen, background
+from archive_tui.tui.screens.row_columns import common_columns
+from archive_tui.tui.screens.rows import RowsScreen
+from archive_tui.tui.screens.task import TaskScreen
+from archive_tui.tui.widgets.columns import Column
+from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.headline import HeadLine, name_room, title
+from archive_tui.tui.widgets.keybar import KeyBar
+from archive_tui.tui.widgets.status import StatusBar
+
+_PART = 5_000
+_TARGETS = {
+    Target.BACK.value: "Back where each stood",
+    Target.ARCHIVE.value: "Into the archive",
+    Target.RUN.value: "Run once more",
+}
+
+
+class JournalTaskScreen(TaskScreen):
+    """A task as it stood when it was deleted."""
+
+    TITLE_IN_HELP = "Task in a journal"
+    CSS = TaskScreen.CSS.replace("TaskScreen", "JournalTaskScreen")  # a screen's CSS holds for its own name only
+
+    def __init__(
+        self, job: JournalJob, view: View, index: int, breadcrumb: str, moved: Callable[[int], object], *, final: bool
+    ) -> None:
+        super().__init__(view, index, breadcrumb, moved, final=final)
+        self._job = job
+
+    def read_task(self, queue: str, task_id: bytes) -> Task:
+        return self._job.task(queue, task_id)
+
+    def facts_of(self, task: Task) -> Iterable[tuple[str, str]]:
+        header = self._job.journal.header if self._job.journal is not None else Header()
+        yield "Deleted", f"{age(header.created_at, self.session.clock())} ago\n{exact(header.created_at)}"
+        for label, value in facts(task, self.session.clock()):
+            if label == "Stands in":
+                yield "Stood in", value if task.stands_in else "no index: orphaned task data"
+            elif label != "In Redis":
+                yield label, value
+
+
+class JournalScreen(RowsScreen):
+    """The tasks of one journal that can be restored; those that were, leave the table."""
+
+    TITLE_IN_HELP = "Journal"
+    COMMANDS_HERE = tuple(
+        commands.Restore if command is commands.Delete else command
+        for command in RowsScreen.ROW_COMMANDS
+        if command is not commands.Follow
+    )
+    FIRST_QUERY = Query(sort=Sort.FOUND)
+
+    def __init__(self, path: Path, header: Header) -> None:
+        super().__init__()
+        self.path = path
+        self.header = header
+        self._job: JournalJob | None = None
+        self._restore: RestoreJob | None = None
+
+    def compose(self) -> ComposeResult:
+        yield StatusBar()
+        yield HeadLine(id="head")
+        yield self.compose_table()
+        yield FilterBar("in id, type or error")
+        yield KeyBar()
+
+    def columns(self) -> Sequence[Column[TaskRow]]:
+        columns = common_columns(
+            self.session.clock, "Died", lambda row: row.scored_at if row.scored_at is not None else row.last_failed_at
+        )
+        if len(self.header.queues) == 1:
+            return columns
+        columns.insert(1, Column("queue", "Queue", lambda row: clip(row.queue, 200), 8, grow=1, most=24, priority=4))
+        return columns
+
+    def on_mount(self) -> None:
+        self._read()
+        super().on_mount()
+
+    def on_unmount(self) -> None:
+        if self._job is not None:
+            self._job.stop()
+        super().on_unmount()
+
+    def _read(self) -> None:
+        self._job = self.session.run(JournalJob(self.path, self.catalog))
+
+    def listing_complete(self) -> bool:
+        return self._job is not None and self._job.state.ended
+
+    def breadcrumb(self) -> str:
+        return f"journal ▸ {self._named()}"
+
+    def _named(self) -> str:
+        return line(exact(self.header.created_at))
+
+    def tick(self) -> None:
+        self._watch_restore()
+        super().tick()
+
+    def draw_head(self) -> None:
+        job = self._job
+        if job is None:
+            return
+        if self._restore is not None:
+            self.query_one("#head", HeadLine).show(_restoring(self._restore))
+            return
+        progress = job.progress
+        total = self.catalog.counts().total
+        complete = progress.state.ended
+        queues = ", ".join(clip(queue, name_room(self.size.width)) for queue in self.header.queues[:2])
+        parts: list[Content | str | tuple[str, str]] = [
+            title("journal", self._named(), queues or "–"),
+            f"   {'' if complete else '≥ '}{total:,} to restore",
+        ]
+        if job.error is not None:
+            parts.append((f"   {job.error}", "$text-error"))
+        elif not complete:
+            parts.append(("   reading…", "$text-warning"))
+        if progress.back:
+            parts.append((f"   {progress.back:,} restored", "$text-muted"))
+        if progress.kept:
+            parts.append((f"   {progress.kept:,} were not deleted", "$text-muted"))
+        if progress.unsure and complete:
+            parts.append((f"   {progress.unsure:,} perhaps never deleted", "$text-warning"))
+        parts.append(self.counts_of_view(total=total, complete=complete))
+        self.query_one("#head", HeadLine).show(Content.assemble(*parts))
+        self.table.empty_text = (
+            "No task matches the filter: esc shows all."
+            if self.query_now.filtered and total
+            else "This journal could not be read."
+            if job.error is not None
+            else "Nothing is left to restore."
+        )
+
+    def task_screen(self, index: int, *, final: bool) -> CommandScreen:
+        assert self._job is not None  # noqa: S101 - there are rows only where something was read
+        return JournalTaskScreen(self._job, self.view, index, self.breadcrumb(), self.table.move_to_key, final=final)
+
+    # Restoring
+
+    def refuse_restore(self) -> str | None:
+        if unsteady := self._unsteady():
+            return unsteady
+        if self._planning:
+            return "a plan is being made"
+        if not self.listing_complete():
+            return "the journal is still being read"
+        if self.session.restoring is not None:
+            return "something is being restored already: x stops it"
+        if self.session.deleting is not None:
+            return "a deletion is running: x stops it"
+        if not len(self.marks) and self.table.cursor_key is None:
+            return "there is nothing to restore"
+        if self.session.watch.trouble:
+            return "the server is away"
+        return None
+
+    def do_restore(self) -> None:
+        self._planning = True
+        marks = self.marks.copy()
+        key = self.table.cursor_key
+        if not len(marks) and key is not None:
+            marks.add([key])
+        self.app.push_screen(
+            ChoiceDialog("Restore to", _TARGETS, Target.BACK.value), partial(self._target_chosen, marks)
+        )
+
+    def _target_chosen(self, marks: Marks, target: str | None) -> None:
+        if target is None:
+            self._planning = False
+            self.say("nothing was restored")
+            return
+        self.say("planning…")
+        self._plan_restore(marks, Target(target))
+
+    @background("plan")
+    def _plan_restore(self, marks: Marks, target: Target) -> None:
+        seqs = list(marks)
+        chosen: Chosen | None = None
+        if len(seqs) < self.catalog.counts().total:
+            found: set[tuple[str, bytes]] = set()
+            for start in range(0, len(seqs), _PART):
+                found.update((row.queue, row.id) for row in self.catalog.rows(seqs[start : start + _PART]).values())
+            chosen = frozenset(found)
+        plan = plan_restore(self.session.server, Journal(self.path), target, chosen, self.session.clock)
+        self.app.call_from_thread(self._confirm_restore, plan)
+
+    def _confirm_restore(self, plan: RestorePlan) -> None:
+        if not self.is_current:
+            self._no_plan("another screen was opened meanwhile: nothing was planned")
+        elif not plan.count:
+            self._no_plan("these tasks were restored meanwhile")
+        else:
+            self.app.push_screen(RestoreDialog(plan, self.session), partial(self._restore_confirmed, plan))
+
+    def _restore_confirmed(self, plan: RestorePlan, confirmed: bool | None) -> None:
+        self._planning = False
+        if not confirmed:
+            self.say("nothing was restored")
+            return
+        try:
+            job = RestoreJob(
+                self.session.server, plan, self.pace, elsewhere=bool(plan.elsewhere), clock=self.session.clock
+            )
+        except ArchiveTuiError as error:
+            self.say(str(error), warning=True)
+            return
+        self._restore = self.session.run(job)
+        self._tick()
+
+    def _watch_restore(self) -> None:
+        job = self._restore
+        if job is None or not job.state.ended:
+            return
+        self._restore = None
+        self.session.watch.refresh()
+        self._replace_marks(Marks(), self.catalog)
+        self._read()
+        report = job.progress
+        if report.restored == report.planned == 1 and not report.examples:
+            self.say("restored 1 task")
+        else:
+            self.app.push_screen(RestoreReportDialog(report))
+
+    def refuse_leave(self) -> str | None:
+        return "tasks are being restored: x stops it" if self._restore is not None else None
+
+    def refuse_stop(self) -> str | None:
+        return "nothing is running" if self._restore is None else None
+
+    def do_stop(self) -> None:
+        if self._restore is not None:
+            self._restore.stop()
+
+
+def _restoring(job: RestoreJob) -> Content:
+    progress = job.progress
+    share = progress.done / progress.planned if progress.planned else 1.0
+    return Content.assemble(
+        (" restoring ", "bold $text-warning"),
+        f"{progress.done:,} of {progress.planned:,}  {share:.0%}  {number(int(progress.rate))}/s",
+        (f"   {progress.trouble}, retrying" if progress.trouble else "", "$text-error"),
+        ("   x stops", "$text-muted"),
+    )

@@ -1,0 +1,194 @@
+"""The journals of deletions: what was deleted, when, by whom and where."""
+
+from collections.abc import Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from archive_tui.jobs.shelf import ShelfJob
+from archive_tui.journal import shelf
+from archive_tui.journal.shelf import Listed
+from archive_tui.present import UNKNOWN, age, number, plural, size
+from archive_tui.store.delete import Outcome
+from archive_tui.text import clip, line
+from archive_tui.tui import commands
+from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.widgets.columns import Cell, Column
+from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.headline import HeadLine, title
+from archive_tui.tui.widgets.keybar import KeyBar
+from archive_tui.tui.widgets.status import StatusBar
+from archive_tui.tui.widgets.table import VirtualTable
+
+_SHOWN = 200
+_DELETED = {outcome.name.lower() for outcome in Outcome if outcome.deleted} | {"exported"}
+
+
+def _tasks(one: Listed) -> str | Cell:
+    if one.problem:
+        return Cell("unreadable", "bad")
+    if one.ending is None:
+        return Cell(f"≤ {number(one.header.planned)}", "warn")
+    return number(sum(count for name, count in one.ending.counts.items() if name in _DELETED))
+
+
+def _state(one: Listed) -> str | Cell:
+    if one.problem:
+        return Cell(clip(one.problem, 60), "bad")
+    if one.ending is None:
+        return Cell("cut off", "warn")
+    return one.ending.state if one.ending.state == "done" else Cell(line(one.ending.state), "warn")
+
+
+def _queues(one: Listed) -> str:
+    return clip(", ".join(line(queue) for queue in one.header.queues[:20]), _SHOWN)
+
+
+class JournalSource:
+    """Journals as rows; a row's key is its path's number of arrival, given by the screen."""
+
+    def __init__(self, rows: Sequence[Listed], keys: Sequence[int]) -> None:
+        self.rows = rows
+        self._keys = keys
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def page(self, start: int, count: int) -> Sequence[Listed]:
+        return self.rows[start : start + count]
+
+    def key(self, index: int) -> int:
+        return self._keys[index]
+
+    def find(self, key: int) -> int | None:
+        return self._keys.index(key) if key in self._keys else None
+
+
+class JournalsScreen(CommandScreen):
+    """The list of journals, the newest first."""
+
+    TITLE_IN_HELP = "Journals"
+    COMMANDS_HERE = (
+        commands.Open,
+        commands.Filter,
+        commands.Refresh,
+        commands.Wide,
+        commands.Back,
+        commands.Leave,
+    )
+    CSS = "JournalsScreen #notice { height: auto; max-height: 3; padding: 0 1; color: $text-warning; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._job: ShelfJob | None = None
+        self._numbers: dict[str, int] = {}
+        self._drawn: object = None
+
+    def compose(self) -> ComposeResult:
+        yield StatusBar()
+        yield HeadLine(id="head")
+        yield VirtualTable[Listed](self._columns(), id="journals")
+        yield Static(id="notice")
+        yield FilterBar("in user, server, queue or reason")
+        yield KeyBar()
+
+    def _columns(self) -> list[Column[Listed]]:
+        now = self.session.clock
+        return [
+            Column("when", "When", lambda one: age(one.header.created_at or one.modified_at, now()), 8, "right"),
+            Column("tasks", "Tasks", _tasks, 10, "right"),
+            Column("what", "What", lambda one: line(one.header.command) or UNKNOWN, 7, priority=3),
+            Column("queue", "Queue", _queues, 10, grow=2, most=40),
+            Column("server", "Server", lambda one: clip(one.header.server, _SHOWN), 10, grow=2, most=40, priority=2),
+            Column("user", "By", lambda one: clip(one.header.user, _SHOWN), 8, grow=1, most=20),
+            Column("size", "Size", lambda one: size(one.size), 9, "right", priority=4),
+            Column("state", "Run", _state, 7, grow=1, most=14),
+            Column("reason", "Why", lambda one: clip(one.header.reason, _SHOWN), 8, grow=3, priority=1),
+        ]
+
+    @property
+    def _table(self) -> VirtualTable[Listed]:
+        return self.query_one("#journals", VirtualTable)
+
+    def on_mount(self) -> None:
+        self.do_refresh()
+        super().on_mount()
+
+    def on_screen_resume(self) -> None:
+        self.do_refresh()
+
+    def tick(self) -> None:
+        job = self._job
+        if job is None or not job.state.ended:
+            return
+        text = self.query_one(FilterBar).text.casefold()
+        drawn = (job, text, int(self.session.clock()) // 5)
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        rows = [one for one in job.found if text in _searched(one)]
+        keys = [self._numbers.setdefault(str(one.path), len(self._numbers)) for one in rows]
+        folder = line(str(self.session.journal_folder))
+        self._table.empty_text = "No journal matches the filter." if text else f"No journals in {folder}."
+        self._table.show(JournalSource(rows, keys), complete=True)
+        total = f"   {plural(len(job.found), 'journal')}, {size(sum(one.size for one in job.found))}"
+        parts: list[Content | str | tuple[str, str]] = [title("journal"), total, (f"   {folder}", "$text-muted")]
+        if job.error is not None:
+            parts.append((f"   {job.error}", "$text-error"))
+        self.query_one("#head", HeadLine).show(Content.assemble(*parts))
+        self.query_one("#notice", Static).update(self._notice(job.found))
+
+    def _notice(self, found: Sequence[Listed]) -> Content:
+        settings = self.session.settings
+        keep_mb = settings.journal_keep_mb
+        stale = shelf.stale(
+            found,
+            self.session.clock(),
+            keep_days=settings.journal_keep_days,
+            keep_bytes=int(keep_mb * 1e6) if keep_mb is not None else None,
+        )
+        if not stale:
+            return Content("")
+        return Content(f"{plural(len(stale), 'journal')} beyond what the profile keeps: archive-tui journal prune")
+
+    @on(VirtualTable.Opened, "#journals")
+    def _opened(self) -> None:
+        self.action_run_command("open")
+
+    @on(FilterBar.Changed)
+    def _filter_changed(self) -> None:
+        self._tick()
+
+    def refuse_open(self) -> str | None:
+        row = self._table.cursor_row
+        if row is None:
+            return "no journal here"
+        return row.problem or None
+
+    def do_open(self) -> None:
+        from archive_tui.tui.screens.journal import JournalScreen
+
+        row = self._table.cursor_row
+        if row is not None:
+            self.app.push_screen(JournalScreen(row.path, row.header))
+
+    def do_filter(self) -> None:
+        self.query_one(FilterBar).open()
+
+    def do_refresh(self) -> None:
+        if self._job is None or self._job.state.ended:
+            self._job = self.session.run(ShelfJob(self.session.journal_folder))
+
+    def do_wide(self) -> None:
+        self._table.wide = not self._table.wide
+
+    def do_back(self) -> None:
+        if not self.query_one(FilterBar).clear():
+            self.app.pop_screen()
+
+
+def _searched(one: Listed) -> str:
+    header = one.header
+    return "\n".join([header.user, header.server, header.reason, header.command, *header.queues]).casefold()
