@@ -190,13 +190,13 @@ def test_no_such_queue(full: Live, cli: Command) -> None:
 
 def test_what_was_skipped_makes_it_a_part(full: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """A task that changes between plan and deletion is left alone, said, and makes the exit code 4."""
-    real = store.delete
+    real = store.request
 
     def meddling(*arguments: Any) -> Any:
         full.asynq.run("q", "a9")
         return real(*arguments)
 
-    monkeypatch.setattr(store, "delete", meddling)
+    monkeypatch.setattr(store, "request", meddling)
     ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--where", "age>7d", "--yes"))
     assert ended.code == 4
     assert "deleted 1 of 2 tasks" in ended.text
