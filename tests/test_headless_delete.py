@@ -200,7 +200,7 @@ def test_what_was_skipped_makes_it_a_part(full: Live, cli: Command, monkeypatch:
     ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--where", "age>7d", "--yes"))
     assert ended.code == 4
     assert "deleted 1 of 2 tasks" in ended.text
-    assert "1  skipped: its state has changed" in ended.text
+    assert "1  skipped: it changed after it was copied to the journal" in ended.text
     assert "a9" in ids(full)
     assert audit()[-1]["changed"] == 1
 
