@@ -44,9 +44,9 @@ def ended(job: Job) -> Any:
     return job.progress  # type: ignore[attr-defined]
 
 
-def scan(server: Server, catalog: Catalog) -> tuple[int, int]:
+def scan(server: Server, catalog: Catalog, *, check_indexes: bool) -> tuple[int, int]:
     """Scan at full pace, with full detail into the catalog; how many keys there were and how many findings."""
-    progress = ended(ScanJob(server, catalog, [QUEUE], Pace.FULL))
+    progress = ended(ScanJob(server, catalog, [QUEUE], Pace.FULL, check_indexes=check_indexes))
     if not progress.complete:
         raise RuntimeError(f"the scan is not complete: {progress}")
     return progress.keys, progress.found

@@ -40,7 +40,8 @@ DELAY_MS = 20
 SUBJECTS: tuple[Subject, ...] = (
     Subject("idle", "nothing", Shape.HEALTHY, Run.PYTHON, "idle", once=True),
     Subject("healthy-floor", "floor: bare SCAN", Shape.HEALTHY, Run.PYTHON, "floor"),
-    Subject("healthy-scan", "our scan", Shape.HEALTHY, Run.PYTHON, "scan", "healthy-floor"),
+    Subject("healthy-scan", "our scan of task data", Shape.HEALTHY, Run.PYTHON, "scan", "healthy-floor"),
+    Subject("healthy-check", "… and its index check", Shape.HEALTHY, Run.PYTHON, "scan_and_check", "healthy-floor"),
     Subject("floor", "floor: bare SCAN", Shape.LEAKY, Run.PYTHON, "floor"),
     Subject("recipe", "usual recipe (slice)", Shape.LEAKY, Run.PYTHON, "recipe", "floor"),
     Subject("redis-cli", "redis-cli --scan", Shape.LEAKY, Run.REDIS_CLI, "", "floor"),

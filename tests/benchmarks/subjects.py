@@ -123,12 +123,17 @@ def recipe(settings: Settings, figures: dict[str, Any]) -> None:
     figures |= {"keys": looked, "found": orphans, "slice": True}
 
 
-def scan(settings: Settings, figures: dict[str, Any]) -> None:
-    """Our scan at full pace, with full detail into the catalog."""
+def scan(settings: Settings, figures: dict[str, Any], *, check_indexes: bool = False) -> None:
+    """Our scan of task data at full pace, with full detail into the catalog."""
     import ours
 
     with ours.opened(settings) as (server, catalog), measured(figures):
-        figures["keys"], figures["found"] = ours.scan(server, catalog)
+        figures["keys"], figures["found"] = ours.scan(server, catalog, check_indexes=check_indexes)
+
+
+def scan_and_check(settings: Settings, figures: dict[str, Any]) -> None:
+    """The same, and then every id of every index."""
+    scan(settings, figures, check_indexes=True)
 
 
 def listing(settings: Settings, figures: dict[str, Any]) -> None:
@@ -193,7 +198,19 @@ def screen(settings: Settings, figures: dict[str, Any]) -> None:
 
 SUBJECTS: dict[str, Callable[[Settings, dict[str, Any]], None]] = {
     one.__name__: one
-    for one in (idle, floor, recipe, scan, listing, archive_delete, delete, delete_journal, unlink, screen)
+    for one in (
+        idle,
+        floor,
+        recipe,
+        scan,
+        scan_and_check,
+        listing,
+        archive_delete,
+        delete,
+        delete_journal,
+        unlink,
+        screen,
+    )
 }
 
 if __name__ == "__main__":
