@@ -703,3 +703,20 @@ def test_what_is_new_is_told_from_what_may_have_come_before(groups: list[list[in
             for place, one in enumerate(group):
                 assert (place in old) == (one in met)  # so few hashes share no bit
                 met.add(one)
+
+
+def test_errors_are_counted_by_signature(catalog: Catalog) -> None:
+    catalog.add([a_row(number, error=f"dial tcp 10.0.0.{number}:587: refused") for number in range(30)])
+    catalog.add([a_row(number, error=f"HTTP {number}") for number in range(30, 40)])
+    catalog.add([a_row(40, error="once"), a_row(41, error="")])
+    commonest, different = catalog.signatures(2)
+    assert commonest == {signature("dial tcp 10.0.0.7:587: refused"): 30, signature("HTTP 7"): 10}
+    assert different == 3
+    for one, count in commonest.items():
+        query = Query(signature=one)
+        assert query.filtered
+        assert len(catalog.find(query)) == count
+        assert {signature(row.error) for row in catalog.rows(catalog.find(query)).values()} == {one}
+        assert not query.unfiltered().filtered
+    catalog.close()
+    assert catalog.signatures(2) == ({}, 0)

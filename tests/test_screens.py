@@ -938,6 +938,20 @@ def test_groups_narrow_the_table_and_widen_it_again(shop: Live) -> None:
     operate(shop.settings, play, size=(240, 60))
 
 
+def test_errors_are_grouped_by_signature(shop: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan()
+        await op.sees(" Error ")
+        name, count = list(groups(op).items())[-1]
+        await op.press("tab", "end", "enter")
+        await op.sees(f"{count:,} match of", f"filter: error {name.removesuffix('…')}")
+        assert f"▸ {name}" in op.text
+        await op.press("enter")
+        await op.sees_no("match of")
+
+    operate(shop.settings, play, size=(240, 80))
+
+
 def test_a_filter_of_the_scan_and_its_groups_add_up(shop: Live) -> None:
     every = found_ids(shop, "odd [*?] name")
     shouted = {task_id for task_id in every if "markup" in task_id}

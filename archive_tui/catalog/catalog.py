@@ -130,6 +130,7 @@ class Catalog:
         self._write_lock = threading.RLock()
         self._page_lock = threading.Lock()
         self._view_lock = threading.Lock()
+        self._group_lock = threading.Lock()
         try:
             with tempfile.TemporaryDirectory(prefix="archive-tui-", dir=directory) as folder:
                 path = str(Path(folder) / "catalog.db")
@@ -137,7 +138,8 @@ class Catalog:
                 self._writer.executescript(_SCHEMA)
                 self._pages = _connect(path)
                 self._views = _connect(path)
-                for reader in (self._pages, self._views):
+                self._groups = _connect(path)
+                for reader in (self._pages, self._views, self._groups):
                     reader.execute("SELECT count(*) FROM rows").fetchone()
         except (sqlite3.Error, OSError) as error:
             raise CatalogError(
@@ -149,8 +151,9 @@ class Catalog:
         if self._closed:
             return
         self._closed = True
-        with self._write_lock, self._page_lock, self._view_lock:
-            for connection in (self._writer, self._pages, self._views):
+        self._groups.interrupt()
+        with self._write_lock, self._page_lock, self._view_lock, self._group_lock:
+            for connection in (self._writer, self._pages, self._views, self._groups):
                 connection.close()
 
     @property
@@ -377,6 +380,21 @@ class Catalog:
     def edition(self) -> int:
         """Changes whenever rows change or go; while it stays, rows are only added, with higher numbers."""
         return self._edition
+
+    def signatures(self, most: int) -> tuple[dict[str, int], int]:
+        """The commonest signatures of errors with how many rows have each, and how many signatures there are in all.
+        May take seconds: not for the UI loop.
+        """
+        alike = "SELECT error, count(*) AS n FROM rows WHERE error <> '' GROUP BY error"
+        sql = f"SELECT signature(error) AS s, sum(n) FROM ({alike}) GROUP BY s ORDER BY 2 DESC, s"
+        with self._group_lock:
+            try:
+                found = [] if self._closed else self._groups.execute(sql).fetchall()
+            except sqlite3.OperationalError:
+                if not self._closed:
+                    raise
+                found = []  # nobody waits for it any more
+        return dict(found[:most]), len(found)
 
     def find(self, query: Query, after: int = 0) -> "array[int]":
         """The `seq` of every row that a query shows, in its order, of those above `after`. May take seconds: not for

@@ -47,6 +47,7 @@ class Query:
     text: str = ""
     kind: Kind | None = None
     type: str | None = None
+    signature: str | None = None
     sort: Sort = Sort.FOUND
     descending: bool = False
     now: float | None = None
@@ -54,11 +55,11 @@ class Query:
     @property
     def filtered(self) -> bool:
         """Whether any row may be hidden."""
-        return bool(self.text.strip()) or self.kind is not None or self.type is not None
+        return bool(self.text.strip()) or (self.kind, self.type, self.signature) != (None, None, None)
 
     def unfiltered(self) -> "Query":
         """The same order, with nothing hidden."""
-        return replace(self, text="", kind=None, type=None, now=None)
+        return replace(self, text="", kind=None, type=None, signature=None, now=None)
 
     def where(self) -> tuple[str, list[object]]:
         """The filter as an SQL condition with its parameters. Raises FilterError where `text` cannot be read."""
@@ -70,6 +71,9 @@ class Query:
         if self.type is not None:
             conditions.append("type = ?")
             parameters.append(self.type)
+        if self.signature is not None:
+            conditions.append("signature(error) = ?")
+            parameters.append(self.signature)
         return " AND ".join(conditions), parameters
 
     def order(self) -> str:

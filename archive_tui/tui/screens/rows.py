@@ -162,6 +162,7 @@ class RowsScreen(CommandScreen):
                 parts.append((f"   {len(self.view):,} match of {least}{total:,}", "$text-accent"))
             narrowed = [str(query.kind.label)] if query.kind is not None else []
             narrowed += [f"type {line(query.type)[:40] or '(none)'}"] if query.type is not None else []
+            narrowed += [f"error {line(query.signature)[:40]}"] if query.signature is not None else []
             narrowed += [f"“{line(query.text)[:40]}”"] if query.text else []
             parts.append((f"   filter: {', '.join(narrowed)}", "$text-muted"))
         if self.sorting:
@@ -421,6 +422,7 @@ class RowsScreen(CommandScreen):
         query = self.query_now
         narrowed = [f"kind {query.kind.value}"] if query.kind is not None else []
         narrowed += [f"type {query.type}"] if query.type is not None else []
+        narrowed += [f"error {query.signature}"] if query.signature is not None else []
         narrowed += [f"filter {query.text}"] if query.text.strip() else []
         return ", ".join([how, *narrowed])
 

@@ -1,5 +1,6 @@
 """The orphan scan: findings stream into the table while counts by kind and type grow beside it."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +15,6 @@ from archive_tui.asynq.actions import Action
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog, Counts
-from archive_tui.catalog.query import Query
 from archive_tui.catalog.view import View
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import JobState
@@ -23,6 +23,7 @@ from archive_tui.jobs.scan import Phase, ScanJob, ScanProgress
 from archive_tui.present import bar, number, span
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
+from archive_tui.tui.screens.base import background
 from archive_tui.tui.screens.mending import FindingsMending
 from archive_tui.tui.screens.row_columns import common_columns, kind_cell
 from archive_tui.tui.screens.rows import RowsScreen
@@ -34,7 +35,8 @@ from archive_tui.tui.widgets.status import StatusBar
 
 _BAR = 30
 _GROUPS_WIDTH = 34
-_TYPES_SHOWN = 12
+_TYPES_SHOWN = 8
+_SIGNATURES_SHOWN = 8
 
 
 class ScanScreen(FindingsMending):
@@ -68,7 +70,11 @@ class ScanScreen(FindingsMending):
         self._job: ScanJob | None = None
         self._refused: list[str] = []
         self._noted: object = None
-        self._groups: tuple[Counts, Query] | None = None
+        self._groups: object = None
+        self._signatures: tuple[dict[str, int], int] = ({}, 0)
+        self._signed = -1
+        self._signing = False
+        self._signing_took = self._signed_at = 0.0
 
     def compose(self) -> ComposeResult:
         yield StatusBar()
@@ -122,7 +128,31 @@ class ScanScreen(FindingsMending):
             if noted != self._noted:  # an old scan must not write over what a later one found
                 self._noted = noted
                 self.session.note_scan(self._job)
+            self._sign()
         super()._tick()
+
+    def _sign(self) -> None:
+        """Keep the counts by signature up to date, in a tenth of the time at most: every error is looked at."""
+        rested = time.monotonic() - self._signed_at > 10 * self._signing_took
+        if not self._signing and self._signed != self.catalog.version and (rested or self.listing_complete()):
+            self._signing = True
+            self._ask_signatures(self.catalog)
+
+    @background("signatures")
+    def _ask_signatures(self, catalog: Catalog) -> None:
+        began, version = time.monotonic(), catalog.version
+        found = catalog.signatures(_SIGNATURES_SHOWN)
+        self.app.call_from_thread(self._take_signatures, catalog, version, found, time.monotonic() - began)
+
+    def _take_signatures(self, catalog: Catalog, version: int, found: tuple[dict[str, int], int], took: float) -> None:
+        self._signing, self._signing_took, self._signed_at = False, took, time.monotonic()
+        if catalog is self.catalog and self.is_mounted:
+            self._signatures, self._signed = found, version
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        if group == "signatures":
+            self._signing, self._signed_at = False, time.monotonic()
+        super().background_failed(group, error)
 
     def draw_head(self) -> None:
         if self._job is None:
@@ -147,12 +177,13 @@ class ScanScreen(FindingsMending):
             else "Nothing wrong was found." if progress.complete
             else "Nothing was found before the scan was stopped."
         )  # fmt: skip
-        if self._groups != (counts, self.query_now):
-            self._groups = (counts, self.query_now)
+        shown = (counts, self.query_now, self._signatures)
+        if self._groups != shown:
+            self._groups = shown
             self._draw_groups(counts)
 
     def _draw_groups(self, counts: Counts) -> None:
-        """Kinds and types with their counts; what the table is narrowed to is marked."""
+        """Kinds, types and signatures of errors with their counts; what the table is narrowed to is marked."""
         query = self.query_now
         options: list[Option] = [_heading("Kind")]
         for kind, count in counts.by_kind.items():
@@ -163,7 +194,15 @@ class ScanScreen(FindingsMending):
             label = line(type_) or "(no type)"
             options.append(_group(f"type {type_}", label, count, chosen=query.type == type_))
         if counts.types > len(shown):
-            options.append(Option(Content.styled(f"   and {counts.types - len(shown):,} more", "dim"), disabled=True))
+            options.append(_more(counts.types - len(shown)))
+        signatures, different = self._signatures
+        if signatures:
+            options.append(_heading("Error"))
+        for signature, count in signatures.items():
+            chosen = query.signature == signature
+            options.append(_group(f"error {signature}", line(signature), count, chosen=chosen))
+        if different > len(signatures):
+            options.append(_more(different - len(signatures)))
         groups = self.query_one("#groups OptionList", OptionList)
         at = groups.highlighted_option.id if groups.highlighted_option is not None else None
         groups.clear_options()
@@ -180,6 +219,8 @@ class ScanScreen(FindingsMending):
             self.ask(replace(query, kind=None if query.kind is kind else kind))
         elif what == "type":
             self.ask(replace(query, type=None if query.type == which else which))
+        elif what == "error":
+            self.ask(replace(query, signature=None if query.signature == which else which))
 
     def do_groups(self) -> None:
         groups = self.query_one("#groups OptionList", OptionList)
@@ -240,6 +281,7 @@ class ScanScreen(FindingsMending):
         if self._job is not None:
             self._job.stop()
         old, self.catalog = self.catalog, Catalog()
+        self._signatures, self._signed = ({}, 0), -1
         self.do_unmark()
         self.query_now = self.query_now.unfiltered()
         self.query_one(FilterBar).clear()
@@ -307,6 +349,10 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int) -> Content:
 
 def _heading(text: str) -> Option:
     return Option(Content.styled(f" {text}", "bold $text-muted"), disabled=True)
+
+
+def _more(count: int) -> Option:
+    return Option(Content.styled(f"   and {count:,} more", "dim"), disabled=True)
 
 
 def _group(name: str, label: str, count: int, *, chosen: bool) -> Option:
