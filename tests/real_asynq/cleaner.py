@@ -1,7 +1,8 @@
 """archive_tui as its screens use it: scan or list, plan, delete. Keeps a log of every attempt to delete a task."""
 
+import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from typing import Self, TypeVar
@@ -55,7 +56,7 @@ class Cleaner:
         self._delete = delete
         self._open = ExitStack()
         self._began = time.monotonic()
-        self._asked: deque[tuple[str, Sequence[Doomed]]] = deque()
+        self._asked: dict[int, deque[tuple[str, Sequence[Doomed]]]] = defaultdict(deque)
         self._request, self._answer = store.request, store.answer
         patch.setattr(store, "request", self._ask)
         patch.setattr(store, "answer", self._logged)
@@ -128,11 +129,11 @@ class Cleaner:
 
     def _ask(self, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> bytes:
         """Note what is asked; a careless `delete` asks nothing before it is its turn."""
-        self._asked.append((queue, batch))
+        self._asked[threading.get_ident()].append((queue, batch))
         return self._request(queue, batch, copies) if self._delete is store.delete else b""
 
     def _logged(self, pipe: Pipe, count: int) -> list[int] | Exception:
-        queue, batch = self._asked.popleft()
+        queue, batch = self._asked[threading.get_ident()].popleft()
         assert len(batch) == count
         if self._delete is store.delete:
             said = self._answer(pipe, count)
