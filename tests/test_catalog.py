@@ -23,11 +23,12 @@ from archive_tui.asynq.message import TaskMessage, encode
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import TaskRow, batches_of, row_of
 from archive_tui.catalog import seen
-from archive_tui.catalog.catalog import TOP_TYPES, Catalog
+from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.selection import Selection
 from archive_tui.catalog.signatures import signature
+from archive_tui.catalog.tally import TOP_TYPES
 from archive_tui.catalog.view import GONE, View
 from archive_tui.errors import CatalogError
 

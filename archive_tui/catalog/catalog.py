@@ -1,7 +1,6 @@
 """The table of rows: filled by a job in its thread, read by the screen in another, neither waiting for the other."""
 
 import contextlib
-import heapq
 import sqlite3
 import sys
 import tempfile
@@ -9,7 +8,6 @@ import threading
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -20,11 +18,9 @@ from archive_tui.asynq.states import State
 from archive_tui.asynq.task import READABLE, UNIQUE, RowBatch, TaskRow, batches_of, row_from
 from archive_tui.catalog.query import Query, prepare
 from archive_tui.catalog.seen import Seen
+from archive_tui.catalog.tally import Change, Counts, Tally
 from archive_tui.errors import CatalogError
 from archive_tui.text import decode, encode
-
-TOP_TYPES = 50
-"""How many types are counted one by one for the screen."""
 
 LIMIT = 5_000_000
 """How many rows are kept; what is found beyond is counted."""
@@ -52,24 +48,8 @@ _SLICE = 16 * 100_000
 _SETTLED_AT_ONCE = 20_000
 """Up to so many rows a walk costs a few milliseconds."""
 
-_TYPE = itemgetter(1)
 _STATES: dict[str | None, State | None] = {None: None} | {state.value: state for state in State}
 _KINDS: dict[str | None, Kind | None] = {None: None} | {kind.value: kind for kind in Kind}
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many rows there are: in all, by queue, by kind and by type (the commonest `TOP_TYPES` of them).
-
-    `unkept` of them were only counted, because the table has its limit or the disk is full.
-    """
-
-    total: int = 0
-    by_queue: dict[str, int] = field(default_factory=dict)
-    by_kind: dict[Kind, int] = field(default_factory=dict)
-    by_type: dict[str, int] = field(default_factory=dict)
-    types: int = 0
-    unkept: int = 0
 
 
 class Sums(NamedTuple):
@@ -112,16 +92,13 @@ class Catalog:
     def __init__(self, directory: Path | None = None, limit: int = LIMIT) -> None:
         self._limit = limit
         self._next = 1
-        self._kept = self._unkept = self._waiting = 0
+        self._waiting = 0
         self._indexed = False
         self._seen = Seen()
         self._trouble = ""
-        self._unkept_sums: dict[tuple[str, Kind | None], tuple[int, int]] = {}
+        self._tally = Tally()
         self._queues: list[str] = []
         self._queue_numbers: dict[str, int] = {}
-        self._by_queue: Counter[str] = Counter()
-        self._by_kind: Counter[Kind] = Counter()
-        self._by_type: Counter[str] = Counter()
         self._version = self._edition = 0
         self._counts = Counts()
         self._counted = 0
@@ -161,7 +138,7 @@ class Catalog:
         """Why not every row is kept; empty where all are."""
         if self._trouble:
             return self._trouble
-        return f"only the first {self._limit:,} rows are kept, the rest is counted" if self._unkept else ""
+        return f"only the first {self._limit:,} rows are kept, the rest is counted" if self._tally.unkept else ""
 
     def append(self, batches: Sequence[RowBatch]) -> None:
         """Take in what a scan has found, in one transaction. What is known already is passed over; what may be known
@@ -181,9 +158,9 @@ class Catalog:
                 self._trouble = f"{error}: what is found from now on is only counted"
                 added = [(batch, 0) for batch in batches]
             for batch, kept in added:
-                self._count(batch, kept)
+                self._tally.take(batch, kept)
             self._version += 1
-            if self._waiting and self._kept <= _SETTLED_AT_ONCE:
+            if self._waiting and self._tally.kept <= _SETTLED_AT_ONCE:
                 self.settle()
 
     def add(self, rows: Sequence[TaskRow], *, update: bool = False) -> int:
@@ -192,20 +169,20 @@ class Catalog:
         Raises CatalogError where the disk is full.
         """
         with self._write_lock:
-            known = self._by_queue.total()
+            known = self._tally.total
             if not update and not self._indexed:
                 added = self._append_all(batches_of(rows))
                 for batch, kept in added:
-                    self._count(batch, kept)
+                    self._tally.take(batch, kept)
                 self.settle()
-                return self._by_queue.total() - known
+                return self._tally.total - known
             with self._changing():
                 self._make_index()
                 conflict = _UPDATE if update else "DO NOTHING"
                 for batch in batches_of(rows):
                     self._write("rows", batch, f"ON CONFLICT (queue, id) {conflict}")
             self._recount()
-            return self._by_queue.total() - known
+            return self._tally.total - known
 
     def settle(self) -> None:
         """Decide about the rows that came with an id that may have come before: walks the table once."""
@@ -219,10 +196,7 @@ class Catalog:
                 self._trouble = str(error)
                 return
             self._waiting = 0
-            self._kept += sum(count for *_, count in new)
-            self._tally(
-                (self._queues[queue], Kind(kind) if kind else None, type_, count) for queue, kind, type_, count in new
-            )
+            self._tally.change(self._changes(new))
 
     def _settle(self) -> list[tuple[int, str | None, str, int]]:
         """Move what is new from `waiting` to `rows`; how many by queue, kind and type."""
@@ -245,7 +219,7 @@ class Catalog:
 
     def _append_all(self, batches: Sequence[RowBatch]) -> list[tuple[RowBatch, int]]:
         """Write what is certainly new, in one transaction; gives it back with how many rows of each batch were kept."""
-        room = 0 if self._trouble else max(0, self._limit - self._kept)
+        room = 0 if self._trouble else max(0, self._limit - self._tally.kept)
         added = []
         with self._changing(only_adding=True):
             for batch in batches:
@@ -300,19 +274,6 @@ class Catalog:
             self._writer.execute("CREATE UNIQUE INDEX rows_by_id ON rows (queue, id)")
             self._indexed = True
 
-    def _count(self, batch: RowBatch, kept: int) -> None:
-        count = len(batch.facts)
-        self._kept += kept
-        if kept < count:
-            self._unkept += count - kept
-            known, stored = self._unkept_sums.get((batch.queue, batch.kind), (0, 0))
-            more = sum(facts[7] or 0 for facts in batch.facts[kept:])
-            self._unkept_sums[batch.queue, batch.kind] = (known + count - kept, stored + more)
-        self._by_queue[batch.queue] += count
-        if batch.kind is not None:
-            self._by_kind[batch.kind] += count
-        self._by_type.update(map(_TYPE, batch.facts))
-
     def begin_listing(self) -> None:
         """What is added from here on is a new listing; `end_listing` forgets what it did not see again."""
         with self._write_lock:
@@ -332,8 +293,7 @@ class Catalog:
                 self._writer.execute("DELETE FROM rows")
                 self._writer.execute("DELETE FROM waiting")
             self._seen = Seen()
-            self._waiting = self._unkept = 0
-            self._unkept_sums = {}
+            self._waiting = 0
             self._trouble = ""
             self._recount()
 
@@ -347,11 +307,7 @@ class Catalog:
                     chosen = f"FROM rows WHERE seq IN ({_marks(part)})"
                     gone.update(self._writer.execute(f"SELECT queue, kind, type {chosen}", part))
                     self._writer.execute(f"DELETE {chosen}", part)
-            self._kept -= gone.total()
-            self._tally(
-                (self._queues[queue], Kind(kind) if kind else None, type_, -count)
-                for (queue, kind, type_), count in gone.items()
-            )
+            self._tally.change(self._changes(((*alike, count) for alike, count in gone.items()), sign=-1))
 
     def counts(self) -> Counts:
         """How many rows there are now. Never waits for a writer: while one is busy, the counts before its change."""
@@ -359,14 +315,7 @@ class Catalog:
             try:
                 if self._counted != self._version:
                     self._counted = self._version
-                    self._counts = Counts(
-                        self._by_queue.total(),
-                        +self._by_queue,
-                        dict(sorted((+self._by_kind).items(), key=_commonest)),
-                        dict(heapq.nsmallest(TOP_TYPES, self._by_type.items(), key=_commonest)),
-                        len(self._by_type),
-                        self._unkept,
-                    )
+                    self._counts = self._tally.counts()
             finally:
                 self._write_lock.release()
         return self._counts
@@ -460,7 +409,7 @@ class Catalog:
         sums: dict[tuple[str, Kind | None], tuple[int, int | None]] = {
             (self._queues[queue], _KINDS[kind]): (count, stored) for queue, kind, count, stored in found
         }
-        for place, (count, stored) in self._unkept_sums.items():
+        for place, (count, stored) in self._tally.unkept_sums.items():
             kept, kept_bytes = sums.get(place, (0, 0))
             sums[place] = (kept + count, (kept_bytes or 0) + stored)
         return sums
@@ -483,26 +432,15 @@ class Catalog:
             row = row_from(self._queues[queue], _STATES[state], _KINDS[kind], (raw_id, *facts), score, decode(place))
             yield seq, row
 
-    def _tally(self, changes: Iterable[tuple[str, Kind | None, str, int]]) -> None:
-        for queue, kind, type_, count in changes:
-            self._by_queue[queue] += count
-            self._by_type[type_] += count
-            if not self._by_type[type_]:
-                del self._by_type[type_]
-            if kind is not None:
-                self._by_kind[kind] += count
-
     def _recount(self) -> None:
         """Count afresh: some rows were known already, and only SQLite knows which."""
-        for counter in (self._by_queue, self._by_kind, self._by_type):
-            counter.clear()
-        self._tally(
-            (self._queues[queue], Kind(kind) if kind else None, type_, count)
-            for queue, kind, type_, count in self._writer.execute(
-                "SELECT queue, kind, type, count(*) FROM rows GROUP BY queue, kind, type"
-            )
-        )
-        self._kept = self._by_queue.total()
+        self._tally = Tally()
+        found = self._writer.execute("SELECT queue, kind, type, count(*) FROM rows GROUP BY queue, kind, type")
+        self._tally.change(self._changes(found))
+
+    def _changes(self, found: Iterable[tuple[int, str | None, str, int]], sign: int = 1) -> Iterator[Change]:
+        """Counts as the tally takes them, from rows of queue, kind, type and count."""
+        return ((self._queues[queue], _KINDS[kind], type_, sign * count) for queue, kind, type_, count in found)
 
     @contextlib.contextmanager
     def _changing(self, *, only_adding: bool = False) -> Iterator[None]:
@@ -552,11 +490,6 @@ def _part(batch: RowBatch, places: Sequence[int]) -> RowBatch:
         return batch
     scores = None if batch.scores is None else [batch.scores[at] for at in places]
     return batch._replace(facts=[batch.facts[at] for at in places], scores=scores)
-
-
-def _commonest(counted: tuple[str, int]) -> tuple[int, str]:
-    """Sorts by count, the highest first, and then by name."""
-    return -counted[1], counted[0]
 
 
 def _parts(values: list[Any], size: int = 500) -> Iterator[list[Any]]:

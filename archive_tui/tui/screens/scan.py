@@ -14,7 +14,8 @@ from textual.widgets.option_list import Option
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.task import TaskRow
-from archive_tui.catalog.catalog import Catalog, Counts
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.tally import Counts
 from archive_tui.catalog.view import View
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import JobState

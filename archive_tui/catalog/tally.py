@@ -1,0 +1,92 @@
+"""How many rows there are, counted as they come and go: nobody waits for a walk over the table."""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.task import RowBatch
+
+TOP_TYPES = 50
+"""How many types are counted one by one for the screen."""
+
+_TYPE, _STORED_BYTES = itemgetter(1), itemgetter(7)
+
+Change = tuple[str, Kind | None, str, int]
+"""Queue, kind, type, and by how much their count changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many rows there are: in all, by queue, by kind and by type (the commonest `TOP_TYPES` of them).
+
+    `unkept` of them were only counted, because the table has its limit or the disk is full.
+    """
+
+    total: int = 0
+    by_queue: dict[str, int] = field(default_factory=dict)
+    by_kind: dict[Kind, int] = field(default_factory=dict)
+    by_type: dict[str, int] = field(default_factory=dict)
+    types: int = 0
+    unkept: int = 0
+
+
+class Tally:
+    """Running counts. `kept` rows stand in the table, `unkept` ones do not; of the latter `unkept_sums` knows how many
+    there are and about how many bytes they take, by queue and kind.
+    """
+
+    def __init__(self) -> None:
+        self.kept = self.unkept = 0
+        self.unkept_sums: dict[tuple[str, Kind | None], tuple[int, int]] = {}
+        self._by_queue: Counter[str] = Counter()
+        self._by_kind: Counter[Kind] = Counter()
+        self._by_type: Counter[str] = Counter()
+
+    @property
+    def total(self) -> int:
+        """How many were counted."""
+        return self._by_queue.total()
+
+    def take(self, batch: RowBatch, kept: int) -> None:
+        """Count a batch of which the first `kept` rows stand in the table."""
+        count = len(batch.facts)
+        self.kept += kept
+        if kept < count:
+            self.unkept += count - kept
+            known, stored = self.unkept_sums.get((batch.queue, batch.kind), (0, 0))
+            more = sum(size or 0 for size in map(_STORED_BYTES, batch.facts[kept:]))
+            self.unkept_sums[batch.queue, batch.kind] = (known + count - kept, stored + more)
+        self._by_queue[batch.queue] += count
+        if batch.kind is not None:
+            self._by_kind[batch.kind] += count
+        self._by_type.update(map(_TYPE, batch.facts))
+
+    def change(self, changes: Iterable[Change]) -> None:
+        """Rows of the table have come or gone."""
+        for queue, kind, type_, count in changes:
+            self.kept += count
+            self._by_queue[queue] += count
+            self._by_type[type_] += count
+            if not self._by_type[type_]:
+                del self._by_type[type_]
+            if kind is not None:
+                self._by_kind[kind] += count
+
+    def counts(self) -> Counts:
+        """The counts as they are now."""
+        return Counts(
+            self.total,
+            +self._by_queue,
+            dict(sorted((+self._by_kind).items(), key=_commonest)),
+            dict(heapq.nsmallest(TOP_TYPES, self._by_type.items(), key=_commonest)),
+            len(self._by_type),
+            self.unkept,
+        )
+
+
+def _commonest(counted: tuple[str, int]) -> tuple[int, str]:
+    """Sorts by count, the highest first, and then by name."""
+    return -counted[1], counted[0]
