@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -26,6 +27,10 @@ from archive_tui.settings import Secret, Settings, parse_url
 from archive_tui.store.connection import Server
 from archive_tui.store.pipe import Pipe
 from archive_tui.store.scan import Scan, Step
+
+# A shell that runs the tests in the background has them ignore these, and every program that they start would, too
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Servers are flushed inside the examples that need it, so a fixture may serve all examples of one test. An example's
 # time says more about the machine than about the code.

@@ -210,9 +210,6 @@ def test_the_keeper_can_be_told_to_stop() -> None:
 OWNER = f"""
 import redis, signal
 from archive_tui.demo import demo
-# Whoever runs the tests in the background may have them ignore these
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
-signal.signal(signal.SIGINT, signal.default_int_handler)
 with demo(scale={SMALL}) as url, redis.Redis.from_url(url) as client:
     print(client.info("server")["process_id"], url, flush=True)
     signal.pause()
