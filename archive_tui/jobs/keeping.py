@@ -26,7 +26,9 @@ _RESERVE = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """Where journals go, and what the next one says of itself."""
+    """Where journals go, and what the next one says of itself. What `command` says after a colon is not part of the
+    file's name.
+    """
 
     folder: Path
     reason: str = ""
@@ -47,7 +49,7 @@ class Keeping:
         self,
         settings: Settings,
         queues: Sequence[str],
-        planned: int,
+        planned: int | None,
         stored_bytes: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> Writer:
@@ -59,7 +61,7 @@ class Keeping:
                 f"{size(room.free)} are free: make room, or choose another folder with --journal-dir"
             )
         now = datetime.fromtimestamp(clock(), UTC)
-        stem = f"{now:%Y%m%dT%H%M%SZ}-{self.command}"
+        stem = f"{now:%Y%m%dT%H%M%SZ}-{self.command.partition(':')[0].replace(' ', '-')}"
         return Writer.new(self.folder, stem, self.header(settings, queues, planned, clock))
 
     def header(

@@ -1,9 +1,10 @@
 """The job that sets findings right: journal place, verified batches, report. The same shape as a deletion."""
 
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair, Score, offered
@@ -14,10 +15,15 @@ from archive_tui.catalog.query import Query
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.delete import Record
 from archive_tui.jobs.job import Job, JobState, Stopped
+from archive_tui.jobs.keeping import Keeping
+from archive_tui.jobs.ledger import Ledger, portions
+from archive_tui.jobs.lots import UNKNOWN
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
+from archive_tui.store import copy as reading
 from archive_tui.store import repair as store
 from archive_tui.store.connection import Server
+from archive_tui.store.pipe import Pipe
 from archive_tui.store.repair import Repaired
 
 _CHUNK = 5_000
@@ -25,7 +31,9 @@ _BATCH_TASKS = 100
 _BATCH_BYTES = 1024 * 1024
 _EXAMPLES = 200
 
-Batch = list[tuple[int, TaskRow]]
+Batch = Sequence[tuple[int, TaskRow]]
+COMMAND = "repair"
+"""How the journal of a repair names the run; after it, a colon and the repairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,7 @@ class RepairProgress:
     rate: float = 0.0
     trouble: str = ""
     error: str = ""
+    journal: Path | None = None
 
     @property
     def repaired(self) -> int:
@@ -167,19 +176,52 @@ class RepairProgress:
         return self.untouched > 0 or self.changed > 0 or self.unknown > 0
 
 
+@dataclass(slots=True, eq=False)
+class _Part:
+    """Some rows of one batch. `wanted` are the places of those that are asked for: where there is a journal, those that
+    are in it as its batch `kept`.
+    """
+
+    batch: Batch
+    outcomes: dict[int, Repaired] = field(default_factory=dict)
+    wanted: Sequence[int] | None = None
+    kept: int | None = None
+    tries: int = 0
+
+    @property
+    def rows(self) -> list[TaskRow]:
+        return [row for _, row in self.batch]
+
+    @property
+    def unknown(self) -> int:
+        return len(self.wanted or ()) if self.tries else 0
+
+
 class RepairJob(Job):
-    """Carry out a repair. A stop, or a server that stays away, leaves a clean prefix done and the rest untouched."""
+    """Carry out a repair. A stop, or a server that stays away, leaves a clean prefix done and the rest untouched.
+
+    With `keeping`, what a batch changes is in the journal, as it was, and on disk before it is changed.
+    """
 
     def __init__(
-        self, server: Server, plan: RepairPlan, pace: Pace = Pace.POLITE, record: Record | None = None
+        self,
+        server: Server,
+        plan: RepairPlan,
+        pace: Pace = Pace.POLITE,
+        record: Record | None = None,
+        keeping: Keeping | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__("repair")
         if server.settings.read_only:
             raise RefusedError("this is a read-only session: nothing can be changed")
         self.plan = plan
         self.pace = pace
+        self.keeping = replace(keeping, command=f"{COMMAND}: {plan.label}") if keeping is not None else None
         self._server = server
         self._record = record
+        self._clock = clock
+        self._ledger: Ledger | None = None
         self._outcomes: Counter[Repaired] = Counter()
         self._skipped: list[Untouched] = []
         self._unknown = self._unconfirmed = self._done = 0
@@ -201,22 +243,41 @@ class RepairJob(Job):
             self._done / seconds if seconds > 0 else 0.0,
             self.trouble,
             str(self.error) if self.error else "",
+            self._ledger.path if self._ledger is not None else None,
         )
 
     def work(self) -> None:
         self._began = time.monotonic()
+        state = JobState.FAILED
         try:
+            if self.keeping is not None:
+                totals = self.plan.plan.totals
+                self._ledger = Ledger(
+                    self.keeping,
+                    self._server.settings,
+                    list(totals.by_queue),
+                    self.plan.count,
+                    totals.stored_bytes,
+                    self._clock,
+                )
             for batch in self._batches():
                 self.checkpoint()
                 began = time.monotonic()
                 self._repair(batch)
                 self.rest(self.pace.rest_after(time.monotonic() - began))
+            state = JobState.DONE
+        except Stopped:
+            state = JobState.STOPPED
+            raise
         finally:
             self._ended_at = time.monotonic()
+            if self._ledger is not None:
+                counts = {outcome.name.lower(): count for outcome, count in sorted(self._outcomes.items())}
+                self._ledger.close(state, counts | ({"unknown": self._unknown} if self._unknown else {}))
 
     def _batches(self) -> Iterator[Batch]:
         """The rows that a repair fits, each batch of one queue and one repair, and small for the server."""
-        batch: Batch = []
+        batch: list[tuple[int, TaskRow]] = []
         size = 0
         for rows in self.plan.plan.selection.batches(_CHUNK):
             fitting = [(seq, row) for seq, row in rows if row.kind in self.plan.repairs]
@@ -242,32 +303,76 @@ class RepairJob(Job):
 
     def _repair(self, batch: Batch) -> None:
         """Set one batch right, again where the connection breaks: what the first try did is no finding any more."""
-        tries = 0
-        outcomes: list[Repaired] = []
-        rows = [row for _, row in batch]
+        parts: deque[_Part] = deque()
 
         def attempt() -> None:
-            nonlocal tries, outcomes
             with self._server.pipe() as pipe:
                 self.connected()
-                if self._record is not None and not tries:
-                    self._record(pipe, rows)
-                tries += 1
-                outcomes = store.repair(pipe, self._how(rows[0]), rows, store.now_of(pipe), self.plan.score)
+                if not parts:
+                    parts.extend(self._parts(pipe, batch))
+                while parts:
+                    self.checkpoint()
+                    self._set_right(pipe, parts[0])
+                    self._account(parts.popleft())
 
         try:
             self.reconnecting(attempt)
         except Stopped:
-            if tries:
-                self._unknown = len(batch)
+            self._unknown = sum(part.unknown for part in parts)
             raise
-        if tries > 1:
+
+    def _parts(self, pipe: Pipe, batch: Batch) -> list[_Part]:
+        """A batch in parts that are small enough to be read whole."""
+        if self._ledger is None:
+            return [_Part(batch)]
+        ids = [row.id for _, row in batch]
+        return [_Part([batch[at] for at in places]) for places in portions(pipe, batch[0][1].queue, ids)]
+
+    def _set_right(self, pipe: Pipe, part: _Part) -> None:
+        rows = part.rows
+        if part.wanted is None:
+            part.wanted = self._keep(pipe, part, self._ledger) if self._ledger is not None else range(len(rows))
+        if self._record is not None and not part.tries:
+            self._record(pipe, rows)
+        part.tries += 1
+        wanted = [rows[at] for at in part.wanted]
+        outcomes = store.repair(pipe, self._how(rows[0]), wanted, store.now_of(pipe), self.plan.score)
+        part.outcomes.update(zip(part.wanted, outcomes, strict=True))
+
+    def _keep(self, pipe: Pipe, part: _Part, ledger: Ledger) -> list[int]:
+        """Write down what a part is about to change; what is there no more is not written down, nor asked for."""
+        rows = part.rows
+        ids, places = [row.id for row in rows], [store.stands_in(row) for row in rows]
+        copies = reading.whole(pipe, rows[0].queue, ids, places)
+        wanted = []
+        for at, (row, copy) in enumerate(zip(rows, copies, strict=True)):
+            if copy.fields is reading.NOT_A_HASH:
+                part.outcomes[at] = Repaired.NOT_A_TASK
+            elif not copy.fields and row.kind is not Kind.GHOST:
+                part.outcomes[at] = Repaired.GONE
+            else:
+                wanted.append(at)
+        if wanted:
+            part.kept = ledger.keep([copies[at] for at in wanted])
+        return wanted
+
+    def _account(self, part: _Part) -> None:
+        """Count what became of a part, tell the journal, and take what is no finding any more out of the list."""
+        outcomes = [part.outcomes[at] for at in range(len(part.batch))]
+        again = part.tries > 1
+        if again:
             self._unconfirmed += sum(not outcome.done for outcome in outcomes)
-        for row, outcome in zip(rows, outcomes, strict=True):
+        if part.kept is not None and self._ledger is not None:
+            told = [part.outcomes[at] for at in part.wanted or ()]
+            digits = [UNKNOWN if again and not outcome.done else str(outcome.value) for outcome in told]
+            self._ledger.done(part.kept, "".join(digits))
+        for row, outcome in zip(part.rows, outcomes, strict=True):
             if not outcome.done and outcome is not Repaired.GONE and len(self._skipped) < _EXAMPLES:
                 self._skipped.append(Untouched(row.queue, row.id, outcome))
         self._outcomes.update(outcomes)
-        self._done += len(batch)
+        self._done += len(outcomes)
         self.plan.plan.selection.catalog.remove(
-            seq for (seq, _), outcome in zip(batch, outcomes, strict=True) if outcome.done or outcome is Repaired.GONE
+            seq
+            for (seq, _), outcome in zip(part.batch, outcomes, strict=True)
+            if outcome.done or outcome is Repaired.GONE
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from archive_tui.asynq.copy import Copy
-from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.asynq.states import ARCHIVE_CAP, SORTED_SETS, State
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.keeping import moment
@@ -36,7 +36,8 @@ class RestorePlan:
     """What putting back will touch. `places` counts by where they go; `kept` were not deleted by that run, and `before`
     were restored already: both are left out. Of `unsure` tasks nobody knows whether that run deleted them; `there` have
     task data in Redis now, and will not be overwritten. `over` says for a queue how many ids its archive would hold
-    above its cap. Queues in `unregistered` are not known to Asynq.
+    above its cap. Queues in `unregistered` are not known to Asynq. `bare` ids had no data, such as ghosts that were
+    removed: there is nothing to put back, and they are left out.
     """
 
     journal: Journal
@@ -55,6 +56,7 @@ class RestorePlan:
     over: dict[str, int] = field(default_factory=dict)
     unregistered: tuple[str, ...] = ()
     elsewhere: str = ""
+    bare: int = 0
 
     @property
     def torn(self) -> bool:
@@ -92,7 +94,7 @@ def plan_restore(
     export = journal.header.command == _EXPORT
     places, queues = Counter[str](), Counter[str]()
     to_archive = Counter[str]()
-    kept = before = unsure = there = locks = expired = 0
+    kept = before = unsure = there = locks = expired = bare = 0
     with server.pipe() as pipe:
         for batch, copies in journal.batches(outline):
             may = restorable(outline, batch)
@@ -100,6 +102,9 @@ def plan_restore(
             wanted = []
             for copy, able, outcome in zip(copies, may, outcomes, strict=False):
                 if chosen is not None and (copy.queue, copy.id) not in chosen:
+                    continue
+                if not copy.fields:
+                    bare += 1
                     continue
                 if not able:
                     if outcome in _DELETED or outcome == UNKNOWN:
@@ -141,13 +146,16 @@ def plan_restore(
         over,
         strangers,
         (journal.header.server or "an unknown server") if other else "",
+        bare,
     )
 
 
 def _place(copy: Copy, target: Target) -> State | None:
     if target is Target.RUN:
         return State.PENDING
-    return State.ARCHIVED if target is Target.ARCHIVE else copy.stood
+    if target is Target.ARCHIVE:
+        return State.ARCHIVED
+    return copy.stood if copy.stood in SORTED_SETS else None  # to a list or a group nothing goes back by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +306,7 @@ class RestoreJob(Job):
             may = restorable(plan.outline, batch)
             by_queue: dict[str, list[int]] = {}
             for at, copy in enumerate(copies):
-                if may[at] and (plan.chosen is None or (copy.queue, copy.id) in plan.chosen):
+                if may[at] and copy.fields and (plan.chosen is None or (copy.queue, copy.id) in plan.chosen):
                     by_queue.setdefault(copy.queue, []).append(at)
             for places in by_queue.values():
                 yield from ((batch, part, [copies[at] for at in part]) for part in _sliced(places, copies))

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Sequence
 
-from archive_tui.asynq import keys
+from archive_tui.asynq import findings, keys
 from archive_tui.asynq.copy import Copy
-from archive_tui.asynq.states import SORTED_SETS, State
+from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.store.pipe import Command, Pipe, Reply, pack, raise_first
+from archive_tui.text import encode
 
 _OTHER_FIELDS = 100
 
@@ -82,3 +83,33 @@ def sizes(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> list[int]:
     replies = pipe.call([(b"HSTRLEN", key, name) for key in task_keys for name in (b"msg", b"result")], errors="return")
     lengths = [reply if isinstance(reply, int) else 0 for reply in replies]
     return [message + result + _OTHER_FIELDS for message, result in zip(lengths[::2], lengths[1::2], strict=True)]
+
+
+def whole(pipe: Pipe, queue: str, ids: Sequence[bytes], places: Sequence[str] | None = None) -> list[Copy]:
+    """Tasks with all that a journal keeps of them, locks included. `places` are the indexes in which they stand, each
+    the last part of its key, "" for none; without it, each is looked for in the index that its own state names.
+
+    A group's set counts as `aggregating`, its name is a field of the task; the lease counts as `active`.
+    """
+    replies = pipe.call([(b"HGETALL", keys.task(queue, one)) for one in ids], errors="return")
+    copies = [Copy(queue, one, _fields(reply)) for one, reply in zip(ids, replies, strict=True)]
+    if places is None:
+        places = [_named_index(copy) for copy in copies]
+    prefix = keys.prefix(queue)
+    scored = [at for at, place in enumerate(places) if place and place not in LISTS]
+    scores = pipe.call([(b"ZSCORE", prefix + encode(places[at]), ids[at]) for at in scored], errors="return")
+    for at, score in zip(scored, scores, strict=True):
+        if isinstance(score, bytes):
+            copies[at] = copies[at]._replace(stood=findings.state_of(places[at]), score=score)
+    for at, place in enumerate(places):
+        if place in LISTS:
+            copies[at] = copies[at]._replace(stood=State(place))
+    return with_locks(pipe, copies)
+
+
+def _named_index(copy: Copy) -> str:
+    state = State.parse(copy.field(b"state"))
+    if state is State.AGGREGATING:
+        group = copy.field(b"group")
+        return findings.GROUP + group.decode("utf-8", "surrogateescape") if group else ""
+    return state.value if state in SORTED_SETS else ""

@@ -169,18 +169,22 @@ def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float, score: Sco
         goal = destination(repair_, row, raw_message or b"", group or b"", now, score)
         if goal is None:
             return Repaired.NO_DESTINATION
-    place = row.place
-    if not place and row.kind is Kind.ORPHAN_COMPLETED and row.scored_at is not None:
-        place = State.COMPLETED.value  # of a leftover queue, whose index still stands
     return _Entry(
         row,
         raw_state or b"",
         digest.hexdigest() if digest else "",
         since or b"",
-        place,
+        stands_in(row),
         lists_to_search(row, goal),
         goal,
     )
+
+
+def stands_in(row: TaskRow) -> str:
+    """The index in which a finding was seen, the last part of its key; "" for none."""
+    if not row.place and row.kind is Kind.ORPHAN_COMPLETED and row.scored_at is not None:
+        return State.COMPLETED.value  # of a leftover queue, whose index still stands
+    return row.place
 
 
 def _batch_size(pipe: Pipe, queue: str, entries: Sequence[_Entry]) -> int:
