@@ -20,7 +20,8 @@ class Action(StrEnum):
 
 def needs(action: Action, queue: str) -> Iterator[tuple[bytes, ...]]:
     """The commands of an action, each with arguments of this queue, and such that none would change anything but for
-    the last of restoring. They are put to the server only inside a transaction that is given up, or as a question.
+    the last three of restoring. They are put to the server only inside a transaction that is given up, or as a
+    question.
     """
     task, index = keys.task(queue, _PROBE), keys.index(queue, State.ARCHIVED)
     pending = keys.index(queue, State.PENDING)
@@ -34,7 +35,10 @@ def needs(action: Action, queue: str) -> Iterator[tuple[bytes, ...]]:
         return
     yield (b"EVALSHA", _NO_SCRIPT, b"1", task)
     yield (b"EVAL", b"return 0", b"1", task)
-    if action is Action.DELETE:
-        yield from ((b"UNLINK", task), (b"DEL", task), (b"ZREM", index, _PROBE))
-    else:
-        yield from ((b"ZADD", index, b"XX", b"0", _PROBE), (b"LPUSH", pending, _PROBE), (b"HSET", task, b"a", b"b"))
+    yield from ((b"UNLINK", task), (b"DEL", task), (b"ZREM", index, _PROBE))
+    if action is Action.RESTORE:
+        yield from (
+            (b"HDEL", task, _PROBE), (b"LREM", pending, b"0", _PROBE), (b"SREM", keys.groups(queue), _PROBE),
+            (b"ZADD", index, b"XX", b"0", _PROBE), (b"SET", keys.paused(queue), b"", b"XX"),
+            (b"SADD", keys.groups(queue), _PROBE), (b"LPUSH", pending, _PROBE), (b"HSET", task, b"a", b"b"),
+        )  # fmt: skip
