@@ -20,17 +20,19 @@ from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.keeping import moment
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.restore import RestoreJob, RestorePlan, RestoreProgress, plan_restore
+from archive_tui.jobs.repair import COMMAND as REPAIR
+from archive_tui.jobs.restore import RestorePlan, RestoreProgress, plan_restore
 from archive_tui.jobs.restore_notes import notes
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
 from archive_tui.journal import shelf
 from archive_tui.journal.lines import text_or_base64
-from archive_tui.journal.reader import Journal
+from archive_tui.journal.reader import Header, Journal
 from archive_tui.journal.shelf import Listed
 from archive_tui.present import exact, number, plural, size
 from archive_tui.store import queues as store
 from archive_tui.store.delete import Outcome
+from archive_tui.store.repair import Repaired
 from archive_tui.store.restore import Target
 from archive_tui.text import encode, line
 
@@ -86,7 +88,7 @@ def restore(session: Session, path: Path, wish: Wish, *, ask: Ask | None, out: T
             raise RefusedError("nothing was restored: without a terminal, --yes is needed")
         if ask(f"Type {plan.count} to restore them").strip() != str(plan.count):
             raise RefusedError("nothing was restored: the number was not typed")
-    job = session.run(RestoreJob(session.server, plan, wish.pace, elsewhere=wish.elsewhere, clock=session.clock))
+    job = session.restore(plan, wish.pace, elsewhere=wish.elsewhere)
     interrupted = _wait(job)
     report = job.progress
     for said in report_lines(report):
@@ -158,10 +160,11 @@ def journals(folder: Path, *, as_json: bool, out: TextIO) -> int:
 
 
 def tasks_of(one: Listed) -> int | None:
-    """How many tasks a run deleted or exported; None where it did not end by itself."""
+    """How many tasks a run deleted, set right or exported; None where it did not end by itself."""
     if one.ending is None:
         return None
     names = {outcome.name.lower() for outcome in Outcome if outcome.deleted} | {"exported"}
+    names |= {outcome.name.lower() for outcome in Repaired if outcome.done}
     return sum(count for name, count in one.ending.counts.items() if name in names)
 
 
@@ -200,7 +203,7 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> int:
         restored = outline.restored.get(batch, "").ljust(len(copies), "-")
         for copy, outcome, back in zip(copies, outcomes, restored, strict=False):
             if as_json:
-                print(json.dumps(_task_json(copy, outcome, back)), file=out)
+                print(json.dumps(_task_json(copy, _name(header, outcome), back)), file=out)
             else:
                 row = row_of(copy.queue, copy.id, State.parse(copy.field(b"state")), copy.field(b"msg"))
                 place = copy.stood.value if copy.stood is not None else "orphan"
@@ -210,7 +213,18 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> int:
     return 0
 
 
-def _task_json(copy: Copy, outcome: str, restored: str) -> dict[str, Any]:
+def _name(header: Header, digit: str) -> str | None:
+    """What became of a task, by name; None where nobody knows. A repair has outcomes of its own."""
+    if not digit.isdigit():
+        return None
+    repair = header.command.partition(":")[0] == REPAIR
+    try:
+        return (Repaired(int(digit)) if repair else Outcome(int(digit))).name.lower()
+    except ValueError:
+        return None
+
+
+def _task_json(copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]:
     row = row_of(copy.queue, copy.id, State.parse(copy.field(b"state")), copy.field(b"msg"))
     return {
         "queue": text_or_base64(encode(copy.queue)),
@@ -219,7 +233,7 @@ def _task_json(copy: Copy, outcome: str, restored: str) -> dict[str, Any]:
         "score": copy.score.decode() if copy.score is not None else None,
         "type": row.type if row.readable else None,
         "error": row.error if row.readable else None,
-        "outcome": Outcome(int(outcome)).name.lower() if outcome.isdigit() else None,
+        "outcome": outcome,
         "restored": restored.isdigit() and int(restored) < 4,
         "fields": {name: text_or_base64(value) for name, value in _named(copy)},
     }

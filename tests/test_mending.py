@@ -170,7 +170,7 @@ def test_a_leftover_queue_is_cleaned_up(work: Live) -> None:
         await op.arrives("ChoiceDialog")
         await op.press("down", "enter")
         await op.arrives("ConfirmDialog")
-        assert "Work that still waits in its groups is lost" in op.dialog
+        assert "Work that still waits in its groups will not be done" in op.dialog
         await confirm(op, None)
         await op.hears("3 tasks among them")
         await op.sees_no("(leftover)")

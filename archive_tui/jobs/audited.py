@@ -2,13 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from archive_tui.asynq.findings import Kind
 from archive_tui.errors import ArchiveTuiError, AuditError
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import Stopped
+from archive_tui.jobs.leftover import COMMAND as CLEAN_UP
+from archive_tui.jobs.leftover import CleanUpJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
+from archive_tui.jobs.repair import RepairJob, RepairPlan
+from archive_tui.jobs.restore import RestoreJob, RestorePlan
 from archive_tui.journal.audit import Audit
 from archive_tui.store.connection import Server
 
@@ -42,6 +48,19 @@ def audited(audit: Audit, action: str, facts: Facts, result: Callable[[], Facts]
             raise AuditError(f"how it ended ({ended}) is not in the audit: {failed}") from None
 
 
+def whereabouts(server: Server) -> Facts:
+    """Which server an action is for, and as whom."""
+    return {"server": server.address, "profile": server.settings.profile, "login": server.settings.username}
+
+
+def _kinds(counts: Mapping[Kind | None, int]) -> Facts:
+    return {"archived" if kind is None else kind.value: count for kind, count in counts.items()}
+
+
+def _file(journal: Path | None) -> str | None:
+    return str(journal) if journal is not None else None
+
+
 class AuditedDeleteJob(DeleteJob):
     """Carries out a plan between two lines of the audit. `choice` says in words how the tasks were chosen, `reason`
     why. `options` are those of DeleteJob.
@@ -67,13 +86,11 @@ class AuditedDeleteJob(DeleteJob):
             super().work()
 
     def _facts(self) -> Facts:
-        totals, settings = self.plan.totals, self._server.settings
+        totals = self.plan.totals
         return {
-            "server": self._server.address,
-            "profile": settings.profile,
-            "login": settings.username,
+            **whereabouts(self._server),
             "queues": totals.by_queue,
-            "kinds": {"archived" if kind is None else kind.value: count for kind, count in totals.by_kind.items()},
+            "kinds": _kinds(totals.by_kind),
             "planned": totals.count,
             "bytes": totals.stored_bytes,
             "choice": self._choice,
@@ -82,7 +99,6 @@ class AuditedDeleteJob(DeleteJob):
 
     def _report(self) -> Facts:
         report = self.progress
-        journal = getattr(report, "journal", None)
         return {
             "planned": report.planned,
             "deleted": report.deleted,
@@ -91,5 +107,102 @@ class AuditedDeleteJob(DeleteJob):
             "changed": report.changed,
             "unknown": report.unknown,
             "untouched": report.untouched,
-            "journal": str(journal) if journal is not None else None,
+            "journal": _file(report.journal),
+        }
+
+
+class AuditedRepairJob(RepairJob):
+    """Sets findings right between two lines of the audit. `choice` says in words how they were chosen; `options` are
+    those of RepairJob.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        plan: RepairPlan,
+        audit: Audit,
+        pace: Pace = Pace.POLITE,
+        *,
+        choice: str = "",
+        **options: Any,
+    ) -> None:
+        super().__init__(server, plan, pace, **options)
+        self._audit = audit
+        self._choice = choice
+
+    def work(self) -> None:
+        with audited(self._audit, "repair", self._facts(), self._report):
+            super().work()
+
+    def _facts(self) -> Facts:
+        totals = self.plan.plan.totals
+        return {
+            **whereabouts(self._server),
+            "queues": totals.by_queue,
+            "kinds": _kinds({kind: count for kind, count in totals.by_kind.items() if kind in self.plan.repairs}),
+            "repairs": {repair.value: count for repair, count in self.plan.counts.items()},
+            "planned": self.plan.count,
+            "choice": self._choice,
+        }
+
+    def _report(self) -> Facts:
+        report = self.progress
+        return {
+            "planned": report.planned,
+            "repaired": report.repaired,
+            "gone": report.gone,
+            "changed": report.changed,
+            "unknown": report.unknown,
+            "untouched": report.untouched,
+            "journal": _file(report.journal),
+        }
+
+
+class AuditedCleanUpJob(CleanUpJob):
+    """Cleans a leftover queue up between two lines of the audit. `options` are those of CleanUpJob."""
+
+    def __init__(self, server: Server, queue: str, audit: Audit, pace: Pace = Pace.POLITE, **options: Any) -> None:
+        super().__init__(server, queue, pace, **options)
+        self._audit = audit
+
+    def work(self) -> None:
+        with audited(self._audit, CLEAN_UP, {**whereabouts(self._server), "queue": self.queue}, self._report):
+            super().work()
+
+    def _report(self) -> Facts:
+        report = self.progress
+        return {"tasks": report.tasks, "keys": report.keys, "journal": _file(report.journal)}
+
+
+class AuditedRestoreJob(RestoreJob):
+    """Puts back what a journal holds between two lines of the audit. `options` are those of RestoreJob."""
+
+    def __init__(
+        self, server: Server, plan: RestorePlan, audit: Audit, pace: Pace = Pace.POLITE, **options: Any
+    ) -> None:
+        super().__init__(server, plan, pace, **options)
+        self._audit = audit
+
+    def work(self) -> None:
+        with audited(self._audit, "restore", self._facts(), self._report):
+            super().work()
+
+    def _facts(self) -> Facts:
+        plan = self.plan
+        return {
+            **whereabouts(self._server),
+            "queues": plan.by_queue,
+            "planned": plan.count,
+            "target": plan.target.value,
+            "journal": str(plan.journal.path),
+            "elsewhere": plan.elsewhere or None,
+        }
+
+    def _report(self) -> Facts:
+        report = self.progress
+        return {
+            "planned": report.planned,
+            "restored": report.restored,
+            "outcomes": {outcome.name.lower(): count for outcome, count in sorted(report.outcomes.items())},
+            "untouched": report.untouched,
         }

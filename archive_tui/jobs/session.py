@@ -1,7 +1,7 @@
 """What one run of the program shares between its screens: the server, and the jobs that are running."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +11,22 @@ from archive_tui.asynq.actions import Action
 from archive_tui.asynq.findings import ArchiveHealth
 from archive_tui.asynq.task import Task
 from archive_tui.errors import RefusedError
-from archive_tui.jobs.audited import AuditedDeleteJob
+from archive_tui.jobs.audited import (
+    AuditedCleanUpJob,
+    AuditedDeleteJob,
+    AuditedRepairJob,
+    AuditedRestoreJob,
+    audited,
+    whereabouts,
+)
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.keeping import Keeping, Room
+from archive_tui.jobs.leftover import CleanUpJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
-from archive_tui.jobs.restore import RestoreJob
+from archive_tui.jobs.repair import RepairJob, RepairPlan
+from archive_tui.jobs.restore import RestoreJob, RestorePlan
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.watch import WatchJob
 from archive_tui.journal import shelf
@@ -126,9 +135,7 @@ class Session:
 
         The only place from which screens and command line delete. Raises RefusedError.
         """
-        reasons = [self.why_not(Action.DELETE, queue) for queue in plan.totals.by_queue]
-        if refused := next((reason for reason in reasons if reason), None):
-            raise RefusedError(f"{refused}: nothing can be deleted")
+        self._must(Action.DELETE, plan.totals.by_queue, "nothing can be deleted")
         return self.run(
             AuditedDeleteJob(
                 self.server,
@@ -140,6 +147,30 @@ class Session:
                 keeping=Keeping.by(self.settings, reason),
             )
         )
+
+    def repair(self, plan: RepairPlan, pace: Pace = Pace.POLITE, *, choice: str = "") -> RepairJob:
+        """Carry out a repair that was confirmed; `choice` says how its findings were chosen. Raises RefusedError."""
+        self._must(Action.RESTORE, plan.plan.totals.by_queue, "nothing can be set right")
+        keeping = Keeping.by(self.settings)
+        return self.run(AuditedRepairJob(self.server, plan, self.audit, pace, choice=choice, keeping=keeping))
+
+    def clean_up(self, queue: str) -> CleanUpJob:
+        """Delete every key of a leftover queue, as was confirmed. Raises RefusedError."""
+        self._must(Action.DELETE, [queue], "nothing can be deleted")
+        return self.run(AuditedCleanUpJob(self.server, queue, self.audit, keeping=Keeping.by(self.settings)))
+
+    def restore(self, plan: RestorePlan, pace: Pace = Pace.POLITE, *, elsewhere: bool = False) -> RestoreJob:
+        """Put back what was confirmed; `elsewhere`: also where the journal was written for another server.
+
+        Raises RefusedError.
+        """
+        self._must(Action.RESTORE, plan.by_queue, "nothing can be restored")
+        return self.run(AuditedRestoreJob(self.server, plan, self.audit, pace, elsewhere=elsewhere, clock=self.clock))
+
+    def _must(self, action: Action, queues: Iterable[str], otherwise: str) -> None:
+        """Raises RefusedError where something cannot be done in one of these queues."""
+        if refused := next((reason for queue in queues if (reason := self.why_not(action, queue))), None):
+            raise RefusedError(f"{refused}: {otherwise}")
 
     @property
     def journal_folder(self) -> Path:
@@ -190,10 +221,12 @@ class Session:
 
     def register(self, queue: str) -> bool:
         """Put a leftover queue back among the registered ones; blocks. False where it was there already."""
-        if self.read_only:
-            raise RefusedError(f"{self.why_read_only}: nothing can be changed")
-        with self.server.pipe() as pipe:
-            return leftover.register(pipe, queue)
+        self._must(Action.RESTORE, [queue], "it cannot be registered")
+        new = False
+        facts = {**whereabouts(self.server), "queue": queue}
+        with audited(self.audit, "register", facts, lambda: {"new": new}), self.server.pipe() as pipe:
+            new = leftover.register(pipe, queue)
+        return new
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop every job at its next safe point and wait for them, at most `timeout` seconds in all."""

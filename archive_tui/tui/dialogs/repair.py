@@ -14,7 +14,7 @@ from archive_tui.asynq.states import State
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.repair import RepairPlan, RepairProgress
 from archive_tui.jobs.session import Session
-from archive_tui.present import plural
+from archive_tui.present import plural, size
 from archive_tui.store.repair import Repaired
 from archive_tui.text import clip
 from archive_tui.tui.dialogs.confirm import ConfirmDialog, where
@@ -31,7 +31,8 @@ def repair_dialog(plan: RepairPlan, session: Session) -> ConfirmDialog:
     return ConfirmDialog(
         f"Set {plural(plan.count, 'finding')} right?",
         where(settings),
-        _sheet(plan, {one.name: one.counts.get(State.ARCHIVED, 0) for one in session.watch.overview.queues}),
+        _sheet(plan, {one.name: one.counts.get(State.ARCHIVED, 0) for one in session.watch.overview.queues})
+        + _keeping(session, plan),
         "Set right",
         plan.count if asked else None,
     )
@@ -45,7 +46,7 @@ def archive_dialog(plan: RepairPlan, health: ArchiveHealth, session: Session) ->
         f"their data is gone. From {STUCK_AT:,} on it fails at every archiving: tasks that fail for good are left with "
         "the state `active` inside the archive, and Asynq's tools can neither run nor delete them.\n\n"
     )
-    sheet = Content.assemble(("This archive is stuck.\n", "bold"), said) + _sheet(plan, {})
+    sheet = Content.assemble(("This archive is stuck.\n", "bold"), said) + _sheet(plan, {}) + _keeping(session, plan)
     return ConfirmDialog(
         f"Mend the archive: {plural(plan.count, 'id')}?", where(session.settings), sheet, "Mend", plan.count
     )
@@ -58,9 +59,30 @@ def clean_up_dialog(queue: str, session: Session) -> ConfirmDialog:
         "Every key of this queue is deleted: the data of its tasks, completed and grouped ones too, its indexes, "
         "groups, locks and counters. Before each step the server confirms that the queue is still a leftover: not "
         "registered, nothing to do, served by nobody.\n",
-        ("Work that still waits in its groups is lost.", "bold $text-warning"),
+        ("Work that still waits in its groups will not be done.", "bold $text-warning"),
     )  # fmt: skip
+    sheet += _keeping(session, None)
     return ConfirmDialog("Clean up a leftover queue?", where(session.settings), sheet, "Clean up", None)
+
+
+def _keeping(session: Session, plan: RepairPlan | None) -> Content:
+    """Whether there will be a copy of what is changed; of a plan it is known how much room that takes."""
+    if not session.settings.journal:
+        return Content.styled("\nthe journal is turned off: this cannot be undone", "bold $text-error")
+    room = session.room(plan.plan) if plan is not None else None
+    if room is not None and not room.enough:
+        return Content.styled(
+            f"\nno room for the journal: it needs about {size(room.needed)}, and {size(room.free)} are free: nothing "
+            "will be changed",
+            "bold $text-error",
+        )
+    if plan is None:
+        said = "the data of its tasks goes to the journal first: it can be restored"
+    elif Repair.CLEAN in plan.counts:
+        said = "a copy goes to the journal first: what is deleted can be restored"
+    else:
+        said = "a copy goes to the journal first: it says how things were"
+    return Content(f"\n{said}")
 
 
 def _sheet(plan: RepairPlan, archived: Mapping[str, int]) -> Content:

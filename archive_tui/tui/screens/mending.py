@@ -8,10 +8,12 @@ from functools import partial
 
 from textual.content import Content
 
+from archive_tui.asynq.actions import Action
 from archive_tui.asynq.findings import ArchiveHealth
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
+from archive_tui.errors import RefusedError
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.leftover import ArchiveCheckJob, CleanUpJob
 from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
@@ -42,7 +44,9 @@ class FindingsMending(RowsScreen):
         """For subclasses: findings were set right or deleted."""
 
     def refuse_mend(self) -> str | None:
-        return self.refuse_delete()
+        row = self.table.cursor_row
+        refused = self.session.why_not(Action.RESTORE, row.queue) if row is not None else None
+        return refused or self.refuse_delete()
 
     def refuse_delete(self) -> str | None:
         return "findings are being set right: x stops it" if self._repairing is not None else super().refuse_delete()
@@ -116,7 +120,11 @@ class FindingsMending(RowsScreen):
         if not confirmed:
             self.say("nothing was changed")
             return
-        self._repairing = self.session.run(RepairJob(self.session.server, plan, self.pace))
+        try:
+            self._repairing = self.session.repair(plan, self.pace, choice=self._choice("by hand"))
+        except RefusedError as error:
+            self.say(str(error), warning=True)
+            return
         self._tick()
 
     def repair_line(self) -> Content | None:
@@ -173,7 +181,10 @@ class QueueMending(CommandScreen):
     def refuse_mend_queue(self) -> str | None:
         if self._mending:
             return "a queue is being set right: x stops it"
-        return "no queue here" if self.current() is None else None
+        queue = self.current()
+        if queue is None:
+            return "no queue here"
+        return self.session.why_not(Action.RESTORE if queue.registered else Action.DELETE, queue.name)
 
     def do_mend_queue(self) -> None:
         queue = self.current()
@@ -204,8 +215,13 @@ class QueueMending(CommandScreen):
         if not confirmed:
             self.say("nothing was deleted")
             return
+        try:
+            job = self.session.clean_up(queue)
+        except RefusedError as error:
+            self.say(str(error), warning=True)
+            return
         self._mending = True
-        self._await_clean_up(self.session.run(CleanUpJob(self.session.server, queue)))
+        self._await_clean_up(job)
 
     @background("mend")
     def _await_clean_up(self, job: CleanUpJob) -> None:
@@ -253,7 +269,13 @@ class QueueMending(CommandScreen):
             plan.plan.selection.catalog.close()
             self._mended("nothing was changed")
             return
-        self._await_mending(self.session.run(RepairJob(self.session.server, plan)), plan)
+        try:
+            job = self.session.repair(plan, choice="all that is wrong in a stuck archive")
+        except RefusedError as error:
+            plan.plan.selection.catalog.close()
+            self._mended(str(error))
+            return
+        self._await_mending(job, plan)
 
     @background("mend")
     def _await_mending(self, job: RepairJob, plan: RepairPlan) -> None:
