@@ -8,25 +8,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asynqdata import NOW, everything
+from asynqdata import NOW, everything, key, lock_key
 from conftest import Live
 from piloting import Operator, operate
 from redis.exceptions import ResponseError
 from test_headless import Ended, at
 
 from archive_tui.asynq.actions import Action, needs
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.repairs import Repair
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.cli import run
 from archive_tui.errors import NotPermittedError, RefusedError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
+from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_matching
+from archive_tui.jobs.repair import RepairPlan
+from archive_tui.jobs.restore import plan_restore
+from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
+from archive_tui.journal.reader import Journal
 from archive_tui.settings import Settings
 from archive_tui.store import delete as store
 from archive_tui.store.connection import Server
-from archive_tui.store.permissions import discover
+from archive_tui.store.permissions import Permissions, discover
+from archive_tui.store.restore import Restored, Target
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 READING, DELETING, RESTORING, ONE_QUEUE = (
@@ -150,6 +158,90 @@ def test_restoring_is_permitted_by_the_readmes_third_line(shop: Live) -> None:
     session = opened(a_user(shop, READING, DELETING, RESTORING))
     for action in Action:
         assert session.why_not(action, "email") is None
+    session.close()
+
+
+def damage(live: Live) -> None:
+    """Something of every kind that can be set right, some of it in lists and groups."""
+    asynq = live.asynq
+    asynq.add("email", "done", "completed", referenced=False)
+    asynq.add("email", "lost", "pending", referenced=False, unique=lock_key("email"))
+    asynq.add("email", "afresh", "retry", referenced=False, retried=3)
+    asynq.add("email", "stuck", "active", referenced=False)
+    live.client.zadd("asynq:{email}:archived", {"stuck": NOW, "ghost": NOW})
+    live.client.lpush("asynq:{email}:pending", "waiting")
+    live.client.zadd("asynq:{email}:g:x", {"grouped": NOW})
+    live.client.hset(key("email", "husk"), "state", "archived")
+    for number in range(3):
+        asynq.add("email", f"turned-{number}", "aggregating", referenced=False)
+        live.client.zadd("asynq:{email}:archived", {f"turned-{number}": NOW})
+
+
+REPAIRS: list[dict[Kind | None, Repair]] = [
+    {Kind.ORPHAN_ARCHIVED: Repair.ARCHIVE, Kind.LOST: Repair.RUN, Kind.MISMATCH: Repair.FOLLOW_STATE},
+    {Kind.ORPHAN_ARCHIVED: Repair.RUN, Kind.LOST: Repair.RUN_AFRESH, Kind.MISMATCH: Repair.FOLLOW_INDEX},
+    {Kind.LOST: Repair.CLEAN, Kind.MISMATCH: Repair.CLEAN, Kind.HUSK: Repair.CLEAN, Kind.GHOST: Repair.REMOVE_ID},
+    {Kind.LOST: Repair.ARCHIVE, Kind.MISMATCH: Repair.RUN, Kind.ORPHAN_COMPLETED: Repair.ARCHIVE},
+]
+
+
+@pytest.mark.parametrize("how", range(len(REPAIRS)))
+def test_repairing_needs_only_what_the_readme_says(shop: Live, how: int) -> None:
+    damage(shop)
+    session = opened(a_user(shop, READING, DELETING, RESTORING))
+    catalog = Catalog()
+    finished(session, ScanJob(session.server, catalog, ["email"], Pace.FULL))
+    plan = RepairPlan(plan_matching(catalog, Query()), REPAIRS[how])
+    job = session.repair(plan)
+    assert job.wait(20)
+    assert job.state is JobState.DONE, job.error
+    assert (job.progress.repaired, job.progress.in_part) == (plan.count, False)
+    catalog.close()
+    clean_up = session.clean_up("left")
+    assert clean_up.wait(20)
+    assert clean_up.state is JobState.DONE, clean_up.error
+    shop.asynq.add("left", "two", "completed")
+    assert session.register("left")
+    session.close()
+
+
+@pytest.mark.parametrize("target", list(Target))
+def test_restoring_needs_only_what_the_readme_says(shop: Live, target: Target) -> None:
+    shop.asynq.add("email", "locked", unique=lock_key("email"))
+    session = opened(a_user(shop, READING, DELETING, RESTORING))
+    catalog = Catalog()
+    finished(session, ListJob(session.server, catalog, "email"))
+    deleted = session.delete(plan_matching(catalog, Query()))
+    assert deleted.wait(20)
+    catalog.close()
+    assert deleted.progress.journal is not None
+    job = session.restore(plan_restore(session.server, Journal(deleted.progress.journal), target))
+    assert job.wait(20)
+    assert job.state is JobState.DONE, job.error
+    assert job.progress.outcomes == {Restored.RESTORED: 6}
+    assert shop.client.get(lock_key("email")) == b"locked"
+    session.close()
+
+
+@pytest.mark.parametrize("word", RESTORING[3:])
+def test_each_word_of_the_third_line_is_needed(shop: Live, word: str) -> None:
+    damage(shop)
+    before = everything(shop.client)
+    session = opened(a_user(shop, READING, DELETING, [one for one in RESTORING if one != word]))
+    assert word[1:].upper() in (session.why_not(Action.RESTORE, "email") or "")
+    catalog = Catalog()
+    finished(session, ScanJob(session.server, catalog, ["email"], Pace.FULL))
+    plan = RepairPlan.of(plan_matching(catalog, Query()), Repair.ARCHIVE)
+    with pytest.raises(RefusedError, match=word[1:].upper()):
+        session.repair(plan)
+    if word != "+set":  # only a restore needs it
+        session.permissions = Permissions()  # nothing is known: the first attempt tells
+        job = session.repair(plan)
+        assert job.wait(20)
+        assert isinstance(job.error, NotPermittedError), job.error
+        assert job.progress.repaired == 0
+    assert everything(shop.client) == before
+    catalog.close()
     session.close()
 
 
