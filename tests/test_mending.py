@@ -1,5 +1,10 @@
 """Setting right on the screens: findings, leftover queues, and an archive that is stuck."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
 import pytest
 from asynqdata import NOW, everything, key, prefix
 from conftest import Live
@@ -7,6 +12,7 @@ from oracle import findings
 from piloting import Operator, operate
 
 from archive_tui.asynq.findings import STUCK_AT, Kind
+from archive_tui.journal.reader import Journal
 
 
 @pytest.fixture
@@ -17,6 +23,17 @@ def work(valkey: Live) -> Live:
         valkey.asynq.add("work", f"task-{number}", score=NOW - number)
         valkey.asynq.add("work", f"loose-{number}", referenced=False, last_failed_at=NOW - 100, retried=2)
     return valkey
+
+
+def state() -> Path:
+    """Where journals and the audit are."""
+    return Path(platformdirs.user_state_dir("archive-tui"))
+
+
+def audit() -> list[tuple[str, str]]:
+    """What was done, and how it ended."""
+    lines = [json.loads(line) for line in (state() / "audit.jsonl").read_text().splitlines()]
+    return [(line["action"], line.get("result", line["event"])) for line in lines]
 
 
 async def choose(op: Operator, *parts: str) -> None:
@@ -48,16 +65,21 @@ def test_marked_orphans_are_put_back_into_the_archive(work: Live) -> None:
         await choose(op, "put back into the archive: 3", "run once: 3", "run with retries reset: 3")
         assert "Set 3 findings right?" in op.text
         assert "each is checked again by the server" in op.dialog
+        assert "a copy goes to the journal first" in op.dialog
         assert "Type 3 to confirm:" in op.text
         await confirm(op, 3)
         await op.arrives("RepairReport")
         assert "Set 3 of 3 findings right" in op.text
+        assert "how it was is in the journal" in op.dialog
         await op.press("enter")
         await op.sees("0 found")
 
     operate(work.settings, play)
     assert findings(work.client) == {}
     assert {work.client.zscore(prefix("work") + b"archived", f"loose-{number}") for number in range(3)} == {NOW - 100}
+    (path,) = (state() / "journal").iterdir()
+    assert Journal(path).header.command == "repair: put back into the archive"
+    assert audit() == [("repair", "confirmed"), ("repair", "done")]
 
 
 def test_one_finding_is_run_again(work: Live) -> None:
@@ -113,8 +135,6 @@ def test_what_changed_since_the_scan_is_reported(work: Live) -> None:
 
 
 def test_a_read_only_session_has_no_repairs(work: Live) -> None:
-    from dataclasses import replace
-
     async def play(op: Operator) -> None:
         await op.scan("work")
         await op.press("m")
@@ -122,6 +142,55 @@ def test_a_read_only_session_has_no_repairs(work: Live) -> None:
         assert op.where == "ScanScreen"
 
     operate(replace(work.settings, read_only=True), play)
+
+
+def test_without_a_journal_it_says_that_nothing_is_kept(work: Live) -> None:
+    work.asynq.add_many("gone", ["a", "b"], "completed")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.point_at("gone (leftover)")
+        await op.press("m")
+        await op.arrives("ChoiceDialog")
+        await op.press("down", "enter")
+        await op.arrives("ConfirmDialog")
+        assert "the journal is turned off: this cannot be undone" in op.dialog
+        await op.press("escape")
+        await op.scan("work")
+        await choose(op, "run once: 1")
+        assert "the journal is turned off: this cannot be undone" in op.dialog
+        await confirm(op, None)
+        await op.hears("set 1 finding right")
+
+    operate(replace(work.settings, journal=False), play)
+    assert not (state() / "journal").exists()
+
+
+def test_a_journal_that_cannot_be_written_is_said_and_nothing_is_changed(work: Live) -> None:
+    work.asynq.add_many("gone", ["a", "b"], "completed")
+    before = everything(work.client)
+    state().mkdir(parents=True)
+    (state() / "journal").touch()
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.point_at("gone (leftover)")
+        await op.press("m")
+        await op.arrives("ChoiceDialog")
+        await op.press("down", "enter")
+        await op.arrives("ConfirmDialog")
+        await confirm(op, None)
+        await op.hears("cannot be written")
+        await op.scan("work")
+        await choose(op, "run once: 1")
+        await confirm(op, None)
+        await op.arrives("RepairReport")
+        assert "ended by an error: the journal" in op.dialog
+        assert "Set 0 of 1 finding right" in op.text
+
+    operate(work.settings, play)
+    assert everything(work.client) == before
+    assert audit() == [(what, how) for what in ("clean up", "repair") for how in ("confirmed", "failed")]
 
 
 def test_each_kind_has_a_page_of_help(work: Live) -> None:
@@ -157,6 +226,7 @@ def test_a_leftover_queue_is_registered_again(work: Live) -> None:
 
     operate(work.settings, play)
     assert work.client.sismember("asynq:queues", "gone")
+    assert audit() == [("register", "confirmed"), ("register", "done")]
 
 
 def test_a_leftover_queue_is_cleaned_up(work: Live) -> None:
@@ -171,11 +241,15 @@ def test_a_leftover_queue_is_cleaned_up(work: Live) -> None:
         await op.press("down", "enter")
         await op.arrives("ConfirmDialog")
         assert "Work that still waits in its groups will not be done" in op.dialog
+        assert "the data of its tasks goes to the journal first: it can be restored" in op.dialog
         await confirm(op, None)
         await op.hears("3 tasks among them")
         await op.sees_no("(leftover)")
 
     operate(work.settings, play)
+    (path,) = (state() / "journal").iterdir()
+    assert (Journal(path).header.command, Journal(path).outline().count) == ("clean up", 3)
+    assert audit() == [("clean up", "confirmed"), ("clean up", "done")]
     assert not work.client.keys("asynq:{gone}*")
     assert len(findings(work.client)) == 3, "the other queue is as it was"
 

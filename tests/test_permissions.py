@@ -394,6 +394,18 @@ def test_the_screens_of_somebody_with_one_queue(small: Live) -> None:
     assert small.client.zcard("asynq:{email}:archived") == 3
 
 
+def test_whoever_may_delete_only_sets_nothing_right_on_the_screens(small: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.scan("email")
+        await op.press("m")
+        await op.hears("HSET")
+        assert op.where == "ScanScreen"
+        assert "delete" in keybar(op)
+
+    operate(a_user(small, READING, DELETING), play)
+
+
 def test_without_the_set_of_queues_it_says_what_to_add(small: Live) -> None:
     settings = a_user(small, READING, [word for word in ONE_QUEUE if word != "~asynq:queues"])
     session: Any = Session(settings)

@@ -16,7 +16,7 @@ from archive_tui.jobs.repair import RepairPlan, RepairProgress
 from archive_tui.jobs.session import Session
 from archive_tui.present import plural, size
 from archive_tui.store.repair import Repaired
-from archive_tui.text import clip
+from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.confirm import ConfirmDialog, where
 from archive_tui.tui.dialogs.dialog import Dialog
 
@@ -164,6 +164,8 @@ class RepairReport(Dialog[None]):
                 f"\n{report.unconfirmed:,} of those not as planned any more were in a batch whose answer was lost with "
                 "the connection: it set them right, or somebody else changed them\n"
             )
+        if report.journal is not None:
+            parts.append((f"\nhow it was is in the journal {line(str(report.journal))}\n", "$text-muted"))
         if report.skipped:
             parts.append(("\nleft alone:\n", "bold"))
             for one in report.skipped[:_SHOWN]:
