@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from oracle import findings
 from test_kinds import find, put
 from test_restore import content
 
+from archive_tui import headless_journal
 from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair
@@ -30,7 +32,9 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_matching
 from archive_tui.jobs.repair import MENDS_ARCHIVE, RepairJob, RepairPlan
 from archive_tui.jobs.restore import RestoreJob, RestorePlan, RestoreProgress, Target, plan_restore
+from archive_tui.jobs.restore_notes import notes
 from archive_tui.jobs.session import Session
+from archive_tui.jobs.shelf import JournalJob
 from archive_tui.journal import shelf, writer
 from archive_tui.journal.reader import Journal
 from archive_tui.settings import Settings
@@ -538,3 +542,35 @@ def test_without_a_journal_nothing_is_kept(damaged: Live, catalog: Catalog) -> N
     assert not session.journal_folder.exists()
     assert audit()[-1]["journal"] is None
     session.close()
+
+
+# Looking at such journals
+
+
+def test_a_journal_of_repairs_can_be_looked_at(
+    damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = repaired(damaged, run_job, catalog, keeping, EVERYTHING)
+    kept = held(path)
+    shown = Catalog()
+    job = ended(JournalJob(path, shown), run_job)
+    assert job.state is JobState.DONE, job.error
+    assert (job.progress.read, job.progress.kept, shown.counts().total) == (len(kept), 0, len(kept))
+    for task_id, (copy, _) in kept.items():
+        task = job.task(Q, task_id)
+        assert dict(task.fields) == dict(zip(copy.fields[::2], copy.fields[1::2], strict=True))
+    shown.close()
+    assert headless_journal.show(path, as_json=False, out=sys.stdout) == 0
+    assert "repair: put back into the archive" in capsys.readouterr().out
+    assert headless_journal.show(path, as_json=True, out=sys.stdout) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {one["outcome"] for one in lines} == {"done"}
+    assert len([one for one in lines if not one["fields"]]) == 22
+    assert headless_journal.journals(keeping.folder, as_json=False, out=sys.stdout) == 0
+    assert f"{len(kept)} repair: put back into the archive" in capsys.readouterr().out
+
+
+def test_the_plan_says_that_there_was_no_data(damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping) -> None:
+    path = repaired(damaged, run_job, catalog, keeping, {Kind.GHOST: Repair.REMOVE_ID})
+    plan = plan_restore(damaged.connect(), Journal(path))
+    assert notes(plan) == ["22 ids had no data: there is nothing to put back"]
