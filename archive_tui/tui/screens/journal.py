@@ -218,7 +218,11 @@ class JournalScreen(RowsScreen):
         if not self.is_current:
             self._no_plan("another screen was opened meanwhile: nothing was planned")
         elif not plan.count:
-            self._no_plan("these tasks were restored meanwhile")
+            self._no_plan(
+                "these had no data: there is nothing to put back"
+                if plan.bare
+                else "these tasks were restored meanwhile"
+            )
         else:
             self.app.push_screen(RestoreDialog(plan, self.session), partial(self._restore_confirmed, plan))
 
@@ -228,13 +232,10 @@ class JournalScreen(RowsScreen):
             self.say("nothing was restored")
             return
         try:
-            job = RestoreJob(
-                self.session.server, plan, self.pace, elsewhere=bool(plan.elsewhere), clock=self.session.clock
-            )
+            self._restore = self.session.restore(plan, self.pace, elsewhere=bool(plan.elsewhere))
         except ArchiveTuiError as error:
             self.say(str(error), warning=True)
             return
-        self._restore = self.session.run(job)
         self._tick()
 
     def _watch_restore(self) -> None:

@@ -12,6 +12,7 @@ from archive_tui.journal import shelf
 from archive_tui.journal.shelf import Listed
 from archive_tui.present import UNKNOWN, age, number, plural, size
 from archive_tui.store.delete import Outcome
+from archive_tui.store.repair import Repaired
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.screens.base import CommandScreen
@@ -24,6 +25,7 @@ from archive_tui.tui.widgets.table import VirtualTable
 
 _SHOWN = 200
 _DELETED = {outcome.name.lower() for outcome in Outcome if outcome.deleted} | {"exported"}
+_DELETED |= {outcome.name.lower() for outcome in Repaired if outcome.done}
 
 
 def _tasks(one: Listed) -> str | Cell:
@@ -99,7 +101,7 @@ class JournalsScreen(CommandScreen):
         return [
             Column("when", "When", lambda one: age(one.header.created_at or one.modified_at, now()), 8, "right"),
             Column("tasks", "Tasks", _tasks, 10, "right"),
-            Column("what", "What", lambda one: line(one.header.command) or UNKNOWN, 7, priority=3),
+            Column("what", "What", lambda one: line(one.header.command) or UNKNOWN, 8, grow=1, most=32, priority=3),
             Column("queue", "Queue", _queues, 10, grow=2, most=40),
             Column("server", "Server", lambda one: clip(one.header.server, _SHOWN), 10, grow=2, most=40, priority=2),
             Column("user", "By", lambda one: clip(one.header.user, _SHOWN), 8, grow=1, most=20),
