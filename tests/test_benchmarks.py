@@ -78,7 +78,7 @@ def test_one_subject_brings_what_it_is_compared_with_and_nothing_else(tmp_path: 
     size = json.loads(kept.read_text())["sizes"]["2000"]
     assert {slug: len(runs) for slug, runs in size["runs"].items()} == {"healthy-floor": 2, "healthy-scan": 2}
     assert [one["what"] for one in size["verdicts"]] == ["scan, healthy queue"]
-    assert "| healthy queue | our scan |" in ended.stdout
+    assert "| healthy queue | our scan of task data |" in ended.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--tasks", "10"], ["--repeat", "0"], ["--only", "nonsense"]])

@@ -145,6 +145,7 @@ class Session:
                 choice=choice,
                 reason=reason,
                 keeping=Keeping.by(self.settings, reason),
+                clock=self.clock,
             )
         )
 

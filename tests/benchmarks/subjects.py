@@ -170,7 +170,7 @@ def _delete(settings: Settings, figures: dict[str, Any], journal: Path | None) -
 
     with ours.opened(settings) as (server, catalog):
         try:
-            ours.scan(server, catalog)
+            ours.scan(server, catalog, check_indexes=False)
             job = ours.deletion(server, ours.plan_everything(catalog), journal)
         except ours.NotThereError as missing:
             figures["left_out"] = str(missing)
