@@ -215,11 +215,9 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> int:
 
 def _name(header: Header, digit: str) -> str | None:
     """What became of a task, by name; None where nobody knows. A repair has outcomes of its own."""
-    if not digit.isdigit():
-        return None
     repair = header.command.partition(":")[0] == REPAIR
     try:
-        return (Repaired(int(digit)) if repair else Outcome(int(digit))).name.lower()
+        return (Repaired(int(digit, 16)) if repair else Outcome(int(digit))).name.lower()
     except ValueError:
         return None
 

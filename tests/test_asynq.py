@@ -220,7 +220,7 @@ def test_which_repairs_fit_which_kind() -> None:
             assert repair.consequence
     assert offered(Kind.GHOST) == (Repair.REMOVE_ID,), "running a ghost makes a husk"
     assert offered(Kind.HUSK) == (Repair.CLEAN,)
-    assert offered(Kind.FOREIGN) == ()
+    assert offered(Kind.FOREIGN) == (Repair.DELETE_KEY,)
     assert offered(None) == ()
 
 

@@ -15,7 +15,7 @@ from archive_tui.asynq.repairs import Repair, Score
 from archive_tui.asynq.task import TaskRow
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
 from archive_tui.store import leftover
-from archive_tui.store.repair import Repaired, archive_health, repair
+from archive_tui.store.repair import Repaired, Types, archive_health, repair, types_of
 
 Q = "default"
 LATER = float(NOW + 600)
@@ -282,3 +282,94 @@ def test_many_ghosts_in_a_long_list_keep_the_server_free(valkey: Live) -> None:
     valkey.client.config_resetstat()
     assert mend(valkey, Repair.REMOVE_ID, rows) == [Repaired.DONE] * 50
     assert valkey.calls()["evalsha"] + valkey.calls().get("eval", 0) >= 8
+
+
+# Foreign keys
+
+
+def plant(live: Live, kind: str, place: str = "") -> list[TaskRow]:
+    """A key of this type in the place of task data; what a scan finds of it."""
+    at = key(Q, "odd")
+    {
+        "string": lambda: live.client.set(at, "text"),
+        "list": lambda: live.client.rpush(at, "a", "b"),
+        "set": lambda: live.client.sadd(at, "a"),
+        "zset": lambda: live.client.zadd(at, {"a": 1}),
+        "stream": lambda: live.client.xadd(at, {"a": "b"}),
+    }[kind]()
+    if place:
+        put(live.asynq, Q, b"odd", place)
+    rows = rows_of(live)
+    assert [row.kind for row in rows] == [Kind.FOREIGN]
+    return rows
+
+
+def delete_planned(live: Live, rows: list[TaskRow], types: Types) -> list[Repaired]:
+    with live.pipe() as pipe:
+        return repair(pipe, Repair.DELETE_KEY, rows, LATER, types=types)
+
+
+def planned(live: Live, rows: list[TaskRow]) -> Types:
+    with live.pipe() as pipe:
+        return types_of(pipe, rows)
+
+
+@pytest.mark.parametrize("kind", ["string", "list", "set", "zset", "stream"])
+@pytest.mark.parametrize("place", ["", "pending", "archived", "g:daily"])
+def test_foreign_keys_go_with_their_ids_and_nothing_else_does(live: Live, kind: str, place: str) -> None:
+    before = everything(live.client)
+    rows = plant(live, kind, place)
+    types = planned(live, rows)
+    assert types == {(Q, b"odd"): kind.encode()}
+    assert delete_planned(live, rows, types) == [Repaired.DONE]
+    assert everything(live.client) == before
+    assert findings(live.client) == {}, "no ghost is left behind"
+    assert delete_planned(live, rows, types) == [Repaired.GONE]
+
+
+def becomes_a_task(live: Live) -> None:
+    live.client.delete(key(Q, "odd"))
+    live.asynq.add(Q, "odd", referenced=False)
+
+
+def becomes_a_list(live: Live) -> None:
+    live.client.delete(key(Q, "odd"))
+    live.client.rpush(key(Q, "odd"), "a")
+
+
+def is_referenced(live: Live) -> None:
+    put(live.asynq, Q, b"odd", "archived")
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        (becomes_a_task, Repaired.NOW_A_HASH),
+        (becomes_a_list, Repaired.TYPE_CHANGED),
+        (is_referenced, Repaired.NOW_REFERENCED),
+    ],
+)
+def test_foreign_key_that_has_changed_is_left_alone(
+    live: Live, change: Callable[[Live], None], outcome: Repaired
+) -> None:
+    rows = plant(live, "string")
+    types = planned(live, rows)
+    change(live)
+    before = everything(live.client)
+    assert delete_planned(live, rows, types) == [outcome]
+    assert everything(live.client) == before
+
+
+def test_foreign_key_that_was_a_task_when_planned_is_left_alone(live: Live) -> None:
+    """Between the scan and the plan as well: what is a hash is never deleted as a foreign key."""
+    rows = plant(live, "string")
+    becomes_a_task(live)
+    before = everything(live.client)
+    assert delete_planned(live, rows, planned(live, rows)) == [Repaired.NOW_A_HASH]
+    assert everything(live.client) == before
+
+
+def test_foreign_key_of_unknown_type_is_left_alone(live: Live) -> None:
+    rows = plant(live, "string")
+    assert delete_planned(live, rows, {}) == [Repaired.TYPE_CHANGED]
+    assert live.client.exists(key(Q, "odd"))

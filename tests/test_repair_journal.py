@@ -30,7 +30,7 @@ from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.leftover import CleanUpJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_matching
-from archive_tui.jobs.repair import MENDS_ARCHIVE, RepairJob, RepairPlan
+from archive_tui.jobs.repair import MENDS_ARCHIVE, RepairJob, RepairPlan, types_of
 from archive_tui.jobs.restore import RestoreJob, RestorePlan, RestoreProgress, Target, plan_restore
 from archive_tui.jobs.restore_notes import notes
 from archive_tui.jobs.session import Session
@@ -573,4 +573,27 @@ def test_a_journal_of_repairs_can_be_looked_at(
 def test_the_plan_says_that_there_was_no_data(damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping) -> None:
     path = repaired(damaged, run_job, catalog, keeping, {Kind.GHOST: Repair.REMOVE_ID})
     plan = plan_restore(damaged.connect(), Journal(path))
-    assert notes(plan) == ["22 ids had no data: there is nothing to put back"]
+    assert notes(plan) == ["22 ids had no task data: there is nothing to put back"]
+
+
+def test_of_a_foreign_key_only_the_id_is_kept_and_nothing_is_put_back(
+    damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping
+) -> None:
+    for number in range(3):
+        damaged.client.set(key(Q, f"odd-{number}"), b"text" * 100)
+    plan = plan_of(damaged, catalog, {Kind.FOREIGN: Repair.DELETE_KEY})
+    plan = replace(plan, types=types_of(damaged.connect(), plan.plan))
+    damaged.client.delete(key(Q, "odd-1"))
+    damaged.asynq.add(Q, "odd-1")
+    before = content(damaged)
+    job = ended(RepairJob(damaged.connect(), plan, Pace.FULL, keeping=keeping), run_job)
+    assert (job.state, job.progress.repaired, job.progress.changed) == (JobState.DONE, 2, 1)
+    after = content(damaged)
+    assert after == {one: value for one, value in before.items() if one not in (key(Q, "odd-0"), key(Q, "odd-2"))}
+    path = job.progress.journal
+    assert {one: (copy.fields, digit) for one, (copy, digit) in held(path).items()} == {
+        b"odd-0": ([], "1"), b"odd-1": ([], "a"), b"odd-2": ([], "1"),
+    }  # fmt: skip
+    restored, progress = put_back(damaged, run_job, path)
+    assert (restored.count, restored.bare, progress.restored) == (0, 3, 0)
+    assert content(damaged) == after

@@ -98,7 +98,7 @@ _EXPLAINED = {
         "A key in the place of task data that is not a hash.",
         "Asynq did not write it: another program, or a change by hand.",
         "Every command of Asynq fails on it, and its id stays taken.",
-        "Look at it, and delete it by hand if nobody needs it.",
+        "Look at it, and where nobody needs it, pick it by hand and delete it; no copy of it is kept.",
     ),
 }
 

@@ -25,6 +25,7 @@ class Repair(StrEnum):
     FOLLOW_STATE = "follow-state"
     REMOVE_ID = "remove-id"
     CLEAN = "clean"
+    DELETE_KEY = "delete-key"
 
     @property
     def label(self) -> str:
@@ -44,7 +45,12 @@ class Repair(StrEnum):
     @property
     def destroys(self) -> bool:
         """Whether something is gone afterwards that was there before."""
-        return self in (Repair.CLEAN, Repair.REMOVE_ID)
+        return self in (Repair.CLEAN, Repair.REMOVE_ID, Repair.DELETE_KEY)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it is only for findings that were picked one by one, because no copy is kept of what it destroys."""
+        return self is Repair.DELETE_KEY
 
 
 _LABELS = {
@@ -55,6 +61,7 @@ _LABELS = {
     Repair.FOLLOW_STATE: "set right: the index follows the state",
     Repair.REMOVE_ID: "remove the id from its index",
     Repair.CLEAN: "delete data and id",
+    Repair.DELETE_KEY: "delete this key",
 }
 
 _CONSEQUENCES = {
@@ -81,7 +88,11 @@ _CONSEQUENCES = {
     Repair.REMOVE_ID: (
         "Counts are right again, and “run all” can no longer make a husk of it. There is no data to lose."
     ),
-    Repair.CLEAN: "Its id can be used again. A unique lock that it holds is released.",
+    Repair.CLEAN: "Asynq can enqueue this id again. A unique lock that it holds is released.",
+    Repair.DELETE_KEY: (
+        "Asynq did not write it, and whoever did will miss it. Where an index holds its id, the id goes as well: Asynq "
+        "can enqueue it again."
+    ),
 }
 
 _OFFERED = {
@@ -91,7 +102,7 @@ _OFFERED = {
     Kind.GHOST: (Repair.REMOVE_ID,),
     Kind.MISMATCH: (Repair.FOLLOW_INDEX, Repair.FOLLOW_STATE, Repair.RUN, Repair.RUN_AFRESH, Repair.CLEAN),
     Kind.HUSK: (Repair.CLEAN,),
-    Kind.FOREIGN: (),
+    Kind.FOREIGN: (Repair.DELETE_KEY,),
 }
 
 

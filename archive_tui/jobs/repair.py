@@ -11,6 +11,7 @@ from archive_tui.asynq.repairs import Repair, Score, offered
 from archive_tui.asynq.states import ARCHIVE_CAP
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.delete import Record
@@ -38,16 +39,21 @@ COMMAND = "repair"
 
 @dataclass(frozen=True, slots=True)
 class RepairPlan:
-    """What will be set right, and how: the rows of a plan, with a repair for some kinds. Other kinds are left alone."""
+    """What will be set right, and how: the rows of a plan, with a repair for some kinds. Other kinds are left alone.
+    `types` are those that foreign keys have now: a key that is of another type later is not deleted.
+    """
 
     plan: Plan
     repairs: Mapping[Kind | None, Repair]
     score: Score = Score.LAST_FAILURE
+    types: store.Types = field(default_factory=dict)
 
     @classmethod
-    def of(cls, plan: Plan, repair: Repair, score: Score = Score.LAST_FAILURE) -> "RepairPlan":
+    def of(
+        cls, plan: Plan, repair: Repair, score: Score = Score.LAST_FAILURE, types: store.Types | None = None
+    ) -> "RepairPlan":
         """One repair for every kind that it fits."""
-        return cls(plan, {kind: repair for kind in Kind if repair in offered(kind)}, score)
+        return cls(plan, {kind: repair for kind in Kind if repair in offered(kind)}, score, types or {})
 
     @property
     def count(self) -> int:
@@ -67,6 +73,11 @@ class RepairPlan:
     def label(self) -> str:
         """What it does, in a few words."""
         return ", ".join(repair.label for repair in self.counts)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it destroys what no copy is kept of, so that its findings must have been picked one by one."""
+        return any(repair.by_hand for repair in self.counts)
 
     @property
     def others(self) -> int:
@@ -102,10 +113,29 @@ failed to archive count as archived.
 """
 
 
-def choices(plan: Plan) -> list[RepairPlan]:
-    """The repairs that fit at least one row of a plan, those that fit most first."""
-    found = [RepairPlan.of(plan, repair) for repair in Repair]
+def choices(plan: Plan, types: store.Types | None = None) -> list[RepairPlan]:
+    """The repairs that fit at least one row of a plan, those that fit most first. Foreign keys are for deletion only
+    where their `types` are known.
+    """
+    found = [RepairPlan.of(plan, one, types=types) for one in Repair if types or one is not Repair.DELETE_KEY]
     return sorted((one for one in found if one.count), key=lambda one: -one.count)
+
+
+def not_picked(catalog: Catalog, marks: Marks, picked: Marks) -> list[int]:
+    """The marked findings that are set right only where a person has picked them one by one. Not for the UI loop."""
+    kinds = [kind for kind in Kind if any(repair.by_hand for repair in offered(kind))]
+    return [seq for kind in kinds for seq in catalog.find(Query(kind=kind)) if seq in marks and seq not in picked]
+
+
+def types_of(server: Server, plan: Plan) -> store.Types:
+    """What the foreign keys of a plan are. Blocks. Raises ConnectError and kin."""
+    found: dict[tuple[str, bytes], bytes] = {}
+    if Kind.FOREIGN not in plan.totals.by_kind:
+        return found
+    with server.pipe() as pipe:
+        for rows in plan.selection.batches():
+            found |= store.types_of(pipe, [row for _, row in rows if row.kind is Kind.FOREIGN])
+    return found
 
 
 def not_deletable(catalog: Catalog) -> list[int]:
@@ -336,7 +366,7 @@ class RepairJob(Job):
             self._record(pipe, rows)
         part.tries += 1
         wanted = [rows[at] for at in part.wanted]
-        outcomes = store.repair(pipe, self._how(rows[0]), wanted, store.now_of(pipe), self.plan.score)
+        outcomes = store.repair(pipe, self._how(rows[0]), wanted, store.now_of(pipe), self.plan.score, self.plan.types)
         part.outcomes.update(zip(part.wanted, outcomes, strict=True))
 
     def _keep(self, pipe: Pipe, part: _Part, ledger: Ledger) -> list[int]:
@@ -346,7 +376,10 @@ class RepairJob(Job):
         copies = reading.whole(pipe, rows[0].queue, ids, places)
         wanted = []
         for at, (row, copy) in enumerate(zip(rows, copies, strict=True)):
-            if copy.fields is reading.NOT_A_HASH:
+            if self._how(row) is Repair.DELETE_KEY:  # of what is no task data, only the id is written down
+                copies[at] = copy._replace(fields=(), lock=None, lock_until=None)
+                wanted.append(at)
+            elif copy.fields is reading.NOT_A_HASH:
                 part.outcomes[at] = Repaired.NOT_A_TASK
             elif not copy.fields and row.kind is not Kind.GHOST:
                 part.outcomes[at] = Repaired.GONE
@@ -364,7 +397,7 @@ class RepairJob(Job):
             self._unconfirmed += sum(not outcome.done for outcome in outcomes)
         if part.kept is not None and self._ledger is not None:
             told = [part.outcomes[at] for at in part.wanted or ()]
-            digits = [UNKNOWN if again and not outcome.done else str(outcome.value) for outcome in told]
+            digits = [UNKNOWN if again and not outcome.done else outcome.digit for outcome in told]
             self._ledger.done(part.kept, "".join(digits))
         for row, outcome in zip(part.rows, outcomes, strict=True):
             if not outcome.done and outcome is not Repaired.GONE and len(self._skipped) < _EXAMPLES:

@@ -30,7 +30,7 @@ def notes(plan: RestorePlan) -> list[str]:
     if plan.kept:
         said.append(f"{plan.kept:,} more were not deleted by that run, and are left alone")
     if plan.bare:
-        said.append(f"{plural(plan.bare, 'id')} had no data: there is nothing to put back")
+        said.append(f"{plural(plan.bare, 'id')} had no task data: there is nothing to put back")
     if plan.before:
         said.append(f"{plan.before:,} more were restored before")
     if plan.torn:

@@ -3,7 +3,7 @@
     {"archive_tui": "journal", "version": 1, …}                      the header, once
     {"queue", "id", "index", "score", "lock", "fields": {name: b64}} a task, before it is deleted
     {"batch": 7, "tasks": 500}                                       ends batch 7 of 500 tasks; it is safe on disk
-    {"done": 7, "outcomes": "1101…"}                                 what became of batch 7, a digit for each task
+    {"done": 7, "outcomes": "1101…"}                                 what became of batch 7, a sign for each task
     {"restored": 7, "at": …, "outcomes": "…"}                        what was written back of it, and when
     {"end": …, "state": "done", "counts": {…}}                       the run has ended
 

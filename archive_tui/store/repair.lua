@@ -3,16 +3,17 @@
 -- KEYS[..]    the hashes
 -- ARGV[1]     what every key of the queue starts with; the indexes are named from it, as Asynq's own scripts do
 -- ARGV[2]     "move": take the id out of wherever it stands and put it where it belongs; "clean": delete data and id;
---             "ghost": remove the id, provided there is no data
+--             "ghost": remove the id, provided there is no data; "foreign": delete a key that is no hash, and its id
 -- ARGV[3]     now, in nanoseconds
--- ARGV[4..]   for each hash ten: task id; expected state; SHA-1 of the expected message ("" for no message); expected
---             pending_since; the index in which it must stand ("" for in none); the lists to be searched for it;
---             and of "move" new state, new index, score, new message ("" to keep it)
+-- ARGV[4..]   for each hash ten: task id; expected state, of "foreign" the expected type of the key; SHA-1 of the
+--             expected message ("" for no message); expected pending_since; the index in which it must stand ("" for
+--             in none); the lists to be searched for it; and of "move" new state, new index, score, new message ("" to keep it)
 --
 -- Returns a number for each hash, see Repaired in repair.py. Past the probes no step raises an error: a script that
 -- aborts half-way would leave changes that nobody reports.
 
 local GONE, DONE, DONE_AND_UNLOCKED = 0, 1, 2
+local NOW_A_HASH, TYPE_CHANGED = 10, 11
 local STATE_CHANGED, MESSAGE_CHANGED, NOW_REFERENCED, NOT_IN_INDEX, NOT_A_TASK, NOT_A_GHOST = 3, 4, 5, 6, 7, 8
 
 local prefix, action, now = ARGV[1], ARGV[2], ARGV[3]
@@ -116,10 +117,23 @@ local function remove_ghost(key, id, place, search)
   return DONE
 end
 
+local function delete_foreign(key, id, kind, place, search)
+  local found = redis.call("TYPE", key).ok
+  if found == "none" then return GONE end
+  if found == "hash" then return NOW_A_HASH end
+  if found ~= kind then return TYPE_CHANGED end
+  local wrong = misplaced(id, place)
+  if wrong then return wrong end
+  if not leave(id, place, search) then return NOT_IN_INDEX end
+  redis.call("UNLINK", key)
+  return DONE
+end
+
 local function repair(key, at)
   local id, state, digest, since = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local place, search = ARGV[at + 4], ARGV[at + 5]
   if action == "ghost" then return remove_ghost(key, id, place, search) end
+  if action == "foreign" then return delete_foreign(key, id, state, place, search) end
   if redis.call("EXISTS", key) == 0 then return GONE end
   local found = redis.pcall("HMGET", key, "state", "msg", "pending_since", "unique_key")
   if found.err then return NOT_A_TASK end

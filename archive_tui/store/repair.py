@@ -2,11 +2,12 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 
 from archive_tui.asynq import findings, keys
 from archive_tui.asynq.findings import Kind
@@ -20,9 +21,12 @@ from archive_tui.text import encode
 _SEARCHED = 200_000
 """Ids of lists that one script call may search: about two milliseconds of the server's time."""
 
+Types = Mapping[tuple[str, bytes], bytes]
+"""The types of keys, by queue and id."""
+
 
 class Repaired(IntEnum):
-    """What became of one finding of a batch; the numbers up to 8 are those of repair.lua."""
+    """What became of one finding of a batch; all but NO_DESTINATION are numbers of repair.lua."""
 
     GONE = 0
     DONE = 1
@@ -34,11 +38,18 @@ class Repaired(IntEnum):
     NOT_A_TASK = 7
     NOT_A_GHOST = 8
     NO_DESTINATION = 9
+    NOW_A_HASH = 10
+    TYPE_CHANGED = 11
 
     @property
     def done(self) -> bool:
         """Whether it was set right."""
         return self in (Repaired.DONE, Repaired.DONE_AND_UNLOCKED)
+
+    @property
+    def digit(self) -> str:
+        """How it stands in a journal: one hexadecimal digit."""
+        return f"{self.value:x}"
 
     @property
     def sentence(self) -> str:
@@ -57,12 +68,16 @@ _SENTENCES = {
     Repaired.NOT_A_TASK: "skipped: it is not task data",
     Repaired.NOT_A_GHOST: "skipped: its data is there again",
     Repaired.NO_DESTINATION: "skipped: its data does not say where it belongs",
+    Repaired.NOW_A_HASH: "skipped: it is a hash now, and may be task data",
+    Repaired.TYPE_CHANGED: "skipped: it is of another type now",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One task of a script call. `state`, `digest` and `since` are what its hash must still say."""
+    """One task of a script call. `state`, `digest` and `since` are what its hash must still say; of a
+    foreign key, `state` is the type that it must still have.
+    """
 
     row: TaskRow
     state: bytes
@@ -95,9 +110,15 @@ def _script() -> tuple[bytes, bytes]:
 
 
 def repair(
-    pipe: Pipe, repair_: Repair, rows: Sequence[TaskRow], now: float, score: Score = Score.LAST_FAILURE
+    pipe: Pipe,
+    repair_: Repair,
+    rows: Sequence[TaskRow],
+    now: float,
+    score: Score = Score.LAST_FAILURE,
+    types: Types = MappingProxyType({}),
 ) -> list[Repaired]:
-    """Set some findings of one queue right; one outcome for each, in order. `now` is unix seconds.
+    """Set some findings of one queue right; one outcome for each, in order. `now` is unix seconds, `types` what foreign
+    keys were when they were planned: without its type, none is deleted.
 
     What is lost is settled once more, for a list has no cheap membership test that the script could make. A lost task
     does not move by itself: its message and its state, checked again by the script, say that nobody has moved it since.
@@ -111,6 +132,9 @@ def repair(
     entries: dict[int, _Entry] = {}
     lost = _still_lost(pipe, queue, rows)
     for number, (row, content) in enumerate(zip(rows, _contents(pipe, rows), strict=True)):
+        if repair_ is Repair.DELETE_KEY:
+            entries[number] = _foreign(row, types.get((row.queue, row.id), b""))
+            continue
         entry = _entry(row, content, repair_, now, score)
         if row.kind is Kind.LOST and row.id not in lost:
             outcomes[number] = Repaired.NOW_REFERENCED if isinstance(entry, _Entry) else entry
@@ -128,7 +152,7 @@ def repair(
 
 
 def _call(pipe: Pipe, queue: str, repair_: Repair, entries: Sequence[_Entry], now: float) -> list[Repaired]:
-    action = {Repair.REMOVE_ID: b"ghost", Repair.CLEAN: b"clean"}.get(repair_, b"move")
+    action = {Repair.REMOVE_ID: b"ghost", Repair.CLEAN: b"clean", Repair.DELETE_KEY: b"foreign"}.get(repair_, b"move")
     arguments = [keys.prefix(queue), action, b"%d" % int(now * 1e9)]
     for entry in entries:
         arguments += entry.arguments()
@@ -178,6 +202,17 @@ def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float, score: Sco
         lists_to_search(row, goal),
         goal,
     )
+
+
+def _foreign(row: TaskRow, type_: bytes) -> _Entry:
+    """A foreign key: all about it is left to the script."""
+    return _Entry(row, type_, "", b"", row.place, lists_to_search(row, None), None)
+
+
+def types_of(pipe: Pipe, rows: Sequence[TaskRow]) -> dict[tuple[str, bytes], bytes]:
+    """What is in the place of these rows' task data now, by queue and id: `string`, `list` …, or `none`."""
+    replies = pipe.call([(b"TYPE", keys.task(row.queue, row.id)) for row in rows])
+    return {(row.queue, row.id): reply for row, reply in zip(rows, replies, strict=True) if isinstance(reply, bytes)}
 
 
 def stands_in(row: TaskRow) -> str:
