@@ -285,3 +285,119 @@ def test_a_queue_that_is_well_is_left_alone(work: Live) -> None:
         await op.hears("nothing is known to be wrong")
 
     operate(work.settings, play)
+
+
+# Foreign keys
+
+
+@pytest.fixture
+def odd(work: Live) -> Live:
+    """The same queue, with three keys in the place of task data that are no hashes."""
+    for number in range(2):
+        work.client.set(key("work", f"odd-{number}"), "text")
+    work.client.rpush(key("work", "odd-2"), "a")
+    return work
+
+
+async def only_foreign(op: Operator) -> None:
+    await op.scan("work")
+    await op.press("slash", *"odd-", "enter")
+    await op.sees("3 match")
+
+
+def test_the_foreign_key_under_the_cursor_is_deleted_when_the_word_is_typed(odd: Live) -> None:
+    before = everything(odd.client)
+
+    async def play(op: Operator) -> None:
+        await only_foreign(op)
+        await op.point_at("odd-1")
+        await choose(op, "delete this key: 1")
+        assert "Delete 1 foreign key for good?" in op.text
+        for part in ("type of key string", "no copy of it is kept: this cannot be undone", "odd-1"):
+            assert part in op.dialog
+        await op.type("1")
+        assert "other keys were pressed here" in op.dialog
+        await op.press("escape")
+        await op.hears("nothing was changed")
+        await choose(op, "delete this key: 1")
+        await op.press("enter")  # Cancel has the focus
+        await op.hears("nothing was changed")
+        assert everything(odd.client) == before
+        await choose(op, "delete this key: 1")
+        await op.type("delete")
+        await op.press("enter")
+        await op.hears("deleted 1 foreign key")
+        await op.sees("2 match")
+
+    operate(odd.settings, play)
+    before.pop(key("work", "odd-1"))
+    assert everything(odd.client) == before
+    (path,) = (state() / "journal").iterdir()
+    journal = Journal(path)
+    assert journal.header.command == "repair: delete this key"
+    assert [(copy.id, copy.fields) for _, copies in journal.batches(journal.outline()) for copy in copies] == [
+        (b"odd-1", [])
+    ]
+    assert audit() == [("repair", "confirmed"), ("repair", "done")]
+
+
+def test_foreign_keys_that_all_match_are_not_offered_for_deletion(odd: Live) -> None:
+    before = everything(odd.client)
+
+    async def play(op: Operator) -> None:
+        await only_foreign(op)
+        await op.press("asterisk")
+        await op.sees("3 marked")
+        await op.press("m")
+        await op.hears("3 foreign keys left out: point at one, or mark one by one with space")
+        assert op.where == "ScanScreen"
+        await op.press("u", "home", "v", "G", "v")
+        await op.sees("3 marked")
+        await op.press("m")
+        await op.hears("3 foreign keys left out")
+        assert op.where == "ScanScreen"
+
+    operate(odd.settings, play)
+    assert everything(odd.client) == before
+
+
+def test_only_the_foreign_keys_that_were_picked_one_by_one_are_deleted(odd: Live) -> None:
+    """Marks by hand stay picked when all others are marked too; what changed meanwhile is reported."""
+
+    async def play(op: Operator) -> None:
+        await only_foreign(op)
+        for name in ("odd-0", "odd-2"):
+            await op.point_at(name)
+            await op.press("space")
+        await op.sees("2 marked")
+        await op.press("escape")
+        await op.press("asterisk")
+        await op.sees("6 marked")
+        await choose(op, "delete this key: 2", "run once: 3")
+        assert "Delete 2 foreign keys for good?" in op.text
+        assert "3 chosen rows of other kinds left alone" in op.dialog
+        odd.client.delete(key("work", "odd-2"))
+        odd.asynq.add("work", "odd-2", referenced=False)
+        await op.type("delete")
+        await op.press("enter")
+        await op.arrives("RepairReport")
+        assert "it is a hash now" in op.dialog
+        assert "their ids, and no more of them, are in the journal" in op.dialog
+
+    operate(odd.settings, play)
+    assert not odd.client.exists(key("work", "odd-0"))
+    assert odd.client.get(key("work", "odd-1")) == b"text"
+    assert odd.client.hget(key("work", "odd-2"), "state") == b"archived"
+
+
+def test_unmarking_forgets_what_was_picked(odd: Live) -> None:
+    async def play(op: Operator) -> None:
+        await only_foreign(op)
+        await op.press("space", "space", "space")
+        await op.sees("3 marked")
+        await op.press("u", "asterisk")
+        await op.sees("3 marked")
+        await op.press("m")
+        await op.hears("3 foreign keys left out")
+
+    operate(odd.settings, play)

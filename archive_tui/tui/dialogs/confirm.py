@@ -1,4 +1,4 @@
-"""A plan to be confirmed. Cancel has the focus; where a number is asked for, only that number in full is a yes."""
+"""A plan to be confirmed. Cancel has the focus; where something must be typed, only that in full is a yes."""
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -22,8 +22,8 @@ def where(settings: Settings) -> Content:
 
 
 class ConfirmDialog(Dialog[bool]):
-    """Answers True only after a deliberate yes. `sheet` is what the plan says, `verb` the word on the button; `number`
-    is what must be typed, None where choosing the button is enough.
+    """Answers True only after a deliberate yes. `sheet` is what the plan says, `verb` the word on the button; `asked`
+    is what must be typed, a number or a word of small letters; None where choosing the button is enough.
     """
 
     DEFAULT_CSS = """
@@ -43,13 +43,13 @@ class ConfirmDialog(Dialog[bool]):
         Binding("down", "page(1)", show=False),
     ]
 
-    def __init__(self, title: str, where: Content, sheet: Content, verb: str, number: int | None = None) -> None:
+    def __init__(self, title: str, where: Content, sheet: Content, verb: str, asked: int | str | None = None) -> None:
         super().__init__()
         self._title = title
         self._where = where
         self._sheet = sheet
         self._verb = verb
-        self._number = str(number) if number is not None else ""
+        self._asked = str(asked) if asked is not None else ""
         self._locked = False
 
     def compose(self) -> ComposeResult:
@@ -58,13 +58,13 @@ class ConfirmDialog(Dialog[bool]):
             box.border_subtitle = self._where  # in the frame, where it is seen however small the terminal is
             with VerticalScroll(can_focus=False):
                 yield Static(self._sheet, id="plan")
-            if self._number:
+            if self._asked:
                 with Horizontal(id="typed"):
-                    yield Label(f"Type {self._number} to confirm: ")
+                    yield Label(f"Type {self._asked} to confirm: ")
                     yield Input(compact=True, select_on_focus=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
-                yield Button(self._verb, id="yes", compact=True, disabled=bool(self._number))
+                yield Button(self._verb, id="yes", compact=True, disabled=bool(self._asked))
 
     def on_mount(self) -> None:
         self.query_one("#cancel", Button).focus()
@@ -75,12 +75,12 @@ class ConfirmDialog(Dialog[bool]):
         plan.scroll_relative(y=direction * max(plan.size.height - 1, 1), animate=False, immediate=True)
 
     def on_key(self, event: events.Key) -> None:
-        """Digits go to the input wherever the focus is, so that the number can simply be typed. Anything else that is
-        typed was meant for something else, or pasted: then nothing here says yes any more.
+        """What is asked for goes to the input wherever the focus is, so that it can simply be typed. Anything else
+        that is typed was meant for something else, or pasted: then nothing here says yes any more.
         """
         if not event.character or not event.is_printable or event.character == " ":
             return
-        if not self._number or not event.character.isdigit():
+        if not self._fits(event.character):
             self._lock()
             return
         entry = self.query_one(Input)
@@ -89,8 +89,14 @@ class ConfirmDialog(Dialog[bool]):
             entry.insert_text_at_cursor(event.character)
             event.stop()
 
+    def _fits(self, typed: str) -> bool:
+        """Whether these characters may be on their way to what is asked for: any digit, or the letters of the word."""
+        if self._asked.isdigit():
+            return all(character.isdigit() for character in typed)
+        return bool(self._asked) and set(typed) <= set(self._asked)
+
     def on_paste(self) -> None:
-        """A number that is pasted was not read."""
+        """What is pasted was not read."""
         self._lock()
 
     def _lock(self) -> None:
@@ -107,19 +113,19 @@ class ConfirmDialog(Dialog[bool]):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        if not all(character.isdigit() for character in event.value):
+        if not self._fits(event.value):
             self._lock()
-        self.query_one("#yes", Button).disabled = self._locked or event.value != self._number
+        self.query_one("#yes", Button).disabled = self._locked or event.value != self._asked
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if event.value == self._number and not self._locked:
+        if event.value == self._asked and not self._locked:
             self.dismiss(True)
         elif not event.value:
             self.dismiss(False)
         else:
-            self.notify(f"type {self._number} to go on, or esc to cancel", severity="warning", markup=False)
+            self.notify(f"type {self._asked} to go on, or esc to cancel", severity="warning", markup=False)
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:

@@ -1,5 +1,6 @@
 """The plan of a repair, to be confirmed, and the report of what it has done."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from textual import on
@@ -29,12 +30,14 @@ def repair_dialog(plan: RepairPlan, session: Session) -> ConfirmDialog:
     settings = session.settings
     asked = plan.count > 1 or settings.production or Repair.CLEAN in plan.counts
     return ConfirmDialog(
-        f"Set {plural(plan.count, 'finding')} right?",
+        f"Delete {plural(plan.count, 'foreign key')} for good?"
+        if plan.by_hand
+        else f"Set {plural(plan.count, 'finding')} right?",
         where(settings),
         _sheet(plan, {one.name: one.counts.get(State.ARCHIVED, 0) for one in session.watch.overview.queues})
         + _keeping(session, plan),
-        "Set right",
-        plan.count if asked else None,
+        "Delete" if plan.by_hand else "Set right",
+        "delete" if plan.by_hand else plan.count if asked else None,
     )
 
 
@@ -76,6 +79,8 @@ def _keeping(session: Session, plan: RepairPlan | None) -> Content:
             "will be changed",
             "bold $text-error",
         )
+    if plan is not None and plan.by_hand:
+        return Content.styled("\nno copy of it is kept: this cannot be undone", "bold $text-error")
     if plan is None:
         said = "the data of its tasks goes to the journal first: it can be restored"
     elif Repair.CLEAN in plan.counts:
@@ -93,6 +98,8 @@ def _sheet(plan: RepairPlan, archived: Mapping[str, int]) -> Content:
     parts += ["queue ", (_listed(totals.by_queue), "bold"), "\n"]
     kinds = {kind.label: count for kind, count in totals.by_kind.items() if kind is not None and kind in plan.repairs}
     parts += ["kind ", (_listed(kinds), "bold"), "\n"]
+    if Repair.DELETE_KEY in plan.counts:
+        parts += ["type of key ", (_listed(Counter(line(one) for one in plan.types.values())), "bold"), "\n"]
     ids = ", ".join(clip(task_id, 36) for task_id in totals.first_ids)
     parts.append((f"{ids}{', …' if totals.count > len(totals.first_ids) else ''}\n", "$text-muted"))
     if plan.plan.hidden:
@@ -130,9 +137,11 @@ class RepairReport(Dialog[None]):
     RepairReport VerticalScroll { height: auto; max-height: 16; }
     """
 
-    def __init__(self, report: RepairProgress) -> None:
+    def __init__(self, report: RepairProgress, *, copied: bool = True) -> None:
+        """`copied`: whether the journal holds how things were, and not only which they were."""
         super().__init__()
         self._report = report
+        self._copied = copied
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -165,7 +174,8 @@ class RepairReport(Dialog[None]):
                 "the connection: it set them right, or somebody else changed them\n"
             )
         if report.journal is not None:
-            parts.append((f"\nhow it was is in the journal {line(str(report.journal))}\n", "$text-muted"))
+            what = "how it was is" if self._copied else "their ids, and no more of them, are"
+            parts.append((f"\n{what} in the journal {line(str(report.journal))}\n", "$text-muted"))
         if report.skipped:
             parts.append(("\nleft alone:\n", "bold"))
             for one in report.skipped[:_SHOWN]:

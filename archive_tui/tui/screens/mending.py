@@ -17,9 +17,19 @@ from archive_tui.errors import RefusedError
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.leftover import ArchiveCheckJob, CleanUpJob
 from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
-from archive_tui.jobs.repair import MENDS_ARCHIVE, RepairJob, RepairPlan, RepairProgress, choices, not_deletable
+from archive_tui.jobs.repair import (
+    MENDS_ARCHIVE,
+    RepairJob,
+    RepairPlan,
+    RepairProgress,
+    choices,
+    not_deletable,
+    not_picked,
+    types_of,
+)
 from archive_tui.present import number, plural
 from archive_tui.store.queues import QueueStats
+from archive_tui.store.repair import Types
 from archive_tui.text import clip
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
@@ -79,24 +89,34 @@ class FindingsMending(RowsScreen):
 
     def do_mend(self) -> None:
         self._planning = True
-        marks, key = self.marks.copy(), self.table.cursor_key
+        marks, picked, key = self.marks.copy(), self.picked.copy(), self.table.cursor_key
         if not len(marks) and key is not None:
             marks.add([key])
-        self._plan_repair(marks, self.view.seqs)
+            picked.add([key])
+        self._plan_repair(marks, picked, self.view.seqs)
 
     @background("plan")
-    def _plan_repair(self, marks: Marks, shown: array[int]) -> None:
+    def _plan_repair(self, marks: Marks, picked: Marks, shown: array[int]) -> None:
+        left_out = not_picked(self.catalog, marks, picked)
+        marks.discard(left_out)
+        if left_out:
+            some = f"{plural(len(left_out), 'foreign key')} left out: point at one, or mark one by one with space"
+            if not len(marks):
+                self.app.call_from_thread(self._no_plan, some)
+                return
+            self.app.call_from_thread(self.say, some, warning=True, seconds=8)
         plan = plan_rows(self.catalog, marks, shown)
-        self.app.call_from_thread(self._choose_repair, plan)
+        types = types_of(self.session.server, plan)
+        self.app.call_from_thread(self._choose_repair, plan, types)
 
-    def _choose_repair(self, plan: Plan) -> None:
+    def _choose_repair(self, plan: Plan, types: Types) -> None:
         if not self.is_current:
             self._no_plan("another screen was opened meanwhile: nothing was planned")
             return
         if not plan.count:
             self._no_plan("these findings have left the list meanwhile")
             return
-        found = choices(plan)
+        found = choices(plan, types)
         if not found:
             self._no_plan("nothing but deleting helps here: ctrl+d, and h explains")
             return
@@ -150,9 +170,9 @@ class FindingsMending(RowsScreen):
         self.changed()
         report = job.progress
         if report.repaired == report.planned == 1:
-            self.say("set 1 finding right")
+            self.say("deleted 1 foreign key" if job.plan.by_hand else "set 1 finding right")
         else:
-            self.app.push_screen(RepairReport(report))
+            self.app.push_screen(RepairReport(report, copied=not job.plan.by_hand))
 
     def tick(self) -> None:
         self._watch_repair()

@@ -57,6 +57,8 @@ class RowsScreen(CommandScreen):
         super().__init__()
         self.catalog = Catalog()
         self.marks = Marks()
+        self.picked = Marks()
+        """What was marked one by one; whether it still is, `marks` says."""
         self.query_now = self.FIRST_QUERY
         self.view = View(self.catalog, self.query_now, -1)
         self._wanted = (self.query_now, 0)
@@ -289,8 +291,10 @@ class RowsScreen(CommandScreen):
             return
         if key in self.marks:
             self.marks.discard([key])
+            self.picked.discard([key])
         else:
             self.marks.add([key])
+            self.picked.add([key])
         self.table.move_to(index + 1)
         self._marks_changed()
 
@@ -336,6 +340,7 @@ class RowsScreen(CommandScreen):
         return None if len(self.marks) else "nothing is marked"
 
     def do_unmark(self) -> None:
+        self.picked = Marks()
         self._replace_marks(Marks(), self.catalog)
 
     def _replace_marks(self, marks: Marks, catalog: Catalog) -> None:
