@@ -211,6 +211,7 @@ def _plan_text(session: Session, wish: Wish, plan: Plan) -> str:
     lines.append(f"  size     about {size(totals.stored_bytes)} in Redis{unsized}")
     if totals.locked or totals.fixed_ids:
         lines.append(f"  frees    {plural(totals.locked, 'unique lock')}, {plural(totals.fixed_ids, 'fixed id')}")
+    lines.append(f"  then     {plan.afterwards}")
     ids = ", ".join(clip(task_id, 36) for task_id in totals.first_ids)
     lines.append(f"  first    {ids}{', …' if totals.count > len(totals.first_ids) else ''}")
     lines.append("each is checked again by the server; what changed since is skipped")

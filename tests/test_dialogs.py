@@ -93,6 +93,7 @@ def test_the_plan_says_what_will_happen(work: Live) -> None:
             "queue work", "kind archived", "type email:send", "task-0, task-2, task-7",
             "2 tasks of these hidden by the filter",
             "up to 1 unique lock that these tasks still hold", "3 fixed ids that block new tasks",
+            "then Asynq can enqueue these ids again, and others under the locks",
             "each is checked again by the server; what changed since is skipped", "the journal keeps a copy",
         ):  # fmt: skip
             assert f" {part} " in plan
@@ -585,6 +586,94 @@ def test_the_whole_plan_can_be_read_at_60_by_15(work: Live) -> None:
             assert part in seen
 
     operate(work.settings, play, size=(60, 15))
+
+
+UUIDS = [f"0198c2aa-5f0e-7c3b-9d7d-00000000000{number}" for number in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "lock", "said"),
+    [
+        (["nightly"], None, "then Asynq can enqueue this id again"),
+        (UUIDS[:1], lock_key("work"), "then Asynq can enqueue others under this lock again"),
+        (UUIDS[:1], None, "then Asynq's tools list and run it no more"),
+        (UUIDS[:2], None, "then Asynq's tools list and run them no more"),
+    ],
+)
+def test_the_plan_says_what_asynq_does_then(valkey: Live, ids: list[str], lock: bytes | None, said: str) -> None:
+    valkey.asynq.register("work")
+    for task_id in ids:
+        valkey.asynq.add("work", task_id, unique=lock)
+
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.press("asterisk")
+        await op.sees(f"{len(ids)} marked")
+        await op.plan()
+        assert f" {said} " in f" {op.words('#plan')} "
+        await op.press("escape")
+
+    operate(valkey.settings, play)
+
+
+def test_the_plan_says_when_its_rows_were_read(work: Live) -> None:
+    """Of an archive when it was read, of findings when the scan began; a fixed clock is moved on by hand."""
+    now = [float(NOW)]
+
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        now[0] += 720
+        await op.plan()
+        assert " read from the archive 12 min ago each is checked again " in f" {op.words('#plan')} "
+        await op.press("escape", "escape")
+        await op.scan("work")
+        now[0] += 7200
+        await op.plan()
+        assert " found by a scan that began 2 h ago each is checked again " in f" {op.words('#plan')} "
+        await op.press("escape")
+        await op.press("m")
+        await op.arrives("ChoiceDialog")
+        await op.press("enter")
+        await op.arrives("ConfirmDialog")
+        assert " found by a scan that began 2 h ago each is checked again " in f" {op.words('#plan')} "
+
+    operate(work.settings, play, clock=lambda: now[0])
+
+
+def test_the_fullest_plan_fits_80_by_24(valkey: Live) -> None:
+    """Every line that a plan can have is on the screen at once, with what must be typed and the buttons."""
+    for queue in ("work", "other"):
+        valkey.asynq.register(queue)
+        for number, task_id in enumerate([*UUIDS, "nightly"]):
+            kind = f"type:of-a-task-with-a-long-name-{number}"
+            lock = lock_key(queue, payload=task_id.encode())
+            valkey.asynq.add(queue, task_id, ["archived", "completed"][number % 2], referenced=False, type=kind,
+                             unique=lock)  # fmt: skip
+
+    async def play(op: Operator) -> None:
+        await op.press("a")
+        await op.arrives("ScanScreen")
+        await op.sees("8 found", "complete in")
+        await op.press("asterisk")
+        await op.sees("8 marked")
+        await op.press("slash", *"with-a-long-name-1", "enter")
+        await op.sees("8 marked, 6 hidden")
+        await op.plan()
+        await op.sees("Delete 8 tasks for good?", "Type 8 to confirm:", " Cancel ", " Delete ")
+        for part in ("queue other 4", "hidden by the filter", "frees up to", "then Asynq can", "found by a scan",
+                     "each is checked again", "the journal keeps a copy", "Why, for the journal"):  # fmt: skip
+            assert part in op.text
+        await op.press("escape")
+        await op.press("m")
+        await op.arrives("ChoiceDialog")
+        await op.press("down", "down", "enter")
+        await op.arrives("ConfirmDialog")
+        await op.sees("Type 8 to confirm:", " Cancel ", " Set right ")
+        for part in ("found by a scan", "each is checked again", "a copy goes to the journal"):
+            assert part in op.text
+        await op.press("escape")
+
+    operate(valkey.settings, play, size=(80, 24))
 
 
 def test_sorting_is_chosen_in_a_dialog(work: Live) -> None:

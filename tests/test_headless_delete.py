@@ -145,6 +145,7 @@ def test_the_plan_for_people(full: Live, cli: Command) -> None:
     assert "filter   boom or refused" in ended.text
     assert "report:gen 5, email:send 5, ␛type 1" in ended.text or "email:send 5, report:gen 5, ␛type 1" in ended.text
     assert "1 unique lock, 11 fixed ids" in ended.text
+    assert "then     Asynq can enqueue these ids again, and others under the locks" in ended.text
     assert "a9, a8, a7, …" in ended.text
     assert "\x1b" not in ended.text
 

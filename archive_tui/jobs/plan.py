@@ -9,20 +9,44 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.selection import Selection, Totals
+from archive_tui.present import age
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be deleted. `hidden` of its tasks are not shown by the current filter."""
+    """What will be deleted. `hidden` of its tasks are not shown by the current filter. `seen_at` is since when its rows
+    may have changed: when the scan that found them began, or the list was read (unix seconds); None where nobody says.
+    """
 
     selection: Selection
     totals: Totals
     hidden: int = 0
+    seen_at: float | None = None
 
     @property
     def count(self) -> int:
         """How many tasks."""
         return self.totals.count
+
+    def seen(self, now: float) -> str:
+        """How old its rows are, in words; empty where nobody says."""
+        if self.seen_at is None:
+            return ""
+        how = "read from the archive" if None in self.totals.by_kind else "found by a scan that began"
+        return f"{how} {age(self.seen_at, now)} ago"
+
+    @property
+    def afterwards(self) -> str:
+        """What Asynq will do, or no longer do, when all of it is deleted."""
+        totals, one = self.totals, self.count == 1
+        if totals.fixed_ids:
+            ids = "this id" if one else "these ids"
+            return f"Asynq can enqueue {ids} again{', and others under the locks' if totals.locked else ''}"
+        if totals.locked:
+            return f"Asynq can enqueue others under {'this lock' if one else 'these locks'} again"
+        if None in totals.by_kind:
+            return f"Asynq's tools list and run {'it' if one else 'them'} no more"
+        return f"nothing changes for Asynq, which has lost track of {'it' if one else 'them'} already"
 
 
 def plan_rows(catalog: Catalog, marks: Marks, shown: Sequence[int]) -> Plan:

@@ -134,7 +134,9 @@ class DeleteDialog(Dialog[bool]):
                 f"{plural(totals.fixed_ids, 'fixed id')} that block{'s' if totals.fixed_ids == 1 else ''} new tasks"
             )
         lines = [f"frees {' and '.join(freed)}"] if freed else []
-        return [*lines, "each is checked again by the server; what changed since is skipped"]
+        lines.append(f"then {self._plan.afterwards}")
+        seen = self._plan.seen(self._session.clock())
+        return [*lines, *([seen] if seen else []), "each is checked again by the server; what changed since is skipped"]
 
     def on_key(self, event: events.Key) -> None:
         """Digits go to the input wherever the focus is, so that the count can simply be typed. Anything else that is

@@ -34,7 +34,11 @@ def repair_dialog(plan: RepairPlan, session: Session) -> ConfirmDialog:
         if plan.by_hand
         else f"Set {plural(plan.count, 'finding')} right?",
         where(settings),
-        _sheet(plan, {one.name: one.counts.get(State.ARCHIVED, 0) for one in session.watch.overview.queues})
+        _sheet(
+            plan,
+            {one.name: one.counts.get(State.ARCHIVED, 0) for one in session.watch.overview.queues},
+            plan.plan.seen(session.clock()),
+        )
         + _keeping(session, plan),
         "Delete" if plan.by_hand else "Set right",
         "delete" if plan.by_hand else plan.count if asked else None,
@@ -90,7 +94,7 @@ def _keeping(session: Session, plan: RepairPlan | None) -> Content:
     return Content(f"\n{said}")
 
 
-def _sheet(plan: RepairPlan, archived: Mapping[str, int]) -> Content:
+def _sheet(plan: RepairPlan, archived: Mapping[str, int], seen: str = "") -> Content:
     totals = plan.plan.totals
     parts: list[str | tuple[str, str]] = []
     for repair, count in plan.counts.items():
@@ -116,6 +120,8 @@ def _sheet(plan: RepairPlan, archived: Mapping[str, int]) -> Content:
         )
     if totals.locked and any(repair.runs for repair in plan.counts):
         parts.append((f"{plural(totals.locked, 'task')} with a unique key: see above\n", "$text-muted"))
+    if seen:
+        parts.append(f"{seen}\n")
     parts.append("each is checked again by the server; what changed since is skipped")
     return Content.assemble(*parts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from textual.content import Content
@@ -116,7 +117,7 @@ class FindingsMending(RowsScreen):
         if not plan.count:
             self._no_plan("these findings have left the list meanwhile")
             return
-        found = choices(plan, types)
+        found = choices(replace(plan, seen_at=self.seen_at), types)
         if not found:
             self._no_plan("nothing but deleting helps here: ctrl+d, and h explains")
             return

@@ -216,6 +216,11 @@ class RowsScreen(CommandScreen):
 
         return TaskScreen(self.view, index, self.breadcrumb(), self.table.move_to_key, final=final)
 
+    @property
+    def seen_at(self) -> float | None:
+        """Since when the rows may have changed in Redis (unix seconds), as far as anybody knows."""
+        return None
+
     def breadcrumb(self) -> str:
         """Where we are, as safe text."""
         raise NotImplementedError
@@ -411,6 +416,7 @@ class RowsScreen(CommandScreen):
         if not plan.count:
             self._no_plan("these tasks have left the list meanwhile")
             return
+        plan = replace(plan, seen_at=self.seen_at)
         dialog = DeleteDialog(plan, self.session)
         self.app.push_screen(dialog, partial(self._confirmed, plan, choice, dialog))
 

@@ -120,6 +120,10 @@ class ScanScreen(FindingsMending):
     def listing_complete(self) -> bool:
         return self._job is not None and self._job.state.ended
 
+    @property
+    def seen_at(self) -> float | None:
+        return self._job.progress.started_at if self._job is not None else None
+
     def breadcrumb(self) -> str:
         return f"Orphan scan ▸ {line(self.queue) if self.queue is not None else 'all queues'}"
 

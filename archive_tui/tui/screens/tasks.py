@@ -74,6 +74,10 @@ class TasksScreen(RowsScreen):
     def listing_complete(self) -> bool:
         return self._job is not None and self._job.state.ended
 
+    @property
+    def seen_at(self) -> float | None:
+        return self._job.progress.read_at if self._job is not None else None
+
     def breadcrumb(self) -> str:
         return f"{line(self.queue)} ▸ archived"
 
