@@ -19,6 +19,7 @@ from archive_tui.catalog.query import Query
 from archive_tui.jobs.delete import DeleteJob, DeleteProgress
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
+from archive_tui.jobs.lots import Lot
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
 from archive_tui.jobs.repair import RepairJob, RepairPlan, RepairProgress
@@ -58,8 +59,9 @@ class Cleaner:
         self._began = time.monotonic()
         self._asked: dict[int, deque[tuple[str, Sequence[Doomed]]]] = defaultdict(deque)
         self._request, self._answer = store.request, store.answer
-        patch.setattr(store, "request", self._ask)
+        patch.setattr(store, "request", self._pack)
         patch.setattr(store, "answer", self._logged)
+        patch.setattr(DeleteJob, "_ask", self._noting(DeleteJob._ask))
 
     def __enter__(self) -> Self:
         self._server = Server(parse_url(self._url))
@@ -127,10 +129,21 @@ class Cleaner:
         assert not progress.untouched
         return progress
 
-    def _ask(self, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> bytes:
-        """Note what is asked; a careless `delete` asks nothing before it is its turn."""
-        self._asked[threading.get_ident()].append((queue, batch))
+    def _pack(self, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> bytes:
+        """A careless `delete` asks nothing before it is its turn."""
         return self._request(queue, batch, copies) if self._delete is store.delete else b""
+
+    def _noting(self, ask: Callable[[DeleteJob, Pipe, Lot, Sequence[bytes]], None]) -> Callable[..., None]:
+        """Note what a deletion has really asked for: what is packed may yet be dropped."""
+
+        def asking(job: DeleteJob, pipe: Pipe, lot: Lot, requests: Sequence[bytes]) -> None:
+            before = [(call, call.tries) for call in lot.open_calls]
+            ask(job, pipe, lot, requests)
+            self._asked[threading.get_ident()].extend(
+                (lot.queue, [lot.doomed[at] for at in call.at]) for call, tries in before if call.tries > tries
+            )
+
+        return asking
 
     def _logged(self, pipe: Pipe, count: int) -> list[int] | Exception:
         queue, batch = self._asked[threading.get_ident()].popleft()
