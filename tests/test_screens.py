@@ -899,7 +899,7 @@ def test_the_scan_of_all_queues_includes_leftover_ones(shop: Live) -> None:
         assert shown.pop("orphan, completed") == kinds.count("orphan-completed")
         for kind in ("husk", "foreign"):
             assert shown.pop(kind) == kinds.count(kind)
-        assert sum(shown.values()) <= len(kinds)
+        assert max(shown.values()) <= len(kinds)  # types, and signatures of errors once they are counted
         await op.press("escape")
         await op.until(lambda: table(op)["default"]["orphans"] == str(expected["default"]), "counts among the queues")
         shown_counts = {name_of(name): row["orphans"] for name, row in table(op).items()}
