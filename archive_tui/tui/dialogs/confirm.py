@@ -1,5 +1,7 @@
 """A plan to be confirmed. Cancel has the focus; where something must be typed, only that in full is a yes."""
 
+from collections.abc import Mapping
+
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -7,9 +9,14 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
+from archive_tui.jobs.keeping import Room
+from archive_tui.present import size
 from archive_tui.settings import Settings
 from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.dialog import Dialog
+
+_GROUPS = 4
+JOURNAL_OFF = "the journal is turned off: this cannot be undone"
 
 
 def where(settings: Settings) -> Content:
@@ -21,6 +28,23 @@ def where(settings: Settings) -> Content:
     return Content.assemble((badge, "bold $text on $error"), address)
 
 
+def listed(counts: Mapping[str, int]) -> str:
+    """The commonest of some counted names, safe to show."""
+    if len(counts) == 1:
+        return clip(next(iter(counts)), 60) or "(none)"
+    shown = [f"{clip(name, 24) or '(none)'} {count:,}" for name, count in list(counts.items())[:_GROUPS]]
+    more = len(counts) - len(shown)
+    return " · ".join(shown) + (f" · {more:,} more" if more else "")
+
+
+def no_room(room: Room, done: str) -> str:
+    """Why nothing will be done where the journal has no room."""
+    return (
+        f"no room for the journal: it needs about {size(room.needed)}, and {size(room.free)} are free: nothing will be "
+        f"{done}"
+    )
+
+
 class ConfirmDialog(Dialog[bool]):
     """Answers True only after a deliberate yes. `sheet` is what the plan says, `verb` the word on the button; `asked`
     is what must be typed, a number or a word of small letters; None where choosing the button is enough.
@@ -30,9 +54,10 @@ class ConfirmDialog(Dialog[bool]):
     ConfirmDialog > Vertical { border: round $error; width: 78; border-subtitle-color: $text; }
     ConfirmDialog VerticalScroll { height: auto; max-height: 100%; }
     ConfirmDialog #plan { height: auto; }
-    ConfirmDialog #typed { height: 1; margin-top: 1; width: 100%; }
-    ConfirmDialog #typed Label { color: $text; }
-    ConfirmDialog #typed Input { border: none; height: 1; width: 16; background: $panel; padding: 0 1; }
+    ConfirmDialog .line { height: 1; width: 100%; }
+    ConfirmDialog .line Label { color: $text; }
+    ConfirmDialog .line Input { border: none; height: 1; width: 16; background: $panel; padding: 0 1; }
+    ConfirmDialog #typed { margin-top: 1; }
     ConfirmDialog #yes:focus { background: $error; color: $text; }
     """
 
@@ -58,13 +83,18 @@ class ConfirmDialog(Dialog[bool]):
             box.border_subtitle = self._where  # in the frame, where it is seen however small the terminal is
             with VerticalScroll(can_focus=False):
                 yield Static(self._sheet, id="plan")
+            yield from self.compose_lines()
             if self._asked:
-                with Horizontal(id="typed"):
+                with Horizontal(id="typed", classes="line"):
                     yield Label(f"Type {self._asked} to confirm: ")
-                    yield Input(compact=True, select_on_focus=False)
+                    yield Input(compact=True, select_on_focus=False, id="count")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button(self._verb, id="yes", compact=True, disabled=bool(self._asked))
+
+    def compose_lines(self) -> ComposeResult:
+        """For subclasses: what else is asked, between the plan and what must be typed."""
+        yield from ()
 
     def on_mount(self) -> None:
         self.query_one("#cancel", Button).focus()
@@ -83,7 +113,7 @@ class ConfirmDialog(Dialog[bool]):
         if not self._fits(event.character):
             self._lock()
             return
-        entry = self.query_one(Input)
+        entry = self.query_one("#count", Input)
         if not entry.has_focus and not entry.disabled:
             self.set_focus(entry)
             entry.insert_text_at_cursor(event.character)
@@ -110,14 +140,14 @@ class ConfirmDialog(Dialog[bool]):
             + self._sheet
         )
 
-    @on(Input.Changed)
+    @on(Input.Changed, "#count")
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         if not self._fits(event.value):
             self._lock()
         self.query_one("#yes", Button).disabled = self._locked or event.value != self._asked
 
-    @on(Input.Submitted)
+    @on(Input.Submitted, "#count")
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if event.value == self._asked and not self._locked:
@@ -125,7 +155,7 @@ class ConfirmDialog(Dialog[bool]):
         elif not event.value:
             self.dismiss(False)
         else:
-            self.notify(f"type {self._asked} to go on, or esc to cancel", severity="warning", markup=False)
+            self.notify(f"type {self._asked} to confirm, or esc to cancel", severity="warning", markup=False)
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:

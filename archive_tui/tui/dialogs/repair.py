@@ -15,13 +15,12 @@ from archive_tui.asynq.states import State
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.repair import RepairPlan, RepairProgress
 from archive_tui.jobs.session import Session
-from archive_tui.present import plural, size
+from archive_tui.present import plural
 from archive_tui.store.repair import Repaired
 from archive_tui.text import clip, line
-from archive_tui.tui.dialogs.confirm import ConfirmDialog, where
+from archive_tui.tui.dialogs.confirm import JOURNAL_OFF, ConfirmDialog, listed, no_room, where
 from archive_tui.tui.dialogs.dialog import Dialog
 
-_GROUPS = 4
 _SHOWN = 100
 
 
@@ -75,14 +74,10 @@ def clean_up_dialog(queue: str, session: Session) -> ConfirmDialog:
 def _keeping(session: Session, plan: RepairPlan | None) -> Content:
     """Whether there will be a copy of what is changed; of a plan it is known how much room that takes."""
     if not session.settings.journal:
-        return Content.styled("\nthe journal is turned off: this cannot be undone", "bold $text-error")
+        return Content.styled(f"\n{JOURNAL_OFF}", "bold $text-error")
     room = session.room(plan.plan) if plan is not None else None
     if room is not None and not room.enough:
-        return Content.styled(
-            f"\nno room for the journal: it needs about {size(room.needed)}, and {size(room.free)} are free: nothing "
-            "will be changed",
-            "bold $text-error",
-        )
+        return Content.styled(f"\n{no_room(room, 'changed')}", "bold $text-error")
     if plan is not None and plan.by_hand:
         return Content.styled("\nno copy of it is kept: this cannot be undone", "bold $text-error")
     if plan is None:
@@ -99,11 +94,11 @@ def _sheet(plan: RepairPlan, archived: Mapping[str, int], seen: str = "") -> Con
     parts: list[str | tuple[str, str]] = []
     for repair, count in plan.counts.items():
         parts += [(f"{repair.label}: {count:,}\n", "bold"), f"{repair.consequence}\n\n"]
-    parts += ["queue ", (_listed(totals.by_queue), "bold"), "\n"]
+    parts += ["queue ", (listed(totals.by_queue), "bold"), "\n"]
     kinds = {kind.label: count for kind, count in totals.by_kind.items() if kind is not None and kind in plan.repairs}
-    parts += ["kind ", (_listed(kinds), "bold"), "\n"]
+    parts += ["kind ", (listed(kinds), "bold"), "\n"]
     if Repair.DELETE_KEY in plan.counts:
-        parts += ["type of key ", (_listed(Counter(line(one) for one in plan.types.values())), "bold"), "\n"]
+        parts += ["type of key ", (listed(Counter(line(one) for one in plan.types.values())), "bold"), "\n"]
     ids = ", ".join(clip(task_id, 36) for task_id in totals.first_ids)
     parts.append((f"{ids}{', …' if totals.count > len(totals.first_ids) else ''}\n", "$text-muted"))
     if plan.plan.hidden:
@@ -124,15 +119,6 @@ def _sheet(plan: RepairPlan, archived: Mapping[str, int], seen: str = "") -> Con
         parts.append(f"{seen}\n")
     parts.append("each is checked again by the server; what changed since is skipped")
     return Content.assemble(*parts)
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    """The commonest of some counted names, safe to show."""
-    if len(counts) == 1:
-        return clip(next(iter(counts)), 60) or "(none)"
-    shown = [f"{clip(name, 24) or '(none)'} {count:,}" for name, count in list(counts.items())[:_GROUPS]]
-    more = len(counts) - len(shown)
-    return " · ".join(shown) + (f" · {more:,} more" if more else "")
 
 
 class RepairReport(Dialog[None]):

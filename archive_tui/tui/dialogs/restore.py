@@ -13,47 +13,41 @@ from archive_tui.jobs.session import Session
 from archive_tui.present import ago, exact, plural
 from archive_tui.store.restore import Target
 from archive_tui.text import clip, line
-from archive_tui.tui.dialogs.delete import DeleteDialog, listed
+from archive_tui.tui.dialogs.confirm import ConfirmDialog, listed, where
 from archive_tui.tui.dialogs.dialog import Dialog
 
 _SHOWN = 100
 _WHERE = {Target.BACK: "where they stood", Target.ARCHIVE: "into the archive", Target.RUN: "into pending, to run once"}
 
 
-class RestoreDialog(DeleteDialog):
+class RestoreDialog(ConfirmDialog):
     """Answers True only after a deliberate yes, as for a deletion: what is put back may run, and runs in production."""
 
     DEFAULT_CSS = """
     RestoreDialog > Vertical { border: round $warning; }
-    RestoreDialog #delete:focus { background: $warning; color: $background; }
+    RestoreDialog #yes:focus { background: $warning; color: $background; }
     """
-    YES = "Restore"
 
     def __init__(self, plan: RestorePlan, session: Session) -> None:
-        Dialog.__init__(self)
-        self._restore = plan
-        self._session = session
-        self._typing = plan.count > 1 or session.settings.production
-        self._count = str(plan.count)
-        self._locked = False
-        self._room = None
-        self.reason = ""
+        super().__init__(
+            f"Restore {plural(plan.count, 'task')}?",
+            where(session.settings),
+            _sheet(plan, session.clock()),
+            "Restore",
+            plan.count if plan.count > 1 or session.settings.production else None,
+        )
 
-    def _heading(self) -> str:
-        return f"Restore {plural(self._restore.count, 'task')}?"
 
-    def _description(self) -> Content:
-        plan = self._restore
-        header = plan.journal.header
-        now = self._session.clock()
-        parts: list[str | tuple[str, str]] = ["queue ", (listed(plan.by_queue), "bold"), "\n"]
-        parts += [f"{_WHERE[plan.target]}: ", (listed(plan.places), "bold"), "\n"]
-        deleted = f"{ago(header.created_at, now)}, {exact(header.created_at)}"
-        parts.append((f"written {deleted}{' by ' + line(header.user) if header.user else ''}\n\n", "$text-muted"))
-        for note in notes(plan):
-            parts.append((f"{note}\n", "$text-warning"))
-        parts.append("each is written only where nothing stands; what cannot be is reported")
-        return Content.assemble(*parts)
+def _sheet(plan: RestorePlan, now: float) -> Content:
+    header = plan.journal.header
+    parts: list[str | tuple[str, str]] = ["queue ", (listed(plan.by_queue), "bold"), "\n"]
+    parts += [f"{_WHERE[plan.target]}: ", (listed(plan.places), "bold"), "\n"]
+    deleted = f"{ago(header.created_at, now)}, {exact(header.created_at)}"
+    parts.append((f"written {deleted}{' by ' + line(header.user) if header.user else ''}\n\n", "$text-muted"))
+    for note in notes(plan):
+        parts.append((f"{note}\n", "$text-warning"))
+    parts.append("each is written only where nothing stands; what cannot be is reported")
+    return Content.assemble(*parts)
 
 
 class RestoreReportDialog(Dialog[None]):
