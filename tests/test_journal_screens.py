@@ -62,6 +62,13 @@ async def open_journal(op: Operator) -> None:
     await op.until(lambda: any(row.startswith("▌") for row in op.rows), "journals listed")
 
 
+async def look_inside(op: Operator) -> None:
+    """Open the journal of the whole archive, and wait until its tasks are drawn and not only counted."""
+    await op.press("enter")
+    await op.arrives("JournalScreen")
+    await op.sees("9 to restore", "task-8")
+
+
 def test_what_was_deleted_comes_back(work: Live, tmp_path: Path) -> None:
     before = content(work)
 
@@ -72,9 +79,7 @@ def test_what_was_deleted_comes_back(work: Live, tmp_path: Path) -> None:
         assert "wrong config" in op.cursor
         assert " 9 " in op.cursor
         assert "work" in op.cursor
-        await op.press("enter")
-        await op.arrives("JournalScreen")
-        await op.sees("9 to restore", "task-8")
+        await look_inside(op)
         await op.press("asterisk")
         await op.sees("9 marked")
         await op.press("ctrl+r")
@@ -103,9 +108,7 @@ def test_one_task_of_a_journal_in_full(work: Live, tmp_path: Path) -> None:
     async def play(op: Operator) -> None:
         await delete_archive(op)
         await open_journal(op)
-        await op.press("enter")
-        await op.arrives("JournalScreen")
-        await op.sees("9 to restore")
+        await look_inside(op)
         await op.press("slash", *"deadline", "enter")
         await op.sees("6 match of 9")
         await op.point_at("task-7")
@@ -132,9 +135,7 @@ def test_some_of_a_journal_run_once(work: Live, tmp_path: Path) -> None:
     async def play(op: Operator) -> None:
         await delete_archive(op)
         await open_journal(op)
-        await op.press("enter")
-        await op.arrives("JournalScreen")
-        await op.sees("9 to restore")
+        await look_inside(op)
         await op.press("g", "space", "space")
         await op.sees("2 marked")
         await op.press("b", "down", "down", "enter")
@@ -157,9 +158,7 @@ def test_a_read_only_session_may_look(work: Live, tmp_path: Path) -> None:
     async def play(op: Operator) -> None:
         await op.queues()
         await open_journal(op)
-        await op.press("enter")
-        await op.arrives("JournalScreen")
-        await op.sees("9 to restore")
+        await look_inside(op)
         assert "restore…" not in op.lines[-1]
         await op.press("b")
         assert "read-only" in op.remarks[-1]
@@ -207,9 +206,7 @@ def test_a_narrow_terminal_shows_it_all(work: Live, tmp_path: Path) -> None:
     async def play(op: Operator) -> None:
         await delete_archive(op)
         await open_journal(op)
-        await op.press("enter")
-        await op.arrives("JournalScreen")
-        await op.sees("9 to restore")
+        await look_inside(op)
         await op.press("asterisk")
         await op.sees("9 marked")
         await op.press("b", "enter")

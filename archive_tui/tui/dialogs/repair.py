@@ -3,25 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from textual import on
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Button, Static
 
 from archive_tui.asynq.findings import ARCHIVE_DAYS, STUCK_AT, ArchiveHealth
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.states import State
-from archive_tui.jobs.job import JobState
 from archive_tui.jobs.repair import RepairPlan, RepairProgress
 from archive_tui.jobs.session import Session
 from archive_tui.present import plural
 from archive_tui.store.repair import Repaired
 from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.confirm import JOURNAL_OFF, ConfirmDialog, listed, no_room, where
-from archive_tui.tui.dialogs.dialog import Dialog
-
-_SHOWN = 100
+from archive_tui.tui.dialogs.report import Report, counted, how_it_ended, left_alone, not_known
 
 
 def repair_dialog(plan: RepairPlan, session: Session) -> ConfirmDialog:
@@ -121,61 +114,23 @@ def _sheet(plan: RepairPlan, archived: Mapping[str, int], seen: str = "") -> Con
     return Content.assemble(*parts)
 
 
-class RepairReport(Dialog[None]):
-    """What a repair has done, with the reason for everything that it left alone. Closes with enter or escape."""
-
-    DEFAULT_CSS = """
-    RepairReport > Vertical { width: 84; }
-    RepairReport VerticalScroll { height: auto; max-height: 16; }
-    """
+class RepairReport(Report):
+    """What a repair has done."""
 
     def __init__(self, report: RepairProgress, *, copied: bool = True) -> None:
         """`copied`: whether the journal holds how things were, and not only which they were."""
-        super().__init__()
-        self._report = report
-        self._copied = copied
-
-    def compose(self) -> ComposeResult:
-        with Vertical() as box:
-            box.border_title = f"Set {self._report.repaired:,} of {plural(self._report.planned, 'finding')} right"
-            with VerticalScroll(can_focus=False):
-                yield Static(self._sheet())
-            with Horizontal(classes="buttons"):
-                yield Button("Close", id="close", compact=True)
-
-    def on_mount(self) -> None:
-        self.query_one(Button).focus()
-
-    def _sheet(self) -> Content:
-        report = self._report
-        parts: list[str | tuple[str, str]] = []
-        if report.state is JobState.STOPPED:
-            parts.append(("stopped before the end\n", "bold $text-warning"))
-        if report.error:
-            parts.append((f"ended by an error: {report.error}\n", "bold $text-error"))
+        parts = how_it_ended(report.state, report.error)
         for outcome, count in sorted(report.outcomes.items()):
             tone = "" if outcome.done else "$text-muted" if outcome is Repaired.GONE else "$text-warning"
-            parts.append((f"{count:>12,}  {outcome.sentence}\n", tone))
-        if report.untouched:
-            parts.append((f"{report.untouched:>12,}  not touched\n", "$text-warning"))
-        if report.unknown:
-            parts.append((f"{report.unknown:>12,}  unknown: sent, but the answer had not come\n", "$text-warning"))
+            parts.append(counted(count, outcome.sentence, tone))
+        parts += not_known(report.untouched, report.unknown)
         if report.unconfirmed:
             parts.append(
                 f"\n{report.unconfirmed:,} of those not as planned any more were in a batch whose answer was lost with "
                 "the connection: it set them right, or somebody else changed them\n"
             )
         if report.journal is not None:
-            what = "how it was is" if self._copied else "their ids, and no more of them, are"
+            what = "how it was is" if copied else "their ids, and no more of them, are"
             parts.append((f"\n{what} in the journal {line(str(report.journal))}\n", "$text-muted"))
-        if report.skipped:
-            parts.append(("\nleft alone:\n", "bold"))
-            for one in report.skipped[:_SHOWN]:
-                parts += [f"  {clip(one.id, 40)}  ", (f"{one.outcome.sentence}\n", "$text-muted")]
-            if report.changed > min(len(report.skipped), _SHOWN):
-                parts.append(f"  and {report.changed - min(len(report.skipped), _SHOWN):,} more\n")
-        return Content.assemble(*parts).rstrip()
-
-    @on(Button.Pressed)
-    def _close(self) -> None:
-        self.dismiss(None)
+        parts += left_alone(report.skipped, report.changed)
+        super().__init__(f"Set {report.repaired:,} of {plural(report.planned, 'finding')} right", parts)

@@ -1,4 +1,7 @@
-"""What a deletion has done, with the reason for everything that it left alone."""
+"""What a job has done, with the reason for everything that it left alone."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from textual import on
 from textual.app import ComposeResult
@@ -9,49 +12,73 @@ from textual.widgets import Button, Static
 from archive_tui.jobs.delete import DeleteProgress
 from archive_tui.jobs.job import JobState
 from archive_tui.present import plural
+from archive_tui.store.delete import Outcome
 from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.dialog import Dialog
 
 _SHOWN = 100
 
+Part = str | tuple[str, str]
 
-class ReportDialog(Dialog[None]):
-    """Closes with enter or escape."""
+
+class Said(Protocol):
+    """An outcome with its sentence."""
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in words."""
+
+
+class One(Protocol):
+    """A task, and what became of it."""
+
+    @property
+    def id(self) -> bytes:
+        """Its id."""
+
+    @property
+    def outcome(self) -> Said:
+        """What became of it."""
+
+
+class Report(Dialog[None]):
+    """A title and a sheet. Closes with enter or escape."""
 
     DEFAULT_CSS = """
-    ReportDialog > Vertical { width: 84; }
-    ReportDialog VerticalScroll { height: auto; max-height: 16; }
+    Report > Vertical { width: 84; }
+    Report VerticalScroll { height: auto; max-height: 16; }
     """
 
-    def __init__(self, report: DeleteProgress) -> None:
+    def __init__(self, title: str, parts: Iterable[Part]) -> None:
         super().__init__()
-        self._report = report
+        self._title = title
+        self._sheet = Content.assemble(*parts).rstrip()
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = f"Deleted {self._report.deleted:,} of {plural(self._report.planned, 'task')}"
+            box.border_title = self._title
             with VerticalScroll(can_focus=False):
-                yield Static(self._sheet())
+                yield Static(self._sheet)
             with Horizontal(classes="buttons"):
                 yield Button("Close", id="close", compact=True)
 
     def on_mount(self) -> None:
         self.query_one(Button).focus()
 
-    def _sheet(self) -> Content:
-        report = self._report
-        parts: list[str | tuple[str, str]] = []
-        if report.state is JobState.STOPPED:
-            parts.append(("stopped before the end\n", "bold $text-warning"))
-        if report.error:
-            parts.append((f"ended by an error: {report.error}\n", "bold $text-error"))
+    @on(Button.Pressed)
+    def _close(self) -> None:
+        self.dismiss(None)
+
+
+class ReportDialog(Report):
+    """What a deletion has done."""
+
+    def __init__(self, report: DeleteProgress) -> None:
+        parts = how_it_ended(report.state, report.error)
         for outcome, count in sorted(report.outcomes.items()):
-            tone = "" if outcome.deleted else "$text-muted" if outcome.value == 0 else "$text-warning"
-            parts.append((f"{count:>12,}  {outcome.sentence}\n", tone))
-        if report.untouched:
-            parts.append((f"{report.untouched:>12,}  not touched\n", "$text-warning"))
-        if report.unknown:
-            parts.append((f"{report.unknown:>12,}  unknown: sent, but the answer had not come\n", "$text-warning"))
+            tone = "" if outcome.deleted else "$text-muted" if outcome is Outcome.GONE else "$text-warning"
+            parts.append(counted(count, outcome.sentence, tone))
+        parts += not_known(report.untouched, report.unknown)
         if report.unconfirmed:
             parts.append(
                 f"\n{report.unconfirmed:,} of those already gone were in a batch whose answer was lost with the "
@@ -59,14 +86,45 @@ class ReportDialog(Dialog[None]):
             )
         if report.journal is not None and report.deleted:
             parts.append((f"\na copy is in the journal {line(str(report.journal))}\n", "$text-muted"))
-        if report.skipped:
-            parts.append(("\nleft alone:\n", "bold"))
-            for one in report.skipped[:_SHOWN]:
-                parts += [f"  {clip(one.id, 40)}  ", (f"{one.outcome.sentence}\n", "$text-muted")]
-            if report.changed > min(len(report.skipped), _SHOWN):
-                parts.append(f"  and {report.changed - min(len(report.skipped), _SHOWN):,} more\n")
-        return Content.assemble(*parts).rstrip()
+        parts += left_alone(report.skipped, report.changed)
+        super().__init__(f"Deleted {report.deleted:,} of {plural(report.planned, 'task')}", parts)
 
-    @on(Button.Pressed)
-    def _close(self) -> None:
-        self.dismiss(None)
+
+def how_it_ended(state: JobState, error: str) -> list[Part]:
+    """The first lines, where it did not come to its end."""
+    parts: list[Part] = []
+    if state is JobState.STOPPED:
+        parts.append(("stopped before the end\n", "bold $text-warning"))
+    if error:
+        parts.append((f"ended by an error: {error}\n", "bold $text-error"))
+    return parts
+
+
+def counted(count: int, sentence: str, tone: str) -> Part:
+    """How many had one outcome."""
+    return f"{count:>12,}  {sentence}\n", tone
+
+
+def not_known(untouched: int, unknown: int = 0) -> list[Part]:
+    """How many have no outcome."""
+    parts = [counted(untouched, "not touched", "$text-warning")] if untouched else []
+    if unknown:
+        parts.append(counted(unknown, "unknown: sent, but the answer had not come", "$text-warning"))
+    return parts
+
+
+def examples(ones: Sequence[One]) -> list[Part]:
+    """Some tasks, each with what became of it."""
+    return [part for one in ones[:_SHOWN] for part in (f"  {clip(one.id, 40)}  ", _muted(one.outcome.sentence))]
+
+
+def left_alone(skipped: Sequence[One], changed: int) -> list[Part]:
+    """Those that were left alone, `changed` in all."""
+    if not skipped:
+        return []
+    more = changed - min(len(skipped), _SHOWN)
+    return [("\nleft alone:\n", "bold"), *examples(skipped), *([f"  and {more:,} more\n"] if more > 0 else [])]
+
+
+def _muted(sentence: str) -> Part:
+    return f"{sentence}\n", "$text-muted"
