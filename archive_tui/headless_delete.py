@@ -235,7 +235,7 @@ def _report_json(report: DeleteProgress) -> dict[str, Any]:
         "skipped": {
             outcome.name.lower().replace("_", "-"): count
             for outcome, count in sorted(report.outcomes.items())
-            if not outcome.deleted and outcome is not Outcome.GONE
+            if not outcome.done and not outcome.gone
         },
         "unknown": report.unknown,
         "untouched": report.untouched,

@@ -25,6 +25,7 @@ from archive_tui.jobs.restore import RestorePlan, RestoreProgress, plan_restore
 from archive_tui.jobs.restore_notes import notes
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
+from archive_tui.jobs.shelf import tasks_of
 from archive_tui.journal import shelf
 from archive_tui.journal.lines import text_or_base64
 from archive_tui.journal.reader import Header, Journal
@@ -157,15 +158,6 @@ def journals(folder: Path, *, as_json: bool, out: TextIO) -> int:
             file=out,
         )
     return 0
-
-
-def tasks_of(one: Listed) -> int | None:
-    """How many tasks a run deleted, set right or exported; None where it did not end by itself."""
-    if one.ending is None:
-        return None
-    names = {outcome.name.lower() for outcome in Outcome if outcome.deleted} | {"exported"}
-    names |= {outcome.name.lower() for outcome in Repaired if outcome.done}
-    return sum(count for name, count in one.ending.counts.items() if name in names)
 
 
 def _listed_json(one: Listed) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def check_skipped(live: Live, plan: Doomed, happens: Callable[[Live], object], o
     happens(live)
     before = asynqdata.everything(live.client)
     assert carry_out(live, plan) == [outcome]
-    assert not outcome.deleted
+    assert not outcome.done
     assert asynqdata.everything(live.client) == before
 
 
@@ -278,7 +278,7 @@ def test_every_outcome_has_a_sentence() -> None:
     sentences = [outcome.sentence for outcome in Outcome]
     assert len(set(sentences)) == len(Outcome)
     for outcome in Outcome:
-        assert outcome.deleted == outcome.sentence.startswith("deleted")
+        assert outcome.done == outcome.sentence.startswith("deleted")
         assert outcome.sentence.startswith(("deleted", "skipped: ", "already gone"))
 
 
@@ -546,7 +546,7 @@ def test_only_what_was_found_and_still_holds_is_deleted(
     for row in rows:
         plan = Doomed(row.id, row.state, row.fingerprint, Standing.ORPHAN)
         (outcome,) = carry_out(any_server, plan, queue=row.queue)
-        if outcome.deleted:
+        if outcome.done:
             deleted.add((row.queue, row.id))
     assert deleted == expected
     gone = {key(queue, task_id) for queue, task_id in deleted}

@@ -8,7 +8,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from archive_tui.asynq.copy import Copy
@@ -20,6 +19,7 @@ from archive_tui.jobs.keeping import Keeping, moment
 from archive_tui.jobs.lots import Lot, lots, split
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
+from archive_tui.jobs.progress import ChangeProgress, Skipped
 from archive_tui.journal.writer import Writer
 from archive_tui.store import copy as reading
 from archive_tui.store import delete as store
@@ -46,65 +46,20 @@ Record = Callable[[Pipe, Sequence[TaskRow]], None]
 """Called before a lot is deleted; raises where that must not happen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """One task that was not deleted, with the reason."""
+class DeleteProgress(ChangeProgress[Outcome]):
+    """What was deleted so far; once `state` has ended, this is the report."""
 
-    queue: str
-    id: bytes
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteProgress:
-    """What was done so far; once `state` has ended, this is the report.
-
-    `unknown` tasks were in a batch whose answer had not come when the job was stopped: they were deleted, or not.
-    `unconfirmed` tasks were gone when a batch was sent again after the connection had broken in the middle of it: that
-    batch deleted them, or somebody else did. `journal` is the file that holds a copy of everything that was deleted.
-    """
-
-    state: JobState
-    planned: int
-    done: int = 0
-    outcomes: dict[Outcome, int] = field(default_factory=dict)
-    unknown: int = 0
-    unconfirmed: int = 0
-    skipped: tuple[Skipped, ...] = ()
-    rate: float = 0.0
-    trouble: str = ""
-    error: str = ""
-    journal: Path | None = None
+    __slots__ = ()
 
     @property
     def deleted(self) -> int:
         """How many tasks were deleted."""
-        return sum(count for outcome, count in self.outcomes.items() if outcome.deleted)
+        return self.made
 
     @property
     def unlocked(self) -> int:
         """How many unique locks were released with them."""
         return self.outcomes.get(Outcome.DELETED_AND_UNLOCKED, 0)
-
-    @property
-    def gone(self) -> int:
-        """How many were gone already."""
-        return self.outcomes.get(Outcome.GONE, 0)
-
-    @property
-    def changed(self) -> int:
-        """How many were left alone because they are no longer what the plan was made for."""
-        return sum(self.outcomes.values()) - self.deleted - self.gone
-
-    @property
-    def untouched(self) -> int:
-        """How many the job did not come to."""
-        return self.planned - self.done - self.unknown
-
-    @property
-    def in_part(self) -> bool:
-        """Whether anything of the plan was not done."""
-        return self.untouched > 0 or self.changed > 0 or self.unknown > 0
 
 
 class DeleteJob(Job):
@@ -140,7 +95,7 @@ class DeleteJob(Job):
         self._calls = 0
         self._sent_at = 0.0
         self._outcomes: Counter[int] = Counter()
-        self._skipped: list[Skipped] = []
+        self._skipped: list[Skipped[Outcome]] = []
         self._unconfirmed = self._unknown = 0
         self._done = 0
         self._removed: list[int] = []

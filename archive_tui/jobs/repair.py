@@ -4,7 +4,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair, Score, offered
@@ -21,6 +20,7 @@ from archive_tui.jobs.ledger import Ledger, portions
 from archive_tui.jobs.lots import UNKNOWN
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
+from archive_tui.jobs.progress import ChangeProgress, Skipped
 from archive_tui.store import copy as reading
 from archive_tui.store import repair as store
 from archive_tui.store.connection import Server
@@ -152,58 +152,15 @@ def not_deletable(catalog: Catalog) -> list[int]:
     return seqs
 
 
-@dataclass(frozen=True, slots=True)
-class Untouched:
-    """One finding that was not set right, with the reason."""
+class RepairProgress(ChangeProgress[Repaired]):
+    """What was set right so far; once `state` has ended, this is the report."""
 
-    queue: str
-    id: bytes
-    outcome: Repaired
-
-
-@dataclass(frozen=True, slots=True)
-class RepairProgress:
-    """What was done so far; once `state` has ended, this is the report. `unknown` were in a batch whose answer had not
-    come when the job was stopped. `unconfirmed` were no longer as planned when a batch was sent again after the
-    connection had broken in the middle of it: that batch set them right, or somebody else changed them.
-    """
-
-    state: JobState
-    planned: int
-    done: int = 0
-    outcomes: dict[Repaired, int] = field(default_factory=dict)
-    unknown: int = 0
-    unconfirmed: int = 0
-    skipped: tuple[Untouched, ...] = ()
-    rate: float = 0.0
-    trouble: str = ""
-    error: str = ""
-    journal: Path | None = None
+    __slots__ = ()
 
     @property
     def repaired(self) -> int:
         """How many were set right."""
-        return sum(count for outcome, count in self.outcomes.items() if outcome.done)
-
-    @property
-    def gone(self) -> int:
-        """How many were gone already."""
-        return self.outcomes.get(Repaired.GONE, 0)
-
-    @property
-    def changed(self) -> int:
-        """How many were left alone because they are no longer what the plan was made for."""
-        return sum(self.outcomes.values()) - self.repaired - self.gone
-
-    @property
-    def untouched(self) -> int:
-        """How many the job did not come to."""
-        return self.planned - self.done - self.unknown
-
-    @property
-    def in_part(self) -> bool:
-        """Whether anything of the plan was not done."""
-        return self.untouched > 0 or self.changed > 0 or self.unknown > 0
+        return self.made
 
 
 @dataclass(slots=True, eq=False)
@@ -253,7 +210,7 @@ class RepairJob(Job):
         self._clock = clock
         self._ledger: Ledger | None = None
         self._outcomes: Counter[Repaired] = Counter()
-        self._skipped: list[Untouched] = []
+        self._skipped: list[Skipped[Repaired]] = []
         self._unknown = self._unconfirmed = self._done = 0
         self._began = time.monotonic()
         self._ended_at: float | None = None
@@ -401,7 +358,7 @@ class RepairJob(Job):
             self._ledger.done(part.kept, "".join(digits))
         for row, outcome in zip(part.rows, outcomes, strict=True):
             if not outcome.done and outcome is not Repaired.GONE and len(self._skipped) < _EXAMPLES:
-                self._skipped.append(Untouched(row.queue, row.id, outcome))
+                self._skipped.append(Skipped(row.queue, row.id, outcome))
         self._outcomes.update(outcomes)
         self._done += len(outcomes)
         self.plan.plan.selection.catalog.remove(

@@ -24,7 +24,7 @@ from archive_tui.store.restore import Restored, Target
 _BATCH_TASKS = 100
 _BATCH_BYTES = 1024 * 1024
 _EXAMPLES = 200
-_DELETED = {str(outcome.value) for outcome in Outcome if outcome.deleted}
+_DELETED = {str(outcome.value) for outcome in Outcome if outcome.done}
 _EXPORT = "export"
 
 Chosen = frozenset[tuple[str, bytes]]

@@ -16,7 +16,18 @@ from archive_tui.jobs.restore import restorable
 from archive_tui.journal import shelf
 from archive_tui.journal.reader import Journal, Outline
 from archive_tui.journal.shelf import Listed
+from archive_tui.store.delete import Outcome
+from archive_tui.store.repair import Repaired
 from archive_tui.text import line
+
+_MADE = {"exported"} | {one.name.lower() for verdict in (Outcome, Repaired) for one in verdict if one.done}
+
+
+def tasks_of(one: Listed) -> int | None:
+    """How many tasks a run deleted, set right or exported; None where it did not end by itself."""
+    if one.ending is None:
+        return None
+    return sum(count for name, count in one.ending.counts.items() if name in _MADE)
 
 
 class ShelfJob(Job):

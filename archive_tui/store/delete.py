@@ -39,9 +39,14 @@ class Outcome(IntEnum):
     COPY_STALE = 9
 
     @property
-    def deleted(self) -> bool:
+    def done(self) -> bool:
         """Whether this call deleted the task."""
         return self in (Outcome.DELETED, Outcome.DELETED_AND_UNLOCKED)
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing was there any more."""
+        return self is Outcome.GONE
 
     @property
     def sentence(self) -> str:

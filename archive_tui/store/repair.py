@@ -47,6 +47,11 @@ class Repaired(IntEnum):
         return self in (Repaired.DONE, Repaired.DONE_AND_UNLOCKED)
 
     @property
+    def gone(self) -> bool:
+        """Whether nothing was there any more."""
+        return self is Repaired.GONE
+
+    @property
     def digit(self) -> str:
         """How it stands in a journal: one hexadecimal digit."""
         return f"{self.value:x}"

@@ -158,7 +158,7 @@ class Cleaner:
         self.attempts += [
             Attempt(
                 (queue, doomed.id.decode()), doomed.standing is Standing.ORPHAN,
-                outcome.deleted, outcome not in _AS_WISHED,
+                outcome.done, outcome not in _AS_WISHED,
                 f"{story} {outcome.sentence} (wanted {doomed.state}, message {doomed.fingerprint.hex()})",
             )
             for doomed, outcome in zip(batch, map(Outcome, said), strict=True)

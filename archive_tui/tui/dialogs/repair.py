@@ -11,7 +11,6 @@ from archive_tui.asynq.states import State
 from archive_tui.jobs.repair import RepairPlan, RepairProgress
 from archive_tui.jobs.session import Session
 from archive_tui.present import plural
-from archive_tui.store.repair import Repaired
 from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.confirm import JOURNAL_OFF, ConfirmDialog, listed, no_room, where
 from archive_tui.tui.dialogs.report import Report, counted, how_it_ended, left_alone, not_known
@@ -121,7 +120,7 @@ class RepairReport(Report):
         """`copied`: whether the journal holds how things were, and not only which they were."""
         parts = how_it_ended(report.state, report.error)
         for outcome, count in sorted(report.outcomes.items()):
-            tone = "" if outcome.done else "$text-muted" if outcome is Repaired.GONE else "$text-warning"
+            tone = "" if outcome.done else "$text-muted" if outcome.gone else "$text-warning"
             parts.append(counted(count, outcome.sentence, tone))
         parts += not_known(report.untouched, report.unknown)
         if report.unconfirmed:

@@ -12,7 +12,6 @@ from textual.widgets import Button, Static
 from archive_tui.jobs.delete import DeleteProgress
 from archive_tui.jobs.job import JobState
 from archive_tui.present import plural
-from archive_tui.store.delete import Outcome
 from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.dialog import Dialog
 
@@ -76,7 +75,7 @@ class ReportDialog(Report):
     def __init__(self, report: DeleteProgress) -> None:
         parts = how_it_ended(report.state, report.error)
         for outcome, count in sorted(report.outcomes.items()):
-            tone = "" if outcome.deleted else "$text-muted" if outcome is Outcome.GONE else "$text-warning"
+            tone = "" if outcome.done else "$text-muted" if outcome.gone else "$text-warning"
             parts.append(counted(count, outcome.sentence, tone))
         parts += not_known(report.untouched, report.unknown)
         if report.unconfirmed:

@@ -7,12 +7,10 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from archive_tui.jobs.shelf import ShelfJob
+from archive_tui.jobs.shelf import ShelfJob, tasks_of
 from archive_tui.journal import shelf
 from archive_tui.journal.shelf import Listed
 from archive_tui.present import UNKNOWN, age, number, plural, size
-from archive_tui.store.delete import Outcome
-from archive_tui.store.repair import Repaired
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.screens.base import CommandScreen
@@ -24,16 +22,13 @@ from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.tui.widgets.table import VirtualTable
 
 _SHOWN = 200
-_DELETED = {outcome.name.lower() for outcome in Outcome if outcome.deleted} | {"exported"}
-_DELETED |= {outcome.name.lower() for outcome in Repaired if outcome.done}
 
 
 def _tasks(one: Listed) -> str | Cell:
     if one.problem:
         return Cell("unreadable", "bad")
-    if one.ending is None:
-        return Cell(f"≤ {number(one.header.planned)}", "warn")
-    return number(sum(count for name, count in one.ending.counts.items() if name in _DELETED))
+    count = tasks_of(one)
+    return number(count) if count is not None else Cell(f"≤ {number(one.header.planned)}", "warn")
 
 
 def _state(one: Listed) -> str | Cell:
