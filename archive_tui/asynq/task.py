@@ -30,7 +30,12 @@ def fingerprint(raw_message: bytes) -> bytes:
 
     The start of the SHA-1, because that is what Redis can compute itself (`redis.sha1hex`).
     """
-    return hashlib.sha1(raw_message, usedforsecurity=False).digest()[:FINGERPRINT_BYTES]
+    return _sha1(raw_message, usedforsecurity=False).digest()[:FINGERPRINT_BYTES]
+
+
+def fingerprints(raw_messages: Iterable[bytes]) -> list[bytes]:
+    """The fingerprint of each."""
+    return [_sha1(one, usedforsecurity=False).digest()[:FINGERPRINT_BYTES] for one in raw_messages]
 
 
 def estimate_bytes(key: bytes | int, message_bytes: int) -> int:
@@ -151,16 +156,14 @@ def facts_of_all(ids: Sequence[bytes], raw_messages: Sequence[bytes], prefix_byt
         decoded = list(map(_decode, raw_messages))
     except (TypeError, DecodeError):
         return None
-    digests = [_sha1(one, usedforsecurity=False).digest()[:FINGERPRINT_BYTES] for one in raw_messages]
+    numbers = struct.unpack(f">{len(ids)}q", b"".join(fingerprints(raw_messages)))
     overhead = prefix_bytes + _HASH_OVERHEAD
     return [
         (
             task_id, one.type, one.error_msg, one.retried, one.retry, one.last_failed_at or None, len(one.payload),
             overhead + len(task_id) + size, number, READABLE | UNIQUE if one.unique_key else READABLE,
         )
-        for task_id, one, size, number in zip(
-            ids, decoded, sizes, struct.unpack(f">{len(digests)}q", b"".join(digests)), strict=True
-        )
+        for task_id, one, size, number in zip(ids, decoded, sizes, numbers, strict=True)
     ]  # fmt: skip
 
 
