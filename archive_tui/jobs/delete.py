@@ -32,7 +32,7 @@ _FIRST_CALL = 200
 _LONGEST_CALL = 500
 """Tasks of one script call; several microseconds each. It begins small and grows where the server is fast."""
 
-_CALL_SECONDS = 0.004
+_CALL_SECONDS = 0.0025
 _CAREFUL_CALLS = 5
 _WAITED = 0.0003
 _REMOVED_AT_ONCE = 5_000
