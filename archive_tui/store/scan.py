@@ -311,9 +311,12 @@ class Scan:
             self._reading = self._meet(pipe, new)
             return
         page.met = met
-        known = self._known
-        # Where all is lost, as in a leaky queue, C alone finds that out
-        unknown = found if known.isdisjoint(map(hash, found)) else [key for key in found if hash(key) not in known]
+        # Done by C nearly whole where the indexes explain all of a page, or nothing of it
+        hashes = list(map(hash, found))
+        strangers = set(hashes).difference(self._known)
+        unknown = found
+        if len(strangers) < len(found):
+            unknown = [key for key, one in zip(found, hashes, strict=True) if one in strangers] if strangers else []
         if unknown:
             self._suspect(pipe, page, unknown, single=len(met) == 1)
         for key in ambiguous:
