@@ -292,8 +292,9 @@ def tls_port(authority: Path, tmp_path_factory: pytest.TempPathFactory, free_por
 
 
 @pytest.fixture
-def lasting(own_server: Callable[..., Live]) -> Live:
-    """A server of the test's own whose data survives a kill."""
+def lasting(own_server: Callable[..., Live], monkeypatch: pytest.MonkeyPatch) -> Live:
+    """A server of the test's own whose data survives a kill. While it is away it is asked for every half second."""
+    monkeypatch.setattr("archive_tui.jobs.job._LONGEST_WAIT", 0.5)
     return own_server("--appendonly", "yes")
 
 
