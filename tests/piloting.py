@@ -270,7 +270,13 @@ class Operator:
         """Wait until the scan on screen is complete, and drawn as far as there is room."""
         await self.arrives("ScanScreen")
         await self.sees("complete in")
-        await self.until(lambda: self.app.screen.view.version == self.app.screen.catalog.version, "rows drawn")
+        screen = self.app.screen
+        await self.until(lambda: screen.view.version == screen.catalog.version, "rows drawn")
+
+        def signed() -> bool:
+            return bool(screen._signed == screen.catalog.version and screen._groups[-1] == screen._signatures)
+
+        await self.until(signed, "errors grouped")
 
     async def plan(self) -> None:
         """Open the plan of a deletion."""
