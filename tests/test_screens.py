@@ -3,8 +3,7 @@
 import re
 import threading
 from array import array
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ import redis
 from asynqdata import LISTS, NOW, SORTED_SETS, a_message, key, prefix
 from conftest import Live
 from oracle import findings
-from piloting import Operator, SlowLink, operate
+from piloting import Operator, operate, slowly
 from textual.widgets import OptionList
 
 from archive_tui.asynq.findings import Kind
@@ -23,9 +22,6 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.view import View
 from archive_tui.demo import DEMO_SEED, fill
-from archive_tui.jobs import pace
-from archive_tui.jobs.pace import Pace
-from archive_tui.settings import Settings
 from archive_tui.tui.commands import KEY_NAMES
 
 QUEUES = ["critical", "default", "email", "idle", "images:resize", "odd [*?] name", "reports"]
@@ -37,19 +33,6 @@ def shop(valkey: Live) -> Live:
     """A server with a small edition of the demo's installation."""
     fill(valkey.client, seed=DEMO_SEED, now=NOW, scale=0.006)
     return valkey
-
-
-@contextmanager
-def slowly(live: Live, directory: Path) -> Iterator[tuple[Settings, SlowLink]]:
-    """Settings that reach a server over a slow link, on which a scan nevertheless takes short steps."""
-    assert live.settings.socket is not None
-    link = SlowLink(live.settings.socket, directory / "slow.sock")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pace, "_KEYS", dict.fromkeys(Pace, (200, 200)))
-        try:
-            yield replace(live.settings, socket=str(link.path)), link
-        finally:
-            link.close()
 
 
 def archive(client: redis.Redis, queue: str) -> list[str]:
@@ -730,7 +713,7 @@ def test_an_archive_that_is_being_read_is_called_neither_full_nor_empty(shop: Li
         await op.tasks("idle")
         await op.sees("The archive is empty.")
 
-    with slowly(shop, tmp_path) as (settings, link):
+    with slowly(shop.settings, tmp_path) as (settings, link):
         operate(settings, play)
 
 
@@ -989,7 +972,7 @@ def test_the_scan_streams_and_can_be_held_and_stopped(valkey: Live, tmp_path: Pa
 
     async def play(op: Operator) -> None:
         await op.queues()
-        link.delay = 0.03
+        link.delay = 0.05
         await op.press("o")
         await op.until(lambda: met(op) and op.rows, "first findings while the scan runs")
         assert re.search(r"work   ≥ [\d,]+ found", op.text)
@@ -1002,7 +985,7 @@ def test_the_scan_streams_and_can_be_held_and_stopped(valkey: Live, tmp_path: Pa
         before = met(op)
         await op.holds(lambda: met(op) == before, 0.4)
         assert 0 < before < total
-        link.delay = 0.03
+        link.delay = 0.05
         await op.press("z")
         await op.until(lambda: met(op) > before, "it goes on")
         await op.press("x")
@@ -1019,7 +1002,7 @@ def test_the_scan_streams_and_can_be_held_and_stopped(valkey: Live, tmp_path: Pa
         assert met(op) == total
         assert "work   2,000 found" in op.text
 
-    with slowly(valkey, tmp_path) as (settings, link):
+    with slowly(valkey.settings, tmp_path) as (settings, link):
         operate(settings, play)
 
 
@@ -1028,7 +1011,7 @@ def test_a_stopped_scan_counts_as_a_minimum_among_the_queues(valkey: Live, tmp_p
 
     async def play(op: Operator) -> None:
         await op.queues()
-        link.delay = 0.03
+        link.delay = 0.05
         await op.press("o")
         await op.until(lambda: op.rows, "first findings")
         await op.press("x")
@@ -1039,7 +1022,7 @@ def test_a_stopped_scan_counts_as_a_minimum_among_the_queues(valkey: Live, tmp_p
         await op.press("escape")
         await op.until(lambda: table(op)["work"]["orphans"] == f"≥ {found[1]}", "a minimum")
 
-    with slowly(valkey, tmp_path) as (settings, link):
+    with slowly(valkey.settings, tmp_path) as (settings, link):
         operate(settings, play)
 
 
@@ -1057,7 +1040,7 @@ def test_the_pace_can_be_changed(valkey: Live, tmp_path: Path) -> None:
             await op.until(lambda wanted=wanted: f"   {wanted} pace" in op.lines[2], wanted)
         await op.press("x")
 
-    with slowly(valkey, tmp_path) as (settings, link):
+    with slowly(valkey.settings, tmp_path) as (settings, link):
         operate(settings, play)
 
 
@@ -1066,7 +1049,7 @@ def test_a_scan_that_is_left_goes_on_and_is_there_again(valkey: Live, tmp_path: 
 
     async def play(op: Operator) -> None:
         await op.queues()
-        link.delay = 0.02
+        link.delay = 0.05
         await op.press("o")
         await op.until(lambda: op.rows, "first findings")
         await op.press("space", "escape", "escape")
@@ -1085,7 +1068,7 @@ def test_a_scan_that_is_left_goes_on_and_is_there_again(valkey: Live, tmp_path: 
         assert "1 marked" in op.text
         assert "match of" in op.text
 
-    with slowly(valkey, tmp_path) as (settings, link):
+    with slowly(valkey.settings, tmp_path) as (settings, link):
         operate(settings, play)
 
 
@@ -1123,7 +1106,7 @@ def test_a_scan_that_finds_nothing_says_so(shop: Live, tmp_path: Path) -> None:
         await op.scanned()
         await op.until(lambda: "Nothing wrong was found." in op.text, "that nothing was found", seconds=3)
 
-    with slowly(shop, tmp_path) as (settings, link):
+    with slowly(shop.settings, tmp_path) as (settings, link):
         operate(settings, play)
 
 
@@ -1313,12 +1296,12 @@ def test_a_task_survives_a_server_that_goes_away(lasting: Live) -> None:
 
 
 def test_a_scan_survives_a_server_that_goes_away(lasting: Live, tmp_path: Path) -> None:
-    populated(lasting, 1000)
+    populated(lasting, 600)
     expected = found_ids(lasting, "work")
 
     async def play(op: Operator) -> None:
         await op.queues()
-        link.delay = 0.02
+        link.delay = 0.05
         await op.press("o")
         await op.until(lambda: op.rows, "first findings")
         await lose(op, lasting)
@@ -1330,8 +1313,8 @@ def test_a_scan_survives_a_server_that_goes_away(lasting: Live, tmp_path: Path) 
         assert f"work   {len(expected):,} found" in op.text
         assert "began again 1 ×: another server answered" in op.text
         assert "1 marked" in op.text
-        await op.resize(200, 1100)
+        await op.resize(200, 650)
         await op.until(lambda: set(op.ids) == expected, "all findings, none of them twice")
 
-    with slowly(lasting, tmp_path) as (settings, link):
+    with slowly(lasting.settings, tmp_path) as (settings, link):
         operate(settings, play)

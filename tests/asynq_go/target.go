@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,6 +70,7 @@ func (t target) work(queue string, cfg asynq.Config, handler asynq.HandlerFunc, 
 func startServer(conn asynq.RedisConnOpt, cfg asynq.Config, handler asynq.Handler) (*asynq.Server, error) {
 	cfg.LogLevel = asynq.ErrorLevel
 	cfg.DelayedTaskCheckInterval = 200 * time.Millisecond
+	lookOften(&cfg)
 	// A worker that is aborted puts its task back although the handler may
 	// still succeed with it: wait long enough that this never happens.
 	cfg.ShutdownTimeout = time.Minute
@@ -77,6 +79,15 @@ func startServer(conn asynq.RedisConnOpt, cfg asynq.Config, handler asynq.Handle
 		return nil, err
 	}
 	return server, nil
+}
+
+// lookOften lets a server whose queues are empty look again soon. It cannot be
+// shut down while it waits to do so, a whole second otherwise; 0.24 always waits
+// that long, and has no such setting.
+func lookOften(cfg *asynq.Config) {
+	if interval := reflect.ValueOf(cfg).Elem().FieldByName("TaskCheckInterval"); interval.IsValid() {
+		interval.SetInt(int64(20 * time.Millisecond))
+	}
 }
 
 // enqueueEach calls enqueue for each i below n, from several clients at once;

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import redis
@@ -13,11 +14,12 @@ from .servers import valkey
 
 
 @pytest.fixture(scope="session")
-def builds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Library]]]:
+def builds(shared_folder: Path) -> Iterator[dict[str, Future[Library]]]:
     """The program for each version; they are built two at a time while the first tests run."""
     if shutil.which("go") is None:
         pytest.skip("Go is missing")
-    folder = tmp_path_factory.mktemp("asynqreal")
+    folder = shared_folder / "asynqreal"
+    folder.mkdir(exist_ok=True)
     with ThreadPoolExecutor(2) as builders:
         yield {version: builders.submit(build, version, folder) for version in VERSIONS}
 

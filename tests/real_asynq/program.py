@@ -1,5 +1,6 @@
 """The Go program that drives the real Asynq library (`tests/asynq_go`): building it, and running its commands."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -27,14 +28,18 @@ class UnavailableError(Exception):
 
 
 def build(version: str, folder: Path) -> Library:
-    """Build the program against one version of the library."""
+    """Build the program against one version of the library, unless another process has built it in this folder."""
     modules = f"-modfile=asynq-{version}.mod"
     binary = folder / f"asynqreal-{version}"
-    listed = _go("list", modules, "-deps", ".")
-    if listed.returncode:
-        raise UnavailableError(f"Asynq {version} cannot be had: {listed.stderr.strip().splitlines()[-1]}")
-    built = _go("build", modules, "-o", str(binary), ".")
-    assert not built.returncode, built.stderr
+    with (folder / f"{version}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if binary.exists():
+            return Library(version, binary)
+        listed = _go("list", modules, "-deps", ".")
+        if listed.returncode:
+            raise UnavailableError(f"Asynq {version} cannot be had: {listed.stderr.strip().splitlines()[-1]}")
+        built = _go("build", modules, "-o", str(binary), ".")
+        assert not built.returncode, built.stderr
     return Library(version, binary)
 
 
