@@ -63,6 +63,7 @@ class Session:
     ) -> None:
         self.settings = settings
         self.clock = clock
+        self.stopwatch = stopwatch
         self.server = Server(settings)
         self.info = ServerInfo(self.server.address)
         self.watch = WatchJob(self.server, interval, clock, stopwatch)
