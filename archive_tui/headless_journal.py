@@ -30,7 +30,7 @@ from archive_tui.journal import shelf
 from archive_tui.journal.lines import text_or_base64
 from archive_tui.journal.reader import Header, Journal
 from archive_tui.journal.shelf import Listed
-from archive_tui.present import exact, number, plural, size
+from archive_tui.present import exact, number, plural, size, span
 from archive_tui.store import queues as store
 from archive_tui.store.delete import Outcome
 from archive_tui.store.repair import Repaired
@@ -39,7 +39,6 @@ from archive_tui.text import encode, line
 
 IN_PART = 4
 INTERRUPTED = 130
-_DAY = 86_400
 _MB = 1_000_000
 Ask = Callable[[str], str]
 
@@ -75,7 +74,7 @@ def restore(session: Session, path: Path, wish: Wish, *, ask: Ask | None, out: T
     """Print what putting back will do, ask, do it, and print what became of it."""
     if session.read_only and not wish.dry_run:
         raise RefusedError(f"{session.why_read_only}: nothing can be restored")
-    plan = plan_restore(session.server, Journal(path), wish.target, clock=session.clock)
+    plan = plan_restore(session.server, Journal(path), wish.target)
     for said in plan_lines(plan):
         print(said, file=out)
     if wish.dry_run:
@@ -251,7 +250,7 @@ def prune(
     keep_bytes = int(keep_mb * _MB) if keep_mb is not None else None
     gone = shelf.stale(shelf.listed(folder), now, keep_days=keep_days, keep_bytes=keep_bytes)
     for one in gone:
-        print(f"{line(one.path.name)}  {size(one.size)}  {int((now - one.modified_at) // _DAY)} days old", file=out)
+        print(f"{line(one.path.name)}  {size(one.size)}  {_old(one, now)}", file=out)
     print(f"{plural(len(gone), 'journal')} to remove, {size(sum(one.size for one in gone))}", file=out)
     if dry_run or not gone:
         return 0
@@ -268,6 +267,12 @@ def prune(
             failed += 1
             print(f"archive-tui: {error}", file=sys.stderr)
     return IN_PART if failed else 0
+
+
+def _old(one: Listed, now: float) -> str:
+    """How long ago it was written; the clock may have been set back since."""
+    seconds = now - one.modified_at
+    return f"{span(seconds)} old" if seconds >= 0 else f"dated {span(-seconds)} ahead of the clock"
 
 
 # Exporting

@@ -16,6 +16,7 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.journal.reader import Journal, Outline
 from archive_tui.journal.writer import Appender
 from archive_tui.store import restore as store
+from archive_tui.store.clock import clock_of, now_of
 from archive_tui.store.connection import Server
 from archive_tui.store.delete import Outcome
 from archive_tui.store.pipe import Pipe
@@ -87,7 +88,6 @@ def plan_restore(
     journal: Journal,
     target: Target = Target.BACK,
     chosen: Chosen | None = None,
-    clock: Callable[[], float] = time.time,
 ) -> RestorePlan:
     """Look through a journal and at the server. May take seconds: not for the UI loop."""
     outline = journal.outline()
@@ -96,6 +96,7 @@ def plan_restore(
     to_archive = Counter[str]()
     kept = before = unsure = there = locks = expired = bare = 0
     with server.pipe() as pipe:
+        now = now_of(pipe)
         for batch, copies in journal.batches(outline):
             may = restorable(outline, batch)
             outcomes = outline.outcomes.get(batch, "").ljust(len(copies), UNKNOWN)
@@ -120,13 +121,13 @@ def plan_restore(
                 to_archive[copy.queue] += place is State.ARCHIVED
                 if copy.lock is not None:
                     locks += 1
-                    expired += copy.lock_until is not None and copy.lock_until <= clock() * 1000
+                    expired += copy.lock_until is not None and copy.lock_until <= now * 1000
             there += store.there(pipe, wanted)
         over = {}
         for queue, more in to_archive.items():
-            now = store.archived_count(pipe, queue) or 0
-            if more and now + more > ARCHIVE_CAP:
-                over[queue] = now + more - ARCHIVE_CAP
+            there_now = store.archived_count(pipe, queue) or 0
+            if more and there_now + more > ARCHIVE_CAP:
+                over[queue] = there_now + more - ARCHIVE_CAP
         strangers = tuple(queue for queue in queues if not store.is_registered(pipe, queue))
     other = journal.header.server != server.settings.address
     return RestorePlan(
@@ -224,7 +225,7 @@ class RestoreJob(Job):
         self.plan = plan
         self.pace = pace
         self._server = server
-        self._clock = clock
+        self._clock = self._now = clock
         self._outcomes: Counter[Restored] = Counter()
         self._examples: list[NotRestored] = []
         self._done = 0
@@ -274,6 +275,7 @@ class RestoreJob(Job):
 
     def _attempt(self) -> None:
         with self._server.pipe() as pipe:
+            self._now = clock_of(pipe)
             self.connected()
             while True:
                 self.checkpoint()
@@ -287,7 +289,7 @@ class RestoreJob(Job):
                 self.rest(self.pace.rest_after(time.monotonic() - began))
 
     def _write_back(self, pipe: Pipe, batch: int, places: Sequence[int], copies: Sequence[Copy]) -> None:
-        outcomes, failure = store.restore(pipe, copies, self.plan.target, self._clock())
+        outcomes, failure = store.restore(pipe, copies, self.plan.target, self._now())
         digits = self._noted.setdefault(batch, [UNKNOWN] * self.plan.outline.tasks[batch])
         for place, copy, outcome in zip(places, copies, outcomes, strict=False):
             digits[place] = str(outcome.value)

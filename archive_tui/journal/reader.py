@@ -16,7 +16,7 @@ from archive_tui.text import decode, line
 _GZIP = 31
 _MAGIC = b"\x1f\x8b\x08"
 _READ_AT_ONCE = 256 * 1024
-_TAIL = 4096
+_TAIL = 64 * 1024
 _LONGEST_HEADER = 1024 * 1024
 
 
@@ -80,7 +80,9 @@ class Journal:
         self.header = _header(path, first[1])
 
     def ending(self) -> Ending | None:
-        """How the run ended, read from the end of the file; None where it did not, or where something was added."""
+        """How the run ended, read from the end of the file, where notes of restores may follow it; None where it did
+        not, or where very many follow.
+        """
         with self._open() as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - _TAIL))
@@ -90,9 +92,13 @@ class Journal:
             try:
                 found = _values(zlib.decompress(tail[at:], _GZIP))
             except zlib.error:
-                at = tail.rfind(_MAGIC, 0, at)
-                continue
-            return next((_ending(value) for value in found if "end" in value), None)
+                found = []
+            for value in found:
+                if "end" in value:
+                    return _ending(value)
+                if "restored" not in value:
+                    return None
+            at = tail.rfind(_MAGIC, 0, at)
         return None
 
     def outline(self) -> Outline:
