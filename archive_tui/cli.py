@@ -253,6 +253,11 @@ def show(context: click.Context, /, queue: str, task_id: str, form: str | None, 
 @click.option(
     "--run-once", "target", flag_value="run", help="Queue them: each gets one more attempt, as by Asynq's run."
 )
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Also what was restored before, as after a failover that lost it. What ran is back, too.",
+)
 @click.option("--elsewhere", is_flag=True, help="Also where the journal was written for another server or database.")
 @click.option(
     "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
@@ -263,15 +268,15 @@ def show(context: click.Context, /, queue: str, task_id: str, form: str | None, 
 @_connection_options
 @click.pass_context
 def restore(
-    context: click.Context, /, journal: str, target: str | None, elsewhere: bool, pace: str, dry_run: bool, yes: bool,
-    **connection: Any,
+    context: click.Context, /, journal: str, target: str | None, again: bool, elsewhere: bool, pace: str,
+    dry_run: bool, yes: bool, **connection: Any,
 ) -> int:  # fmt: skip
     """Put back what was deleted, from its JOURNAL. Nothing that stands in Redis is written over."""
     from archive_tui import headless_journal
     from archive_tui.jobs.pace import Pace
     from archive_tui.store.restore import Target
 
-    wish = headless_journal.Wish(Target(target or "back"), Pace(pace), dry_run, yes, elsewhere)
+    wish = headless_journal.Wish(Target(target or "back"), Pace(pace), dry_run, yes, elsewhere, again)
     with _session(context, connection) as session:
         path = headless_journal.find(session.journal_folder, journal)
         return headless_journal.restore(session, path, wish, ask=_asking(), out=sys.stdout)

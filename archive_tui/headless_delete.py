@@ -239,6 +239,7 @@ def _report_json(report: DeleteProgress) -> dict[str, Any]:
         },
         "unknown": report.unknown,
         "untouched": report.untouched,
+        "caution": report.caution or None,
         "error": report.error or None,
     }
 
@@ -254,4 +255,6 @@ def _report_text(report: DeleteProgress) -> str:
         lines.append(f"{report.unknown:>10,}  unknown: sent, but the answer had not come")
     if report.untouched:
         lines.append(f"{report.untouched:>10,}  not touched")
+    if report.caution:
+        lines.append(report.caution)
     return "\n".join(lines)

@@ -68,13 +68,14 @@ class Wish:
     dry_run: bool = False
     yes: bool = False
     elsewhere: bool = False
+    again: bool = False
 
 
 def restore(session: Session, path: Path, wish: Wish, *, ask: Ask | None, out: TextIO) -> int:
     """Print what putting back will do, ask, do it, and print what became of it."""
     if session.read_only and not wish.dry_run:
         raise RefusedError(f"{session.why_read_only}: nothing can be restored")
-    plan = plan_restore(session.server, Journal(path), wish.target)
+    plan = plan_restore(session.server, Journal(path), wish.target, again=wish.again)
     for said in plan_lines(plan):
         print(said, file=out)
     if wish.dry_run:

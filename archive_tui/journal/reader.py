@@ -219,12 +219,12 @@ def _note(outline: Outline, value: Mapping[str, Any], offset: int) -> None:
             outline.outcomes[batch] = outcomes
         case {"restored": int(batch), "outcomes": str(outcomes)}:
             before = outline.restored.get(batch, "")
-            outline.restored[batch] = _merged(before, outcomes)
+            outline.restored[batch] = merged(before, outcomes)
         case {"end": _}:
             outline.ending = _ending(value)
 
 
-def _merged(before: str, after: str) -> str:
+def merged(before: str, after: str) -> str:
     """What is known of a batch after one more restore: a digit stands for a task that it did."""
     width = max(len(before), len(after))
     pairs = zip(before.ljust(width, "-"), after.ljust(width, "-"), strict=True)
