@@ -71,12 +71,16 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self.launch()
+        wait_until(self._answers)
+
+    def launch(self) -> None:
+        """Start it, and leave it to load its data."""
         self.socket.unlink(missing_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
-        wait_until(self._answers)
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -66,7 +66,7 @@ _SENTENCES = {
     Outcome.NOT_A_TASK: "skipped: it is not task data",
     Outcome.QUEUE_AWAKE: "skipped: its queue is no leftover any more",
     Outcome.COPY_STALE: "skipped: it changed after it was copied to the journal",
-    Outcome.BACK: "deleted, but there again: another server took over that had not heard of it",
+    Outcome.BACK: "there again: another server took over that had not heard of its deletion",
 }
 
 
