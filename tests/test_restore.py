@@ -107,20 +107,22 @@ def test_everything_comes_back_byte_for_byte(any_server: Live, run_job: Run, kee
 
 def content(live: Live) -> dict[bytes, Any]:
     """Everything, as values: the order of a hash's fields and the form in which Redis keeps it mean nothing."""
-    found: dict[bytes, Any] = {}
-    for one in live.client.scan_iter(count=1000):
-        kind = live.client.type(one)
-        if kind == b"hash":
-            found[one] = live.client.hgetall(one)
-        elif kind == b"zset":
-            found[one] = live.client.zrange(one, 0, -1, withscores=True)
-        elif kind == b"list":
-            found[one] = live.client.lrange(one, 0, -1)
-        elif kind == b"set":
-            found[one] = live.client.smembers(one)
-        else:
-            found[one] = live.client.get(one)
-    return found
+    found = list(set(live.client.scan_iter(count=1000)))
+    pipe = live.client.pipeline(transaction=False)
+    for one in found:
+        pipe.type(one)
+    for one, kind in zip(found, pipe.execute(), strict=True):
+        _READ[kind](pipe, one)
+    return dict(zip(found, pipe.execute(), strict=True))
+
+
+_READ: dict[bytes, Callable[[Any, bytes], object]] = {
+    b"hash": lambda pipe, one: pipe.hgetall(one),
+    b"zset": lambda pipe, one: pipe.zrange(one, 0, -1, withscores=True),
+    b"list": lambda pipe, one: pipe.lrange(one, 0, -1),
+    b"set": lambda pipe, one: pipe.smembers(one),
+    b"string": lambda pipe, one: pipe.get(one),
+}
 
 
 def test_tasks_go_back_to_where_they_stood(any_server: Live, run_job: Run, keeping: Keeping) -> None:
