@@ -133,6 +133,7 @@ def plan_restore(
                     locks += 1
                     expired += copy.lock_until is not None and copy.lock_until <= now * 1000
             there += store.there(pipe, wanted)
+            del copies, wanted  # they may be large, and so may be the next
         over = {}
         for queue, more in to_archive.items():
             there_now = store.archived_count(pipe, queue) or 0
@@ -364,6 +365,7 @@ class RestoreJob(Job):
             for places in by_queue.values():
                 yield from ((batch, part, [copies[at] for at in part]) for part in _sliced(places, copies))
             self._note()
+            del copies, by_queue  # they may be large, and so may be the next
 
     def _note(self) -> None:
         noted = {batch: "".join(digits) for batch, digits in self._noted.items()}
