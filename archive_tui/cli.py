@@ -7,7 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -253,6 +253,11 @@ def show(context: click.Context, /, queue: str, task_id: str, form: str | None, 
 @click.option(
     "--run-once", "target", flag_value="run", help="Queue them: each gets one more attempt, as by Asynq's run."
 )
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Also what was restored before, as after a failover that lost it. What ran is back, too.",
+)
 @click.option("--elsewhere", is_flag=True, help="Also where the journal was written for another server or database.")
 @click.option(
     "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
@@ -263,15 +268,15 @@ def show(context: click.Context, /, queue: str, task_id: str, form: str | None, 
 @_connection_options
 @click.pass_context
 def restore(
-    context: click.Context, /, journal: str, target: str | None, elsewhere: bool, pace: str, dry_run: bool, yes: bool,
-    **connection: Any,
+    context: click.Context, /, journal: str, target: str | None, again: bool, elsewhere: bool, pace: str,
+    dry_run: bool, yes: bool, **connection: Any,
 ) -> int:  # fmt: skip
     """Put back what was deleted, from its JOURNAL. Nothing that stands in Redis is written over."""
     from archive_tui import headless_journal
     from archive_tui.jobs.pace import Pace
     from archive_tui.store.restore import Target
 
-    wish = headless_journal.Wish(Target(target or "back"), Pace(pace), dry_run, yes, elsewhere)
+    wish = headless_journal.Wish(Target(target or "back"), Pace(pace), dry_run, yes, elsewhere, again)
     with _session(context, connection) as session:
         path = headless_journal.find(session.journal_folder, journal)
         return headless_journal.restore(session, path, wish, ask=_asking(), out=sys.stdout)
@@ -381,7 +386,9 @@ def _asking() -> Callable[[str], str] | None:
 @contextmanager
 def _session(context: click.Context, after: dict[str, Any]) -> Iterator[Session]:
     """An opened session for the flags before and after the command's name; those after win."""
-    with _opened(_settings(context, after)) as session:
+    from archive_tui.headless import stoppable
+
+    with stoppable(), _opened(_settings(context, after)) as session:
         yield session
 
 
@@ -448,14 +455,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except ArchiveTuiError as error:
-        click.echo(f"archive-tui: {error}", err=True)
+        _complain(str(error))
         return error.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does; nothing is wrong, and there is nowhere left to write to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        click.echo(f"archive-tui: {error.strerror or error}", err=True)
+        _complain(error.strerror or str(error))
         return _UNEXPECTED
     except Exception as error:
         return _unexpected(error)
@@ -481,8 +488,14 @@ def _unexpected(error: Exception) -> int:
         where = f"; details in {path}"
     except OSError:
         pass
-    click.echo(f"archive-tui: unexpected {type(error).__name__}: {line(str(error))[:200]}{where}", err=True)
+    _complain(f"unexpected {type(error).__name__}: {line(str(error))[:200]}{where}")
     return _UNEXPECTED
+
+
+def _complain(what: str) -> None:
+    """The one line of a failure, where there is still somebody to read it."""
+    with suppress(OSError):
+        click.echo(f"archive-tui: {what}", err=True)
 
 
 def main() -> None:

@@ -33,6 +33,10 @@ class RefusedError(ArchiveTuiError):
     exit_code = 5
 
 
+class ReplicaError(RefusedError):
+    """The server is a read-only replica, or has become one."""
+
+
 class NotPermittedError(RefusedError):
     """The server's access rules forbid a command (`NOPERM`) or do not know it (managed services)."""
 

@@ -1,7 +1,10 @@
 """The commands without screens: a second, thin front on the jobs. Results to stdout, everything else to stderr."""
 
+import contextlib
 import math
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -36,6 +39,7 @@ INTERRUPTED = 130
 IN_PART = 4
 _PAGE = 1_000
 _PROGRESS_EVERY = 0.5
+_LOOK_EVERY = 0.05
 
 _ALWAYS_SHOWN = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED)
 """Kinds whose counts stand in the table even where nothing was found."""
@@ -169,20 +173,64 @@ def refuse_unknown(session: Session, names: Sequence[str]) -> None:
                 raise NotFoundError(f"no queue {line(name)!r}: `archive-tui queues` lists them")
 
 
-def wait(job: Job, tell: Callable[[], str] | None) -> bool:
-    """Wait for the end, saying now and then what `tell` says; True where ctrl+c ended it early."""
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """A polite kill, or the end of the SSH session, ends a command as ctrl+c does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with _handling((signal.SIGTERM, signal.SIGHUP), interrupt):
+        yield
+
+
+@contextlib.contextmanager
+def _handling(numbers: Sequence[signal.Signals], handler: Callable[..., None]) -> Iterator[None]:
+    """Have signals handled, but for those that are ignored (as nohup wants it); in the main thread only."""
+    before = {}
+    with contextlib.suppress(ValueError):  # not the main thread
+        for one in numbers:
+            if signal.getsignal(one) is not signal.SIG_IGN:
+                before[one] = signal.signal(one, handler)
     try:
-        while not job.wait(_PROGRESS_EVERY):
-            if tell is not None:
-                print("\r\x1b[K" + tell(), end="", file=sys.stderr, flush=True)
-    except KeyboardInterrupt:
-        job.stop()
-        job.wait()
-        return True
+        yield
+    finally:
+        for one, previous in before.items():
+            signal.signal(one, previous)
+
+
+def wait(job: Job, tell: Callable[[], str] | None) -> bool:
+    """Wait for the end, saying now and then what `tell` says; True where ctrl+c or another signal of the kind came
+    meanwhile. The first asks the job to stop at a point that leaves nothing half-done; with the second we do not wait
+    for that, and KeyboardInterrupt is raised.
+    """
+    asked: list[int] = []
+    told_at = time.monotonic()
+
+    # Noted only: what a handler raises in the middle of waiting leaves the locks of the wait in disorder
+    def note(number: int, _frame: object) -> None:
+        asked.append(number)
+
+    try:
+        with _handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), note):
+            while not job.wait(_LOOK_EVERY):
+                if len(asked) > 1:
+                    raise KeyboardInterrupt
+                if asked:
+                    job.stop()
+                if tell is not None and time.monotonic() - told_at >= _PROGRESS_EVERY:
+                    told_at = time.monotonic()
+                    _say(tell())
     finally:
         if tell is not None:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-    return False
+            _say("")
+    return bool(asked)
+
+
+def _say(text: str) -> None:
+    """Progress, in the place of what was said before; nothing depends on anybody hearing it."""
+    with contextlib.suppress(OSError):
+        print("\r\x1b[K" + text, end="", file=sys.stderr, flush=True)
 
 
 def progress_line(now: ScanProgress) -> str:

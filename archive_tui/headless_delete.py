@@ -1,8 +1,6 @@
 """`archive-tui delete`: plan, confirmation and deletion as on the screens, without them (DESIGN.md section 6)."""
 
-import contextlib
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -87,20 +85,19 @@ def delete(
     refuse_unknown(session, [wish.queue])
     catalog = Catalog()
     try:
-        with _stoppable():
-            if _collect(session, wish, catalog, pace, progress=progress):
-                return INTERRUPTED
-            if catalog.trouble:  # more than fit into the table: these can be deleted, and then the rest
-                print(f"archive-tui: {catalog.trouble}: delete these, and then run it again", file=err)
-            plan = _plan(session, wish, catalog, query)
-            described = _plan_json(session, wish, plan)
-            if dry_run or not plan.count:
-                _print(described | {"report": None} if as_json else _plan_text(session, wish, plan), out)
-                return 0
-            if not yes and ask is not None:
-                _confirm(session, wish, plan, ask, err)
-            job = session.delete(plan, pace, choice=wish.choice, reason=reason)
-            interrupted = wait(job, (lambda: _deleting(job.progress)) if progress else None)
+        if _collect(session, wish, catalog, pace, progress=progress):
+            return INTERRUPTED
+        if catalog.trouble:  # more than fit into the table: these can be deleted, and then the rest
+            print(f"archive-tui: {catalog.trouble}: delete these, and then run it again", file=err)
+        plan = _plan(session, wish, catalog, query)
+        described = _plan_json(session, wish, plan)
+        if dry_run or not plan.count:
+            _print(described | {"report": None} if as_json else _plan_text(session, wish, plan), out)
+            return 0
+        if not yes and ask is not None:
+            _confirm(session, wish, plan, ask, err)
+        job = session.delete(plan, pace, choice=wish.choice, reason=reason)
+        interrupted = wait(job, (lambda: _deleting(job.progress)) if progress else None)
         report = job.progress
         _print(described | {"report": _report_json(report)} if as_json else _report_text(report), out)
         if job.error is not None and not report.deleted:
@@ -110,28 +107,8 @@ def delete(
         in_part = job.error is not None or report.in_part or catalog.trouble
         return INTERRUPTED if interrupted else IN_PART if in_part else 0
     finally:
+        session.stop_jobs()
         catalog.close()
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """A polite kill, or the end of the SSH session, stops as ctrl+c does: after the batch that is under way."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {}
-    try:
-        for one in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(one) is not signal.SIG_IGN:  # nohup
-                before[one] = signal.signal(one, interrupt)
-    except ValueError:  # not the main thread
-        before = {}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def _collect(session: Session, wish: Wish, catalog: Catalog, pace: Pace, *, progress: bool) -> bool:
@@ -239,6 +216,7 @@ def _report_json(report: DeleteProgress) -> dict[str, Any]:
         },
         "unknown": report.unknown,
         "untouched": report.untouched,
+        "caution": report.caution or None,
         "error": report.error or None,
     }
 
@@ -254,4 +232,6 @@ def _report_text(report: DeleteProgress) -> str:
         lines.append(f"{report.unknown:>10,}  unknown: sent, but the answer had not come")
     if report.untouched:
         lines.append(f"{report.untouched:>10,}  not touched")
+    if report.caution:
+        lines.append(report.caution)
     return "\n".join(lines)

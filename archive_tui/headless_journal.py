@@ -15,6 +15,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
 from archive_tui.errors import JournalError, NotFoundError, RefusedError, UsageError
+from archive_tui.headless import IN_PART, INTERRUPTED, wait
 from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.keeping import moment
@@ -30,16 +31,13 @@ from archive_tui.journal import shelf
 from archive_tui.journal.lines import text_or_base64
 from archive_tui.journal.reader import Header, Journal
 from archive_tui.journal.shelf import Listed
-from archive_tui.present import exact, number, plural, size
+from archive_tui.present import exact, number, plural, size, span
 from archive_tui.store import queues as store
 from archive_tui.store.delete import Outcome
 from archive_tui.store.repair import Repaired
 from archive_tui.store.restore import Target
 from archive_tui.text import encode, line
 
-IN_PART = 4
-INTERRUPTED = 130
-_DAY = 86_400
 _MB = 1_000_000
 Ask = Callable[[str], str]
 
@@ -69,13 +67,14 @@ class Wish:
     dry_run: bool = False
     yes: bool = False
     elsewhere: bool = False
+    again: bool = False
 
 
 def restore(session: Session, path: Path, wish: Wish, *, ask: Ask | None, out: TextIO) -> int:
     """Print what putting back will do, ask, do it, and print what became of it."""
     if session.read_only and not wish.dry_run:
         raise RefusedError(f"{session.why_read_only}: nothing can be restored")
-    plan = plan_restore(session.server, Journal(path), wish.target, clock=session.clock)
+    plan = plan_restore(session.server, Journal(path), wish.target, again=wish.again)
     for said in plan_lines(plan):
         print(said, file=out)
     if wish.dry_run:
@@ -90,7 +89,7 @@ def restore(session: Session, path: Path, wish: Wish, *, ask: Ask | None, out: T
         if ask(f"Type {plan.count} to restore them").strip() != str(plan.count):
             raise RefusedError("nothing was restored: the number was not typed")
     job = session.restore(plan, wish.pace, elsewhere=wish.elsewhere)
-    interrupted = _wait(job)
+    interrupted = wait(job, (lambda: _restoring(job.progress)) if sys.stderr.isatty() else None)
     report = job.progress
     for said in report_lines(report):
         print(said, file=out)
@@ -123,15 +122,11 @@ def report_lines(report: RestoreProgress) -> list[str]:
     return said + [f"  {line(one.id)[:60]}  {one.outcome.sentence}" for one in report.examples if not one.outcome.there]
 
 
-def _wait(job: Job) -> bool:
-    """Wait for the end; True where ctrl+c ended it early, at a point that leaves nothing half-done."""
-    try:
-        job.wait()
-    except KeyboardInterrupt:
-        job.stop()
-        job.wait()
-        return True
-    return False
+def _restoring(now: RestoreProgress) -> str:
+    if now.state is JobState.DISCONNECTED:
+        return f"disconnected, retrying: {now.trouble}"[:100]
+    share = now.done / now.planned if now.planned else 1.0
+    return f"{share:4.0%}  {now.done:,} of {now.planned:,}, {now.rate:,.0f}/s"
 
 
 # The folder
@@ -251,7 +246,7 @@ def prune(
     keep_bytes = int(keep_mb * _MB) if keep_mb is not None else None
     gone = shelf.stale(shelf.listed(folder), now, keep_days=keep_days, keep_bytes=keep_bytes)
     for one in gone:
-        print(f"{line(one.path.name)}  {size(one.size)}  {int((now - one.modified_at) // _DAY)} days old", file=out)
+        print(f"{line(one.path.name)}  {size(one.size)}  {_old(one, now)}", file=out)
     print(f"{plural(len(gone), 'journal')} to remove, {size(sum(one.size for one in gone))}", file=out)
     if dry_run or not gone:
         return 0
@@ -268,6 +263,12 @@ def prune(
             failed += 1
             print(f"archive-tui: {error}", file=sys.stderr)
     return IN_PART if failed else 0
+
+
+def _old(one: Listed, now: float) -> str:
+    """How long ago it was written; the clock may have been set back since."""
+    seconds = now - one.modified_at
+    return f"{span(seconds)} old" if seconds >= 0 else f"dated {span(-seconds)} ahead of the clock"
 
 
 # Exporting
@@ -288,17 +289,17 @@ def export(session: Session, queue: str, kind: Kind | None, where: str, path: Pa
         else:
             reading = ScanJob(session.server, catalog, [queue], pace)
         session.run(reading)
-        if _wait(reading):
+        if wait(reading, None):
             return INTERRUPTED
         if reading.error is not None:
             raise reading.error
-        job = session.run(
-            ExportJob(session.server, Selection(catalog, catalog.find(Query(where, kind))), path, pace, session.clock)
-        )
-        interrupted = _wait(job)
+        chosen = Selection(catalog, catalog.find(Query(where, kind)))
+        job = session.run(ExportJob(session.server, chosen, path, pace, session.clock))
+        interrupted = wait(job, None)
         if job.error is not None:
             raise job.error
     finally:
+        session.stop_jobs()
         catalog.close()
     report = job.progress
     print(f"{plural(report.written, 'task')} written to {line(str(path))}", file=out)

@@ -71,12 +71,16 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self.launch()
+        wait_until(self._answers)
+
+    def launch(self) -> None:
+        """Start it, and leave it to load its data."""
         self.socket.unlink(missing_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
-        wait_until(self._answers)
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -252,10 +256,10 @@ def own_server(valkey_binary: str, tmp_path_factory: pytest.TempPathFactory) -> 
     """Makes a server of the test's own, with options of the server's command line; it is killed at the end."""
     with contextlib.ExitStack() as stack:
 
-        def make(*options: str, port: int = 0, password: str | None = None) -> Live:
+        def make(*options: str, port: int = 0, password: str | None = None, binary: str = valkey_binary) -> Live:
             directory = tmp_path_factory.mktemp("own")
             stack.callback(shutil.rmtree, directory, ignore_errors=True)
-            process = ServerProcess(valkey_binary, directory, *options, port=port)
+            process = ServerProcess(binary, directory, *options, port=port)
             stack.callback(process.kill)
             process.start()
             secret = Secret(password) if password is not None else None
@@ -289,6 +293,14 @@ def tls_port(authority: Path, tmp_path_factory: pytest.TempPathFactory, free_por
     process.start()
     yield free_port
     process.kill()
+
+
+@pytest.fixture(params=["valkey", "redis"])
+def any_binary(request: pytest.FixtureRequest, valkey_binary: str) -> str:
+    """Each kind of server program in turn, for `own_server`; one that this machine does not have is skipped."""
+    if request.param == "redis" and not Path(REDIS_SERVER).exists():
+        pytest.skip(f"no {REDIS_SERVER} on this machine")
+    return valkey_binary if request.param == "valkey" else REDIS_SERVER
 
 
 @pytest.fixture

@@ -279,7 +279,7 @@ def test_every_outcome_has_a_sentence() -> None:
     assert len(set(sentences)) == len(Outcome)
     for outcome in Outcome:
         assert outcome.done == outcome.sentence.startswith("deleted")
-        assert outcome.sentence.startswith(("deleted", "skipped: ", "already gone"))
+        assert outcome.sentence.startswith(("deleted", "skipped: ", "already gone", "there again"))
 
 
 # Leftover queues

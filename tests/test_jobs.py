@@ -172,7 +172,7 @@ def test_a_scan_finds_everything_and_says_so(any_server: Live, catalog: Catalog,
     any_server.asynq.add_many("q", [b"fine%d" % number for number in range(300)])
     any_server.asynq.add("q", "lost", "retry", referenced=False)
     any_server.client.set(key("q", "string"), "x")
-    job = ScanJob(any_server.connect(), catalog, pace=Pace.FULL, clock=lambda: NOW)
+    job = ScanJob(any_server.connect(), catalog, pace=Pace.FULL, clock=lambda: NOW, stopwatch=lambda: 0.0)
     assert job.state is JobState.READY
     assert not job.progress.complete
     run_job(job)

@@ -27,17 +27,24 @@ _PATIENCE = 40.0
 
 
 class Terminal:
-    """A running archive-tui with everything that it ever sent."""
+    """A running archive-tui with everything that it ever sent. Where the terminal is `controlling`, its end is told by
+    a signal, as that of an SSH session is.
+    """
 
-    def __init__(self, *arguments: str, size: tuple[int, int] = (100, 30), **environment: str) -> None:
+    def __init__(
+        self, *arguments: str, size: tuple[int, int] = (100, 30), controlling: bool = False, **environment: str
+    ) -> None:
         self.master, slave = pty.openpty()
         columns, lines = size
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.sent = b""
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
+        command = [sys.executable, "-m", "archive_tui", *arguments]
+        if controlling:  # a leader of a session gets the first terminal that it opens
+            command = ["sh", "-c", 'exec "$@" <{0} >{0} 2>{0}'.format(os.ttyname(slave)), "sh", *command]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "archive_tui", *arguments],
+            command,
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "TERM": "xterm-256color",
                  "LANG": "C.UTF-8", **environment},

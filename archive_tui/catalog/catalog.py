@@ -122,9 +122,9 @@ class Catalog:
                 for reader in (self._pages, self._views, self._groups):
                     reader.execute("SELECT count(*) FROM rows").fetchone()
         except (sqlite3.Error, OSError) as error:
-            raise CatalogError(
-                f"no room for the table of rows in {tempfile.gettempdir()} ({error}): set TMPDIR"
-            ) from None
+            chosen = directory or tempfile.tempdir  # not `gettempdir`: it raises where there is none
+            where = f" in {chosen}" if chosen else ""
+            raise CatalogError(f"no room for the table of rows{where} ({error}): set TMPDIR") from None
 
     def close(self) -> None:
         """Free memory and disk. Safe to call twice; views that are still shown turn empty."""

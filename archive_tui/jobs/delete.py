@@ -13,7 +13,8 @@ from pathlib import Path
 from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import TaskRow, fingerprint, fingerprints
-from archive_tui.errors import RefusedError
+from archive_tui.errors import RefusedError, ReplicaError
+from archive_tui.jobs import failover
 from archive_tui.jobs.job import Job, JobState, Stopped
 from archive_tui.jobs.keeping import Keeping, moment
 from archive_tui.jobs.lots import Lot, lots, split
@@ -84,6 +85,8 @@ class DeleteJob(Job):
         self.pace = pace
         self.keeping = keeping
         self._server = server
+        self._witness = failover.Witness(server)
+        self._unsure = False
         self._record = record
         self._clock = clock
         self._writer: Writer | None = None
@@ -121,6 +124,7 @@ class DeleteJob(Job):
             self.trouble,
             str(self.error) if self.error else "",
             self._journal_path,
+            failover.CAUTION if self._unsure else "",
         )
 
     def work(self) -> None:
@@ -139,6 +143,9 @@ class DeleteJob(Job):
         except Stopped:
             state = JobState.STOPPED
             raise
+        except ReplicaError as error:
+            said = "what was deleted last may not have reached the new one, and be there again; scan there to see it"
+            raise (failover.demoted(error, said) if self._done else error) from None
         finally:
             self._unknown = sum(lot.unknown for lot in self._again)
             self._ended_at = time.monotonic()
@@ -160,9 +167,13 @@ class DeleteJob(Job):
         What is sent, and so what is answered, comes in this order: reading of a lot, deletion of the lot before it,
         reading of the next lot, deletion of this one.
         """
+        if self._witness.look():
+            self._unsure = self._done > 0
         with self._server.pipe() as pipe:
             self._prepared.clear()
             self.connected()
+            if self._unsure:
+                self._look_again(pipe)
             asked: Lot | None = None
             following: Lot | None = None
             lot = self._take()
@@ -201,6 +212,27 @@ class DeleteJob(Job):
                     if one is not None and not one.finished and one not in self._again:
                         one.asked_to_read = False
                         self._again.appendleft(one)
+
+    def _look_again(self, pipe: Pipe) -> None:
+        """Another server answers than the one that deleted: what that one had not passed on is there again. A lot that
+        was answered in part is asked for as a whole; of all before it, the journal knows what they were.
+        """
+        for call in [call for lot in self._again for call in lot.calls or () if call.outcomes is not None]:
+            self._outcomes = self._outcomes - Counter(call.outcomes)
+            self._done -= len(call.at)
+            call.outcomes = None
+        if self._writer is None:
+            return
+        self._writer.flush()
+        for found in failover.undone(pipe, self._writer.path):
+            self.checkpoint()
+            for copy, outcome in found.tasks:
+                self._outcomes = self._outcomes - Counter([outcome.value]) + Counter([Outcome.BACK.value])
+                if len(self._skipped) < _EXAMPLES:
+                    self._skipped.append(Skipped(copy.queue, copy.id, Outcome.BACK))
+            if found.tasks:
+                self._writer.done(found.batch, found.digits)
+        self._unsure = False
 
     def _take(self) -> Lot | None:
         return self._again.popleft() if self._again else next(self._feed, None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archive_tui.catalog.selection import Selection
-from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.job import Job, JobState, Stopped
 from archive_tui.jobs.keeping import Keeping, moment
 from archive_tui.jobs.lots import lots, split
 from archive_tui.jobs.pace import Pace
@@ -61,6 +61,9 @@ class ExportJob(Job):
             self._ready = [next(self._waiting, None)]
             self.reconnecting(lambda: self._attempt(writer))
             state = JobState.DONE
+        except Stopped:
+            state = JobState.STOPPED
+            raise
         finally:
             counts = {"exported": self._written, "gone": self._gone}
             writer.close({"end": moment(self._clock()), "state": state.value, "counts": counts})

@@ -38,7 +38,7 @@ class ChangeProgress(Generic[AnyVerdict]):
     `unknown` tasks were in a batch whose answer had not come when the job was stopped: they were changed, or not.
     `unconfirmed` tasks were no longer as planned when a batch was sent again after the connection had broken in the
     middle of it: that batch changed them, or somebody else did. `journal` is the file that holds a copy of everything
-    that was changed.
+    that was changed. `caution` says in words why the counts may not be true any more.
     """
 
     state: JobState
@@ -52,6 +52,7 @@ class ChangeProgress(Generic[AnyVerdict]):
     trouble: str = ""
     error: str = ""
     journal: Path | None = None
+    caution: str = ""
 
     @property
     def made(self) -> int:
@@ -75,5 +76,5 @@ class ChangeProgress(Generic[AnyVerdict]):
 
     @property
     def in_part(self) -> bool:
-        """Whether anything of the plan was not done."""
-        return self.untouched > 0 or self.changed > 0 or self.unknown > 0
+        """Whether anything of the plan was not done, or may not have been."""
+        return self.untouched > 0 or self.changed > 0 or self.unknown > 0 or bool(self.caution)

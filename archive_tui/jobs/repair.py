@@ -23,6 +23,7 @@ from archive_tui.jobs.plan import Plan
 from archive_tui.jobs.progress import ChangeProgress, Skipped
 from archive_tui.store import copy as reading
 from archive_tui.store import repair as store
+from archive_tui.store.clock import now_of
 from archive_tui.store.connection import Server
 from archive_tui.store.pipe import Pipe
 from archive_tui.store.repair import Repaired
@@ -323,7 +324,7 @@ class RepairJob(Job):
             self._record(pipe, rows)
         part.tries += 1
         wanted = [rows[at] for at in part.wanted]
-        outcomes = store.repair(pipe, self._how(rows[0]), wanted, store.now_of(pipe), self.plan.score, self.plan.types)
+        outcomes = store.repair(pipe, self._how(rows[0]), wanted, now_of(pipe), self.plan.score, self.plan.types)
         part.outcomes.update(zip(part.wanted, outcomes, strict=True))
 
     def _keep(self, pipe: Pipe, part: _Part, ledger: Ledger) -> list[int]:

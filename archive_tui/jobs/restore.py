@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 
 from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.states import ARCHIVE_CAP, SORTED_SETS, State
-from archive_tui.errors import RefusedError
+from archive_tui.errors import RefusedError, ReplicaError
+from archive_tui.jobs import failover
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.keeping import moment
 from archive_tui.jobs.lots import UNKNOWN
 from archive_tui.jobs.pace import Pace
-from archive_tui.journal.reader import Journal, Outline
+from archive_tui.journal.reader import Journal, Outline, merged
 from archive_tui.journal.writer import Appender
 from archive_tui.store import restore as store
+from archive_tui.store.clock import clock_of, now_of
 from archive_tui.store.connection import Server
 from archive_tui.store.delete import Outcome
 from archive_tui.store.pipe import Pipe
@@ -26,6 +28,7 @@ _BATCH_BYTES = 1024 * 1024
 _EXAMPLES = 200
 _DELETED = {str(outcome.value) for outcome in Outcome if outcome.done}
 _EXPORT = "export"
+_VANISHED = str(Restored.VANISHED.value)
 
 Chosen = frozenset[tuple[str, bytes]]
 """Queue and id of the tasks that were picked from a journal."""
@@ -37,7 +40,8 @@ class RestorePlan:
     were restored already: both are left out. Of `unsure` tasks nobody knows whether that run deleted them; `there` have
     task data in Redis now, and will not be overwritten. `over` says for a queue how many ids its archive would hold
     above its cap. Queues in `unregistered` are not known to Asynq. `bare` ids had no data, such as ghosts that were
-    removed: there is nothing to put back, and they are left out.
+    removed: there is nothing to put back, and they are left out. `vanished` were put back, and were not there any more
+    when another server had taken over. With `again`, what was put back before is not left out.
     """
 
     journal: Journal
@@ -57,6 +61,8 @@ class RestorePlan:
     unregistered: tuple[str, ...] = ()
     elsewhere: str = ""
     bare: int = 0
+    vanished: int = 0
+    again: bool = False
 
     @property
     def torn(self) -> bool:
@@ -87,20 +93,23 @@ def plan_restore(
     journal: Journal,
     target: Target = Target.BACK,
     chosen: Chosen | None = None,
-    clock: Callable[[], float] = time.time,
+    *,
+    again: bool = False,
 ) -> RestorePlan:
     """Look through a journal and at the server. May take seconds: not for the UI loop."""
     outline = journal.outline()
     export = journal.header.command == _EXPORT
     places, queues = Counter[str](), Counter[str]()
     to_archive = Counter[str]()
-    kept = before = unsure = there = locks = expired = bare = 0
+    kept = before = unsure = there = locks = expired = bare = vanished = 0
     with server.pipe() as pipe:
+        now = now_of(pipe)
         for batch, copies in journal.batches(outline):
-            may = restorable(outline, batch)
+            may = restorable(outline, batch, again=again)
             outcomes = outline.outcomes.get(batch, "").ljust(len(copies), UNKNOWN)
+            backs = outline.restored.get(batch, "").ljust(len(copies), UNKNOWN)
             wanted = []
-            for copy, able, outcome in zip(copies, may, outcomes, strict=False):
+            for copy, able, outcome, back in zip(copies, may, outcomes, backs, strict=False):
                 if chosen is not None and (copy.queue, copy.id) not in chosen:
                     continue
                 if not copy.fields:
@@ -113,6 +122,8 @@ def plan_restore(
                         kept += 1
                     continue
                 wanted.append(copy)
+                before += _is_back(back)
+                vanished += back == _VANISHED
                 unsure += outcome == UNKNOWN and not export
                 place = _place(copy, target)
                 places[place.value if place is not None else "no index, as an orphan"] += 1
@@ -120,13 +131,14 @@ def plan_restore(
                 to_archive[copy.queue] += place is State.ARCHIVED
                 if copy.lock is not None:
                     locks += 1
-                    expired += copy.lock_until is not None and copy.lock_until <= clock() * 1000
+                    expired += copy.lock_until is not None and copy.lock_until <= now * 1000
             there += store.there(pipe, wanted)
+            del copies, wanted  # they may be large, and so may be the next
         over = {}
         for queue, more in to_archive.items():
-            now = store.archived_count(pipe, queue) or 0
-            if more and now + more > ARCHIVE_CAP:
-                over[queue] = now + more - ARCHIVE_CAP
+            there_now = store.archived_count(pipe, queue) or 0
+            if more and there_now + more > ARCHIVE_CAP:
+                over[queue] = there_now + more - ARCHIVE_CAP
         strangers = tuple(queue for queue in queues if not store.is_registered(pipe, queue))
     other = journal.header.server != server.settings.address
     return RestorePlan(
@@ -147,6 +159,8 @@ def plan_restore(
         strangers,
         (journal.header.server or "an unknown server") if other else "",
         bare,
+        vanished,
+        again,
     )
 
 
@@ -224,13 +238,17 @@ class RestoreJob(Job):
         self.plan = plan
         self.pace = pace
         self._server = server
-        self._clock = clock
+        self._clock = self._now = clock
         self._outcomes: Counter[Restored] = Counter()
         self._examples: list[NotRestored] = []
         self._done = 0
         self._slices: Iterator[tuple[int, list[int], list[Copy]]] = iter(())
         self._slice: tuple[int, list[int], list[Copy]] | None = None
         self._noted: dict[int, list[str]] = {}
+        self._told: dict[int, str] = {}
+        self._notes: Appender | None = None
+        self._witness = failover.Witness(server)
+        self._unsure = False
         self._began = time.monotonic()
         self._ended_at: float | None = None
 
@@ -262,19 +280,28 @@ class RestoreJob(Job):
                     if self.plan.outline.torn:
                         notes.cut(self.plan.outline.good_bytes)
                     self._work(notes)
+        except ReplicaError as error:
+            said = "what was put back last may not have reached the new one; `restore --again` there puts it back"
+            raise (failover.demoted(error, said) if self._done else error) from None
         finally:
             self._ended_at = time.monotonic()
 
     def _work(self, notes: Appender | None) -> None:
-        self._slices = self._wanted(notes)
+        self._notes = notes
+        self._slices = self._wanted()
         try:
             self.reconnecting(self._attempt)
         finally:
-            self._note(notes)
+            self._note()
 
     def _attempt(self) -> None:
+        if self._witness.look():
+            self._unsure = self._done > 0
         with self._server.pipe() as pipe:
+            self._now = clock_of(pipe)
             self.connected()
+            if self._unsure:
+                self._look_again(pipe)
             while True:
                 self.checkpoint()
                 if self._slice is None:
@@ -286,37 +313,68 @@ class RestoreJob(Job):
                 self._slice = None
                 self.rest(self.pace.rest_after(time.monotonic() - began))
 
+    def _look_again(self, pipe: Pipe) -> None:
+        """Another server answers than the one that took the tasks back: what that one had not passed on is not there.
+        The journal is told, so that it can be put back once more.
+        """
+        self._note()
+        back = {str(outcome.value): outcome for outcome in Restored if outcome.there}
+        for batch, digits in list(self._told.items()):
+            self.checkpoint()
+            copies = self.plan.journal.tasks(self.plan.outline, batch)
+            places = [at for at, digit in enumerate(digits) if digit in back]
+            there = store.exist(pipe, [copies[at] for at in places])
+            missing = [at for at, found in zip(places, there, strict=True) if not found]
+            if not missing:
+                continue
+            self._noted[batch] = now = [UNKNOWN] * len(digits)
+            for at in missing:
+                now[at] = _VANISHED
+                self._outcomes[back[digits[at]]] -= 1
+                self._outcomes[Restored.VANISHED] += 1
+                self._example(copies[at], Restored.VANISHED)
+        self._outcomes = +self._outcomes
+        self._note()
+        self._unsure = False
+
+    def _example(self, copy: Copy, outcome: Restored) -> None:
+        if outcome is not Restored.RESTORED and len(self._examples) < _EXAMPLES:
+            self._examples.append(NotRestored(copy.queue, copy.id, outcome))
+
     def _write_back(self, pipe: Pipe, batch: int, places: Sequence[int], copies: Sequence[Copy]) -> None:
-        outcomes, failure = store.restore(pipe, copies, self.plan.target, self._clock())
+        outcomes, failure = store.restore(pipe, copies, self.plan.target, self._now())
         digits = self._noted.setdefault(batch, [UNKNOWN] * self.plan.outline.tasks[batch])
         for place, copy, outcome in zip(places, copies, outcomes, strict=False):
             digits[place] = str(outcome.value)
-            if outcome is not Restored.RESTORED and len(self._examples) < _EXAMPLES:
-                self._examples.append(NotRestored(copy.queue, copy.id, outcome))
+            self._example(copy, outcome)
         self._outcomes.update(outcomes)
         self._done += len(outcomes)
         if failure is not None:
             self._slice = batch, list(places[len(outcomes) :]), list(copies[len(outcomes) :])
             raise failure
 
-    def _wanted(self, notes: Appender | None) -> Iterator[tuple[int, list[int], list[Copy]]]:
+    def _wanted(self) -> Iterator[tuple[int, list[int], list[Copy]]]:
         """What to put back, in slices of one queue and small for the server; a batch that is through is noted."""
         plan = self.plan
         for batch, copies in plan.journal.batches(plan.outline):
-            may = restorable(plan.outline, batch)
+            may = restorable(plan.outline, batch, again=plan.again)
             by_queue: dict[str, list[int]] = {}
             for at, copy in enumerate(copies):
                 if may[at] and copy.fields and (plan.chosen is None or (copy.queue, copy.id) in plan.chosen):
                     by_queue.setdefault(copy.queue, []).append(at)
             for places in by_queue.values():
                 yield from ((batch, part, [copies[at] for at in part]) for part in _sliced(places, copies))
-            self._note(notes)
+            self._note()
+            del copies, by_queue  # they may be large, and so may be the next
 
-    def _note(self, notes: Appender | None) -> None:
-        noted, self._noted = self._noted, {}
-        if notes is not None and noted:
+    def _note(self) -> None:
+        noted = {batch: "".join(digits) for batch, digits in self._noted.items()}
+        self._noted = {}
+        for batch, digits in noted.items():
+            self._told[batch] = merged(self._told.get(batch, ""), digits)
+        if self._notes is not None and noted:
             at = moment(self._clock())
-            notes.add(*[{"restored": batch, "at": at, "outcomes": "".join(digits)} for batch, digits in noted.items()])
+            self._notes.add(*[{"restored": batch, "at": at, "outcomes": digits} for batch, digits in noted.items()])
 
 
 def _sliced(places: Sequence[int], copies: Sequence[Copy]) -> Iterator[list[int]]:

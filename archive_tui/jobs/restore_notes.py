@@ -31,7 +31,14 @@ def notes(plan: RestorePlan) -> list[str]:
         said.append(f"{plan.kept:,} more were not deleted by that run, and are left alone")
     if plan.bare:
         said.append(f"{plural(plan.bare, 'id')} had no task data: there is nothing to put back")
-    if plan.before:
+    if plan.vanished:
+        said.append(
+            f"{plan.vanished:,} were restored before, and were not there any more when another server took over: they "
+            "were lost with the old one, or have run since"
+        )
+    if plan.before and plan.again:
+        said.append(f"{plan.before:,} were restored before: those that have run since come back once more")
+    elif plan.before:
         said.append(f"{plan.before:,} more were restored before")
     if plan.torn:
         said.append("the run did not end by itself: the journal is whole up to its last batch")

@@ -82,6 +82,7 @@ class ScanJob(Job):
         pace: Pace = Pace.POLITE,
         clock: Callable[[], float] = time.time,
         *,
+        stopwatch: Callable[[], float] = time.monotonic,
         check_indexes: bool = True,
         also: Sequence[str] = (),
     ) -> None:
@@ -91,7 +92,6 @@ class ScanJob(Job):
         self.pace = pace
         self.keys_by_queue: dict[str, int] = {}
         self._server = server
-        self._clock = clock
         self._stride = Stride(pace)
         self._checks_indexes = check_indexes
         self._also = tuple(also)
@@ -103,7 +103,8 @@ class ScanJob(Job):
         self._complete = False
         self._run_id = ""
         self._keys = self._not_tasks = self._restarts = self._attempts = 0
-        self._started_at = clock()
+        self._stopwatch = stopwatch
+        self._started_at, self._began = clock(), stopwatch()
         self._finished_at: float | None = None
         self._recent: list[tuple[float, int, float]] = []
         self._waiting: list[RowBatch] = []
@@ -157,7 +158,7 @@ class ScanJob(Job):
         finally:
             self._keep()
             self.catalog.settle()
-            self._finished_at = self._clock()
+            self._finished_at = self._started_at + self._stopwatch() - self._began  # the clock may have been set
 
     def _attempt(self) -> None:
         run_id = self._server.identify().run_id

@@ -63,6 +63,7 @@ class Session:
     ) -> None:
         self.settings = settings
         self.clock = clock
+        self.stopwatch = stopwatch
         self.server = Server(settings)
         self.info = ServerInfo(self.server.address)
         self.watch = WatchJob(self.server, interval, clock, stopwatch)
@@ -231,6 +232,11 @@ class Session:
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop every job at its next safe point and wait for them, at most `timeout` seconds in all."""
+        self.stop_jobs(timeout)
+        self.server.close()
+
+    def stop_jobs(self, timeout: float = 5.0) -> None:
+        """The same, and stay connected: whoever gives jobs a catalog closes it when they have ended."""
         jobs = [*self.running, self.watch]
         for job in jobs:
             job.stop()
@@ -238,4 +244,3 @@ class Session:
         for job in jobs:
             if job.begun:
                 job.wait(max(0.0, until - time.monotonic()))
-        self.server.close()

@@ -156,12 +156,17 @@ def _strange_fields(fields: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def task_of(line: Mapping[str, Any]) -> Copy:
-    """A task from its line. Raises ValueError, KeyError or TypeError where it is none."""
+    """A task from its line, where values may be decoded already. Raises ValueError, KeyError or TypeError where it is
+    none.
+    """
     found = line["fields"]
     pairs = found.items() if isinstance(found, dict) else [(raw_bytes(name), value) for name, value in found]
     fields: list[bytes] = []
     for name, value in pairs:
-        fields += (name if isinstance(name, bytes) else name.encode(), base64.b64decode(value, validate=True))
+        fields += (
+            name if isinstance(name, bytes) else name.encode(),
+            value if isinstance(value, bytes) else base64.b64decode(value, validate=True),
+        )
     lock = line["lock"]
     until = lock["until_ms"] if lock is not None else None
     if until is not None and not isinstance(until, int):

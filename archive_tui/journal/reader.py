@@ -1,7 +1,9 @@
 """Reading a journal back, also one that a crash has torn: everything up to the last complete batch."""
 
 import json
+import re
 import zlib
+from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,8 +18,12 @@ from archive_tui.text import decode, line
 _GZIP = 31
 _MAGIC = b"\x1f\x8b\x08"
 _READ_AT_ONCE = 256 * 1024
-_TAIL = 4096
+_MADE_AT_ONCE = 1024 * 1024
+_TAIL = 64 * 1024
 _LONGEST_HEADER = 1024 * 1024
+_TASK = b'{"queue":'
+_LONG_VALUE = re.compile(rb'"[A-Za-z0-9+/]{100000,}={0,2}"')
+_INSTEAD = b"long value "  # with a space, so it is no base64
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,9 @@ class Journal:
         self.header = _header(path, first[1])
 
     def ending(self) -> Ending | None:
-        """How the run ended, read from the end of the file; None where it did not, or where something was added."""
+        """How the run ended, read from the end of the file, where notes of restores may follow it; None where it did
+        not, or where very many follow.
+        """
         with self._open() as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - _TAIL))
@@ -90,9 +98,13 @@ class Journal:
             try:
                 found = _values(zlib.decompress(tail[at:], _GZIP))
             except zlib.error:
-                at = tail.rfind(_MAGIC, 0, at)
-                continue
-            return next((_ending(value) for value in found if "end" in value), None)
+                found = []
+            for value in found:
+                if "end" in value:
+                    return _ending(value)
+                if "restored" not in value:
+                    return None
+            at = tail.rfind(_MAGIC, 0, at)
         return None
 
     def outline(self) -> Outline:
@@ -117,10 +129,11 @@ class Journal:
             raise self._damaged()
         copies: list[Copy] = []
         try:
-            for text in found[1].split(b"\n"):
-                if text.startswith(b'{"queue":'):
-                    copies.append(lines.task_of(json.loads(text)))
-                elif text.startswith(b'{"batch":') and json.loads(text)["batch"] == batch:
+            content = found[1]
+            for start, end in _lines(content):
+                if content.startswith(_TASK, start):
+                    copies.append(_task(content, start, end))
+                elif content.startswith(b'{"batch":', start) and json.loads(content[start:end])["batch"] == batch:
                     break
         except (ValueError, KeyError, TypeError, AttributeError):
             raise self._damaged() from None
@@ -144,11 +157,10 @@ class Journal:
                 while at >= 0:
                     start = content.rfind(b"\n", 0, at) + 1
                     end = content.find(b"\n", at)
-                    text = content[start:end]
                     at = content.find(wanted, end)
-                    if text.startswith(b'{"queue":'):
+                    if content.startswith(_TASK, start):
                         try:
-                            copy = lines.task_of(json.loads(text))
+                            copy = _task(content, start, end)
                         except (ValueError, KeyError, TypeError, AttributeError):
                             continue
                         if (copy.queue, copy.id) == (queue, task_id):
@@ -167,37 +179,77 @@ class Journal:
         return JournalError(f"the journal {line(str(self.path))} is damaged: a batch is not what it says")
 
 
-def _members(file: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
+def _members(file: BinaryIO) -> Iterator[tuple[int, bytearray, int]]:
     """Each complete gzip member from here on: where it begins, its content, where it ends. Ends at the first that is
-    not whole.
+    not whole. A message may be very large: its content is in memory once, and nobody below copies it.
     """
     start = file.tell()
     left = b""
     while True:
         decompressor = zlib.decompressobj(_GZIP)
-        parts: list[bytes] = []
+        content = bytearray()
         while not decompressor.eof:
             data = left or file.read(_READ_AT_ONCE)
             left = b""
             if not data:
                 return
             try:
-                parts.append(decompressor.decompress(data))
+                while data and not decompressor.eof:  # what compresses well would come in one huge piece
+                    content += decompressor.decompress(data, _MADE_AT_ONCE)
+                    data = decompressor.unconsumed_tail
             except zlib.error:
                 return
         left = decompressor.unused_data
         end = file.tell() - len(left)
-        yield start, b"".join(parts), end
+        yield start, content, end
         start = end
 
 
-def _values(content: bytes) -> list[dict[str, Any]]:
+def _lines(content: bytes | bytearray) -> Iterator[tuple[int, int]]:
+    """Where each line begins and ends; empty ones are left out."""
+    start = 0
+    while start < len(content):
+        end = content.find(b"\n", start)
+        end = end if end >= 0 else len(content)
+        if end > start:
+            yield start, end
+        start = end + 1
+
+
+def _task(content: bytearray, start: int, end: int) -> Copy:
+    """The task of a line. Raises ValueError, KeyError or TypeError where it is none.
+
+    A long value is decoded where it stands: as a part of the JSON it would be in memory five times.
+    """
+    if end - start <= lines.LONG:
+        return lines.task_of(json.loads(content[start:end]))
+    values: list[bytes] = []
+    parts: list[bytes | bytearray] = []
+    with memoryview(content) as view:
+        for long in _LONG_VALUE.finditer(content, start, end):
+            with view[long.start() + 1 : long.end() - 1] as encoded:
+                values.append(a2b_base64(encoded, strict_mode=True))
+            parts += (content[start : long.start()], b'"%b%d"' % (_INSTEAD, len(values) - 1))
+            start = long.end()
+    parts.append(content[start:end])
+    value = json.loads(b"".join(parts))
+    fields = value["fields"].items() if isinstance(value["fields"], dict) else value["fields"]
+    return lines.task_of(value | {"fields": [(name, _put_in(one, values)) for name, one in fields]})
+
+
+def _put_in(value: str, values: list[bytes]) -> str | bytes:
+    """What stood in the place of a sign; anything else is returned as it is."""
+    sign = _INSTEAD.decode()
+    return values[int(value.removeprefix(sign))] if value.startswith(sign) else value
+
+
+def _values(content: bytes | bytearray) -> list[dict[str, Any]]:
     """The lines that are no tasks."""
     found = []
-    for text in content.split(b"\n"):
-        if text and not text.startswith(b'{"queue":'):
+    for start, end in _lines(content):
+        if not content.startswith(_TASK, start):
             try:
-                value = json.loads(text)
+                value = json.loads(content[start:end])
             except ValueError:
                 continue
             if isinstance(value, dict):
@@ -213,19 +265,19 @@ def _note(outline: Outline, value: Mapping[str, Any], offset: int) -> None:
             outline.outcomes[batch] = outcomes
         case {"restored": int(batch), "outcomes": str(outcomes)}:
             before = outline.restored.get(batch, "")
-            outline.restored[batch] = _merged(before, outcomes)
+            outline.restored[batch] = merged(before, outcomes)
         case {"end": _}:
             outline.ending = _ending(value)
 
 
-def _merged(before: str, after: str) -> str:
+def merged(before: str, after: str) -> str:
     """What is known of a batch after one more restore: a digit stands for a task that it did."""
     width = max(len(before), len(after))
     pairs = zip(before.ljust(width, "-"), after.ljust(width, "-"), strict=True)
     return "".join(new if new != "-" else old for old, new in pairs)
 
 
-def _header(path: Path, content: bytes) -> Header:
+def _header(path: Path, content: bytearray) -> Header:
     first = content[:_LONGEST_HEADER].split(b"\n", 1)[0]
     try:
         value = json.loads(first)

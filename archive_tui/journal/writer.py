@@ -75,13 +75,18 @@ class Writer:
         """Say what became of a batch, a digit for each of its tasks; written with the next batch, or at the end."""
         self._waiting.append(lines.dumps({"done": batch, "outcomes": outcomes}))
 
+    def flush(self) -> None:
+        """Write what is still to be said of earlier batches, so that a reader sees it. Raises JournalError."""
+        waiting, self._waiting = self._waiting, []
+        self._pool.submit(self._write, waiting).result()
+
     def close(self, end: Mapping[str, Any] | None = None) -> None:
         """Write what is still to be said, and close the file. Raises JournalError where that fails; no batch that was
         written before is lost then.
         """
         try:
             if end is not None:
-                self._pool.submit(self._write, list(self._waiting)).result()
+                self.flush()
                 self._pool.submit(self._write, [lines.dumps(end)]).result()  # a member of its own: found from behind
         finally:
             self._pool.shutdown()

@@ -31,6 +31,7 @@ from archive_tui.errors import (
     DisconnectedError,
     NotPermittedError,
     RefusedError,
+    ReplicaError,
 )
 from archive_tui.settings import Secret, Settings
 from archive_tui.store.pipe import Command, Pipe
@@ -203,7 +204,7 @@ def _ours(error: RedisError, settings: Settings) -> ArchiveTuiError:
     if isinstance(error, redis.ConnectionError):
         return DisconnectedError(f"cannot reach {address}: {_reason(error, said)}")
     if isinstance(error, ReadOnlyError):
-        return RefusedError(f"{address} is a read-only replica: connect to its primary to change anything")
+        return ReplicaError(f"{address} is a read-only replica: connect to its primary to change anything")
     if isinstance(error, OutOfMemoryError):
         return RefusedError(f"{address} is out of memory and refuses to write: {said}")
     if isinstance(error, MovedError | AskError):

@@ -1,12 +1,12 @@
 """Reading task data whole, as it goes into the journal: every field, score and lock, byte for byte."""
 
-import time
 from collections.abc import Sequence
 from itertools import repeat
 
 from archive_tui.asynq import findings, keys
 from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
+from archive_tui.store.clock import seconds_in
 from archive_tui.store.pipe import Command, Pipe, Reply, pack, pack_each, raise_first
 from archive_tui.text import encode
 
@@ -67,8 +67,8 @@ def with_locks(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
     commands: list[Command] = []
     for _, lock in named:
         commands += [(b"GET", lock), (b"PTTL", lock)]
-    replies = pipe.call(commands, errors="return")
-    now = int(time.time() * 1000)
+    *replies, clock = pipe.call([*commands, (b"TIME",)], errors="return")
+    now = int(seconds_in(clock) * 1000)
     for (at, lock), holder, left in zip(named, replies[::2], replies[1::2], strict=True):
         if holder == copies[at].id and isinstance(left, int) and left != -2:
             copies[at] = copies[at]._replace(lock=lock, lock_until=now + left if left >= 0 else None)

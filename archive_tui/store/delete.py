@@ -37,6 +37,7 @@ class Outcome(IntEnum):
     NOT_A_TASK = 7
     QUEUE_AWAKE = 8
     COPY_STALE = 9
+    BACK = 10  # never said by the script: what a job finds out when another server has taken over
 
     @property
     def done(self) -> bool:
@@ -65,6 +66,7 @@ _SENTENCES = {
     Outcome.NOT_A_TASK: "skipped: it is not task data",
     Outcome.QUEUE_AWAKE: "skipped: its queue is no leftover any more",
     Outcome.COPY_STALE: "skipped: it changed after it was copied to the journal",
+    Outcome.BACK: "there again: another server took over that had not heard of its deletion",
 }
 
 

@@ -1,7 +1,6 @@
 """Setting findings right: one script call a batch, each task checked again by the server (DESIGN.md section 6)."""
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -243,9 +242,3 @@ def archive_health(pipe: Pipe, queue: str, now: float) -> findings.ArchiveHealth
     index = keys.index(queue, State.ARCHIVED)
     size, old = pipe.call([(b"ZCARD", index), (b"ZCOUNT", index, b"-inf", b"%d" % before)], errors="return")
     return findings.ArchiveHealth(size if isinstance(size, int) else 0, old if isinstance(old, int) else 0, 0, 0)
-
-
-def now_of(pipe: Pipe) -> float:
-    """The server's time in unix seconds: what Asynq's workers would call now, more or less; ours where it refuses."""
-    (reply,) = pipe.call([(b"TIME",)], errors="return")
-    return int(reply[0]) + int(reply[1]) / 1e6 if isinstance(reply, list) else time.time()

@@ -24,6 +24,7 @@ class Restored(IntEnum):
     ALREADY = 3
     TAKEN = 4
     ID_IN_USE = 5
+    VANISHED = 6  # never said by the script: what a job finds out when another server has taken over
 
     @property
     def restored(self) -> bool:
@@ -48,6 +49,7 @@ _SENTENCES = {
     Restored.ALREADY: "already there, byte for byte",
     Restored.TAKEN: "skipped: other task data stands under its id",
     Restored.ID_IN_USE: "skipped: another index holds its id",
+    Restored.VANISHED: "restored, but not there any more since another server took over: lost with the old one, or run",
 }
 
 
@@ -95,9 +97,28 @@ def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tu
     return outcomes, failure
 
 
+def exist(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
+    """Which of these have task data in Redis now."""
+    return [bool(found) for found in pipe.call([(b"EXISTS", keys.task(copy.queue, copy.id)) for copy in copies])]
+
+
+def unchanged(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
+    """Which of these have the very same task data in Redis now."""
+    found = exist(pipe, copies)
+    for at, copy in enumerate(copies):
+        if found[at]:
+            (fields,) = pipe.call([(b"HGETALL", keys.task(copy.queue, copy.id))], errors="return")
+            found[at] = isinstance(fields, list) and _pairs(fields) == _pairs(copy.fields)
+    return found
+
+
+def _pairs(fields: Sequence[bytes]) -> set[tuple[bytes, bytes]]:
+    return set(zip(fields[::2], fields[1::2], strict=True))
+
+
 def there(pipe: Pipe, copies: Sequence[Copy]) -> int:
     """How many of these have task data in Redis now."""
-    return sum(pipe.call([(b"EXISTS", keys.task(copy.queue, copy.id)) for copy in copies]))
+    return sum(exist(pipe, copies))
 
 
 def archived_count(pipe: Pipe, queue: str) -> int | None:

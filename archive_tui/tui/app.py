@@ -148,6 +148,11 @@ class ArchiveApp(App[None]):
         )
         self.push_screen(question, lambda leave: self.exit() if leave else None)
 
+    def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
+        """Leave, whoever asks for it. Jobs end first: the screens take with them the tables that these work on."""
+        self.session.stop_jobs()
+        super().exit(result, return_code, message)
+
     def action_interrupt(self) -> None:
         """ctrl+c: leave at once, jobs stopping at their next safe point."""
         self.exit(return_code=130)

@@ -83,6 +83,8 @@ class ReportDialog(Report):
                 f"\n{report.unconfirmed:,} of those already gone were in a batch whose answer was lost with the "
                 "connection: it deleted them, or somebody else did\n"
             )
+        if report.caution:
+            parts.append((f"\n{report.caution}\n", "$text-warning"))
         if report.journal is not None and report.deleted:
             parts.append((f"\na copy is in the journal {line(str(report.journal))}\n", "$text-muted"))
         parts += left_alone(report.skipped, report.changed)

@@ -211,7 +211,7 @@ class JournalScreen(RowsScreen):
             for start in range(0, len(seqs), _PART):
                 found.update((row.queue, row.id) for row in self.catalog.rows(seqs[start : start + _PART]).values())
             chosen = frozenset(found)
-        plan = plan_restore(self.session.server, Journal(self.path), target, chosen, self.session.clock)
+        plan = plan_restore(self.session.server, Journal(self.path), target, chosen)
         self.app.call_from_thread(self._confirm_restore, plan)
 
     def _confirm_restore(self, plan: RestorePlan) -> None:

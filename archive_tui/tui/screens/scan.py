@@ -110,7 +110,10 @@ class ScanScreen(FindingsMending):
     def _start(self) -> None:
         queues, self._refused = ([self.queue], []) if self.queue is not None else self.session.scope()
         known = [one.name for one in self.session.watch.overview.queues]
-        job = ScanJob(self.session.server, self.catalog, queues, self._pace, self.session.clock, also=known)
+        session = self.session
+        job = ScanJob(
+            session.server, self.catalog, queues, self._pace, session.clock, stopwatch=session.stopwatch, also=known
+        )
         self._job = self.session.run(job)
 
     @property

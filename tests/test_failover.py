@@ -1,0 +1,346 @@
+"""A replica takes over while we scan, delete or restore, at the address where the primary was. What the primary had
+acknowledged and not passed on is told, never lost, and never claimed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Live, wait_until
+from forwarding import Forwarder
+from test_faults import COUNT, check_agreement, fill, journals_in, plan_of
+from test_jobs import Hooked, hooked, ids, once
+from test_restore import content, put_back
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.errors import ReplicaError
+from archive_tui.jobs.delete import DeleteJob, DeleteProgress
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.keeping import Keeping
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.plan import Plan, plan_matching
+from archive_tui.jobs.restore import RestoreJob, Target, plan_restore
+from archive_tui.jobs.restore_notes import notes
+from archive_tui.jobs.scan import ScanJob
+from archive_tui.journal.reader import Journal
+from archive_tui.store.connection import Server
+from archive_tui.store.delete import Outcome
+from archive_tui.store.restore import Restored
+
+__all__ = ["hooked"]
+
+Run = Callable[[Job], Job]
+
+
+@dataclass
+class Pair:
+    """A primary, its replica, and the address of whichever is in charge."""
+
+    old: Live
+    new: Live
+    forwarder: Forwarder
+
+    def connect(self) -> Server:
+        return self.old.connect(socket=str(self.forwarder.path))
+
+    def in_step(self) -> None:
+        """Wait until the replica has all that the primary has."""
+        assert self.old.client.wait(1, 20_000) == 1
+
+    def promote(self) -> None:
+        """The replica becomes a primary, and hears nothing more of the other."""
+        self.new.client.execute_command("REPLICAOF", "NO", "ONE")
+
+    def fail_over(self) -> None:
+        """The old primary is gone, and its address leads to the new one."""
+        assert self.old.process is not None
+        self.old.process.kill()
+        self.forwarder.lead_to(self.new.settings.socket)
+
+    def demote(self, port: int) -> None:
+        """The old primary becomes a replica of the new one, under the connections that it has."""
+        self.old.client.execute_command("REPLICAOF", "127.0.0.1", port)
+        wait_until(lambda: self.old.client.info("replication")["role"] == "slave")
+
+
+@pytest.fixture
+def pair(own_server: Callable[..., Live], any_binary: str, free_port: int, tmp_path: Path) -> Iterator[Pair]:
+    old = own_server("--repl-diskless-sync-delay", "0", port=free_port, binary=any_binary)
+    new = own_server("--replicaof", "127.0.0.1", str(free_port), binary=any_binary)
+    wait_until(lambda: new.client.info("replication").get("master_link_status") == "up")
+    assert old.settings.socket is not None
+    forwarder = Forwarder(tmp_path / "f", old.settings.socket)
+    yield Pair(old, new, forwarder)
+    forwarder.close()
+
+
+@pytest.fixture
+def keeping(tmp_path: Path) -> Keeping:
+    return Keeping(tmp_path / "journal")
+
+
+def at_calls(actions: dict[int, Callable[[], object]]) -> Callable[[Any, Any], None]:
+    """Called before each lot is deleted; does something the so manieth time."""
+    calls = [0]
+
+    def act(_pipe: Any, _rows: Any) -> None:
+        calls[0] += 1
+        if calls[0] in actions:
+            actions[calls[0]]()
+
+    return act
+
+
+def filled(pair: Pair) -> dict[bytes, Any]:
+    before = fill(pair.old)
+    pair.in_step()
+    return before
+
+
+def finish(run_job: Run, job: Any) -> Any:
+    run_job(job)
+    assert job.wait(40), job.progress
+    return job.progress
+
+
+def restored_by_all(pair: Pair, run_job: Run, keeping: Keeping) -> dict[bytes, Any]:
+    """What the new primary holds when every journal was put back there."""
+    for path in journals_in(keeping):
+        plan = plan_restore(pair.new.connect(), Journal(path))
+        put_back(pair.new, run_job, plan, elsewhere=True)
+    return content(pair.new)
+
+
+def deletion(pair: Pair, plan: Plan, keeping: Keeping | None, **actions: Callable[[], object]) -> DeleteJob:
+    moments = {int(name[1:]): action for name, action in actions.items()}
+    return DeleteJob(pair.connect(), plan, Pace.FULL, at_calls(moments), keeping)
+
+
+def test_a_scan_begins_again(pair: Pair, run_job: Run, hooked: Hooked) -> None:
+    filled(pair)
+
+    def fail_over() -> None:
+        pair.promote()
+        pair.new.asynq.add("q", "later", referenced=False)
+        pair.fail_over()
+
+    hooked.hook = once(fail_over)
+    job = ScanJob(pair.connect(), hooked, pace=Pace.FULL)
+    progress = finish(run_job, job)
+    assert (progress.state, progress.complete, progress.restarts, progress.trouble) == (JobState.DONE, True, 1, "")
+    assert progress.found == hooked.counts().by_kind[Kind.ORPHAN_ARCHIVED] == COUNT + 1
+    assert ids(hooked) == {b"%d" % number for number in range(COUNT)} | {b"later"}
+    assert progress.keys == COUNT + 51
+
+
+def test_a_deletion_goes_on_where_nothing_was_lost(
+    pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
+) -> None:
+    before = filled(pair)
+
+    def fail_over() -> None:
+        pair.in_step()
+        pair.promote()
+        pair.fail_over()
+
+    job = deletion(pair, plan_of(pair.old, run_job, catalog), keeping, _2=fail_over)
+    progress = finish(run_job, job)
+    assert (job.error, progress.caution) == (None, "")
+    assert progress.deleted + progress.unconfirmed == COUNT
+    assert Outcome.BACK not in progress.outcomes
+    check_agreement(pair.new, before, journals_in(keeping), progress)
+    assert restored_by_all(pair, run_job, keeping) == before
+
+
+def test_what_a_deletion_had_not_passed_on_is_told_and_not_claimed(
+    pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
+) -> None:
+    before = filled(pair)
+    job = deletion(pair, plan_of(pair.old, run_job, catalog), keeping, _2=pair.promote, _3=pair.fail_over)
+    progress = finish(run_job, job)
+    back = progress.outcomes[Outcome.BACK]
+    assert job.error is None
+    assert back > 0
+    assert sum(progress.outcomes.values()) == COUNT
+    assert (progress.in_part, progress.caution) == (True, "")
+    assert {one.outcome for one in progress.skipped} == {Outcome.BACK}
+    assert len([one for one in content(pair.new) if b"}:t:" in one and b"fine" not in one]) == back
+    check_agreement(pair.new, before, journals_in(keeping), progress)
+    ending = Journal(journals_in(keeping)[0]).ending()
+    assert ending is not None
+    assert ending.counts["back"] == back
+    delete_the_rest(pair, run_job, keeping, back)
+    check_agreement(pair.new, before, journals_in(keeping), None)
+    assert restored_by_all(pair, run_job, keeping) == before
+
+
+def delete_the_rest(pair: Pair, run_job: Run, keeping: Keeping, count: int) -> None:
+    """Find on the new primary what is there again, and delete it there."""
+    catalog = Catalog()
+    assert run_job(ScanJob(pair.new.connect(), catalog, pace=Pace.FULL)).wait(20)
+    again = finish(run_job, DeleteJob(pair.new.connect(), plan_matching(catalog, Query()), Pace.FULL, None, keeping))
+    assert again.deleted == count
+    catalog.close()
+
+
+def test_without_a_journal_a_deletion_says_that_it_cannot_know(pair: Pair, run_job: Run, catalog: Catalog) -> None:
+    filled(pair)
+    job = deletion(pair, plan_of(pair.old, run_job, catalog), None, _2=pair.promote, _3=pair.fail_over)
+    progress = finish(run_job, job)
+    assert job.error is None
+    assert "another server answers" in progress.caution
+    assert progress.in_part
+
+
+def test_a_new_task_under_an_id_that_was_freed_is_not_one_that_is_back(
+    pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
+) -> None:
+    filled(pair)
+    plan = plan_of(pair.old, run_job, catalog)
+    first = plan.selection.catalog.rows(plan.selection.seqs[:1])[plan.selection.seqs[0]].id
+
+    def fail_over() -> None:
+        pair.in_step()
+        pair.promote()
+        pair.new.asynq.add("q", first, "pending", payload=b"another")
+        pair.fail_over()
+
+    progress = finish(run_job, deletion(pair, plan, keeping, _2=fail_over))
+    assert Outcome.BACK not in progress.outcomes
+    assert progress.deleted + progress.unconfirmed == COUNT
+    assert [one for one in content(pair.new) if one.endswith(b"}:t:" + first)]
+
+
+def test_a_primary_that_becomes_a_replica_ends_a_deletion(
+    pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
+) -> None:
+    """The address still leads to the old primary. It says READONLY by now, and nobody can tell there what is lost."""
+    before = filled(pair)
+    plan = plan_of(pair.old, run_job, catalog)
+    job = deletion(pair, plan, keeping, _2=pair.promote, _3=lambda: pair.demote(_free_port()))
+    progress: DeleteProgress = finish(run_job, job)
+    assert isinstance(job.error, ReplicaError)
+    assert job.error.exit_code == 5
+    assert "read-only replica: connect to its primary" in str(job.error)
+    assert "It was the primary until now" in str(job.error)
+    assert 0 < progress.deleted < COUNT
+    assert progress.untouched == COUNT - progress.deleted
+    left = {one for one in content(pair.new) if b"}:t:" in one}
+    missing = {one for one in before if b"}:t:" in one} - left
+    assert len(missing) < progress.deleted, "the rest is there again, as the error says"
+    delete_the_rest(pair, run_job, keeping, COUNT - len(missing))
+    assert restored_by_all(pair, run_job, keeping) == before
+
+
+def _free_port() -> int:
+    """Nobody listens there: the replica never gets to its primary."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# Restoring
+
+
+@pytest.fixture
+def deleted(pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping) -> tuple[Path, dict[bytes, Any]]:
+    """A journal of what both servers have deleted, and what there was before."""
+    before = filled(pair)
+    progress = finish(run_job, deletion(pair, plan_of(pair.old, run_job, catalog), keeping))
+    assert progress.deleted == COUNT
+    pair.in_step()
+    assert progress.journal is not None
+    return progress.journal, before
+
+
+def test_a_restore_goes_on_where_nothing_was_lost(
+    pair: Pair, run_job: Run, deleted: tuple[Path, dict[bytes, Any]]
+) -> None:
+    path, before = deleted
+    job = RestoreJob(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
+    run_job(job)
+    wait_until(lambda: job.progress.done > 300)
+    job.pause()
+    wait_until(lambda: job.state is JobState.PAUSED)
+    pair.in_step()
+    pair.promote()
+    pair.fail_over()
+    job.pace = Pace.FULL
+    job.resume()
+    assert job.wait(30)
+    assert job.error is None
+    assert job.progress.there == COUNT
+    assert not job.progress.in_part
+    assert content(pair.new) == before
+
+
+def test_what_a_restore_had_not_passed_on_can_be_put_back_again(
+    pair: Pair, run_job: Run, deleted: tuple[Path, dict[bytes, Any]]
+) -> None:
+    path, before = deleted
+    job = RestoreJob(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
+    run_job(job)
+    wait_until(lambda: job.progress.done > 300)
+    pair.promote()
+    at = job.progress.done
+    wait_until(lambda: job.progress.done > at + 200)
+    pair.fail_over()
+    job.pace = Pace.FULL
+    assert job.wait(30)
+    progress = job.progress
+    vanished = progress.outcomes[Restored.VANISHED]
+    assert job.error is None
+    assert vanished > 0
+    assert progress.there == COUNT - vanished
+    assert (progress.done, progress.in_part) == (COUNT, True)
+    assert Restored.VANISHED in {one.outcome for one in progress.examples}
+    after = content(pair.new)
+    assert len(after) < len(before)
+    assert all(before[one] == value for one, value in after.items() if b":t:" in one)
+    again = plan_restore(pair.connect(), Journal(path))
+    assert (again.count, again.vanished, again.before) == (vanished, vanished, COUNT - vanished)
+    assert any("another server took over" in note for note in notes(again))
+    assert put_back(pair.new, run_job, plan_restore(pair.new.connect(), Journal(path)), elsewhere=True).restored
+    assert content(pair.new) == before
+
+
+@pytest.mark.parametrize("target", [Target.BACK, Target.ARCHIVE])
+def test_what_was_put_back_before_a_failover_is_put_back_again_where_asked_for(
+    pair: Pair, run_job: Run, deleted: tuple[Path, dict[bytes, Any]], target: Target
+) -> None:
+    """The restore was over by then: its journal believes in it."""
+    path, before = deleted
+    pair.promote()
+    assert put_back(pair.old, run_job, plan_restore(pair.old.connect(), Journal(path), target), elsewhere=True)
+    pair.fail_over()
+    assert plan_restore(pair.connect(), Journal(path)).count == 0
+    plan = plan_restore(pair.connect(), Journal(path), again=True)
+    assert (plan.count, plan.before, plan.there) == (COUNT, COUNT, 0)
+    assert any("restored before: those that have run" in note for note in notes(plan))
+    job = RestoreJob(pair.connect(), plan, Pace.FULL, elsewhere=True)
+    assert finish(run_job, job).restored == COUNT
+    assert content(pair.new) == before
+
+
+def test_a_primary_that_becomes_a_replica_ends_a_restore(
+    pair: Pair, run_job: Run, deleted: tuple[Path, dict[bytes, Any]]
+) -> None:
+    path, before = deleted
+    job = RestoreJob(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
+    run_job(job)
+    wait_until(lambda: job.progress.done > 300)
+    pair.promote()
+    pair.demote(_free_port())
+    assert job.wait(30)
+    assert isinstance(job.error, ReplicaError)
+    assert "restore --again" in str(job.error)
+    plan = plan_restore(pair.new.connect(), Journal(path), again=True)
+    assert plan.count == COUNT
+    put_back(pair.new, run_job, plan, elsewhere=True)
+    assert content(pair.new) == before
