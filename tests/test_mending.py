@@ -62,7 +62,9 @@ def test_marked_orphans_are_put_back_into_the_archive(work: Live) -> None:
         await op.scan("work")
         await op.press("asterisk")
         await op.sees("3 marked")
-        await choose(op, "put back into the archive: 3", "run once: 3", "run with retries reset: 3")
+        await choose(
+            op, "put back into the archive, as of its last failure: 3", "run once: 3", "run with retries reset: 3"
+        )
         assert "Set 3 findings right?" in op.text
         assert "each is checked again by the server" in op.dialog
         assert "a copy goes to the journal first" in op.dialog
@@ -78,8 +80,36 @@ def test_marked_orphans_are_put_back_into_the_archive(work: Live) -> None:
     assert findings(work.client) == {}
     assert {work.client.zscore(prefix("work") + b"archived", f"loose-{number}") for number in range(3)} == {NOW - 100}
     (path,) = (state() / "journal").iterdir()
-    assert Journal(path).header.command == "repair: put back into the archive"
+    assert Journal(path).header.command == "repair: put back into the archive, as of its last failure"
     assert audit() == [("repair", "confirmed"), ("repair", "done")]
+
+
+def test_all_that_match_are_put_back_as_the_newest_of_the_archive(work: Live) -> None:
+    work.asynq.add("work", "other", referenced=False, error_msg="no such host")
+    work.asynq.add_many("work", [f"full-{number}" for number in range(9_995)], "archived")
+
+    async def play(op: Operator) -> None:
+        await op.scan("work")
+        await op.press("slash")
+        await op.type("loose")
+        await op.press("enter")
+        await op.sees("3 match of 4")
+        await op.press("asterisk")
+        await op.sees("3 marked")
+        await choose(op, "put back into the archive, as of now: 3")
+        assert "drops it 90 days from now" in op.dialog
+        assert "2 ids more than Asynq keeps" in op.dialog
+        await confirm(op, 3)
+        await op.arrives("RepairReport")
+        assert "Set 3 of 3 findings right" in op.text
+
+    operate(work.settings, play)
+    now = work.client.time()[0]
+    scores = [work.client.zscore(prefix("work") + b"archived", f"loose-{number}") for number in range(3)]
+    assert all(now - 60 <= score <= now for score in scores)
+    assert set(findings(work.client)) == {("work", b"other")}
+    (path,) = (state() / "journal").iterdir()
+    assert Journal(path).header.command == "repair: put back into the archive, as of now"
 
 
 def test_one_finding_is_run_again(work: Live) -> None:
@@ -125,7 +155,7 @@ def test_what_changed_since_the_scan_is_reported(work: Live) -> None:
         work.client.hset(key("work", "loose-1"), "state", "completed")
         await op.press("asterisk")
         await op.sees("3 marked")
-        await choose(op, "put back into the archive: 3")
+        await choose(op, "put back into the archive, as of its last failure: 3")
         await confirm(op, 3)
         await op.arrives("RepairReport")
         assert "Set 2 of 3 findings right" in op.text

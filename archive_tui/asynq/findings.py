@@ -70,7 +70,8 @@ _EXPLAINED = {
         "A crash or a change by hand between two structures; on Redis before 6.2 the archive script of Asynq 0.25 and "
         "later aborts half-way.",
         "Its work is never done, nothing lists it, and its id and unique lock stay taken.",
-        "Run it again or put it into the archive; delete it only where its work is no longer wanted.",
+        "Run it again, put it back where its state says, or into the archive; delete it only where its work is no "
+        "longer wanted.",
     ),
     Kind.GHOST: Explanation(
         "An index holds an id whose task data is gone.",

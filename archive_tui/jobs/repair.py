@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.repairs import Repair, Score, offered
+from archive_tui.asynq.repairs import Repair, offered
 from archive_tui.asynq.states import ARCHIVE_CAP
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
@@ -45,15 +45,12 @@ class RepairPlan:
 
     plan: Plan
     repairs: Mapping[Kind | None, Repair]
-    score: Score = Score.LAST_FAILURE
     types: store.Types = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, plan: Plan, repair: Repair, score: Score = Score.LAST_FAILURE, types: store.Types | None = None
-    ) -> "RepairPlan":
+    def of(cls, plan: Plan, repair: Repair, types: store.Types | None = None) -> "RepairPlan":
         """One repair for every kind that it fits."""
-        return cls(plan, {kind: repair for kind in Kind if repair in offered(kind)}, score, types or {})
+        return cls(plan, {kind: repair for kind in Kind if repair in offered(kind)}, types or {})
 
     @property
     def count(self) -> int:
@@ -96,11 +93,12 @@ class RepairPlan:
 
     def beyond_cap(self, archived: Mapping[str, int]) -> int:
         """How many ids more than Asynq keeps the archives would hold; `archived` are their sizes now."""
-        if Repair.ARCHIVE not in self.counts:
+        back = sum(count for repair, count in self.counts.items() if repair.archives)
+        if not back:
             return 0
-        return sum(
-            max(0, archived.get(queue, 0) + count - ARCHIVE_CAP) for queue, count in self.plan.totals.by_queue.items()
-        )
+        # Of a queue's rows only some may be of a kind that goes there
+        by_queue = {queue: min(count, back) for queue, count in self.plan.totals.by_queue.items()}
+        return sum(max(0, archived.get(queue, 0) + count - ARCHIVE_CAP) for queue, count in by_queue.items())
 
 
 MENDS_ARCHIVE: Mapping[Kind | None, Repair] = {
@@ -323,7 +321,7 @@ class RepairJob(Job):
             self._record(pipe, rows)
         part.tries += 1
         wanted = [rows[at] for at in part.wanted]
-        outcomes = store.repair(pipe, self._how(rows[0]), wanted, store.now_of(pipe), self.plan.score, self.plan.types)
+        outcomes = store.repair(pipe, self._how(rows[0]), wanted, store.now_of(pipe), self.plan.types)
         part.outcomes.update(zip(part.wanted, outcomes, strict=True))
 
     def _keep(self, pipe: Pipe, part: _Part, ledger: Ledger) -> list[int]:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from archive_tui.asynq import findings, keys
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.repairs import Destination, Repair, Score, destination, lists_to_search
+from archive_tui.asynq.repairs import Destination, Repair, destination, lists_to_search
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import FINGERPRINT_BYTES, TaskRow
 from archive_tui.store.pipe import Pipe, Reply
@@ -119,7 +119,6 @@ def repair(
     repair_: Repair,
     rows: Sequence[TaskRow],
     now: float,
-    score: Score = Score.LAST_FAILURE,
     types: Types = MappingProxyType({}),
 ) -> list[Repaired]:
     """Set some findings of one queue right; one outcome for each, in order. `now` is unix seconds, `types` what foreign
@@ -140,7 +139,7 @@ def repair(
         if repair_ is Repair.DELETE_KEY:
             entries[number] = _foreign(row, types.get((row.queue, row.id), b""))
             continue
-        entry = _entry(row, content, repair_, now, score)
+        entry = _entry(row, content, repair_, now)
         if row.kind is Kind.LOST and row.id not in lost:
             outcomes[number] = Repaired.NOW_REFERENCED if isinstance(entry, _Entry) else entry
         elif isinstance(entry, _Entry):
@@ -177,7 +176,7 @@ def _contents(pipe: Pipe, rows: Sequence[TaskRow]) -> list[Reply]:
     )
 
 
-def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float, score: Score) -> "_Entry | Repaired":
+def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float) -> "_Entry | Repaired":
     """What must hold for a task to be set right, or why it cannot be."""
     if repair_ is Repair.REMOVE_ID:
         return _Entry(row, b"", "", b"", row.place, lists_to_search(row, None), None)
@@ -195,7 +194,7 @@ def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float, score: Sco
         return Repaired.MESSAGE_CHANGED
     goal = None
     if repair_ is not Repair.CLEAN:
-        goal = destination(repair_, row, raw_message or b"", group or b"", now, score)
+        goal = destination(repair_, row, raw_message or b"", group or b"", now)
         if goal is None:
             return Repaired.NO_DESTINATION
     return _Entry(
