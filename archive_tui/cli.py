@@ -129,6 +129,9 @@ def queues(context: click.Context, /, as_json: bool, **connection: Any) -> int:
     "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
     help="How much of the server's time to take.",
 )  # fmt: skip
+@click.option(
+    "--messages", is_flag=True, help="Also read every task's message, to find those that do not decode; slower."
+)
 @click.option("--json", "form", flag_value="json", help="One JSON object with counts.")
 @click.option("--ndjson", "form", flag_value="ndjson", help="One JSON object a finding, a line each.")
 @click.option("--prometheus", "form", flag_value="prometheus", help="Metrics for a textfile collector.")
@@ -136,9 +139,10 @@ def queues(context: click.Context, /, as_json: bool, **connection: Any) -> int:
 @_connection_options
 @click.pass_context
 def scan(
-    context: click.Context, /, names: Sequence[str], pace: str, form: str | None, check: bool, **connection: Any
-) -> int:
-    """Find task data that Asynq has lost track of. Reads only."""
+    context: click.Context, /, names: Sequence[str], pace: str, messages: bool, form: str | None, check: bool,
+    **connection: Any,
+) -> int:  # fmt: skip
+    """Find everything that is wrong with tasks: data that Asynq has lost track of, and damaged indexes. Reads only."""
     from archive_tui import headless
     from archive_tui.jobs.pace import Pace
 
@@ -147,6 +151,7 @@ def scan(
             session,
             names=names,
             pace=Pace(pace),
+            messages=messages,
             form=form or "text",
             check=check,
             out=sys.stdout,

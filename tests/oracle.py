@@ -15,8 +15,10 @@ ORDER = ("pending", "active", "lease", "scheduled", "retry", "archived", "comple
 _TEXTS = {1, 3, 4, 7, 10, 14}
 
 
-def findings(client: redis.Redis) -> dict[tuple[str, bytes], Finding]:
-    """Every finding of every queue, by queue and task id."""
+def findings(client: redis.Redis, *, messages: bool = False) -> dict[tuple[str, bytes], Finding]:
+    """Every finding of every queue, by queue and task id. Husks that stand where they should are among them only with
+    `messages`: an ordinary scan does not read the messages of these.
+    """
     world: dict[str, dict[bytes, Any]] = {}
     for key in client.keys("*"):
         if key.startswith(b"asynq:{") and b"}:" in key:
@@ -26,7 +28,7 @@ def findings(client: redis.Redis) -> dict[tuple[str, bytes], Finding]:
     return {
         (queue, task_id): finding
         for queue, contents in world.items()
-        for task_id, finding in _of_queue(contents, registered=queue in known).items()
+        for task_id, finding in _of_queue(contents, registered=queue in known, messages=messages).items()
     }
 
 
@@ -41,7 +43,7 @@ def _value(client: redis.Redis, key: bytes) -> Any:
     return None
 
 
-def _of_queue(contents: dict[bytes, Any], *, registered: bool) -> dict[bytes, Finding]:
+def _of_queue(contents: dict[bytes, Any], *, registered: bool, messages: bool) -> dict[bytes, Finding]:
     standing: dict[bytes, set[str]] = {}
     for rest, value in contents.items():
         name = rest.decode("utf-8", "surrogateescape")
@@ -54,7 +56,8 @@ def _of_queue(contents: dict[bytes, Any], *, registered: bool) -> dict[bytes, Fi
     staged = {_last(name) for name in contents.get(b"aggregation_sets", ())}
     found = {}
     for task_id in {*standing, *(rest[2:] for rest in contents if rest.startswith(b"t:"))}:
-        finding = _of_task(contents.get(b"t:" + task_id, "missing"), standing.get(task_id, set()), staged, leftover)
+        data, places = contents.get(b"t:" + task_id, "missing"), standing.get(task_id, set())
+        finding = _of_task(data, places, staged, leftover=leftover, messages=messages)
         if finding is not None:
             found[task_id] = finding
     return found
@@ -64,7 +67,7 @@ def _last(key: bytes) -> str:
     return key.partition(b"}:")[2].decode("utf-8", "surrogateescape")
 
 
-def _of_task(data: Any, standing: set[str], staged: set[str], leftover: bool) -> Finding | None:
+def _of_task(data: Any, standing: set[str], staged: set[str], *, leftover: bool, messages: bool) -> Finding | None:
     if data == "missing":
         return "ghost", _first(standing)
     if not isinstance(data, dict):
@@ -79,8 +82,10 @@ def _of_task(data: Any, standing: set[str], staged: set[str], leftover: bool) ->
         wrong = standing - right - ({"lease"} if state == "active" else set())
     if not data.get(b"msg"):
         return "husk", _first(standing)
-    if (wrong or not right) and not _decodes(data[b"msg"]):
-        return "husk", _first(wrong or standing)  # a scan does not read messages of tasks that stand where they should
+    in_place = bool(right) and not wrong and not (leftover and state == "completed")
+    if (messages or not in_place) and not _decodes(data[b"msg"]):
+        unread = standing - right - wrong - {"lease"}  # groups that are not its own
+        return "husk", _first(standing if messages else wrong or standing - unread)
     if wrong:
         return "mismatch", _first(wrong)
     if leftover and state == "completed":

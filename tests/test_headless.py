@@ -318,6 +318,17 @@ def test_every_pace_finds_the_same(damaged: Live, cli: Command, pace: str) -> No
     assert len(cli(*at(damaged, "scan", "--ndjson", "--pace", pace)).lines) == 7
 
 
+def test_a_scan_that_reads_messages(damaged: Live, cli: Command) -> None:
+    damaged.asynq.add("fine", "shell", "scheduled", message=b"\xff\xff")
+
+    def husks(*flags: str) -> list[tuple[str, str]]:
+        lines = cli(*at(damaged, "scan", "--queue", "fine", "--ndjson", *flags)).lines
+        return [(one["id"], one["index"]) for one in lines if one["kind"] == "husk"]
+
+    assert husks() == []
+    assert husks("--messages") == [("shell", "scheduled")]
+
+
 def test_a_scan_changes_nothing(damaged: Live, cli: Command) -> None:
     before = asynqdata.everything(damaged.client)
     for form in ("--json", "--ndjson", "--prometheus"):

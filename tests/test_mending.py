@@ -6,7 +6,7 @@ from pathlib import Path
 
 import platformdirs
 import pytest
-from asynqdata import NOW, everything, key, prefix
+from asynqdata import NOW, everything, key, lock_key, prefix
 from conftest import Live
 from oracle import findings
 from piloting import Operator, operate
@@ -240,6 +240,32 @@ def test_each_kind_has_a_page_of_help(work: Live) -> None:
         await op.arrives("ScanScreen")
 
     operate(work.settings, play)
+
+
+def test_a_scan_reads_messages_where_it_is_asked_to(work: Live) -> None:
+    """What does not decode, and stands where it should, is found, and goes with its id and its lock."""
+    work.asynq.add("work", "shell", "retry", message=b"\xff\xff", unique=lock_key("work"))
+
+    async def play(op: Operator) -> None:
+        await op.scan("work")
+        await op.sees("3 found")
+        await op.press("M")
+        await op.sees("4 found", "with messages", "complete in")
+        await op.press("slash")
+        await op.type("kind:husk")
+        await op.press("enter")
+        await op.sees("1 match of 4")
+        await choose(op, "delete data and id: 1")
+        await confirm(op, 1)
+        await op.hears("set 1 finding right")
+        await op.press("M")
+        await op.hears("without messages")
+        await op.sees("3 found", "complete in")
+        await op.sees_no("with messages")
+
+    operate(work.settings, play)
+    assert not work.client.exists(key("work", "shell"), prefix("work") + b"retry", lock_key("work"))
+    assert len(findings(work.client, messages=True)) == 3
 
 
 def test_a_leftover_queue_is_registered_again(work: Live) -> None:

@@ -91,7 +91,8 @@ _EXPLAINED = {
     Kind.HUSK: Explanation(
         "Task data without a readable message: nobody knows any more what should have been done.",
         "“Run all” or “archive all” over a ghost makes a hash with a state and nothing else; so does a worker that "
-        "takes a ghost out of `pending`.",
+        "takes a ghost out of `pending`. A message that does not decode was not written by Asynq; in a task that "
+        "stands where it should, it is found only by a scan that reads all messages.",
         "Workers choke on it, and it stays in `active` for ever.",
         "Delete what is left of it together with its id.",
     ),

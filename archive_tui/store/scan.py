@@ -512,6 +512,9 @@ class Scan:
             raw_state, raw_message = content
             if raw_state == state:
                 known = score is not None
+                if leftover and not known and look.index is State.ARCHIVED:
+                    page.unsettled.append((queue, task_id))  # it may stand in `completed`, which was not left out
+                    continue
                 if kinds[known] is not None:
                     facts = facts_of(task_id, raw_message, len(key))
                     if not raw_message or not facts[-1] & READABLE:

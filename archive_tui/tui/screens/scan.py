@@ -54,6 +54,7 @@ class ScanScreen(FindingsMending):
         commands.Explain,
         commands.Groups,
         commands.Rescan,
+        commands.ScanMessages,
         *RowsScreen.ROW_COMMANDS[-2:],
     )
     CSS = f"""
@@ -68,6 +69,7 @@ class ScanScreen(FindingsMending):
         super().__init__()
         self.queue = queue
         self._pace = Pace.POLITE
+        self._messages = False
         self._job: ScanJob | None = None
         self._refused: list[str] = []
         self._noted: object = None
@@ -110,8 +112,17 @@ class ScanScreen(FindingsMending):
     def _start(self) -> None:
         queues, self._refused = ([self.queue], []) if self.queue is not None else self.session.scope()
         known = [one.name for one in self.session.watch.overview.queues]
-        job = ScanJob(self.session.server, self.catalog, queues, self._pace, self.session.clock, also=known)
-        self._job = self.session.run(job)
+        self._job = self.session.run(
+            ScanJob(
+                self.session.server,
+                self.catalog,
+                queues,
+                self._pace,
+                self.session.clock,
+                messages=self._messages,
+                also=known,
+            )
+        )
 
     @property
     def pace(self) -> Pace:
@@ -282,6 +293,13 @@ class ScanScreen(FindingsMending):
     def refuse_change_pace(self) -> str | None:
         return None if self._scanning() or self.changing else "nothing is running"
 
+    refuse_scan_messages = refuse_rescan
+
+    def do_scan_messages(self) -> None:
+        self._messages = not self._messages
+        self.do_rescan()
+        self.say("scanning again, and reading every message" if self._messages else "scanning again, without messages")
+
     def do_rescan(self) -> None:
         if self._job is not None:
             self._job.stop()
@@ -324,6 +342,8 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int) -> Content:
     ]
     if progress.members and not progress.complete:
         parts.append((f"   {progress.members:,} ids", ""))
+    if job.messages:
+        parts.append(("   with messages", "$text-muted"))
     if progress.phase is not Phase.TASK_DATA and progress.state is JobState.RUNNING:
         parts.append((f"   {progress.phase}", "$text-muted"))
     if progress.rate and not progress.state.ended:
