@@ -22,7 +22,7 @@ from archive_tui.asynq import findings, keys, message
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import READABLE, Facts, RowBatch, TaskRow, facts_of, seconds_of
-from archive_tui.store.membership import referenced
+from archive_tui.store.membership import completed, referenced
 from archive_tui.store.pipe import Pipe, Reply, is_refusal, pack, raise_first, raise_unless_wrong_type
 from archive_tui.store.queues import is_leftover
 from archive_tui.store.tasks import REPLY_BUDGET, within_budget
@@ -148,6 +148,7 @@ class Scan:
         self._known: set[int] = set()
         self._sizes: dict[str, _Sizes] = {}
         self._leftover: set[str] = set()
+        self._completed: set[int] = set()
         self._transactions = True
         self._zmscore = True
         self._proven = False
@@ -163,6 +164,7 @@ class Scan:
         self._known.clear()
         self._sizes.clear()
         self._leftover.clear()
+        self._completed.clear()
         self.groups.clear()
         self._drop()
 
@@ -354,6 +356,9 @@ class Scan:
         for queue in queues:
             if is_leftover(pipe, queue):
                 self._leftover.add(queue)
+                for piece in completed(pipe, queue):
+                    self._completed.update(piece)
+                    yield
             for piece in referenced(pipe, queue, without_completed=queue in self._leftover):
                 self._known.update(piece)
                 yield
@@ -512,9 +517,8 @@ class Scan:
             raw_state, raw_message = content
             if raw_state == state:
                 known = score is not None
-                if leftover and not known and look.index is State.ARCHIVED:
-                    page.unsettled.append((queue, task_id))  # it may stand in `completed`, which was not left out
-                    continue
+                if leftover and not known and hash(key) in self._completed:
+                    continue  # what stands there in another state is for the index check
                 if kinds[known] is not None:
                     facts = facts_of(task_id, raw_message, len(key))
                     if not raw_message or not facts[-1] & READABLE:
