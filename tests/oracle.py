@@ -38,6 +38,8 @@ def _value(client: redis.Redis, key: bytes) -> Any:
         return client.hgetall(key)
     if kind == b"list":
         return client.lrange(key, 0, -1)
+    if kind == b"set":
+        return client.smembers(key)
     if kind == b"zset":
         return [member for member, _ in client.zrange(key, 0, -1, withscores=True)]
     return None
@@ -54,10 +56,11 @@ def _of_queue(contents: dict[bytes, Any], *, registered: bool, messages: bool) -
         contents.get(name) for name in (b"pending", b"active", b"scheduled", b"retry")
     )
     staged = {_last(name) for name in contents.get(b"aggregation_sets", ())}
+    named = {"g:" + name.decode("utf-8", "surrogateescape") for name in contents.get(b"groups") or ()} | staged
     found = {}
     for task_id in {*standing, *(rest[2:] for rest in contents if rest.startswith(b"t:"))}:
         data, places = contents.get(b"t:" + task_id, "missing"), standing.get(task_id, set())
-        finding = _of_task(data, places, staged, leftover=leftover, messages=messages)
+        finding = _of_task(data, places, staged, named, leftover=leftover, messages=messages)
         if finding is not None:
             found[task_id] = finding
     return found
@@ -67,7 +70,9 @@ def _last(key: bytes) -> str:
     return key.partition(b"}:")[2].decode("utf-8", "surrogateescape")
 
 
-def _of_task(data: Any, standing: set[str], staged: set[str], *, leftover: bool, messages: bool) -> Finding | None:
+def _of_task(
+    data: Any, standing: set[str], staged: set[str], named: set[str], *, leftover: bool, messages: bool
+) -> Finding | None:
     if data == "missing":
         return "ghost", _first(standing)
     if not isinstance(data, dict):
@@ -82,7 +87,12 @@ def _of_task(data: Any, standing: set[str], staged: set[str], *, leftover: bool,
         wrong = standing - right - ({"lease"} if state == "active" else set())
     if not data.get(b"msg"):
         return "husk", _first(standing)
-    in_place = bool(right) and not wrong and not (leftover and state == "completed")
+    # A scan knows of the groups that Asynq names, and reads what stands in another
+    in_place = (
+        bool(right & named if state == "aggregating" else right)
+        and not wrong
+        and not (leftover and state == "completed")
+    )
     if (messages or not in_place) and not _decodes(data[b"msg"]):
         unread = standing - right - wrong - {"lease"}  # groups that are not its own
         return "husk", _first(standing if messages else wrong or standing - unread)

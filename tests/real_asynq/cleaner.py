@@ -83,15 +83,18 @@ class Cleaner:
         catalog.add(rows)
         return catalog
 
-    def scan(self, *queues: str, pace: Pace = Pace.FULL) -> Catalog:
+    def scan(self, *queues: str, pace: Pace = Pace.FULL, messages: bool = False) -> Catalog:
         """Scan some queues, or all, to the end."""
-        job = ended(ScanJob(self._server, self.catalog(), queues or None, pace))
+        job = ended(ScanJob(self._server, self.catalog(), queues or None, pace, messages=messages))
         assert job.progress.complete
         return job.catalog
 
-    def findings(self, *queues: str) -> dict[tuple[str, bytes], tuple[str, str]]:
+    def findings(
+        self, *queues: str, pace: Pace = Pace.FULL, messages: bool = False
+    ) -> dict[tuple[str, bytes], tuple[str, str]]:
         """Scan some queues, or all, to the end: kind and place of each finding."""
-        return {(row.queue, row.id): (str(row.kind), row.place) for row in rows(self.scan(*queues))}
+        found = rows(self.scan(*queues, pace=pace, messages=messages))
+        return {(row.queue, row.id): (str(row.kind), row.place) for row in found}
 
     def repair(self, how: Repair, ids: Collection[str] | None = None) -> RepairProgress:
         """Scan everything, and set right what can be set right in this way, or only these of it."""
