@@ -11,7 +11,8 @@ from conftest import Live
 from oracle import findings
 from piloting import Operator, operate
 
-from archive_tui.asynq.findings import STUCK_AT, Kind
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.forecast import TOO_MANY
 from archive_tui.journal.reader import Journal
 
 
@@ -313,7 +314,7 @@ def test_a_leftover_queue_is_cleaned_up(work: Live) -> None:
 def test_an_archive_that_is_stuck_is_mended(valkey: Live) -> None:
     asynq, archive = valkey.asynq, prefix("work") + b"archived"
     asynq.register("work")
-    valkey.client.zadd(archive, {f"gone-{number}": NOW - 91 * 86_400 for number in range(STUCK_AT)})
+    valkey.client.zadd(archive, {f"gone-{number}": NOW - 91 * 86_400 for number in range(TOO_MANY)})
     for number in range(3):
         asynq.add("work", f"stuck-{number}", "active", referenced=False)
         valkey.client.zadd(archive, {f"stuck-{number}": NOW - number})
@@ -324,7 +325,7 @@ def test_an_archive_that_is_stuck_is_mended(valkey: Live) -> None:
         await op.arrives("ConfirmDialog")
         for part in ("This archive is stuck", "8,000 of the 8,003 ids", "remove the id from its index: 8,000"):
             assert part in op.dialog
-        await confirm(op, STUCK_AT + 3)
+        await confirm(op, TOO_MANY + 3)
         await op.arrives("RepairReport")
         assert "Set 8,003 of 8,003 findings right" in op.text
 

@@ -14,8 +14,9 @@ from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.task import TaskRow
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
+from archive_tui.jobs.session import Session
 from archive_tui.store import leftover
-from archive_tui.store.repair import Repaired, Types, archive_health, repair, types_of
+from archive_tui.store.repair import Repaired, Types, repair, types_of
 
 Q = "default"
 LATER = float(NOW + 600)
@@ -239,12 +240,14 @@ def test_index_of_another_type_is_not_touched(valkey: Live) -> None:
 def test_stuck_archive_is_recognised(valkey: Live) -> None:
     old = NOW - 91 * 86_400
     valkey.client.zadd(prefix(Q) + b"archived", {f"gone-{number}": old for number in range(7_999)})
-    with valkey.pipe() as pipe:
-        assert not archive_health(pipe, Q, NOW).stuck
-        valkey.client.zadd(prefix(Q) + b"archived", {"one more": old, "young": NOW})
-        health = archive_health(pipe, Q, NOW)
-    assert health.stuck
-    assert (health.size, health.old) == (8_001, 8_000)
+    session = Session(valkey.settings, lambda: float(NOW))
+    session.open()
+    assert not session.archive_forecast(Q).stuck
+    valkey.client.zadd(prefix(Q) + b"archived", {"one more": old, "young": NOW})
+    forecast = session.archive_forecast(Q)
+    assert forecast.stuck
+    assert (forecast.size, forecast.expired) == (8_001, 8_000)
+    session.close()
 
 
 def test_leftover_queue_is_registered_again(valkey: Live) -> None:

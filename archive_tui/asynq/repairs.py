@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from archive_tui.asynq import findings, message
-from archive_tui.asynq.findings import ARCHIVE_DAYS, GROUP, Kind
+from archive_tui.asynq.findings import GROUP, Kind
+from archive_tui.asynq.forecast import EXPIRY
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import LISTS, State
 from archive_tui.asynq.task import TaskRow
@@ -172,7 +173,7 @@ def _at(row: TaskRow, now: int) -> int:
 
 def _archived_at(decoded: TaskMessage, now: float) -> int:
     failed = decoded.last_failed_at
-    recent = now - (ARCHIVE_DAYS - 1) * _DAY < failed <= now
+    recent = now - EXPIRY + _DAY < failed <= now
     return failed if recent else int(now)
 
 

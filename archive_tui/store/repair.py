@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from archive_tui.asynq import findings, keys
+from archive_tui.asynq import keys
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Destination, Repair, destination, lists_to_search
 from archive_tui.asynq.states import State
@@ -232,16 +232,6 @@ def _batch_size(pipe: Pipe, queue: str, entries: Sequence[_Entry]) -> int:
     sizes = pipe.call([(b"LLEN", keys.index(queue, state)) for state in searched], errors="return")
     ids = sum(size for size in sizes if isinstance(size, int))
     return max(1, _SEARCHED // ids if ids else len(entries))
-
-
-def archive_health(pipe: Pipe, queue: str, now: float) -> findings.ArchiveHealth:
-    """What can be told of an archive without reading it: how many ids it holds, and how many of these are old. Whether
-    they are ghosts a scan tells.
-    """
-    before = int(now) - findings.ARCHIVE_DAYS * 86_400
-    index = keys.index(queue, State.ARCHIVED)
-    size, old = pipe.call([(b"ZCARD", index), (b"ZCOUNT", index, b"-inf", b"%d" % before)], errors="return")
-    return findings.ArchiveHealth(size if isinstance(size, int) else 0, old if isinstance(old, int) else 0, 0, 0)
 
 
 def now_of(pipe: Pipe) -> float:

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 import pytest
 
 from archive_tui.asynq.copy import Copy
-from archive_tui.asynq.findings import ArchiveHealth
+from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
@@ -24,13 +24,13 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
 from archive_tui.jobs.repair import RepairJob, RepairPlan, RepairProgress
 from archive_tui.jobs.scan import ScanJob
+from archive_tui.jobs.session import Session
 from archive_tui.settings import parse_url
 from archive_tui.store import delete as store
 from archive_tui.store import leftover
 from archive_tui.store.connection import Server
 from archive_tui.store.delete import Doomed, Outcome, Standing
 from archive_tui.store.pipe import Pipe
-from archive_tui.store.repair import archive_health
 
 from .account import Attempt
 from .dump import Ref
@@ -111,10 +111,11 @@ class Cleaner:
         with self._server.pipe() as pipe:
             return leftover.register(pipe, queue)
 
-    def health(self, queue: str) -> ArchiveHealth:
-        """What is wrong with an archive as a whole."""
-        with self._server.pipe() as pipe:
-            return archive_health(pipe, queue, time.time())
+    def forecast(self, queue: str) -> Forecast:
+        """What is foreseeable for an archive."""
+        session = Session(parse_url(self._url))
+        self._open.callback(session.close)
+        return session.archive_forecast(queue)
 
     def list_archive(self, queue: str) -> Catalog:
         """List the archive of a queue."""

@@ -117,11 +117,11 @@ def test_stuck_archive_is_mended(asynq: Asynq, cleaner: Cleaner, client: redis.R
     if asynq.forgets_what_workers_trim:
         pytest.skip("Asynq 0.24 does not get stuck: it removes the ids by their score")
     stick(asynq, client, failing=20)
-    assert cleaner.health(QUEUE).stuck
+    assert cleaner.forecast(QUEUE).stuck
     with pytest.raises(AssertionError, match="attempt to perform arithmetic"):
         asynq("check", queue=QUEUE)
     assert repaired(cleaner.repair(Repair.REMOVE_ID)) == GHOSTS
-    assert not cleaner.health(QUEUE).stuck
+    assert not cleaner.forecast(QUEUE).stuck
     assert repaired(cleaner.repair(Repair.FOLLOW_INDEX)) == 20
     assert not findings(client)
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from textual.content import Content
 
-from archive_tui.asynq.findings import ARCHIVE_DAYS, STUCK_AT, ArchiveHealth
+from archive_tui.asynq.forecast import EXPIRY_DAYS, TOO_MANY, Cause, Forecast
 from archive_tui.asynq.repairs import Repair
-from archive_tui.asynq.states import State
+from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.jobs.repair import RepairPlan, RepairProgress
 from archive_tui.jobs.session import Session
 from archive_tui.present import plural
@@ -36,13 +36,19 @@ def repair_dialog(plan: RepairPlan, session: Session) -> ConfirmDialog:
     )
 
 
-def archive_dialog(plan: RepairPlan, health: ArchiveHealth, session: Session) -> ConfirmDialog:
+def archive_dialog(plan: RepairPlan, forecast: Forecast, session: Session) -> ConfirmDialog:
     """The dialog that explains a stuck archive and asks whether to mend it."""
+    size = plural(forecast.size, "id")
+    what = (
+        f"This archive holds {size}, {forecast.size - ARCHIVE_CAP:,} more than Asynq keeps."
+        if forecast.cause is Cause.OVERFULL
+        else f"{forecast.expired:,} of the {size} in this archive are older than {EXPIRY_DAYS} days."
+    )
     said = (
-        f"{health.old:,} of the {plural(health.size, 'id')} in this archive are older than {ARCHIVE_DAYS} days. Asynq "
-        "0.25 and later tries to remove all of them in one call, which fails (“too many results to unpack”) after "
-        f"their data is gone. From {STUCK_AT:,} on it fails at every archiving: tasks that fail for good are left with "
-        "the state `active` inside the archive, and Asynq's tools can neither run nor delete them.\n\n"
+        f"{what} Asynq 0.25 and later tries to remove all of them in one call, which fails (“too many results to "
+        f"unpack”) after their data is gone. From {TOO_MANY:,} on it fails at every archiving: tasks that fail for "
+        "good are left with the state `active` inside the archive, and Asynq's tools can neither run nor delete "
+        "them.\n\n"
     )
     sheet = Content.assemble(("This archive is stuck.\n", "bold"), said) + _sheet(plan, {}) + _keeping(session, plan)
     return ConfirmDialog(
