@@ -3,6 +3,7 @@
 Nothing of archive_tui is used here: this is what its findings are compared with. Only true at rest.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import redis
@@ -20,10 +21,9 @@ def findings(client: redis.Redis, *, messages: bool = False) -> dict[tuple[str, 
     `messages`: an ordinary scan does not read the messages of these.
     """
     world: dict[str, dict[bytes, Any]] = {}
-    for key in client.keys("*"):
-        if key.startswith(b"asynq:{") and b"}:" in key:
-            queue, _, rest = key[7:].partition(b"}:")
-            world.setdefault(queue.decode("utf-8", "surrogateescape"), {})[rest] = _value(client, key)
+    for key, value in _values(client, [key for key in client.keys("*") if key.startswith(b"asynq:{") and b"}:" in key]):
+        queue, _, rest = key[7:].partition(b"}:")
+        world.setdefault(queue.decode("utf-8", "surrogateescape"), {})[rest] = value
     known = {name.decode("utf-8", "surrogateescape") for name in client.smembers("asynq:queues")}
     return {
         (queue, task_id): finding
@@ -32,17 +32,27 @@ def findings(client: redis.Redis, *, messages: bool = False) -> dict[tuple[str, 
     }
 
 
-def _value(client: redis.Redis, key: bytes) -> Any:
-    kind = client.type(key)
-    if kind == b"hash":
-        return client.hgetall(key)
-    if kind == b"list":
-        return client.lrange(key, 0, -1)
-    if kind == b"set":
-        return client.smembers(key)
-    if kind == b"zset":
-        return [member for member, _ in client.zrange(key, 0, -1, withscores=True)]
-    return None
+_READ = {
+    b"hash": lambda pipe, key: pipe.hgetall(key),
+    b"list": lambda pipe, key: pipe.lrange(key, 0, -1),
+    b"set": lambda pipe, key: pipe.smembers(key),
+    b"zset": lambda pipe, key: pipe.zrange(key, 0, -1),
+}
+
+
+def _values(client: redis.Redis, keys: list[bytes]) -> Iterator[tuple[bytes, Any]]:
+    """Keys with what they hold; None for what is none of Asynq's structures."""
+    for start in range(0, len(keys), 5_000):
+        piece = keys[start : start + 5_000]
+        with client.pipeline(transaction=False) as pipe:
+            for key in piece:
+                pipe.type(key)
+            types = pipe.execute()
+            known = [(key, kind) for key, kind in zip(piece, types, strict=True) if kind in _READ]
+            for key, kind in known:
+                _READ[kind](pipe, key)
+            values = dict(zip([key for key, _ in known], pipe.execute(), strict=True))
+        yield from ((key, values.get(key)) for key in piece)
 
 
 def _of_queue(contents: dict[bytes, Any], *, registered: bool, messages: bool) -> dict[bytes, Finding]:

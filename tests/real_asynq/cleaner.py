@@ -5,6 +5,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Self, TypeVar
 
 import pytest
@@ -18,13 +19,17 @@ from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
 from archive_tui.jobs.delete import DeleteJob, DeleteProgress
 from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.keeping import Keeping
+from archive_tui.jobs.leftover import CleanUpJob
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.lots import Lot
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
 from archive_tui.jobs.repair import RepairJob, RepairPlan, RepairProgress
+from archive_tui.jobs.restore import RestoreJob, RestoreProgress, plan_restore
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
+from archive_tui.journal.reader import Journal
 from archive_tui.settings import parse_url
 from archive_tui.store import delete as store
 from archive_tui.store import leftover
@@ -110,6 +115,16 @@ class Cleaner:
         """Register a leftover queue again."""
         with self._server.pipe() as pipe:
             return leftover.register(pipe, queue)
+
+    def clean_up(self, queue: str, folder: Path) -> Path:
+        """Clean up a leftover queue; the journal of it."""
+        job = ended(CleanUpJob(self._server, queue, Pace.FULL, keeping=Keeping(folder)))
+        assert job.progress.journal is not None
+        return job.progress.journal
+
+    def restore(self, journal: Path) -> RestoreProgress:
+        """Put back what a journal holds."""
+        return ended(RestoreJob(self._server, plan_restore(self._server, Journal(journal)), Pace.FULL)).progress
 
     def forecast(self, queue: str) -> Forecast:
         """What is foreseeable for an archive."""

@@ -21,10 +21,10 @@ from .cleaner import Cleaner
 from .planting import Found, Plantation
 from .program import Asynq
 
-pytestmark = [pytest.mark.asynq, pytest.mark.slow]
-
 QUEUES = ("critical", "default")
 SECONDS = float(os.environ.get("ARCHIVE_TUI_LOAD_SECONDS", "6"))
+pytestmark = [pytest.mark.asynq, pytest.mark.slow, pytest.mark.timeout(300 + 3 * SECONDS)]
+
 SCANNERS = 2
 HANDLED = ("processed", "failures", "aggregated")
 WAYS = (

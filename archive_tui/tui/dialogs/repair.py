@@ -79,7 +79,10 @@ def _keeping(session: Session, plan: RepairPlan | None) -> Content:
     if plan is not None and plan.by_hand:
         return Content.styled("\nno copy of it is kept: this cannot be undone", "bold $text-error")
     if plan is None:
-        said = "the data of its tasks goes to the journal first: it can be restored"
+        said = (
+            "the data of its tasks goes to the journal first: it can be restored, grouped tasks as lost ones, which m "
+            "on a scan puts into their groups again"
+        )
     elif Repair.CLEAN in plan.counts:
         said = "a copy goes to the journal first: what is deleted can be restored"
     else:
