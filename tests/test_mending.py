@@ -68,6 +68,8 @@ def test_marked_orphans_are_put_back_into_the_archive(work: Live) -> None:
         )
         assert "Set 3 findings right?" in op.text
         assert "each is checked again by the server" in op.dialog
+        assert "found by a scan that began" in op.dialog
+        assert "frees nothing: ids and unique locks stay as they are" in op.dialog
         assert "a copy goes to the journal first" in op.dialog
         assert "Type 3 to confirm:" in op.text
         await confirm(op, 3)
@@ -257,6 +259,7 @@ def test_a_scan_reads_messages_where_it_is_asked_to(work: Live) -> None:
         await op.press("enter")
         await op.sees("1 match of 4")
         await choose(op, "delete data and id: 1")
+        assert "frees 1 fixed id that blocks new tasks" in op.dialog
         await confirm(op, 1)
         await op.hears("set 1 finding right")
         await op.press("M")
@@ -321,6 +324,7 @@ def test_an_archive_that_is_stuck_is_mended(valkey: Live) -> None:
 
     async def play(op: Operator) -> None:
         await op.queues()
+        await op.sees("8,000 archived tasks are past 90 days", "m mends it")
         await op.press("m")
         await op.arrives("ConfirmDialog")
         for part in ("This archive is stuck", "8,000 of the 8,003 ids", "remove the id from its index: 8,000"):

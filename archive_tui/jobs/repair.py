@@ -21,6 +21,7 @@ from archive_tui.jobs.lots import UNKNOWN
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
 from archive_tui.jobs.progress import ChangeProgress, Skipped
+from archive_tui.present import plural
 from archive_tui.store import copy as reading
 from archive_tui.store import repair as store
 from archive_tui.store.connection import Server
@@ -72,6 +73,11 @@ class RepairPlan:
         return ", ".join(repair.label for repair in self.counts)
 
     @property
+    def deletes_data(self) -> bool:
+        """Whether there is any data that it deletes."""
+        return any(repair in (Repair.CLEAN, Repair.DELETE_KEY) for repair in self.counts)
+
+    @property
     def by_hand(self) -> bool:
         """Whether it destroys what no copy is kept of, so that its findings must have been picked one by one."""
         return any(repair.by_hand for repair in self.counts)
@@ -80,6 +86,21 @@ class RepairPlan:
     def others(self) -> int:
         """How many rows of the plan will be left alone, because no repair fits their kind."""
         return self.plan.count - self.count
+
+    def consequences(self, archived: Mapping[str, int]) -> list[str]:
+        """What a person should know beside the consequence of each repair, a line each. `archived` are the sizes of
+        the archives now.
+        """
+        lines = []
+        if self.deletes_data:
+            # Of a plan with rows of several kinds it is not known which of them hold the locks
+            most = "at most " if self.others and self.plan.frees else ""
+            lines.append(f"frees {most}{self.plan.frees or 'no unique lock and no fixed id that anybody knows of'}")
+        elif Repair.REMOVE_ID not in self.counts:
+            lines.append("frees nothing: ids and unique locks stay as they are")
+        if beyond := self.beyond_cap(archived):
+            lines.append(f"{plural(beyond, 'id')} more than Asynq keeps: it drops as many of the oldest soon")
+        return lines
 
     def why_not(self) -> str | None:
         """Why this must not be done at all."""
@@ -112,11 +133,11 @@ failed to archive count as archived.
 
 
 def choices(plan: Plan, types: store.Types | None = None) -> list[RepairPlan]:
-    """The repairs that fit at least one row of a plan, those that fit most first. Foreign keys are for deletion only
-    where their `types` are known.
+    """The repairs that fit at least one row of a plan, those that fit most first, and after all others what deletes
+    data. Foreign keys are for deletion only where their `types` are known.
     """
     found = [RepairPlan.of(plan, one, types=types) for one in Repair if types or one is not Repair.DELETE_KEY]
-    return sorted((one for one in found if one.count), key=lambda one: -one.count)
+    return sorted((one for one in found if one.count), key=lambda one: (one.deletes_data, -one.count))
 
 
 def not_picked(catalog: Catalog, marks: Marks, picked: Marks) -> list[int]:

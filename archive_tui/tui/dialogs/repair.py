@@ -106,16 +106,7 @@ def _sheet(plan: RepairPlan, archived: Mapping[str, int], seen: str = "") -> Con
         parts.append((f"{plural(plan.plan.hidden, 'task')} of these hidden by the filter\n", "bold $text-warning"))
     if plan.others:
         parts.append((f"{plural(plan.others, 'chosen row')} of other kinds left alone\n", "$text-warning"))
-    beyond = plan.beyond_cap(archived)
-    if beyond:
-        parts.append(
-            (
-                f"{plural(beyond, 'id')} more than Asynq keeps: it drops as many of the oldest soon\n",
-                "bold $text-warning",
-            )
-        )
-    if totals.locked and any(repair.runs for repair in plan.counts):
-        parts.append((f"{plural(totals.locked, 'task')} with a unique key: see above\n", "$text-muted"))
+    parts += [f"{one}\n" for one in plan.consequences(archived)]
     if seen:
         parts.append(f"{seen}\n")
     parts.append("each is checked again by the server; what changed since is skipped")

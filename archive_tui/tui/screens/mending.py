@@ -212,7 +212,10 @@ class QueueMending(CommandScreen):
         if queue is None:
             return
         if not queue.registered:
-            choices = {"register": "register it again", "clean": "clean up all its keys"}
+            choices = {
+                "register": "register it again: Asynq lists and expires it",
+                "clean": "clean up: delete all its keys",
+            }
             title = f"Leftover queue {clip(queue.name, 40)}"
             self.app.push_screen(ChoiceDialog(title, choices, wide=True), partial(self._leftover_chosen, queue.name))
         else:

@@ -231,7 +231,8 @@ class QueuesScreen(QueueMending):
         for row in rows:
             one = foretold.get(row.stats.name)
             if one is not None and one.mendable:
-                parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}: c cleans up\n", "bold $text-error"))
+                way_out = "m mends it" if one.stuck else "c cleans up"
+                parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}: {way_out}\n", "bold $text-error"))
         if full:
             text = (
                 f"⚠ archive full: {', '.join(full)}. What Asynq trims from it may stay in Redis: o looks for orphans\n"
