@@ -213,7 +213,7 @@ def _plan_text(session: Session, wish: Wish, plan: Plan) -> str:
     if plan.frees:
         lines.append(f"  frees    {plan.frees}")
     lines.append(f"  then     {plan.afterwards}")
-    lines.append(f"  seen     {plan.seen(session.clock())}")
+    lines.append(f"  rows     {plan.seen(session.clock())}")
     ids = ", ".join(clip(task_id, 36) for task_id in totals.first_ids)
     lines.append(f"  first    {ids}{', …' if totals.count > len(totals.first_ids) else ''}")
     lines.append("each is checked again by the server; what changed since is skipped")

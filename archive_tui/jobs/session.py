@@ -148,11 +148,15 @@ class Session:
             )
         )
 
-    def repair(self, plan: RepairPlan, pace: Pace = Pace.POLITE, *, choice: str = "") -> RepairJob:
-        """Carry out a repair that was confirmed; `choice` says how its findings were chosen. Raises RefusedError."""
+    def repair(self, plan: RepairPlan, pace: Pace = Pace.POLITE, *, choice: str = "", reason: str = "") -> RepairJob:
+        """Carry out a repair that was confirmed; `choice` says how its findings were chosen, `reason` why. The only
+        place from which screens and command line repair. Raises RefusedError.
+        """
         self._must(Action.RESTORE, plan.plan.totals.by_queue, "nothing can be set right")
-        keeping = Keeping.by(self.settings)
-        return self.run(AuditedRepairJob(self.server, plan, self.audit, pace, choice=choice, keeping=keeping))
+        keeping = Keeping.by(self.settings, reason)
+        return self.run(
+            AuditedRepairJob(self.server, plan, self.audit, pace, choice=choice, reason=reason, keeping=keeping)
+        )
 
     def clean_up(self, queue: str) -> CleanUpJob:
         """Delete every key of a leftover queue, as was confirmed. Raises RefusedError."""

@@ -92,7 +92,7 @@ class ScanScreen(FindingsMending):
 
     def columns(self) -> Sequence[Column[TaskRow]]:
         columns = common_columns(self.session.clock, "Last failed", lambda row: row.last_failed_at)
-        kind: Column[TaskRow] = Column("kind", "Kind", kind_cell, 17, grow=1, most=24, priority=5)
+        kind: Column[TaskRow] = Column("kind", "Kind", kind_cell, 17, grow=1, most=30, priority=5)
         queue: Column[TaskRow] = Column("queue", "Queue", lambda row: line(row.queue), 10, priority=4)
         return [*columns[:1], *([] if self.queue is not None else [queue]), kind, *columns[1:]]
 
