@@ -164,8 +164,11 @@ def _plan_text(session: Session, wish: Wish, plan: RepairPlan, archived: dict[st
     lines = [f"{plural(plan.count, 'finding')} ({wish.kind.label}) of {where}", f"  action   {wish.action.label}"]
     if wish.where:
         lines.append(f"  filter   {clip(wish.where, 200)}")
-    lines += [f"  then     {wish.action.consequence}"]
-    lines += [f"  {'':8} {one}" for one in plan.consequences(archived)]
+    if plan.frees:
+        lines.append(f"  frees    {plan.frees}")
+    lines.append(f"  then     {wish.action.consequence}")
+    if overflow := plan.overflow(archived):
+        lines.append(f"  beware   {overflow}")
     lines.append(f"  rows     {plan.plan.seen(session.clock())}")
     ids = ", ".join(clip(task_id, 36) for task_id in totals.first_ids)
     lines.append(f"  first    {ids}{', …' if totals.count > len(totals.first_ids) else ''}")

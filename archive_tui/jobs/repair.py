@@ -87,20 +87,20 @@ class RepairPlan:
         """How many rows of the plan will be left alone, because no repair fits their kind."""
         return self.plan.count - self.count
 
-    def consequences(self, archived: Mapping[str, int]) -> list[str]:
-        """What a person should know beside the consequence of each repair, a line each. `archived` are the sizes of
-        the archives now.
-        """
-        lines = []
-        if self.deletes_data:
-            # Of a plan with rows of several kinds it is not known which of them hold the locks
-            most = "at most " if self.others and self.plan.frees else ""
-            lines.append(f"frees {most}{self.plan.frees or 'no unique lock and no fixed id that anybody knows of'}")
-        elif Repair.REMOVE_ID not in self.counts:
-            lines.append("frees nothing: ids and unique locks stay as they are")
-        if beyond := self.beyond_cap(archived):
-            lines.append(f"{plural(beyond, 'id')} more than Asynq keeps: it drops as many of the oldest soon")
-        return lines
+    @property
+    def frees(self) -> str:
+        """What becomes free, in words; empty where no id was ever held."""
+        if not self.deletes_data:
+            return "" if set(self.counts) == {Repair.REMOVE_ID} else "nothing: ids and unique locks stay as they are"
+        if not self.plan.frees:
+            return "no unique lock and no fixed id that anybody knows of"
+        # Of a plan with rows of several kinds it is not known which of them hold the locks
+        return f"at most {self.plan.frees}" if self.others else self.plan.frees
+
+    def overflow(self, archived: Mapping[str, int]) -> str:
+        """What Asynq will drop from archives that become too full, in words; empty where none does."""
+        beyond = self.beyond_cap(archived)
+        return f"{plural(beyond, 'id')} more than Asynq keeps: it drops as many of the oldest soon" if beyond else ""
 
     def why_not(self) -> str | None:
         """Why this must not be done at all."""

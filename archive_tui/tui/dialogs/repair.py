@@ -106,7 +106,10 @@ def _sheet(plan: RepairPlan, archived: Mapping[str, int], seen: str = "") -> Con
         parts.append((f"{plural(plan.plan.hidden, 'task')} of these hidden by the filter\n", "bold $text-warning"))
     if plan.others:
         parts.append((f"{plural(plan.others, 'chosen row')} of other kinds left alone\n", "$text-warning"))
-    parts += [f"{one}\n" for one in plan.consequences(archived)]
+    if overflow := plan.overflow(archived):
+        parts.append((f"{overflow}\n", "bold $text-warning"))
+    if plan.frees:
+        parts.append(f"frees {plan.frees}\n")
     if seen:
         parts.append(f"{seen}\n")
     parts.append("each is checked again by the server; what changed since is skipped")
