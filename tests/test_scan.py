@@ -460,10 +460,10 @@ def test_a_step_that_was_cut_in_its_second_look_is_taken_again(
     cuts = iter(range(5))
     send = Pipe.send_transaction
 
-    def cut_off(pipe: Pipe, commands: Any) -> None:
+    def cut_off(pipe: Pipe, *commands: Any) -> None:
         if next(cuts, None) is not None:
             any_server.client.client_kill_filter(_type="normal", skipme=True)
-        send(pipe, commands)
+        send(pipe, *commands)
 
     monkeypatch.setattr(Pipe, "send_transaction", cut_off)
     failures = 0
@@ -514,8 +514,8 @@ def test_a_scan_that_is_left_in_the_middle_leaves_no_reply_to_others(
     server = live.connect()
     send = Pipe.send_transaction
 
-    def then_pause(pipe: Pipe, packed: Any) -> None:
-        send(pipe, packed)
+    def then_pause(pipe: Pipe, *packed: Any) -> None:
+        send(pipe, *packed)
         live.client.execute_command("CLIENT", "PAUSE", "200")
 
     monkeypatch.setattr(Pipe, "send_transaction", then_pause)
@@ -585,9 +585,9 @@ def interleaved(live: Live, monkeypatch: pytest.MonkeyPatch, between: Callable[[
     """Scan, and do something between the first look at a task and the one that decides."""
     send = Pipe.send_transaction
 
-    def late(pipe: Pipe, commands: Any) -> None:
+    def late(pipe: Pipe, *commands: Any) -> None:
         between()
-        send(pipe, commands)
+        send(pipe, *commands)
 
     monkeypatch.setattr(Pipe, "send_transaction", late)
     return live.scan()
@@ -637,7 +637,7 @@ def test_two_looks_that_differ_make_no_finding(any_server: Live, monkeypatch: py
     send = Pipe.send
     looks = 0
 
-    def late(pipe: Pipe, packed: Any) -> None:
+    def late(pipe: Pipe, packed: Any, count: int | None = None) -> None:
         nonlocal looks
         joined = b"".join(packed)
         if b"HMGET" in joined and b"MULTI" not in joined:
@@ -652,7 +652,7 @@ def test_two_looks_that_differ_make_no_finding(any_server: Live, monkeypatch: py
                 asynq.refer("q", "one", "archived")
             elif looks == 2:
                 any_server.client.hset(asynqdata.key("q", "one"), "msg", b"\x0a\x01b")
-        send(pipe, packed)
+        send(pipe, packed, count)
 
     monkeypatch.setattr(Pipe, "send", late)
     found = any_server.scan(username="ann", password="word")

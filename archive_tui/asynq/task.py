@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NamedTuple, TypeAlias
@@ -30,7 +30,12 @@ def fingerprint(raw_message: bytes) -> bytes:
 
     The start of the SHA-1, because that is what Redis can compute itself (`redis.sha1hex`).
     """
-    return hashlib.sha1(raw_message, usedforsecurity=False).digest()[:FINGERPRINT_BYTES]
+    return _sha1(raw_message, usedforsecurity=False).digest()[:FINGERPRINT_BYTES]
+
+
+def fingerprints(raw_messages: Iterable[bytes]) -> list[bytes]:
+    """The fingerprint of each."""
+    return [_sha1(one, usedforsecurity=False).digest()[:FINGERPRINT_BYTES] for one in raw_messages]
 
 
 def estimate_bytes(key: bytes | int, message_bytes: int) -> int:
@@ -138,6 +143,28 @@ def facts_of(task_id: bytes, raw_message: bytes | None, key_bytes: int) -> Facts
         decoded.last_failed_at or None, len(decoded.payload), stored_bytes, number,
         READABLE | UNIQUE if decoded.unique_key else READABLE,
     )  # fmt: skip
+
+
+def facts_of_all(ids: Sequence[bytes], raw_messages: Sequence[bytes], prefix_bytes: int) -> list[Facts] | None:
+    """`facts_of` for many tasks whose keys are `prefix_bytes` and their id, in less than half the time; None where one
+    of them is out of the ordinary: its message is missing, empty, very large or unreadable.
+    """
+    try:
+        sizes = list(map(len, raw_messages))
+        if not 0 < min(sizes) <= max(sizes) <= _ERROR_LIMIT:
+            return None
+        decoded = list(map(_decode, raw_messages))
+    except (TypeError, DecodeError):
+        return None
+    numbers = struct.unpack(f">{len(ids)}q", b"".join(fingerprints(raw_messages)))
+    overhead = prefix_bytes + _HASH_OVERHEAD
+    return [
+        (
+            task_id, one.type, one.error_msg, one.retried, one.retry, one.last_failed_at or None, len(one.payload),
+            overhead + len(task_id) + size, number, READABLE | UNIQUE if one.unique_key else READABLE,
+        )
+        for task_id, one, size, number in zip(ids, decoded, sizes, numbers, strict=True)
+    ]  # fmt: skip
 
 
 def row_of(

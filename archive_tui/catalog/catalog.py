@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import READABLE, UNIQUE, RowBatch, TaskRow, batches_of, row_from
-from archive_tui.catalog.query import Query, prepare
+from archive_tui.catalog.query import Query, Sort, prepare
 from archive_tui.catalog.seen import Seen
 from archive_tui.catalog.tally import Change, Counts, Tally
 from archive_tui.errors import CatalogError
@@ -44,7 +44,10 @@ _ADDED_AT_ONCE = 20_000
 _GENERATED_ID = "-".join("[0-9a-f]" * length for length in (8, 4, 4, 4, 12))
 """The ids that Asynq makes itself; others were chosen by the producer."""
 
-_SLICE = 16 * 100_000
+_SLICE = 16 * 20_000
+"""Digits that are turned into numbers at once."""
+
+_FOUND_AT_ONCE = 100_000
 _SETTLED_AT_ONCE = 20_000
 """Up to so many rows a walk costs a few milliseconds."""
 
@@ -111,11 +114,11 @@ class Catalog:
         try:
             with tempfile.TemporaryDirectory(prefix="archive-tui-", dir=directory) as folder:
                 path = str(Path(folder) / "catalog.db")
-                self._writer = _connect(path)
+                self._writer = _connect(path, cache_mib=16)
                 self._writer.executescript(_SCHEMA)
-                self._pages = _connect(path)
-                self._views = _connect(path)
-                self._groups = _connect(path)
+                self._pages = _connect(path, cache_mib=2)
+                self._views = _connect(path, cache_mib=16)  # sorts in as much
+                self._groups = _connect(path, cache_mib=4)
                 for reader in (self._pages, self._views, self._groups):
                     reader.execute("SELECT count(*) FROM rows").fetchone()
         except (sqlite3.Error, OSError) as error:
@@ -350,15 +353,26 @@ class Catalog:
         the UI loop.
         """
         condition, parameters = query.where()
-        # One long text of fixed-width numbers: SQLite makes it without holding Python up, and two million rows never
-        # become two million objects.
+        # Long texts of fixed-width numbers: SQLite makes them without holding Python up, and two million rows never
+        # become two million objects. Where rows come in their own order, some at a time, so that they take no room.
+        narrow = self._next < 1 << 32
+        piece = _FOUND_AT_ONCE if query.sort is Sort.FOUND and not query.descending else -1
         sql = (
-            f"SELECT group_concat(number, '') FROM (SELECT printf('%016x', seq) AS number FROM rows "
-            f"WHERE seq > ? AND ({condition}) ORDER BY {query.order()})"
+            f"SELECT group_concat(number, '') FROM (SELECT printf('%0{8 if narrow else 16}x', seq) AS number FROM rows "
+            f"WHERE seq > ? AND ({condition}) ORDER BY {query.order()} LIMIT {piece})"
         )
+        found = array("q")
         with self._view_lock:
-            text = "" if self._closed else self._views.execute(sql, (after, *parameters)).fetchone()[0] or ""
-        return _numbers(text)
+            if self._closed:
+                return found
+            with _one_moment(self._views):
+                while True:
+                    text = self._views.execute(sql, (after, *parameters)).fetchone()[0] or ""
+                    numbers = _numbers(text, narrow=narrow)
+                    found += numbers
+                    if len(numbers) != piece:
+                        return found
+                    after = numbers[-1]
 
     def rows(self, seqs: Sequence[int]) -> dict[int, TaskRow]:
         """The rows with these numbers; those forgotten meanwhile are missing."""
@@ -458,21 +472,34 @@ class Catalog:
             self._edition += 1
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: str, cache_mib: int) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
-    for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=OFF", "cache_size=-16384", "temp_store=FILE"):
+    cache = f"cache_size={-1024 * cache_mib}"
+    for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=OFF", cache, "temp_store=FILE"):
         connection.execute(f"PRAGMA {pragma}")
     prepare(connection)
     return connection
 
 
-def _numbers(text: str) -> "array[int]":
-    """Numbers of sixteen hexadecimal digits each; a slice at a time, so that other threads get their turn."""
+@contextlib.contextmanager
+def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Several questions about the same rows, whatever is written meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:  # an error may have ended it
+            connection.execute("COMMIT")
+
+
+def _numbers(text: str, *, narrow: bool) -> "array[int]":
+    """Numbers of eight or sixteen hexadecimal digits each; a slice at a time, so that other threads get their turn."""
     found = array("q")
     for start in range(0, len(text), _SLICE):
-        found.frombytes(bytes.fromhex(text[start : start + _SLICE]))
-    if sys.byteorder == "little":
-        found.byteswap()
+        part = array("I" if narrow else "q", bytes.fromhex(text[start : start + _SLICE]))
+        if sys.byteorder == "little":
+            part.byteswap()
+        found += array("q", part)
     return found
 
 

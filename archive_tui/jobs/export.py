@@ -74,7 +74,7 @@ class ExportJob(Job):
                 if lot.unsized:
                     self._ready[:1] = split(lot, reading.sizes(pipe, lot.queue, lot.ids))
                     continue
-                pipe.send(reading.request(lot.queue, lot.ids, lot.indexes))
+                pipe.send(*reading.request(lot.queue, lot.ids, lot.indexes))
                 copies = reading.answer(pipe, lot.queue, lot.ids, lot.indexes)
                 copies = reading.with_locks(pipe, copies)
                 whole = [copy for copy in copies if copy.fields and copy.fields is not reading.NOT_A_HASH]

@@ -22,6 +22,8 @@ _COPIED_BYTES = 4 * 1024 * 1024
 a short deletion can be stopped and shows how far it is.
 """
 
+_DELETED = {Outcome.DELETED.value}
+
 UNKNOWN, UNTRIED = "-", "x"
 """Stand for an outcome in a journal: the answer never came, or nothing was asked."""
 
@@ -37,7 +39,8 @@ class Call:
 
 @dataclass(slots=True, eq=False)
 class Lot:
-    """Some tasks of one queue and one standing. `wanted` are the places of those that are as planned, `outcomes` of
+    """Some tasks of one queue, one standing and one state; `weight` is about how many bytes all have, `largest` one of
+    them, and `plain` says that all copies are. `wanted` are the places of those that are as planned, `outcomes` of
     those that are not; `batch` is its number in the journal, `kept` is done when the journal has it on disk.
     """
 
@@ -46,8 +49,10 @@ class Lot:
     seqs: Sequence[int]
     doomed: Sequence[Doomed]
     weight: int = 0
+    largest: int = 0
     unsized: bool = False
     copies: list[Copy] | None = None
+    plain: bool = False
     wanted: Sequence[int] | None = None
     outcomes: dict[int, int] = field(default_factory=dict)
     calls: list[Call] | None = None
@@ -87,8 +92,12 @@ class Lot:
         """What became of the tasks that are in the journal, for its line. One that was gone when it was asked for again
         may have been deleted by the first request: nobody knows.
         """
+        calls = self.calls or ()
+        asked = sum(len(call.at) for call in calls if call.tries == 1 and set(call.outcomes or ()) == _DELETED)
+        if asked == len(self.doomed):
+            return str(Outcome.DELETED.value) * asked
         found = [UNTRIED] * len(self.doomed)
-        for call in self.calls or ():
+        for call in calls:
             for place, at in enumerate(call.at):
                 if call.outcomes is None:
                     found[at] = UNKNOWN if call.tries else UNTRIED
@@ -103,9 +112,9 @@ class Lot:
         """Cut what is wanted into calls of so many tasks, and of what the server can compare in a moment."""
         wanted = range(len(self.doomed)) if self.wanted is None else self.wanted
         sizes = None
-        if self.copies is not None and self.weight > _CALL_BYTES:
+        if self.copies is not None and self.largest * tasks > _CALL_BYTES:
             sizes = [sum(map(len, copy.fields)) for copy in self.copies]
-        if self.copies is None:
+        if self.copies is None or self.plain:
             kinds: list[Sequence[int]] = [wanted]
         else:
             plain = [is_plain(self.copies[at]) for at in wanted]
@@ -162,7 +171,8 @@ def lots(selection: Selection, tasks: Callable[[], int], *, copying: bool) -> It
                     part, weight = _light(part, most_bytes)
                 doomed = [Doomed(task_id, state, seen, standing, unique) for _, task_id, _, seen, unique in part]
                 unsized = unsized or state is State.COMPLETED
-                yield Lot(queue, standing, [row[0] for row in part], doomed, weight, unsized)
+                largest = max(row[2] or 0 for row in part)
+                yield Lot(queue, standing, [row[0] for row in part], doomed, weight, largest, unsized)
                 begin += len(part)
 
 
@@ -182,7 +192,9 @@ def split(lot: Lot, sizes: Sequence[int]) -> list[Lot]:
     begin, total = 0, 0
     for at, size in enumerate([*sizes, _COPIED_BYTES + 1]):
         if at > begin and (at == len(sizes) or total + size > _COPIED_BYTES):
-            found.append(Lot(lot.queue, lot.standing, lot.seqs[begin:at], lot.doomed[begin:at], total))
+            found.append(
+                Lot(lot.queue, lot.standing, lot.seqs[begin:at], lot.doomed[begin:at], total, max(sizes[begin:at]))
+            )
             begin, total = at, 0
         total += size
     return found

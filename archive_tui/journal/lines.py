@@ -15,6 +15,7 @@ import json
 import re
 from binascii import b2a_base64
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 from archive_tui.asynq.copy import Copy
@@ -77,6 +78,10 @@ _NAMES = _Names()
 
 def task_lines(copies: Sequence[Copy]) -> Iterator[bytes]:
     """The lines of some tasks, in pieces of any size; few tasks are worth more than one piece."""
+    alike = _alike(copies)
+    if alike is not None:
+        yield alike
+        return
     names = _NAMES
     queue, packed_queue = "", b'""'
     for one, task_id, fields, index, score, lock, lock_until in copies:
@@ -102,6 +107,35 @@ def task_lines(copies: Sequence[Copy]) -> Iterator[bytes]:
             yield from _strange_fields(fields)
         else:
             yield head + b"{%b}}\n" % (b'",'.join(parts) + b'"' if parts else b"")
+
+
+def _alike(copies: Sequence[Copy]) -> bytes | None:
+    """The lines of tasks that are alike but for id, message and score, in a quarter of the time; None where any is out
+    of the ordinary.
+    """
+    if not copies:
+        return None
+    queues, ids, fields, indexes, scores, locks, _ = zip(*copies, strict=True)
+    try:
+        names, messages, others, states = zip(*fields, strict=True)
+    except ValueError:
+        return None
+    shared = (queues, indexes, locks, names, others, states)
+    if any(column.count(column[0]) != len(copies) for column in shared) or locks[0] is not None:
+        return None
+    if not (names[0] == b"msg" and others[0] == b"state" and _PLAIN.fullmatch(b"".join(ids))):
+        return None
+    if max(map(len, messages)) > LONG or (None in scores and scores.count(None) != len(scores)):
+        return None
+    start = b'{"queue":%b,"id":"' % packed(encode(queues[0]))
+    quote = b"" if scores[0] is None else b'"'
+    before_score = b'","index":%b,"score":%b' % (_INDEXES[indexes[0]], quote)
+    before_message = b'%b,"lock":null,"fields":{"msg":"' % quote
+    end = b'","state":"%b"}}\n' % b2a_base64(states[0], newline=False)
+    encoded = [b2a_base64(message, newline=False) for message in messages]
+    shown = repeat(b"null") if scores[0] is None else scores
+    pieces = zip(repeat(start), ids, repeat(before_score), shown, repeat(before_message), encoded, repeat(end))
+    return b"".join(chain.from_iterable(pieces))
 
 
 def _lock(key: bytes, until: int | None) -> bytes:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from itertools import repeat
 
 from archive_tui.asynq import findings, keys
 from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
-from archive_tui.store.pipe import Command, Pipe, Reply, pack, raise_first
+from archive_tui.store.pipe import Command, Pipe, Reply, pack, pack_each, raise_first
 from archive_tui.text import encode
 
 _OTHER_FIELDS = 100
@@ -15,28 +16,30 @@ NOT_A_HASH: Sequence[bytes] = (b"", b"")
 """Stands for the fields of a key that is no hash."""
 
 
-def request(queue: str, ids: Sequence[bytes], indexes: Sequence[State | None]) -> list[bytes]:
-    """What to send to read these tasks, each with its score in one index or none; `answer` takes the replies."""
-    prefix = keys.task_prefix(queue)
-    packed = [b"*2\r\n$7\r\nHGETALL\r\n$%d\r\n%b%b\r\n" % (len(prefix) + len(one), prefix, one) for one in ids]
+def request(queue: str, ids: Sequence[bytes], indexes: Sequence[State | None]) -> tuple[list[bytes], int]:
+    """What to send to read these tasks, each with its score in one index or none, and how many commands it is; `answer`
+    takes the replies.
+    """
+    packed = [pack_each(b"*2\r\n$7\r\nHGETALL\r\n", ids, start=keys.task_prefix(queue))]
     for one, index in zip(ids, indexes, strict=True):
         if index in SORTED_SETS:
             packed.append(pack((b"ZSCORE", keys.index(queue, index), one)))
-    return packed
+    return packed, len(ids) + len(packed) - 1
 
 
 def answer(pipe: Pipe, queue: str, ids: Sequence[bytes], indexes: Sequence[State | None]) -> list[Copy]:
     """The tasks that were asked for, without their locks."""
     wanted = [index in SORTED_SETS for index in indexes]
     replies = pipe.receive(len(ids) + sum(wanted))
-    fields = replies[: len(ids)]
-    scores = iter(replies[len(ids) :])
+    hashes = replies[: len(ids)]
+    fields = hashes if set(map(type, hashes)) == {list} else list(map(_fields, hashes))
     if not any(wanted):
-        return [Copy(queue, one, _fields(reply)) for one, reply in zip(ids, fields, strict=True)]
-    return [
-        Copy(queue, one, _fields(reply), *(_place(index, next(scores)) if want else ()))
-        for one, reply, index, want in zip(ids, fields, indexes, wanted, strict=True)
+        return list(map(Copy, repeat(queue), ids, fields))
+    scores = iter(replies[len(ids) :])
+    places = [
+        _place(index, next(scores)) if want else (None, None) for index, want in zip(indexes, wanted, strict=True)
     ]
+    return list(map(Copy, repeat(queue), ids, fields, *zip(*places, strict=True)))
 
 
 def _fields(reply: Reply) -> Sequence[bytes]:

@@ -17,7 +17,7 @@ from archive_tui.asynq import keys
 from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.states import LISTS, State
 from archive_tui.errors import DisconnectedError
-from archive_tui.store.pipe import Pipe, Reply
+from archive_tui.store.pipe import Pipe, Reply, pack_each
 from archive_tui.store.queues import is_leftover
 
 _LONG = 1024
@@ -141,13 +141,11 @@ def request(queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None =
     plain or none. A leftover queue must have been asked for with `is_leftover`.
     """
     head, arguments = _request(queue, batch, copies)
-    prefix = keys.task_prefix(queue)
-    long = len(prefix)
     parts = [
-        b"*%d\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n" % (3 + len(head) + len(batch) + len(arguments), _script()[1]),
-        *[b"$%d\r\n%b\r\n" % (len(one), one) for one in (b"%d" % (len(head) + len(batch)), *head)],
-        *[b"$%d\r\n%b%b\r\n" % (long + len(doomed[0]), prefix, doomed[0]) for doomed in batch],
-        *[b"$%d\r\n%b\r\n" % (len(one), one) for one in arguments],
+        b"*%d\r\n" % (3 + len(head) + len(batch) + len(arguments)),
+        pack_each(b"", (b"EVALSHA", _script()[1], b"%d" % (len(head) + len(batch)), *head)),
+        pack_each(b"", [doomed[0] for doomed in batch], start=keys.task_prefix(queue)),
+        pack_each(b"", arguments),
     ]
     return b"".join(parts)
 

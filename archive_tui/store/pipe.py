@@ -24,6 +24,18 @@ def pack(command: Iterable[bytes]) -> bytes:
     return b"*%d\r\n" % len(arguments) + b"".join([b"$%d\r\n%b\r\n" % (len(one), one) for one in arguments])
 
 
+def pack_each(before: bytes, values: Sequence[bytes], after: bytes = b"", *, start: bytes = b"") -> bytes:
+    """Requests that differ in one argument alone, as one buffer: `before` and `after` are the packed rest of each, and
+    every argument is `start` and one of `values`. With neither, the packed arguments of one long command.
+    """
+    length = len(start) + len(values[0])
+    if len(set(map(len, values))) == 1:  # ids mostly are: then one call of C makes it all
+        opening, closing = b"%b$%d\r\n%b" % (before, length, start), b"\r\n" + after
+        return opening + (closing + opening).join(values) + closing
+    long = len(start)
+    return b"".join([b"%b$%d\r\n%b%b\r\n%b" % (before, long + len(one), start, one, after) for one in values])
+
+
 _PLAIN = frozenset((bytes, list, int))
 
 _WRITING = frozenset((
@@ -49,9 +61,9 @@ class Pipe:
         self.owed = 0
         """How many replies are still to come; where this is not 0 at the end, nobody else may use the connection."""
 
-    def send(self, packed: Sequence[bytes]) -> None:
-        """Send commands that were packed already, each an item."""
-        self.owed += len(packed)
+    def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
+        """Send commands that were packed already, each an item; otherwise `count` says how many they are."""
+        self.owed += len(packed) if count is None else count
         self._connection.send_packed_command([b"".join(packed)], check_health=False)  # type: ignore[no-untyped-call]
 
     def receive(self, count: int) -> list[Reply]:
@@ -63,15 +75,17 @@ class Pipe:
             return [read(disable_decoding=True) for _ in range(count)]
         # What has arrived is taken from the parser itself: `read_response` costs several times as much for each reply.
         gets = reader.gets
-        replies = []
-        for _ in range(count):
-            reply = gets(False)
-            if reply.__class__ not in _PLAIN:
-                if reply is NOT_ENOUGH_DATA:
-                    reply = read(disable_decoding=True)
-                elif isinstance(reply, ConnectionError):
-                    raise reply
-            replies.append(reply)
+        replies: list[Reply] = []
+        while len(replies) < count:
+            fresh = [gets(False) for _ in range(count - len(replies))]
+            if not _PLAIN.issuperset(map(type, fresh)):
+                for at, reply in enumerate(fresh):
+                    if reply is NOT_ENOUGH_DATA:  # nor is there for those behind it
+                        fresh[at:] = [read(disable_decoding=True)]
+                        break
+                    if isinstance(reply, ConnectionError):
+                        raise reply
+            replies += fresh
         return replies
 
     def call(self, commands: Sequence[Command], errors: Literal["raise", "return"] = "raise") -> list[Reply]:
@@ -90,11 +104,11 @@ class Pipe:
         """Send one command and return its reply."""
         return self.call([command])[0]
 
-    def send_transaction(self, packed: Sequence[bytes]) -> None:
-        """Send packed commands as one transaction: two replies more than there are commands, of which the last holds
-        all results.
+    def send_transaction(self, packed: Sequence[bytes], count: int | None = None) -> None:
+        """Send packed commands, as for `send`, as one transaction: two replies more than there are commands, of which
+        the last holds all results.
         """
-        self.send([_MULTI, *packed, _EXEC])
+        self.send([_MULTI, *packed, _EXEC], (len(packed) if count is None else count) + 2)
 
     def atomically(self, packed: Sequence[bytes]) -> list[Reply]:
         """Run packed commands as one transaction, so that their replies all speak of the same moment. Errors of single
@@ -120,8 +134,10 @@ class Pipe:
             return self.one(b"EVAL", source, *tail)
 
 
-def raise_first(replies: Iterable[Reply]) -> None:
+def raise_first(replies: Sequence[Reply]) -> None:
     """Raise the first error among some replies."""
+    if _PLAIN.issuperset(map(type, replies)):
+        return
     for reply in replies:
         if isinstance(reply, Exception):
             raise reply

@@ -18,12 +18,12 @@ from typing import TypeAlias
 
 from redis.exceptions import ResponseError
 
-from archive_tui.asynq import findings, keys, message
-from archive_tui.asynq.findings import Kind
+from archive_tui.asynq import keys, message
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import READABLE, Facts, RowBatch, TaskRow, facts_of, seconds_of
+from archive_tui.asynq.task import RowBatch, TaskRow
+from archive_tui.store.judging import judge
 from archive_tui.store.membership import completed, referenced
-from archive_tui.store.pipe import Pipe, Reply, is_refusal, pack, raise_first, raise_unless_wrong_type
+from archive_tui.store.pipe import Pipe, Reply, is_refusal, pack, pack_each, raise_first, raise_unless_wrong_type
 from archive_tui.store.queues import is_leftover
 from archive_tui.store.tasks import REPLY_BUDGET, within_budget
 from archive_tui.text import decode
@@ -33,17 +33,11 @@ _LOOK_LIMIT = 500
 
 _PAGES_AHEAD = 3
 _SAMPLE = 500
-_HSTRLEN = b"*3\r\n$7\r\nHSTRLEN\r\n$%d\r\n%b\r\n$3\r\nmsg\r\n"
-_HMGET = b"*4\r\n$5\r\nHMGET\r\n$%d\r\n%b\r\n$5\r\nstate\r\n$3\r\nmsg\r\n"
-"""Commands that are sent millions of times, packed but for the key."""
+_HSTRLEN = b"*3\r\n$7\r\nHSTRLEN\r\n", b"$3\r\nmsg\r\n"
+_HMGET = b"*4\r\n$5\r\nHMGET\r\n", b"$5\r\nstate\r\n$3\r\nmsg\r\n"
+"""Commands that are sent millions of times, packed but for the key between their two parts."""
 
 _CURSOR_BITS = 64
-_INDEXED = {b"archived": State.ARCHIVED, b"completed": State.COMPLETED}
-"""States whose task data may be an orphan, with the index that would hold it."""
-
-Suspect: TypeAlias = tuple[bytes, bytes]
-"""Task data that no index explains: its id and its key."""
-
 Candidate: TypeAlias = tuple[str, bytes]
 """Task data that may be unreferenced: queue and id."""
 
@@ -102,11 +96,13 @@ class _Page:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """A look to be taken at task data of one queue; `size` is about how many bytes its replies have."""
+    """A look to be taken at task data of one queue that no index explains, known by its ids; `size` is about how many
+    bytes its replies have.
+    """
 
     page: _Page
     queue: str
-    suspects: Sequence[Suspect]
+    ids: Sequence[bytes]
     size: int
     index: State = State.ARCHIVED
 
@@ -264,18 +260,20 @@ class Scan:
         self._expect(1, lambda replies: self._on_page(pipe, page, replies[0]))
 
     def _send_look(self, pipe: Pipe, look: _Look) -> None:
-        packed = [_HMGET % (len(key), key) for _, key in look.suspects]
-        index = keys.index(look.queue, look.index)
+        index, count = keys.index(look.queue, look.index), len(look.ids)
+        packed = [pack_each(_HMGET[0], look.ids, _HMGET[1], start=keys.task_prefix(look.queue))]
         if self._zmscore:
-            packed.append(pack((b"ZMSCORE", index, *[task_id for task_id, _ in look.suspects])))
+            packed += (b"*%d\r\n" % (2 + count), pack_each(b"", (b"ZMSCORE", index)), pack_each(b"", look.ids))
+            asked = count + 1
         else:
-            packed += [pack((b"ZSCORE", index, task_id)) for task_id, _ in look.suspects]
+            packed += [pack((b"ZSCORE", index, task_id)) for task_id in look.ids]
+            asked = 2 * count
         if self._transactions:
-            pipe.send_transaction(packed)
-            self._expect(len(packed) + 2, lambda replies: self._on_transaction(look, replies), look.size)
+            pipe.send_transaction(packed, asked)
+            self._expect(asked + 2, lambda replies: self._on_transaction(look, replies), look.size)
         else:
-            pipe.send(packed)
-            self._expect(len(packed), lambda replies: self._on_first_look(pipe, look, packed, replies), look.size)
+            pipe.send(packed, asked)
+            self._expect(asked, lambda replies: self._on_first_look(pipe, look, packed, replies), look.size)
 
     def _expect(self, count: int, handler: Handler, size: int = 0) -> None:
         self._expected.append((count, handler, size))
@@ -315,8 +313,12 @@ class Scan:
             self._reading = self._meet(pipe, new)
             return
         page.met = met
-        known = self._known
-        unknown = [key for key in found if hash(key) not in known]
+        # Done by C nearly whole where the indexes explain all of a page, or nothing of it
+        hashes = list(map(hash, found))
+        strangers = set(hashes).difference(self._known)
+        unknown = found
+        if len(strangers) < len(found):
+            unknown = [key for key, one in zip(found, hashes, strict=True) if one in strangers] if strangers else []
         if unknown:
             self._suspect(pipe, page, unknown, single=len(met) == 1)
         for key in ambiguous:
@@ -384,27 +386,27 @@ class Scan:
 
     def _suspect(self, pipe: Pipe, page: _Page, unknown: Sequence[bytes], *, single: bool) -> None:
         """Ask about task data that no index explains: for its length first, unless it is known to be small."""
-        by_queue: dict[str, list[Suspect]] = {}
+        by_queue: dict[str, list[bytes]] = {}
         if single and self._only is not None:
             start = len(keys.task_prefix(self._only))
-            by_queue[self._only] = [(key[start:], key) for key in unknown]
+            by_queue[self._only] = [key[start:] for key in unknown]
         else:
             for key in unknown:
                 place = keys.split_task(key)
                 if place is not None and (self._wanted is None or place[0] in self._wanted):
-                    by_queue.setdefault(place[0], []).append((place[1], key))
-        for queue, suspects in by_queue.items():
-            self._ask(pipe, page, queue, suspects)
+                    by_queue.setdefault(place[0], []).append(place[1])
+        for queue, ids in by_queue.items():
+            self._ask(pipe, page, queue, ids)
 
-    def _ask(self, pipe: Pipe, page: _Page, queue: str, suspects: Sequence[Suspect]) -> None:
+    def _ask(self, pipe: Pipe, page: _Page, queue: str, ids: Sequence[bytes]) -> None:
         sizes = self._sizes[queue]
         if not sizes.small:
-            pipe.send([_HSTRLEN % (len(key), key) for _, key in suspects])
+            pipe.send([pack_each(_HSTRLEN[0], ids, _HSTRLEN[1], start=keys.task_prefix(queue))], len(ids))
             page.open += 1
-            self._expect(len(suspects), lambda replies: self._on_lengths(page, queue, suspects, replies))
+            self._expect(len(ids), lambda replies: self._on_lengths(page, queue, ids, replies))
             return
-        for start in range(0, len(suspects), _LOOK_LIMIT):
-            part = suspects[start : start + _LOOK_LIMIT]
+        for start in range(0, len(ids), _LOOK_LIMIT):
+            part = ids[start : start + _LOOK_LIMIT]
             self._want(_Look(page, queue, part, sizes.largest * len(part)))
 
     def _ask_whose(self, pipe: Pipe, page: _Page, key: bytes) -> None:
@@ -432,43 +434,43 @@ class Scan:
                 pass
         page.met[queue] = page.met.get(queue, 0) + 1
         if hash(key) not in self._known:
-            self._ask(pipe, page, queue, [(task_id, key)])
+            self._ask(pipe, page, queue, [task_id])
 
-    def _on_lengths(self, page: _Page, queue: str, suspects: Sequence[Suspect], replies: list[Reply]) -> None:
+    def _on_lengths(self, page: _Page, queue: str, ids: Sequence[bytes], replies: list[Reply]) -> None:
         """Cut suspects into looks whose replies stay small."""
         raise_unless_wrong_type(replies)
         page.open -= 1
-        sized = [(*one, length) for one, length in zip(suspects, replies, strict=True) if isinstance(length, int)]
-        page.not_tasks += len(suspects) - len(sized)
-        if len(sized) < len(suspects):
-            others = [one for one, length in zip(suspects, replies, strict=True) if not isinstance(length, int)]
-            page.unsettled += [(queue, task_id) for task_id, _ in others]
+        sized = [one for one in zip(ids, replies, strict=True) if isinstance(one[1], int)]
+        page.not_tasks += len(ids) - len(sized)
+        if len(sized) < len(ids):
+            others = [one for one, length in zip(ids, replies, strict=True) if not isinstance(length, int)]
+            page.unsettled += [(queue, task_id) for task_id in others]
         if sized:
-            self._sizes[queue].note([length for _, _, length in sized])
+            self._sizes[queue].note([length for _, length in sized])
         for start in range(0, len(sized), _LOOK_LIMIT):
             for part in within_budget(sized[start : start + _LOOK_LIMIT]):
-                self._want(_Look(page, queue, [one[:2] for one in part], 1 + sum(one[2] for one in part)))
+                self._want(_Look(page, queue, [one[0] for one in part], 1 + sum(one[1] for one in part)))
 
     def _on_transaction(self, look: _Look, replies: list[Reply]) -> None:
         *queued, result = replies
         try:
             raise_first(queued)
             raise_first([result])
-            contents, scores = _split(result, len(look.suspects))
+            contents, scores = _split(result, len(look.ids))
         except ResponseError as error:
             self._again_without(look, error)
             return
         self._judge(look, contents, scores)
 
     def _on_first_look(self, pipe: Pipe, look: _Look, packed: Sequence[bytes], first: list[Reply]) -> None:
-        pipe.send(packed)
-        self._expect(len(packed), lambda second: self._on_two_looks(look, first, second), look.size)
+        pipe.send(packed, len(first))
+        self._expect(len(first), lambda second: self._on_two_looks(look, first, second), look.size)
 
     def _on_two_looks(self, look: _Look, first: list[Reply], second: list[Reply]) -> None:
         """Where there are no transactions: a hash must be the same both times, and whoever stood in the index at
         either time counts as standing in it.
         """
-        count = len(look.suspects)
+        count = len(look.ids)
         try:
             before, scores_before = _split(first, count)
             after, scores_after = _split(second, count)
@@ -498,51 +500,33 @@ class Scan:
         Most orphans are archived ones, so that index is asked first; where the state turns out to be another one, the
         suspect is looked at again with the index of that state.
         """
-        page, queue = look.page, look.queue
+        page = look.page
         page.open -= 1
         self._proven = True
-        leftover = queue in self._leftover
-        kinds = {known: findings.judge(look.index, referenced=known, leftover=leftover) for known in (False, True)}
-        state = look.index.value.encode()
-        found: dict[bool, list[Facts]] = {False: [], True: []}
-        found_scores: list[int | None] = []
-        husks: dict[bool, list[Facts]] = {False: [], True: []}
-        others: dict[State, list[Suspect]] = {}
-        largest = 0
-        for (task_id, key), content, score in zip(look.suspects, contents, scores, strict=True):
-            if content.__class__ is not list:
-                page.not_tasks += content is not None
-                page.unsettled.append((queue, task_id))
-                continue
-            raw_state, raw_message = content
-            if raw_state == state:
-                known = score is not None
-                if leftover and not known and hash(key) in self._completed:
-                    continue  # what stands there in another state is for the index check
-                if kinds[known] is not None:
-                    facts = facts_of(task_id, raw_message, len(key))
-                    if not raw_message or not facts[-1] & READABLE:
-                        husks[known].append(facts)
-                        continue
-                    found[known].append(facts)
-                    if known:
-                        found_scores.append(seconds_of(score) if score.__class__ is bytes else None)
-                    if raw_message is not None and len(raw_message) > largest:
-                        largest = len(raw_message)
-            elif look.index is State.ARCHIVED and raw_state in _INDEXED:
-                others.setdefault(_INDEXED[raw_state], []).append((task_id, key))
-            elif raw_state not in _INDEXED:
-                page.unsettled.append((queue, task_id))
-        self._sizes[queue].note([largest])
-        for known, rows in found.items():
-            if rows:
-                page.batches.append(RowBatch(queue, look.index, kinds[known], rows, found_scores if known else None))
-        for known, rows in husks.items():
-            if rows:
-                place = look.index.value if known else ""
-                page.batches.append(RowBatch(queue, look.index, Kind.HUSK, rows, place=place))
-        for index, suspects in others.items():
-            self._want(_Look(page, queue, suspects, look.size, index))
+        ids, leftover = look.ids, look.queue in self._leftover
+        if leftover and look.index is State.ARCHIVED:
+            ids, contents, scores = self._not_among_completed(look, contents, scores)
+        judged = judge(look.queue, look.index, ids, contents, scores, leftover=leftover)
+        page.batches += judged.batches
+        page.not_tasks += judged.not_tasks
+        page.unsettled += [(look.queue, task_id) for task_id in judged.unsettled]
+        self._sizes[look.queue].note([judged.largest])
+        for index, elsewhere in judged.elsewhere.items():
+            self._want(_Look(page, look.queue, elsewhere, look.size, index))
+
+    def _not_among_completed(
+        self, look: _Look, contents: Sequence[Reply], scores: Sequence[Reply]
+    ) -> tuple[Sequence[bytes], Sequence[Reply], Sequence[Reply]]:
+        """A look without archived tasks that stand among the completed ones of a leftover queue: the index check tells
+        what they are.
+        """
+        prefix, archived = keys.task_prefix(look.queue), State.ARCHIVED.value.encode()
+        kept = [
+            (task_id, content, score)
+            for task_id, content, score in zip(look.ids, contents, scores, strict=True)
+            if hash(prefix + task_id) not in self._completed or content.__class__ is not list or content[0] != archived
+        ]
+        return [one[0] for one in kept], [one[1] for one in kept], [one[2] for one in kept]
 
 
 def _split(replies: Sequence[Reply], count: int) -> tuple[Sequence[Reply], Sequence[Reply]]:
