@@ -79,7 +79,7 @@ def texts(client: redis.Redis, queue: str, part: str) -> set[str]:
 # Queues
 
 ROW = re.compile(
-    r"(?P<queue>.+?) {2,}(?:(?P<bar>[█▏▎▍▌▋▊▉]+) )? *(?P<archived>[\d,]+/9,999|leftover) {2,}(?P<orphans>\S.*?)"
+    r"(?P<queue>.+?) {2,}(?:(?P<bar>[█▏▎▍▌▋▊▉]+) )? *(?P<archived>[\d,]+/9,999|leftover) {2,}(?P<findings>\S.*?)"
     r" {2,}(?P<pending>\S+) +(?P<active>\S+) +(?P<retry>\S+) +(?P<scheduled>\S+) +(?P<completed>\S+)"
     r" +(?P<aggregating>\S+) +(?P<memory>–|~\S+ k?M?B) +(?P<oldest>–|\d+ \S+) +(?P<failed>[▁▂▃▄▅▆▇█]{14}) *"
 )
