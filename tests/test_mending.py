@@ -339,6 +339,24 @@ def test_an_archive_that_is_stuck_is_mended(valkey: Live) -> None:
     assert valkey.client.hget(key("work", "stuck-1"), "state") == b"archived"
 
 
+def test_a_server_that_is_too_old_is_named_and_a_stuck_archive_on_it_is_mended(
+    valkey: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archive_tui.jobs.watch.is_too_old", lambda product, version: bool(product and version))
+    valkey.asynq.register("work")
+    gone = {f"gone-{number}": NOW - 91 * 86_400 for number in range(TOO_MANY)}
+    valkey.client.zadd(prefix("work") + b"archived", gone)
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.sees("this Redis is older than 6.2; Asynq 0.25+ fails half-way whenever it archives")
+        await op.press("m")
+        await op.arrives("ConfirmDialog")
+        assert "This archive is stuck" in op.dialog
+
+    operate(valkey.settings, play)
+
+
 def test_a_queue_that_is_well_is_left_alone(work: Live) -> None:
     async def play(op: Operator) -> None:
         await op.queues()
