@@ -112,8 +112,7 @@ class IndexCheck:
         }
         self._left = self._queues[::-1]
         self._places: list[_Place] = []
-        self._unread: deque[list[bytes]] = deque()
-        self._unread_of: _Place | None = None
+        self._unread: deque[tuple[_Place, list[bytes]]] = deque()
         self._active: set[bytes] = set()
         self._total: int | None = None
         self._filled: dict[str, list[str]] = {}
@@ -143,8 +142,8 @@ class IndexCheck:
             return CheckStep([], 0, self.fraction)
         if self._total is None:
             self._total = self._count(pipe)
-        if self._unread and self._unread_of is not None:
-            return self._read_messages(pipe, self._unread_of)
+        if self._unread:
+            return self._read_messages(pipe)
         while not self._places and self._left:
             self._enter(self._left.pop())
         if not self._places:
@@ -246,14 +245,13 @@ class IndexCheck:
         if self._messages:
             skip = {members[number] for number in odd} | (self._active if place.name == findings.LEASE else set())
             sized = [one for one in zip(members, lengths, strict=True) if one[0] not in skip]
-            self._unread = deque([task_id for task_id, _ in batch] for batch in within_budget(sized))
-            self._unread_of = place
+            self._unread = deque((place, [task_id for task_id, _ in batch]) for batch in within_budget(sized))
         return CheckStep(rows, len(members), self.fraction, unsettled)
 
-    def _read_messages(self, pipe: Pipe, place: _Place) -> CheckStep:
+    def _read_messages(self, pipe: Pipe) -> CheckStep:
         """Read one batch of the messages of a piece; which of them do not decode is looked at again."""
         self._collect(pipe)
-        members = self._unread[0]
+        place, members = self._unread[0]
         pipe.send([_MESSAGE % (len(key), key) for key in [keys.task(place.queue, task_id) for task_id in members]])
         replies = pipe.receive(len(members))
         raise_unless_wrong_type(replies)  # what was a hash when its length was asked for
