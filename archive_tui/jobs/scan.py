@@ -18,7 +18,8 @@ from archive_tui.store.connection import Server
 from archive_tui.store.look import Look
 from archive_tui.store.pipe import Pipe
 from archive_tui.store.queues import registered
-from archive_tui.store.scan import Candidate, Scan, Step, round_trip
+from archive_tui.store.scan import Scan, Step, round_trip
+from archive_tui.store.second_look import Candidate
 from archive_tui.store.settle import settle
 
 _RATE_WINDOW = 5.0

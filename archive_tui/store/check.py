@@ -19,7 +19,8 @@ from archive_tui.asynq.states import LISTS, State
 from archive_tui.asynq.task import TaskRow, row_of, seconds_of
 from archive_tui.store.look import Look, Moment
 from archive_tui.store.pipe import Command, Pipe, Reply, pack, raise_first, raise_unless_wrong_type
-from archive_tui.store.scan import Candidate, fraction_of
+from archive_tui.store.scan import fraction_of
+from archive_tui.store.second_look import Candidate
 from archive_tui.store.tasks import within_budget
 from archive_tui.text import decode
 

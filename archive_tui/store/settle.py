@@ -20,7 +20,7 @@ from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import TaskRow, row_of, seconds_of
 from archive_tui.store.look import Look
 from archive_tui.store.pipe import Pipe, Reply, is_refusal, pack, raise_unless_wrong_type
-from archive_tui.store.scan import Candidate
+from archive_tui.store.second_look import Candidate
 from archive_tui.store.tasks import within_budget
 from archive_tui.text import decode
 
