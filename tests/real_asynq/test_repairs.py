@@ -14,7 +14,7 @@ from archive_tui.jobs.repair import RepairProgress
 
 from .cleaner import Cleaner
 from .program import VERSIONS, Asynq
-from .test_kinds import GHOSTS, QUEUE, lose_data, stick
+from .test_kinds import GHOSTS, QUEUE, age, lose_data, stick
 
 pytestmark = [pytest.mark.asynq, pytest.mark.slow]
 
@@ -184,6 +184,7 @@ def test_cleaned_up_queue_comes_back_with_its_groups(
 @pytest.mark.parametrize("library", VERSIONS[-1:], indirect=True, scope="session")
 def test_orphans_archived_as_of_now_are_the_newest(overflowed: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:
     """The archive is full: it is the oldest that Asynq then pushes out, and not those that were put back."""
+    age(client, days=1)  # within one second, the lowest ids are the oldest
     assert repaired(cleaner.repair(Repair.ARCHIVE_NOW)) == len(ORPHANS)
     overflowed("fail", queue=QUEUE, tasks=1)
     archived = {one.decode() for one in client.zrange(f"{PREFIX}archived", 0, -1)}
