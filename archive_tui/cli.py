@@ -129,6 +129,9 @@ def queues(context: click.Context, /, as_json: bool, **connection: Any) -> int:
     "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
     help="How much of the server's time to take.",
 )  # fmt: skip
+@click.option(
+    "--messages", is_flag=True, help="Also read every task's message, to find those that do not decode; slower."
+)
 @click.option("--json", "form", flag_value="json", help="One JSON object with counts.")
 @click.option("--ndjson", "form", flag_value="ndjson", help="One JSON object a finding, a line each.")
 @click.option("--prometheus", "form", flag_value="prometheus", help="Metrics for a textfile collector.")
@@ -136,9 +139,10 @@ def queues(context: click.Context, /, as_json: bool, **connection: Any) -> int:
 @_connection_options
 @click.pass_context
 def scan(
-    context: click.Context, /, names: Sequence[str], pace: str, form: str | None, check: bool, **connection: Any
-) -> int:
-    """Find task data that Asynq has lost track of. Reads only."""
+    context: click.Context, /, names: Sequence[str], pace: str, messages: bool, form: str | None, check: bool,
+    **connection: Any,
+) -> int:  # fmt: skip
+    """Find everything that is wrong with tasks: data that Asynq has lost track of, and damaged indexes. Reads only."""
     from archive_tui import headless
     from archive_tui.jobs.pace import Pace
 
@@ -147,6 +151,7 @@ def scan(
             session,
             names=names,
             pace=Pace(pace),
+            messages=messages,
             form=form or "text",
             check=check,
             out=sys.stdout,
@@ -200,7 +205,7 @@ def delete(
     if kind is not None and kind not in list(Kind):
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(DELETABLE)}")
     if kind is not None and kind not in DELETABLE:
-        raise UsageError(f"{kind} is not for deleting, but for setting right, which the screens do: press m there")
+        raise UsageError(f"{kind} is not for deleting, but for setting right, for which there is `archive-tui repair`")
     if not archived and (older_than is not None or keep is not None):
         raise UsageError("--older-than and --keep go with --archived; for findings use --where 'age>30d'")
     wish = headless_delete.Wish(
@@ -213,6 +218,74 @@ def delete(
     )
     with _session(context, connection) as session:
         return headless_delete.delete(
+            session,
+            wish,
+            pace=Pace(pace),
+            reason=reason,
+            dry_run=dry_run,
+            yes=yes,
+            ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
+            as_json=as_json,
+            out=sys.stdout,
+            err=sys.stderr,
+            progress=sys.stderr.isatty(),
+        )
+
+
+@cli.command()
+@click.option("--queue", required=True, metavar="Q", help="The queue.")
+@click.option(
+    "--kind", required=True, metavar="KIND", help="Findings of this kind, such as lost; scans for them first."
+)
+@click.option("--action", required=True, metavar="ACTION", help="What to do about them, such as run; see below.")
+@click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'type:email:send age>30d'.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N findings, the oldest first.")
+@click.option(
+    "--messages", is_flag=True, help="Also read every task's message, to find those that do not decode; slower."
+)
+@click.option(
+    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
+    help="How much of the server's time to take.",
+)  # fmt: skip
+@click.option("--reason", default="", metavar="TEXT", help="Why; goes to journal and audit.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: the plan, and what became of it.")
+@_connection_options
+@click.pass_context
+def repair(
+    context: click.Context,
+    /,
+    queue: str,
+    kind: str,
+    action: str,
+    where: str,
+    limit: int | None,
+    messages: bool,
+    pace: str,
+    reason: str,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    **connection: Any,
+) -> int:
+    """Set findings of a kind right. Shows the plan and asks before anything is changed.
+
+    Actions: archive (as of the last failure), archive-now, run (once more), run-afresh (retries reset), follow-index
+    (state follows index), follow-state, remove-id (of ghosts), clean (delete data and id).
+    """
+    from archive_tui import headless_repair
+    from archive_tui.asynq.findings import Kind
+    from archive_tui.asynq.repairs import Repair
+    from archive_tui.jobs.pace import Pace
+
+    if kind not in list(Kind):
+        raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
+    if action not in list(Repair):
+        raise UsageError(f"there is no such action: choose --action from {', '.join(Repair)}")
+    wish = headless_repair.Wish(queue, Kind(kind), Repair(action), where.strip(), limit, messages)
+    with _session(context, connection) as session:
+        return headless_repair.repair(
             session,
             wish,
             pace=Pace(pace),

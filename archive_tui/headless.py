@@ -136,16 +136,26 @@ def _print_table(heads: Sequence[str], lines: Sequence[Sequence[str]], out: Text
 
 
 def scan(
-    session: Session, *, names: Sequence[str], pace: Pace, form: str, check: bool, out: TextIO, progress: bool
+    session: Session,
+    *,
+    names: Sequence[str],
+    pace: Pace,
+    messages: bool = False,
+    form: str,
+    check: bool,
+    out: TextIO,
+    progress: bool,
 ) -> int:
-    """Scan queues (all where none is named) and print what was found in the asked form."""
+    """Scan queues (all where none is named) and print what was found in the asked form. With `messages`, those of all
+    tasks are read.
+    """
     refuse_unknown(session, names)
     catalog = Catalog()
     wanted, refused = (list(names), []) if names else session.scope()
     if refused:
         shown = ", ".join(line(name) for name in refused)
         print(f"not scanned, as this user may not read them: {shown}", file=sys.stderr)
-    job = ScanJob(session.server, catalog, wanted, pace)
+    job = ScanJob(session.server, catalog, wanted, pace, messages=messages)
     try:
         session.run(job)
         interrupted = wait(job, (lambda: progress_line(job.progress)) if progress else None)

@@ -1,7 +1,7 @@
 """`archive-tui delete`: plan, confirmation and deletion as on the screens, without them (DESIGN.md section 6)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 from archive_tui.asynq.findings import Kind
@@ -85,11 +85,12 @@ def delete(
     refuse_unknown(session, [wish.queue])
     catalog = Catalog()
     try:
+        began = session.clock()
         if _collect(session, wish, catalog, pace, progress=progress):
             return INTERRUPTED
         if catalog.trouble:  # more than fit into the table: these can be deleted, and then the rest
             print(f"archive-tui: {catalog.trouble}: delete these, and then run it again", file=err)
-        plan = _plan(session, wish, catalog, query)
+        plan = replace(_plan(session, wish, catalog, query), seen_at=began)
         described = _plan_json(session, wish, plan)
         if dry_run or not plan.count:
             _print(described | {"report": None} if as_json else _plan_text(session, wish, plan), out)
@@ -186,9 +187,10 @@ def _plan_text(session: Session, wish: Wish, plan: Plan) -> str:
     lines.append(f"  types    {', '.join(types)}{f' and {more:,} more' if more else ''}")
     unsized = f", beside {plural(totals.unsized, 'task')} of unknown size" if totals.unsized else ""
     lines.append(f"  size     about {size(totals.stored_bytes)} in Redis{unsized}")
-    if totals.locked or totals.fixed_ids:
-        lines.append(f"  frees    {plural(totals.locked, 'unique lock')}, {plural(totals.fixed_ids, 'fixed id')}")
+    if plan.frees:
+        lines.append(f"  frees    {plan.frees}")
     lines.append(f"  then     {plan.afterwards}")
+    lines.append(f"  rows     {plan.seen(session.clock())}")
     ids = ", ".join(clip(task_id, 36) for task_id in totals.first_ids)
     lines.append(f"  first    {ids}{', …' if totals.count > len(totals.first_ids) else ''}")
     lines.append("each is checked again by the server; what changed since is skipped")

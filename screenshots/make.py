@@ -17,6 +17,9 @@ from archive_tui.demo import demo
 from archive_tui.jobs.session import Session
 from archive_tui.settings import Settings, parse_url
 from archive_tui.tui.app import ArchiveApp
+from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.dialogs.confirm import ConfirmDialog
+from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.retention import RetentionDialog
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.screens.scan import ScanScreen
@@ -152,6 +155,36 @@ async def delete(pilot: Pilot[None]) -> None:
     await pilot.pause(0.25)
 
 
+async def explain(pilot: Pilot[None]) -> None:
+    """What a kind of finding is."""
+    await scan(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, RowsScreen)
+    await pilot.press("slash", *[_KEYS.get(character, character) for character in "kind:husk"], "enter")
+    await until(pilot, lambda: screen.view.query.text == "kind:husk", "filtered")
+    await pilot.press("g", "h")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ExplainDialog), "dialog open")
+    await pilot.pause(0.25)
+
+
+async def mend(pilot: Pilot[None]) -> None:
+    """The plan of a repair: orphans put back into an archive that is full."""
+    await scan(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, RowsScreen)
+    text = "kind:orphan-archived queue:default type:invoice:sync"
+    await pilot.press("slash", *[_KEYS.get(character, character) for character in text], "enter")
+    await until(pilot, lambda: screen.view.query.text == text, "filtered")
+    await pilot.press("asterisk")
+    await until(pilot, lambda: len(screen.marks) > 100, "marked")
+    await pilot.press("m")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog), "choices")
+    await pilot.press("down", "enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog), "plan")
+    pilot.app.clear_notifications()
+    await pilot.pause(0.25)
+
+
 async def _emptied(pilot: Pilot[None]) -> None:
     """The archive of a queue deleted, with a reason, and the start screen again."""
     await queues(pilot)
@@ -203,6 +236,8 @@ SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
     "scan": (scan, (120, 26)),
     "scan-80x24": (scan, (80, 24)),
     "delete": (delete, (120, 26)),
+    "explain": (explain, (100, 30)),
+    "mend": (mend, (120, 28)),
     "journal": (journal, (120, 24)),
     "help": (help_, (100, 30)),
 }

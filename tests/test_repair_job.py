@@ -46,12 +46,17 @@ def plan_of(live: Live, catalog: Catalog) -> Plan:
     return plan_matching(catalog, Query())
 
 
-def test_choices_are_what_fits_those_that_fit_most_first(damaged: Live, catalog: Catalog) -> None:
+def test_choices_are_what_fits_most_first_and_deleting_last(damaged: Live, catalog: Catalog) -> None:
     found = choices(plan_of(damaged, catalog))
     assert [(one.label, one.count, one.others) for one in found] == [
-        ("put back into the archive", 360, 40), ("run once", 360, 40), ("run with retries reset", 360, 40),
-        ("delete data and id", 60, 340), ("remove the id from its index", 40, 360),
-    ]  # fmt: skip
+        ("put back into the archive, as of its last failure", 360, 40),
+        ("put back into the archive, as of now", 360, 40),
+        ("run once", 360, 40),
+        ("run with retries reset", 360, 40),
+        ("set right: the index follows the state", 60, 340),
+        ("remove the id from its index", 40, 360),
+        ("delete data and id", 60, 340),
+    ]
 
 
 def test_running_ghosts_is_refused_with_the_reason(damaged: Live, catalog: Catalog) -> None:
@@ -65,7 +70,17 @@ def test_archive_that_would_overflow_is_foretold(damaged: Live, catalog: Catalog
     plan = plan_of(damaged, catalog)
     archive = RepairPlan.of(plan, Repair.ARCHIVE)
     assert archive.beyond_cap({Q: 9_999, "other": 9_900}) == 200 + 101
-    assert RepairPlan.of(plan, Repair.RUN).beyond_cap({Q: 9_999}) == 0
+    assert RepairPlan.of(plan, Repair.ARCHIVE_NOW).beyond_cap({Q: 9_999, "other": 9_900}) == 200 + 101
+    assert RepairPlan.of(plan, Repair.RUN).beyond_cap({Q: 19_999}) == 0
+
+
+def test_what_stays_where_it_is_fills_no_archive(damaged: Live, catalog: Catalog) -> None:
+    """Of 400 rows 40 are ghosts, which go nowhere: no queue gets more than the 360 others."""
+    damaged.asynq.add_many(Q, [f"late-{number}" for number in range(40)], referenced=False)
+    plan = plan_of(damaged, catalog)
+    assert plan.totals.by_queue[Q] == 240
+    mended = RepairPlan(plan, {Kind.LOST: Repair.ARCHIVE})
+    assert mended.beyond_cap({Q: 9_999}) == 60
 
 
 @pytest.mark.parametrize("pace", list(Pace))

@@ -279,7 +279,7 @@ def test_what_was_deleted_comes_back(damaged: Live, run_job: Run, catalog: Catal
     assert not damaged.client.exists(LOCK)
     plan, report = put_back(damaged, run_job, path)
     assert (plan.bare, plan.there) == (0, 0)
-    assert plan.places == {"no index, as an orphan": 5, "archived": 1}
+    assert plan.places == {"no index, as an orphan": 1, "no index, as a lost task": 4, "archived": 1}
     assert report.outcomes == {Restored.RESTORED: 6}
     pending = prefix(Q) + b"pending"
     assert before.pop(pending) == [b"husk", b"gone-waiting"]
@@ -417,7 +417,8 @@ def test_a_clean_up_can_be_undone(any_server: Live, run_job: Run, keeping: Keepi
     assert kept[b"waiting"][0].score is not None
     plan, report = put_back(any_server, run_job, path)
     assert (plan.count, plan.bare, plan.locks, plan.unregistered) == (1_103, 1, 1, ("gone",))
-    assert plan.places == {"completed": 1_102, "no index, as an orphan": 1}
+    assert plan.places == {"completed": 1_102, "no index, as a lost task": 1}
+    assert any(one.startswith("1 should still run") and "into their group" in one for one in notes(plan))
     assert report.restored == 1_103
     after = content(any_server)
     missing = set(before) - set(after)

@@ -62,7 +62,7 @@ def texts(client: redis.Redis, queue: str, part: str) -> set[str]:
 # Queues
 
 ROW = re.compile(
-    r"(?P<queue>.+?) {2,}(?:(?P<bar>[█▏▎▍▌▋▊▉]+) )? *(?P<archived>[\d,]+/9,999|leftover) {2,}(?P<orphans>\S.*?)"
+    r"(?P<queue>.+?) {2,}(?:(?P<bar>[█▏▎▍▌▋▊▉]+) )? *(?P<archived>[\d,]+/9,999|leftover) {2,}(?P<findings>\S.*?)"
     r" {2,}(?P<pending>\S+) +(?P<active>\S+) +(?P<retry>\S+) +(?P<scheduled>\S+) +(?P<completed>\S+)"
     r" +(?P<aggregating>\S+) +(?P<memory>–|~\S+ k?M?B) +(?P<oldest>–|\d+ \S+) +(?P<failed>[▁▂▃▄▅▆▇█]{14}) *"
 )
@@ -102,7 +102,7 @@ def test_queues_shows_what_redis_holds(shop: Live) -> None:
             row, counts = dict(shown["email ⏸" if queue == "email" else queue]), sizes(shop.client, queue)
             assert row.pop("archived") == f"{counts.pop('archived'):,}/9,999"
             assert {state: row[state] for state in counts} == {state: f"{n:,}" for state, n in counts.items()}
-            assert row["orphans"] == "–"  # nobody has scanned yet
+            assert row["findings"] == "–"  # nobody has scanned yet
         assert shown["default"]["bar"]
         assert not shown["idle"]["bar"]
         leftover, counts = shown[f"{LEFTOVER} (leftover)"], sizes(shop.client, LEFTOVER)
@@ -864,8 +864,8 @@ def test_the_scan_finds_the_orphans_of_a_queue_and_no_others(shop: Live) -> None
         assert f"100%   {keys:,} task keys   complete in" in op.text
         await op.press("escape")
         assert op.where == "QueuesScreen"
-        await op.until(lambda: table(op)["default"]["orphans"] == str(len(expected)), "the number among the queues")
-        assert table(op)["critical"]["orphans"] == "–"
+        await op.until(lambda: table(op)["default"]["findings"] == str(len(expected)), "the number among the queues")
+        assert table(op)["critical"]["findings"] == "–"
 
     operate(shop.settings, play, size=(240, 240))
 
@@ -884,8 +884,8 @@ def test_the_scan_of_all_queues_includes_leftover_ones(shop: Live) -> None:
             assert shown.pop(kind) == kinds.count(kind)
         assert max(shown.values()) <= len(kinds)  # types, and signatures of errors once they are counted
         await op.press("escape")
-        await op.until(lambda: table(op)["default"]["orphans"] == str(expected["default"]), "counts among the queues")
-        shown_counts = {name_of(name): row["orphans"] for name, row in table(op).items()}
+        await op.until(lambda: table(op)["default"]["findings"] == str(expected["default"]), "counts among the queues")
+        shown_counts = {name_of(name): row["findings"] for name, row in table(op).items()}
         assert shown_counts == {queue: str(count) for queue, count in expected.items()}
 
     operate(shop.settings, play)
@@ -1020,7 +1020,7 @@ def test_a_stopped_scan_counts_as_a_minimum_among_the_queues(valkey: Live, tmp_p
         found = re.search(r"≥ ([\d,]+) found", op.text)
         assert found is not None
         await op.press("escape")
-        await op.until(lambda: table(op)["work"]["orphans"] == f"≥ {found[1]}", "a minimum")
+        await op.until(lambda: table(op)["work"]["findings"] == f"≥ {found[1]}", "a minimum")
 
     with slowly(valkey.settings, tmp_path) as (settings, link):
         operate(settings, play)
@@ -1115,14 +1115,14 @@ def test_the_queues_show_what_the_last_scan_found(shop: Live) -> None:
         await op.scan("default")
         count = len(found_ids(shop, "default"))
         await op.press("escape")
-        await op.until(lambda: table(op)["default"]["orphans"] == str(count), "what the first scan found")
+        await op.until(lambda: table(op)["default"]["findings"] == str(count), "what the first scan found")
         for task_id in sorted(found_ids(shop, "default"))[:-1]:
             shop.client.delete(key("default", task_id))
         await op.press("a")
         await op.scanned()
         await op.holds(lambda: op.app.session.scans["default"].findings == 1, 1.0)
         await op.press("escape")
-        await op.until(lambda: table(op)["default"]["orphans"] == "1", "what the second scan found")
+        await op.until(lambda: table(op)["default"]["findings"] == "1", "what the second scan found")
 
     operate(shop.settings, play)
 

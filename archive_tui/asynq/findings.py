@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from archive_tui.asynq import message
-from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.asynq.states import State
 
 LEASE = "lease"
 """The index of leases, beside `active`: every active task stands in both."""
@@ -70,7 +70,8 @@ _EXPLAINED = {
         "A crash or a change by hand between two structures; on Redis before 6.2 the archive script of Asynq 0.25 and "
         "later aborts half-way.",
         "Its work is never done, nothing lists it, and its id and unique lock stay taken.",
-        "Run it again or put it into the archive; delete it only where its work is no longer wanted.",
+        "Run it again, put it back where its state says, or into the archive; delete it only where its work is no "
+        "longer wanted.",
     ),
     Kind.GHOST: Explanation(
         "An index holds an id whose task data is gone.",
@@ -90,7 +91,8 @@ _EXPLAINED = {
     Kind.HUSK: Explanation(
         "Task data without a readable message: nobody knows any more what should have been done.",
         "“Run all” or “archive all” over a ghost makes a hash with a state and nothing else; so does a worker that "
-        "takes a ghost out of `pending`.",
+        "takes a ghost out of `pending`. A message that does not decode was not written by Asynq; in a task that "
+        "stands where it should, it is found only by a scan that reads all messages.",
         "Workers choke on it, and it stays in `active` for ever.",
         "Delete what is left of it together with its id.",
     ),
@@ -147,32 +149,6 @@ def state_of(index: str) -> State:
 def readable(raw_message: bytes | None) -> bool:
     """Whether there is a message that Asynq can work with; an empty one names no type and no id."""
     return bool(raw_message) and message.decode(raw_message or b"") is not None
-
-
-STUCK_AT = 8_000
-"""So many ids at once are too many for the `unpack` of Asynq's archive script ("too many results to unpack")."""
-
-ARCHIVE_DAYS = 90
-"""Asynq deletes what has stood in the archive for so many days, whenever it archives something."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveHealth:
-    """What is wrong with one queue's archive: ids older than 90 days, how many of these are ghosts, and tasks that say
-    `active` inside it. `size` is all ids.
-    """
-
-    size: int
-    old: int
-    old_ghosts: int
-    active: int
-
-    @property
-    def stuck(self) -> bool:
-        """Whether Asynq 0.25 and later fails at every archiving: it tries to remove all old ids in one call, or all
-        beyond the cap.
-        """
-        return self.old >= STUCK_AT or self.size - self.old - ARCHIVE_CAP >= STUCK_AT
 
 
 def stands_in_order(indexes: Collection[str]) -> list[str]:

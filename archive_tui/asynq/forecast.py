@@ -20,7 +20,8 @@ from itertools import pairwise
 
 from archive_tui.asynq.states import ARCHIVE_CAP
 
-EXPIRY = 90 * 86_400
+EXPIRY_DAYS = 90
+EXPIRY = EXPIRY_DAYS * 86_400
 """Seconds that an id stays in the archive. Asynq counts calendar days of its own time zone: an hour more or less."""
 
 TOO_MANY = 8_000
@@ -65,9 +66,14 @@ class Forecast:
         return self.cause is not None
 
     @property
+    def stuck(self) -> bool:
+        """Whether the next archiving fails, and, if tasks were archived since, the last ones did."""
+        return self.cause in (Cause.EXPIRED, Cause.OVERFULL)
+
+    @property
     def mendable(self) -> bool:
         """Whether deleting the oldest tasks beforehand prevents it."""
-        return self.cause in (Cause.TOGETHER, Cause.EXPIRED, Cause.OVERFULL)
+        return self.stuck or self.cause is Cause.TOGETHER
 
     @property
     def sentence(self) -> str:

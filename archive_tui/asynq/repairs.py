@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from archive_tui.asynq import findings, message
-from archive_tui.asynq.findings import ARCHIVE_DAYS, GROUP, Kind
+from archive_tui.asynq.findings import GROUP, Kind
+from archive_tui.asynq.forecast import EXPIRY
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import LISTS, State
 from archive_tui.asynq.task import TaskRow
@@ -19,6 +20,7 @@ class Repair(StrEnum):
     """One way to set something right."""
 
     ARCHIVE = "archive"
+    ARCHIVE_NOW = "archive-now"
     RUN = "run"
     RUN_AFRESH = "run-afresh"
     FOLLOW_INDEX = "follow-index"
@@ -38,6 +40,11 @@ class Repair(StrEnum):
         return _CONSEQUENCES[self]
 
     @property
+    def archives(self) -> bool:
+        """Whether it puts ids into the archive, which keeps only so many."""
+        return self in (Repair.ARCHIVE, Repair.ARCHIVE_NOW)
+
+    @property
     def runs(self) -> bool:
         """Whether workers will take the task."""
         return self in (Repair.RUN, Repair.RUN_AFRESH)
@@ -54,7 +61,8 @@ class Repair(StrEnum):
 
 
 _LABELS = {
-    Repair.ARCHIVE: "put back into the archive",
+    Repair.ARCHIVE: "put back into the archive, as of its last failure",
+    Repair.ARCHIVE_NOW: "put back into the archive, as of now",
     Repair.RUN: "run once",
     Repair.RUN_AFRESH: "run with retries reset",
     Repair.FOLLOW_INDEX: "set right: the state follows the index",
@@ -64,11 +72,14 @@ _LABELS = {
     Repair.DELETE_KEY: "delete this key",
 }
 
+_CAP = "Whatever the archive holds beyond 9,999 goes, the oldest first, when Asynq next archives something."
+
 _CONSEQUENCES = {
     Repair.ARCHIVE: (
-        "Asynq lists it again, and its tools can run or delete it. Whatever the archive holds beyond 9,999 goes when "
-        "Asynq next archives something."
+        "Asynq lists it again at the age that it has, and drops it 90 days after its failure; what would be dropped at "
+        f"once, or never failed, counts as archived now. {_CAP}"
     ),
+    Repair.ARCHIVE_NOW: (f"Asynq lists it again as the newest of its archive, and drops it 90 days from now. {_CAP}"),
     Repair.RUN: (
         "A worker takes it as soon as one is free. Its count of retries is kept: archived before, it gets exactly one "
         "more attempt. As with Asynq's own Run, its unique lock is not taken again where it has run out."
@@ -82,8 +93,9 @@ _CONSEQUENCES = {
         "The task counts as what its index says; its place and score stay. Asynq's tools work on it again."
     ),
     Repair.FOLLOW_STATE: (
-        "The id moves to the index that its state names, and Asynq goes on from there: what says `active` is taken for "
-        "the task of a worker that died, and retried or archived."
+        "The id goes to the index that its state names, and Asynq goes on from there: a grouped task is in its group "
+        "again, what was scheduled or waited for a retry is due at once, and what says `active` is taken for the task "
+        "of a worker that died, and retried or archived."
     ),
     Repair.REMOVE_ID: (
         "Counts are right again, and “run all” can no longer make a husk of it. There is no data to lose."
@@ -96,9 +108,16 @@ _CONSEQUENCES = {
 }
 
 _OFFERED = {
-    Kind.ORPHAN_ARCHIVED: (Repair.ARCHIVE, Repair.RUN, Repair.RUN_AFRESH),
-    Kind.ORPHAN_COMPLETED: (Repair.ARCHIVE, Repair.RUN, Repair.RUN_AFRESH),
-    Kind.LOST: (Repair.RUN, Repair.RUN_AFRESH, Repair.ARCHIVE, Repair.CLEAN),
+    Kind.ORPHAN_ARCHIVED: (Repair.ARCHIVE, Repair.ARCHIVE_NOW, Repair.RUN, Repair.RUN_AFRESH),
+    Kind.ORPHAN_COMPLETED: (Repair.ARCHIVE, Repair.ARCHIVE_NOW, Repair.RUN, Repair.RUN_AFRESH),
+    Kind.LOST: (
+        Repair.RUN,
+        Repair.RUN_AFRESH,
+        Repair.FOLLOW_STATE,
+        Repair.ARCHIVE,
+        Repair.ARCHIVE_NOW,
+        Repair.CLEAN,
+    ),
     Kind.GHOST: (Repair.REMOVE_ID,),
     Kind.MISMATCH: (Repair.FOLLOW_INDEX, Repair.FOLLOW_STATE, Repair.RUN, Repair.RUN_AFRESH, Repair.CLEAN),
     Kind.HUSK: (Repair.CLEAN,),
@@ -109,13 +128,6 @@ _OFFERED = {
 def offered(kind: Kind | None) -> tuple[Repair, ...]:
     """The repairs that fit a kind, the likeliest first."""
     return _OFFERED[kind] if kind is not None else ()
-
-
-class Score(StrEnum):
-    """What counts as the moment at which a task was archived when it is put back."""
-
-    LAST_FAILURE = "last failure"
-    NOW = "now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +142,7 @@ class Destination:
     message: bytes = b""
 
 
-def destination(
-    repair: Repair, row: TaskRow, raw_message: bytes, group: bytes, now: float, score: Score = Score.LAST_FAILURE
-) -> Destination | None:
+def destination(repair: Repair, row: TaskRow, raw_message: bytes, group: bytes, now: float) -> Destination | None:
     """Where a repair puts a task; None where its data does not tell. `now` is unix seconds.
 
     A task that failed so long ago that Asynq would drop it at once is archived as of now.
@@ -140,8 +150,9 @@ def destination(
     decoded = message.decode(raw_message)
     if decoded is None:
         return None
-    if repair is Repair.ARCHIVE:
-        return Destination(State.ARCHIVED, State.ARCHIVED.value, _archived_at(decoded, now, score))
+    if repair.archives:
+        at = _archived_at(decoded, now) if repair is Repair.ARCHIVE else int(now)
+        return Destination(State.ARCHIVED, State.ARCHIVED.value, at)
     if repair.runs:
         afresh = b""
         if repair is Repair.RUN_AFRESH:
@@ -160,10 +171,10 @@ def _at(row: TaskRow, now: int) -> int:
     return row.scored_at if row.scored_at is not None and abs(row.scored_at) < _LONGEST else now
 
 
-def _archived_at(decoded: TaskMessage, now: float, score: Score) -> int:
+def _archived_at(decoded: TaskMessage, now: float) -> int:
     failed = decoded.last_failed_at
-    recent = now - (ARCHIVE_DAYS - 1) * _DAY < failed <= now
-    return failed if score is Score.LAST_FAILURE and recent else int(now)
+    recent = now - EXPIRY + _DAY < failed <= now
+    return failed if recent else int(now)
 
 
 def _by_state(state: State, decoded: TaskMessage, group: bytes, now: float) -> Destination | None:
@@ -171,7 +182,7 @@ def _by_state(state: State, decoded: TaskMessage, group: bytes, now: float) -> D
         name = group or decoded.group_key.encode()
         return Destination(state, GROUP + name.decode("utf-8", "surrogateescape"), int(now)) if name else None
     if state is State.ARCHIVED:
-        return Destination(state, state.value, _archived_at(decoded, now, Score.LAST_FAILURE))
+        return Destination(state, state.value, _archived_at(decoded, now))
     if state is State.COMPLETED:
         return Destination(state, state.value, (decoded.completed_at or int(now)) + decoded.retention)
     return Destination(state, state.value, int(now))

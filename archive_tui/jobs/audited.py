@@ -112,8 +112,8 @@ class AuditedDeleteJob(DeleteJob):
 
 
 class AuditedRepairJob(RepairJob):
-    """Sets findings right between two lines of the audit. `choice` says in words how they were chosen; `options` are
-    those of RepairJob.
+    """Sets findings right between two lines of the audit. `choice` says in words how they were chosen, `reason`
+    why; `options` are those of RepairJob.
     """
 
     def __init__(
@@ -124,11 +124,12 @@ class AuditedRepairJob(RepairJob):
         pace: Pace = Pace.POLITE,
         *,
         choice: str = "",
+        reason: str = "",
         **options: Any,
     ) -> None:
         super().__init__(server, plan, pace, **options)
         self._audit = audit
-        self._choice = choice
+        self._choice, self._reason = choice, reason
 
     def work(self) -> None:
         with audited(self._audit, "repair", self._facts(), self._report):
@@ -143,6 +144,7 @@ class AuditedRepairJob(RepairJob):
             "repairs": {repair.value: count for repair, count in self.plan.counts.items()},
             "planned": self.plan.count,
             "choice": self._choice,
+            "reason": self._reason,
         }
 
     def _report(self) -> Facts:

@@ -9,7 +9,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.selection import Selection, Totals
-from archive_tui.present import age
+from archive_tui.present import age, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,18 @@ class Plan:
             return ""
         how = "read from the archive" if None in self.totals.by_kind else "found by a scan that began"
         return f"{how} {age(self.seen_at, now)} ago"
+
+    @property
+    def frees(self) -> str:
+        """What becomes free when all of it is deleted, in words; empty where nothing does."""
+        totals, freed = self.totals, []
+        if totals.locked:
+            freed.append(f"up to {plural(totals.locked, 'unique lock')} that these tasks still hold")
+        if totals.fixed_ids:
+            freed.append(
+                f"{plural(totals.fixed_ids, 'fixed id')} that block{'s' if totals.fixed_ids == 1 else ''} new tasks"
+            )
+        return " and ".join(freed)
 
     @property
     def afterwards(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.repairs import Repair, Score, offered
+from archive_tui.asynq.repairs import Repair, offered
 from archive_tui.asynq.states import ARCHIVE_CAP
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
@@ -21,6 +21,7 @@ from archive_tui.jobs.lots import UNKNOWN
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
 from archive_tui.jobs.progress import ChangeProgress, Skipped
+from archive_tui.present import plural
 from archive_tui.store import copy as reading
 from archive_tui.store import repair as store
 from archive_tui.store.clock import now_of
@@ -46,15 +47,12 @@ class RepairPlan:
 
     plan: Plan
     repairs: Mapping[Kind | None, Repair]
-    score: Score = Score.LAST_FAILURE
     types: store.Types = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, plan: Plan, repair: Repair, score: Score = Score.LAST_FAILURE, types: store.Types | None = None
-    ) -> "RepairPlan":
+    def of(cls, plan: Plan, repair: Repair, types: store.Types | None = None) -> "RepairPlan":
         """One repair for every kind that it fits."""
-        return cls(plan, {kind: repair for kind in Kind if repair in offered(kind)}, score, types or {})
+        return cls(plan, {kind: repair for kind in Kind if repair in offered(kind)}, types or {})
 
     @property
     def count(self) -> int:
@@ -76,6 +74,11 @@ class RepairPlan:
         return ", ".join(repair.label for repair in self.counts)
 
     @property
+    def deletes_data(self) -> bool:
+        """Whether there is any data that it deletes."""
+        return any(repair in (Repair.CLEAN, Repair.DELETE_KEY) for repair in self.counts)
+
+    @property
     def by_hand(self) -> bool:
         """Whether it destroys what no copy is kept of, so that its findings must have been picked one by one."""
         return any(repair.by_hand for repair in self.counts)
@@ -84,6 +87,21 @@ class RepairPlan:
     def others(self) -> int:
         """How many rows of the plan will be left alone, because no repair fits their kind."""
         return self.plan.count - self.count
+
+    @property
+    def frees(self) -> str:
+        """What becomes free, in words; empty where no id was ever held."""
+        if not self.deletes_data:
+            return "" if set(self.counts) == {Repair.REMOVE_ID} else "nothing: ids and unique locks stay as they are"
+        if not self.plan.frees:
+            return "no unique lock and no fixed id that anybody knows of"
+        # Of a plan with rows of several kinds it is not known which of them hold the locks
+        return f"at most {self.plan.frees}" if self.others else self.plan.frees
+
+    def overflow(self, archived: Mapping[str, int]) -> str:
+        """What Asynq will drop from archives that become too full, in words; empty where none does."""
+        beyond = self.beyond_cap(archived)
+        return f"{plural(beyond, 'id')} more than Asynq keeps: it drops as many of the oldest soon" if beyond else ""
 
     def why_not(self) -> str | None:
         """Why this must not be done at all."""
@@ -97,11 +115,12 @@ class RepairPlan:
 
     def beyond_cap(self, archived: Mapping[str, int]) -> int:
         """How many ids more than Asynq keeps the archives would hold; `archived` are their sizes now."""
-        if Repair.ARCHIVE not in self.counts:
+        back = sum(count for repair, count in self.counts.items() if repair.archives)
+        if not back:
             return 0
-        return sum(
-            max(0, archived.get(queue, 0) + count - ARCHIVE_CAP) for queue, count in self.plan.totals.by_queue.items()
-        )
+        # Of a queue's rows only some may be of a kind that goes there
+        by_queue = {queue: min(count, back) for queue, count in self.plan.totals.by_queue.items()}
+        return sum(max(0, archived.get(queue, 0) + count - ARCHIVE_CAP) for queue, count in by_queue.items())
 
 
 MENDS_ARCHIVE: Mapping[Kind | None, Repair] = {
@@ -115,11 +134,11 @@ failed to archive count as archived.
 
 
 def choices(plan: Plan, types: store.Types | None = None) -> list[RepairPlan]:
-    """The repairs that fit at least one row of a plan, those that fit most first. Foreign keys are for deletion only
-    where their `types` are known.
+    """The repairs that fit at least one row of a plan, those that fit most first, and after all others what deletes
+    data. Foreign keys are for deletion only where their `types` are known.
     """
     found = [RepairPlan.of(plan, one, types=types) for one in Repair if types or one is not Repair.DELETE_KEY]
-    return sorted((one for one in found if one.count), key=lambda one: -one.count)
+    return sorted((one for one in found if one.count), key=lambda one: (one.deletes_data, -one.count))
 
 
 def not_picked(catalog: Catalog, marks: Marks, picked: Marks) -> list[int]:
@@ -324,7 +343,7 @@ class RepairJob(Job):
             self._record(pipe, rows)
         part.tries += 1
         wanted = [rows[at] for at in part.wanted]
-        outcomes = store.repair(pipe, self._how(rows[0]), wanted, now_of(pipe), self.plan.score, self.plan.types)
+        outcomes = store.repair(pipe, self._how(rows[0]), wanted, now_of(pipe), self.plan.types)
         part.outcomes.update(zip(part.wanted, outcomes, strict=True))
 
     def _keep(self, pipe: Pipe, part: _Part, ledger: Ledger) -> list[int]:

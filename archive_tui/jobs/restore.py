@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from archive_tui.asynq import findings
 from archive_tui.asynq.copy import Copy
+from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import ARCHIVE_CAP, SORTED_SETS, State
 from archive_tui.errors import RefusedError, ReplicaError
 from archive_tui.jobs import failover
@@ -29,6 +31,9 @@ _EXAMPLES = 200
 _DELETED = {str(outcome.value) for outcome in Outcome if outcome.done}
 _EXPORT = "export"
 _VANISHED = str(Restored.VANISHED.value)
+
+AS_LOST = "no index, as a lost task"
+"""How `RestorePlan.places` counts what a worker would take if it were put back to where it stood."""
 
 Chosen = frozenset[tuple[str, bytes]]
 """Queue and id of the tasks that were picked from a journal."""
@@ -126,7 +131,7 @@ def plan_restore(
                 vanished += back == _VANISHED
                 unsure += outcome == UNKNOWN and not export
                 place = _place(copy, target)
-                places[place.value if place is not None else "no index, as an orphan"] += 1
+                places[place.value if place is not None else _nowhere(copy)] += 1
                 queues[copy.queue] += 1
                 to_archive[copy.queue] += place is State.ARCHIVED
                 if copy.lock is not None:
@@ -170,6 +175,12 @@ def _place(copy: Copy, target: Target) -> State | None:
     if target is Target.ARCHIVE:
         return State.ARCHIVED
     return copy.stood if copy.stood in SORTED_SETS else None  # to a list or a group nothing goes back by itself
+
+
+def _nowhere(copy: Copy) -> str:
+    """What a task is that goes back to no index."""
+    state = State.parse(copy.field(b"state"))
+    return AS_LOST if findings.judge(state, referenced=False) is Kind.LOST else "no index, as an orphan"
 
 
 @dataclass(frozen=True, slots=True)

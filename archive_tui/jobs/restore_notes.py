@@ -1,7 +1,7 @@
 """What a person should know before they confirm that a journal is restored, in words."""
 
 from archive_tui.asynq.states import ARCHIVE_CAP
-from archive_tui.jobs.restore import RestorePlan
+from archive_tui.jobs.restore import AS_LOST, RestorePlan
 from archive_tui.present import plural
 from archive_tui.store.restore import Target
 from archive_tui.text import line
@@ -27,6 +27,11 @@ def notes(plan: RestorePlan) -> list[str]:
     if plan.unregistered and plan.target is not Target.RUN:
         names = ", ".join(map(line, plan.unregistered))
         said.append(f"Asynq does not know {names}: what is restored there is found by a scan only")
+    if lost := plan.places.get(AS_LOST):
+        said.append(
+            f"{lost:,} should still run, and nothing is put where a worker would take it: a scan finds them as lost, "
+            "and m puts them where their state says, grouped ones into their group"
+        )
     if plan.kept:
         said.append(f"{plan.kept:,} more were not deleted by that run, and are left alone")
     if plan.bare:

@@ -70,8 +70,9 @@ class ScanProgress:
 class ScanJob(Job):
     """Scan some queues, or all. Findings go to the catalog batch by batch; what is found first of a task stays.
 
-    Without `check_indexes` it looks only at what has task data. `also` are queues whose indexes are checked although
-    they may have no task data: a scan of all meets only those that have some, or are registered.
+    Without `check_indexes` it looks only at what has task data. With `messages` it also reads the messages of tasks
+    that stand where they should. `also` are queues whose indexes are checked although they may have no task data: a
+    scan of all meets only those that have some, or are registered.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class ScanJob(Job):
         *,
         stopwatch: Callable[[], float] = time.monotonic,
         check_indexes: bool = True,
+        messages: bool = False,
         also: Sequence[str] = (),
     ) -> None:
         super().__init__("scan")
@@ -94,6 +96,7 @@ class ScanJob(Job):
         self._server = server
         self._stride = Stride(pace)
         self._checks_indexes = check_indexes
+        self.messages = messages
         self._also = tuple(also)
         self._scan = Scan(queues, count=self._stride.keys, meet_groups=check_indexes)
         self._look = Look()
@@ -202,7 +205,7 @@ class ScanJob(Job):
             wanted = self.queues
             if wanted is None:
                 wanted = tuple(sorted({*self._scan.queues, *self._also, *registered(pipe)}))
-            self._check = IndexCheck(wanted, self._scan.groups, look=self._look)
+            self._check = IndexCheck(wanted, self._scan.groups, look=self._look, messages=self.messages)
         while not self._check.done:
             self._hold()
             began = time.monotonic()

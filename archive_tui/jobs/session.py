@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from archive_tui.asynq.actions import Action
-from archive_tui.asynq.findings import ArchiveHealth
+from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.task import Task
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.audited import (
@@ -28,7 +28,7 @@ from archive_tui.jobs.plan import Plan
 from archive_tui.jobs.repair import RepairJob, RepairPlan
 from archive_tui.jobs.restore import RestoreJob, RestorePlan
 from archive_tui.jobs.scan import ScanJob
-from archive_tui.jobs.watch import WatchJob
+from archive_tui.jobs.watch import WatchJob, foretell
 from archive_tui.journal import shelf
 from archive_tui.journal.audit import Audit
 from archive_tui.settings import Settings
@@ -36,7 +36,6 @@ from archive_tui.store import leftover, permissions, queues, tasks
 from archive_tui.store.connection import Server, ServerInfo
 from archive_tui.store.permissions import Permissions
 from archive_tui.store.queues import QueueStats
-from archive_tui.store.repair import archive_health
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 
@@ -150,11 +149,15 @@ class Session:
             )
         )
 
-    def repair(self, plan: RepairPlan, pace: Pace = Pace.POLITE, *, choice: str = "") -> RepairJob:
-        """Carry out a repair that was confirmed; `choice` says how its findings were chosen. Raises RefusedError."""
+    def repair(self, plan: RepairPlan, pace: Pace = Pace.POLITE, *, choice: str = "", reason: str = "") -> RepairJob:
+        """Carry out a repair that was confirmed; `choice` says how its findings were chosen, `reason` why. The only
+        place from which screens and command line repair. Raises RefusedError.
+        """
         self._must(Action.RESTORE, plan.plan.totals.by_queue, "nothing can be set right")
-        keeping = Keeping.by(self.settings)
-        return self.run(AuditedRepairJob(self.server, plan, self.audit, pace, choice=choice, keeping=keeping))
+        keeping = Keeping.by(self.settings, reason)
+        return self.run(
+            AuditedRepairJob(self.server, plan, self.audit, pace, choice=choice, reason=reason, keeping=keeping)
+        )
 
     def clean_up(self, queue: str) -> CleanUpJob:
         """Delete every key of a leftover queue, as was confirmed. Raises RefusedError."""
@@ -216,10 +219,12 @@ class Session:
         with self.server.pipe() as pipe:
             return tasks.read(pipe, queue, task_id)
 
-    def archive_health(self, queue: str) -> ArchiveHealth:
-        """What can be told of an archive at a glance; blocks. Raises ConnectError and kin."""
+    def archive_forecast(self, queue: str) -> Forecast:
+        """What is foreseeable for one archive, however old the server is; blocks. Raises ConnectError and kin."""
+        now = self.clock()
         with self.server.pipe() as pipe:
-            return archive_health(pipe, queue, self.clock())
+            (one,) = queues.stats(pipe, [queue], [queue], datetime.fromtimestamp(now, UTC))
+            return foretell(pipe, one, now, too_old=False)
 
     def register(self, queue: str) -> bool:
         """Put a leftover queue back among the registered ones; blocks. False where it was there already."""

@@ -5,9 +5,11 @@ What does not fit is looked at again as of one moment, together with its place i
 score, in a list by reading that stretch of it again. Asynq changes hash and index in one script, so what does not fit
 then is a finding. Reads only.
 
-Messages themselves are not read: one that does not decode is found here only where something else is wrong as well.
+Messages themselves are read only where that is asked for, as it costs as much as all tasks are large: without it, one
+that does not decode is found here only where something else is wrong as well.
 """
 
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +33,7 @@ _LOOK_LIMIT = 250
 _SEEK_SHARE = 0.25
 _MEMBER = b"*3\r\n$4\r\nHGET\r\n$%d\r\n%b\r\n$5\r\nstate\r\n*3\r\n$7\r\nHSTRLEN\r\n$%d\r\n%b\r\n$3\r\nmsg\r\n"
 _HMGET = b"*4\r\n$5\r\nHMGET\r\n$%d\r\n%b\r\n$5\r\nstate\r\n$3\r\nmsg\r\n"
+_MESSAGE = b"*3\r\n$4\r\nHGET\r\n$%d\r\n%b\r\n$3\r\nmsg\r\n"
 _EXISTS = b"*2\r\n$6\r\nEXISTS\r\n$%d\r\n%b\r\n"
 
 
@@ -72,7 +75,8 @@ class IndexCheck:
 
     `groups` are the names of each queue's group and aggregation sets, without `g:`; where they are not given, the
     keyspace is walked for them first: `asynq:{q}:groups` does not name all (a grouped task that comes back from retry
-    stands in its group without being named there). `indexes` limits the check to some of the others.
+    stands in its group without being named there). `indexes` limits the check to some of the others. With `messages`,
+    the message of each member is read as well, a few MiB a step.
 
     A lost connection leaves the check where it was: call `step` again with a new pipe.
     """
@@ -85,8 +89,10 @@ class IndexCheck:
         indexes: Sequence[str] = findings.INDEXES,
         count: int = 1000,
         look: Look | None = None,
+        messages: bool = False,
     ) -> None:
         self.count = count
+        self._messages = messages
         self._indexes = indexes
         self._queues = list(queues)
         self._given = groups
@@ -107,6 +113,7 @@ class IndexCheck:
         }
         self._left = self._queues[::-1]
         self._places: list[_Place] = []
+        self._unread: deque[tuple[_Place, list[bytes]]] = deque()
         self._active: set[bytes] = set()
         self._total: int | None = None
         self._filled: dict[str, list[str]] = {}
@@ -117,7 +124,7 @@ class IndexCheck:
     @property
     def done(self) -> bool:
         """Whether every index was read to its end."""
-        return self._seek is None and not self._left and not self._places
+        return self._seek is None and not self._left and not self._places and not self._unread
 
     @property
     def fraction(self) -> float:
@@ -136,6 +143,8 @@ class IndexCheck:
             return CheckStep([], 0, self.fraction)
         if self._total is None:
             self._total = self._count(pipe)
+        if self._unread:
+            return self._read_messages(pipe)
         while not self._places and self._left:
             self._enter(self._left.pop())
         if not self._places:
@@ -210,10 +219,11 @@ class IndexCheck:
         replies = pipe.receive(2 * len(members))
         if ahead:
             self._asked, self._stale = pipe, False
+        lengths = replies[1::2]
         wanted = findings.state_of(place.name).value.encode()
         odd = [
             number
-            for number, (state, length) in enumerate(zip(replies[::2], replies[1::2], strict=True))
+            for number, (state, length) in enumerate(zip(replies[::2], lengths, strict=True))
             if state != wanted or length.__class__ is not int or not length
         ]
         self._members += len(members)
@@ -225,18 +235,35 @@ class IndexCheck:
         rows: list[TaskRow] = []
         if odd:
             self._collect(pipe)
-            foreign = {number for number in odd if _wrong_type(replies[2 * number + 1])}
+            foreign = {number for number in odd if _wrong_type(lengths[number])}
             rows = [
                 TaskRow(place.queue, members[number], None, Kind.FOREIGN, readable=False, place=place.name)
                 for number in odd
                 if number in foreign
             ]
-            sized = [(members[number], replies[2 * number + 1]) for number in odd if number not in foreign]
-            for start in range(0, len(sized), _LOOK_LIMIT):
-                for batch in within_budget(sized[start : start + _LOOK_LIMIT]):
-                    again = self._in_list if place.is_list else self._in_set
-                    rows += again(pipe, place, [task_id for task_id, _ in batch])
+            sized = [(members[number], lengths[number]) for number in odd if number not in foreign]
+            rows += self._look_again(pipe, place, sized)
+        if self._messages:
+            skip = {members[number] for number in odd} | (self._active if place.name == findings.LEASE else set())
+            sized = [one for one in zip(members, lengths, strict=True) if one[0] not in skip]
+            self._unread = deque((place, [task_id for task_id, _ in batch]) for batch in within_budget(sized))
         return CheckStep(rows, len(members), self.fraction, unsettled)
+
+    def _read_messages(self, pipe: Pipe) -> CheckStep:
+        """Read one batch of the messages of a piece; which of them do not decode is looked at again."""
+        self._collect(pipe)
+        place, members = self._unread[0]
+        pipe.send([_MESSAGE % (len(key), key) for key in [keys.task(place.queue, task_id) for task_id in members]])
+        replies = pipe.receive(len(members))
+        raise_unless_wrong_type(replies)  # what was a hash when its length was asked for
+        odd = [
+            (task_id, len(reply or b""))
+            for task_id, reply in zip(members, replies, strict=True)
+            if not isinstance(reply, Exception) and not findings.readable(reply)
+        ]
+        rows = self._look_again(pipe, place, odd)
+        self._unread.popleft()
+        return CheckStep(rows, 0, self.fraction)
 
     def _piece(self, pipe: Pipe, place: _Place) -> list[bytes] | None:
         """The next members of an index; None at the end of a list."""
@@ -274,6 +301,15 @@ class IndexCheck:
             self._asked = None
 
     # A second look
+
+    def _look_again(self, pipe: Pipe, place: _Place, sized: Sequence[tuple[bytes, Reply]]) -> list[TaskRow]:
+        """What is wrong with members of an index; each comes with the length of its message."""
+        again = self._in_list if place.is_list else self._in_set
+        rows: list[TaskRow] = []
+        for start in range(0, len(sized), _LOOK_LIMIT):
+            for batch in within_budget(sized[start : start + _LOOK_LIMIT]):
+                rows += again(pipe, place, [task_id for task_id, _ in batch])
+        return rows
 
     def _in_set(self, pipe: Pipe, place: _Place, members: Sequence[bytes]) -> list[TaskRow]:
         before, after = self._look.ask(pipe, _reading(place.queue, members), [(place.key, members)])

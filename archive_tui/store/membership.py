@@ -26,6 +26,13 @@ def referenced(pipe: Pipe, queue: str, *, without_completed: bool = False) -> It
             yield map(hash, map(start.__add__, piece))
 
 
+def completed(pipe: Pipe, queue: str) -> Iterator[Iterable[int]]:
+    """The same for the index of completed tasks alone."""
+    start = keys.task_prefix(queue)
+    for piece in _pieces(pipe, keys.index(queue, State.COMPLETED), b"ZRANGE"):
+        yield map(hash, map(start.__add__, piece))
+
+
 def _indexes(pipe: Pipe, queue: str, *, without_completed: bool) -> Iterator[tuple[bytes, bytes]]:
     """The indexes of a queue, each with the command that reads a range of it."""
     for state in LISTS:

@@ -8,9 +8,9 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from archive_tui.asynq import findings, keys
+from archive_tui.asynq import keys
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.repairs import Destination, Repair, Score, destination, lists_to_search
+from archive_tui.asynq.repairs import Destination, Repair, destination, lists_to_search
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import FINGERPRINT_BYTES, TaskRow
 from archive_tui.store.pipe import Pipe, Reply
@@ -118,7 +118,6 @@ def repair(
     repair_: Repair,
     rows: Sequence[TaskRow],
     now: float,
-    score: Score = Score.LAST_FAILURE,
     types: Types = MappingProxyType({}),
 ) -> list[Repaired]:
     """Set some findings of one queue right; one outcome for each, in order. `now` is unix seconds, `types` what foreign
@@ -139,7 +138,7 @@ def repair(
         if repair_ is Repair.DELETE_KEY:
             entries[number] = _foreign(row, types.get((row.queue, row.id), b""))
             continue
-        entry = _entry(row, content, repair_, now, score)
+        entry = _entry(row, content, repair_, now)
         if row.kind is Kind.LOST and row.id not in lost:
             outcomes[number] = Repaired.NOW_REFERENCED if isinstance(entry, _Entry) else entry
         elif isinstance(entry, _Entry):
@@ -176,7 +175,7 @@ def _contents(pipe: Pipe, rows: Sequence[TaskRow]) -> list[Reply]:
     )
 
 
-def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float, score: Score) -> "_Entry | Repaired":
+def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float) -> "_Entry | Repaired":
     """What must hold for a task to be set right, or why it cannot be."""
     if repair_ is Repair.REMOVE_ID:
         return _Entry(row, b"", "", b"", row.place, lists_to_search(row, None), None)
@@ -194,7 +193,7 @@ def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float, score: Sco
         return Repaired.MESSAGE_CHANGED
     goal = None
     if repair_ is not Repair.CLEAN:
-        goal = destination(repair_, row, raw_message or b"", group or b"", now, score)
+        goal = destination(repair_, row, raw_message or b"", group or b"", now)
         if goal is None:
             return Repaired.NO_DESTINATION
     return _Entry(
@@ -232,13 +231,3 @@ def _batch_size(pipe: Pipe, queue: str, entries: Sequence[_Entry]) -> int:
     sizes = pipe.call([(b"LLEN", keys.index(queue, state)) for state in searched], errors="return")
     ids = sum(size for size in sizes if isinstance(size, int))
     return max(1, _SEARCHED // ids if ids else len(entries))
-
-
-def archive_health(pipe: Pipe, queue: str, now: float) -> findings.ArchiveHealth:
-    """What can be told of an archive without reading it: how many ids it holds, and how many of these are old. Whether
-    they are ghosts a scan tells.
-    """
-    before = int(now) - findings.ARCHIVE_DAYS * 86_400
-    index = keys.index(queue, State.ARCHIVED)
-    size, old = pipe.call([(b"ZCARD", index), (b"ZCOUNT", index, b"-inf", b"%d" % before)], errors="return")
-    return findings.ArchiveHealth(size if isinstance(size, int) else 0, old if isinstance(old, int) else 0, 0, 0)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.task import RowBatch, TaskRow
 from archive_tui.store.conversation import Conversation
-from archive_tui.store.membership import referenced
+from archive_tui.store.membership import completed, referenced
 from archive_tui.store.pipe import Pipe, Reply, pack, raise_first
 from archive_tui.store.queues import is_leftover
 from archive_tui.store.second_look import Candidate, Page, SecondLook
@@ -254,6 +254,9 @@ class Scan:
         for queue in queues:
             if is_leftover(pipe, queue):
                 self._second.leftover.add(queue)
+                for piece in completed(pipe, queue):
+                    self._second.completed.update(piece)
+                    yield
             for piece in referenced(pipe, queue, without_completed=queue in self._second.leftover):
                 self._known.update(piece)
                 yield

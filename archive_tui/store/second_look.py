@@ -85,12 +85,14 @@ class _Sizes:
 class SecondLook:
     """Looks at task data of any queue, and adds what they find to the page that it was met on.
 
-    What the server or its user lacks is learned from its refusals, and done without. `leftover` is known to whoever
-    scans: the queues that are such.
+    What the server or its user lacks is learned from its refusals, and done without. `leftover` and `completed` are
+    known to whoever scans: the queues that are such, and the hashes of the keys of what stands among the completed
+    tasks of these.
     """
 
     def __init__(self, conversation: Conversation) -> None:
         self.leftover: set[str] = set()
+        self.completed: set[int] = set()
         self._conversation = conversation
         self._unsent: deque[_Look] = deque()
         self._sizes: dict[str, _Sizes] = {}
@@ -112,6 +114,7 @@ class SecondLook:
         self.drop()
         self._sizes.clear()
         self.leftover.clear()
+        self.completed.clear()
 
     def send(self, pipe: Pipe) -> None:
         """Send the looks that are waiting, as far as their replies have room."""
@@ -223,13 +226,30 @@ class SecondLook:
         page = look.page
         page.open -= 1
         self._proven = True
-        judged = judge(look.queue, look.index, look.ids, contents, scores, leftover=look.queue in self.leftover)
+        ids, leftover = look.ids, look.queue in self.leftover
+        if leftover and look.index is State.ARCHIVED:
+            ids, contents, scores = self._not_among_completed(look, contents, scores)
+        judged = judge(look.queue, look.index, ids, contents, scores, leftover=leftover)
         page.batches += judged.batches
         page.not_tasks += judged.not_tasks
         page.unsettled += [(look.queue, task_id) for task_id in judged.unsettled]
         self._sizes[look.queue].note([judged.largest])
-        for index, ids in judged.elsewhere.items():
-            self._want(_Look(page, look.queue, ids, look.size, index))
+        for index, elsewhere in judged.elsewhere.items():
+            self._want(_Look(page, look.queue, elsewhere, look.size, index))
+
+    def _not_among_completed(
+        self, look: _Look, contents: Sequence[Reply], scores: Sequence[Reply]
+    ) -> tuple[Sequence[bytes], Sequence[Reply], Sequence[Reply]]:
+        """A look without archived tasks that stand among the completed ones of a leftover queue: the index check tells
+        what they are.
+        """
+        prefix, archived = keys.task_prefix(look.queue), State.ARCHIVED.value.encode()
+        kept = [
+            (task_id, content, score)
+            for task_id, content, score in zip(look.ids, contents, scores, strict=True)
+            if hash(prefix + task_id) not in self.completed or content.__class__ is not list or content[0] != archived
+        ]
+        return [one[0] for one in kept], [one[1] for one in kept], [one[2] for one in kept]
 
 
 def _split(replies: Sequence[Reply], count: int) -> tuple[Sequence[Reply], Sequence[Reply]]:

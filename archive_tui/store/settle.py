@@ -22,6 +22,7 @@ from archive_tui.store.look import Look
 from archive_tui.store.pipe import Pipe, Reply, is_refusal, pack, raise_unless_wrong_type
 from archive_tui.store.second_look import Candidate
 from archive_tui.store.tasks import within_budget
+from archive_tui.text import decode
 
 _LOOK_LIMIT = 250
 _SHORT_LIST = 5_000
@@ -73,7 +74,7 @@ def settle(
             found, suspects = _read(pipe, look, queue, ids[start : start + _LOOK_LIMIT], queue in leftover)
             grouped = [suspect for suspect in suspects if suspect.row.state is State.AGGREGATING]
             if grouped:
-                found += _not_in_groups(pipe, look, queue, grouped)
+                found += _by_group(pipe, look, queue, grouped)
             for suspect in suspects:
                 if suspect.row.state in lists:
                     lists[suspect.row.state].append(suspect)
@@ -126,7 +127,8 @@ def _read(
             suspect = _judge(queue, task_id, content, stands_in, leftover)
             if suspect is None:
                 continue
-            if suspect.row.kind is Kind.LOST and suspect.row.state in (*LISTS, State.AGGREGATING):
+            lost, grouped = suspect.row.kind is Kind.LOST, suspect.row.state is State.AGGREGATING
+            if (lost and suspect.row.state in LISTS) or (grouped and not suspect.row.place):
                 suspects.append(suspect)
             else:
                 found.append(suspect.row)
@@ -157,8 +159,10 @@ def _judge(
     return _Suspect(row, group or _group_in(raw_message))
 
 
-def _not_in_groups(pipe: Pipe, look: Look, queue: str, suspects: Sequence[_Suspect]) -> list[TaskRow]:
-    """Those of some aggregating tasks that stand neither in their group's set nor in one that is being aggregated."""
+def _by_group(pipe: Pipe, look: Look, queue: str, suspects: Sequence[_Suspect]) -> list[TaskRow]:
+    """What is wrong with aggregating tasks: those that stand neither in their group's set nor in one that is being
+    aggregated, and husks wherever they stand.
+    """
     known: list[bytes] = []
     for _ in range(_ROUNDS):
         sets: list[tuple[bytes, list[bytes]]] = []
@@ -175,16 +179,16 @@ def _not_in_groups(pipe: Pipe, look: Look, queue: str, suspects: Sequence[_Suspe
             known = sorted(staged)
             continue  # a set of which we did not know: ask it as well
         standing = {
-            task_id
+            task_id: decode(key.removeprefix(keys.prefix(queue)))
             for moment in moments
-            for (_, members), scores in zip(sets, moment.scores, strict=True)
+            for (key, members), scores in zip(sets, moment.scores, strict=True)
             for task_id, score in zip(members, scores, strict=True)
             if score is not None
         }
         return [
-            suspect.row
+            suspect.row._replace(place=standing.get(suspect.row.id, ""))
             for number, suspect in enumerate(suspects, 1)
-            if suspect.row.id not in standing
+            if (suspect.row.kind is Kind.HUSK or suspect.row.id not in standing)
             and all(moment.replies[number] == State.AGGREGATING.value.encode() for moment in moments)
         ]
     return []  # too many comings and goings to be certain of anything

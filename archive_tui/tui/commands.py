@@ -222,6 +222,16 @@ class Rescan(Command):
     footer = False
 
 
+class ScanMessages(Command):
+    key = "M"
+    title = "rescan with messages"
+    help = (
+        "Scan again and also read the message of every task, which finds those that do not decode and takes longer; "
+        "pressed again, scan without."
+    )
+    footer = False
+
+
 class Follow(Command):
     key = "t"
     title = "follow"

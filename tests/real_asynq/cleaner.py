@@ -5,12 +5,13 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Self, TypeVar
 
 import pytest
 
 from archive_tui.asynq.copy import Copy
-from archive_tui.asynq.findings import ArchiveHealth
+from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
@@ -18,19 +19,23 @@ from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
 from archive_tui.jobs.delete import DeleteJob, DeleteProgress
 from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.keeping import Keeping
+from archive_tui.jobs.leftover import CleanUpJob
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.lots import Lot
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
 from archive_tui.jobs.repair import RepairJob, RepairPlan, RepairProgress
+from archive_tui.jobs.restore import RestoreJob, RestoreProgress, plan_restore
 from archive_tui.jobs.scan import ScanJob
+from archive_tui.jobs.session import Session
+from archive_tui.journal.reader import Journal
 from archive_tui.settings import parse_url
 from archive_tui.store import delete as store
 from archive_tui.store import leftover
 from archive_tui.store.connection import Server
 from archive_tui.store.delete import Doomed, Outcome, Standing
 from archive_tui.store.pipe import Pipe
-from archive_tui.store.repair import archive_health
 
 from .account import Attempt
 from .dump import Ref
@@ -83,15 +88,18 @@ class Cleaner:
         catalog.add(rows)
         return catalog
 
-    def scan(self, *queues: str, pace: Pace = Pace.FULL) -> Catalog:
+    def scan(self, *queues: str, pace: Pace = Pace.FULL, messages: bool = False) -> Catalog:
         """Scan some queues, or all, to the end."""
-        job = ended(ScanJob(self._server, self.catalog(), queues or None, pace))
+        job = ended(ScanJob(self._server, self.catalog(), queues or None, pace, messages=messages))
         assert job.progress.complete
         return job.catalog
 
-    def findings(self, *queues: str) -> dict[tuple[str, bytes], tuple[str, str]]:
+    def findings(
+        self, *queues: str, pace: Pace = Pace.FULL, messages: bool = False
+    ) -> dict[tuple[str, bytes], tuple[str, str]]:
         """Scan some queues, or all, to the end: kind and place of each finding."""
-        return {(row.queue, row.id): (str(row.kind), row.place) for row in rows(self.scan(*queues))}
+        found = rows(self.scan(*queues, pace=pace, messages=messages))
+        return {(row.queue, row.id): (str(row.kind), row.place) for row in found}
 
     def repair(self, how: Repair, ids: Collection[str] | None = None) -> RepairProgress:
         """Scan everything, and set right what can be set right in this way, or only these of it."""
@@ -108,10 +116,21 @@ class Cleaner:
         with self._server.pipe() as pipe:
             return leftover.register(pipe, queue)
 
-    def health(self, queue: str) -> ArchiveHealth:
-        """What is wrong with an archive as a whole."""
-        with self._server.pipe() as pipe:
-            return archive_health(pipe, queue, time.time())
+    def clean_up(self, queue: str, folder: Path) -> Path:
+        """Clean up a leftover queue; the journal of it."""
+        job = ended(CleanUpJob(self._server, queue, Pace.FULL, keeping=Keeping(folder)))
+        assert job.progress.journal is not None
+        return job.progress.journal
+
+    def restore(self, journal: Path) -> RestoreProgress:
+        """Put back what a journal holds."""
+        return ended(RestoreJob(self._server, plan_restore(self._server, Journal(journal)), Pace.FULL)).progress
+
+    def forecast(self, queue: str) -> Forecast:
+        """What is foreseeable for an archive."""
+        session = Session(parse_url(self._url))
+        self._open.callback(session.close)
+        return session.archive_forecast(queue)
 
     def list_archive(self, queue: str) -> Catalog:
         """List the archive of a queue."""

@@ -1,16 +1,11 @@
-"""Every kind of damage: done by real Asynq, or planted among its traffic; found exactly, and set right."""
-
-import itertools
-import time
-from pathlib import Path
+"""Every kind of damage: done by real Asynq, and found exactly."""
 
 import pytest
 import redis
 from oracle import findings
 
-from archive_tui.store import settle
-
 from .cleaner import Cleaner
+from .planting import Found
 from .program import Asynq
 
 pytestmark = [pytest.mark.asynq, pytest.mark.slow]
@@ -19,13 +14,6 @@ QUEUE = "default"
 DAY = 86_400
 GHOSTS = 8_000
 """So many ids are too many for one call of Asynq's archive script."""
-
-BUSY = ("critical", "default")
-BUSY_SECONDS = 6.0
-NEVER = 4_000_000_000
-"""A moment that does not come while a test runs."""
-
-Found = dict[tuple[str, bytes], tuple[str, str]]
 
 
 def age(client: redis.Redis, index: str = "archived", days: int = 91) -> None:
@@ -106,60 +94,3 @@ def test_script_that_was_cut_off_half_way(asynq: Asynq, cleaner: Cleaner, client
     found = told(cleaner)
     assert found == findings(client)
     assert counted(found) == {"lost": 5, "orphan-completed": 1}
-
-
-def plant(client: redis.Redis, queue: str) -> Found:
-    """Damage that Asynq itself does not touch, however busy it is."""
-    prefix = f"asynq:{{{queue}}}:"
-    message = b"\x0a\x07planted\x22" + bytes([len(queue)]) + queue.encode()
-    planted: Found = {}
-
-    def write(task_id: str, kind: str, place: str = "", **fields: str | bytes) -> None:
-        planted[queue, task_id.encode()] = (kind, place)
-        if fields:
-            client.hset(f"{prefix}t:{task_id}", mapping=fields)
-        if place == "active":
-            client.lpush(prefix + place, task_id)
-        elif place:
-            client.zadd(prefix + place, {task_id: NEVER})
-
-    for state in ("pending", "active", "scheduled", "retry", "aggregating"):
-        write(f"lost-{state}", "lost", state=state, msg=message, group="daily")
-    write("loose-archived", "orphan-archived", state="archived", msg=message)
-    write("loose-completed", "orphan-completed", state="completed", msg=message)
-    write("loose-husk", "husk", state="active")
-    client.set(f"{prefix}t:text", "text")
-    planted[queue, b"text"] = ("foreign", "")
-    for place in ("active", "lease", "completed", "g:stray"):
-        write(f"ghost-{place}", "ghost", place)
-        write(f"torn-{place}", "mismatch", place, state="retry", msg=message)
-        write(f"husk-{place}", "husk", place, state="pending")
-    return planted
-
-
-def test_damage_among_live_traffic_is_found_and_nothing_else(
-    asynq: Asynq, cleaner: Cleaner, client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Tasks pass through every state, groups and retention included, while one scan follows the other."""
-    monkeypatch.setattr(settle, "_SHORT_LIST", 100)  # so that lists are read in one go, and also in pieces
-    scans: list[Found] = []
-    with asynq.traffic(tmp_path / "traffic", queues=",".join(BUSY), rate=1500, concurrency=3) as traffic:
-        planted = {**plant(client, BUSY[0]), **plant(client, BUSY[1])}
-        until = time.monotonic() + BUSY_SECONDS
-        for queues in itertools.cycle([BUSY, (), (BUSY[0],), (BUSY[1],)]):
-            found = told(cleaner, *queues)
-            wanted = {ref: what for ref, what in planted.items() if not queues or ref[0] in queues}
-            assert {ref: found.get(ref) for ref in wanted} == wanted
-            scans.append({ref: what for ref, what in found.items() if ref not in planted})
-            if time.monotonic() > until and len(scans) >= 4:
-                break
-        account = traffic.end()
-    false = {ref: what for scan in scans for ref, what in scan.items() if what[0] != "orphan-archived"}
-    assert not false
-    orphans = {ref for scan in scans for ref in scan}
-    assert orphans <= {(queue, task_id.encode()) for queue, task_id in account["orphaned"]}
-    for tally in ("processed", "aggregated", "deleted_by_asynq"):
-        assert account[tally], "the traffic was too tame"
-    at_rest = findings(client)
-    assert told(cleaner) == at_rest
-    assert at_rest.items() >= planted.items()

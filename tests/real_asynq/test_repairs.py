@@ -1,6 +1,7 @@
 """What archive_tui has set right, real Asynq works on again as if nothing had been."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 import redis
@@ -13,7 +14,7 @@ from archive_tui.jobs.repair import RepairProgress
 
 from .cleaner import Cleaner
 from .program import VERSIONS, Asynq
-from .test_kinds import GHOSTS, QUEUE, lose_data, stick
+from .test_kinds import GHOSTS, QUEUE, age, lose_data, stick
 
 pytestmark = [pytest.mark.asynq, pytest.mark.slow]
 
@@ -117,11 +118,11 @@ def test_stuck_archive_is_mended(asynq: Asynq, cleaner: Cleaner, client: redis.R
     if asynq.forgets_what_workers_trim:
         pytest.skip("Asynq 0.24 does not get stuck: it removes the ids by their score")
     stick(asynq, client, failing=20)
-    assert cleaner.health(QUEUE).stuck
+    assert cleaner.forecast(QUEUE).stuck
     with pytest.raises(AssertionError, match="attempt to perform arithmetic"):
         asynq("check", queue=QUEUE)
     assert repaired(cleaner.repair(Repair.REMOVE_ID)) == GHOSTS
-    assert not cleaner.health(QUEUE).stuck
+    assert not cleaner.forecast(QUEUE).stuck
     assert repaired(cleaner.repair(Repair.FOLLOW_INDEX)) == 20
     assert not findings(client)
 
@@ -159,3 +160,33 @@ def test_leftover_queue_registered_again_expires(asynq: Asynq, cleaner: Cleaner,
     assert cleaner.register(QUEUE)
     assert not cleaner.findings()
     assert asynq("check", queue=QUEUE)["sizes"]["completed"] == 20
+
+
+def test_cleaned_up_queue_comes_back_with_its_groups(
+    asynq: Asynq, cleaner: Cleaner, client: redis.Redis, tmp_path: Path
+) -> None:
+    """Restored grouped tasks are lost ones, which no worker takes; set right, they stand in their group as Asynq sees
+    it.
+    """
+    asynq("delete-queue", queue=QUEUE, completed=20, aggregating=5)
+    journal = cleaner.clean_up(QUEUE, tmp_path / "journal")
+    assert not client.keys(f"{PREFIX}*")
+    assert cleaner.restore(journal).restored == 25
+    assert cleaner.register(QUEUE)
+    assert set(cleaner.findings().values()) == {(Kind.LOST, "")}
+    assert repaired(cleaner.repair(Repair.FOLLOW_STATE)) == 5
+    assert not findings(client)
+    seen = asynq("check", queue=QUEUE)
+    assert (seen["sizes"]["completed"], seen["sizes"]["aggregating"]) == (20, 5)
+    assert sum(seen["groups"].values()) == 5
+
+
+@pytest.mark.parametrize("library", VERSIONS[-1:], indirect=True, scope="session")
+def test_orphans_archived_as_of_now_are_the_newest(overflowed: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:
+    """The archive is full: it is the oldest that Asynq then pushes out, and not those that were put back."""
+    age(client, days=1)  # within one second, the lowest ids are the oldest
+    assert repaired(cleaner.repair(Repair.ARCHIVE_NOW)) == len(ORPHANS)
+    overflowed("fail", queue=QUEUE, tasks=1)
+    archived = {one.decode() for one in client.zrange(f"{PREFIX}archived", 0, -1)}
+    assert len(archived) == CAP
+    assert archived >= {*ORPHANS, "ff-000000"}

@@ -79,15 +79,7 @@ def _sheet(plan: Plan, room: Room | None, now: float) -> Content:
 
 
 def _consequences(plan: Plan, now: float) -> list[str]:
-    totals = plan.totals
-    freed = []
-    if totals.locked:
-        freed.append(f"up to {plural(totals.locked, 'unique lock')} that these tasks still hold")
-    if totals.fixed_ids:
-        freed.append(
-            f"{plural(totals.fixed_ids, 'fixed id')} that block{'s' if totals.fixed_ids == 1 else ''} new tasks"
-        )
-    lines = [f"frees {' and '.join(freed)}"] if freed else []
+    lines = [f"frees {plan.frees}"] if plan.frees else []
     lines.append(f"then {plan.afterwards}")
     seen = plan.seen(now)
     return [*lines, *([seen] if seen else []), "each is checked again by the server; what changed since is skipped"]

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from textual.content import Content
 
-from archive_tui.asynq.findings import ARCHIVE_DAYS, STUCK_AT, ArchiveHealth
+from archive_tui.asynq.forecast import EXPIRY_DAYS, TOO_MANY, Cause, Forecast
 from archive_tui.asynq.repairs import Repair
-from archive_tui.asynq.states import State
+from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.jobs.repair import RepairPlan, RepairProgress
 from archive_tui.jobs.session import Session
 from archive_tui.present import plural
@@ -36,13 +36,19 @@ def repair_dialog(plan: RepairPlan, session: Session) -> ConfirmDialog:
     )
 
 
-def archive_dialog(plan: RepairPlan, health: ArchiveHealth, session: Session) -> ConfirmDialog:
+def archive_dialog(plan: RepairPlan, forecast: Forecast, session: Session) -> ConfirmDialog:
     """The dialog that explains a stuck archive and asks whether to mend it."""
+    size = plural(forecast.size, "id")
+    what = (
+        f"This archive holds {size}, {forecast.size - ARCHIVE_CAP:,} more than Asynq keeps."
+        if forecast.cause is Cause.OVERFULL
+        else f"{forecast.expired:,} of the {size} in this archive are older than {EXPIRY_DAYS} days."
+    )
     said = (
-        f"{health.old:,} of the {plural(health.size, 'id')} in this archive are older than {ARCHIVE_DAYS} days. Asynq "
-        "0.25 and later tries to remove all of them in one call, which fails (“too many results to unpack”) after "
-        f"their data is gone. From {STUCK_AT:,} on it fails at every archiving: tasks that fail for good are left with "
-        "the state `active` inside the archive, and Asynq's tools can neither run nor delete them.\n\n"
+        f"{what} Asynq 0.25 and later tries to remove all of them in one call, which fails (“too many results to "
+        f"unpack”) after their data is gone. From {TOO_MANY:,} on it fails at every archiving: tasks that fail for "
+        "good are left with the state `active` inside the archive, and Asynq's tools can neither run nor delete "
+        "them.\n\n"
     )
     sheet = Content.assemble(("This archive is stuck.\n", "bold"), said) + _sheet(plan, {}) + _keeping(session, plan)
     return ConfirmDialog(
@@ -73,7 +79,10 @@ def _keeping(session: Session, plan: RepairPlan | None) -> Content:
     if plan is not None and plan.by_hand:
         return Content.styled("\nno copy of it is kept: this cannot be undone", "bold $text-error")
     if plan is None:
-        said = "the data of its tasks goes to the journal first: it can be restored"
+        said = (
+            "the data of its tasks goes to the journal first: it can be restored, grouped tasks as lost ones, which m "
+            "on a scan puts into their groups again"
+        )
     elif Repair.CLEAN in plan.counts:
         said = "a copy goes to the journal first: what is deleted can be restored"
     else:
@@ -97,16 +106,10 @@ def _sheet(plan: RepairPlan, archived: Mapping[str, int], seen: str = "") -> Con
         parts.append((f"{plural(plan.plan.hidden, 'task')} of these hidden by the filter\n", "bold $text-warning"))
     if plan.others:
         parts.append((f"{plural(plan.others, 'chosen row')} of other kinds left alone\n", "$text-warning"))
-    beyond = plan.beyond_cap(archived)
-    if beyond:
-        parts.append(
-            (
-                f"{plural(beyond, 'id')} more than Asynq keeps: it drops as many of the oldest soon\n",
-                "bold $text-warning",
-            )
-        )
-    if totals.locked and any(repair.runs for repair in plan.counts):
-        parts.append((f"{plural(totals.locked, 'task')} with a unique key: see above\n", "$text-muted"))
+    if overflow := plan.overflow(archived):
+        parts.append((f"{overflow}\n", "bold $text-warning"))
+    if plan.frees:
+        parts.append(f"frees {plan.frees}\n")
     if seen:
         parts.append(f"{seen}\n")
     parts.append("each is checked again by the server; what changed since is skipped")

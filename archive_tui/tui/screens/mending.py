@@ -10,7 +10,7 @@ from functools import partial
 from textual.content import Content
 
 from archive_tui.asynq.actions import Action
-from archive_tui.asynq.findings import ArchiveHealth
+from archive_tui.asynq.forecast import Forecast
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
@@ -212,7 +212,10 @@ class QueueMending(CommandScreen):
         if queue is None:
             return
         if not queue.registered:
-            choices = {"register": "register it again", "clean": "clean up all its keys"}
+            choices = {
+                "register": "register it again: Asynq lists and expires it",
+                "clean": "clean up: delete all its keys",
+            }
             title = f"Leftover queue {clip(queue.name, 40)}"
             self.app.push_screen(ChoiceDialog(title, choices, wide=True), partial(self._leftover_chosen, queue.name))
         else:
@@ -261,8 +264,8 @@ class QueueMending(CommandScreen):
     @background("mend")
     def _look_into_archive(self, queue: str) -> None:
         """Tell whether an archive is stuck; where it is, look at each of its ids and ask."""
-        health = self.session.archive_health(queue)
-        if not health.stuck:
+        forecast = self.session.archive_forecast(queue)
+        if not forecast.stuck:
             said = "nothing is known to be wrong with this queue as a whole: o scans it"
             self.app.call_from_thread(self._mended, said)
             return
@@ -274,16 +277,18 @@ class QueueMending(CommandScreen):
             self.app.call_from_thread(self._mended, str(job.error or "stopped"))
             return
         plan = RepairPlan(plan_matching(catalog, Query()), MENDS_ARCHIVE)
-        self.app.call_from_thread(self._confirm_mending, plan, health)
+        self.app.call_from_thread(self._confirm_mending, plan, forecast)
 
-    def _confirm_mending(self, plan: RepairPlan, health: ArchiveHealth) -> None:
+    def _confirm_mending(self, plan: RepairPlan, forecast: Forecast) -> None:
         if not self.is_current or not plan.count:
             plan.plan.selection.catalog.close()
             self._mended(
-                "its old ids have data: delete the oldest tasks instead" if not plan.count else "nothing was done"
+                "its ids have data, so nothing is damaged yet: c deletes the oldest"
+                if not plan.count
+                else "nothing was done"
             )
             return
-        self.app.push_screen(archive_dialog(plan, health, self.session), partial(self._mend_archive, plan))
+        self.app.push_screen(archive_dialog(plan, forecast, self.session), partial(self._mend_archive, plan))
 
     def _mend_archive(self, plan: RepairPlan, confirmed: bool | None) -> None:
         if not confirmed:

@@ -65,7 +65,7 @@ def _archived(row: QueueRow) -> str | Cell:
     return Cell(shown, "warn") if count >= ARCHIVE_CAP * 0.8 else shown
 
 
-def _orphans(row: QueueRow) -> str | Cell:
+def _findings(row: QueueRow) -> str | Cell:
     if row.scan is None:
         return Cell(UNKNOWN, "dim")
     shown = number(row.scan.findings) if row.scan.complete else f"≥ {row.scan.findings:,}"
@@ -97,7 +97,7 @@ def _failures(row: QueueRow) -> str | Cell:
 _COLUMNS: list[Column[QueueRow]] = [
     Column("queue", "Queue", _name, 16, grow=1, most=60),
     Column("archived", "Archived", _archived, _BAR + 13),
-    Column("orphans", "Orphans", _orphans, 9, "right"),
+    Column("findings", "Findings", _findings, 9, "right"),
     Column("pending", "Pending", _state(State.PENDING), 9, "right", priority=3),
     Column("active", "Active", _state(State.ACTIVE), 6, "right", priority=2),
     Column("retry", "Retry", _state(State.RETRY), 7, "right", priority=1),
@@ -112,7 +112,7 @@ _COLUMNS: list[Column[QueueRow]] = [
 _SORTS: dict[str, Any] = {
     "queue": attrgetter("stats.name"),
     "archived": lambda row: row.count(State.ARCHIVED),
-    "orphans": lambda row: row.scan.findings if row.scan else -1,
+    "findings": lambda row: row.scan.findings if row.scan else -1,
     "memory": lambda row: row.stats.memory or -1,
     "oldest": lambda row: -(row.stats.oldest_archived_at or row.now),
     "pending": lambda row: row.count(State.PENDING),
@@ -231,7 +231,8 @@ class QueuesScreen(QueueMending):
         for row in rows:
             one = foretold.get(row.stats.name)
             if one is not None and one.mendable:
-                parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}: c cleans up\n", "bold $text-error"))
+                way_out = "m mends it" if one.stuck else "c cleans up"
+                parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}: {way_out}\n", "bold $text-error"))
         if full:
             text = (
                 f"⚠ archive full: {', '.join(full)}. What Asynq trims from it may stay in Redis: o looks for orphans\n"

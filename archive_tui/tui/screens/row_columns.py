@@ -42,11 +42,14 @@ def size_cell(row: TaskRow) -> str:
 
 
 def kind_cell(row: TaskRow) -> str:
-    """What is wrong, with the index in which it stands, or with the state of what is lost."""
+    """What is wrong, with the index in which it stands, and the state of what is lost or stands in a wrong one."""
     if row.kind is None:
         return ""
+    state = row.state.value if row.state is not None else "no state"
     if row.kind is Kind.LOST:
-        return f"lost, {row.state.value if row.state is not None else 'no state'}"
+        return f"lost, {state}"
+    if row.kind is Kind.MISMATCH:
+        return f"mismatch, {state} in {line(row.place)}"
     return f"{row.kind.label} in {line(row.place)}" if row.place else row.kind.label
 
 

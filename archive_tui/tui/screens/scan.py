@@ -54,6 +54,7 @@ class ScanScreen(FindingsMending):
         commands.Explain,
         commands.Groups,
         commands.Rescan,
+        commands.ScanMessages,
         *RowsScreen.ROW_COMMANDS[-2:],
     )
     CSS = f"""
@@ -68,6 +69,7 @@ class ScanScreen(FindingsMending):
         super().__init__()
         self.queue = queue
         self._pace = Pace.POLITE
+        self._messages = False
         self._job: ScanJob | None = None
         self._refused: list[str] = []
         self._noted: object = None
@@ -90,7 +92,7 @@ class ScanScreen(FindingsMending):
 
     def columns(self) -> Sequence[Column[TaskRow]]:
         columns = common_columns(self.session.clock, "Last failed", lambda row: row.last_failed_at)
-        kind: Column[TaskRow] = Column("kind", "Kind", kind_cell, 17, grow=1, most=24, priority=5)
+        kind: Column[TaskRow] = Column("kind", "Kind", kind_cell, 17, grow=1, most=30, priority=5)
         queue: Column[TaskRow] = Column("queue", "Queue", lambda row: line(row.queue), 10, priority=4)
         return [*columns[:1], *([] if self.queue is not None else [queue]), kind, *columns[1:]]
 
@@ -112,9 +114,16 @@ class ScanScreen(FindingsMending):
         known = [one.name for one in self.session.watch.overview.queues]
         session = self.session
         job = ScanJob(
-            session.server, self.catalog, queues, self._pace, session.clock, stopwatch=session.stopwatch, also=known
+            session.server,
+            self.catalog,
+            queues,
+            self._pace,
+            session.clock,
+            stopwatch=session.stopwatch,
+            messages=self._messages,
+            also=known,
         )
-        self._job = self.session.run(job)
+        self._job = session.run(job)
 
     @property
     def pace(self) -> Pace:
@@ -285,6 +294,13 @@ class ScanScreen(FindingsMending):
     def refuse_change_pace(self) -> str | None:
         return None if self._scanning() or self.changing else "nothing is running"
 
+    refuse_scan_messages = refuse_rescan
+
+    def do_scan_messages(self) -> None:
+        self._messages = not self._messages
+        self.do_rescan()
+        self.say("scanning again, and reading every message" if self._messages else "scanning again, without messages")
+
     def do_rescan(self) -> None:
         if self._job is not None:
             self._job.stop()
@@ -327,6 +343,8 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int) -> Content:
     ]
     if progress.members and not progress.complete:
         parts.append((f"   {progress.members:,} ids", ""))
+    if job.messages:
+        parts.append(("   with messages", "$text-muted"))
     if progress.phase is not Phase.TASK_DATA and progress.state is JobState.RUNNING:
         parts.append((f"   {progress.phase}", "$text-muted"))
     if progress.rate and not progress.state.ended:
