@@ -454,7 +454,6 @@ def test_a_filter_that_cannot_be_read_says_so_and_hides_nothing(shop: Live) -> N
     operate(shop.settings, play, size=(160, 80))
 
 
-@pytest.mark.xfail(strict=True, reason="keys that follow “/” in one piece are handed to the table before it is obeyed")
 def test_keys_that_arrive_in_one_piece_reach_the_filter(shop: Live) -> None:
     """A link that stalls delivers keys in bundles: what was typed into the filter must not be obeyed as commands."""
     expected = texts(shop.client, "default", "refused")

@@ -20,6 +20,11 @@ class Command:
     transient: ClassVar[bool] = False
     """Shown in the footer only while there is something for it to do."""
 
+    at_once: ClassVar[bool] = False
+    """Obeyed before the keys behind it are handed on: a link that stalls delivers several in one piece, and those that
+    follow are for what it opens.
+    """
+
     @classmethod
     def name(cls) -> str:
         """The name that methods are called by: `mark_all` for `MarkAll`."""
@@ -83,6 +88,7 @@ class Filter(Command):
     key = "slash"
     title = "filter"
     help = "Show only rows that match what you type; esc shows all again."
+    at_once = True
 
 
 class Sort(Command):

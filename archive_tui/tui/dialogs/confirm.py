@@ -101,8 +101,8 @@ class ConfirmDialog(Dialog[bool]):
 
     def action_page(self, direction: int) -> None:
         """Read the part of the plan that does not fit."""
-        plan = self.query_one(VerticalScroll)
-        plan.scroll_relative(y=direction * max(plan.size.height - 1, 1), animate=False, immediate=True)
+        for part in (self.query_one(VerticalScroll), self.query_one(Vertical)):  # the sheet, or the whole box
+            part.scroll_relative(y=direction * max(part.size.height - 1, 1), animate=False, immediate=True)
 
     def on_key(self, event: events.Key) -> None:
         """What is asked for goes to the input wherever the focus is, so that it can simply be typed. Anything else

@@ -9,6 +9,7 @@ from typing import ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cast
 from textual.binding import Binding
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import Input
 
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.delete import DeleteJob
@@ -87,7 +88,9 @@ class CommandScreen(Screen[None]):
 
     def __init_subclass__(cls) -> None:
         cls.BINDINGS = [
-            Binding(command.key, f"run_command('{command.name()}')", command.title, show=False)
+            Binding(
+                command.key, f"run_command('{command.name()}')", command.title, show=False, priority=command.at_once
+            )
             for command in (*cls.COMMANDS_HERE, *EVERYWHERE)
         ]
         super().__init_subclass__()
@@ -143,6 +146,12 @@ class CommandScreen(Screen[None]):
         """Whether a command for running jobs has none to act on; it need not take room then."""
         refuse = getattr(self, f"refuse_{command.name()}", None)
         return command.transient and refuse is not None and refuse() is not None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A command that is obeyed at once must not take the keys that somebody types."""
+        if action == "run_command" and isinstance(self.focused, Input):
+            return not any(one.at_once and one.name() in parameters for one in self.COMMANDS_HERE)
+        return super().check_action(action, parameters)
 
     def action_run_command(self, name: str) -> None:
         """Run a command, or say why it cannot run now."""
