@@ -43,6 +43,7 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject("healthy-scan", "our scan of task data", Shape.HEALTHY, Run.PYTHON, "scan", "healthy-floor"),
     Subject("healthy-check", "… and its index check", Shape.HEALTHY, Run.PYTHON, "scan_and_check", "healthy-floor"),
     Subject("floor", "floor: bare SCAN", Shape.LEAKY, Run.PYTHON, "floor"),
+    Subject("reading", "SCAN and bare HMGET", Shape.LEAKY, Run.PYTHON, "reading", "floor"),
     Subject("recipe", "usual recipe (slice)", Shape.LEAKY, Run.PYTHON, "recipe", "floor"),
     Subject("redis-cli", "redis-cli --scan", Shape.LEAKY, Run.REDIS_CLI, "", "floor"),
     Subject("scan", "our scan", Shape.LEAKY, Run.PYTHON, "scan", "floor"),
