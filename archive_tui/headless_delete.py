@@ -191,10 +191,20 @@ def _plan_text(session: Session, wish: Wish, plan: Plan) -> str:
         lines.append(f"  frees    {plan.frees}")
     lines.append(f"  then     {plan.afterwards}")
     lines.append(f"  rows     {plan.seen(session.clock())}")
+    lines.append(f"  journal  {_room(session, plan)}")
     ids = ", ".join(clip(task_id, 36) for task_id in totals.first_ids)
     lines.append(f"  first    {ids}{', …' if totals.count > len(totals.first_ids) else ''}")
     lines.append("each is checked again by the server; what changed since is skipped")
     return "\n".join(lines)
+
+
+def _room(session: Session, plan: Plan) -> str:
+    """What there is to say of the journal before anything is deleted."""
+    room = session.room(plan)
+    if room is None:
+        return "none is kept: this cannot be undone"
+    free = "" if room.free is None else f", {size(room.free)} free"
+    return f"about {size(room.needed)}{free}" + ("" if room.enough else ": too little, nothing will be deleted")
 
 
 def _deleting(now: DeleteProgress) -> str:
@@ -218,6 +228,7 @@ def _report_json(report: DeleteProgress) -> dict[str, Any]:
         },
         "unknown": report.unknown,
         "untouched": report.untouched,
+        "journal": str(report.journal) if report.journal is not None else None,
         "caution": report.caution or None,
         "error": report.error or None,
     }
@@ -236,4 +247,6 @@ def _report_text(report: DeleteProgress) -> str:
         lines.append(f"{report.untouched:>10,}  not touched")
     if report.caution:
         lines.append(report.caution)
+    if report.journal is not None and report.deleted:
+        lines.append(f"a copy is in the journal {line(str(report.journal))}")
     return "\n".join(lines)

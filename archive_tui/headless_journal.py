@@ -281,6 +281,8 @@ def export(session: Session, queue: str, kind: Kind | None, where: str, path: Pa
             raise NotFoundError(f"no queue {line(queue)!r}: `archive-tui queues` lists them")
     if path.exists():
         raise UsageError(f"{line(str(path))} exists already: choose another name")
+    if not path.parent.is_dir():
+        raise NotFoundError(f"there is no folder {line(str(path.parent))}")
     catalog = Catalog()
     try:
         reading: Job

@@ -53,7 +53,9 @@ def a_message(queue: str = "default", task_id: str | bytes = "one", **facts: Any
 
 
 class Asynq:
-    """What Asynq does to a server, one command a time where Asynq itself uses a script."""
+    """What Asynq does to a server, one command a time where Asynq itself uses a script. `real_asynq/test_model.py` lets
+    both do the same.
+    """
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
@@ -142,6 +144,47 @@ class Asynq:
         pipe.zadd(prefix(queue) + b"lease", {task_id: NOW + 30})
         pipe.execute()
         return bytes(task_id)
+
+    def succeed(self, queue: str, task_id: str | bytes, retention: int = 0) -> None:
+        """What a worker does with an active task that went well: gone with its lock, or kept for some seconds."""
+        message = TaskMessage.FromString(self.client.hget(key(queue, task_id), "msg"))
+        pipe = self.client.pipeline(transaction=True)
+        pipe.lrem(prefix(queue) + b"active", 0, raw(task_id))
+        pipe.zrem(prefix(queue) + b"lease", raw(task_id))
+        if retention:
+            message.completed_at = NOW
+            pipe.zadd(prefix(queue) + b"completed", {raw(task_id): NOW + retention})
+            pipe.hset(key(queue, task_id), mapping={"msg": message.SerializeToString(), "state": "completed"})
+        else:
+            pipe.delete(key(queue, task_id))
+        if self.client.get(message.unique_key or "none") == raw(task_id):
+            pipe.delete(message.unique_key)
+        pipe.execute()
+
+    def archive(self, queue: str, task_id: str | bytes, state: str) -> None:
+        """What Asynq's ArchiveTask does: out of the index of its state, into the archive."""
+        pipe = self.client.pipeline(transaction=True)
+        self._leave(pipe, queue, task_id, state)
+        pipe.zadd(prefix(queue) + b"archived", {raw(task_id): NOW})
+        pipe.hset(key(queue, task_id), "state", "archived")
+        pipe.execute()
+
+    def delete(self, queue: str, task_id: str | bytes, state: str) -> None:
+        """What Asynq's DeleteTask does: the task goes, and its lock with it."""
+        lock = self.client.hget(key(queue, task_id), "unique_key")
+        pipe = self.client.pipeline(transaction=True)
+        self._leave(pipe, queue, task_id, state)
+        pipe.delete(key(queue, task_id))
+        if lock is not None and self.client.get(lock) == raw(task_id):
+            pipe.delete(lock)
+        pipe.execute()
+
+    def _leave(self, pipe: Any, queue: str, task_id: str | bytes, state: str) -> None:
+        index = prefix(queue) + state.encode()
+        if state in LISTS:
+            pipe.lrem(index, 0, raw(task_id))
+        else:
+            pipe.zrem(index, raw(task_id))
 
     def fail(self, queue: str, task_id: str | bytes, state: str = "retry", **facts: Any) -> None:
         """What a worker does with a task that failed: out of active, into retry or archived, with a new message."""

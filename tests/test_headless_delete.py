@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import stat
 import subprocess
@@ -90,6 +91,11 @@ def audit() -> list[Any]:
     return [json.loads(one) for one in file.read_text().splitlines()] if file.exists() else []
 
 
+def journals() -> list[str]:
+    """The files of journals."""
+    return [str(one) for one in (Path(platformdirs.user_state_dir("archive-tui")) / "journal").glob("*")]
+
+
 ALL = {*[f"a{number}" for number in range(10)], *[f"o{number}" for number in range(5)], "pending"}
 
 
@@ -131,6 +137,7 @@ def test_it_deletes_exactly_what_was_asked_for(
     assert ids(full, "other") == {"one"}
     if doomed:
         assert ended.json["report"]["deleted"] == len(doomed)
+        assert [ended.json["report"]["journal"]] == journals()
         begun, done = audit()
         assert (begun["event"], begun["planned"], begun["queues"]) == ("confirmed", len(doomed), {"q": len(doomed)})
         assert (done["event"], done["result"], done["deleted"]) == ("ended", "done", len(doomed))
@@ -147,7 +154,25 @@ def test_the_plan_for_people(full: Live, cli: Command) -> None:
     assert "frees    up to 1 unique lock that these tasks still hold and 11 fixed ids that block" in ended.text
     assert "then     Asynq can enqueue these ids again, and others under the locks" in ended.text
     assert "a9, a8, a7, …" in ended.text
+    assert re.search(r"journal  about \d.*, \d.* free", ended.text)
     assert "\x1b" not in ended.text
+
+
+def test_a_plan_without_a_journal_says_what_that_means(full: Live, cli: Command) -> None:
+    ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--dry-run", "--no-journal"))
+    assert "journal  none is kept: this cannot be undone" in ended.text
+    ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--yes", "--no-journal"))
+    assert ended.text == "deleted 10 of 10 tasks\n"
+    assert journals() == []
+
+
+def test_a_plan_says_where_there_is_too_little_room(full: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archive_tui.journal.shelf.free_bytes", lambda _folder: 1_000_000)
+    ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--dry-run"))
+    assert "1.0 MB free: too little, nothing will be deleted" in ended.text
+    ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--yes"))
+    assert (ended.code, "no room for the journal" in ended.err) == (5, True)
+    assert len(ids(full)) == len(ALL)
 
 
 def test_nothing_to_delete_is_said_and_is_no_failure(full: Live, cli: Command) -> None:
@@ -270,7 +295,9 @@ def test_on_a_terminal_the_count_is_typed(
     os.write(ours, typed.encode() + b"\n")
     out, _ = started.communicate(timeout=30)
     assert started.returncode == code
-    assert (out == b"deleted 10 of 10 tasks\n") == (code == 0)
+    said = out.decode().splitlines()
+    assert said == [] if code else said[0] == "deleted 10 of 10 tasks"
+    assert code or said[1:] == [f"a copy is in the journal {journals()[0]}"]
     assert len(ids(full)) == len(ALL) - (10 if code == 0 else 0)
     os.close(ours)
 

@@ -131,6 +131,12 @@ def test_list_and_show_need_no_server(valkey: Live, cli: Command, tmp_path: Path
     assert "\x1b" not in cli("journal", *folder_flag, "show", second.name).text
 
 
+def test_an_export_needs_a_folder(valkey: Live, cli: Command, tmp_path: Path) -> None:
+    valkey.asynq.register("q")
+    ended = cli("export", "--url", valkey.url, "--queue", "q", "--archived", str(tmp_path / "none" / "file"))
+    assert (ended.code, "there is no folder" in ended.complaint) == (6, True)
+
+
 def test_nothing_is_listed_where_there_is_nothing(cli: Command) -> None:
     ended = cli("journal")
     assert (ended.code, ended.out) == (0, b"")

@@ -12,13 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asynqdata import NOW, a_message, key, lock_key, prefix
+from asynqdata import NOW, key, lock_key, prefix
 from conftest import Live
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from test_faults import Cutter
 
+from archive_tui.asynq.message import TaskMessage
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
@@ -38,6 +46,9 @@ from archive_tui.store.restore import Target
 
 QUEUE = "q"
 IDS = [b"%d" % number for number in range(12)]
+IN_MEMORY = Path("/dev/shm")
+"""Journals go there where there is such a place: these are thousands of syncs, and no disk is tested."""
+
 SOME = st.just(IDS) | st.lists(st.sampled_from(IDS), min_size=1, max_size=8, unique=True)
 FATE = st.tuples(
     st.sampled_from(IDS),
@@ -58,7 +69,9 @@ def finish(job: Job) -> Job:
 
 
 class History(RuleBasedStateMachine):
-    """A model of what Asynq and an operator do to one queue. `live` and `cutter` are given by the test."""
+    """What Asynq and an operator do to one queue. The model of Asynq is checked against the library by
+    `real_asynq/test_model.py`. `live` and `cutter` are given by the test.
+    """
 
     live: Live
     cutter: Cutter
@@ -69,7 +82,7 @@ class History(RuleBasedStateMachine):
         self.live.client.flushdb()
         self.cutter.left = None
         self.live.asynq.register(QUEUE)
-        self.folder = Path(tempfile.mkdtemp(prefix="archive-tui-model-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="archive-tui-model-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
         self.serial = 0
         self.accepted: dict[bytes, list[Fields]] = {}
         """Every form of data that a task had when it came to rest, by its id."""
@@ -128,13 +141,12 @@ class History(RuleBasedStateMachine):
         task_id = self.live.asynq.take(QUEUE)
         self.serial += 1
         if succeeds:
-            self.live.client.lrem(prefix(QUEUE) + b"active", 0, task_id)
-            self.live.client.zrem(prefix(QUEUE) + b"lease", task_id)
-            self.live.client.delete(key(QUEUE, task_id))
+            self.live.asynq.succeed(QUEUE, task_id)
             self.processed.add(task_id)
             self.accepted[task_id] = []
         else:
-            message = a_message(QUEUE, task_id, error_msg=f"failed {self.serial}", last_failed_at=NOW)
+            message = TaskMessage.FromString(self._data(task_id)[b"msg"])
+            message.error_msg, message.last_failed_at = f"failed {self.serial}", NOW
             self.live.asynq.fail(QUEUE, task_id, "archived")
             self.live.client.hset(key(QUEUE, task_id), "msg", message.SerializeToString())
             self._note(task_id)
@@ -152,6 +164,7 @@ class History(RuleBasedStateMachine):
 
     # What an operator does, and what may happen meanwhile
 
+    @precondition(lambda self: any(self._data(task_id) for task_id in IDS))
     @rule(
         listed=st.booleans(),
         chosen=SOME,
@@ -182,6 +195,7 @@ class History(RuleBasedStateMachine):
 
         return disturb
 
+    @precondition(lambda self: self._journals())
     @rule(
         which=st.integers(0, 5),
         fault=st.sampled_from(["none", "none", "cut", "disk", "stop"]),
@@ -191,8 +205,6 @@ class History(RuleBasedStateMachine):
     def restore(self, which: int, fault: str, at: int, where_to: Target) -> None:
         """A journal is put back."""
         paths = self._journals()
-        if not paths:
-            return
         server: Server = self.live.connect(socket=str(self.cutter.path), label="model")
         try:
             plan = plan_restore(server, Journal(paths[which % len(paths)]), where_to)

@@ -258,6 +258,9 @@ def test_the_plan_warns_of_an_archive_that_would_be_trimmed(valkey: Live, run_jo
     deleted = delete_all(valkey, run_job, keeping, listed="q")
     valkey.client.zadd(prefix("q") + b"archived", {f"x{number}": NOW for number in range(9_950)})
     assert planned(valkey, deleted).over == {"q": 51}
+    put_back(valkey, run_job, planned(valkey, deleted))
+    again = planned(valkey, deleted, again=True)
+    assert (again.count, again.there, again.over) == (100, 100, {})  # nothing is added by what is there
 
 
 def test_only_what_was_chosen(valkey: Live, run_job: Run, keeping: Keeping) -> None:

@@ -133,11 +133,13 @@ def plan_restore(
                 place = _place(copy, target)
                 places[place.value if place is not None else _nowhere(copy)] += 1
                 queues[copy.queue] += 1
-                to_archive[copy.queue] += place is State.ARCHIVED
                 if copy.lock is not None:
                     locks += 1
                     expired += copy.lock_until is not None and copy.lock_until <= now * 1000
-            there += store.there(pipe, wanted)
+            present = store.exist(pipe, wanted)
+            there += sum(present)
+            for copy, known in zip(wanted, present, strict=True):
+                to_archive[copy.queue] += not known and _place(copy, target) is State.ARCHIVED
             del copies, wanted  # they may be large, and so may be the next
         over = {}
         for queue, more in to_archive.items():

@@ -116,11 +116,6 @@ def _pairs(fields: Sequence[bytes]) -> set[tuple[bytes, bytes]]:
     return set(zip(fields[::2], fields[1::2], strict=True))
 
 
-def there(pipe: Pipe, copies: Sequence[Copy]) -> int:
-    """How many of these have task data in Redis now."""
-    return sum(exist(pipe, copies))
-
-
 def archived_count(pipe: Pipe, queue: str) -> int | None:
     """How many ids the archive holds now; None where it is no sorted set."""
     (count,) = pipe.call([(b"ZCARD", keys.index(queue, State.ARCHIVED))], errors="return")
