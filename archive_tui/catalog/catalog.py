@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import READABLE, UNIQUE, RowBatch, TaskRow, batches_of, row_from
+from archive_tui.asynq.task import READABLE, UNIQUE, RowBatch, TaskRow, batches_of, kept_id, row_from
 from archive_tui.catalog.query import Query, Sort, prepare
 from archive_tui.catalog.seen import Seen
 from archive_tui.catalog.tally import Change, Counts, Tally
@@ -80,6 +80,7 @@ class Targets(NamedTuple):
 
 
 _ALIKE = itemgetter(0, 1, 2, 3)
+_ID = itemgetter(0)
 
 
 class Catalog:
@@ -232,36 +233,43 @@ class Catalog:
         return added
 
     def _append(self, batch: RowBatch, room: int) -> tuple[RowBatch, int]:
-        salt = hash(batch.queue)
-        fresh, waiting = self._seen.sift([hash(facts[0]) ^ salt for facts in batch.facts])
-        if waiting and room:
-            self._write("waiting", _part(batch, waiting))
-            self._waiting += len(waiting)
-        new = _part(batch, fresh)
-        if fresh and room:
-            self._write("rows", _part(new, range(room)) if len(fresh) > room else new)
-        return new, min(len(fresh), room)
+        waiting = self._seen.sift(map(_ID, batch.facts), hash(batch.queue))
+        new = batch
+        if waiting:
+            if room:
+                self._write("waiting", _part(batch, waiting))
+                self._waiting += len(waiting)
+            new = _part(batch, sorted(set(range(len(batch.facts))).difference(waiting)))
+        kept = min(len(new.facts), room)
+        if kept:
+            self._write_new(new if kept == len(new.facts) else _part(new, range(kept)))
+        return new, kept
 
     def _write(self, table: str, batch: RowBatch, conflict: str = "") -> None:
-        """Insert the rows of a batch; what they share stands in the statement."""
+        """Insert the rows of a batch, each with a number of its own."""
+        values = [(seq, *one) for seq, one in enumerate(_values(batch), self._next)]
+        self._next += len(values)
+        self._writer.executemany(f"{self._insert(table, batch, numbered=True)} {conflict}", values)
+
+    def _write_new(self, batch: RowBatch) -> None:
+        """The same for rows that are not in the table yet: SQLite itself counts on from the first one's number, and
+        takes the rest as they are.
+        """
+        first, *others = _values(batch)
+        self._writer.execute(self._insert("rows", batch, numbered=True), (self._next, *first))
+        self._writer.executemany(self._insert("rows", batch, numbered=False), others)
+        self._next += len(batch.facts)
+
+    def _insert(self, table: str, batch: RowBatch, *, numbered: bool) -> str:
+        """The statement that inserts a row; what the rows of a batch share stands in it."""
         state = f"'{batch.state.value}'" if batch.state is not None else "NULL"
         kind = f"'{batch.kind.value}'" if batch.kind is not None else "NULL"
         place = f"X'{encode(batch.place).hex()}'"
         score = "NULL" if batch.scores is None else "?"
-        sql = (
-            f"INSERT INTO {table} (seq, {_OWN}, {_SHARED}) VALUES ({_marks(range(11))}, {score}, "
-            f"{self._number(batch.queue)}, {state}, {kind}, {place}, {self._generation}) {conflict}"
+        return (
+            f"INSERT INTO {table} ({'seq, ' if numbered else ''}{_OWN}, {_SHARED}) VALUES ({'?, ' if numbered else ''}"
+            f"{_marks(range(10))}, {score}, {self._number(batch.queue)}, {state}, {kind}, {place}, {self._generation})"
         )
-        # Ids as text where they are text: SQLite's module takes bytes four times as slowly
-        values: list[tuple[object, ...]]
-        try:
-            values = [(seq, one[0].decode(), *one[1:]) for seq, one in enumerate(batch.facts, self._next)]
-        except UnicodeDecodeError:
-            values = [(seq, _text_or_bytes(one[0]), *one[1:]) for seq, one in enumerate(batch.facts, self._next)]
-        if batch.scores is not None:
-            values = [(*one, score) for one, score in zip(values, batch.scores, strict=True)]
-        self._next += len(values)
-        self._writer.executemany(sql, values)
 
     def _number(self, queue: str) -> int:
         """The number of a queue; a new one is written down."""
@@ -435,15 +443,14 @@ class Catalog:
                 return None
             found = self._views.execute(
                 "SELECT seq FROM rows WHERE queue = ? AND id = ?",
-                (self._queue_numbers[queue], _text_or_bytes(task_id)),
+                (self._queue_numbers[queue], kept_id(task_id)),
             ).fetchone()
             return found[0] if found else None
 
     def _read(self, connection: sqlite3.Connection, part: Sequence[int]) -> Iterator[tuple[int, TaskRow]]:
         sql = f"SELECT seq, {_OWN}, {_SHARED} FROM rows WHERE seq IN ({_marks(part)})"
         for seq, task_id, *facts, score, queue, state, kind, place, _ in connection.execute(sql, part):
-            raw_id = task_id.encode() if isinstance(task_id, str) else task_id
-            row = row_from(self._queues[queue], _STATES[state], _KINDS[kind], (raw_id, *facts), score, decode(place))
+            row = row_from(self._queues[queue], _STATES[state], _KINDS[kind], (task_id, *facts), score, decode(place))
             yield seq, row
 
     def _recount(self) -> None:
@@ -503,12 +510,11 @@ def _numbers(text: str, *, narrow: bool) -> "array[int]":
     return found
 
 
-def _text_or_bytes(raw: bytes) -> str | bytes:
-    """How an id is kept: as text where it is UTF-8."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw
+def _values(batch: RowBatch) -> Sequence[tuple[object, ...]]:
+    """What differs between the rows of a batch."""
+    if batch.scores is None:
+        return batch.facts
+    return [(*one, score) for one, score in zip(batch.facts, batch.scores, strict=True)]
 
 
 def _part(batch: RowBatch, places: Sequence[int]) -> RowBatch:
