@@ -40,6 +40,9 @@ IN_PART = 4
 _PAGE = 1_000
 _PROGRESS_EVERY = 0.5
 _LOOK_EVERY = 0.05
+_PATIENCE = 300.0
+"""Seconds for which a command waits for a server that went away."""
+
 
 _ALWAYS_SHOWN = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED)
 """Kinds whose counts stand in the table even where nothing was found."""
@@ -213,9 +216,13 @@ def wait(job: Job, tell: Callable[[], str] | None) -> bool:
     """Wait for the end, saying now and then what `tell` says; True where ctrl+c or another signal of the kind came
     meanwhile. The first asks the job to stop at a point that leaves nothing half-done; with the second we do not wait
     for that, and KeyboardInterrupt is raised.
+
+    A server that goes away is waited for, but not for ever: nobody may be watching.
     """
+    job.patience = _PATIENCE
     asked: list[int] = []
     told_at = time.monotonic()
+    trouble = ""
 
     # Noted only: what a handler raises in the middle of waiting leaves the locks of the wait in disorder
     def note(number: int, _frame: object) -> None:
@@ -231,6 +238,11 @@ def wait(job: Job, tell: Callable[[], str] | None) -> bool:
                 if tell is not None and time.monotonic() - told_at >= _PROGRESS_EVERY:
                     told_at = time.monotonic()
                     _say(tell())
+                elif tell is None and job.trouble and not trouble:
+                    trouble = job.trouble
+                    print(f"archive-tui: {trouble}: waiting for it, at most {span(_PATIENCE)}", file=sys.stderr)
+                elif not job.trouble:
+                    trouble = ""
     finally:
         if tell is not None:
             _say("")

@@ -44,6 +44,9 @@ class Job(ABC):
     def __init__(self, name: str) -> None:
         self.error: ArchiveTuiError | None = None
         self.trouble = ""
+        self.patience: float | None = None
+        """Seconds for which the server may be away before the job fails; None: for ever, somebody is watching."""
+        self._connected_at = 0.0
         self._state = JobState.READY
         self._stop = threading.Event()
         self._go = threading.Event()
@@ -119,16 +122,23 @@ class Job(ABC):
     def reconnecting(self, attempt: Callable[[], None], on: type[ArchiveTuiError] = DisconnectedError) -> None:
         """Run `attempt` until it ends without losing the server; it must be able to go on where it was cut off.
 
-        A server that is away is a state, not an error. Raises Stopped, and whatever `attempt` raises that is not `on`.
+        A server that is away is a state, not an error, until `patience` has run out. Raises Stopped, and whatever
+        `attempt` raises that is not `on`.
         """
         wait = _FIRST_WAIT
+        away_since: float | None = None
         while True:
             began = time.monotonic()
             try:
                 return attempt()
             except on as error:
-                if time.monotonic() - began > _LONGEST_WAIT:
+                now = time.monotonic()
+                if now - began > _LONGEST_WAIT:
                     wait = _FIRST_WAIT  # it had worked for a while: a new trouble
+                if away_since is None or self._connected_at > away_since:
+                    away_since = now
+                if self.patience is not None and now - away_since >= self.patience:
+                    raise type(error)(f"{error}; it did not come back for {self.patience:,.0f} seconds") from None
                 self._state, self.trouble = JobState.DISCONNECTED, str(error)
                 self.rest(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
@@ -136,6 +146,7 @@ class Job(ABC):
     def connected(self) -> None:
         """Tell that the server answers (again)."""
         self._state, self.trouble = JobState.RUNNING, ""
+        self._connected_at = time.monotonic()
 
     def _run(self) -> None:
         try:
