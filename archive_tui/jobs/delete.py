@@ -17,7 +17,7 @@ from archive_tui.errors import RefusedError, ReplicaError
 from archive_tui.jobs import failover
 from archive_tui.jobs.job import Job, JobState, Stopped
 from archive_tui.jobs.keeping import Keeping, moment
-from archive_tui.jobs.lots import Lot, lots, split
+from archive_tui.jobs.lots import Call, Lot, lots, split
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
 from archive_tui.jobs.progress import ChangeProgress, Skipped
@@ -36,6 +36,8 @@ _LONGEST_CALL = 500
 _CALL_SECONDS = 0.0025
 _CAREFUL_CALLS = 5
 _WAITED = 0.0003
+_REMEMBERED = 8
+_FEWEST = 50
 _REMOVED_AT_ONCE = 5_000
 _REMOVED_EVERY = 0.2
 _EXAMPLES = 200
@@ -97,6 +99,7 @@ class DeleteJob(Job):
         self._call_tasks = _FIRST_CALL
         self._calls = 0
         self._sent_at = 0.0
+        self._seconds_a_task: deque[float] = deque(maxlen=_REMEMBERED)
         self._outcomes: Counter[int] = Counter()
         self._skipped: list[Skipped[Outcome]] = []
         self._unconfirmed = self._unknown = 0
@@ -271,6 +274,7 @@ class DeleteJob(Job):
         if not lot.asked_to_read:
             self._read(pipe, lot)
         copies = reading.answer(pipe, lot.queue, lot.ids, lot.indexes)
+        self._sent_at = max(self._sent_at, time.monotonic())  # what was sent behind it begins only now
         lot.asked_to_read = False
         if reading.name_locks(copies):
             self._answers(pipe, asked)
@@ -368,22 +372,22 @@ class DeleteJob(Job):
                 if call.tries > 1:
                     self._unconfirmed += list(said).count(Outcome.GONE.value)
                 self._account(lot, call.at, said)
-        self._adapt(len(calls), began)
+        self._adapt(calls, began)
         if refusal is not None:
             raise refusal
         self._conclude(lot)
 
-    def _adapt(self, calls: int, began: float) -> None:
-        """Calls as large as the server answers in a few milliseconds; told only where we had to wait for it."""
+    def _adapt(self, calls: Sequence[Call], began: float) -> None:
+        """Calls as large as the server answers in a few milliseconds. Told only where we had to wait for it, and by the
+        best of some answers: whatever else holds us up makes a server look slow, never fast.
+        """
         now = time.monotonic()
-        self._calls += calls
+        self._calls += len(calls)
         if not calls or self._calls <= _CAREFUL_CALLS or now - began < _WAITED:
             return
-        seconds = (now - self._sent_at) / calls
-        if seconds > _CALL_SECONDS:
-            self._call_tasks = max(int(self._call_tasks * 0.8), _FIRST_CALL // 4)
-        elif seconds < _CALL_SECONDS / 2:
-            self._call_tasks = min(int(self._call_tasks * 1.25), _LONGEST_CALL)
+        self._seconds_a_task.append((now - self._sent_at) / sum(len(call.at) for call in calls))
+        wanted = int(_CALL_SECONDS / min(self._seconds_a_task))
+        self._call_tasks = max(_FEWEST, min(wanted, int(self._call_tasks * 1.25), _LONGEST_CALL))
 
     def _account(self, lot: Lot, places: Sequence[int], numbers: Sequence[int]) -> None:
         """Count outcomes that are known now."""
