@@ -195,8 +195,8 @@ def test_the_help_names_every_action(cli: Command) -> None:  # noqa: F811
 
 def test_a_table_that_is_full_proves_nothing(
     damaged: Live,
-    cli: Command,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    cli: Command,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The orphans fill it; what is lost is told last, and only counted."""
     monkeypatch.setattr(headless_repair, "Catalog", lambda: Catalog(limit=3))
