@@ -94,7 +94,7 @@ def delete(
         described = _plan_json(session, wish, plan)
         if dry_run or not plan.count:
             _print(described | {"report": None} if as_json else _plan_text(session, wish, plan), out)
-            return 0
+            return IN_PART if catalog.trouble and not dry_run else 0
         if not yes and ask is not None:
             _confirm(session, wish, plan, ask, err)
         job = session.delete(plan, pace, choice=wish.choice, reason=reason)
@@ -174,6 +174,8 @@ def _plan_text(session: Session, wish: Wish, plan: Plan) -> str:
     totals = plan.totals
     where = f"queue {line(wish.queue)} at {session.server.address}"
     if not plan.count:
+        if plan.selection.catalog.trouble:
+            return f"nothing was deleted: no {wish.noun} task among the rows that are kept of {where} matches"
         return f"nothing to delete: no {wish.noun} task of {where} matches"
     lines = [f"{plural(totals.count, 'task')} to delete ({wish.noun}) from {where}"]
     if wish.where:

@@ -92,7 +92,7 @@ def repair(
         described = _plan_json(session, wish, plan, archived)
         if dry_run or not plan.count:
             _print(described | {"report": None} if as_json else _plan_text(session, wish, plan, archived), out)
-            return 0
+            return IN_PART if catalog.trouble and not dry_run else 0
         if not yes and ask is not None:
             print(_plan_text(session, wish, plan, archived), file=err)
             if ask(f"Type {plan.count} to go on").strip() != str(plan.count):
@@ -160,6 +160,8 @@ def _plan_text(session: Session, wish: Wish, plan: RepairPlan, archived: dict[st
     totals = plan.plan.totals
     where = f"queue {line(wish.queue)} at {session.server.address}"
     if not plan.count:
+        if plan.plan.selection.catalog.trouble:
+            return f"nothing was set right: no {wish.kind.label} among the rows that are kept of {where} matches"
         return f"nothing to set right: no {wish.kind.label} of {where} matches"
     lines = [f"{plural(plan.count, 'finding')} ({wish.kind.label}) of {where}", f"  action   {wish.action.label}"]
     if wish.where:

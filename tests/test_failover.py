@@ -15,12 +15,14 @@ from test_jobs import Hooked, hooked, ids, once
 from test_restore import content, put_back
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import ReplicaError
 from archive_tui.jobs.delete import DeleteJob, DeleteProgress
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.keeping import Keeping
+from archive_tui.jobs.lots import Call, Lot
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching
 from archive_tui.jobs.restore import RestoreJob, Target, plan_restore
@@ -28,7 +30,8 @@ from archive_tui.jobs.restore_notes import notes
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
 from archive_tui.store.connection import Server
-from archive_tui.store.delete import Outcome
+from archive_tui.store.delete import Doomed, Outcome, Standing
+from archive_tui.store.pipe import pack
 from archive_tui.store.restore import Restored
 
 __all__ = ["hooked"]
@@ -344,3 +347,19 @@ def test_a_primary_that_becomes_a_replica_ends_a_restore(
     assert plan.count == COUNT
     put_back(pair.new, run_job, plan, elsewhere=True)
     assert content(pair.new) == before
+
+
+def test_what_was_gone_at_the_second_try_is_unconfirmed_once(valkey: Live, catalog: Catalog) -> None:
+    """Counted on the old server; a lot that it answered in part is asked for on the new one as a whole."""
+    valkey.asynq.add("q", "one", referenced=False)
+    job = DeleteJob(valkey.connect(), plan_matching(catalog, Query()))
+    doomed = Doomed(b"one", State.ARCHIVED, b"", Standing.ORPHAN)
+    lot = Lot("q", Standing.ORPHAN, [1], [doomed], calls=[Call([0], tries=2)])
+    job._again.append(lot)
+    for _ in range(2):
+        with valkey.pipe() as pipe:
+            pipe.send([pack((b"EVAL", b"return {0}", b"0"))])
+            job._answers(pipe, lot)
+            assert job.progress.unconfirmed == job.progress.outcomes[Outcome.GONE] == 1
+            job._look_again(pipe)
+    assert (job.progress.unconfirmed, job.progress.done) == (0, 0)

@@ -244,6 +244,13 @@ def test_what_does_not_fit_into_the_table_is_left_for_the_next_time(
     assert "deleted 2 of 2 tasks" in ended.text
 
 
+def test_a_table_that_is_full_proves_nothing(full: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headless_delete, "Catalog", lambda: Catalog(limit=3))
+    ended = cli(*at(full, "delete", "--queue", "q", "--kind", "orphan-archived", "--where", "type:nothing", "--yes"))
+    assert ended.code == 4
+    assert "no orphan, archived task among the rows that are kept" in ended.text
+
+
 def test_without_an_audit_nothing_is_deleted(full: Live, cli: Command) -> None:
     folder = Path(platformdirs.user_state_dir("archive-tui"))
     folder.mkdir(parents=True)

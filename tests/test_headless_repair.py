@@ -15,6 +15,7 @@ from test_headless_delete import audit, cli  # noqa: F401
 from archive_tui import headless_repair
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair, offered
+from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.session import Session
 from archive_tui.journal.reader import Journal
@@ -190,3 +191,17 @@ def test_the_count_is_typed_where_there_is_a_terminal(
 def test_the_help_names_every_action(cli: Command) -> None:  # noqa: F811
     said = "".join(cli("repair", "--help").text.split())  # lines break at hyphens, too
     assert all(action.value in said for kind in Kind for action in offered(kind) if not action.by_hand)
+
+
+def test_a_table_that_is_full_proves_nothing(
+    damaged: Live,
+    cli: Command,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The orphans fill it; what is lost is told last, and only counted."""
+    monkeypatch.setattr(headless_repair, "Catalog", lambda: Catalog(limit=3))
+    ended = cli(*repair(damaged, "--kind", "lost", "--action", "run", "--yes"))
+    assert ended.code == 4
+    assert "nothing to set right" not in ended.text
+    assert "no lost among the rows that are kept" in ended.text
+    assert "only the first 3 rows are kept" in ended.err

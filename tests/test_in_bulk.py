@@ -12,7 +12,9 @@ from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import facts_of, facts_of_all
+from archive_tui.jobs.lots import Lot
 from archive_tui.journal import lines
+from archive_tui.store.delete import Doomed, Standing
 from archive_tui.store.judging import judge
 from archive_tui.store.pipe import pack, pack_each
 
@@ -123,3 +125,15 @@ def test_requests_packed_together_are_those_packed_alone(values: list[bytes]) ->
     head, tail = b"*3\r\n$7\r\nHSTRLEN\r\n", b"$3\r\nmsg\r\n"
     assert pack_each(head, values, tail, start=keys.task_prefix("q")) == alone
     assert b"*%d\r\n" % len(values) + pack_each(b"", values) == pack(values)
+
+
+def test_a_call_is_small_for_the_server_also_where_tasks_hold_more_than_their_message() -> None:
+    """A worker may have written a result before its task failed for good: the list knows the messages alone."""
+    fields = (b"msg", b"m" * 100, b"state", b"archived", b"result", b"r" * 50_000)
+    copies = [Copy("q", b"%d" % number, fields) for number in range(100)]
+    doomed = [Doomed(one.id, State.ARCHIVED, b"", Standing.ORPHAN) for one in copies]
+    lot = Lot("q", Standing.ORPHAN, range(100), doomed, weight=35_000, largest=350, copies=copies)
+    lot.slice(500)
+    assert lot.calls is not None
+    assert [at for call in lot.calls for at in call.at] == list(range(100))
+    assert max(len(call.at) for call in lot.calls) * 50_000 < 1024 * 1024

@@ -135,6 +135,44 @@ def test_mismatches_are_set_right_in_either_direction(valkey: Live, place: str, 
         assert score_in(valkey, place, "torn") == 1_795_000_000, "its score stays"
 
 
+ALIVE = ("pending", "active", "scheduled", "retry", "aggregating")
+
+
+@pytest.mark.parametrize("state", ALIVE)
+@pytest.mark.parametrize("how", [Repair.FOLLOW_INDEX, Repair.RUN, Repair.RUN_AFRESH, Repair.CLEAN])
+def test_a_live_task_under_the_id_of_a_ghost_is_left_alone(live: Live, state: str, how: Repair) -> None:
+    """What a stuck archive leaves: once a task's data is gone its id can be enqueued again, and stands there still."""
+    live.asynq.add(Q, "again", state, unique=lock_key(Q))
+    put(live.asynq, Q, b"again", "archived")
+    before = everything(live.client)
+    (row,) = rows_of(live)
+    assert (row.kind, row.place) == (Kind.MISMATCH, "archived")
+    assert mend(live, how, [row]) == [Repaired.ALIVE]
+    assert everything(live.client) == before
+
+
+@pytest.mark.parametrize("state", ALIVE)
+def test_a_live_task_leaves_the_index_of_a_ghost(live: Live, state: str) -> None:
+    live.asynq.add(Q, "again", state)
+    put(live.asynq, Q, b"again", "archived")
+    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Repaired.DONE]
+    assert findings(live.client) == {}
+    assert state_of(live, "again") == state.encode()
+
+
+def test_a_live_task_is_seen_among_very_many_and_while_its_group_is_aggregated(live: Live) -> None:
+    live.asynq.add(Q, "again", "pending")
+    live.asynq.add_many(Q, [f"later-{number}" for number in range(3_000)], "pending")
+    live.asynq.add(Q, "staged", "aggregating")
+    group = live.client.hget(key(Q, "staged"), "group")
+    staged = prefix(Q) + b"g:" + group + b":some-uuid"
+    live.client.rename(prefix(Q) + b"g:" + group, staged)
+    live.client.zadd(prefix(Q) + b"aggregation_sets", {staged: NOW})
+    for task_id in (b"again", b"staged"):
+        put(live.asynq, Q, task_id, "archived")
+    assert mend(live, Repair.CLEAN, rows_of(live)) == [Repaired.ALIVE] * 2
+
+
 @pytest.mark.parametrize("what", ["husk", "garbled", "empty", "other"])
 @pytest.mark.parametrize("place", ["", "pending", "active", "retry"])
 def test_husks_go_with_their_ids(live: Live, what: str, place: str) -> None:

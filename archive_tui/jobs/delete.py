@@ -223,6 +223,8 @@ class DeleteJob(Job):
         for call in [call for lot in self._again for call in lot.calls or () if call.outcomes is not None]:
             self._outcomes = self._outcomes - Counter(call.outcomes)
             self._done -= len(call.at)
+            if call.tries > 1:
+                self._unconfirmed -= list(call.outcomes or ()).count(Outcome.GONE.value)
             call.outcomes = None
         if self._writer is None:
             return

@@ -112,7 +112,8 @@ class Lot:
         """Cut what is wanted into calls of so many tasks, and of what the server can compare in a moment."""
         wanted = range(len(self.doomed)) if self.wanted is None else self.wanted
         sizes = None
-        if self.copies is not None and self.largest * tasks > _CALL_BYTES:
+        # What is not plain may hold more than the message by which it was sized
+        if self.copies is not None and (not self.plain or self.largest * tasks > _CALL_BYTES):
             sizes = [sum(map(len, copy.fields)) for copy in self.copies]
         if self.copies is None or self.plain:
             kinds: list[Sequence[int]] = [wanted]

@@ -13,6 +13,7 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Destination, Repair, destination, lists_to_search
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import FINGERPRINT_BYTES, TaskRow
+from archive_tui.store.alive import alive
 from archive_tui.store.pipe import Pipe, Reply
 from archive_tui.store.settle import settle
 from archive_tui.text import encode
@@ -25,7 +26,7 @@ Types = Mapping[tuple[str, bytes], bytes]
 
 
 class Repaired(IntEnum):
-    """What became of one finding of a batch; all but NO_DESTINATION are numbers of repair.lua."""
+    """What became of one finding of a batch; all but NO_DESTINATION and ALIVE are numbers of repair.lua."""
 
     GONE = 0
     DONE = 1
@@ -39,6 +40,7 @@ class Repaired(IntEnum):
     NO_DESTINATION = 9
     NOW_A_HASH = 10
     TYPE_CHANGED = 11
+    ALIVE = 12
 
     @property
     def done(self) -> bool:
@@ -74,6 +76,7 @@ _SENTENCES = {
     Repaired.NO_DESTINATION: "skipped: its data does not say where it belongs",
     Repaired.NOW_A_HASH: "skipped: it is a hash now, and may be task data",
     Repaired.TYPE_CHANGED: "skipped: it is of another type now",
+    Repaired.ALIVE: "skipped: it also stands where its state says, and is alive: let the index follow the state",
 }
 
 
@@ -125,6 +128,7 @@ def repair(
 
     What is lost is settled once more, for a list has no cheap membership test that the script could make. A lost task
     does not move by itself: its message and its state, checked again by the script, say that nobody has moved it since.
+    What stands in a wrong index and also where its state says is alive: it only ever follows its state.
     """
     if not rows:
         return []
@@ -134,13 +138,17 @@ def repair(
     outcomes: dict[int, Repaired] = {}
     entries: dict[int, _Entry] = {}
     lost = _still_lost(pipe, queue, rows)
-    for number, (row, content) in enumerate(zip(rows, _contents(pipe, rows), strict=True)):
+    contents = _contents(pipe, rows)
+    spared = _alive(pipe, queue, rows, repair_)
+    for number, (row, content) in enumerate(zip(rows, contents, strict=True)):
         if repair_ is Repair.DELETE_KEY:
             entries[number] = _foreign(row, types.get((row.queue, row.id), b""))
             continue
         entry = _entry(row, content, repair_, now)
         if row.kind is Kind.LOST and row.id not in lost:
             outcomes[number] = Repaired.NOW_REFERENCED if isinstance(entry, _Entry) else entry
+        elif row.id in spared and isinstance(entry, _Entry):
+            outcomes[number] = Repaired.ALIVE
         elif isinstance(entry, _Entry):
             entries[number] = entry
         else:
@@ -166,6 +174,13 @@ def _call(pipe: Pipe, queue: str, repair_: Repair, entries: Sequence[_Entry], no
 def _still_lost(pipe: Pipe, queue: str, rows: Sequence[TaskRow]) -> set[bytes]:
     candidates = [(queue, row.id) for row in rows if row.kind is Kind.LOST]
     return {row.id for found in settle(pipe, candidates) for row in found if row.kind is Kind.LOST}
+
+
+def _alive(pipe: Pipe, queue: str, rows: Sequence[TaskRow], repair_: Repair) -> set[bytes]:
+    """Of what stands in a wrong index, the tasks that this repair would take out of the right one."""
+    if repair_ is Repair.FOLLOW_STATE:
+        return set()
+    return alive(pipe, queue, [row for row in rows if row.kind is Kind.MISMATCH])
 
 
 def _contents(pipe: Pipe, rows: Sequence[TaskRow]) -> list[Reply]:
