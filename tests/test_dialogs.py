@@ -748,3 +748,15 @@ def test_a_clean_up_whose_archive_is_read_late_stays_away_from_the_task_that_was
             assert op.where == "HelpDialog"
 
         operate(settings, play)
+
+
+def test_a_remark_about_the_last_plan_does_not_stand_over_the_next(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.plan()
+        await op.press("escape")
+        await op.sees("nothing was deleted")
+        await op.plan()
+        assert "nothing was deleted" not in op.text
+
+    operate(work.settings, play, size=(80, 24))

@@ -173,6 +173,7 @@ class CommandScreen(Screen[None]):
         if reason:
             self.say(f"{command.title.rstrip('…')}: {reason}", warning=True)
             return
+        self.app.clear_notifications()  # they are about what was done before, and would stand over what comes now
         getattr(self, f"do_{name}")()
         self._tick()
 
