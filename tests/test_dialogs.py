@@ -157,6 +157,7 @@ def test_several_tasks_want_their_number_typed(work: Live) -> None:
     before = everything(work.client)
 
     async def play(op: Operator) -> None:
+        await op.resize(80, 24)
         await op.tasks("work")
         await op.press("space", "space", "space")
         await op.plan()
@@ -167,7 +168,8 @@ def test_several_tasks_want_their_number_typed(work: Live) -> None:
             await op.type(wrong)
             await op.press("enter")
             assert op.where == "DeleteDialog"
-            assert op.remarks[-1] == "type 3 to confirm, or esc to cancel"
+            await op.sees("Type 3 to confirm, or esc to cancel:")
+            assert {"Cancel", "Delete"} <= set(op.dialog.split())
             await op.press("tab", "tab", "shift+tab", "shift+tab", *["backspace"] * len(wrong))
         assert everything(work.client) == before
         await confirm(op, 3)
