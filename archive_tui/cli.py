@@ -132,27 +132,28 @@ def queues(context: click.Context, /, as_json: bool, **connection: Any) -> int:
 @click.option(
     "--messages", is_flag=True, help="Also read every task's message, to find those that do not decode; slower."
 )
-@click.option("--json", "form", flag_value="json", help="One JSON object with counts.")
-@click.option("--ndjson", "form", flag_value="ndjson", help="One JSON object a finding, a line each.")
-@click.option("--prometheus", "form", flag_value="prometheus", help="Metrics for a textfile collector.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with counts.")
+@click.option("--ndjson", is_flag=True, help="One JSON object a finding, a line each.")
+@click.option("--prometheus", is_flag=True, help="Metrics for a textfile collector.")
 @click.option("--check", is_flag=True, help="Exit with 10 if anything was found.")
 @_connection_options
 @click.pass_context
 def scan(
-    context: click.Context, /, names: Sequence[str], pace: str, messages: bool, form: str | None, check: bool,
-    **connection: Any,
+    context: click.Context, /, names: Sequence[str], pace: str, messages: bool, as_json: bool, ndjson: bool,
+    prometheus: bool, check: bool, **connection: Any,
 ) -> int:  # fmt: skip
     """Find everything that is wrong with tasks: data that Asynq has lost track of, and damaged indexes. Reads only."""
     from archive_tui import headless
     from archive_tui.jobs.pace import Pace
 
+    form = _form(json=as_json, ndjson=ndjson, prometheus=prometheus)
     with _session(context, connection) as session:
         return headless.scan(
             session,
             names=names,
             pace=Pace(pace),
             messages=messages,
-            form=form or "text",
+            form=form,
             check=check,
             out=sys.stdout,
             progress=sys.stderr.isatty(),
@@ -300,6 +301,14 @@ def repair(
         )
 
 
+def _form(**asked: bool) -> str:
+    """The one form of output that was asked for; plain text if none was."""
+    forms = [name for name, is_asked in asked.items() if is_asked]
+    if len(forms) > 1:
+        raise UsageError(f"--{forms[0]} and --{forms[1]} exclude each other: choose one")
+    return forms[0] if forms else "text"
+
+
 def _ask(question: str) -> str:
     """Put a question on stderr, where the results of a command do not go."""
     return str(click.prompt(question, default="", show_default=False, err=True))
@@ -308,16 +317,19 @@ def _ask(question: str) -> str:
 @cli.command()
 @click.argument("queue")
 @click.argument("task_id", metavar="ID")
-@click.option("--json", "form", flag_value="json", help="One JSON object.")
-@click.option("--raw", "form", flag_value="raw", help="The payload alone, byte for byte.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--raw", is_flag=True, help="The payload alone, byte for byte.")
 @_connection_options
 @click.pass_context
-def show(context: click.Context, /, queue: str, task_id: str, form: str | None, **connection: Any) -> int:
+def show(
+    context: click.Context, /, queue: str, task_id: str, as_json: bool, raw: bool, **connection: Any
+) -> int:  # fmt: skip
     """Show one task: payload, error, facts, and what Redis holds for it."""
     from archive_tui import headless
 
+    form = _form(json=as_json, raw=raw)
     with _session(context, connection) as session:
-        return headless.show(session, queue, os.fsencode(task_id), form=form or "text", out=sys.stdout)
+        return headless.show(session, queue, os.fsencode(task_id), form=form, out=sys.stdout)
 
 
 @cli.command()
@@ -510,6 +522,8 @@ def _screens(session: Session, *, mouse: bool) -> int:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. Every failure is one line on stderr."""
+    if sys.stderr is None:  # closed by whoever started us: what we would say there is for nobody
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     try:
         if sys.stdout is None:
             raise UsageError("there is no standard output to write to")
@@ -575,8 +589,9 @@ def main() -> None:
     """Run the console script."""
     code = run()
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
     except OSError:
         os._exit(code)  # the terminal is gone: what is left cannot be written, and Python would make it exit code 120
     sys.exit(code)

@@ -3,9 +3,12 @@ read-only sessions and other questions take away or ask.
 """
 
 import re
+import threading
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -15,7 +18,10 @@ from oracle import findings
 from piloting import Operator, SlowLink, operate, slowly
 from textual.widgets import OptionList
 
+from archive_tui.asynq.forecast import TOO_MANY
 from archive_tui.demo import DEMO_SEED, fill
+from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
+from archive_tui.tui.screens import mending
 
 ARCHIVED = prefix("work") + b"archived"
 
@@ -151,6 +157,7 @@ def test_several_tasks_want_their_number_typed(work: Live) -> None:
     before = everything(work.client)
 
     async def play(op: Operator) -> None:
+        await op.resize(80, 24)
         await op.tasks("work")
         await op.press("space", "space", "space")
         await op.plan()
@@ -161,7 +168,8 @@ def test_several_tasks_want_their_number_typed(work: Live) -> None:
             await op.type(wrong)
             await op.press("enter")
             assert op.where == "DeleteDialog"
-            assert op.remarks[-1] == "type 3 to confirm, or esc to cancel"
+            await op.sees("Type 3 to confirm, or esc to cancel:")
+            assert {"Cancel", "Delete"} <= set(op.dialog.split())
             await op.press("tab", "tab", "shift+tab", "shift+tab", *["backspace"] * len(wrong))
         assert everything(work.client) == before
         await confirm(op, 3)
@@ -670,3 +678,87 @@ def test_sorting_is_chosen_in_a_dialog(work: Live) -> None:
         await op.until(lambda: "Id ▲" in op.text and op.ids == tasks(*range(9)), "by id")
 
     operate(work.settings, play)
+
+
+@pytest.mark.parametrize("opened", ["enter", "s", "question_mark"], ids=["task", "sort", "help"])
+@pytest.mark.parametrize("asked", ["ctrl+d", "m"])
+def test_a_plan_that_comes_late_stays_away_from_what_was_opened_meanwhile(
+    valkey: Live, monkeypatch: pytest.MonkeyPatch, asked: str, opened: str
+) -> None:
+    valkey.asynq.register("work")
+    valkey.asynq.add("work", "loose", referenced=False)
+    ready = threading.Event()
+
+    def late(*args: Any) -> Plan:
+        assert ready.wait(30)
+        return plan_rows(*args)
+
+    monkeypatch.setattr(mending, "plan_rows", late)
+
+    async def play(op: Operator) -> None:
+        await op.scan("work")
+        await op.press(asked, opened)
+        await op.until(lambda: op.where != "ScanScreen", "opened")
+        here = op.app.screen
+        ready.set()
+        await op.hears("another screen was opened meanwhile: nothing was planned")
+        assert op.app.screen is here
+        await op.press("escape", asked)  # what was dropped can be asked for again
+        await op.arrives("DeleteDialog" if asked == "ctrl+d" else "ChoiceDialog")
+
+    operate(valkey.settings, play)
+
+
+def test_a_mending_that_was_looked_into_late_stays_away_from_what_was_opened_meanwhile(
+    valkey: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    valkey.asynq.register("work")
+    now = time.time()
+    valkey.asynq.add_many("work", [str(number) for number in range(TOO_MANY)], score=now - 91 * 86_400)
+    valkey.client.delete(key("work", "1"))
+    ready = threading.Event()
+
+    def late(*args: Any) -> Plan:
+        assert ready.wait(30)
+        return plan_matching(*args)
+
+    monkeypatch.setattr(mending, "plan_matching", late)
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.press("m", "question_mark")
+        await op.arrives("HelpDialog")
+        ready.set()
+        await op.hears("nothing was done")
+        assert op.where == "HelpDialog"
+
+    operate(valkey.settings, play, clock=time.time)
+
+
+def test_a_clean_up_whose_archive_is_read_late_stays_away_from_the_task_that_was_opened_meanwhile(
+    work: Live, tmp_path: Path
+) -> None:
+    with slowly(work.settings, tmp_path) as (settings, link):
+
+        async def play(op: Operator) -> None:
+            await op.queues()
+            await op.point_at("  work")
+            with link.held():
+                await op.press("c", "question_mark")
+                await op.arrives("HelpDialog")
+            await op.hears("another screen was opened meanwhile: nothing was planned")
+            assert op.where == "HelpDialog"
+
+        operate(settings, play)
+
+
+def test_a_remark_about_the_last_plan_does_not_stand_over_the_next(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.plan()
+        await op.press("escape")
+        await op.sees("nothing was deleted")
+        await op.plan()
+        assert "nothing was deleted" not in op.text
+
+    operate(work.settings, play, size=(80, 24))

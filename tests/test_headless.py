@@ -717,3 +717,40 @@ def test_a_terminal_that_is_not_utf8_is_no_reason_to_fail(
     valkey.asynq.add("q", "one", referenced=False, error_msg="größer \x1b €")
     ended = finish(process(*arguments, "--url", valkey.url, env={"PYTHONIOENCODING": "ascii"}))
     assert (ended.code, ended.err) == (0, "")
+
+
+@pytest.mark.parametrize("command", [["queues"], ["scan", "--json"], ["show", "q", "one"]], ids=" ".join)
+def test_a_closed_error_output_is_no_reason_to_fail(valkey: Live, command: list[str]) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "one")
+    ended = closed("2>&-", *command, "--url", valkey.url)
+    assert ended.returncode == 0
+    assert b"q" in ended.stdout
+
+
+@pytest.mark.parametrize("outputs", [">&-", ">&- 2>&-"], ids=["output", "both"])
+def test_a_closed_output_is_a_failure_in_one_line(valkey: Live, outputs: str) -> None:
+    ended = closed(outputs, "queues", "--url", valkey.url)
+    told = b"archive-tui: there is no standard output to write to\n" if "2" not in outputs else b""
+    assert (ended.returncode, ended.stderr) == (2, told)
+
+
+def closed(outputs: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    """The console script, run by a shell that closes some of its outputs."""
+    script = str(Path(sys.executable).parent / "archive-tui")
+    command = ["sh", "-c", f'"$0" "$@" {outputs}', script, *arguments]
+    return subprocess.run(command, check=False, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["scan", "--json", "--ndjson"], ["scan", "--prometheus", "--ndjson"], ["show", "q", "one", "--raw", "--json"]],
+    ids=" ".join,
+)
+def test_two_forms_at_once_are_refused(valkey: Live, cli: Command, command: list[str]) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "one")
+    ended = cli(*at(valkey, *command))
+    assert ended.code == 2
+    assert "exclude each other" in ended.complaint
+    assert all(form in ended.complaint for form in command[-2:])

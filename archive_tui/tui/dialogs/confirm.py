@@ -86,7 +86,7 @@ class ConfirmDialog(Dialog[bool]):
             yield from self.compose_lines()
             if self._asked:
                 with Horizontal(id="typed", classes="line"):
-                    yield Label(f"Type {self._asked} to confirm: ")
+                    yield Label(f"Type {self._asked} to confirm: ", id="asked")
                     yield Input(compact=True, select_on_focus=False, id="count")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
@@ -155,7 +155,9 @@ class ConfirmDialog(Dialog[bool]):
         elif not event.value:
             self.dismiss(False)
         else:
-            self.notify(f"type {self._asked} to confirm, or esc to cancel", severity="warning", markup=False)
+            # Here and not as a remark in the corner, which would stand over the buttons of a small terminal
+            said = Content.styled(f"Type {self._asked} to confirm, or esc to cancel: ", "bold $text-warning")
+            self.query_one("#asked", Label).update(said)
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:

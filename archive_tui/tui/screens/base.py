@@ -30,6 +30,8 @@ EVERYWHERE: tuple[type[Command], ...] = (commands.Palette, commands.Help)
 TICK = 0.2
 """Seconds between two looks at what the jobs have done: at most five updates a second reach a thin link."""
 
+OVERTAKEN = "another screen was opened meanwhile: nothing was planned"
+"""Why a plan that took its time is dropped: a dialog over what the operator looks at by now would be a surprise."""
 
 _Parameters = ParamSpec("_Parameters")
 _Screen = TypeVar("_Screen", bound="CommandScreen")
@@ -100,6 +102,11 @@ class CommandScreen(Screen[None]):
         """What this run shares between its screens."""
         return cast("Host", self.app).session
 
+    @property
+    def on_top(self) -> bool:
+        """Whether nothing stands over this screen; Textual's `is_current` is also true of the one right below."""
+        return self.app.screen is self
+
     def on_mount(self) -> None:
         self.set_interval(TICK, self._tick)
         self._tick()
@@ -166,6 +173,7 @@ class CommandScreen(Screen[None]):
         if reason:
             self.say(f"{command.title.rstrip('…')}: {reason}", warning=True)
             return
+        self.app.clear_notifications()  # they are about what was done before, and would stand over what comes now
         getattr(self, f"do_{name}")()
         self._tick()
 

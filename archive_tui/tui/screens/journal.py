@@ -24,7 +24,7 @@ from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.restore import RestoreDialog, RestoreReportDialog
-from archive_tui.tui.screens.base import CommandScreen, background
+from archive_tui.tui.screens.base import OVERTAKEN, CommandScreen, background
 from archive_tui.tui.screens.row_columns import common_columns
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.screens.task import TaskScreen
@@ -215,8 +215,8 @@ class JournalScreen(RowsScreen):
         self.app.call_from_thread(self._confirm_restore, plan)
 
     def _confirm_restore(self, plan: RestorePlan) -> None:
-        if not self.is_current:
-            self._no_plan("another screen was opened meanwhile: nothing was planned")
+        if not self.on_top:
+            self._no_plan(OVERTAKEN)
         elif not plan.count:
             self._no_plan(
                 "these had no data: there is nothing to put back"

@@ -35,7 +35,7 @@ from archive_tui.text import clip
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.repair import RepairReport, archive_dialog, clean_up_dialog, repair_dialog
-from archive_tui.tui.screens.base import CommandScreen, background
+from archive_tui.tui.screens.base import OVERTAKEN, CommandScreen, background
 from archive_tui.tui.screens.rows import RowsScreen
 
 
@@ -111,8 +111,8 @@ class FindingsMending(RowsScreen):
         self.app.call_from_thread(self._choose_repair, plan, types)
 
     def _choose_repair(self, plan: Plan, types: Types) -> None:
-        if not self.is_current:
-            self._no_plan("another screen was opened meanwhile: nothing was planned")
+        if not self.on_top:
+            self._no_plan(OVERTAKEN)
             return
         if not plan.count:
             self._no_plan("these findings have left the list meanwhile")
@@ -280,7 +280,7 @@ class QueueMending(CommandScreen):
         self.app.call_from_thread(self._confirm_mending, plan, forecast)
 
     def _confirm_mending(self, plan: RepairPlan, forecast: Forecast) -> None:
-        if not self.is_current or not plan.count:
+        if not self.on_top or not plan.count:
             plan.plan.selection.catalog.close()
             self._mended(
                 "its ids have data, so nothing is damaged yet: c deletes the oldest"

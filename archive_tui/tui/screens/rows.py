@@ -27,7 +27,7 @@ from archive_tui.tui import commands
 from archive_tui.tui.commands import Command
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.delete import DeleteDialog
-from archive_tui.tui.screens.base import CommandScreen, background
+from archive_tui.tui.screens.base import OVERTAKEN, CommandScreen, background
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.table import VirtualTable
@@ -410,8 +410,8 @@ class RowsScreen(CommandScreen):
         self.say(reason, warning=True)
 
     def _confirm(self, plan: Plan, choice: str = "by hand") -> None:
-        if not self.is_current:
-            self._no_plan("another screen was opened meanwhile: nothing was planned")
+        if not self.on_top:
+            self._no_plan(OVERTAKEN)
             return
         if not plan.count:
             self._no_plan("these tasks have left the list meanwhile")

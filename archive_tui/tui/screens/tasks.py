@@ -17,7 +17,7 @@ from archive_tui.present import age
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.retention import Kept
-from archive_tui.tui.screens.base import ScanWanted, background
+from archive_tui.tui.screens.base import OVERTAKEN, ScanWanted, background
 from archive_tui.tui.screens.row_columns import common_columns
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.widgets.columns import Column
@@ -89,7 +89,14 @@ class TasksScreen(RowsScreen):
         super().tick()
         if self._cleaning and self._shown_complete and not self.sorting:
             self._cleaning = False
-            self.call_later(self.action_run_command, "clean_old")
+            self.call_later(self._begin_cleaning)
+
+    def _begin_cleaning(self) -> None:
+        """What the screen was opened for, now that the archive is read."""
+        if self.on_top:
+            self.action_run_command("clean_old")
+        else:
+            self._no_plan(OVERTAKEN)
 
     def draw_head(self) -> None:
         job = self._job
