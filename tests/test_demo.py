@@ -43,10 +43,15 @@ def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
 
 def is_running(pid: int) -> bool:
     """Whether a process lives; one that is dead and only not yet reaped does not."""
+    return state_of(pid) != "Z"
+
+
+def state_of(pid: int) -> str:
+    """The letter by which /proc tells what a process does; Z, dead, where there is none."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return "Z"
 
 
 def parent_of(pid: int) -> int:
@@ -205,6 +210,18 @@ def test_the_keeper_can_be_told_to_stop() -> None:
         directory, pid = server.directory, client.info("server")["process_id"]
         os.kill(parent_of(pid), signal.SIGTERM)
         wait_until(lambda: not is_running(pid) and not directory.exists())
+
+
+@needs_proc
+def test_a_server_that_is_held_for_a_while_goes_on() -> None:
+    with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+        pid = client.info("server")["process_id"]
+        for number in (signal.SIGSTOP, signal.SIGCONT) * 2:
+            os.kill(pid, number)
+            wait_until(lambda held=number == signal.SIGSTOP: (state_of(pid) == "T") is held)
+        assert client.ping()
+        os.kill(parent_of(pid), signal.SIGTERM)
+        wait_until(lambda: not is_running(pid))
 
 
 OWNER = f"""

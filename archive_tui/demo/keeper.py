@@ -36,6 +36,7 @@ class Ending:
     def __init__(self) -> None:
         self._woken, waker = os.pipe()
         os.set_blocking(waker, False)
+        os.set_blocking(self._woken, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)
@@ -44,6 +45,16 @@ class Ending:
         """Wait, for ever or for some seconds; True when the end has come."""
         ready, _, _ = select.select([sys.stdin.fileno(), self._woken], [], [], seconds)
         return bool(ready)
+
+    def wait_with(self, server: "subprocess.Popen[bytes]") -> None:
+        """Wait for the end. A server that is only held, as by SIGSTOP, sends SIGCHLD as well, and goes on later."""
+        while self.wait():
+            try:
+                signals = set(os.read(self._woken, 1024))
+            except BlockingIOError:
+                return  # no signal: the demo is gone
+            if signals != {signal.SIGCHLD} or server.poll() is not None:
+                return
 
 
 def main() -> int:
@@ -57,7 +68,7 @@ def main() -> int:
         failure = _await_answer(directory, ending)
         _tell(f"failed {failure}" if failure else f"ready {directory / SOCKET_NAME}")
         if not failure:
-            ending.wait()
+            ending.wait_with(server)
         return 1 if failure else 0
     except OSError as error:
         _tell(f"failed {error}")
