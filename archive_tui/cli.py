@@ -117,7 +117,7 @@ def _serve(url: str) -> int:
 @click.pass_context
 def queues(context: click.Context, /, as_json: bool, **connection: Any) -> int:
     """List the queues and how they are doing, leftover queues included."""
-    from archive_tui import headless
+    from archive_tui.headless import queues as headless
 
     with _session(context, connection) as session:
         return headless.queues(session, as_json=as_json, out=sys.stdout)
@@ -143,7 +143,7 @@ def scan(
     prometheus: bool, check: bool, **connection: Any,
 ) -> int:  # fmt: skip
     """Find everything that is wrong with tasks: data that Asynq has lost track of, and damaged indexes. Reads only."""
-    from archive_tui import headless
+    from archive_tui.headless import scan as headless
     from archive_tui.jobs.pace import Pace
 
     form = _form(json=as_json, ndjson=ndjson, prometheus=prometheus)
@@ -196,9 +196,9 @@ def delete(
     **connection: Any,
 ) -> int:
     """Delete archived tasks, or findings of a kind. Shows the plan and asks before anything is deleted."""
-    from archive_tui import headless_delete
     from archive_tui.asynq.findings import DELETABLE, Kind
     from archive_tui.catalog.terms import span_of
+    from archive_tui.headless import delete as headless
     from archive_tui.jobs.pace import Pace
 
     if archived == (kind is not None):
@@ -209,7 +209,7 @@ def delete(
         raise UsageError(f"{kind} is not for deleting, but for setting right, for which there is `archive-tui repair`")
     if not archived and (older_than is not None or keep is not None):
         raise UsageError("--older-than and --keep go with --archived; for findings use --where 'age>30d'")
-    wish = headless_delete.Wish(
+    wish = headless.Wish(
         queue,
         Kind(kind) if kind is not None else None,
         where.strip(),
@@ -218,7 +218,7 @@ def delete(
         keep,
     )
     with _session(context, connection) as session:
-        return headless_delete.delete(
+        return headless.delete(
             session,
             wish,
             pace=Pace(pace),
@@ -275,18 +275,18 @@ def repair(
     Actions: archive (as of the last failure), archive-now, run (once more), run-afresh (retries reset), follow-index
     (state follows index), follow-state, remove-id (of ghosts), clean (delete data and id).
     """
-    from archive_tui import headless_repair
     from archive_tui.asynq.findings import Kind
     from archive_tui.asynq.repairs import Repair
+    from archive_tui.headless import repair as headless
     from archive_tui.jobs.pace import Pace
 
     if kind not in list(Kind):
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
     if action not in list(Repair):
         raise UsageError(f"there is no such action: choose --action from {', '.join(Repair)}")
-    wish = headless_repair.Wish(queue, Kind(kind), Repair(action), where.strip(), limit, messages)
+    wish = headless.Wish(queue, Kind(kind), Repair(action), where.strip(), limit, messages)
     with _session(context, connection) as session:
-        return headless_repair.repair(
+        return headless.repair(
             session,
             wish,
             pace=Pace(pace),
@@ -325,7 +325,7 @@ def show(
     context: click.Context, /, queue: str, task_id: str, as_json: bool, raw: bool, **connection: Any
 ) -> int:  # fmt: skip
     """Show one task: payload, error, facts, and what Redis holds for it."""
-    from archive_tui import headless
+    from archive_tui.headless import task as headless
 
     form = _form(json=as_json, raw=raw)
     with _session(context, connection) as session:
@@ -357,14 +357,15 @@ def restore(
     dry_run: bool, yes: bool, **connection: Any,
 ) -> int:  # fmt: skip
     """Put back what was deleted, from its JOURNAL. Nothing that stands in Redis is written over."""
-    from archive_tui import headless_journal
+    from archive_tui.headless import journals
+    from archive_tui.headless import restore as headless
     from archive_tui.jobs.pace import Pace
     from archive_tui.store.restore import Target
 
-    wish = headless_journal.Wish(Target(target or "back"), Pace(pace), dry_run, yes, elsewhere, again)
+    wish = headless.Wish(Target(target or "back"), Pace(pace), dry_run, yes, elsewhere, again)
     with _session(context, connection) as session:
-        path = headless_journal.find(session.journal_folder, journal)
-        return headless_journal.restore(session, path, wish, ask=_asking(), out=sys.stdout)
+        path = journals.find(session.journal_folder, journal)
+        return headless.restore(session, path, wish, ask=_asking(), out=sys.stdout)
 
 
 @cli.group(invoke_without_command=True)
@@ -376,9 +377,9 @@ def journal(context: click.Context, /, as_json: bool, **connection: Any) -> int 
     context.find_root().obj.update({name: value for name, value in connection.items() if value})
     if context.invoked_subcommand is not None:
         return None
-    from archive_tui import headless_journal
+    from archive_tui.headless import journals as headless
 
-    return headless_journal.journals(_journal_folder(context), as_json=as_json, out=sys.stdout)
+    return headless.journals(_journal_folder(context), as_json=as_json, out=sys.stdout)
 
 
 @journal.command("list")
@@ -386,9 +387,9 @@ def journal(context: click.Context, /, as_json: bool, **connection: Any) -> int 
 @click.pass_context
 def journal_list(context: click.Context, /, as_json: bool) -> int:
     """List the journals, the newest first."""
-    from archive_tui import headless_journal
+    from archive_tui.headless import journals as headless
 
-    return headless_journal.journals(_journal_folder(context), as_json=as_json, out=sys.stdout)
+    return headless.journals(_journal_folder(context), as_json=as_json, out=sys.stdout)
 
 
 @journal.command("show")
@@ -397,9 +398,9 @@ def journal_list(context: click.Context, /, as_json: bool) -> int:
 @click.pass_context
 def journal_show(context: click.Context, /, name: str, as_json: bool) -> int:
     """Print the tasks of a JOURNAL."""
-    from archive_tui import headless_journal
+    from archive_tui.headless import journals as headless
 
-    return headless_journal.show(headless_journal.find(_journal_folder(context), name), as_json=as_json, out=sys.stdout)
+    return headless.show(headless.find(_journal_folder(context), name), as_json=as_json, out=sys.stdout)
 
 
 @journal.command("prune")
@@ -414,10 +415,10 @@ def journal_prune(
     """Remove journals beyond what is to be kept. Nothing else ever removes one."""
     import time
 
-    from archive_tui import headless_journal
+    from archive_tui.headless import journals as headless
 
     settings = _settings(context, {})
-    return headless_journal.prune(
+    return headless.prune(
         _journal_folder(context),
         keep_days=keep_days if keep_days is not None else settings.journal_keep_days,
         keep_mb=keep_mb if keep_mb is not None else settings.journal_keep_mb,
@@ -442,8 +443,8 @@ def export(
     **connection: Any,
 ) -> int:  # fmt: skip
     """Write archived tasks, or findings of a kind, to FILE, from which they can be restored. Reads only."""
-    from archive_tui import headless_journal
     from archive_tui.asynq.findings import Kind
+    from archive_tui.headless import export as headless
     from archive_tui.jobs.pace import Pace
 
     if archived == (kind is not None):
@@ -452,7 +453,7 @@ def export(
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
     chosen = Kind(kind) if kind is not None else None
     with _session(context, connection) as session:
-        return headless_journal.export(session, queue, chosen, where, file, pace=Pace(pace), out=sys.stdout)
+        return headless.export(session, queue, chosen, where, file, pace=Pace(pace), out=sys.stdout)
 
 
 def _journal_folder(context: click.Context) -> Path:
@@ -471,7 +472,7 @@ def _asking() -> Callable[[str], str] | None:
 @contextmanager
 def _session(context: click.Context, after: dict[str, Any]) -> Iterator[Session]:
     """An opened session for the flags before and after the command's name; those after win."""
-    from archive_tui.headless import stoppable
+    from archive_tui.headless.waiting import stoppable
 
     with stoppable(), _opened(_settings(context, after)) as session:
         yield session

@@ -21,9 +21,10 @@ from conftest import Live, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive_tui import __version__, headless
+from archive_tui import __version__
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.cli import run
+from archive_tui.headless import queues, scan, waiting
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.session import Session
 
@@ -150,7 +151,7 @@ def test_queues_foretell_what_will_break(any_server: Live, cli: Command) -> None
 
 def test_queues_of_a_server_that_is_too_old(any_server: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """One warning for all queues, and the cause with each; there is no such server on every machine."""
-    monkeypatch.setattr(headless, "is_too_old", lambda product, version: bool(product and version))
+    monkeypatch.setattr(queues, "is_too_old", lambda product, version: bool(product and version))
     any_server.asynq.register("one", "two")
     text = cli(*at(any_server, "queues")).text
     (warning,) = [line for line in text.splitlines() if line.startswith("warning")]
@@ -595,7 +596,7 @@ def test_a_defect_is_one_line_and_a_private_file(
     def defect(*_: object, **__: object) -> int:
         raise ZeroDivisionError("some\nthing \x1b[31m")
 
-    monkeypatch.setattr(headless, "queues", defect)
+    monkeypatch.setattr(queues, "queues", defect)
     monkeypatch.setenv("ARCHIVE_TUI_PASSWORD", "word")
     ended = cli(*at(any_server, "queues", "--user", "ann"))
     assert ended.code == 1
@@ -649,10 +650,10 @@ def test_progress_is_shown_to_a_person_and_wiped_away(
 ) -> None:
     valkey.asynq.register("q")
     valkey.client.mset({key("q", b"%d" % number): "x" for number in range(20_000)})
-    monkeypatch.setattr(headless, "_PROGRESS_EVERY", 0.01)
+    monkeypatch.setattr(waiting, "_PROGRESS_EVERY", 0.01)
     session = Session(valkey.settings)
     session.open()
-    code = headless.scan(session, names=[], pace=Pace.GENTLE, form="json", check=False, out=sys.stdout, progress=True)
+    code = scan.scan(session, names=[], pace=Pace.GENTLE, form="json", check=False, out=sys.stdout, progress=True)
     session.close()
     captured = capsys.readouterr()
     assert code == 0

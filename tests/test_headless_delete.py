@@ -18,9 +18,9 @@ from asynqdata import NOW, everything, key, lock_key, prefix
 from conftest import Live, wait_until
 from test_headless import Command, Ended, at, finish
 
-from archive_tui import headless_delete
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.cli import run
+from archive_tui.headless import delete as headless_delete
 from archive_tui.jobs import audited
 from archive_tui.store import delete as store
 

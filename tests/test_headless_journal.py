@@ -54,7 +54,7 @@ def test_restore_puts_back_what_was_deleted(valkey: Live, cli: Command, tmp_path
     assert "night shift" in dry.text
     assert not valkey.client.exists(key("q", "1"))
     refused = cli("restore", "--url", valkey.url, str(path))
-    assert (refused.code, "--yes is needed" in refused.err) == (5, True)
+    assert (refused.code, "give --yes" in refused.err) == (5, True)
     assert not valkey.client.exists(key("q", "1"))
     done = cli("restore", "--url", valkey.url, "--journal-dir", str(folder), path.name[:20], "--yes")
     assert done.code == 0, done.err

@@ -12,10 +12,10 @@ from oracle import findings
 from test_headless import Command, at
 from test_headless_delete import audit, cli  # noqa: F401
 
-from archive_tui import headless_repair
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair, offered
 from archive_tui.catalog.catalog import Catalog
+from archive_tui.headless import repair as headless_repair
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.session import Session
 from archive_tui.journal.reader import Journal

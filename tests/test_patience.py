@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from conftest import Live, wait_until
 
-from archive_tui import headless
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.errors import DisconnectedError
+from archive_tui.headless import waiting
 from archive_tui.jobs import job as jobs
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
@@ -29,13 +29,13 @@ def test_a_server_that_stays_away_is_given_up(
     scan: tuple[Live, ScanJob], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     live, job = scan
-    monkeypatch.setattr(headless, "_PATIENCE", 0.5)
+    monkeypatch.setattr(waiting, "_PATIENCE", 0.5)
     monkeypatch.setattr(jobs, "_LONGEST_WAIT", 0.1)
     job.start()
     assert live.process is not None
     live.process.kill()
     job.resume()
-    assert headless.wait(job, None) is False
+    assert waiting.wait(job, None) is False
     assert job.state is JobState.FAILED
     assert isinstance(job.error, DisconnectedError)
     assert job.error.exit_code == 3

@@ -17,7 +17,6 @@ from oracle import findings
 from test_kinds import find, put
 from test_restore import content
 
-from archive_tui import headless_journal
 from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair
@@ -25,6 +24,7 @@ from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import AuditError, DisconnectedError, JournalError, RefusedError
+from archive_tui.headless import journals
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.leftover import CleanUpJob
@@ -561,13 +561,13 @@ def test_a_journal_of_repairs_can_be_looked_at(
         task = job.task(Q, task_id)
         assert dict(task.fields) == dict(zip(copy.fields[::2], copy.fields[1::2], strict=True))
     shown.close()
-    assert headless_journal.show(path, as_json=False, out=sys.stdout) == 0
+    assert journals.show(path, as_json=False, out=sys.stdout) == 0
     assert "repair: put back into the archive" in capsys.readouterr().out
-    assert headless_journal.show(path, as_json=True, out=sys.stdout) == 0
+    assert journals.show(path, as_json=True, out=sys.stdout) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {one["outcome"] for one in lines} == {"done"}
     assert len([one for one in lines if not one["fields"]]) == 22
-    assert headless_journal.journals(keeping.folder, as_json=False, out=sys.stdout) == 0
+    assert journals.journals(keeping.folder, as_json=False, out=sys.stdout) == 0
     assert f"{len(kept)} repair: put back into the archive" in capsys.readouterr().out
 
 

@@ -119,15 +119,15 @@ class DeleteJob(Job):
             self.state,
             self.plan.count,
             self._done,
-            {Outcome(number): count for number, count in dict(self._outcomes).items()},
-            self._unknown,
-            self._unconfirmed,
-            tuple(self._skipped),
             self._done / seconds if seconds > 0 else 0.0,
             self.trouble,
             str(self.error) if self.error else "",
-            self._journal_path,
-            failover.CAUTION if self._unsure else "",
+            outcomes={Outcome(number): count for number, count in dict(self._outcomes).items()},
+            unknown=self._unknown,
+            unconfirmed=self._unconfirmed,
+            skipped=tuple(self._skipped),
+            journal=self._journal_path,
+            caution=failover.CAUTION if self._unsure else "",
         )
 
     def work(self) -> None:

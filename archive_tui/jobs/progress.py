@@ -32,8 +32,28 @@ class Skipped(Generic[AnyVerdict]):
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeProgress(Generic[AnyVerdict]):
-    """Counts of tasks by what became of them; `done` is how many the job is through with.
+class Progress:
+    """How far a job is that knows how many tasks there are: `done` is how many of these it is through with.
+
+    `rate` is in tasks a second. `trouble` says why it does not go on now, `error` why it ended before it was done.
+    """
+
+    state: JobState
+    planned: int
+    done: int = 0
+    rate: float = 0.0
+    trouble: str = ""
+    error: str = ""
+
+    @property
+    def share(self) -> float:
+        """How much is done, between 0 and 1."""
+        return self.done / self.planned if self.planned else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeProgress(Progress, Generic[AnyVerdict]):
+    """Counts of tasks by what became of them.
 
     `unknown` tasks were in a batch whose answer had not come when the job was stopped: they were changed, or not.
     `unconfirmed` tasks were no longer as planned when a batch was sent again after the connection had broken in the
@@ -41,16 +61,10 @@ class ChangeProgress(Generic[AnyVerdict]):
     that was changed. `caution` says in words why the counts may not be true any more.
     """
 
-    state: JobState
-    planned: int
-    done: int = 0
     outcomes: dict[AnyVerdict, int] = field(default_factory=dict)
     unknown: int = 0
     unconfirmed: int = 0
     skipped: tuple[Skipped[AnyVerdict], ...] = ()
-    rate: float = 0.0
-    trouble: str = ""
-    error: str = ""
     journal: Path | None = None
     caution: str = ""
 

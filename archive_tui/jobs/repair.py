@@ -243,14 +243,14 @@ class RepairJob(Job):
             self.state,
             self.plan.count,
             self._done,
-            dict(self._outcomes),
-            self._unknown,
-            self._unconfirmed,
-            tuple(self._skipped),
             self._done / seconds if seconds > 0 else 0.0,
             self.trouble,
             str(self.error) if self.error else "",
-            self._ledger.path if self._ledger is not None else None,
+            outcomes=dict(self._outcomes),
+            unknown=self._unknown,
+            unconfirmed=self._unconfirmed,
+            skipped=tuple(self._skipped),
+            journal=self._ledger.path if self._ledger is not None else None,
         )
 
     def work(self) -> None:

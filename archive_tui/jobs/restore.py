@@ -12,10 +12,11 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import ARCHIVE_CAP, SORTED_SETS, State
 from archive_tui.errors import RefusedError, ReplicaError
 from archive_tui.jobs import failover
-from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.job import Job
 from archive_tui.jobs.keeping import moment
 from archive_tui.jobs.lots import UNKNOWN
 from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.progress import Progress
 from archive_tui.journal.reader import Journal, Outline, merged
 from archive_tui.journal.writer import Appender
 from archive_tui.store import restore as store
@@ -195,17 +196,11 @@ class NotRestored:
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreProgress:
+class RestoreProgress(Progress):
     """What was done so far; once `state` has ended, this is the report."""
 
-    state: JobState
-    planned: int
-    done: int = 0
     outcomes: dict[Restored, int] = field(default_factory=dict)
     examples: tuple[NotRestored, ...] = ()
-    rate: float = 0.0
-    trouble: str = ""
-    error: str = ""
 
     @property
     def restored(self) -> int:
@@ -273,11 +268,11 @@ class RestoreJob(Job):
             self.state,
             self.plan.count,
             self._done,
-            dict(self._outcomes),
-            tuple(self._examples),
             self._done / seconds if seconds > 0 else 0.0,
             self.trouble,
             str(self.error) if self.error else "",
+            outcomes=dict(self._outcomes),
+            examples=tuple(self._examples),
         )
 
     def work(self) -> None:

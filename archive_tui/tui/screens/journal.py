@@ -18,7 +18,7 @@ from archive_tui.facts import facts
 from archive_tui.jobs.restore import Chosen, RestoreJob, RestorePlan, plan_restore
 from archive_tui.jobs.shelf import JournalJob
 from archive_tui.journal.reader import Header, Journal
-from archive_tui.present import age, exact, number
+from archive_tui.present import age, exact
 from archive_tui.store.restore import Target
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
@@ -30,7 +30,7 @@ from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
-from archive_tui.tui.widgets.headline import HeadLine, name_room, title
+from archive_tui.tui.widgets.headline import HeadLine, changing, name_room, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 
@@ -131,7 +131,9 @@ class JournalScreen(RowsScreen):
         if job is None:
             return
         if self._restore is not None:
-            self.query_one("#head", HeadLine).show(_restoring(self._restore))
+            self.query_one("#head", HeadLine).show(
+                changing("restoring", "$text-warning", self._restore.progress, self._restore.pace)
+            )
             return
         progress = job.progress
         total = self.catalog.counts().total
@@ -261,14 +263,3 @@ class JournalScreen(RowsScreen):
     def do_stop(self) -> None:
         if self._restore is not None:
             self._restore.stop()
-
-
-def _restoring(job: RestoreJob) -> Content:
-    progress = job.progress
-    share = progress.done / progress.planned if progress.planned else 1.0
-    return Content.assemble(
-        (" restoring ", "bold $text-warning"),
-        f"{progress.done:,} of {progress.planned:,}  {share:.0%}  {number(int(progress.rate))}/s",
-        (f"   {progress.trouble}, retrying" if progress.trouble else "", "$text-error"),
-        ("   x stops", "$text-muted"),
-    )

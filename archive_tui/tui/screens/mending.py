@@ -28,7 +28,7 @@ from archive_tui.jobs.repair import (
     not_picked,
     types_of,
 )
-from archive_tui.present import number, plural
+from archive_tui.present import plural
 from archive_tui.store.queues import QueueStats
 from archive_tui.store.repair import Types
 from archive_tui.text import clip
@@ -37,6 +37,7 @@ from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.repair import RepairReport, archive_dialog, clean_up_dialog, repair_dialog
 from archive_tui.tui.screens.base import OVERTAKEN, CommandScreen, background
 from archive_tui.tui.screens.rows import RowsScreen
+from archive_tui.tui.widgets.headline import changing
 
 
 class FindingsMending(RowsScreen):
@@ -152,14 +153,7 @@ class FindingsMending(RowsScreen):
         """How setting right is going, if anything is."""
         if self._repairing is None:
             return None
-        progress = self._repairing.progress
-        share = progress.done / progress.planned if progress.planned else 1.0
-        return Content.assemble(
-            (" setting right ", "bold $text-warning"),
-            f"{progress.done:,} of {progress.planned:,}  {share:.0%}  {number(int(progress.rate))}/s",
-            (f"   {progress.trouble}, retrying" if progress.trouble else "", "$text-error"),
-            ("   x stops", "$text-muted"),
-        )
+        return changing("setting right", "$text-warning", self._repairing.progress, self._repairing.pace)
 
     def _watch_repair(self) -> None:
         job = self._repairing

@@ -21,7 +21,6 @@ from archive_tui.catalog.view import View
 from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_rows
-from archive_tui.present import number
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command
@@ -30,6 +29,7 @@ from archive_tui.tui.dialogs.delete import DeleteDialog
 from archive_tui.tui.screens.base import OVERTAKEN, CommandScreen, background
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.headline import changing
 from archive_tui.tui.widgets.table import VirtualTable
 
 
@@ -177,15 +177,7 @@ class RowsScreen(CommandScreen):
         """How the deletion of this screen's rows is going, if there is one."""
         if self._deletion is None:
             return None
-        progress = self._deletion.progress
-        share = progress.done / progress.planned if progress.planned else 1.0
-        return Content.assemble(
-            (" deleting ", "bold $text-error"),
-            f"{progress.done:,} of {progress.planned:,}  {share:.0%}  {number(int(progress.rate))}/s",
-            (f"  {self._deletion.pace} pace", "$text-muted"),
-            (f"   {progress.trouble}, retrying" if progress.trouble else "", "$text-error"),
-            ("   x stops", "$text-muted"),
-        )
+        return changing("deleting", "$text-error", self._deletion.progress, self._deletion.pace)
 
     # Moving and opening
 

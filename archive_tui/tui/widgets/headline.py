@@ -3,6 +3,10 @@
 from textual.content import Content
 from textual.widget import Widget
 
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.progress import Progress
+from archive_tui.present import number
+
 
 class HeadLine(Widget):
     """`show` replaces what it says; what does not fit ends in an ellipsis."""
@@ -23,6 +27,17 @@ class HeadLine(Widget):
 
     def render(self) -> Content:
         return self._content
+
+
+def changing(word: str, tone: str, now: Progress, pace: Pace) -> Content:
+    """How far a job is that changes tasks; `word` says what it does with them."""
+    return Content.assemble(
+        (f" {word} ", f"bold {tone}"),
+        f"{now.done:,} of {now.planned:,}  {now.share:.0%}  {number(int(now.rate))}/s",
+        (f"  {pace} pace", "$text-muted"),
+        (f"   {now.trouble}, retrying" if now.trouble else "", "$text-error"),
+        ("   x stops", "$text-muted"),
+    )
 
 
 def title(*crumbs: str) -> Content:

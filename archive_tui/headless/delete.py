@@ -1,6 +1,5 @@
 """`archive-tui delete`: plan, confirmation and deletion as on the screens, without them (DESIGN.md section 6)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
@@ -9,8 +8,11 @@ from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import ArchiveTuiError, RefusedError
-from archive_tui.formats import json_line, readable
-from archive_tui.headless import INTERRUPTED, progress_line, refuse_unknown, wait
+from archive_tui.formats import readable
+from archive_tui.headless.confirming import Ask, confirm, refuse_unasked
+from archive_tui.headless.output import change_json, change_lines, print_result
+from archive_tui.headless.queues import refuse_unknown
+from archive_tui.headless.waiting import IN_PART, INTERRUPTED, change_line, scan_line, wait
 from archive_tui.jobs.delete import DeleteProgress
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
@@ -18,11 +20,10 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, Retention, plan_oldest
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
-from archive_tui.present import exact, number, plural, size
+from archive_tui.present import exact, plural, size
 from archive_tui.store.delete import Outcome
 from archive_tui.text import clip, encode, line
 
-IN_PART = 4
 _SHOWN = 4
 
 
@@ -56,10 +57,6 @@ class Wish:
         return " ".join(parts)
 
 
-Ask = Callable[[str], str]
-"""Puts a question to whoever sits at the terminal, and returns what was typed."""
-
-
 def delete(
     session: Session,
     wish: Wish,
@@ -80,8 +77,7 @@ def delete(
     if not dry_run:
         if session.read_only:
             raise RefusedError(f"{session.why_read_only}: nothing can be deleted")
-        if not yes and ask is None:
-            raise RefusedError("nothing was deleted: without a terminal to confirm on, give --yes (or --dry-run)")
+        refuse_unasked("deleted", yes=yes, ask=ask)
     refuse_unknown(session, [wish.queue])
     catalog = Catalog()
     try:
@@ -93,14 +89,15 @@ def delete(
         plan = replace(_plan(session, wish, catalog, query), seen_at=began)
         described = _plan_json(session, wish, plan)
         if dry_run or not plan.count:
-            _print(described | {"report": None} if as_json else _plan_text(session, wish, plan), out)
+            print_result(described | {"report": None} if as_json else _plan_text(session, wish, plan), out)
             return IN_PART if catalog.trouble and not dry_run else 0
         if not yes and ask is not None:
-            _confirm(session, wish, plan, ask, err)
+            print(_plan_text(session, wish, plan), file=err)
+            confirm(plan.count, "delete", "deleted", ask)
         job = session.delete(plan, pace, choice=wish.choice, reason=reason)
-        interrupted = wait(job, (lambda: _deleting(job.progress)) if progress else None)
+        interrupted = wait(job, (lambda: change_line(job.progress)) if progress else None)
         report = job.progress
-        _print(described | {"report": _report_json(report)} if as_json else _report_text(report), out)
+        print_result(described | {"report": _report_json(report)} if as_json else _report_text(report), out)
         if job.error is not None and not report.deleted:
             raise job.error
         if job.error is not None:
@@ -122,7 +119,7 @@ def _collect(session: Session, wish: Wish, catalog: Catalog, pace: Pace, *, prog
     else:
         job = scan = ScanJob(session.server, catalog, [wish.queue], pace, session.clock)
         session.run(job)
-        interrupted = wait(job, (lambda: progress_line(scan.progress)) if progress else None)
+        interrupted = wait(job, (lambda: scan_line(scan.progress)) if progress else None)
     if interrupted:
         return True
     if job.error is not None:
@@ -135,18 +132,6 @@ def _collect(session: Session, wish: Wish, catalog: Catalog, pace: Pace, *, prog
 def _plan(session: Session, wish: Wish, catalog: Catalog, query: Query) -> Plan:
     before = session.clock() - wish.older_than if wish.older_than is not None else None
     return plan_oldest(catalog, query, Retention(before, wish.keep), wish.limit)
-
-
-def _confirm(session: Session, wish: Wish, plan: Plan, ask: Ask, err: TextIO) -> None:
-    """Show the plan and have its count typed. Raises RefusedError."""
-    print(_plan_text(session, wish, plan), file=err)
-    typed = ask(f"Type {plan.count} to delete")
-    if typed.strip() != str(plan.count):
-        raise RefusedError("not confirmed: nothing was deleted")
-
-
-def _print(what: dict[str, Any] | str, out: TextIO) -> None:
-    print(what if isinstance(what, str) else json_line(what), file=out)
 
 
 def _plan_json(session: Session, wish: Wish, plan: Plan) -> dict[str, Any]:
@@ -209,46 +194,14 @@ def _room(session: Session, plan: Plan) -> str:
     return f"about {size(room.needed)}{free}" + ("" if room.enough else ": too little, nothing will be deleted")
 
 
-def _deleting(now: DeleteProgress) -> str:
-    if now.state is JobState.DISCONNECTED:
-        return f"disconnected, retrying: {now.trouble}"[:100]
-    share = now.done / now.planned if now.planned else 1.0
-    return f"{share:4.0%}  {now.done:,} of {now.planned:,}, {now.rate:,.0f}/s"
-
-
 def _report_json(report: DeleteProgress) -> dict[str, Any]:
-    return {
-        "state": report.state.value,
-        "deleted": report.deleted,
-        "unlocked": report.unlocked,
-        "gone": report.gone,
-        "unconfirmed": report.unconfirmed,
-        "skipped": {
-            outcome.name.lower().replace("_", "-"): count
-            for outcome, count in sorted(report.outcomes.items())
-            if not outcome.done and not outcome.gone
-        },
-        "unknown": report.unknown,
-        "untouched": report.untouched,
-        "journal": str(report.journal) if report.journal is not None else None,
-        "caution": report.caution or None,
-        "error": report.error or None,
-    }
+    done = {"state": report.state.value, "deleted": report.deleted, "unlocked": report.unlocked}
+    return done | change_json(report)
 
 
 def _report_text(report: DeleteProgress) -> str:
     lines = [f"deleted {report.deleted:,} of {plural(report.planned, 'task')}"]
-    lines += [
-        f"{number(count):>10}  {outcome.sentence}"
-        for outcome, count in sorted(report.outcomes.items())
-        if outcome is not Outcome.DELETED
-    ]
-    if report.unknown:
-        lines.append(f"{report.unknown:>10,}  unknown: sent, but the answer had not come")
-    if report.untouched:
-        lines.append(f"{report.untouched:>10,}  not touched")
-    if report.caution:
-        lines.append(report.caution)
+    lines += change_lines(report, but=Outcome.DELETED)
     if report.journal is not None and report.deleted:
         lines.append(f"a copy is in the journal {line(str(report.journal))}")
     return "\n".join(lines)

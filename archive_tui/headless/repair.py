@@ -1,6 +1,5 @@
 """`archive-tui repair`: findings set right as on the screens, without them: plan, confirmation, journal, report."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -11,15 +10,18 @@ from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import ArchiveTuiError, RefusedError, UsageError
-from archive_tui.formats import json_line, readable
-from archive_tui.headless import IN_PART, INTERRUPTED, progress_line, refuse_unknown, wait
+from archive_tui.formats import readable
+from archive_tui.headless.confirming import Ask, confirm, refuse_unasked
+from archive_tui.headless.output import change_json, change_lines, print_result
+from archive_tui.headless.queues import refuse_unknown
+from archive_tui.headless.waiting import IN_PART, INTERRUPTED, change_line, scan_line, wait
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_oldest
 from archive_tui.jobs.repair import RepairPlan, RepairProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
-from archive_tui.present import number, plural
+from archive_tui.present import plural
 from archive_tui.store import queues
 from archive_tui.store.repair import Repaired
 from archive_tui.text import clip, encode, line
@@ -64,7 +66,7 @@ def repair(
     reason: str,
     dry_run: bool,
     yes: bool,
-    ask: Callable[[str], str] | None,
+    ask: Ask | None,
     as_json: bool,
     out: TextIO,
     err: TextIO,
@@ -76,8 +78,7 @@ def repair(
     if not dry_run:
         if session.read_only:
             raise RefusedError(f"{session.why_read_only}: nothing can be set right")
-        if not yes and ask is None:
-            raise RefusedError("nothing was changed: without a terminal to confirm on, give --yes (or --dry-run)")
+        refuse_unasked("changed", yes=yes, ask=ask)
     refuse_unknown(session, [wish.queue])
     catalog = Catalog()
     scan = ScanJob(session.server, catalog, [wish.queue], pace, session.clock, messages=wish.messages)
@@ -91,16 +92,15 @@ def repair(
         archived = _archived(session, wish.queue)
         described = _plan_json(session, wish, plan, archived)
         if dry_run or not plan.count:
-            _print(described | {"report": None} if as_json else _plan_text(session, wish, plan, archived), out)
+            print_result(described | {"report": None} if as_json else _plan_text(session, wish, plan, archived), out)
             return IN_PART if catalog.trouble and not dry_run else 0
         if not yes and ask is not None:
             print(_plan_text(session, wish, plan, archived), file=err)
-            if ask(f"Type {plan.count} to go on").strip() != str(plan.count):
-                raise RefusedError("not confirmed: nothing was changed")
+            confirm(plan.count, "go on", "changed", ask)
         job = session.repair(plan, pace, choice=wish.choice, reason=reason)
-        interrupted = wait(job, (lambda: _repairing(job.progress)) if progress else None)
+        interrupted = wait(job, (lambda: change_line(job.progress)) if progress else None)
         report = job.progress
-        _print(described | {"report": _report_json(report)} if as_json else _report_text(report), out)
+        print_result(described | {"report": _report_json(report)} if as_json else _report_text(report), out)
         if job.error is not None and not report.repaired:
             raise job.error
         if job.error is not None:
@@ -117,7 +117,7 @@ def repair(
 def _interrupted(session: Session, scan: ScanJob, *, progress: bool) -> bool:
     """Scan to the end; True where somebody interrupted it."""
     session.run(scan)
-    if wait(scan, (lambda: progress_line(scan.progress)) if progress else None):
+    if wait(scan, (lambda: scan_line(scan.progress)) if progress else None):
         return True
     if scan.error is not None:
         raise scan.error
@@ -131,10 +131,6 @@ def _archived(session: Session, queue: str) -> dict[str, int]:
     with session.server.pipe() as pipe:
         stats = queues.stats(pipe, [queue], [queue], datetime.fromtimestamp(session.clock(), UTC))
     return {one.name: one.counts.get(State.ARCHIVED, 0) for one in stats}
-
-
-def _print(what: dict[str, Any] | str, out: TextIO) -> None:
-    print(what if isinstance(what, str) else json_line(what), file=out)
 
 
 def _plan_json(session: Session, wish: Wish, plan: RepairPlan, archived: dict[str, int]) -> dict[str, Any]:
@@ -178,43 +174,15 @@ def _plan_text(session: Session, wish: Wish, plan: RepairPlan, archived: dict[st
     return "\n".join(lines)
 
 
-def _repairing(now: RepairProgress) -> str:
-    if now.state is JobState.DISCONNECTED:
-        return f"disconnected, retrying: {now.trouble}"[:100]
-    share = now.done / now.planned if now.planned else 1.0
-    return f"{share:4.0%}  {now.done:,} of {now.planned:,}, {now.rate:,.0f}/s"
-
-
 def _report_json(report: RepairProgress) -> dict[str, Any]:
-    return {
-        "state": report.state.value,
-        "repaired": report.repaired,
-        "unlocked": report.outcomes.get(Repaired.DONE_AND_UNLOCKED, 0),
-        "gone": report.gone,
-        "unconfirmed": report.unconfirmed,
-        "skipped": {
-            outcome.name.lower().replace("_", "-"): count
-            for outcome, count in sorted(report.outcomes.items())
-            if not outcome.done and not outcome.gone
-        },
-        "unknown": report.unknown,
-        "untouched": report.untouched,
-        "journal": str(report.journal) if report.journal is not None else None,
-        "error": report.error or None,
-    }
+    unlocked = report.outcomes.get(Repaired.DONE_AND_UNLOCKED, 0)
+    done = {"state": report.state.value, "repaired": report.repaired, "unlocked": unlocked}
+    return done | change_json(report)
 
 
 def _report_text(report: RepairProgress) -> str:
     lines = [f"set {report.repaired:,} of {plural(report.planned, 'finding')} right"]
-    lines += [
-        f"{number(count):>10}  {outcome.sentence}"
-        for outcome, count in sorted(report.outcomes.items())
-        if outcome is not Repaired.DONE
-    ]
-    if report.unknown:
-        lines.append(f"{report.unknown:>10,}  unknown: sent, but the answer had not come")
-    if report.untouched:
-        lines.append(f"{report.untouched:>10,}  not touched")
+    lines += change_lines(report, but=Repaired.DONE)
     if report.journal is not None:
         lines.append(f"how it was is in the journal {line(str(report.journal))}")
     return "\n".join(lines)

@@ -1,45 +1,29 @@
-"""Journals without the screens: restore, list, show, prune, export. Results to stdout, everything else to stderr."""
+"""`archive-tui journal`: the folder of journals listed, one shown, old ones removed."""
 
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from archive_tui.asynq.copy import Copy
-from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import row_of
-from archive_tui.catalog.catalog import Catalog
-from archive_tui.catalog.query import Query
-from archive_tui.catalog.selection import Selection
-from archive_tui.errors import JournalError, NotFoundError, RefusedError, UsageError
-from archive_tui.headless import IN_PART, INTERRUPTED, wait
-from archive_tui.jobs.export import ExportJob
-from archive_tui.jobs.job import Job, JobState
+from archive_tui.errors import JournalError, NotFoundError, UsageError
+from archive_tui.headless.confirming import Ask, confirm, refuse_unasked
+from archive_tui.headless.waiting import IN_PART
 from archive_tui.jobs.keeping import moment
-from archive_tui.jobs.listing import ListJob
-from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.repair import COMMAND as REPAIR
-from archive_tui.jobs.restore import RestorePlan, RestoreProgress, plan_restore
-from archive_tui.jobs.restore_notes import notes
-from archive_tui.jobs.scan import ScanJob
-from archive_tui.jobs.session import Session
 from archive_tui.jobs.shelf import tasks_of
 from archive_tui.journal import shelf
 from archive_tui.journal.lines import text_or_base64
 from archive_tui.journal.reader import Header, Journal
 from archive_tui.journal.shelf import Listed
 from archive_tui.present import exact, number, plural, size, span
-from archive_tui.store import queues as store
 from archive_tui.store.delete import Outcome
 from archive_tui.store.repair import Repaired
-from archive_tui.store.restore import Target
 from archive_tui.text import encode, line
 
 _MB = 1_000_000
-Ask = Callable[[str], str]
 
 
 def find(folder: Path, name: str) -> Path:
@@ -53,83 +37,6 @@ def find(folder: Path, name: str) -> Path:
     if not found:
         raise NotFoundError(f"no journal {line(name)}: `archive-tui journal` lists them")
     return found[0]
-
-
-# Restoring
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """How to restore."""
-
-    target: Target = Target.BACK
-    pace: Pace = Pace.POLITE
-    dry_run: bool = False
-    yes: bool = False
-    elsewhere: bool = False
-    again: bool = False
-
-
-def restore(session: Session, path: Path, wish: Wish, *, ask: Ask | None, out: TextIO) -> int:
-    """Print what putting back will do, ask, do it, and print what became of it."""
-    if session.read_only and not wish.dry_run:
-        raise RefusedError(f"{session.why_read_only}: nothing can be restored")
-    plan = plan_restore(session.server, Journal(path), wish.target, again=wish.again)
-    for said in plan_lines(plan):
-        print(said, file=out)
-    if wish.dry_run:
-        return 0
-    if plan.elsewhere and not wish.elsewhere:
-        raise RefusedError("the journal is of another server or database: --elsewhere restores it here all the same")
-    if not plan.count:
-        return 0
-    if not wish.yes:
-        if ask is None:
-            raise RefusedError("nothing was restored: without a terminal, --yes is needed")
-        if ask(f"Type {plan.count} to restore them").strip() != str(plan.count):
-            raise RefusedError("nothing was restored: the number was not typed")
-    job = session.restore(plan, wish.pace, elsewhere=wish.elsewhere)
-    interrupted = wait(job, (lambda: _restoring(job.progress)) if sys.stderr.isatty() else None)
-    report = job.progress
-    for said in report_lines(report):
-        print(said, file=out)
-    if job.error is not None:
-        raise job.error
-    if interrupted:
-        return INTERRUPTED
-    return IN_PART if report.in_part else 0
-
-
-def plan_lines(plan: RestorePlan) -> list[str]:
-    """What there is to say about a plan, line by line."""
-    header = plan.journal.header
-    by = f" by {line(header.user)}" if header.user else ""
-    reason = f": {line(header.reason)}" if header.reason else ""
-    said = [
-        f"journal   {line(plan.journal.path.name)}",
-        f"written   {exact(header.created_at)}{by}, {line(header.command)} on {line(header.server)}{reason}",
-        f"restores  {plural(plan.count, 'task')}",
-    ]
-    said += [f"  queue   {line(queue)}: {count:,}" for queue, count in plan.by_queue.items()]
-    said += [f"  to      {place}: {count:,}" for place, count in plan.places.items()]
-    return said + [f"note      {note}" for note in notes(plan)]
-
-
-def report_lines(report: RestoreProgress) -> list[str]:
-    """What became of it, line by line."""
-    said = [f"{count:>12,}  {outcome.sentence}" for outcome, count in sorted(report.outcomes.items())]
-    said += [f"{report.untouched:>12,}  not touched"] if report.untouched else []
-    return said + [f"  {line(one.id)[:60]}  {one.outcome.sentence}" for one in report.examples if not one.outcome.there]
-
-
-def _restoring(now: RestoreProgress) -> str:
-    if now.state is JobState.DISCONNECTED:
-        return f"disconnected, retrying: {now.trouble}"[:100]
-    share = now.done / now.planned if now.planned else 1.0
-    return f"{share:4.0%}  {now.done:,} of {now.planned:,}, {now.rate:,.0f}/s"
-
-
-# The folder
 
 
 def journals(folder: Path, *, as_json: bool, out: TextIO) -> int:
@@ -250,11 +157,9 @@ def prune(
     print(f"{plural(len(gone), 'journal')} to remove, {size(sum(one.size for one in gone))}", file=out)
     if dry_run or not gone:
         return 0
-    if not yes:
-        if ask is None:
-            raise RefusedError("nothing was removed: without a terminal, --yes is needed")
-        if ask(f"Type {len(gone)} to remove them for good").strip() != str(len(gone)):
-            raise RefusedError("nothing was removed: the number was not typed")
+    refuse_unasked("removed", yes=yes, ask=ask)
+    if not yes and ask is not None:
+        confirm(len(gone), "remove them for good", "removed", ask)
     failed = 0
     for one in gone:
         try:
@@ -269,44 +174,3 @@ def _old(one: Listed, now: float) -> str:
     """How long ago it was written; the clock may have been set back since."""
     seconds = now - one.modified_at
     return f"{span(seconds)} old" if seconds >= 0 else f"dated {span(-seconds)} ahead of the clock"
-
-
-# Exporting
-
-
-def export(session: Session, queue: str, kind: Kind | None, where: str, path: Path, *, pace: Pace, out: TextIO) -> int:
-    """Write archived tasks, or findings of a kind, to a new file."""
-    with session.server.pipe() as pipe:
-        if not store.exists(pipe, queue):
-            raise NotFoundError(f"no queue {line(queue)!r}: `archive-tui queues` lists them")
-    if path.exists():
-        raise UsageError(f"{line(str(path))} exists already: choose another name")
-    if not path.parent.is_dir():
-        raise NotFoundError(f"there is no folder {line(str(path.parent))}")
-    catalog = Catalog()
-    try:
-        reading: Job
-        if kind is None:
-            reading = ListJob(session.server, catalog, queue, State.ARCHIVED, session.clock)
-        else:
-            reading = ScanJob(session.server, catalog, [queue], pace)
-        session.run(reading)
-        if wait(reading, None):
-            return INTERRUPTED
-        if reading.error is not None:
-            raise reading.error
-        chosen = Selection(catalog, catalog.find(Query(where, kind)))
-        job = session.run(ExportJob(session.server, chosen, path, pace, session.clock))
-        interrupted = wait(job, None)
-        if job.error is not None:
-            raise job.error
-    finally:
-        session.stop_jobs()
-        catalog.close()
-    report = job.progress
-    print(f"{plural(report.written, 'task')} written to {line(str(path))}", file=out)
-    if report.gone:
-        print(f"{report.gone:,} were gone before they could be read", file=sys.stderr)
-    if interrupted:
-        return INTERRUPTED
-    return 0 if report.state is JobState.DONE and not report.gone else IN_PART

@@ -1,0 +1,80 @@
+"""`archive-tui restore`: what a journal holds is put back, as on the screens."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from archive_tui.errors import RefusedError
+from archive_tui.headless.confirming import Ask, confirm, refuse_unasked
+from archive_tui.headless.waiting import IN_PART, INTERRUPTED, change_line, wait
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.restore import RestorePlan, RestoreProgress, plan_restore
+from archive_tui.jobs.restore_notes import notes
+from archive_tui.jobs.session import Session
+from archive_tui.journal.reader import Journal
+from archive_tui.present import exact, plural
+from archive_tui.store.restore import Target
+from archive_tui.text import line
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How to restore."""
+
+    target: Target = Target.BACK
+    pace: Pace = Pace.POLITE
+    dry_run: bool = False
+    yes: bool = False
+    elsewhere: bool = False
+    again: bool = False
+
+
+def restore(session: Session, path: Path, wish: Wish, *, ask: Ask | None, out: TextIO) -> int:
+    """Print what putting back will do, ask, do it, and print what became of it."""
+    if session.read_only and not wish.dry_run:
+        raise RefusedError(f"{session.why_read_only}: nothing can be restored")
+    plan = plan_restore(session.server, Journal(path), wish.target, again=wish.again)
+    for said in plan_lines(plan):
+        print(said, file=out)
+    if wish.dry_run:
+        return 0
+    if plan.elsewhere and not wish.elsewhere:
+        raise RefusedError("the journal is of another server or database: --elsewhere restores it here all the same")
+    if not plan.count:
+        return 0
+    refuse_unasked("restored", yes=wish.yes, ask=ask)
+    if not wish.yes and ask is not None:
+        confirm(plan.count, "restore them", "restored", ask)
+    job = session.restore(plan, wish.pace, elsewhere=wish.elsewhere)
+    interrupted = wait(job, (lambda: change_line(job.progress)) if sys.stderr.isatty() else None)
+    report = job.progress
+    for said in report_lines(report):
+        print(said, file=out)
+    if job.error is not None:
+        raise job.error
+    if interrupted:
+        return INTERRUPTED
+    return IN_PART if report.in_part else 0
+
+
+def plan_lines(plan: RestorePlan) -> list[str]:
+    """What there is to say about a plan, line by line."""
+    header = plan.journal.header
+    by = f" by {line(header.user)}" if header.user else ""
+    reason = f": {line(header.reason)}" if header.reason else ""
+    said = [
+        f"journal   {line(plan.journal.path.name)}",
+        f"written   {exact(header.created_at)}{by}, {line(header.command)} on {line(header.server)}{reason}",
+        f"restores  {plural(plan.count, 'task')}",
+    ]
+    said += [f"  queue   {line(queue)}: {count:,}" for queue, count in plan.by_queue.items()]
+    said += [f"  to      {place}: {count:,}" for place, count in plan.places.items()]
+    return said + [f"note      {note}" for note in notes(plan)]
+
+
+def report_lines(report: RestoreProgress) -> list[str]:
+    """What became of it, line by line."""
+    said = [f"{count:>12,}  {outcome.sentence}" for outcome, count in sorted(report.outcomes.items())]
+    said += [f"{report.untouched:>12,}  not touched"] if report.untouched else []
+    return said + [f"  {line(one.id)[:60]}  {one.outcome.sentence}" for one in report.examples if not one.outcome.there]
