@@ -22,6 +22,7 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage, encode
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import TaskRow, batches_of, row_of
+from archive_tui.catalog import marks as marking
 from archive_tui.catalog import seen
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
@@ -424,25 +425,46 @@ def test_a_view_finds_what_a_list_would(seqs: list[int], wanted: int) -> None:
     assert view.find(wanted) == (seqs.index(wanted) if wanted in seqs else None)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 300), max_size=10)), max_size=20))
-def test_marks_are_a_set(changes: list[tuple[bool, list[int]]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["add", "discard", "subtract"]), st.lists(st.integers(0, 300), max_size=10)),
+        max_size=20,
+    ),
+    st.integers(1, 20),
+)
+def test_marks_are_a_set(changes: list[tuple[str, list[int]]], piece: int) -> None:
     marks, expected = Marks(), set[int]()
-    for adding, seqs in changes:
-        if adding:
-            marks.add(seqs)
-            expected.update(seqs)
-        else:
-            marks.discard(seqs)
-            expected.difference_update(seqs)
-    assert list(marks) == sorted(expected)
-    assert len(marks) == len(expected)
-    assert marks.among(range(0, 400, 3)) == len(expected.intersection(range(0, 400, 3)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(marking, "_AT_ONCE", piece)
+        for change, seqs in changes:
+            if change == "add":
+                marks.add(seqs)
+                expected.update(seqs)
+            elif change == "discard":
+                marks.discard(seqs)
+                expected.difference_update(seqs)
+            else:
+                others = Marks()
+                others.add(seqs)
+                marks.subtract(others)
+                expected.difference_update(seqs)
+        assert list(marks) == sorted(expected)
+        assert len(marks) == len(expected)
+        assert marks.among(range(0, 400, 3)) == len(expected.intersection(range(0, 400, 3)))
+        assert list(marks.chosen(range(400, 0, -1))) == sorted(expected - {0}, reverse=True)
     assert all((seq in marks) == (seq in expected) for seq in range(-2, 310))
     assert "1" not in marks
     copy = marks.copy()
     copy.add([999])
     assert 999 not in marks
     assert len(copy) == len(marks) + 1
+
+
+def test_a_selection_tells_its_rows_in_the_order_in_which_they_were_found(catalog: Catalog) -> None:
+    catalog.add([a_row(number, last_failed_at=100 - number) for number in range(30)])
+    seqs = catalog.find(Query(sort=Sort.DIED))
+    assert list(seqs) != sorted(seqs)
+    assert list(Selection(catalog, seqs[:20]).as_found()) == sorted(seqs[:20])
 
 
 def test_a_selection_is_frozen_and_in_order(catalog: Catalog) -> None:

@@ -1,5 +1,6 @@
 """Every screen, played by keys and compared with what plain redis-py reads from the same server."""
 
+import asyncio
 import re
 import threading
 from array import array
@@ -918,6 +919,22 @@ def test_groups_narrow_the_table_and_widen_it_again(shop: Live) -> None:
         assert op.where == "QueuesScreen"
 
     operate(shop.settings, play, size=(240, 60))
+
+
+def test_groups_stay_where_they_are_scrolled_to_while_counts_change(shop: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan("default")
+        await op.sees(" Error ")
+        panel = op.app.screen.query_one("#groups OptionList", OptionList)
+        panel.scroll_end(animate=False)  # as a wheel does: the highlight stays where it is
+        await op.until(lambda: panel.scroll_y > 0 and groups(op), "the end of the groups")
+        before, at = groups(op), panel.scroll_y
+        catalog = op.app.screen.catalog
+        await asyncio.to_thread(lambda: catalog.remove(catalog.find(Query())[:1]))
+        await op.until(lambda: groups(op) != before, "other counts")
+        assert panel.scroll_y == at
+
+    operate(shop.settings, play, size=(100, 14))
 
 
 def test_errors_are_grouped_by_signature(shop: Live) -> None:

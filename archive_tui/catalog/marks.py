@@ -4,6 +4,9 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 
+_AT_ONCE = 20_000
+"""Row numbers that are gone through in one piece: nobody else gets a turn at the interpreter meanwhile."""
+
 
 class Marks:
     """A set of row numbers (`seq`), one byte each, so that marking two million rows costs 2 MB and no time."""
@@ -26,13 +29,13 @@ class Marks:
 
     def add(self, seqs: Sequence[int]) -> None:
         """Mark rows; those marked already stay so."""
-        if not len(seqs):
-            return
-        bits, size = self._bits, max(seqs) + 1
-        if size > len(bits):
-            bits.extend(bytes(max(size, 2 * len(bits)) - len(bits)))
-        for seq in seqs:
-            bits[seq] = 1
+        bits = self._bits
+        for part in _pieces(seqs):
+            size = max(part) + 1
+            if size > len(bits):
+                bits.extend(bytes(max(size, 2 * len(bits)) - len(bits)))
+            for seq in part:
+                bits[seq] = 1
         self._count = bits.count(1)
 
     def discard(self, seqs: Iterable[int]) -> None:
@@ -42,6 +45,13 @@ class Marks:
                 self._count -= self._bits[seq]
                 self._bits[seq] = 0
 
+    def subtract(self, other: "Marks") -> None:
+        """Unmark the rows that are marked there."""
+        size = len(self._bits)
+        mine, theirs = (int.from_bytes(bits, "little") for bits in (self._bits, other._bits[:size]))
+        self._bits = bytearray((mine & ~theirs).to_bytes(size, "little"))
+        self._count = self._bits.count(1)
+
     def among(self, seqs: Sequence[int]) -> int:
         """How many of these rows are marked."""
         return len(self.chosen(seqs))
@@ -49,8 +59,11 @@ class Marks:
     def chosen(self, seqs: Sequence[int]) -> "array[int]":
         """Those of these rows that are marked, in their order."""
         size = len(self._bits)
-        known = seqs if not len(seqs) or max(seqs) < size else [seq for seq in seqs if seq < size]
-        return array("q", compress(known, map(self._bits.__getitem__, known)))
+        found = array("q")
+        for part in _pieces(seqs):
+            known = part if max(part) < size else [seq for seq in part if seq < size]
+            found.extend(compress(known, map(self._bits.__getitem__, known)))
+        return found
 
     def copy(self) -> "Marks":
         """The same marks, to be changed on their own."""
@@ -58,3 +71,7 @@ class Marks:
         marks._bits = self._bits.copy()
         marks._count = self._count
         return marks
+
+
+def _pieces(seqs: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (seqs[start : start + _AT_ONCE] for start in range(0, len(seqs), _AT_ONCE))

@@ -9,6 +9,7 @@ from typing import TypeVar
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.marks import Marks
 
 Name = TypeVar("Name", bound=str | None)
 
@@ -48,6 +49,14 @@ class Selection:
             part = self.seqs[start : start + size]
             rows = self.catalog.rows(part)
             yield [(seq, rows[seq]) for seq in part if seq in rows]
+
+    def as_found(self) -> "array[int]":
+        """The chosen numbers in the order in which the rows were found, and stand in the table: to read and to remove
+        two million rows in another order would touch every page of it again and again.
+        """
+        marks = Marks()
+        marks.add(self.seqs)
+        return array("q", marks)
 
     def totals(self) -> Totals:
         """Add the chosen rows up. Reads them all: not for the UI loop."""

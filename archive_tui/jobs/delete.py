@@ -428,10 +428,12 @@ class DeleteJob(Job):
         now = time.monotonic()
         due = len(self._removed) >= _REMOVED_AT_ONCE or now - self._removed_at >= _REMOVED_EVERY
         if self._removed and (due or at_last):
+            if self._removing is not None:
+                if not self._removing.done() and not at_last:
+                    return
+                self._removing.result()
             seqs, self._removed = self._removed, []
             self._removed_at = now
-            if self._removing is not None:
-                self._removing.result()
             self._removing = self._pool.submit(self.plan.selection.catalog.remove, seqs)
         if at_last and self._removing is not None:
             self._removing.result()

@@ -145,7 +145,8 @@ def _cut(places: Sequence[int], tasks: int, sizes: Sequence[int] | None) -> Iter
 
 
 def lots(selection: Selection, tasks: Callable[[], int], *, copying: bool) -> Iterator[Lot]:
-    """A plan in lots, in its order except that queues and standings are kept apart, some thousand tasks at a time.
+    """A plan in lots, in the order in which its rows were found except that queues and standings are kept apart, some
+    thousand tasks at a time.
 
     `tasks` says how many a lot may have where it is one call; `copying` lots are read and written down first.
     """
@@ -153,11 +154,12 @@ def lots(selection: Selection, tasks: Callable[[], int], *, copying: bool) -> It
     copied_tasks = _FIRST_COPIED_TASKS
     start = 0
     mixed = False
-    while start < len(selection.seqs):
+    seqs = selection.as_found()
+    while start < len(seqs):
         # Few at a time, so that the server need not wait for us; many, where they must be sorted first
         end = start + (_CHUNK if mixed else copied_tasks if copying else tasks())
         groups: dict[tuple[str, Standing, str], list[Target]] = {}
-        for queue, state, kind, scored, rows in selection.catalog.targets(selection.seqs[start:end]):
+        for queue, state, kind, scored, rows in selection.catalog.targets(seqs[start:end]):
             groups.setdefault((queue, standing_of(kind, scored), state or ""), []).extend(rows)
         start, mixed = end, len(groups) > 1
         for (queue, standing, raw_state), members in sorted(groups.items(), key=lambda group: group[0]):

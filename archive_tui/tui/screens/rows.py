@@ -462,12 +462,12 @@ class RowsScreen(CommandScreen):
     def _find_dead_marks(self, catalog: Catalog, marks: Marks) -> None:
         alive = Marks()
         alive.add(catalog.find(Query()))
-        dead = [seq for seq in marks if seq not in alive]
-        self.app.call_from_thread(self._discard_marks, dead, catalog)
+        marks.subtract(alive)
+        self.app.call_from_thread(self._discard_marks, marks, catalog)
 
-    def _discard_marks(self, seqs: Sequence[int], catalog: Catalog) -> None:
+    def _discard_marks(self, dead: Marks, catalog: Catalog) -> None:
         if catalog is self.catalog and self.is_mounted:
-            self.marks.discard(seqs)
+            self.marks.subtract(dead)
             self._marks_changed()
 
     def background_failed(self, group: str, error: Exception) -> None:

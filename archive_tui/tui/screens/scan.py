@@ -151,7 +151,8 @@ class ScanScreen(FindingsMending):
     def _sign(self) -> None:
         """Keep the counts by signature up to date, in a tenth of the time at most: every error is looked at."""
         rested = time.monotonic() - self._signed_at > 10 * self._signing_took
-        if not self._signing and self._signed != self.catalog.version and (rested or self.listing_complete()):
+        calm = self.listing_complete() and not self.changing
+        if not self._signing and self._signed != self.catalog.version and (rested or calm):
             self._signing = True
             self._ask_signatures(self.catalog)
 
@@ -221,6 +222,10 @@ class ScanScreen(FindingsMending):
         if different > len(signatures):
             options.append(_more(different - len(signatures)))
         groups = self.query_one("#groups OptionList", OptionList)
+        if [one.id for one in groups.options] == [one.id for one in options]:  # where it is scrolled to stays as it is
+            for number, option in enumerate(options):
+                groups.replace_option_prompt_at_index(number, option.prompt)
+            return
         at = groups.highlighted_option.id if groups.highlighted_option is not None else None
         groups.clear_options()
         groups.add_options(options)
