@@ -62,7 +62,7 @@ class Selection:
         """Add the chosen rows up. Reads them all: not for the UI loop."""
         count = stored = unsized = locked = fixed = 0
         queues, types, kinds = Counter[str](), Counter[str](), Counter[Kind | None]()
-        for (queue, kind, type_), sums in self.catalog.add_up(self.seqs):
+        for (queue, kind, type_), sums in self.catalog.add_up(self.as_found()):
             count += sums.rows
             stored += sums.stored_bytes
             unsized += sums.unsized

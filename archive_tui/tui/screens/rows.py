@@ -322,7 +322,7 @@ class RowsScreen(CommandScreen):
     def _mark_matching(self, catalog: Catalog, query: Query) -> None:
         """What matches now, which may be more, or something else, than the table shows as yet."""
         marks = self.marks.copy()
-        marks.add(catalog.find(query))
+        marks.add(catalog.find(replace(query, sort=Sort.FOUND, descending=False)))
         self.app.call_from_thread(self._replace_marks, marks, catalog)
 
     @background("marks")
