@@ -108,6 +108,20 @@ class RowBatch(NamedTuple):
         for facts, score in zip(self.facts, self.scores or repeat(None), strict=False):
             yield row_from(self.queue, self.state, self.kind, facts, score, self.place)
 
+    @property
+    def values(self) -> Sequence[tuple[object, ...]]:
+        """What differs between the rows: the facts and, where there are scores, the score."""
+        if self.scores is None:
+            return self.facts
+        return [(*one, score) for one, score in zip(self.facts, self.scores, strict=True)]
+
+    def part(self, places: Sequence[int]) -> "RowBatch":
+        """Some of the rows."""
+        if len(places) == len(self.facts):
+            return self
+        scores = None if self.scores is None else [self.scores[at] for at in places]
+        return self._replace(facts=[self.facts[at] for at in places], scores=scores)
+
 
 def row_from(
     queue: str, state: State | None, kind: Kind | None, facts: Facts, score: int | None, place: str = ""

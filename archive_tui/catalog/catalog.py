@@ -2,7 +2,6 @@
 
 import contextlib
 import sqlite3
-import sys
 import tempfile
 import threading
 from array import array
@@ -10,12 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import READABLE, UNIQUE, RowBatch, TaskRow, batches_of, kept_id, row_from
-from archive_tui.catalog.query import Query, Sort, prepare
+from archive_tui.catalog.database import SCHEMA, connect, marks, numbers_in, one_moment, parts
+from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.seen import Seen
 from archive_tui.catalog.tally import Change, Counts, Tally
 from archive_tui.errors import CatalogError
@@ -24,16 +24,6 @@ from archive_tui.text import decode, encode
 LIMIT = 5_000_000
 """How many rows are kept; what is found beyond is counted."""
 
-_SCHEMA = """
-CREATE TABLE queues (number INTEGER PRIMARY KEY, name BLOB NOT NULL);
-CREATE TABLE rows (
-    seq INTEGER PRIMARY KEY, queue INTEGER NOT NULL, id BLOB NOT NULL, state TEXT, kind TEXT, type TEXT NOT NULL,
-    error TEXT NOT NULL, retried INTEGER NOT NULL, retry INTEGER NOT NULL, last_failed_at INTEGER, scored_at INTEGER,
-    payload_bytes INTEGER, stored_bytes INTEGER, fingerprint INTEGER, flags INTEGER NOT NULL, place BLOB NOT NULL,
-    generation INTEGER NOT NULL
-);
-CREATE TABLE waiting AS SELECT * FROM rows;
-"""
 _OWN = "id, type, error, retried, retry, last_failed_at, payload_bytes, stored_bytes, fingerprint, flags"
 """The columns of a batch's `facts`, in their order."""
 
@@ -42,9 +32,6 @@ _UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in f
 _ADDED_AT_ONCE = 20_000
 _GENERATED_ID = "-".join("[0-9a-f]" * length for length in (8, 4, 4, 4, 12))
 """The ids that Asynq makes itself; others were chosen by the producer."""
-
-_SLICE = 16 * 20_000
-"""Digits that are turned into numbers at once."""
 
 _FOUND_AT_ONCE = 100_000
 _REMOVED_AT_ONCE = 10_000
@@ -115,11 +102,11 @@ class Catalog:
         try:
             with tempfile.TemporaryDirectory(prefix="archive-tui-", dir=directory) as folder:
                 path = str(Path(folder) / "catalog.db")
-                self._writer = _connect(path, cache_mib=16)
-                self._writer.executescript(_SCHEMA)
-                self._pages = _connect(path, cache_mib=2)
-                self._views = _connect(path, cache_mib=16)  # sorts in as much
-                self._groups = _connect(path, cache_mib=4)
+                self._writer = connect(path, cache_mib=16)
+                self._writer.executescript(SCHEMA)
+                self._pages = connect(path, cache_mib=2)
+                self._views = connect(path, cache_mib=16)  # sorts in as much
+                self._groups = connect(path, cache_mib=4)
                 for reader in (self._pages, self._views, self._groups):
                     reader.execute("SELECT count(*) FROM rows").fetchone()
         except (sqlite3.Error, OSError) as error:
@@ -237,17 +224,17 @@ class Catalog:
         new = batch
         if waiting:
             if room:
-                self._write("waiting", _part(batch, waiting))
+                self._write("waiting", batch.part(waiting))
                 self._waiting += len(waiting)
-            new = _part(batch, sorted(set(range(len(batch.facts))).difference(waiting)))
+            new = batch.part(sorted(set(range(len(batch.facts))).difference(waiting)))
         kept = min(len(new.facts), room)
         if kept:
-            self._write_new(new if kept == len(new.facts) else _part(new, range(kept)))
+            self._write_new(new if kept == len(new.facts) else new.part(range(kept)))
         return new, kept
 
     def _write(self, table: str, batch: RowBatch, conflict: str = "") -> None:
         """Insert the rows of a batch, each with a number of its own."""
-        values = [(seq, *one) for seq, one in enumerate(_values(batch), self._next)]
+        values = [(seq, *one) for seq, one in enumerate(batch.values, self._next)]
         self._next += len(values)
         self._writer.executemany(f"{self._insert(table, batch, numbered=True)} {conflict}", values)
 
@@ -255,7 +242,7 @@ class Catalog:
         """The same for rows that are not in the table yet: SQLite itself counts on from the first one's number, and
         takes the rest as they are.
         """
-        first, *others = _values(batch)
+        first, *others = batch.values
         self._writer.execute(self._insert("rows", batch, numbered=True), (self._next, *first))
         self._writer.executemany(self._insert("rows", batch, numbered=False), others)
         self._next += len(batch.facts)
@@ -268,7 +255,7 @@ class Catalog:
         score = "NULL" if batch.scores is None else "?"
         return (
             f"INSERT INTO {table} ({'seq, ' if numbered else ''}{_OWN}, {_SHARED}) VALUES ({'?, ' if numbered else ''}"
-            f"{_marks(range(10))}, {score}, {self._number(batch.queue)}, {state}, {kind}, {place}, {self._generation})"
+            f"{marks(range(10))}, {score}, {self._number(batch.queue)}, {state}, {kind}, {place}, {self._generation})"
         )
 
     def _number(self, queue: str) -> int:
@@ -318,7 +305,7 @@ class Catalog:
         with self._write_lock:
             gone: list[tuple[int, str | None, str, int]] = []
             with self._changing():
-                for part in _parts(numbers, _REMOVED_AT_ONCE):
+                for part in parts(numbers, _REMOVED_AT_ONCE):
                     wanted = (str(part),)
                     gone += self._writer.execute(counted, wanted)
                     self._writer.execute(f"DELETE {chosen}", wanted)
@@ -377,10 +364,10 @@ class Catalog:
         with self._view_lock:
             if self._closed:
                 return found
-            with _one_moment(self._views):
+            with one_moment(self._views):
                 while True:
                     text = self._views.execute(sql, (after, *parameters)).fetchone()[0] or ""
-                    numbers = _numbers(text, narrow=narrow)
+                    numbers = numbers_in(text, narrow=narrow)
                     found += numbers
                     if len(numbers) != piece:
                         return found
@@ -391,7 +378,7 @@ class Catalog:
         with self._page_lock:
             if self._closed:
                 return {}
-            return {seq: row for part in _parts(list(seqs)) for seq, row in self._read(self._pages, part)}
+            return {seq: row for part in parts(list(seqs)) for seq, row in self._read(self._pages, part)}
 
     def add_up(self, seqs: "array[int]") -> Iterator[tuple[tuple[str, Kind | None, str], Sums]]:
         """What the rows with these numbers add up to by queue, kind and type, a part of them at a time; a group comes
@@ -452,7 +439,7 @@ class Catalog:
             return found[0] if found else None
 
     def _read(self, connection: sqlite3.Connection, part: Sequence[int]) -> Iterator[tuple[int, TaskRow]]:
-        sql = f"SELECT seq, {_OWN}, {_SHARED} FROM rows WHERE seq IN ({_marks(part)})"
+        sql = f"SELECT seq, {_OWN}, {_SHARED} FROM rows WHERE seq IN ({marks(part)})"
         for seq, task_id, *facts, score, queue, state, kind, place, _ in connection.execute(sql, part):
             row = row_from(self._queues[queue], _STATES[state], _KINDS[kind], (task_id, *facts), score, decode(place))
             yield seq, row
@@ -481,58 +468,3 @@ class Catalog:
         self._version += 1
         if not only_adding:
             self._edition += 1
-
-
-def _connect(path: str, cache_mib: int) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
-    cache = f"cache_size={-1024 * cache_mib}"
-    for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=OFF", cache, "temp_store=FILE"):
-        connection.execute(f"PRAGMA {pragma}")
-    prepare(connection)
-    return connection
-
-
-@contextlib.contextmanager
-def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
-    """Several questions about the same rows, whatever is written meanwhile."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        if connection.in_transaction:  # an error may have ended it
-            connection.execute("COMMIT")
-
-
-def _numbers(text: str, *, narrow: bool) -> "array[int]":
-    """Numbers of eight or sixteen hexadecimal digits each; a slice at a time, so that other threads get their turn."""
-    found = array("q")
-    for start in range(0, len(text), _SLICE):
-        part = array("I" if narrow else "q", bytes.fromhex(text[start : start + _SLICE]))
-        if sys.byteorder == "little":
-            part.byteswap()
-        found += array("q", part)
-    return found
-
-
-def _values(batch: RowBatch) -> Sequence[tuple[object, ...]]:
-    """What differs between the rows of a batch."""
-    if batch.scores is None:
-        return batch.facts
-    return [(*one, score) for one, score in zip(batch.facts, batch.scores, strict=True)]
-
-
-def _part(batch: RowBatch, places: Sequence[int]) -> RowBatch:
-    """Some rows of a batch."""
-    if len(places) == len(batch.facts):
-        return batch
-    scores = None if batch.scores is None else [batch.scores[at] for at in places]
-    return batch._replace(facts=[batch.facts[at] for at in places], scores=scores)
-
-
-def _parts(values: list[Any], size: int = 500) -> Iterator[list[Any]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
-
-
-def _marks(part: Sequence[object]) -> str:
-    return ",".join("?" * len(part))

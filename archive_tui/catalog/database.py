@@ -1,0 +1,67 @@
+"""The file behind the catalog: what is in it, how it is opened, and how many numbers come out of it at once."""
+
+import contextlib
+import sqlite3
+import sys
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from archive_tui.catalog.query import prepare
+
+SCHEMA = """
+CREATE TABLE queues (number INTEGER PRIMARY KEY, name BLOB NOT NULL);
+CREATE TABLE rows (
+    seq INTEGER PRIMARY KEY, queue INTEGER NOT NULL, id BLOB NOT NULL, state TEXT, kind TEXT, type TEXT NOT NULL,
+    error TEXT NOT NULL, retried INTEGER NOT NULL, retry INTEGER NOT NULL, last_failed_at INTEGER, scored_at INTEGER,
+    payload_bytes INTEGER, stored_bytes INTEGER, fingerprint INTEGER, flags INTEGER NOT NULL, place BLOB NOT NULL,
+    generation INTEGER NOT NULL
+);
+CREATE TABLE waiting AS SELECT * FROM rows;
+"""
+
+_SLICE = 16 * 20_000
+"""Digits that are turned into numbers at once."""
+
+
+def connect(path: str, cache_mib: int) -> sqlite3.Connection:
+    """Open the file. Readers and the one writer do not wait for each other; nothing needs to outlive the program."""
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+    cache = f"cache_size={-1024 * cache_mib}"
+    for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=OFF", cache, "temp_store=FILE"):
+        connection.execute(f"PRAGMA {pragma}")
+    prepare(connection)
+    return connection
+
+
+@contextlib.contextmanager
+def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Several questions about the same rows, whatever is written meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:  # an error may have ended it
+            connection.execute("COMMIT")
+
+
+def numbers_in(text: str, *, narrow: bool) -> "array[int]":
+    """Numbers of eight or sixteen hexadecimal digits each; a slice at a time, so that other threads get their turn."""
+    found = array("q")
+    for start in range(0, len(text), _SLICE):
+        part = array("I" if narrow else "q", bytes.fromhex(text[start : start + _SLICE]))
+        if sys.byteorder == "little":
+            part.byteswap()
+        found += array("q", part)
+    return found
+
+
+def parts(values: list[Any], size: int = 500) -> Iterator[list[Any]]:
+    """Values in lists that are short enough for one statement."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def marks(part: Sequence[object]) -> str:
+    """Places in a statement for as many values."""
+    return ",".join("?" * len(part))
