@@ -17,6 +17,7 @@ from archive_tui import __version__
 from archive_tui.errors import ArchiveTuiError, UsageError
 
 if TYPE_CHECKING:
+    from archive_tui.headless.changing import Manner
     from archive_tui.jobs.session import Session
     from archive_tui.settings import Settings
 
@@ -47,6 +48,25 @@ def _connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--journal-dir", type=click.Path(path_type=Path), metavar="DIR",
             help="Where journals of deletions are kept. [ARCHIVE_TUI_JOURNAL_DIR]"),
         click.option("--no-journal", is_flag=True, help="Keep no journal: what is deleted cannot be brought back."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+_pace_option = click.option(
+    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
+    help="How much of the server's time to take.",
+)  # fmt: skip
+
+
+def _change_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of commands that plan a change and carry it out; `_manner` takes them together."""
+    for option in reversed((
+        _pace_option,
+        click.option("--reason", default="", metavar="TEXT", help="Why; goes to journal and audit."),
+        click.option("--dry-run", is_flag=True, help="Print the plan and change nothing."),
+        click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object: the plan, and what became of it."),
     )):  # fmt: skip
         command = option(command)
     return command
@@ -125,10 +145,7 @@ def queues(context: click.Context, /, as_json: bool, **connection: Any) -> int:
 
 @cli.command()
 @click.option("--queue", "names", multiple=True, metavar="Q", help="Only this queue; may be repeated.")
-@click.option(
-    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
-    help="How much of the server's time to take.",
-)  # fmt: skip
+@_pace_option
 @click.option(
     "--messages", is_flag=True, help="Also read every task's message, to find those that do not decode; slower."
 )
@@ -168,14 +185,7 @@ def scan(
 @click.option("--older-than", metavar="AGE", help="Only those archived longer ago, such as 30d (with --archived).")
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the newest N that match (with --archived).")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
-@click.option(
-    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
-    help="How much of the server's time to take.",
-)  # fmt: skip
-@click.option("--reason", default="", metavar="TEXT", help="Why; goes to the audit.")
-@click.option("--dry-run", is_flag=True, help="Print the plan and delete nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: the plan, and what became of it.")
+@_change_options
 @_connection_options
 @click.pass_context
 def delete(
@@ -188,18 +198,12 @@ def delete(
     older_than: str | None,
     keep: int | None,
     limit: int | None,
-    pace: str,
-    reason: str,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-    **connection: Any,
+    **rest: Any,
 ) -> int:
     """Delete archived tasks, or findings of a kind. Shows the plan and asks before anything is deleted."""
     from archive_tui.asynq.findings import DELETABLE, Kind
     from archive_tui.catalog.terms import span_of
     from archive_tui.headless import delete as headless
-    from archive_tui.jobs.pace import Pace
 
     if archived == (kind is not None):
         raise UsageError("say what to delete: either --archived or --kind KIND")
@@ -217,20 +221,9 @@ def delete(
         span_of(older_than) if older_than is not None else None,
         keep,
     )
-    with _session(context, connection) as session:
-        return headless.delete(
-            session,
-            wish,
-            pace=Pace(pace),
-            reason=reason,
-            dry_run=dry_run,
-            yes=yes,
-            ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
-            as_json=as_json,
-            out=sys.stdout,
-            err=sys.stderr,
-            progress=sys.stderr.isatty(),
-        )
+    manner = _manner(rest)
+    with _session(context, rest) as session:
+        return headless.delete(session, wish, manner)
 
 
 @cli.command()
@@ -244,14 +237,7 @@ def delete(
 @click.option(
     "--messages", is_flag=True, help="Also read every task's message, to find those that do not decode; slower."
 )
-@click.option(
-    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
-    help="How much of the server's time to take.",
-)  # fmt: skip
-@click.option("--reason", default="", metavar="TEXT", help="Why; goes to journal and audit.")
-@click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: the plan, and what became of it.")
+@_change_options
 @_connection_options
 @click.pass_context
 def repair(
@@ -263,12 +249,7 @@ def repair(
     where: str,
     limit: int | None,
     messages: bool,
-    pace: str,
-    reason: str,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-    **connection: Any,
+    **rest: Any,
 ) -> int:
     """Set findings of a kind right. Shows the plan and asks before anything is changed.
 
@@ -278,27 +259,15 @@ def repair(
     from archive_tui.asynq.findings import Kind
     from archive_tui.asynq.repairs import Repair
     from archive_tui.headless import repair as headless
-    from archive_tui.jobs.pace import Pace
 
     if kind not in list(Kind):
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
     if action not in list(Repair):
         raise UsageError(f"there is no such action: choose --action from {', '.join(Repair)}")
     wish = headless.Wish(queue, Kind(kind), Repair(action), where.strip(), limit, messages)
-    with _session(context, connection) as session:
-        return headless.repair(
-            session,
-            wish,
-            pace=Pace(pace),
-            reason=reason,
-            dry_run=dry_run,
-            yes=yes,
-            ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
-            as_json=as_json,
-            out=sys.stdout,
-            err=sys.stderr,
-            progress=sys.stderr.isatty(),
-        )
+    manner = _manner(rest)
+    with _session(context, rest) as session:
+        return headless.repair(session, wish, manner)
 
 
 def _form(**asked: bool) -> str:
@@ -307,11 +276,6 @@ def _form(**asked: bool) -> str:
     if len(forms) > 1:
         raise UsageError(f"--{forms[0]} and --{forms[1]} exclude each other: choose one")
     return forms[0] if forms else "text"
-
-
-def _ask(question: str) -> str:
-    """Put a question on stderr, where the results of a command do not go."""
-    return str(click.prompt(question, default="", show_default=False, err=True))
 
 
 @cli.command()
@@ -344,10 +308,7 @@ def show(
     help="Also what was restored before, as after a failover that lost it. What ran is back, too.",
 )
 @click.option("--elsewhere", is_flag=True, help="Also where the journal was written for another server or database.")
-@click.option(
-    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
-    help="How much of the server's time to take.",
-)  # fmt: skip
+@_pace_option
 @click.option("--dry-run", is_flag=True, help="Print the plan and restore nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
 @_connection_options
@@ -431,10 +392,7 @@ def journal_prune(
 @click.option("--kind", metavar="KIND", help="Findings of this kind, such as orphan-archived; scans for them first.")
 @click.option("--archived", is_flag=True, help="Archived tasks.")
 @click.option("--where", default="", metavar="FILTER", help="Only those that match.")
-@click.option(
-    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
-    help="How much of the server's time to take.",
-)  # fmt: skip
+@_pace_option
 @click.argument("file", type=click.Path(path_type=Path))
 @_connection_options
 @click.pass_context
@@ -460,6 +418,16 @@ def _journal_folder(context: click.Context) -> Path:
     from archive_tui.journal.shelf import default_folder
 
     return _settings(context, {}).journal_dir or default_folder()
+
+
+def _manner(rest: dict[str, Any]) -> Manner:
+    """How to go about a change, taken out of what was given beside the connection."""
+    from archive_tui.headless.changing import Manner
+    from archive_tui.jobs.pace import Pace
+
+    pace = Pace(rest.pop("pace"))
+    chosen = {name: rest.pop(name) for name in ("reason", "dry_run", "yes", "as_json")}
+    return Manner(sys.stdout, sys.stderr, _asking(), pace, progress=sys.stderr.isatty(), **chosen)
 
 
 def _asking() -> Callable[[str], str] | None:

@@ -15,6 +15,7 @@ from test_headless_delete import audit, cli  # noqa: F401
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair, offered
 from archive_tui.catalog.catalog import Catalog
+from archive_tui.errors import RefusedError
 from archive_tui.headless import repair as headless_repair
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.session import Session
@@ -176,11 +177,10 @@ def test_the_count_is_typed_where_there_is_a_terminal(
     session = Session(damaged.settings)
     session.open()
     before = len(findings(damaged.client))
-    options: dict[str, Any] = {"dry_run": False, "yes": False, "as_json": False, "progress": False, "reason": ""}
     wish = headless_repair.Wish(Q, Kind.GHOST, Repair.REMOVE_ID)
     try:
-        code = headless_repair.repair(session, wish, pace=Pace.FULL, ask=ask, out=sys.stdout, err=sys.stderr, **options)
-    except headless_repair.RefusedError as error:
+        code = headless_repair.repair(session, wish, headless_repair.Manner(sys.stdout, sys.stderr, ask, Pace.FULL))
+    except RefusedError as error:
         code = error.exit_code
     session.close()
     assert (code, asked) == (0 if mended else 5, ["Type 2 to go on"])

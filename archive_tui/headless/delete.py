@@ -1,22 +1,18 @@
 """`archive-tui delete`: plan, confirmation and deletion as on the screens, without them (DESIGN.md section 6)."""
 
 from dataclasses import dataclass, replace
-from typing import Any, TextIO
+from typing import Any
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.errors import ArchiveTuiError, RefusedError
 from archive_tui.formats import readable
-from archive_tui.headless.confirming import Ask, confirm, refuse_unasked
-from archive_tui.headless.output import change_json, change_lines, print_result
-from archive_tui.headless.queues import refuse_unknown
-from archive_tui.headless.waiting import IN_PART, INTERRUPTED, change_line, scan_line, wait
+from archive_tui.headless.changing import Change, Manner, carry_out, read, refuse_change, say_what_is_missing
+from archive_tui.headless.output import change_json, change_lines
+from archive_tui.headless.waiting import INTERRUPTED, scan_line
 from archive_tui.jobs.delete import DeleteProgress
-from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
-from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, Retention, plan_oldest
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
@@ -57,76 +53,40 @@ class Wish:
         return " ".join(parts)
 
 
-def delete(
-    session: Session,
-    wish: Wish,
-    *,
-    pace: Pace,
-    reason: str,
-    dry_run: bool,
-    yes: bool,
-    ask: Ask | None,
-    as_json: bool,
-    out: TextIO,
-    err: TextIO,
-    progress: bool,
-) -> int:
-    """Plan, have it confirmed (by `yes`, or by the count typed where there is somebody to `ask`), and delete."""
+def delete(session: Session, wish: Wish, manner: Manner) -> int:
+    """Plan, have it confirmed, and delete."""
     query = Query(wish.where, wish.kind, now=session.clock())
-    query.where()  # a filter that cannot be read is said before anything is read
-    if not dry_run:
-        if session.read_only:
-            raise RefusedError(f"{session.why_read_only}: nothing can be deleted")
-        refuse_unasked("deleted", yes=yes, ask=ask)
-    refuse_unknown(session, [wish.queue])
+    refuse_change(session, wish.queue, query, "deleted", manner)
     catalog = Catalog()
     try:
         began = session.clock()
-        if _collect(session, wish, catalog, pace, progress=progress):
+        if _collect(session, wish, catalog, manner):
             return INTERRUPTED
-        if catalog.trouble:  # more than fit into the table: these can be deleted, and then the rest
-            print(f"archive-tui: {catalog.trouble}: delete these, and then run it again", file=err)
+        say_what_is_missing(catalog, "delete these", manner.err)
         plan = replace(_plan(session, wish, catalog, query), seen_at=began)
-        described = _plan_json(session, wish, plan)
-        if dry_run or not plan.count:
-            print_result(described | {"report": None} if as_json else _plan_text(session, wish, plan), out)
-            return IN_PART if catalog.trouble and not dry_run else 0
-        if not yes and ask is not None:
-            print(_plan_text(session, wish, plan), file=err)
-            confirm(plan.count, "delete", "deleted", ask)
-        job = session.delete(plan, pace, choice=wish.choice, reason=reason)
-        interrupted = wait(job, (lambda: change_line(job.progress)) if progress else None)
-        report = job.progress
-        print_result(described | {"report": _report_json(report)} if as_json else _report_text(report), out)
-        if job.error is not None and not report.deleted:
-            raise job.error
-        if job.error is not None:
-            print(f"archive-tui: {job.error}", file=err)
-        in_part = job.error is not None or report.in_part or catalog.trouble
-        return INTERRUPTED if interrupted else IN_PART if in_part else 0
+        change = Change(
+            plan.count,
+            "delete",
+            "deleted",
+            _plan_text(session, wish, plan),
+            _plan_json(session, wish, plan),
+            lambda: session.delete(plan, manner.pace, choice=wish.choice, reason=manner.reason),
+            _report_text,
+            _report_json,
+        )
+        return carry_out(change, manner, whole=not catalog.trouble)
     finally:
         session.stop_jobs()
         catalog.close()
 
 
-def _collect(session: Session, wish: Wish, catalog: Catalog, pace: Pace, *, progress: bool) -> bool:
+def _collect(session: Session, wish: Wish, catalog: Catalog, manner: Manner) -> bool:
     """Fill the catalog with everything of the wished sort; True where somebody interrupted it."""
-    job: ListJob | ScanJob
     if wish.kind is None:
-        job = listing = ListJob(session.server, catalog, wish.queue, State.ARCHIVED, session.clock)
-        session.run(job)
-        interrupted = wait(job, (lambda: f"{listing.progress.listed:,} tasks read") if progress else None)
-    else:
-        job = scan = ScanJob(session.server, catalog, [wish.queue], pace, session.clock)
-        session.run(job)
-        interrupted = wait(job, (lambda: scan_line(scan.progress)) if progress else None)
-    if interrupted:
-        return True
-    if job.error is not None:
-        raise job.error
-    if job.state is not JobState.DONE:
-        raise ArchiveTuiError("the tasks could not all be read: nothing was deleted")
-    return False
+        listing = ListJob(session.server, catalog, wish.queue, State.ARCHIVED, session.clock)
+        return read(session, listing, manner, lambda: f"{listing.progress.listed:,} tasks read", "deleted")
+    scan = ScanJob(session.server, catalog, [wish.queue], manner.pace, session.clock)
+    return read(session, scan, manner, lambda: scan_line(scan.progress), "deleted")
 
 
 def _plan(session: Session, wish: Wish, catalog: Catalog, query: Query) -> Plan:

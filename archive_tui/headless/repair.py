@@ -2,21 +2,18 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair, offered
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.errors import ArchiveTuiError, RefusedError, UsageError
+from archive_tui.errors import UsageError
 from archive_tui.formats import readable
-from archive_tui.headless.confirming import Ask, confirm, refuse_unasked
-from archive_tui.headless.output import change_json, change_lines, print_result
-from archive_tui.headless.queues import refuse_unknown
-from archive_tui.headless.waiting import IN_PART, INTERRUPTED, change_line, scan_line, wait
-from archive_tui.jobs.job import JobState
-from archive_tui.jobs.pace import Pace
+from archive_tui.headless.changing import Change, Manner, carry_out, read, refuse_change, say_what_is_missing
+from archive_tui.headless.output import change_json, change_lines
+from archive_tui.headless.waiting import INTERRUPTED, scan_line
 from archive_tui.jobs.plan import plan_oldest
 from archive_tui.jobs.repair import RepairPlan, RepairProgress
 from archive_tui.jobs.scan import ScanJob
@@ -58,72 +55,33 @@ class Wish:
         return " ".join(parts)
 
 
-def repair(
-    session: Session,
-    wish: Wish,
-    *,
-    pace: Pace,
-    reason: str,
-    dry_run: bool,
-    yes: bool,
-    ask: Ask | None,
-    as_json: bool,
-    out: TextIO,
-    err: TextIO,
-    progress: bool,
-) -> int:
-    """Scan, plan, have it confirmed (by `yes`, or by the count typed where there is somebody to `ask`), and repair."""
+def repair(session: Session, wish: Wish, manner: Manner) -> int:
+    """Scan, plan, have it confirmed, and set right."""
     query = Query(wish.where, wish.kind, now=session.clock())
-    query.where()  # a filter that cannot be read is said before anything is read
-    if not dry_run:
-        if session.read_only:
-            raise RefusedError(f"{session.why_read_only}: nothing can be set right")
-        refuse_unasked("changed", yes=yes, ask=ask)
-    refuse_unknown(session, [wish.queue])
+    refuse_change(session, wish.queue, query, "changed", manner)
     catalog = Catalog()
-    scan = ScanJob(session.server, catalog, [wish.queue], pace, session.clock, messages=wish.messages)
+    scan = ScanJob(session.server, catalog, [wish.queue], manner.pace, session.clock, messages=wish.messages)
     try:
-        if _interrupted(session, scan, progress=progress):
+        if read(session, scan, manner, lambda: scan_line(scan.progress), "changed"):
             return INTERRUPTED
-        if catalog.trouble:  # more than fit into the table: these can be set right, and then the rest
-            print(f"archive-tui: {catalog.trouble}: set these right, and then run it again", file=err)
+        say_what_is_missing(catalog, "set these right", manner.err)
         found = plan_oldest(catalog, query, limit=wish.limit)
         plan = RepairPlan.of(replace(found, seen_at=scan.progress.started_at), wish.action)
         archived = _archived(session, wish.queue)
-        described = _plan_json(session, wish, plan, archived)
-        if dry_run or not plan.count:
-            print_result(described | {"report": None} if as_json else _plan_text(session, wish, plan, archived), out)
-            return IN_PART if catalog.trouble and not dry_run else 0
-        if not yes and ask is not None:
-            print(_plan_text(session, wish, plan, archived), file=err)
-            confirm(plan.count, "go on", "changed", ask)
-        job = session.repair(plan, pace, choice=wish.choice, reason=reason)
-        interrupted = wait(job, (lambda: change_line(job.progress)) if progress else None)
-        report = job.progress
-        print_result(described | {"report": _report_json(report)} if as_json else _report_text(report), out)
-        if job.error is not None and not report.repaired:
-            raise job.error
-        if job.error is not None:
-            print(f"archive-tui: {job.error}", file=err)
-        in_part = job.error is not None or report.in_part or catalog.trouble
-        return INTERRUPTED if interrupted else IN_PART if in_part else 0
+        change = Change(
+            plan.count,
+            "go on",
+            "changed",
+            _plan_text(session, wish, plan, archived),
+            _plan_json(session, wish, plan, archived),
+            lambda: session.repair(plan, manner.pace, choice=wish.choice, reason=manner.reason),
+            _report_text,
+            _report_json,
+        )
+        return carry_out(change, manner, whole=not catalog.trouble)
     finally:
-        for one in session.running:
-            one.stop()
-            one.wait(5)
+        session.stop_jobs()
         catalog.close()
-
-
-def _interrupted(session: Session, scan: ScanJob, *, progress: bool) -> bool:
-    """Scan to the end; True where somebody interrupted it."""
-    session.run(scan)
-    if wait(scan, (lambda: scan_line(scan.progress)) if progress else None):
-        return True
-    if scan.error is not None:
-        raise scan.error
-    if scan.state is not JobState.DONE:
-        raise ArchiveTuiError("the queue could not be scanned whole: nothing was changed")
-    return False
 
 
 def _archived(session: Session, queue: str) -> dict[str, int]:
