@@ -24,6 +24,7 @@ from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_matching
 from archive_tui.jobs.restore import RestoreJob, RestorePlan, RestoreProgress, Target, plan_restore
+from archive_tui.jobs.restore_notes import afterwards
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal import reader
 from archive_tui.journal.reader import Journal
@@ -250,6 +251,28 @@ def test_run_once(any_server: Live, run_job: Run, keeping: Keeping) -> None:
     assert began <= int(data[b"pending_since"]) / 10**9 <= any_server.client.time()[0] + 1
     assert any_server.scan().rows == []
     assert any_server.asynq.take("q") in pending
+
+
+def test_the_plan_says_what_asynq_will_do_next(valkey: Live, run_job: Run, keeping: Keeping) -> None:
+    now = valkey.client.time()[0]
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", [b"o%d" % number for number in range(3)], referenced=False)
+    valkey.asynq.add("q", "8d7f3f2e-1111-4222-8333-444455556666", referenced=False)
+    for number in range(5):
+        valkey.asynq.add("left", f"{number}", "completed", score=now + (-60 if number < 2 else 3600))
+    deleted = delete_all(valkey, run_job, keeping)
+    assert afterwards(planned(valkey, deleted)) == (
+        "Asynq deletes 5 completed when their retention ends, 2 of these at once as it has passed; "
+        "does not see 4, which are in no index; refuses new tasks under 8 fixed ids again"
+    )
+    assert afterwards(planned(valkey, deleted, Target.ARCHIVE)).startswith("Asynq keeps 9 in the archive, ")
+    assert afterwards(planned(valkey, deleted, Target.RUN)).startswith("Asynq runs 9 as soon as a worker is free; ")
+    chosen = frozenset({("left", b"0")})
+    assert afterwards(planned(valkey, deleted, chosen=chosen)).count("1") == 3
+    waiting = replace(planned(valkey, deleted), places={"retry": 4, "scheduled": 3}, due={"retry": 2}, fixed_ids=0)
+    assert afterwards(waiting) == "Asynq runs 7 when their time comes, 2 of these at once as it has passed"
+    put_back(valkey, run_job, planned(valkey, deleted))
+    assert afterwards(planned(valkey, deleted)) == ""
 
 
 def test_the_plan_warns_of_an_archive_that_would_be_trimmed(valkey: Live, run_job: Run, keeping: Keeping) -> None:

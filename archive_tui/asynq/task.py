@@ -1,6 +1,7 @@
 """One task: as a row of a list, and in full."""
 
 import hashlib
+import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -89,6 +90,17 @@ def kept_id(raw: bytes) -> KeptId:
         return raw.decode()
     except UnicodeDecodeError:
         return raw
+
+
+GENERATED_ID = "-".join("[0-9a-f]" * length for length in (8, 4, 4, 4, 12))
+"""The ids that Asynq makes itself (`uuid.NewString`, client.go), as a pattern for GLOB and for regular expressions."""
+
+_generated = re.compile(GENERATED_ID.encode())
+
+
+def is_fixed(task_id: bytes) -> bool:
+    """Whether a producer chose this id; then Asynq enqueues no other under it while there is data."""
+    return _generated.fullmatch(task_id) is None
 
 
 class RowBatch(NamedTuple):

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import READABLE, UNIQUE, RowBatch, TaskRow, batches_of, kept_id, row_from
+from archive_tui.asynq.task import GENERATED_ID, READABLE, UNIQUE, RowBatch, TaskRow, batches_of, kept_id, row_from
 from archive_tui.catalog.database import SCHEMA, connect, marks, numbers_in, one_moment, parts
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.seen import Seen
@@ -30,9 +30,6 @@ _OWN = "id, type, error, retried, retry, last_failed_at, payload_bytes, stored_b
 _SHARED = "scored_at, queue, state, kind, place, generation"
 _UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in f"{_OWN}, {_SHARED}".split(", "))
 _ADDED_AT_ONCE = 20_000
-_GENERATED_ID = "-".join("[0-9a-f]" * length for length in (8, 4, 4, 4, 12))
-"""The ids that Asynq makes itself; others were chosen by the producer."""
-
 _FOUND_AT_ONCE = 100_000
 _REMOVED_AT_ONCE = 10_000
 _SETTLED_AT_ONCE = 20_000
@@ -386,7 +383,7 @@ class Catalog:
         """
         sql = (
             "SELECT queue, kind, rows.type, count(*), coalesce(sum(stored_bytes), 0), sum(stored_bytes IS NULL), "
-            f"sum(flags & {UNIQUE} > 0), sum(typeof(rows.id) <> 'text' OR rows.id NOT GLOB '{_GENERATED_ID}') "
+            f"sum(flags & {UNIQUE} > 0), sum(typeof(rows.id) <> 'text' OR rows.id NOT GLOB '{GENERATED_ID}') "
             "FROM json_each(?) CROSS JOIN rows ON seq = value GROUP BY queue, kind, rows.type"
         )
         for start in range(0, len(seqs), _ADDED_AT_ONCE):

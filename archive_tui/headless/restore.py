@@ -10,7 +10,7 @@ from archive_tui.headless.confirming import Ask, confirm, refuse_unasked
 from archive_tui.headless.waiting import IN_PART, INTERRUPTED, change_line, wait
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.restore import RestorePlan, RestoreProgress, plan_restore
-from archive_tui.jobs.restore_notes import notes
+from archive_tui.jobs.restore_notes import afterwards, notes
 from archive_tui.jobs.session import Session
 from archive_tui.journal.reader import Journal
 from archive_tui.present import exact, plural
@@ -70,6 +70,8 @@ def plan_lines(plan: RestorePlan) -> list[str]:
     ]
     said += [f"  queue   {line(queue)}: {count:,}" for queue, count in plan.by_queue.items()]
     said += [f"  to      {place}: {count:,}" for place, count in plan.places.items()]
+    then = afterwards(plan)
+    said += [f"then      {then}"] if then else []
     return said + [f"note      {note}" for note in notes(plan)]
 
 

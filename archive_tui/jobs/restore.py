@@ -10,6 +10,7 @@ from archive_tui.asynq import findings
 from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import ARCHIVE_CAP, SORTED_SETS, State
+from archive_tui.asynq.task import is_fixed
 from archive_tui.errors import RefusedError, ReplicaError
 from archive_tui.jobs import failover
 from archive_tui.jobs.job import Job
@@ -31,10 +32,16 @@ _BATCH_BYTES = 1024 * 1024
 _EXAMPLES = 200
 _DELETED = {str(outcome.value) for outcome in Outcome if outcome.done}
 _EXPORT = "export"
+_TIMED = (State.SCHEDULED, State.RETRY, State.COMPLETED)
+"""States in which Asynq does something at the moment that is the score."""
+
 _VANISHED = str(Restored.VANISHED.value)
 
 AS_LOST = "no index, as a lost task"
 """How `RestorePlan.places` counts what a worker would take if it were put back to where it stood."""
+
+AS_ORPHAN = "no index, as an orphan"
+"""How it counts what stood nowhere."""
 
 Chosen = frozenset[tuple[str, bytes]]
 """Queue and id of the tasks that were picked from a journal."""
@@ -47,7 +54,8 @@ class RestorePlan:
     task data in Redis now, and will not be overwritten. `over` says for a queue how many ids its archive would hold
     above its cap. Queues in `unregistered` are not known to Asynq. `bare` ids had no data, such as ghosts that were
     removed: there is nothing to put back, and they are left out. `vanished` were put back, and were not there any more
-    when another server had taken over. With `again`, what was put back before is not left out.
+    when another server had taken over. With `again`, what was put back before is not left out. Of `places`, the times
+    of `due` have passed: these are run, or deleted, at once. `fixed_ids` were chosen by their producer.
     """
 
     journal: Journal
@@ -69,6 +77,8 @@ class RestorePlan:
     bare: int = 0
     vanished: int = 0
     again: bool = False
+    due: dict[str, int] = field(default_factory=dict)
+    fixed_ids: int = 0
 
     @property
     def torn(self) -> bool:
@@ -107,7 +117,8 @@ def plan_restore(
     export = journal.header.command == _EXPORT
     places, queues = Counter[str](), Counter[str]()
     to_archive = Counter[str]()
-    kept = before = unsure = there = locks = expired = bare = vanished = 0
+    due = Counter[str]()
+    kept = before = fixed = unsure = there = locks = expired = bare = vanished = 0
     with server.pipe() as pipe:
         now = now_of(pipe)
         for batch, copies in journal.batches(outline):
@@ -134,6 +145,9 @@ def plan_restore(
                 place = _place(copy, target)
                 places[place.value if place is not None else _nowhere(copy)] += 1
                 queues[copy.queue] += 1
+                fixed += is_fixed(copy.id)
+                if place in _TIMED and copy.score is not None and float(copy.score) <= now:
+                    due[place.value] += 1
                 if copy.lock is not None:
                     locks += 1
                     expired += copy.lock_until is not None and copy.lock_until <= now * 1000
@@ -169,6 +183,8 @@ def plan_restore(
         bare,
         vanished,
         again,
+        dict(due),
+        fixed,
     )
 
 
@@ -183,7 +199,7 @@ def _place(copy: Copy, target: Target) -> State | None:
 def _nowhere(copy: Copy) -> str:
     """What a task is that goes back to no index."""
     state = State.parse(copy.field(b"state"))
-    return AS_LOST if findings.judge(state, referenced=False) is Kind.LOST else "no index, as an orphan"
+    return AS_LOST if findings.judge(state, referenced=False) is Kind.LOST else AS_ORPHAN
 
 
 @dataclass(frozen=True, slots=True)

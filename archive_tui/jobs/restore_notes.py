@@ -1,10 +1,41 @@
 """What a person should know before they confirm that a journal is restored, in words."""
 
-from archive_tui.asynq.states import ARCHIVE_CAP
-from archive_tui.jobs.restore import AS_LOST, RestorePlan
+from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.jobs.restore import AS_LOST, AS_ORPHAN, RestorePlan
 from archive_tui.present import plural
 from archive_tui.store.restore import Target
 from archive_tui.text import line
+
+
+def afterwards(plan: RestorePlan) -> str:
+    """What Asynq will do when all of it is back."""
+    places = plan.places
+    said = []
+    if count := places.get(State.PENDING):
+        said.append(f"runs {count:,} as soon as a worker is free")
+    if count := places.get(State.SCHEDULED, 0) + places.get(State.RETRY, 0):
+        due = plan.due.get(State.SCHEDULED, 0) + plan.due.get(State.RETRY, 0)
+        said.append(f"runs {count:,} when {_their(count)} time comes{_of_these(due)}")
+    if count := places.get(State.COMPLETED):
+        said.append(
+            f"deletes {count:,} completed when {_their(count)} retention ends"
+            f"{_of_these(plan.due.get(State.COMPLETED, 0))}"
+        )
+    if count := places.get(State.ARCHIVED):
+        said.append(f"keeps {count:,} in the archive, where its tools list and run them")
+    if count := places.get(AS_ORPHAN, 0) + places.get(AS_LOST, 0):
+        said.append(f"does not see {count:,}, which are in no index")
+    if plan.fixed_ids:
+        said.append(f"refuses new tasks under {plural(plan.fixed_ids, 'fixed id')} again")
+    return f"Asynq {'; '.join(said)}" if said else ""
+
+
+def _their(count: int) -> str:
+    return "its" if count == 1 else "their"
+
+
+def _of_these(due: int) -> str:
+    return f", {due:,} of these at once as it has passed" if due else ""
 
 
 def notes(plan: RestorePlan) -> list[str]:

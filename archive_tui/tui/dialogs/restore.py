@@ -3,7 +3,7 @@
 from textual.content import Content
 
 from archive_tui.jobs.restore import RestorePlan, RestoreProgress
-from archive_tui.jobs.restore_notes import notes
+from archive_tui.jobs.restore_notes import afterwards, notes
 from archive_tui.jobs.session import Session
 from archive_tui.present import ago, exact, plural
 from archive_tui.store.restore import Target
@@ -38,6 +38,8 @@ def _sheet(plan: RestorePlan, now: float) -> Content:
     parts += [f"{_WHERE[plan.target]}: ", (listed(plan.places), "bold"), "\n"]
     deleted = f"{ago(header.created_at, now)}, {exact(header.created_at)}"
     parts.append((f"written {deleted}{' by ' + line(header.user) if header.user else ''}\n\n", "$text-muted"))
+    if then := afterwards(plan):
+        parts.append(f"then {then}\n")
     for note in notes(plan):
         parts.append((f"{note}\n", "$text-warning"))
     parts.append("each is written only where nothing stands; what cannot be is reported")
