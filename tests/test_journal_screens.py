@@ -148,6 +148,44 @@ def test_some_of_a_journal_run_once(work: Live, tmp_path: Path) -> None:
     assert work.client.llen("asynq:{work}:pending") == 2
 
 
+def test_what_was_restored_can_be_shown_and_restored_once_more(work: Live, tmp_path: Path) -> None:
+    before = content(work)
+
+    async def play(op: Operator) -> None:
+        await delete_archive(op)
+        await open_journal(op)
+        await look_inside(op)
+        await op.press("a")
+        assert "nothing of this journal was restored before" in op.remarks[-1]
+        await op.press("asterisk")
+        await op.sees("9 marked")
+        await op.press("b", "enter")
+        await op.arrives("RestoreDialog")
+        await confirm(op, 9)
+        await op.arrives("RestoreReportDialog")
+        await op.press("enter")
+        await op.sees("Nothing is left to restore")
+        work.client.delete(*work.client.keys("asynq:{work}:*"))  # as a failover may lose them
+        await op.press("a")
+        await op.sees("9 to restore", "9 restored before, shown again", "task-8")
+        await op.press("asterisk")
+        await op.sees("9 marked")
+        await op.press("b", "enter")
+        await op.arrives("RestoreDialog")
+        assert "9 were restored before: those that have run since come back once more" in " ".join(op.dialog.split())
+        await confirm(op, 9)
+        await op.arrives("RestoreReportDialog")
+        assert "Restored 9 of 9 tasks" in op.text
+        await op.press("enter")
+        await op.press("a")
+        await op.sees("Nothing is left to restore", "9 restored")
+
+    operate(with_journal(work, tmp_path), play)
+    archived = [name for name in before if b":{work}:t:task-" in name or name.endswith(b"{work}:archived")]
+    assert archived
+    assert {name: content(work).get(name) for name in archived} == {name: before[name] for name in archived}
+
+
 def test_a_read_only_session_may_look(work: Live, tmp_path: Path) -> None:
     async def first(op: Operator) -> None:
         await delete_archive(op)

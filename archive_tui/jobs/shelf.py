@@ -45,7 +45,7 @@ class ShelfJob(Job):
 @dataclass(frozen=True, slots=True)
 class JournalProgress:
     """How far the reading of a journal is. `back` tasks were restored before, and `kept` were never deleted: neither is
-    among the rows.
+    among the rows, unless the former were asked for.
     """
 
     state: JobState
@@ -56,12 +56,13 @@ class JournalProgress:
 
 
 class JournalJob(Job):
-    """Reads what can be restored from a journal into a catalog."""
+    """Reads what can be restored from a journal into a catalog; with `again`, also what was restored before."""
 
-    def __init__(self, path: Path, catalog: Catalog) -> None:
+    def __init__(self, path: Path, catalog: Catalog, *, again: bool = False) -> None:
         super().__init__("journal")
         self.path = path
         self.catalog = catalog
+        self._again = again
         self.journal: Journal | None = None
         self.outline: Outline | None = None
         self._read = self._back = self._kept = self._unsure = 0
@@ -79,11 +80,12 @@ class JournalJob(Job):
         for batch, copies in journal.batches(outline):
             self.checkpoint()
             may = restorable(outline, batch)
-            never = restorable(outline, batch, again=True)
-            self.catalog.add([_row(copy) for copy, able in zip(copies, may, strict=True) if able])
+            ever = restorable(outline, batch, again=True)
+            shown = ever if self._again else may
+            self.catalog.add([_row(copy) for copy, able in zip(copies, shown, strict=True) if able])
             self._read += len(copies)
-            self._kept += never.count(False)
-            self._back += never.count(True) - may.count(True)
+            self._kept += ever.count(False)
+            self._back += ever.count(True) - may.count(True)
             if batch not in outline.outcomes and journal.header.command != "export":
                 self._unsure += len(copies)
 

@@ -200,6 +200,16 @@ class Restore(Command):
     danger = True
 
 
+class Again(Command):
+    key = "a"
+    title = "restored ones"
+    help = (
+        "Also show what was restored before, to put it back once more: after a failover that lost it, for instance. "
+        "What has run since would run again."
+    )
+    footer = False
+
+
 class Stop(Command):
     key = "x"
     title = "stop"

@@ -71,10 +71,13 @@ class JournalScreen(RowsScreen):
     """The tasks of one journal that can be restored; those that were, leave the table."""
 
     TITLE_IN_HELP = "Journal"
-    COMMANDS_HERE = tuple(
-        commands.Restore if command is commands.Delete else command
-        for command in RowsScreen.ROW_COMMANDS
-        if command is not commands.Follow
+    COMMANDS_HERE = (
+        *(
+            commands.Restore if command is commands.Delete else command
+            for command in RowsScreen.ROW_COMMANDS
+            if command is not commands.Follow
+        ),
+        commands.Again,
     )
     FIRST_QUERY = Query(sort=Sort.FOUND)
 
@@ -84,6 +87,7 @@ class JournalScreen(RowsScreen):
         self.header = header
         self._job: JournalJob | None = None
         self._restore: RestoreJob | None = None
+        self._again = False
 
     def compose(self) -> ComposeResult:
         yield StatusBar()
@@ -111,7 +115,7 @@ class JournalScreen(RowsScreen):
         super().on_unmount()
 
     def _read(self) -> None:
-        self._job = self.session.run(JournalJob(self.path, self.catalog))
+        self._job = self.session.run(JournalJob(self.path, self.catalog, again=self._again))
 
     def listing_complete(self) -> bool:
         return self._job is not None and self._job.state.ended
@@ -148,7 +152,8 @@ class JournalScreen(RowsScreen):
         elif not complete:
             parts.append(("   reading…", "$text-warning"))
         if progress.back:
-            parts.append((f"   {progress.back:,} restored", "$text-muted"))
+            word = "restored before, shown again" if self._again else "restored"
+            parts.append((f"   {progress.back:,} {word}", "$text-warning" if self._again else "$text-muted"))
         if progress.kept:
             parts.append((f"   {progress.kept:,} were not deleted", "$text-muted"))
         if progress.unsure and complete:
@@ -213,7 +218,7 @@ class JournalScreen(RowsScreen):
             for start in range(0, len(seqs), _PART):
                 found.update((row.queue, row.id) for row in self.catalog.rows(seqs[start : start + _PART]).values())
             chosen = frozenset(found)
-        plan = plan_restore(self.session.server, Journal(self.path), target, chosen)
+        plan = plan_restore(self.session.server, Journal(self.path), target, chosen, again=self._again)
         self.app.call_from_thread(self._confirm_restore, plan)
 
     def _confirm_restore(self, plan: RestorePlan) -> None:
@@ -239,6 +244,21 @@ class JournalScreen(RowsScreen):
             self.say(str(error), warning=True)
             return
         self._tick()
+
+    def refuse_again(self) -> str | None:
+        if self._restore is not None:
+            return "something is being restored: x stops it"
+        if self._planning:
+            return "a plan is being made"
+        if not self.listing_complete():
+            return "the journal is still being read"
+        back = self._job.progress.back if self._job is not None else 0
+        return None if back or self._again else "nothing of this journal was restored before"
+
+    def do_again(self) -> None:
+        self._again = not self._again
+        self._replace_marks(Marks(), self.catalog)  # they speak of rows that get other numbers
+        self._read()
 
     def _watch_restore(self) -> None:
         job = self._restore
