@@ -15,6 +15,7 @@ from test_jobs import Hooked, hooked, ids, once
 from test_restore import content, put_back
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
@@ -25,6 +26,7 @@ from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.lots import Call, Lot
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching
+from archive_tui.jobs.repair import RepairJob, RepairPlan
 from archive_tui.jobs.restore import RestoreJob, Target, plan_restore
 from archive_tui.jobs.restore_notes import notes
 from archive_tui.jobs.scan import ScanJob
@@ -347,6 +349,35 @@ def test_a_primary_that_becomes_a_replica_ends_a_restore(
     assert plan.count == COUNT
     put_back(pair.new, run_job, plan, elsewhere=True)
     assert content(pair.new) == before
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["quiet", "failover"])
+def test_a_repair_says_that_another_server_may_not_have_heard_of_it(
+    pair: Pair, run_job: Run, catalog: Catalog, lost: bool
+) -> None:
+    pair.old.asynq.register("q")
+    pair.old.asynq.add_many("q", [b"%d" % number for number in range(COUNT)], referenced=False)
+    pair.in_step()
+    assert run_job(ScanJob(pair.connect(), catalog, ["q"], Pace.FULL)).wait(20)
+    plan = RepairPlan.of(plan_matching(catalog, Query()), Repair.ARCHIVE)
+    job = RepairJob(pair.connect(), plan, Pace.GENTLE)
+    run_job(job)
+    if lost:
+        wait_until(lambda: job.progress.done > 200)
+        pair.promote()
+        at = job.progress.done
+        wait_until(lambda: job.progress.done > at + 100)
+        pair.fail_over()
+    job.pace = Pace.FULL
+    assert job.wait(30)
+    assert job.error is None
+    assert job.progress.done == COUNT
+    assert bool(job.progress.caution) is lost
+    assert job.progress.in_part is lost
+    if lost:
+        assert pair.new.scan().rows  # what it had not heard of
+    else:
+        assert pair.old.scan().rows == []
 
 
 def test_what_was_gone_at_the_second_try_is_unconfirmed_once(valkey: Live, catalog: Catalog) -> None:

@@ -1,6 +1,7 @@
 """The job that sets findings right: batches, plans, warnings, stopping, and a connection that breaks in the middle."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching
 from archive_tui.jobs.repair import RepairJob, RepairPlan, choices
 from archive_tui.store import repair as store
+from archive_tui.store.connection import Server
 from archive_tui.store.pipe import Pipe
 from archive_tui.store.repair import Repaired
 
@@ -114,6 +116,28 @@ def test_what_could_not_be_recorded_is_not_touched(damaged: Live, catalog: Catal
     assert run_job(job).wait(30)
     assert (job.state, job.progress.error, job.progress.untouched) == (JobState.FAILED, "the disk is full", 360)
     assert findings(damaged.client) == before
+
+
+@pytest.mark.parametrize("lost", [0, 2])
+def test_a_server_that_does_not_tell_who_it_is_is_doubted_only_after_a_loss(
+    damaged: Live, catalog: Catalog, run_job: Run, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    real, whole = Server.identify, store.repair
+    calls = 0
+
+    def cut(pipe: Pipe, *args: Any) -> list[Repaired]:
+        nonlocal calls
+        calls += 1
+        if calls == lost:
+            raise DisconnectedError("lost")
+        return whole(pipe, *args)
+
+    monkeypatch.setattr(store, "repair", cut)
+    monkeypatch.setattr(Server, "identify", lambda self: replace(real(self), run_id=""))
+    job = RepairJob(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.ARCHIVE), Pace.FULL)
+    assert run_job(job).wait(30)
+    assert job.progress.state is JobState.DONE
+    assert bool(job.progress.caution) == bool(lost)
 
 
 def test_answer_that_is_lost_leaves_nothing_half_done(

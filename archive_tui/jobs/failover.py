@@ -15,9 +15,9 @@ from archive_tui.store.connection import Server
 from archive_tui.store.delete import Outcome
 from archive_tui.store.pipe import Pipe
 
-CAUTION = (
-    "another server answers than the one that began: what that one had deleted last may be there again; scan to see it"
-)
+_CAUTION = "another server answers than the one that began: what that one had {} last may be {} again; scan to see it"
+CAUTION = _CAUTION.format("deleted", "there")
+REPAIR_CAUTION = _CAUTION.format("set right", "wrong")
 
 
 class Witness:
@@ -29,10 +29,12 @@ class Witness:
         self._server = server
         self._run_id: str | None = None
 
-    def look(self) -> bool:
-        """Whether another server process answers than the time before; asks it. Raises DisconnectedError."""
+    def look(self, *, broken: bool = True) -> bool:
+        """Whether another server process answers than the time before; asks it. `broken` says whether the connection
+        was lost since. Raises DisconnectedError.
+        """
         before, self._run_id = self._run_id, self._server.identify().run_id
-        return before is not None and (before != self._run_id or not before)
+        return before is not None and (before != self._run_id or (broken and not before))
 
 
 class Undone(NamedTuple):

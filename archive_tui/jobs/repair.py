@@ -4,6 +4,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair, offered
@@ -13,6 +14,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
 from archive_tui.errors import RefusedError
+from archive_tui.jobs import failover
 from archive_tui.jobs.delete import Record
 from archive_tui.jobs.job import Job, JobState, Stopped
 from archive_tui.jobs.keeping import Keeping
@@ -232,6 +234,8 @@ class RepairJob(Job):
         self._outcomes: Counter[Repaired] = Counter()
         self._skipped: list[Skipped[Repaired]] = []
         self._unknown = self._unconfirmed = self._done = 0
+        self._witness = failover.Witness(server)
+        self._unsure = False
         self._began = time.monotonic()
         self._ended_at: float | None = None
 
@@ -251,6 +255,7 @@ class RepairJob(Job):
             unconfirmed=self._unconfirmed,
             skipped=tuple(self._skipped),
             journal=self._ledger.path if self._ledger is not None else None,
+            caution=failover.REPAIR_CAUTION if self._unsure else "",
         )
 
     def work(self) -> None:
@@ -311,8 +316,11 @@ class RepairJob(Job):
     def _repair(self, batch: Batch) -> None:
         """Set one batch right, again where the connection breaks: what the first try did is no finding any more."""
         parts: deque[_Part] = deque()
+        tries = count()
 
         def attempt() -> None:
+            # At every batch: a connection that was lost between two of them is made anew without a word
+            self._unsure |= self._witness.look(broken=next(tries) > 0) and self._done > 0
             with self._server.pipe() as pipe:
                 self.connected()
                 if not parts:
