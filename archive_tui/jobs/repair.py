@@ -1,10 +1,10 @@
 """The job that sets findings right: journal place, verified batches, report. The same shape as a deletion."""
 
+import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair, offered
@@ -316,7 +316,7 @@ class RepairJob(Job):
     def _repair(self, batch: Batch) -> None:
         """Set one batch right, again where the connection breaks: what the first try did is no finding any more."""
         parts: deque[_Part] = deque()
-        tries = count()
+        tries = itertools.count()
 
         def attempt() -> None:
             # At every batch: a connection that was lost between two of them is made anew without a word
