@@ -50,14 +50,8 @@ end
 local awake = standing == "leftover"
   and size("LLEN", KEYS[6]) + size("LLEN", KEYS[7]) + size("ZCARD", KEYS[3]) + size("ZCARD", KEYS[4]) > 0
 
--- What is as it should be: keys and ids, and where they stand among KEYS[8..]. The others have an outcome at once.
-local keys, ids, at, chosen = {}, {}, {}, 0
+-- Places among KEYS[8..]: what is not as it should be has an outcome at once; locks that go with their tasks; scores.
 local outcomes, held, scored = {}, {}, {}
-
-local function choose(i, key)
-  chosen = chosen + 1
-  keys[chosen], ids[chosen], at[chosen] = key, sub(key, id_at), i
-end
 
 local function holds(lock, key)
   return lock and sub(lock, 1, #locks) == locks and pcall("GET", lock) == sub(key, id_at)
@@ -84,37 +78,31 @@ local function look_again(i, key, expected)
   held[i] = holds(found[3], key) and found[3]
 end
 
+local function compare(found, expected)
+  if found.err then return NOT_A_TASK end
+  if not found[1] then return GONE end
+  if awake then return QUEUE_AWAKE end
+  if #found ~= 4 or found[1] ~= "msg" or found[3] ~= "state" or found[4] ~= state or not same(found[2], expected) then
+    return COPY_STALE
+  end
+end
+
 if mode == "seen" then
   for i = 1, count do
     local key, expected = KEYS[i + 7], ARGV[i + 4]
     local found = not awake and pcall("HMGET", key, "state", "msg")
     local message = found and found[2]
-    if message and found[1] == state and sub(sha1(message), 1, 16) == expected then
-      choose(i, key)
-    else
+    if not (message and found[1] == state and sub(sha1(message), 1, 16) == expected) then
       outcomes[i] = look_again(i, key, expected)
-      if not outcomes[i] then choose(i, key) end
     end
   end
 elseif mode == "plain" then
   local stride = standing == "orphan" and 1 or 2
   for i = 1, count do
-    local key, expected = KEYS[i + 7], ARGV[5 + (i - 1) * stride]
-    local found = pcall("HGETALL", key)
-    if found[2] == expected and found[4] == state and found[1] == "msg" and found[3] == "state" and not found[5]
-        and not awake then
-      choose(i, key)
-    elseif found.err then
-      outcomes[i] = NOT_A_TASK
-    elseif not found[1] then
-      outcomes[i] = GONE
-    elseif awake then
-      outcomes[i] = QUEUE_AWAKE
-    elseif #found == 4 and found[1] == "msg" and found[3] == "state" and found[4] == state
-        and same(found[2], expected) then
-      choose(i, key)
-    else
-      outcomes[i] = COPY_STALE
+    local expected = ARGV[5 + (i - 1) * stride]
+    local found = pcall("HGETALL", KEYS[i + 7])
+    if found[2] ~= expected or found[4] ~= state or found[1] ~= "msg" or found[3] ~= "state" or found[5] or awake then
+      outcomes[i] = compare(found, expected)
     end
     if stride == 2 then scored[i] = ARGV[6 + (i - 1) * stride] end
   end
@@ -144,62 +132,63 @@ else
         outcomes[i] = COPY_STALE
       else
         held[i] = holder and unique
-        choose(i, key)
       end
     end
   end
 end
 
--- Calls `each` with the place and the score (false for none) of every chosen id. Redis before 6.2 has no ZMSCORE, and a
--- user may lack it; an index of another type holds no ids.
-local function look_up(zset, each)
-  if call("EXISTS", zset) == 0 then return false end
-  for from = 1, chosen, AT_ONCE do
-    local to = math.min(from + AT_ONCE - 1, chosen)
-    local reply = pcall("ZMSCORE", zset, unpack(ids, from, to))
+local ids = {}
+for i = 1, count do ids[i] = sub(KEYS[i + 7], id_at) end
+
+-- The scores of some ids, false for none. Redis before 6.2 has no ZMSCORE, and a user may lack it; an index of another
+-- type holds no ids.
+local function scores(zset, from, to)
+  local reply = pcall("ZMSCORE", zset, unpack(ids, from, to))
+  if reply.err then
+    reply = {}
     for j = from, to do
-      local score
-      if reply.err then score = pcall("ZSCORE", zset, ids[j]) else score = reply[j - from + 1] end
-      each(j, type(score) == "string" and score)
+      local score = pcall("ZSCORE", zset, ids[j])
+      reply[j - from + 1] = type(score) == "string" and score
     end
   end
-  return true
+  return reply
 end
 
-local refused = 0
-local function leave(j, outcome)
-  if not outcomes[at[j]] then
-    outcomes[at[j]] = outcome
-    refused = refused + 1
-  end
+local searched = {}
+for _, zset in ipairs({ unpack(KEYS, 1, 5) }) do
+  if (standing == "orphan" or zset == index) and call("EXISTS", zset) == 1 then searched[#searched + 1] = zset end
 end
-
-if chosen > 0 and standing == "orphan" then
-  for i = 1, 5 do
-    look_up(KEYS[i], function(j, score)
-      if score then leave(j, NOW_REFERENCED) end
-    end)
-  end
-elseif chosen > 0 then
-  local there = index and look_up(index, function(j, score)
-    if not score then
-      leave(j, NOT_IN_INDEX)
-    elseif mode ~= "seen" and score ~= scored[at[j]] then
-      leave(j, COPY_STALE)
+for from = 1, count, AT_ONCE do
+  local to = math.min(from + AT_ONCE - 1, count)
+  if standing == "orphan" then
+    for _, zset in ipairs(searched) do
+      local found = scores(zset, from, to)
+      for i = from, to do
+        if found[i - from + 1] then outcomes[i] = outcomes[i] or NOW_REFERENCED end
+      end
     end
-  end)
-  if not there then
-    for j = 1, chosen do leave(j, NOT_IN_INDEX) end
+  else
+    local found = searched[1] and scores(index, from, to) or {}
+    for i = from, to do
+      local score = found[i - from + 1]
+      if not score then
+        outcomes[i] = outcomes[i] or NOT_IN_INDEX
+      elseif mode ~= "seen" and score ~= scored[i] then
+        outcomes[i] = outcomes[i] or COPY_STALE
+      end
+    end
   end
 end
 
-if refused > 0 then
-  local all_keys, all_ids, all_at, all = keys, ids, at, chosen
-  keys, ids, at, chosen = {}, {}, {}, 0
-  for j = 1, all do
-    if not outcomes[all_at[j]] then
+-- What is left is to go: as a rule all of it, as it stands in KEYS.
+local keys, before, chosen = KEYS, 7, count
+if next(outcomes) then
+  local all_ids = ids
+  keys, ids, before, chosen = {}, {}, 0, 0
+  for i = 1, count do
+    if not outcomes[i] then
       chosen = chosen + 1
-      keys[chosen], ids[chosen], at[chosen] = all_keys[j], all_ids[j], all_at[j]
+      keys[chosen], ids[chosen] = KEYS[i + 7], all_ids[i]
     end
   end
 end
@@ -208,7 +197,7 @@ end
 for from = 1, chosen, AT_ONCE do
   local to = math.min(from + AT_ONCE - 1, chosen)
   if standing ~= "orphan" then call("ZREM", index, unpack(ids, from, to)) end
-  call("UNLINK", unpack(keys, from, to))
+  call("UNLINK", unpack(keys, from + before, to + before))
 end
 local released = false
 for i, lock in pairs(held) do
@@ -219,5 +208,5 @@ for i, lock in pairs(held) do
   end
 end
 if chosen == count and not released then return DELETED end
-for j = 1, chosen do outcomes[at[j]] = outcomes[at[j]] or DELETED end
+for i = 1, count do outcomes[i] = outcomes[i] or DELETED end
 return outcomes

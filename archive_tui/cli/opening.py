@@ -1,0 +1,81 @@
+"""From the flags to an opened session, and to the screens."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archive_tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from archive_tui.jobs.session import Session
+    from archive_tui.settings import Settings
+
+
+@contextmanager
+def session_for(context: click.Context, after: dict[str, Any]) -> Iterator[Session]:
+    """An opened session for the flags before and after the command's name; those after win."""
+    from archive_tui.headless.waiting import stoppable
+
+    with stoppable(), opened(settings_for(context, after)) as session:
+        yield session
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Session]:
+    """A session that is open, and closed however it ends."""
+    from archive_tui.jobs.session import Session
+
+    session = Session(settings)
+    try:
+        session.open()
+        yield session
+    finally:
+        session.close()
+
+
+def settings_for(context: click.Context, after: dict[str, Any]) -> Settings:
+    """What flags, environment and profile come to. Raises UsageError."""
+    from archive_tui.settings import Choices, Secret, resolve
+
+    before: dict[str, Any] = context.find_root().obj or {}
+    flags = before | {name: value for name, value in after.items() if value is not None and value is not False}
+    password = None
+    if flags.pop("ask_password", False):
+        if not sys.stdin.isatty():
+            raise UsageError("--ask-password needs a terminal: set ARCHIVE_TUI_PASSWORD or use --password-file")
+        password = Secret(click.prompt("Password", hide_input=True, err=True))
+    return resolve(Choices(**flags, password=password))
+
+
+def journal_folder(context: click.Context) -> Path:
+    """Where journals are, without a session."""
+    from archive_tui.journal.shelf import default_folder
+
+    return settings_for(context, {}).journal_dir or default_folder()
+
+
+def need_terminal() -> None:
+    """Raise UsageError where the screens could not be shown."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "the screens need a terminal; without one, use `archive-tui queues`, `scan`, `show` or `delete`"
+        )
+    if os.environ.get("TERM") == "dumb":
+        raise UsageError(
+            "the screens need a terminal that can move its cursor (TERM is dumb); use `archive-tui queues`"
+        )
+
+
+def run_screens(session: Session, *, mouse: bool) -> int:
+    """Show the screens until the operator leaves them."""
+    os.environ.setdefault("TEXTUAL_FPS", "20")  # a thin link: read when Textual is imported
+    from archive_tui.tui.app import run
+
+    return run(session, mouse=mouse)

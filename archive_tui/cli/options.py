@@ -1,0 +1,88 @@
+"""The flags that several commands have in common."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archive_tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from archive_tui.headless.changing import Manner
+
+
+def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and math.isnan(value):  # it passes every range
+        raise click.BadParameter("nan is no number of seconds")
+    return value
+
+
+def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags that say which server; accepted before and after the name of a command."""
+    for option in reversed((
+        click.option("--url", metavar="URL", help="Server: redis://, rediss:// or unix:///path. [ARCHIVE_TUI_URL]"),
+        click.option("--profile", metavar="NAME", help="A section of profiles.toml. [ARCHIVE_TUI_PROFILE]"),
+        click.option("--user", "username", metavar="NAME", help="ACL user. [ARCHIVE_TUI_USERNAME]"),
+        click.option(
+            "--password-file", type=click.Path(path_type=Path), help="Read the password from this file's first line."
+        ),
+        click.option("--ask-password", is_flag=True, help="Ask for the password. [or set ARCHIVE_TUI_PASSWORD]"),
+        click.option("--db", "database", type=click.IntRange(0, 99_999), help="Database number."),
+        click.option("--timeout", type=click.FloatRange(0.1, 3600), callback=_finite, metavar="SECONDS",
+            help="For each answer; 5."),
+        click.option("--read-only", is_flag=True, help="Take away everything that changes data."),
+        click.option("--journal-dir", type=click.Path(path_type=Path), metavar="DIR",
+            help="Where journals of deletions are kept. [ARCHIVE_TUI_JOURNAL_DIR]"),
+        click.option("--no-journal", is_flag=True, help="Keep no journal: what is deleted cannot be brought back."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+pace_option = click.option(
+    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
+    help="How much of the server's time to take.",
+)  # fmt: skip
+
+
+def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The flags of commands that plan a change and carry it out; `manner_of` takes them together."""
+    for option in reversed((
+        pace_option,
+        click.option("--reason", default="", metavar="TEXT", help="Why; goes to journal and audit."),
+        click.option("--dry-run", is_flag=True, help="Print the plan and change nothing."),
+        click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object: the plan, and what became of it."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def manner_of(rest: dict[str, Any]) -> Manner:
+    """How to go about a change, taken out of what was given beside the connection."""
+    from archive_tui.headless.changing import Manner
+    from archive_tui.jobs.pace import Pace
+
+    pace = Pace(rest.pop("pace"))
+    chosen = {name: rest.pop(name) for name in ("reason", "dry_run", "yes", "as_json")}
+    return Manner(sys.stdout, sys.stderr, asking(), pace, progress=sys.stderr.isatty(), **chosen)
+
+
+def asking() -> Callable[[str], str] | None:
+    """Puts a question on stderr, where the results of a command do not go; None where nobody could answer."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    return lambda question: str(click.prompt(question, default="", show_default=False, err=True))
+
+
+def one_form(**asked: bool) -> str:
+    """The one form of output that was asked for; plain text if none was."""
+    forms = [name for name, is_asked in asked.items() if is_asked]
+    if len(forms) > 1:
+        raise UsageError(f"--{forms[0]} and --{forms[1]} exclude each other: choose one")
+    return forms[0] if forms else "text"

@@ -1,0 +1,95 @@
+"""Running a command: exit codes, and one line on stderr for every failure."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from archive_tui.cli.commands import cli
+from archive_tui.errors import ArchiveTuiError, UsageError
+
+_INTERRUPTED = 130
+_UNEXPECTED = 1
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code. Every failure is one line on stderr."""
+    if sys.stderr is None:  # closed by whoever started us: what we would say there is for nobody
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    try:
+        if sys.stdout is None:
+            raise UsageError("there is no standard output to write to")
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 is no reason to fail
+        # Not `cli.main`: it would answer a broken pipe with exit code 1
+        with cli.make_context("archive-tui", list(sys.argv[1:] if arguments is None else arguments)) as context:
+            result = cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ArchiveTuiError as error:
+        _complain(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does; nothing is wrong, and there is nowhere left to write to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        _complain(error.strerror or str(error))
+        return _UNEXPECTED
+    except Exception as error:
+        return _unexpected(error)
+    return result if isinstance(result, int) else 0
+
+
+def _unexpected(error: Exception) -> int:
+    """A defect of ours: one line for the user, the traceback (without variables) into a private file."""
+    import traceback
+
+    import platformdirs
+
+    from archive_tui.text import line
+
+    where = ""
+    try:
+        folder = Path(platformdirs.user_state_dir("archive-tui", appauthor=False))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / "crash.log"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            traceback.print_exception(error, file=file)
+        where = f"; details in {path}"
+    except OSError:
+        pass
+    _complain(f"unexpected {type(error).__name__}: {line(str(error))[:200]}{where}")
+    return _UNEXPECTED
+
+
+def _complain(what: str) -> None:
+    """The one line of a failure, where there is still somebody to read it."""
+    with suppress(OSError):
+        click.echo(f"archive-tui: {what}", err=True)
+
+
+def main() -> None:
+    """Run the console script."""
+    code = run()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError:
+        os._exit(code)  # the terminal is gone: what is left cannot be written, and Python would make it exit code 120
+    sys.exit(code)
