@@ -9,11 +9,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import GENERATED_ID, READABLE, UNIQUE, RowBatch, TaskRow, batches_of, kept_id, row_from
+from archive_tui.asynq.task import (
+    FINGERPRINT_BYTES,
+    GENERATED_ID,
+    READABLE,
+    UNIQUE,
+    RowBatch,
+    TaskRow,
+    batches_of,
+    kept_id,
+    row_from,
+)
 from archive_tui.catalog.database import SCHEMA, connect, marks, numbers_in, one_moment, parts
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.seen import Seen
@@ -49,18 +59,29 @@ class Sums(NamedTuple):
     fixed_ids: int
 
 
-Target: TypeAlias = tuple[int, bytes, int | None, bytes, bool]
-"""What a deletion needs of a row: seq, id, estimated bytes, fingerprint, and whether it may hold a unique lock."""
-
-
 class Targets(NamedTuple):
-    """Rows of one queue, state and kind, of which all or none have a score."""
+    """What a deletion needs of rows of one queue, state and kind, of which all or none have a score: columns, because a
+    deletion goes through millions of them. `sizes` are estimates in bytes, `seen` fingerprints; those `unique` may hold
+    a unique lock.
+    """
 
     queue: str
     state: State | None
     kind: Kind | None
     scored: bool
-    rows: list[Target]
+    seqs: list[int]
+    ids: list[bytes]
+    sizes: list[int | None]
+    seen: list[bytes]
+    unique: list[bool]
+
+    def extend(self, others: "Targets") -> None:
+        """Append others of the same queue, state and kind."""
+        self.seqs.extend(others.seqs)
+        self.ids.extend(others.ids)
+        self.sizes.extend(others.sizes)
+        self.seen.extend(others.seen)
+        self.unique.extend(others.unique)
 
 
 _ALIKE = itemgetter(0, 1, 2, 3)
@@ -403,13 +424,13 @@ class Catalog:
         )
         with self._page_lock:
             found = [] if self._closed else self._pages.execute(sql, (str(list(seqs)),)).fetchall()
-        return [
-            Targets(self._queues[queue], _STATES[state], _KINDS[kind], not unscored, [
-                (row[4], row[5], row[6], b"" if row[7] is None else row[7].to_bytes(8, "big", signed=True), row[8])
-                for row in group
-            ])
-            for (queue, state, kind, unscored), group in groupby(found, _ALIKE)
-        ]  # fmt: skip
+        targets = []
+        for (queue, state, kind, unscored), group in groupby(found, _ALIKE):
+            _, _, _, _, numbers, ids, sizes, seen, unique = map(list, zip(*group, strict=True))
+            prints = [b"" if one is None else one.to_bytes(FINGERPRINT_BYTES, "big", signed=True) for one in seen]
+            alike = self._queues[queue], _STATES[state], _KINDS[kind], not unscored
+            targets.append(Targets(*alike, numbers, ids, sizes, prints, unique))
+        return targets
 
     def sums(self) -> dict[tuple[str, Kind | None], tuple[int, int | None]]:
         """How many rows there are and about how many bytes they take, by queue and kind; None for no known size."""

@@ -66,7 +66,8 @@ class DeleteProgress(ChangeProgress[Outcome]):
 
 
 class DeleteJob(Job):
-    """Carry out a plan. A stop, or a server that stays away, leaves a clean prefix done and the rest untouched.
+    """Carry out a plan. A stop, or a server that stays away, leaves a clean prefix done (`lots` has the
+    order) and the rest untouched.
 
     Without `keeping` there is no journal, and what is deleted cannot be brought back.
     """
@@ -98,7 +99,7 @@ class DeleteJob(Job):
         self._prepared: set[str] = set()
         self._call_tasks = _FIRST_CALL
         self._calls = 0
-        self._sent_at = 0.0
+        self._answered_at = 0.0
         self._seconds_a_task: deque[float] = deque(maxlen=_REMEMBERED)
         self._outcomes: Counter[int] = Counter()
         self._skipped: list[Skipped[Outcome]] = []
@@ -168,7 +169,8 @@ class DeleteJob(Job):
         """Work until all is done or the connection is lost; what was not finished is taken up again by the next one.
 
         What is sent, and so what is answered, comes in this order: reading of a lot, deletion of the lot before it,
-        reading of the next lot, deletion of this one.
+        reading of the next lot, deletion of this one. At full pace the server has the next deletion before we have read
+        what became of the last one, and never waits for us.
         """
         if self._witness.look():
             self._unsure = self._done > 0
@@ -177,6 +179,7 @@ class DeleteJob(Job):
             self.connected()
             if self._unsure:
                 self._look_again(pipe)
+            earlier: Lot | None = None
             asked: Lot | None = None
             following: Lot | None = None
             lot = self._take()
@@ -195,15 +198,17 @@ class DeleteJob(Job):
                     if following is not None and self._may_read_ahead(lot, following):
                         self._read(pipe, following)
                     requests = self._requests(lot)
-                    self._answers(pipe, asked)
-                    asked = None
+                    if not self._may_ask_ahead(lot):
+                        self._answers(pipe, asked)
+                        asked = None
                     if lot.kept is not None:
                         lot.kept.result()
                     if self._record is not None and not lot.tries:
                         self._record(pipe, self._rows(lot))
-                    asked = lot
                     self._ask(pipe, lot, requests)
-                    lot, following = following, None
+                    earlier, asked, lot, following = asked, lot, following, None
+                    self._answers(pipe, earlier, asked)
+                    earlier = None
                     self._forget_rows()
                     self.rest(self.pace.rest_after(time.monotonic() - began))
                 self._answers(pipe, asked)
@@ -211,7 +216,7 @@ class DeleteJob(Job):
                 self._drain(pipe, lot, asked)
                 raise
             finally:
-                for one in (following, lot, asked):
+                for one in (following, lot, asked, earlier):
                     if one is not None and not one.finished and one not in self._again:
                         one.asked_to_read = False
                         self._again.appendleft(one)
@@ -276,7 +281,7 @@ class DeleteJob(Job):
         if not lot.asked_to_read:
             self._read(pipe, lot)
         copies = reading.answer(pipe, lot.queue, lot.ids, lot.indexes)
-        self._sent_at = max(self._sent_at, time.monotonic())  # what was sent behind it begins only now
+        self._answered_at = time.monotonic()  # what was sent behind it begins only now
         lot.asked_to_read = False
         if reading.name_locks(copies):
             self._answers(pipe, asked)
@@ -295,6 +300,13 @@ class DeleteJob(Job):
             and lot.standing is not Standing.LEFTOVER
             and following.queue in self._prepared
         )
+
+    def _may_ask_ahead(self, lot: Lot) -> bool:
+        """Whether a lot may be sent before the answers of the one before it. Waits until the journal has it on disk:
+        where that fails, the answers are taken first.
+        """
+        failed = lot.kept is not None and lot.kept.exception() is not None
+        return self.pace is Pace.FULL and not failed and self._record is None and lot.standing is not Standing.LEFTOVER
 
     def _read(self, pipe: Pipe, lot: Lot) -> None:
         pipe.send(*reading.request(lot.queue, lot.ids, lot.indexes))
@@ -352,15 +364,24 @@ class DeleteJob(Job):
         else:
             for call in calls:
                 call.tries += 1
-            self._sent_at = time.monotonic()
+            lot.sent_at = time.monotonic()
             pipe.send(requests)
         if lot.finished:
             self._conclude(lot)
 
-    def _answers(self, pipe: Pipe, lot: Lot | None) -> None:
-        """Take what the server says of a lot, and account for it, also where it refuses in the middle."""
+    def _answers(self, pipe: Pipe, lot: Lot | None, later: Lot | None = None) -> None:
+        """Take what the server says of a lot, and account for it. Where it refuses, what it says of a later one that
+        was sent behind it is taken as well, before that is raised.
+        """
+        refusal = self._answered(pipe, lot)
+        if refusal is not None:
+            self._answered(pipe, later)
+            raise refusal
+
+    def _answered(self, pipe: Pipe, lot: Lot | None) -> Exception | None:
+        """The same for one lot; what the server said where it refused in the middle."""
         if lot is None or lot.finished:
-            return
+            return None
         refusal: Exception | None = None
         began = time.monotonic()
         calls = lot.open_calls
@@ -374,20 +395,21 @@ class DeleteJob(Job):
                 if call.tries > 1:
                     self._unconfirmed += list(said).count(Outcome.GONE.value)
                 self._account(lot, call.at, said)
-        self._adapt(calls, began)
-        if refusal is not None:
-            raise refusal
-        self._conclude(lot)
+        self._adapt(lot, calls, began)
+        if refusal is None:
+            self._conclude(lot)
+        return refusal
 
-    def _adapt(self, calls: Sequence[Call], began: float) -> None:
+    def _adapt(self, lot: Lot, calls: Sequence[Call], began: float) -> None:
         """Calls as large as the server answers in a few milliseconds. Told only where we had to wait for it, and by the
         best of some answers: whatever else holds us up makes a server look slow, never fast.
         """
         now = time.monotonic()
+        begun_at, self._answered_at = max(lot.sent_at, self._answered_at), now
         self._calls += len(calls)
         if not calls or self._calls <= _CAREFUL_CALLS or now - began < _WAITED:
             return
-        self._seconds_a_task.append((now - self._sent_at) / sum(len(call.at) for call in calls))
+        self._seconds_a_task.append((now - begun_at) / sum(len(call.at) for call in calls))
         wanted = int(_CALL_SECONDS / min(self._seconds_a_task))
         self._call_tasks = max(_FEWEST, min(wanted, int(self._call_tasks * 1.25), _LONGEST_CALL))
 

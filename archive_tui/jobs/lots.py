@@ -3,15 +3,20 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import itemgetter
 
 from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
-from archive_tui.catalog.catalog import Target
+from archive_tui.catalog.catalog import Targets
 from archive_tui.catalog.selection import Selection
 from archive_tui.store.delete import Doomed, Outcome, Standing, is_plain
 
 _CHUNK = 5_000
+_IN_ORDER = 20_000
+"""Rows that may be gone through in the order that a person sees. An archive has fewer; of millions, see `as_found`."""
+
 _CALL_BYTES = 1024 * 1024
 """The server compares each message that it deletes: a mebibyte keeps it busy for a few milliseconds."""
 
@@ -41,7 +46,8 @@ class Call:
 class Lot:
     """Some tasks of one queue, one standing and one state; `weight` is about how many bytes all have, `largest` one of
     them, and `plain` says that all copies are. `wanted` are the places of those that are as planned, `outcomes` of
-    those that are not; `batch` is its number in the journal, `kept` is done when the journal has it on disk.
+    those that are not; `batch` is its number in the journal, `kept` is done when the journal has it on disk. `sent_at`
+    is when it was sent to be deleted, by the monotonic clock.
     """
 
     queue: str
@@ -60,6 +66,7 @@ class Lot:
     kept: "Future[None] | None" = None
     tries: int = 0
     asked_to_read: bool = False
+    sent_at: float = 0.0
 
     @property
     def ids(self) -> list[bytes]:
@@ -145,8 +152,8 @@ def _cut(places: Sequence[int], tasks: int, sizes: Sequence[int] | None) -> Iter
 
 
 def lots(selection: Selection, tasks: Callable[[], int], *, copying: bool) -> Iterator[Lot]:
-    """A plan in lots, in the order in which its rows were found except that queues and standings are kept apart, some
-    thousand tasks at a time.
+    """A plan in lots, some thousand tasks at a time: in its order, or where it is long in the order in which its rows
+    were found, except that queues and standings are kept apart.
 
     `tasks` says how many a lot may have where it is one call; `copying` lots are read and written down first.
     """
@@ -154,39 +161,48 @@ def lots(selection: Selection, tasks: Callable[[], int], *, copying: bool) -> It
     copied_tasks = _FIRST_COPIED_TASKS
     start = 0
     mixed = False
-    seqs = selection.as_found()
+    seqs = selection.seqs if len(selection) <= _IN_ORDER else selection.as_found()
     while start < len(seqs):
         # Few at a time, so that the server need not wait for us; many, where they must be sorted first
         end = start + (_CHUNK if mixed else copied_tasks if copying else tasks())
-        groups: dict[tuple[str, Standing, str], list[Target]] = {}
-        for queue, state, kind, scored, rows in selection.catalog.targets(seqs[start:end]):
-            groups.setdefault((queue, standing_of(kind, scored), state or ""), []).extend(rows)
+        groups: dict[tuple[str, Standing, str], Targets] = {}
+        for found in selection.catalog.targets(seqs[start:end]):
+            key = (found.queue, standing_of(found.kind, found.scored), found.state or "")
+            if key in groups:
+                groups[key].extend(found)
+            else:
+                groups[key] = found
         start, mixed = end, len(groups) > 1
-        for (queue, standing, raw_state), members in sorted(groups.items(), key=lambda group: group[0]):
-            state = State.parse(raw_state.encode())
+        for (queue, standing, _), members in sorted(groups.items(), key=itemgetter(0)):
             begin = 0
-            while begin < len(members):
-                part = members[begin : begin + (copied_tasks if copying else tasks())]
+            while begin < len(members.seqs):
+                sizes = members.sizes[begin : begin + (copied_tasks if copying else tasks())]
                 copied_tasks = min(copied_tasks * 2, _COPIED_TASKS)
-                unsized = any(row[2] is None for row in part)
-                weight = sum(row[2] or 0 for row in part)
+                known = [size or 0 for size in sizes]
+                weight = sum(known)
                 if weight > most_bytes:
-                    part, weight = _light(part, most_bytes)
-                doomed = [Doomed(task_id, state, seen, standing, unique) for _, task_id, _, seen, unique in part]
-                unsized = unsized or state is State.COMPLETED
-                largest = max(row[2] or 0 for row in part)
-                yield Lot(queue, standing, [row[0] for row in part], doomed, weight, largest, unsized)
-                begin += len(part)
+                    known, weight = _light(known, most_bytes)
+                part = slice(begin, begin + len(known))
+                unsized = None in sizes[: len(known)] or members.state is State.COMPLETED
+                yield Lot(
+                    queue, standing, members.seqs[part], _doomed(members, part, standing), weight, max(known), unsized
+                )
+                begin = part.stop
 
 
-def _light(rows: Sequence[Target], most: int) -> tuple[list[Target], int]:
-    """As many of the first rows as have so many bytes, but one at least; and how many they have."""
+def _doomed(members: Targets, part: slice, standing: Standing) -> list[Doomed]:
+    columns = members.ids[part], repeat(members.state), members.seen[part], repeat(standing), members.unique[part]
+    return list(map(Doomed._make, zip(*columns, strict=False)))
+
+
+def _light(sizes: Sequence[int], most: int) -> tuple[list[int], int]:
+    """As many of the first sizes as make up so many bytes, but one at least; and what they add up to."""
     total = 0
-    for at, row in enumerate(rows):
-        if at and total + (row[2] or 0) > most:
-            return list(rows[:at]), total
-        total += row[2] or 0
-    return list(rows), total
+    for at, size in enumerate(sizes):
+        if at and total + size > most:
+            return list(sizes[:at]), total
+        total += size
+    return list(sizes), total
 
 
 def split(lot: Lot, sizes: Sequence[int]) -> list[Lot]:
