@@ -318,15 +318,14 @@ class Catalog:
         numbers = list(seqs)
         # Few statements, each of one or two steps: Python takes a turn at the interpreter after each step, and where
         # others are busy with it, waits for that longer than SQLite works
-        chosen = "FROM rows WHERE seq IN (SELECT value FROM json_each(?))"
-        counted = f"SELECT queue, kind, type, count(*) {chosen} GROUP BY queue, kind, type"
         with self._write_lock:
             gone: list[tuple[int, str | None, str, int]] = []
             with self._changing():
                 for part in parts(numbers, _REMOVED_AT_ONCE):
-                    wanted = (str(part),)
-                    gone += self._writer.execute(counted, wanted)
-                    self._writer.execute(f"DELETE {chosen}", wanted)
+                    condition, wanted = _these(part)
+                    alike = f"SELECT queue, kind, type, count(*) FROM rows WHERE {condition} GROUP BY queue, kind, type"
+                    gone += self._writer.execute(alike, wanted)
+                    self._writer.execute(f"DELETE FROM rows WHERE {condition}", wanted)
             self._tally.change(self._changes(gone, sign=-1))
 
     def counts(self) -> Counts:
@@ -486,3 +485,10 @@ class Catalog:
         self._version += 1
         if not only_adding:
             self._edition += 1
+
+
+def _these(seqs: list[int]) -> tuple[str, tuple[object, ...]]:
+    """What chooses some rows in SQL; those that follow one another, as in a long deletion, in less time."""
+    if seqs == list(range(seqs[0], seqs[0] + len(seqs))):
+        return "seq BETWEEN ? AND ?", (seqs[0], seqs[-1])
+    return "seq IN (SELECT value FROM json_each(?))", (str(seqs),)

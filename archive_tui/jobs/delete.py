@@ -33,7 +33,7 @@ _FIRST_CALL = 200
 _LONGEST_CALL = 500
 """Tasks of one script call; several microseconds each. It begins small and grows where the server is fast."""
 
-_CALL_SECONDS = 0.0025
+_CALL_SECONDS = 0.0015
 _CAREFUL_CALLS = 5
 _WAITED = 0.0003
 _REMEMBERED = 8
