@@ -169,8 +169,7 @@ class DeleteJob(Job):
         """Work until all is done or the connection is lost; what was not finished is taken up again by the next one.
 
         What is sent, and so what is answered, comes in this order: reading of a lot, deletion of the lot before it,
-        reading of the next lot, deletion of this one. At full pace the server has the next deletion before we have read
-        what became of the last one, and never waits for us.
+        reading of the next lot, deletion of this one.
         """
         if self._witness.look():
             self._unsure = self._done > 0
@@ -179,7 +178,6 @@ class DeleteJob(Job):
             self.connected()
             if self._unsure:
                 self._look_again(pipe)
-            earlier: Lot | None = None
             asked: Lot | None = None
             following: Lot | None = None
             lot = self._take()
@@ -198,17 +196,15 @@ class DeleteJob(Job):
                     if following is not None and self._may_read_ahead(lot, following):
                         self._read(pipe, following)
                     requests = self._requests(lot)
-                    if not self._may_ask_ahead(lot):
-                        self._answers(pipe, asked)
-                        asked = None
+                    self._answers(pipe, asked)
+                    asked = None
                     if lot.kept is not None:
                         lot.kept.result()
                     if self._record is not None and not lot.tries:
                         self._record(pipe, self._rows(lot))
+                    asked = lot
                     self._ask(pipe, lot, requests)
-                    earlier, asked, lot, following = asked, lot, following, None
-                    self._answers(pipe, earlier, asked)
-                    earlier = None
+                    lot, following = following, None
                     self._forget_rows()
                     self.rest(self.pace.rest_after(time.monotonic() - began))
                 self._answers(pipe, asked)
@@ -216,7 +212,7 @@ class DeleteJob(Job):
                 self._drain(pipe, lot, asked)
                 raise
             finally:
-                for one in (following, lot, asked, earlier):
+                for one in (following, lot, asked):
                     if one is not None and not one.finished and one not in self._again:
                         one.asked_to_read = False
                         self._again.appendleft(one)
@@ -301,13 +297,6 @@ class DeleteJob(Job):
             and following.queue in self._prepared
         )
 
-    def _may_ask_ahead(self, lot: Lot) -> bool:
-        """Whether a lot may be sent before the answers of the one before it. Waits until the journal has it on disk:
-        where that fails, the answers are taken first.
-        """
-        failed = lot.kept is not None and lot.kept.exception() is not None
-        return self.pace is Pace.FULL and not failed and self._record is None and lot.standing is not Standing.LEFTOVER
-
     def _read(self, pipe: Pipe, lot: Lot) -> None:
         pipe.send(*reading.request(lot.queue, lot.ids, lot.indexes))
         lot.asked_to_read = True
@@ -369,19 +358,10 @@ class DeleteJob(Job):
         if lot.finished:
             self._conclude(lot)
 
-    def _answers(self, pipe: Pipe, lot: Lot | None, later: Lot | None = None) -> None:
-        """Take what the server says of a lot, and account for it. Where it refuses, what it says of a later one that
-        was sent behind it is taken as well, before that is raised.
-        """
-        refusal = self._answered(pipe, lot)
-        if refusal is not None:
-            self._answered(pipe, later)
-            raise refusal
-
-    def _answered(self, pipe: Pipe, lot: Lot | None) -> Exception | None:
-        """The same for one lot; what the server said where it refused in the middle."""
+    def _answers(self, pipe: Pipe, lot: Lot | None) -> None:
+        """Take what the server says of a lot, and account for it, also where it refuses in the middle."""
         if lot is None or lot.finished:
-            return None
+            return
         refusal: Exception | None = None
         began = time.monotonic()
         calls = lot.open_calls
@@ -396,9 +376,9 @@ class DeleteJob(Job):
                     self._unconfirmed += list(said).count(Outcome.GONE.value)
                 self._account(lot, call.at, said)
         self._adapt(lot, calls, began)
-        if refusal is None:
-            self._conclude(lot)
-        return refusal
+        if refusal is not None:
+            raise refusal
+        self._conclude(lot)
 
     def _adapt(self, lot: Lot, calls: Sequence[Call], began: float) -> None:
         """Calls as large as the server answers in a few milliseconds. Told only where we had to wait for it, and by the

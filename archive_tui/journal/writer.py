@@ -3,11 +3,12 @@
 import fcntl
 import os
 import secrets
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from isal import isal_zlib
 
 from archive_tui.asynq.copy import Copy
 from archive_tui.errors import JournalError
@@ -95,7 +96,7 @@ class Writer:
     def _write(self, pieces: Iterable[bytes]) -> None:
         """Write one gzip member and wait until the disk has it."""
         try:
-            compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+            compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
             ready: list[bytes] = []
             size = 0
             empty = True
@@ -155,7 +156,7 @@ class Appender:
 
         def write() -> None:
             os.lseek(self._file, 0, os.SEEK_END)
-            compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+            compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
             member = compressor.compress(b"".join(map(lines.dumps, values))) + compressor.flush()
             _write_all(self._file, member)
             os.fsync(self._file)
