@@ -286,9 +286,20 @@ def test_every_accepted_task_is_processed_present_or_in_a_journal(
     cutter = Cutter(tmp_path / "c", valkey.settings.socket)
     History.live, History.cutter, History.done = valkey, cutter, Counter()
     try:
-        run_state_machine_as_test(History, settings=settings(max_examples=50, stateful_step_count=30, deadline=None))
+        for _ in range(4):  # chance may make histories in which little happens
+            run_state_machine_as_test(
+                History, settings=settings(max_examples=50, stateful_step_count=30, deadline=None)
+            )
+            if all(_done(kind) > least for kind, least in _LEAST.items()):
+                break
     finally:
         cutter.close()
-    for kind, least in (("DeleteJob", 30), ("RestoreJob", 5)):
-        done = sum(count for name, count in History.done.items() if name.startswith(kind))
-        assert done > least, f"these histories were too tame: {History.done}"
+    for kind, least in _LEAST.items():
+        assert _done(kind) > least, f"these histories were too tame: {History.done}"
+
+
+_LEAST = {"DeleteJob": 30, "RestoreJob": 5}
+
+
+def _done(kind: str) -> int:
+    return sum(count for name, count in History.done.items() if name.startswith(kind))
