@@ -155,7 +155,7 @@ def lots(selection: Selection, tasks: Callable[[], int], *, copying: bool) -> It
     """A plan in lots, some thousand tasks at a time: in its order, or where it is long in the order in which its rows
     were found, except that queues and standings are kept apart.
 
-    `tasks` says how many a lot may have where it is one call; `copying` lots are read and written down first.
+    `tasks` says how many a lot may have; `copying` lots are read and written down first, and may have more.
     """
     most_bytes = _COPIED_BYTES if copying else _CALL_BYTES
     copied_tasks = _FIRST_COPIED_TASKS

@@ -42,7 +42,8 @@ class BenchServer:
     def __init__(self, path: Path, port: int) -> None:
         self.socket = path
         self.port = port
-        self.client = redis.Redis(unix_socket_path=str(path), retry=Retry(NoBackoff(), 0))
+        # No limit of time: to save two million tasks takes longer than redis-py waits
+        self.client = redis.Redis(unix_socket_path=str(path), socket_timeout=None, retry=Retry(NoBackoff(), 0))
         """The orchestrator's own way in; never used while a subject runs."""
 
     @property
