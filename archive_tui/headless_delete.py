@@ -16,6 +16,7 @@ from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, Retention, plan_oldest
+from archive_tui.jobs.repair import not_deletable
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
 from archive_tui.present import exact, number, plural, size
@@ -90,11 +91,20 @@ def delete(
             return INTERRUPTED
         if catalog.trouble:  # more than fit into the table: these can be deleted, and then the rest
             print(f"archive-tui: {catalog.trouble}: delete these, and then run it again", file=err)
-        plan = replace(_plan(session, wish, catalog, query), seen_at=began)
+        standing = _standing(wish, catalog, query)
+        if standing:
+            said = (
+                f"{plural(len(standing), 'husk')} left out, as an index holds the id: `archive-tui repair` deletes both"
+            )
+            print(f"archive-tui: {said}", file=err)
+        plan = replace(_plan(session, wish, catalog, query, standing), seen_at=began)
         described = _plan_json(session, wish, plan)
         if dry_run or not plan.count:
-            _print(described | {"report": None} if as_json else _plan_text(session, wish, plan), out)
-            return IN_PART if catalog.trouble and not dry_run else 0
+            _print(
+                described | {"report": None} if as_json else _plan_text(session, wish, plan, left_out=bool(standing)),
+                out,
+            )
+            return IN_PART if (catalog.trouble or standing) and not dry_run else 0
         if not yes and ask is not None:
             _confirm(session, wish, plan, ask, err)
         job = session.delete(plan, pace, choice=wish.choice, reason=reason)
@@ -105,7 +115,7 @@ def delete(
             raise job.error
         if job.error is not None:
             print(f"archive-tui: {job.error}", file=err)
-        in_part = job.error is not None or report.in_part or catalog.trouble
+        in_part = job.error is not None or report.in_part or catalog.trouble or standing
         return INTERRUPTED if interrupted else IN_PART if in_part else 0
     finally:
         session.stop_jobs()
@@ -132,9 +142,16 @@ def _collect(session: Session, wish: Wish, catalog: Catalog, pace: Pace, *, prog
     return False
 
 
-def _plan(session: Session, wish: Wish, catalog: Catalog, query: Query) -> Plan:
+def _standing(wish: Wish, catalog: Catalog, query: Query) -> frozenset[int]:
+    """The wished husks that stand in an index: without their data they would be ghosts."""
+    if wish.kind is not Kind.HUSK:
+        return frozenset()
+    return frozenset(catalog.find(query)).intersection(not_deletable(catalog))
+
+
+def _plan(session: Session, wish: Wish, catalog: Catalog, query: Query, without: frozenset[int]) -> Plan:
     before = session.clock() - wish.older_than if wish.older_than is not None else None
-    return plan_oldest(catalog, query, Retention(before, wish.keep), wish.limit)
+    return plan_oldest(catalog, query, Retention(before, wish.keep), wish.limit, without)
 
 
 def _confirm(session: Session, wish: Wish, plan: Plan, ask: Ask, err: TextIO) -> None:
@@ -169,14 +186,15 @@ def _plan_json(session: Session, wish: Wish, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _plan_text(session: Session, wish: Wish, plan: Plan) -> str:
+def _plan_text(session: Session, wish: Wish, plan: Plan, *, left_out: bool = False) -> str:
     """The plan for people; every foreign text in it is safe to show."""
     totals = plan.totals
     where = f"queue {line(wish.queue)} at {session.server.address}"
     if not plan.count:
         if plan.selection.catalog.trouble:
             return f"nothing was deleted: no {wish.noun} task among the rows that are kept of {where} matches"
-        return f"nothing to delete: no {wish.noun} task of {where} matches"
+        beside = " but for those left out" if left_out else ""
+        return f"nothing to delete: no {wish.noun} task of {where} matches{beside}"
     lines = [f"{plural(totals.count, 'task')} to delete ({wish.noun}) from {where}"]
     if wish.where:
         lines.append(f"  filter   {clip(wish.where, 200)}")

@@ -346,3 +346,24 @@ def test_what_is_set_right_is_not_deleted(any_server: Live, cli: Command, kind: 
     ended = cli(*at(any_server, "delete", "--queue", "q", "--kind", kind, "--yes"))
     assert ended.code == 2
     assert "setting right" in ended.err
+
+
+@pytest.mark.parametrize("place", ["pending", "active", "archived"])
+def test_a_husk_that_an_index_holds_is_left_out(any_server: Live, cli: Command, place: str) -> None:
+    """Without its data it would be a ghost, of which a worker makes a husk again."""
+    any_server.asynq.register("q")
+    any_server.asynq.add("q", "standing", place, message=b"")
+    before = everything(any_server.client)
+    any_server.asynq.add("q", "loose", "archived", message=b"\xff", referenced=False)
+    any_server.asynq.add("q", "lost", "pending", message=b"", referenced=False)
+    arguments = ["delete", "--url", any_server.url, "--queue", "q", "--kind", "husk"]
+    ended = cli(*arguments, "--yes", "--json")
+    assert everything(any_server.client) == before
+    plan = json.loads(ended.out)
+    assert (ended.code, plan["planned"], plan["report"]["deleted"], plan["report"]["skipped"]) == (4, 2, 2, {})
+    assert "1 husk left out, as an index holds the id" in ended.err
+    again = cli(*arguments, "--yes")
+    assert again.code == 4, "nothing is left that is deleted like this, but not nothing"
+    assert b"matches but for those left out" in again.out
+    assert cli(*arguments, "--dry-run").code == 0
+    assert everything(any_server.client) == before
