@@ -200,6 +200,7 @@ def _report_json(report: RepairProgress) -> dict[str, Any]:
         "unknown": report.unknown,
         "untouched": report.untouched,
         "journal": str(report.journal) if report.journal is not None else None,
+        "caution": report.caution or None,
         "error": report.error or None,
     }
 
@@ -215,6 +216,8 @@ def _report_text(report: RepairProgress) -> str:
         lines.append(f"{report.unknown:>10,}  unknown: sent, but the answer had not come")
     if report.untouched:
         lines.append(f"{report.untouched:>10,}  not touched")
+    if report.caution:
+        lines.append(report.caution)
     if report.journal is not None:
         lines.append(f"how it was is in the journal {line(str(report.journal))}")
     return "\n".join(lines)

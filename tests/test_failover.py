@@ -15,6 +15,7 @@ from test_jobs import Hooked, hooked, ids, once
 from test_restore import content, put_back
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
@@ -25,6 +26,7 @@ from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.lots import Call, Lot
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching
+from archive_tui.jobs.repair import RepairJob, RepairPlan, RepairProgress
 from archive_tui.jobs.restore import RestoreJob, Target, plan_restore
 from archive_tui.jobs.restore_notes import notes
 from archive_tui.jobs.scan import ScanJob
@@ -237,6 +239,46 @@ def test_a_primary_that_becomes_a_replica_ends_a_deletion(
     assert len(missing) < progress.deleted, "the rest is there again, as the error says"
     delete_the_rest(pair, run_job, keeping, COUNT - len(missing))
     assert restored_by_all(pair, run_job, keeping) == before
+
+
+def repair_of(pair: Pair, plan: Plan, **actions: Callable[[], object]) -> RepairJob:
+    moments = {int(name[1:]): action for name, action in actions.items()}
+    return RepairJob(pair.connect(), RepairPlan.of(plan, Repair.ARCHIVE_NOW), Pace.FULL, at_calls(moments))
+
+
+def test_what_a_repair_had_not_passed_on_is_not_claimed(pair: Pair, run_job: Run, catalog: Catalog) -> None:
+    """Whoever set it right on the old server is told that it may be wrong again on the new one."""
+    filled(pair)
+    plan = plan_of(pair.old, run_job, catalog)
+    job = repair_of(pair, plan, _2=pair.promote, _3=pair.fail_over)
+    progress: RepairProgress = finish(run_job, job)
+    assert (job.error, progress.done) == (None, COUNT)
+    again = Catalog()
+    assert run_job(ScanJob(pair.new.connect(), again, pace=Pace.FULL)).wait(20)
+    assert again.counts().total > 0, "what the old server did alone"
+    again.close()
+    assert "another server answers" in progress.caution
+    assert "as it was before" in progress.caution
+    assert progress.in_part
+
+
+def test_a_repair_on_one_server_has_nothing_to_be_cautious_about(pair: Pair, run_job: Run, catalog: Catalog) -> None:
+    filled(pair)
+    pair.old.user("narrow", "+@all", "-info", "~*")
+    plan = plan_of(pair.old, run_job, catalog)
+    server = pair.old.connect(username="narrow", password="word")
+    progress = finish(run_job, RepairJob(server, RepairPlan.of(plan, Repair.ARCHIVE_NOW), Pace.FULL))
+    assert (progress.repaired, progress.caution, progress.in_part) == (COUNT, "", False)
+
+
+def test_a_primary_that_becomes_a_replica_ends_a_repair(pair: Pair, run_job: Run, catalog: Catalog) -> None:
+    filled(pair)
+    plan = plan_of(pair.old, run_job, catalog)
+    job = repair_of(pair, plan, _2=pair.promote, _3=lambda: pair.demote(_free_port()))
+    progress: RepairProgress = finish(run_job, job)
+    assert isinstance(job.error, ReplicaError)
+    assert "It was the primary until now" in str(job.error)
+    assert 0 < progress.repaired < COUNT
 
 
 def _free_port() -> int:

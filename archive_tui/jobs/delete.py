@@ -127,7 +127,7 @@ class DeleteJob(Job):
             self.trouble,
             str(self.error) if self.error else "",
             self._journal_path,
-            failover.CAUTION if self._unsure else "",
+            failover.caution("deleted", "there again") if self._unsure else "",
         )
 
     def work(self) -> None:

@@ -15,9 +15,10 @@ from archive_tui.store.connection import Server
 from archive_tui.store.delete import Outcome
 from archive_tui.store.pipe import Pipe
 
-CAUTION = (
-    "another server answers than the one that began: what that one had deleted last may be there again; scan to see it"
-)
+
+def caution(did: str, now: str) -> str:
+    """What there is to say where nobody can know what the new server has heard of."""
+    return f"another server answers than the one that began: what that one had {did} last may be {now}; scan to see it"
 
 
 class Witness:

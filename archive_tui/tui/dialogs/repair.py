@@ -131,6 +131,8 @@ class RepairReport(Report):
                 f"\n{report.unconfirmed:,} of those not as planned any more were in a batch whose answer was lost with "
                 "the connection: it set them right, or somebody else changed them\n"
             )
+        if report.caution:
+            parts.append((f"\n{report.caution}\n", "$text-warning"))
         if report.journal is not None:
             what = "how it was is" if copied else "their ids, and no more of them, are"
             parts.append((f"\n{what} in the journal {line(str(report.journal))}\n", "$text-muted"))
