@@ -214,6 +214,10 @@ def _report_text(report: RepairProgress) -> str:
     ]
     if report.unknown:
         lines.append(f"{report.unknown:>10,}  unknown: sent, but the answer had not come")
+    if report.unconfirmed:
+        lines.append(
+            f"{report.unconfirmed:>10,}  unconfirmed: sent twice, and changed by the first try or by somebody else"
+        )
     if report.untouched:
         lines.append(f"{report.untouched:>10,}  not touched")
     if report.caution:

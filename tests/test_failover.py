@@ -2,6 +2,7 @@
 acknowledged and not passed on is told, never lost, and never claimed.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import ReplicaError
+from archive_tui.jobs.audited import AuditedDeleteJob
 from archive_tui.jobs.delete import DeleteJob, DeleteProgress
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.keeping import Keeping
@@ -30,6 +32,7 @@ from archive_tui.jobs.repair import RepairJob, RepairPlan, RepairProgress
 from archive_tui.jobs.restore import RestoreJob, Target, plan_restore
 from archive_tui.jobs.restore_notes import notes
 from archive_tui.jobs.scan import ScanJob
+from archive_tui.journal.audit import Audit
 from archive_tui.journal.reader import Journal
 from archive_tui.store.connection import Server
 from archive_tui.store.delete import Doomed, Outcome, Standing
@@ -199,6 +202,17 @@ def test_without_a_journal_a_deletion_says_that_it_cannot_know(pair: Pair, run_j
     assert job.error is None
     assert "another server answers" in progress.caution
     assert progress.in_part
+
+
+def test_the_audit_does_not_claim_what_nobody_knows(pair: Pair, run_job: Run, catalog: Catalog, tmp_path: Path) -> None:
+    filled(pair)
+    moments = at_calls({2: pair.promote, 3: pair.fail_over})
+    plan = plan_of(pair.old, run_job, catalog)
+    job = AuditedDeleteJob(pair.connect(), plan, Audit(tmp_path / "audit"), Pace.FULL, record=moments)
+    finish(run_job, job)
+    ended = json.loads((tmp_path / "audit").read_text().splitlines()[-1])
+    assert "another server answers" in ended["caution"]
+    assert ended["unconfirmed"] == job.progress.unconfirmed
 
 
 def test_a_new_task_under_an_id_that_was_freed_is_not_one_that_is_back(

@@ -18,11 +18,15 @@ from asynqdata import NOW, everything, key, lock_key, prefix
 from conftest import Live, wait_until
 from test_headless import Command, Ended, at, finish
 
-from archive_tui import headless_delete
+from archive_tui import headless_delete, headless_repair
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.cli import run
 from archive_tui.jobs import audited
+from archive_tui.jobs.delete import DeleteProgress
+from archive_tui.jobs.job import JobState
+from archive_tui.jobs.repair import RepairProgress
 from archive_tui.store import delete as store
+from archive_tui.store.repair import Repaired
 
 DAY = 86_400
 
@@ -367,3 +371,12 @@ def test_a_husk_that_an_index_holds_is_left_out(any_server: Live, cli: Command, 
     assert b"matches but for those left out" in again.out
     assert cli(*arguments, "--dry-run").code == 0
     assert everything(any_server.client) == before
+
+
+def test_what_is_unconfirmed_is_in_the_report_for_people() -> None:
+    outcomes = {store.Outcome.DELETED: 1, store.Outcome.GONE: 2}
+    said = headless_delete._report_text(DeleteProgress(JobState.DONE, 3, 3, outcomes, unconfirmed=2))
+    assert "2  unconfirmed: sent twice, and deleted by the first try or by somebody else" in said
+    fixed = {Repaired.DONE: 1, Repaired.STATE_CHANGED: 2}
+    said = headless_repair._report_text(RepairProgress(JobState.DONE, 3, 3, fixed, unconfirmed=2))
+    assert "2  unconfirmed: sent twice, and changed by the first try or by somebody else" in said
