@@ -2,6 +2,7 @@
 acknowledged and not passed on is told, never lost, and never claimed.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +21,18 @@ from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import ReplicaError
+from archive_tui.jobs.audited import AuditedDeleteJob
 from archive_tui.jobs.delete import DeleteJob, DeleteProgress
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.lots import Call, Lot
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching
-from archive_tui.jobs.repair import RepairJob, RepairPlan
+from archive_tui.jobs.repair import RepairJob, RepairPlan, RepairProgress
 from archive_tui.jobs.restore import RestoreJob, Target, plan_restore
 from archive_tui.jobs.restore_notes import notes
 from archive_tui.jobs.scan import ScanJob
+from archive_tui.journal.audit import Audit
 from archive_tui.journal.reader import Journal
 from archive_tui.store.connection import Server
 from archive_tui.store.delete import Doomed, Outcome, Standing
@@ -201,6 +204,17 @@ def test_without_a_journal_a_deletion_says_that_it_cannot_know(pair: Pair, run_j
     assert progress.in_part
 
 
+def test_the_audit_does_not_claim_what_nobody_knows(pair: Pair, run_job: Run, catalog: Catalog, tmp_path: Path) -> None:
+    filled(pair)
+    moments = at_calls({2: pair.promote, 3: pair.fail_over})
+    plan = plan_of(pair.old, run_job, catalog)
+    job = AuditedDeleteJob(pair.connect(), plan, Audit(tmp_path / "audit"), Pace.FULL, record=moments)
+    finish(run_job, job)
+    ended = json.loads((tmp_path / "audit").read_text().splitlines()[-1])
+    assert "another server answers" in ended["caution"]
+    assert ended["unconfirmed"] == job.progress.unconfirmed
+
+
 def test_a_new_task_under_an_id_that_was_freed_is_not_one_that_is_back(
     pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
 ) -> None:
@@ -239,6 +253,46 @@ def test_a_primary_that_becomes_a_replica_ends_a_deletion(
     assert len(missing) < progress.deleted, "the rest is there again, as the error says"
     delete_the_rest(pair, run_job, keeping, COUNT - len(missing))
     assert restored_by_all(pair, run_job, keeping) == before
+
+
+def repair_of(pair: Pair, plan: Plan, **actions: Callable[[], object]) -> RepairJob:
+    moments = {int(name[1:]): action for name, action in actions.items()}
+    return RepairJob(pair.connect(), RepairPlan.of(plan, Repair.ARCHIVE_NOW), Pace.FULL, at_calls(moments))
+
+
+def test_what_a_repair_had_not_passed_on_is_not_claimed(pair: Pair, run_job: Run, catalog: Catalog) -> None:
+    """Whoever set it right on the old server is told that it may be wrong again on the new one."""
+    filled(pair)
+    plan = plan_of(pair.old, run_job, catalog)
+    job = repair_of(pair, plan, _2=pair.promote, _3=pair.fail_over)
+    progress: RepairProgress = finish(run_job, job)
+    assert (job.error, progress.done) == (None, COUNT)
+    again = Catalog()
+    assert run_job(ScanJob(pair.new.connect(), again, pace=Pace.FULL)).wait(20)
+    assert again.counts().total > 0, "what the old server did alone"
+    again.close()
+    assert "another server answers" in progress.caution
+    assert "as it was before" in progress.caution
+    assert progress.in_part
+
+
+def test_a_repair_on_one_server_has_nothing_to_be_cautious_about(pair: Pair, run_job: Run, catalog: Catalog) -> None:
+    filled(pair)
+    pair.old.user("narrow", "+@all", "-info", "~*")
+    plan = plan_of(pair.old, run_job, catalog)
+    server = pair.old.connect(username="narrow", password="word")
+    progress = finish(run_job, RepairJob(server, RepairPlan.of(plan, Repair.ARCHIVE_NOW), Pace.FULL))
+    assert (progress.repaired, progress.caution, progress.in_part) == (COUNT, "", False)
+
+
+def test_a_primary_that_becomes_a_replica_ends_a_repair(pair: Pair, run_job: Run, catalog: Catalog) -> None:
+    filled(pair)
+    plan = plan_of(pair.old, run_job, catalog)
+    job = repair_of(pair, plan, _2=pair.promote, _3=lambda: pair.demote(_free_port()))
+    progress: RepairProgress = finish(run_job, job)
+    assert isinstance(job.error, ReplicaError)
+    assert "It was the primary until now" in str(job.error)
+    assert 0 < progress.repaired < COUNT
 
 
 def _free_port() -> int:
@@ -349,35 +403,6 @@ def test_a_primary_that_becomes_a_replica_ends_a_restore(
     assert plan.count == COUNT
     put_back(pair.new, run_job, plan, elsewhere=True)
     assert content(pair.new) == before
-
-
-@pytest.mark.parametrize("lost", [False, True], ids=["quiet", "failover"])
-def test_a_repair_says_that_another_server_may_not_have_heard_of_it(
-    pair: Pair, run_job: Run, catalog: Catalog, lost: bool
-) -> None:
-    pair.old.asynq.register("q")
-    pair.old.asynq.add_many("q", [b"%d" % number for number in range(COUNT)], referenced=False)
-    pair.in_step()
-    assert run_job(ScanJob(pair.connect(), catalog, ["q"], Pace.FULL)).wait(20)
-    plan = RepairPlan.of(plan_matching(catalog, Query()), Repair.ARCHIVE)
-    job = RepairJob(pair.connect(), plan, Pace.GENTLE)
-    run_job(job)
-    if lost:
-        wait_until(lambda: job.progress.done > 200)
-        pair.promote()
-        at = job.progress.done
-        wait_until(lambda: job.progress.done > at + 100)
-        pair.fail_over()
-    job.pace = Pace.FULL
-    assert job.wait(30)
-    assert job.error is None
-    assert job.progress.done == COUNT
-    assert bool(job.progress.caution) is lost
-    assert job.progress.in_part is lost
-    if lost:
-        assert pair.new.scan().rows  # what it had not heard of
-    else:
-        assert pair.old.scan().rows == []
 
 
 def test_what_was_gone_at_the_second_try_is_unconfirmed_once(valkey: Live, catalog: Catalog) -> None:

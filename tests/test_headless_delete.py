@@ -21,8 +21,13 @@ from test_headless import Command, Ended, at, finish
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.cli import run
 from archive_tui.headless import delete as headless_delete
+from archive_tui.headless import repair as headless_repair
 from archive_tui.jobs import audited
+from archive_tui.jobs.delete import DeleteProgress
+from archive_tui.jobs.job import JobState
+from archive_tui.jobs.repair import RepairProgress
 from archive_tui.store import delete as store
+from archive_tui.store.repair import Repaired
 
 DAY = 86_400
 
@@ -346,3 +351,33 @@ def test_what_is_set_right_is_not_deleted(any_server: Live, cli: Command, kind: 
     ended = cli(*at(any_server, "delete", "--queue", "q", "--kind", kind, "--yes"))
     assert ended.code == 2
     assert "setting right" in ended.err
+
+
+@pytest.mark.parametrize("place", ["pending", "active", "archived"])
+def test_a_husk_that_an_index_holds_is_left_out(any_server: Live, cli: Command, place: str) -> None:
+    """Without its data it would be a ghost, of which a worker makes a husk again."""
+    any_server.asynq.register("q")
+    any_server.asynq.add("q", "standing", place, message=b"")
+    before = everything(any_server.client)
+    any_server.asynq.add("q", "loose", "archived", message=b"\xff", referenced=False)
+    any_server.asynq.add("q", "lost", "pending", message=b"", referenced=False)
+    arguments = ["delete", "--url", any_server.url, "--queue", "q", "--kind", "husk"]
+    ended = cli(*arguments, "--yes", "--json")
+    assert everything(any_server.client) == before
+    plan = json.loads(ended.out)
+    assert (ended.code, plan["planned"], plan["report"]["deleted"], plan["report"]["skipped"]) == (4, 2, 2, {})
+    assert "1 husk left out, as an index holds the id" in ended.err
+    again = cli(*arguments, "--yes")
+    assert again.code == 4, "nothing is left that is deleted like this, but not nothing"
+    assert b"matches but for those left out" in again.out
+    assert cli(*arguments, "--dry-run").code == 0
+    assert everything(any_server.client) == before
+
+
+def test_what_is_unconfirmed_is_in_the_report_for_people() -> None:
+    outcomes = {store.Outcome.DELETED: 1, store.Outcome.GONE: 2}
+    said = headless_delete._report_text(DeleteProgress(JobState.DONE, 3, 3, outcomes, unconfirmed=2))
+    assert "2  unconfirmed: sent twice; the first try did it, or somebody else" in said
+    fixed = {Repaired.DONE: 1, Repaired.STATE_CHANGED: 2}
+    said = headless_repair._report_text(RepairProgress(JobState.DONE, 3, 3, fixed, unconfirmed=2))
+    assert "2  unconfirmed: sent twice; the first try did it, or somebody else" in said

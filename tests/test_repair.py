@@ -160,6 +160,15 @@ def test_a_live_task_leaves_the_index_of_a_ghost(live: Live, state: str) -> None
     assert state_of(live, "again") == state.encode()
 
 
+@pytest.mark.parametrize("how", [Repair.FOLLOW_STATE, Repair.FOLLOW_INDEX])
+def test_a_task_that_a_worker_has_keeps_its_lease(live: Live, how: Repair) -> None:
+    """A lease that ends at once passes for a worker that died, and the task would be run twice."""
+    live.asynq.add(Q, "again", "active", score=NOW + 3_000_000_000)
+    put(live.asynq, Q, b"again", "archived")
+    mend(live, how, rows_of(live))
+    assert score_in(live, "lease", "again") == NOW + 3_000_000_000
+
+
 def test_a_live_task_is_seen_among_very_many_and_while_its_group_is_aggregated(live: Live) -> None:
     live.asynq.add(Q, "again", "pending")
     live.asynq.add_many(Q, [f"later-{number}" for number in range(3_000)], "pending")

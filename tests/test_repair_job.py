@@ -169,6 +169,36 @@ def test_answer_that_is_lost_leaves_nothing_half_done(
         assert len(ids) == len(set(ids)) == 180, "nobody is queued twice"
 
 
+def test_what_was_sent_before_the_server_stayed_away_is_unknown_and_not_untouched(
+    damaged: Live, catalog: Catalog, run_job: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def cut(pipe: Pipe, *args: Any) -> list[Repaired]:
+        nonlocal calls
+        calls += 1
+        outcomes = whole(pipe, *args)
+        if calls > 1:
+            monkeypatch.setattr(Server, "pipe", away)
+            raise DisconnectedError("lost")
+        return outcomes
+
+    def away(_server: Server) -> None:
+        raise DisconnectedError("away")
+
+    whole = store.repair
+    monkeypatch.setattr(store, "repair", cut)
+    job = RepairJob(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.RUN), Pace.FULL)
+    job.patience = 0.1
+    assert run_job(job).wait(30)
+    report = job.progress
+    assert isinstance(job.error, DisconnectedError)
+    queued = sum(damaged.client.llen(prefix(queue) + b"pending") for queue in (Q, "other"))
+    assert queued > report.repaired > 0, "more was done than we were told"
+    assert report.unknown == queued - report.repaired
+    assert report.untouched == 360 - queued
+
+
 def test_stop_leaves_the_rest_untouched(damaged: Live, catalog: Catalog, run_job: Run) -> None:
     job = RepairJob(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.RUN), Pace.FULL)
     job.pause()

@@ -94,8 +94,8 @@ _CONSEQUENCES = {
     ),
     Repair.FOLLOW_STATE: (
         "The id goes to the index that its state names, and Asynq goes on from there: a grouped task is in its group "
-        "again, what was scheduled or waited for a retry is due at once, and what says `active` is taken for the task "
-        "of a worker that died, and retried or archived."
+        "again, what was scheduled or waited for a retry is due at once, and what says `active` without a lease is "
+        "taken for the task of a worker that died, and retried or archived."
     ),
     Repair.REMOVE_ID: (
         "Counts are right again, and “run all” can no longer make a husk of it. There is no data to lose."

@@ -14,6 +14,7 @@ from archive_tui.headless.waiting import INTERRUPTED, scan_line
 from archive_tui.jobs.delete import DeleteProgress
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.plan import Plan, Retention, plan_oldest
+from archive_tui.jobs.repair import not_deletable
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
 from archive_tui.present import exact, plural, size
@@ -63,18 +64,22 @@ def delete(session: Session, wish: Wish, manner: Manner) -> int:
         if _collect(session, wish, catalog, manner):
             return INTERRUPTED
         say_what_is_missing(catalog, "delete these", manner.err)
-        plan = replace(_plan(session, wish, catalog, query), seen_at=began)
+        standing = _standing(wish, catalog, query)
+        if standing:
+            what = f"{plural(len(standing), 'husk')} left out, as an index holds the id"
+            print(f"archive-tui: {what}: `archive-tui repair` deletes both", file=manner.err)
+        plan = replace(_plan(session, wish, catalog, query, standing), seen_at=began)
         change = Change(
             plan.count,
             "delete",
             "deleted",
-            _plan_text(session, wish, plan),
+            _plan_text(session, wish, plan, left_out=bool(standing)),
             _plan_json(session, wish, plan),
             lambda: session.delete(plan, manner.pace, choice=wish.choice, reason=manner.reason),
             _report_text,
             _report_json,
         )
-        return carry_out(change, manner, whole=not catalog.trouble)
+        return carry_out(change, manner, whole=not catalog.trouble and not standing)
     finally:
         session.stop_jobs()
         catalog.close()
@@ -89,9 +94,16 @@ def _collect(session: Session, wish: Wish, catalog: Catalog, manner: Manner) -> 
     return read(session, scan, manner, lambda: scan_line(scan.progress), "deleted")
 
 
-def _plan(session: Session, wish: Wish, catalog: Catalog, query: Query) -> Plan:
+def _standing(wish: Wish, catalog: Catalog, query: Query) -> frozenset[int]:
+    """The wished husks that stand in an index: without their data they would be ghosts."""
+    if wish.kind is not Kind.HUSK:
+        return frozenset()
+    return frozenset(catalog.find(query)).intersection(not_deletable(catalog))
+
+
+def _plan(session: Session, wish: Wish, catalog: Catalog, query: Query, without: frozenset[int]) -> Plan:
     before = session.clock() - wish.older_than if wish.older_than is not None else None
-    return plan_oldest(catalog, query, Retention(before, wish.keep), wish.limit)
+    return plan_oldest(catalog, query, Retention(before, wish.keep), wish.limit, without)
 
 
 def _plan_json(session: Session, wish: Wish, plan: Plan) -> dict[str, Any]:
@@ -114,14 +126,15 @@ def _plan_json(session: Session, wish: Wish, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _plan_text(session: Session, wish: Wish, plan: Plan) -> str:
+def _plan_text(session: Session, wish: Wish, plan: Plan, *, left_out: bool = False) -> str:
     """The plan for people; every foreign text in it is safe to show."""
     totals = plan.totals
     where = f"queue {line(wish.queue)} at {session.server.address}"
     if not plan.count:
         if plan.selection.catalog.trouble:
             return f"nothing was deleted: no {wish.noun} task among the rows that are kept of {where} matches"
-        return f"nothing to delete: no {wish.noun} task of {where} matches"
+        beside = " but for those left out" if left_out else ""
+        return f"nothing to delete: no {wish.noun} task of {where} matches{beside}"
     lines = [f"{plural(totals.count, 'task')} to delete ({wish.noun}) from {where}"]
     if wish.where:
         lines.append(f"  filter   {clip(wish.where, 200)}")

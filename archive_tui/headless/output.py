@@ -46,6 +46,8 @@ def change_lines(report: ChangeProgress[Any], *, but: Any) -> Iterator[str]:
             yield f"{number(count):>10}  {outcome.sentence}"
     if report.unknown:
         yield f"{report.unknown:>10,}  unknown: sent, but the answer had not come"
+    if report.unconfirmed:
+        yield f"{report.unconfirmed:>10,}  unconfirmed: sent twice; the first try did it, or somebody else"
     if report.untouched:
         yield f"{report.untouched:>10,}  not touched"
     if report.caution:

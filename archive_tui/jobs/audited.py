@@ -13,6 +13,7 @@ from archive_tui.jobs.leftover import COMMAND as CLEAN_UP
 from archive_tui.jobs.leftover import CleanUpJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
+from archive_tui.jobs.progress import AnyVerdict, ChangeProgress
 from archive_tui.jobs.repair import RepairJob, RepairPlan
 from archive_tui.jobs.restore import RestoreJob, RestorePlan
 from archive_tui.journal.audit import Audit
@@ -61,6 +62,19 @@ def _file(journal: Path | None) -> str | None:
     return str(journal) if journal is not None else None
 
 
+def _doubts(report: ChangeProgress[AnyVerdict]) -> Facts:
+    """What a report says beside what was done."""
+    return {
+        "gone": report.gone,
+        "unconfirmed": report.unconfirmed,
+        "changed": report.changed,
+        "unknown": report.unknown,
+        "untouched": report.untouched,
+        "journal": _file(report.journal),
+        **({"caution": report.caution} if report.caution else {}),
+    }
+
+
 class AuditedDeleteJob(DeleteJob):
     """Carries out a plan between two lines of the audit. `choice` says in words how the tasks were chosen, `reason`
     why. `options` are those of DeleteJob.
@@ -103,11 +117,7 @@ class AuditedDeleteJob(DeleteJob):
             "planned": report.planned,
             "deleted": report.deleted,
             "unlocked": report.unlocked,
-            "gone": report.gone,
-            "changed": report.changed,
-            "unknown": report.unknown,
-            "untouched": report.untouched,
-            "journal": _file(report.journal),
+            **_doubts(report),
         }
 
 
@@ -152,11 +162,7 @@ class AuditedRepairJob(RepairJob):
         return {
             "planned": report.planned,
             "repaired": report.repaired,
-            "gone": report.gone,
-            "changed": report.changed,
-            "unknown": report.unknown,
-            "untouched": report.untouched,
-            "journal": _file(report.journal),
+            **_doubts(report),
         }
 
 

@@ -131,7 +131,7 @@ class DeleteJob(Job):
             unconfirmed=self._unconfirmed,
             skipped=tuple(self._skipped),
             journal=self._journal_path,
-            caution=failover.CAUTION if self._unsure else "",
+            caution=failover.caution("deleted", "there again") if self._unsure else "",
         )
 
     def work(self) -> None:

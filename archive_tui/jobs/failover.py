@@ -15,9 +15,10 @@ from archive_tui.store.connection import Server
 from archive_tui.store.delete import Outcome
 from archive_tui.store.pipe import Pipe
 
-_CAUTION = "another server answers than the one that began: what that one had {} last may be {} again; scan to see it"
-CAUTION = _CAUTION.format("deleted", "there")
-REPAIR_CAUTION = _CAUTION.format("set right", "wrong")
+
+def caution(did: str, now: str) -> str:
+    """What there is to say where nobody can know what the new server has heard of."""
+    return f"another server answers than the one that began: what that one had {did} last may be {now}; scan to see it"
 
 
 class Witness:
@@ -29,12 +30,10 @@ class Witness:
         self._server = server
         self._run_id: str | None = None
 
-    def look(self, *, broken: bool = True) -> bool:
-        """Whether another server process answers than the time before; asks it. `broken` says whether the connection
-        was lost since. Raises DisconnectedError.
-        """
+    def look(self) -> bool:
+        """Whether another server process answers than the time before; asks it. Raises DisconnectedError."""
         before, self._run_id = self._run_id, self._server.identify().run_id
-        return before is not None and (before != self._run_id or (broken and not before))
+        return before is not None and (before != self._run_id or not before)
 
 
 class Undone(NamedTuple):

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from archive_tui.catalog.catalog import Catalog
@@ -89,12 +89,21 @@ class Retention:
     keep: int | None = None
 
 
-def plan_oldest(catalog: Catalog, query: Query, retention: Retention | None = None, limit: int | None = None) -> Plan:
-    """Freeze the rows that match a query and that a retention lets go: the oldest first, at most `limit` of them.
+def plan_oldest(
+    catalog: Catalog,
+    query: Query,
+    retention: Retention | None = None,
+    limit: int | None = None,
+    without: Collection[int] = (),
+) -> Plan:
+    """Freeze the rows that match a query and that a retention lets go: the oldest first, at most `limit` of them, and
+    none of those in `without`.
 
     The newest `keep` are counted among the rows that match. Not for the UI loop.
     """
     newest_first = catalog.find(replace(query, sort=Sort.DIED, descending=True))
+    if without:
+        newest_first = array("q", [seq for seq in newest_first if seq not in without])
     start = 0
     if retention is not None:
         if retention.before is not None:

@@ -1,6 +1,5 @@
 """The job that sets findings right: journal place, verified batches, report. The same shape as a deletion."""
 
-import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
-from archive_tui.errors import RefusedError
+from archive_tui.errors import DisconnectedError, RefusedError, ReplicaError
 from archive_tui.jobs import failover
 from archive_tui.jobs.delete import Record
 from archive_tui.jobs.job import Job, JobState, Stopped
@@ -231,6 +230,11 @@ class RepairJob(Job):
         self._record = record
         self._clock = clock
         self._ledger: Ledger | None = None
+        self._witness = failover.Witness(server)
+        self._unsure = False
+        self._feed: Iterator[Batch] = iter(())
+        self._batch: Batch = ()
+        self._parts: deque[_Part] = deque()
         self._outcomes: Counter[Repaired] = Counter()
         self._skipped: list[Skipped[Repaired]] = []
         self._unknown = self._unconfirmed = self._done = 0
@@ -255,7 +259,7 @@ class RepairJob(Job):
             unconfirmed=self._unconfirmed,
             skipped=tuple(self._skipped),
             journal=self._ledger.path if self._ledger is not None else None,
-            caution=failover.REPAIR_CAUTION if self._unsure else "",
+            caution=failover.caution("set right", "as it was before") if self._unsure else "",
         )
 
     def work(self) -> None:
@@ -272,15 +276,16 @@ class RepairJob(Job):
                     totals.stored_bytes,
                     self._clock,
                 )
-            for batch in self._batches():
-                self.checkpoint()
-                began = time.monotonic()
-                self._repair(batch)
-                self.rest(self.pace.rest_after(time.monotonic() - began))
+            self._feed = self._batches()
+            self.reconnecting(self._attempt)
             state = JobState.DONE
-        except Stopped:
-            state = JobState.STOPPED
+        except (Stopped, DisconnectedError) as end:
+            state = JobState.STOPPED if isinstance(end, Stopped) else state
+            self._unknown = sum(part.unknown for part in self._parts)
             raise
+        except ReplicaError as error:
+            said = "what was set right last may not have reached the new one; scan there to see it"
+            raise (failover.demoted(error, said) if self._done else error) from None
         finally:
             self._ended_at = time.monotonic()
             if self._ledger is not None:
@@ -313,33 +318,32 @@ class RepairJob(Job):
     def _how(self, row: TaskRow) -> Repair:
         return self.plan.repairs[row.kind]
 
-    def _repair(self, batch: Batch) -> None:
-        """Set one batch right, again where the connection breaks: what the first try did is no finding any more."""
-        parts: deque[_Part] = deque()
-        tries = itertools.count()
+    def _attempt(self) -> None:
+        """Work until all is done or the connection is lost. Then the next one goes on with the part that was cut off:
+        what the first try did of it is no finding any more.
+        """
+        if self._witness.look():
+            self._unsure = self._unsure or self._done > 0
+        with self._server.pipe() as pipe:
+            self.connected()
+            while self._has_parts(pipe):
+                self.checkpoint()
+                began = time.monotonic()
+                self._set_right(pipe, self._parts[0])
+                self._account(self._parts.popleft())
+                self.rest(self.pace.rest_after(time.monotonic() - began))
 
-        def attempt() -> None:
-            # At every batch: a connection that was lost between two of them is made anew without a word
-            self._unsure |= self._witness.look(broken=next(tries) > 0) and self._done > 0
-            with self._server.pipe() as pipe:
-                self.connected()
-                if not parts:
-                    parts.extend(self._parts(pipe, batch))
-                while parts:
-                    self.checkpoint()
-                    self._set_right(pipe, parts[0])
-                    self._account(parts.popleft())
+    def _has_parts(self, pipe: Pipe) -> bool:
+        """Whether anything is left to do; the next batch is cut into parts that are small enough to be read whole."""
+        if not self._parts:
+            self._batch = self._batch or next(self._feed, ())
+            self._parts.extend(self._parts_of(pipe, self._batch))
+            self._batch = ()
+        return bool(self._parts)
 
-        try:
-            self.reconnecting(attempt)
-        except Stopped:
-            self._unknown = sum(part.unknown for part in parts)
-            raise
-
-    def _parts(self, pipe: Pipe, batch: Batch) -> list[_Part]:
-        """A batch in parts that are small enough to be read whole."""
-        if self._ledger is None:
-            return [_Part(batch)]
+    def _parts_of(self, pipe: Pipe, batch: Batch) -> list[_Part]:
+        if self._ledger is None or not batch:
+            return [_Part(batch)] if batch else []
         ids = [row.id for _, row in batch]
         return [_Part([batch[at] for at in places]) for places in portions(pipe, batch[0][1].queue, ids)]
 

@@ -143,7 +143,8 @@ local function repair(key, at)
   local wrong = misplaced(id, place)
   if wrong then return wrong end
   local index, score = ARGV[at + 7], ARGV[at + 8]
-  local was = action == "move" and not is_list(index) and redis.call("ZSCORE", prefix .. index, id)
+  local scored = index == "active" and "lease" or index  -- a worker may have it: its lease must not end at once
+  local was = action == "move" and index ~= "pending" and redis.call("ZSCORE", prefix .. scored, id)
   if not leave(id, place, search) then return NOT_IN_INDEX end
   if action == "move" then
     put(key, id, ARGV[at + 6], index, was or score, ARGV[at + 9])
