@@ -16,7 +16,8 @@ from asynqdata import NOW, everything, key, lock_key, orphans, prefix
 from conftest import Live
 from oracle import findings
 from piloting import Operator, SlowLink, operate, slowly
-from textual.widgets import OptionList
+from textual import events
+from textual.widgets import Input, OptionList
 
 from archive_tui.asynq.forecast import TOO_MANY
 from archive_tui.demo import DEMO_SEED, fill
@@ -342,6 +343,23 @@ def test_all_findings_of_a_scan_are_deleted_and_nothing_else(shop: Live) -> None
     assert released
     assert set(before) - set(after) - released == deleted | {prefix("old-reports") + b"completed"}
     assert {one for one in after if after[one] != before[one]} == set()
+
+
+def test_a_number_that_arrives_in_one_piece_is_read_whole(shop: Live) -> None:
+    """The keys are sent to Cancel, which has the focus, before the first of them has moved it."""
+
+    async def play(op: Operator) -> None:
+        await op.scan("default")
+        await op.press("asterisk")
+        await op.plan()
+        count = re.search(r"Type (\d\d+) to confirm", op.dialog)
+        assert count is not None
+        cancel = op.app.screen.query_one("#cancel")
+        for digit in count[1]:
+            cancel.post_message(events.Key(digit, digit))
+        await op.until(lambda: op.app.screen.query_one("#count", Input).value == count[1], "the whole number")
+
+    operate(shop.settings, play)
 
 
 def test_what_has_changed_since_the_plan_is_skipped_and_reported(work: Live) -> None:

@@ -114,7 +114,7 @@ class ConfirmDialog(Dialog[bool]):
             self._lock()
             return
         entry = self.query_one("#count", Input)
-        if not entry.has_focus and not entry.disabled:
+        if not entry.disabled:  # it may have the focus by now: keys that came in one piece were sent to a button
             self.set_focus(entry)
             entry.insert_text_at_cursor(event.character)
             event.stop()
