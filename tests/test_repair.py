@@ -182,6 +182,23 @@ def test_a_live_task_is_seen_among_very_many_and_while_its_group_is_aggregated(l
     assert mend(live, Repair.CLEAN, rows_of(live)) == [Repaired.ALIVE] * 2
 
 
+@pytest.mark.parametrize("how", [Repair.FOLLOW_STATE, Repair.FOLLOW_INDEX])
+def test_a_task_that_is_being_aggregated_stays_in_that_set_alone(live: Live, how: Repair) -> None:
+    """In its group as well it would be aggregated twice, the second time without its data."""
+    live.asynq.add(Q, "staged", "aggregating")
+    staged = prefix(Q) + b"g:g1:some-uuid"
+    live.client.rename(prefix(Q) + b"g:g1", staged)
+    live.client.srem(prefix(Q) + b"groups", "g1")
+    live.client.zadd(prefix(Q) + b"aggregation_sets", {staged: NOW})
+    before = everything(live.client)
+    put(live.asynq, Q, b"staged", "archived")
+    mend(live, how, rows_of(live))
+    if how is Repair.FOLLOW_STATE:
+        assert everything(live.client) == before
+    assert live.client.zrange(staged, 0, -1) == [b"staged"]
+    assert not live.client.exists(prefix(Q) + b"g:g1")
+
+
 @pytest.mark.parametrize("what", ["husk", "garbled", "empty", "other"])
 @pytest.mark.parametrize("place", ["", "pending", "active", "retry"])
 def test_husks_go_with_their_ids(live: Live, what: str, place: str) -> None:
