@@ -169,6 +169,17 @@ def test_a_task_that_a_worker_has_keeps_its_lease(live: Live, how: Repair) -> No
     assert score_in(live, "lease", "again") == NOW + 3_000_000_000
 
 
+@pytest.mark.parametrize("state", ALIVE)
+def test_a_live_task_keeps_its_place(live: Live, state: str) -> None:
+    """Who waits longest is served first: it goes on waiting where it stands, and since when it does."""
+    for task_id in ("first", "again", "last"):
+        live.asynq.add(Q, task_id, state)
+    before = everything(live.client)
+    put(live.asynq, Q, b"again", "archived")
+    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Repaired.DONE]
+    assert everything(live.client) == before
+
+
 def test_a_live_task_is_seen_among_very_many_and_while_its_group_is_aggregated(live: Live) -> None:
     live.asynq.add(Q, "again", "pending")
     live.asynq.add_many(Q, [f"later-{number}" for number in range(3_000)], "pending")

@@ -105,12 +105,12 @@ local function release(lock, id)
   return true
 end
 
-local function put(key, id, state, index, score, message)
+-- A task that `stays` stands in the list already: who waits longest is served first.
+local function put(key, id, state, since, index, score, message, stays)
+  if is_list(index) and not stays then redis.call("LPUSH", prefix .. index, id) end
   if index == "pending" then
-    redis.call("LPUSH", prefix .. index, id)
-    redis.call("HSET", key, "pending_since", now)
+    if not stays or since == "" then redis.call("HSET", key, "pending_since", now) end
   elseif index == "active" then
-    redis.call("LPUSH", prefix .. index, id)
     redis.call("ZADD", prefix .. "lease", score, id)
   else
     redis.call("ZADD", prefix .. index, score, id)
@@ -159,9 +159,17 @@ local function repair(key, at)
   if string.sub(index, 1, 2) == "g:" then index = grouped_in(index, id) end
   local scored = index == "active" and "lease" or index  -- a worker may have it: its lease must not end at once
   local was = action == "move" and index ~= "pending" and redis.call("ZSCORE", prefix .. scored, id)
+  local stays = false
+  if is_list(index) and index ~= place and string.find(search, index, 1, true) then
+    local found_at = redis.pcall("LPOS", prefix .. index, id)
+    if type(found_at) ~= "table" then  -- Redis before 6.0.6 cannot tell: there it goes to the end of the list
+      search = string.gsub(search, index, "")
+      stays = found_at ~= false
+    end
+  end
   if not leave(id, place, search) then return NOT_IN_INDEX end
   if action == "move" then
-    put(key, id, ARGV[at + 6], index, was or score, ARGV[at + 9])
+    put(key, id, ARGV[at + 6], since, index, was or score, ARGV[at + 9], stays)
     return DONE
   end
   redis.call("UNLINK", key)
