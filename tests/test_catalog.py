@@ -727,6 +727,20 @@ def test_what_is_new_is_told_from_what_may_have_come_before(groups: list[list[in
                 met.add(one)
 
 
+def test_what_is_only_counted_is_not_counted_too_low(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among millions one new id in some raises a false alarm; where there is no room, nobody can find out any more."""
+    monkeypatch.setattr(seen, "_EXACT", 10)
+    monkeypatch.setattr(seen, "_SLOTS", 1 << 12)
+    catalog = Catalog(limit=100)
+    for start in range(0, 3000, 100):
+        catalog.append(batches_of([a_row(number) for number in range(start, start + 100)]))
+    catalog.settle()
+    counts = catalog.counts()
+    assert (len(catalog.find(Query())), counts.total, counts.unkept) == (100, 3000, 2900)
+    assert catalog.trouble == "only the first 100 rows are kept, the rest is counted"
+    catalog.close()
+
+
 def test_errors_are_counted_by_signature(catalog: Catalog) -> None:
     catalog.add([a_row(number, error=f"dial tcp 10.0.0.{number}:587: refused") for number in range(30)])
     catalog.add([a_row(number, error=f"HTTP {number}") for number in range(30, 40)])

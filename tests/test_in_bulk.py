@@ -11,9 +11,11 @@ from archive_tui.asynq import keys, message
 from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import facts_of, facts_of_all
+from archive_tui.asynq.task import facts_of, facts_of_all, fingerprint
+from archive_tui.jobs.delete import _all_as_planned
 from archive_tui.jobs.lots import Lot
 from archive_tui.journal import lines
+from archive_tui.store import copy as reading
 from archive_tui.store.delete import Doomed, Standing
 from archive_tui.store.judging import judge
 from archive_tui.store.pipe import pack, pack_each
@@ -137,3 +139,30 @@ def test_a_call_is_small_for_the_server_also_where_tasks_hold_more_than_their_me
     assert lot.calls is not None
     assert [at for call in lot.calls for at in call.at] == list(range(100))
     assert max(len(call.at) for call in lot.calls) * 50_000 < 1024 * 1024
+
+
+MESSAGES = [b"", b"m", b"n" * 2000]
+PLANNED = st.just((b"msg", b"m", b"state", b"archived"))
+FIELDS = st.one_of(
+    *[st.just((b"msg", one, b"state", state)) for one in MESSAGES for state in (b"archived", b"active", b"")],
+    st.just((b"state", b"archived", b"msg", b"m")),
+    st.just((b"msg", b"m", b"state", b"archived", b"result", b"")),
+    st.sampled_from([(), (b"msg", b"m"), (b"state", b"archived"), (b"msg", b"m", b"other", b"archived")]),
+    st.just(reading.NOT_A_HASH),
+)
+
+
+@given(
+    st.sampled_from([State.ARCHIVED, State.ACTIVE, None]),
+    st.lists(st.tuples(PLANNED | FIELDS, st.just(b"m") | st.sampled_from(MESSAGES)), min_size=1),
+)
+def test_a_lot_that_is_as_planned_is_so_in_each_of_its_tasks(
+    state: State | None, found: list[tuple[tuple[bytes, ...], bytes]]
+) -> None:
+    copies = [Copy("q", b"%d" % number, fields) for number, (fields, _) in enumerate(found)]
+    doomed = [
+        Doomed(one.id, state, fingerprint(seen), Standing.ORPHAN) for one, (_, seen) in zip(copies, found, strict=True)
+    ]
+    lot = Lot("q", Standing.ORPHAN, range(len(copies)), doomed)
+    each = [state is not None and fields == (b"msg", seen, b"state", state.value.encode()) for fields, seen in found]
+    assert _all_as_planned(lot, copies) == all(each)

@@ -169,6 +169,17 @@ def test_a_task_that_a_worker_has_keeps_its_lease(live: Live, how: Repair) -> No
     assert score_in(live, "lease", "again") == NOW + 3_000_000_000
 
 
+@pytest.mark.parametrize("state", ALIVE)
+def test_a_live_task_keeps_its_place(live: Live, state: str) -> None:
+    """Who waits longest is served first: it goes on waiting where it stands, and since when it does."""
+    for task_id in ("first", "again", "last"):
+        live.asynq.add(Q, task_id, state)
+    before = everything(live.client)
+    put(live.asynq, Q, b"again", "archived")
+    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Repaired.DONE]
+    assert everything(live.client) == before
+
+
 def test_a_live_task_is_seen_among_very_many_and_while_its_group_is_aggregated(live: Live) -> None:
     live.asynq.add(Q, "again", "pending")
     live.asynq.add_many(Q, [f"later-{number}" for number in range(3_000)], "pending")
@@ -180,6 +191,23 @@ def test_a_live_task_is_seen_among_very_many_and_while_its_group_is_aggregated(l
     for task_id in (b"again", b"staged"):
         put(live.asynq, Q, task_id, "archived")
     assert mend(live, Repair.CLEAN, rows_of(live)) == [Repaired.ALIVE] * 2
+
+
+@pytest.mark.parametrize("how", [Repair.FOLLOW_STATE, Repair.FOLLOW_INDEX])
+def test_a_task_that_is_being_aggregated_stays_in_that_set_alone(live: Live, how: Repair) -> None:
+    """In its group as well it would be aggregated twice, the second time without its data."""
+    live.asynq.add(Q, "staged", "aggregating")
+    staged = prefix(Q) + b"g:g1:some-uuid"
+    live.client.rename(prefix(Q) + b"g:g1", staged)
+    live.client.srem(prefix(Q) + b"groups", "g1")
+    live.client.zadd(prefix(Q) + b"aggregation_sets", {staged: NOW})
+    before = everything(live.client)
+    put(live.asynq, Q, b"staged", "archived")
+    mend(live, how, rows_of(live))
+    if how is Repair.FOLLOW_STATE:
+        assert everything(live.client) == before
+    assert live.client.zrange(staged, 0, -1) == [b"staged"]
+    assert not live.client.exists(prefix(Q) + b"g:g1")
 
 
 @pytest.mark.parametrize("what", ["husk", "garbled", "empty", "other"])

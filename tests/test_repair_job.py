@@ -8,6 +8,7 @@ import pytest
 from asynqdata import NOW, prefix
 from conftest import Live, wait_until
 from oracle import findings
+from test_jobs import Hooked, hooked, once
 from test_kinds import find, put
 
 from archive_tui.asynq.findings import Kind
@@ -28,6 +29,7 @@ from archive_tui.store.repair import Repaired
 
 Q = "default"
 Run = Callable[[Job], Job]
+__all__ = ["hooked"]
 
 
 @pytest.fixture
@@ -248,3 +250,18 @@ def test_archive_is_checked_alone(damaged: Live, catalog: Catalog, run_job: Run)
     assert run_job(job).wait(30)
     assert (job.state, job.fraction) == (JobState.DONE, 1.0)
     assert catalog.counts().by_kind == {Kind.GHOST: 20, Kind.MISMATCH: 1}
+
+
+def test_an_archive_is_checked_whole_where_the_server_was_started_anew(
+    lasting: Live,
+    hooked: Hooked,
+    run_job: Run,
+) -> None:
+    """A cursor means nothing to another process: what it passes over would be left in an archive that is stuck."""
+    lasting.asynq.register(Q)
+    lasting.client.zadd(prefix(Q) + b"archived", {f"gone-{number}": NOW for number in range(5_000)})
+    assert lasting.process is not None
+    hooked.hook = once(lasting.process.restart)
+    job = run_job(ArchiveCheckJob(lasting.connect(), hooked, Q, Pace.FULL))
+    assert job.wait(30)
+    assert (job.error, hooked.counts().by_kind) == (None, {Kind.GHOST: 5_000})

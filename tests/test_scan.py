@@ -1,7 +1,7 @@
 """The scan: exactly the orphans, whatever else stands in the server, and without hurting it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -668,3 +668,28 @@ def test_a_task_that_is_deleted_between_the_looks_is_no_finding(
     any_server.asynq.add("q", "two", referenced=False)
     found = interleaved(any_server, monkeypatch, lambda: any_server.client.delete(asynqdata.key("q", "one")))
     assert {row.id for row in found.rows} == {b"two"}
+
+
+def test_a_queue_that_is_no_leftover_any_more_when_it_is_met_again(
+    valkey: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection breaks while its indexes are read, and somebody registers it meanwhile."""
+    valkey.asynq.add("q", "kept", "completed")
+    scan = Scan(["q"])
+
+    def cut(*_: Any, **__: Any) -> Iterator[Any]:
+        raise DisconnectedError("lost")
+        yield
+
+    with monkeypatch.context() as patch, valkey.pipe() as pipe:
+        patch.setattr("archive_tui.store.scan.referenced", cut)
+        with pytest.raises(DisconnectedError):
+            scan.step(pipe)
+    assert scan.leftover == {"q"}
+    valkey.asynq.register("q")
+    with valkey.pipe() as pipe:
+        steps = []
+        while not scan.done:
+            steps.append(scan.step(pipe))
+    assert [step.rows for step in steps if step.rows] == []
+    assert not scan.leftover

@@ -915,3 +915,36 @@ def test_any_name_from_the_server_can_be_sent_back(any_server: Live, name: bytes
         (found,) = queues.registered(pipe)
         assert found == decode(name)
         assert queues.exists(pipe, found)
+
+
+REPLIES = {
+    (b"GET", b"nothing"): None,
+    (b"GET", b"text"): b"x\r\ny",
+    (b"GET", b"empty"): b"",
+    (b"GET", b"large"): b"z" * 5000,
+    (b"GET", b"list"): "WRONGTYPE",
+    (b"NONSENSE",): "unknown command",
+    (b"LLEN", b"list"): 3,
+    (b"LRANGE", b"list", b"0", b"-1"): [b"c", b"", b"-ERR \r\n"],
+    (b"HMGET", b"nothing", b"a"): [None],
+}
+
+
+@pytest.mark.parametrize("read_size", [1, 7, 64, 65_536])
+@given(st.lists(st.sampled_from(sorted(REPLIES)), min_size=1, max_size=40), st.integers(1, 40))
+def test_replies_are_the_same_however_they_arrive(
+    valkey: Live, read_size: int, commands: list[tuple[bytes, ...]], cut: int
+) -> None:
+    valkey.client.mset({"text": b"x\r\ny", "empty": b"", "large": b"z" * 5000})
+    valkey.client.delete("list")
+    valkey.client.rpush("list", b"c", b"", b"-ERR \r\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("archive_tui.store.connection._READ_SIZE", read_size)
+        with valkey.pipe() as pipe:
+            pipe.send([pack(one) for one in commands])
+            replies = pipe.receive(min(cut, len(commands)))
+            replies += pipe.receive(len(commands) - len(replies))
+            assert pipe.owed == 0
+    for command, reply in zip(commands, replies, strict=True):
+        expected = REPLIES[command]
+        assert expected in str(reply) if isinstance(expected, str) else reply == expected

@@ -240,7 +240,8 @@ class Catalog:
     def _append(self, batch: RowBatch, room: int) -> tuple[RowBatch, int]:
         waiting = self._seen.sift(map(_ID, batch.facts), hash(batch.queue))
         new = batch
-        if waiting:
+        # Without room nobody finds out any more: most of them are new, unless it is known exactly that they are not
+        if waiting and (room or self._seen.exact):
             if room:
                 self._write("waiting", batch.part(waiting))
                 self._waiting += len(waiting)

@@ -17,6 +17,11 @@ class Seen:
         self._hashes: set[int] = set()
         self._slots = bytearray()
 
+    @property
+    def exact(self) -> bool:
+        """Whether what may have come before certainly did."""
+        return not self._slots
+
     def sift(self, ids: Iterable[object], salt: int = 0) -> list[int]:
         """Remember ids, and give the places of those that may have come before; all others are certainly new. Ids that
         are told apart by more than themselves need a `salt`.

@@ -11,6 +11,7 @@ from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.delete import Record
+from archive_tui.jobs.failover import Witness
 from archive_tui.jobs.job import Job, JobState, Stopped
 from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.ledger import Ledger, portions
@@ -140,6 +141,7 @@ class ArchiveCheckJob(Job):
         self.queue = queue
         self.pace = pace
         self._server = server
+        self._witness = Witness(server)
         self._check = IndexCheck([queue], {}, indexes=[State.ARCHIVED.value])
 
     @property
@@ -151,6 +153,9 @@ class ArchiveCheckJob(Job):
         self.reconnecting(self._attempt)
 
     def _attempt(self) -> None:
+        if self._witness.look():  # a cursor means nothing to another server process
+            self._check.restart()
+            self.catalog.clear()
         with self._server.pipe() as pipe:
             self.connected()
             while not self._check.done:

@@ -26,6 +26,7 @@ local function refusal()
   local nothing = prefix .. "archive-tui:probe"
   for _, probe in ipairs({ { "UNLINK", nothing }, { "DEL", nothing }, { "GET", nothing }, { "HMGET", nothing, "state" },
                            { "ZSCORE", nothing, "probe" }, { "ZREM", nothing, "probe" }, { "ZCARD", nothing },
+                           { "ZRANGE", nothing, "0", "-1" },
                            { "SREM", nothing, "probe" }, { "LREM", nothing, "0", "probe" },
                            { "ZADD", nothing, "XX", "1", "probe" }, { "LPUSH", nothing, "probe" }, { "DEL", nothing },
                            { "SADD", nothing, "probe" }, { "DEL", nothing }, { "HDEL", nothing, "state" },
@@ -34,7 +35,7 @@ local function refusal()
     if type(reply) == "table" and reply.err then return reply.err end
   end
   local kinds = { pending = "list", active = "list", lease = "zset", scheduled = "zset", retry = "zset",
-                  archived = "zset", completed = "zset", groups = "set" }
+                  archived = "zset", completed = "zset", groups = "set", aggregation_sets = "zset" }
   for i = 4, #ARGV, 10 do
     for _, index in ipairs({ ARGV[i + 4], ARGV[i + 7] }) do
       if string.sub(index, 1, 2) == "g:" then kinds[index] = "zset" end
@@ -60,6 +61,18 @@ local function leave_group(index, id)
     redis.call("ZREM", prefix .. "aggregation_sets", prefix .. index)
   end
   return true
+end
+
+-- Where a grouped task stands: in the set of its group, or in one beside it that is being aggregated right now. In both
+-- it would be aggregated twice.
+local function grouped_in(index, id)
+  local start = prefix .. index .. ":"
+  for _, set in ipairs(redis.call("ZRANGE", prefix .. "aggregation_sets", "0", "-1")) do
+    if string.sub(set, 1, #start) == start and type(redis.pcall("ZSCORE", set, id)) == "string" then
+      return string.sub(set, #prefix + 1)
+    end
+  end
+  return index
 end
 
 -- Whether the id stands where the plan saw it. A list is not searched for that: see `leave`.
@@ -92,12 +105,12 @@ local function release(lock, id)
   return true
 end
 
-local function put(key, id, state, index, score, message)
+-- A task that `stays` stands in the list already: who waits longest is served first.
+local function put(key, id, state, since, index, score, message, stays)
+  if is_list(index) and not stays then redis.call("LPUSH", prefix .. index, id) end
   if index == "pending" then
-    redis.call("LPUSH", prefix .. index, id)
-    redis.call("HSET", key, "pending_since", now)
+    if not stays or since == "" then redis.call("HSET", key, "pending_since", now) end
   elseif index == "active" then
-    redis.call("LPUSH", prefix .. index, id)
     redis.call("ZADD", prefix .. "lease", score, id)
   else
     redis.call("ZADD", prefix .. index, score, id)
@@ -143,11 +156,20 @@ local function repair(key, at)
   local wrong = misplaced(id, place)
   if wrong then return wrong end
   local index, score = ARGV[at + 7], ARGV[at + 8]
+  if string.sub(index, 1, 2) == "g:" then index = grouped_in(index, id) end
   local scored = index == "active" and "lease" or index  -- a worker may have it: its lease must not end at once
   local was = action == "move" and index ~= "pending" and redis.call("ZSCORE", prefix .. scored, id)
+  local stays = false
+  if is_list(index) and index ~= place and string.find(search, index, 1, true) then
+    local found_at = redis.pcall("LPOS", prefix .. index, id)
+    if type(found_at) ~= "table" then  -- Redis before 6.0.6 cannot tell: there it goes to the end of the list
+      search = string.gsub(search, index, "")
+      stays = found_at ~= false
+    end
+  end
   if not leave(id, place, search) then return NOT_IN_INDEX end
   if action == "move" then
-    put(key, id, ARGV[at + 6], index, was or score, ARGV[at + 9])
+    put(key, id, ARGV[at + 6], since, index, was or score, ARGV[at + 9], stays)
     return DONE
   end
   redis.call("UNLINK", key)

@@ -252,6 +252,7 @@ class Scan:
             self._conversation.answer(pipe)
             yield
         for queue in queues:
+            self._second.leftover.discard(queue)  # it was, when the connection was lost in the middle of this
             if is_leftover(pipe, queue):
                 self._second.leftover.add(queue)
                 for piece in completed(pipe, queue):
