@@ -111,7 +111,7 @@ def delete(
         interrupted = wait(job, (lambda: _deleting(job.progress)) if progress else None)
         report = job.progress
         _print(described | {"report": _report_json(report)} if as_json else _report_text(report), out)
-        if job.error is not None and not report.deleted:
+        if job.error is not None and not (report.deleted or report.unknown):
             raise job.error
         if job.error is not None:
             print(f"archive-tui: {job.error}", file=err)
@@ -271,6 +271,6 @@ def _report_text(report: DeleteProgress) -> str:
         lines.append(f"{report.untouched:>10,}  not touched")
     if report.caution:
         lines.append(report.caution)
-    if report.journal is not None and report.deleted:
+    if report.journal is not None and (report.deleted or report.unknown):
         lines.append(f"a copy is in the journal {line(str(report.journal))}")
     return "\n".join(lines)

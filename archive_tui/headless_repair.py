@@ -101,7 +101,7 @@ def repair(
         interrupted = wait(job, (lambda: _repairing(job.progress)) if progress else None)
         report = job.progress
         _print(described | {"report": _report_json(report)} if as_json else _report_text(report), out)
-        if job.error is not None and not report.repaired:
+        if job.error is not None and not (report.repaired or report.unknown):
             raise job.error
         if job.error is not None:
             print(f"archive-tui: {job.error}", file=err)
