@@ -15,12 +15,15 @@ from test_headless_delete import audit, cli  # noqa: F401
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair, offered
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.errors import RefusedError
+from archive_tui.errors import DisconnectedError, RefusedError
 from archive_tui.headless import repair as headless_repair
+from archive_tui.headless import waiting
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.session import Session
 from archive_tui.journal.reader import Journal
+from archive_tui.store import delete as deletion
 from archive_tui.store import repair as store
+from archive_tui.store.connection import Server
 
 Q = "work"
 
@@ -205,3 +208,32 @@ def test_a_table_that_is_full_proves_nothing(
     assert "nothing to set right" not in ended.text
     assert "no lost among the rows that are kept" in ended.text
     assert "only the first 3 rows are kept" in ended.err
+
+
+@pytest.mark.parametrize("command", ["repair", "delete"])
+def test_what_may_have_been_done_before_the_server_stayed_away_is_not_nothing(
+    damaged: Live,
+    cli: Command,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    """The only batch is done, and no answer comes any more."""
+    module, name = {"repair": (store, "repair"), "delete": (deletion, "answer")}[command]
+    real = getattr(module, name)
+
+    def away(_server: Server) -> None:
+        raise DisconnectedError("away")
+
+    def cut(*arguments: Any) -> None:
+        real(*arguments)
+        monkeypatch.setattr(Server, "pipe", away)
+        raise DisconnectedError("lost")
+
+    monkeypatch.setattr(waiting, "_PATIENCE", 0.1)
+    monkeypatch.setattr(module, name, cut)
+    wanted = ["--kind", "orphan-archived", "--yes", *(["--action", "run"] if command == "repair" else [])]
+    ended = cli(*at(damaged, command, "--queue", Q, *wanted))
+    assert "5  unknown: sent, but the answer had not come" in ended.text
+    assert "did not come back" in ended.err
+    assert ended.code == 4
+    assert str(journals()[0]) in ended.text, "whoever wants it back must know where it is"

@@ -95,7 +95,7 @@ def carry_out(change: Change, manner: Manner, *, whole: bool) -> int:
     said = change.described | {"report": change.report_json(report)} if manner.as_json else change.report_text(report)
     print_result(said, manner.out)
     if job.error is not None:
-        if not report.made:
+        if not (report.made or report.unknown):
             raise job.error
         print(f"archive-tui: {job.error}", file=manner.err)
     in_part = job.error is not None or report.in_part or not whole

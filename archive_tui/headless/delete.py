@@ -175,6 +175,6 @@ def _report_json(report: DeleteProgress) -> dict[str, Any]:
 def _report_text(report: DeleteProgress) -> str:
     lines = [f"deleted {report.deleted:,} of {plural(report.planned, 'task')}"]
     lines += change_lines(report, but=Outcome.DELETED)
-    if report.journal is not None and report.deleted:
+    if report.journal is not None and (report.deleted or report.unknown):
         lines.append(f"a copy is in the journal {line(str(report.journal))}")
     return "\n".join(lines)

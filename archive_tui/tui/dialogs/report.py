@@ -85,7 +85,7 @@ class ReportDialog(Report):
             )
         if report.caution:
             parts.append((f"\n{report.caution}\n", "$text-warning"))
-        if report.journal is not None and report.deleted:
+        if report.journal is not None and (report.deleted or report.unknown):
             parts.append((f"\na copy is in the journal {line(str(report.journal))}\n", "$text-muted"))
         parts += left_alone(report.skipped, report.changed)
         super().__init__(f"Deleted {report.deleted:,} of {plural(report.planned, 'task')}", parts)
