@@ -100,6 +100,8 @@ def test_terms_stand_together_and_or_separates() -> None:
         ("or a", 0, "between two terms"),
         ("a or or b", 5, "between two terms"),
         ("\x1b[31m type>\x1b5", 6, "is text"),
+        ("a or " * 300 + "b", 1500, "at most 300 terms"),
+        ("a " * 300 + "b", 600, "at most 300 terms"),
     ],
 )
 def test_what_it_cannot_read_is_one_line_that_points_at_the_place(text: str, position: int, part: str) -> None:
@@ -122,6 +124,11 @@ def test_anything_typed_is_read_or_refused(catalog: Catalog, text: str) -> None:
         return
     assert 0 <= position <= len(text)
     assert "\n" not in complaint
+
+
+@pytest.mark.parametrize("text", ["a or " * 299 + "a", "a " * 300, "-id:a or " * 299 + "-id:a"])
+def test_as_many_terms_as_are_allowed_are_looked_for(catalog: Catalog, text: str) -> None:
+    assert catalog.find(Query(text=text)) is not None
 
 
 def test_the_manual_names_every_field() -> None:

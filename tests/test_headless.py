@@ -173,6 +173,18 @@ def test_queues_for_people(any_server: Live, cli: Command) -> None:
     assert all("0/9,999" in line for line in lines)
 
 
+@pytest.mark.parametrize("command", ["queues", "scan"])
+def test_tables_stay_tables_whatever_queues_are_called(any_server: Live, cli: Command, command: str) -> None:
+    any_server.asynq.register("plain", "x" * 500, "注文の列", "e\u0301" * 5)
+    any_server.client.sadd("asynq:queues", b"\xff\xfe")
+    lines = cli(*at(any_server, command)).text.splitlines()
+    assert len(lines) == 6
+    widths = {sum(2 if sign in "注文の列" else 0 if sign == "\u0301" else 1 for sign in line) for line in lines}
+    assert len(widths) == 1, "the columns are not below one another"
+    assert widths.pop() <= 160
+    assert not any("{" in line for line in lines)
+
+
 def test_memory_that_is_unknown_is_null(any_server: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     any_server.asynq.register("q")
     any_server.asynq.add("q", "one")
@@ -295,6 +307,13 @@ def test_a_scan_for_prometheus(damaged: Live, cli: Command) -> None:
     assert metrics["archive_tui_scan_complete"] == 1
 
 
+def test_prometheus_sends_a_terminal_nothing_that_it_obeys(any_server: Live, cli: Command) -> None:
+    any_server.asynq.register("a\x1b[31m\rb\x9bc\u202ed\ne")
+    text = cli(*at(any_server, "scan", "--prometheus")).text
+    assert text.replace("\n", "").isprintable()
+    assert 'queue="a␛[31m␍b\\\\x9bc⟨U+202E⟩d\\ne"' in text
+
+
 def test_a_scan_for_people(damaged: Live, cli: Command) -> None:
     damaged.client.set(key("q", "string"), "x")
     ended = cli(*at(damaged, "scan"))
@@ -394,6 +413,10 @@ def test_an_unreadable_task_as_json(any_server: Live, cli: Command) -> None:
     task = cli(*at(any_server, "show", "q", "husk", "--json")).json
     assert (task["message"], task["state"], task["referenced"], task["unique_lock"]) == (None, None, False, None)
     assert task["fields"] == {"state": "nonsense"}
+    any_server.client.hset(key("q", "husk"), "msg", b"\xff\xff")
+    task = cli(*at(any_server, "show", "q", "husk", "--json")).json
+    assert task["message"] is None
+    assert task["fields"] == {"state": "nonsense", "msg": {"base64": "//8="}}, "nothing else shows what it holds"
 
 
 def test_a_task_for_people(any_server: Live, cli: Command) -> None:
@@ -489,14 +512,25 @@ def test_what_is_not_permitted(any_server: Live, cli: Command, monkeypatch: pyte
 @pytest.mark.parametrize(
     "arguments",
     [["nonsense"], ["--nonsense"], ["queues", "extra"], ["scan", "--pace", "fast"], ["show", "q"],
-     ["queues", "--db", "-1"],
+     ["queues", "--db", "-1"], ["\x1b[31m\n"], ["scan", "--pace", "\x1b[31m\n"], ["delete"], ["journal", "nonsense"],
+     ["export", "--queue", "q", "--archived", "-"], ["delete", "--queue", "q", "--kind", "foreign"],
      ["queues", "--db", "x"], ["queues", "--timeout", "0"], ["queues", "--url", "http://x"], ["queues", "--url", "h:1"],
      ["queues", "--ask-password"]],
 )  # fmt: skip
 def test_wrong_usage(cli: Command, arguments: list[str]) -> None:
     ended = cli(*arguments)
-    assert (ended.code, ended.out) == (2, b"")
-    assert ended.err
+    assert ended.code == 2
+    assert ended.complaint
+
+
+def test_wrong_usage_says_where_to_read_on(cli: Command) -> None:
+    said = cli("queues", "--db", "-1").complaint
+    assert said.startswith("invalid value for '--db': -1 is not in the range")
+    assert said.endswith("`archive-tui queues --help` shows what there is")
+
+
+def test_foreign_keys_are_not_sent_to_a_repair_that_refuses_them(cli: Command) -> None:
+    assert "repair" not in cli("delete", "--queue", "q", "--kind", "foreign").complaint
 
 
 @pytest.mark.parametrize(

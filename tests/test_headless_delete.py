@@ -346,7 +346,7 @@ def test_what_a_plan_says_was_seen_is_checked_by_the_server(full: Live, cli: Com
     assert not full.client.exists(key("q", "mine"))
 
 
-@pytest.mark.parametrize("kind", ["lost", "ghost", "mismatch", "foreign"])
+@pytest.mark.parametrize("kind", ["lost", "ghost", "mismatch"])
 def test_what_is_set_right_is_not_deleted(any_server: Live, cli: Command, kind: str) -> None:
     ended = cli(*at(any_server, "delete", "--queue", "q", "--kind", kind, "--yes"))
     assert ended.code == 2

@@ -5,6 +5,7 @@ import fcntl
 import os
 import pty
 import select
+import shlex
 import signal
 import struct
 import subprocess
@@ -202,6 +203,21 @@ def test_without_a_terminal_it_points_to_the_commands(url: str) -> None:
     assert done.stdout == ""
     assert "archive-tui queues" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("to", ["/dev/null", "&-"])
+def test_screens_that_nobody_would_see_are_refused(url: str, to: str) -> None:
+    """Textual draws on stderr: with that in a file, the terminal stayed dark and took keys."""
+    master, slave = pty.openpty()
+    try:
+        command = f"exec {shlex.quote(sys.executable)} -m archive_tui --url {shlex.quote(url)} 2>{to}"
+        code = subprocess.run(
+            ["sh", "-c", command], stdin=slave, stdout=slave, timeout=_PATIENCE, check=False
+        ).returncode
+        assert code == 2
+    finally:
+        os.close(slave)
+        os.close(master)
 
 
 def test_a_dumb_terminal_is_refused(start: Callable[..., Terminal]) -> None:

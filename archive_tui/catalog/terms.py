@@ -89,6 +89,9 @@ _UNITS = {
 }  # fmt: skip
 _KEYWORDS = ("and", "or", "not", "AND", "OR", "NOT")
 _LARGEST = 2**62
+_MOST_TERMS = 300
+"""SQLite refuses a condition whose parts are nested 1,000 deep, and counts each alternative as one deeper."""
+
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([a-z]*)", re.IGNORECASE)
 _HEAD = re.compile(r"([A-Za-z_][A-Za-z_-]*)(:~|>=|<=|[:<>=])")
 
@@ -190,6 +193,8 @@ def parse(text: str, now: float) -> Filter:
                 raise FilterError("one “not” is enough", text, word.at)
             negated = word
         elif not keyword:
+            if sum(map(len, alternatives)) + len(terms) == _MOST_TERMS:
+                raise FilterError(f"a filter holds at most {_MOST_TERMS} terms", text, word.at)
             terms.append(_term(word, text, now, negated=negated is not None))
             negated = last_or = None
     if negated is not None:

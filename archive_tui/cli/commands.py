@@ -153,6 +153,8 @@ def delete(
         raise UsageError("say what to delete: either --archived or --kind KIND")
     if kind is not None and kind not in list(Kind):
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(DELETABLE)}")
+    if kind == Kind.FOREIGN:
+        raise UsageError("foreign keys are deleted on the screens only, picked by hand")
     if kind is not None and kind not in DELETABLE:
         raise UsageError(f"{kind} is not for deleting, but for setting right, for which there is `archive-tui repair`")
     if not archived and (older_than is not None or keep is not None):
@@ -345,6 +347,8 @@ def export(
         raise UsageError("say what to export: either --archived or --kind KIND")
     if kind is not None and kind not in list(Kind):
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
+    if str(file) == "-":
+        raise UsageError("an export goes to a file, not to standard output: name one")
     chosen = Kind(kind) if kind is not None else None
     with session_for(context, connection) as session:
         return headless.export(session, queue, chosen, where, file, pace=Pace(pace), out=sys.stdout)

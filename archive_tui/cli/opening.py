@@ -67,6 +67,8 @@ def need_terminal() -> None:
         raise UsageError(
             "the screens need a terminal; without one, use `archive-tui queues`, `scan`, `show` or `delete`"
         )
+    if sys.__stderr__ is None or not sys.__stderr__.isatty():
+        raise UsageError("the screens are drawn on stderr: leave it on the terminal")
     if os.environ.get("TERM") == "dumb":
         raise UsageError(
             "the screens need a terminal that can move its cursor (TERM is dumb); use `archive-tui queues`"

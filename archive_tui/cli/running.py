@@ -37,7 +37,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        _complain(_wrong_usage(error))
         return error.exit_code
     except ArchiveTuiError as error:
         _complain(str(error))
@@ -52,6 +52,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _unexpected(error)
     return result if isinstance(result, int) else 0
+
+
+def _wrong_usage(error: click.ClickException) -> str:
+    """What click has to say, in one line like everything else that fails, and where to read on."""
+    from archive_tui.text import line
+
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context is not None else "archive-tui"
+    said = " ".join(error.format_message().split()).rstrip(".")
+    return f"{line(said[:1].lower() + said[1:])}; `{command} --help` shows what there is"
 
 
 def _unexpected(error: Exception) -> int:

@@ -1,5 +1,6 @@
 """What the commands print alike."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
@@ -13,12 +14,26 @@ def print_result(what: dict[str, Any] | str, out: TextIO) -> None:
     print(what if isinstance(what, str) else json_line(what), file=out)
 
 
+LONGEST_NAME = 40
+"""How much of a name a table shows: one long name must not push the figures of all others off the screen."""
+
+
 def print_table(heads: Sequence[str], lines: Sequence[Sequence[str]], out: TextIO) -> None:
     """Print columns, the first one flush left and the others flush right."""
-    widths = [max(len(row[column]) for row in [heads, *lines]) for column in range(len(heads))]
+    widths = [max(_cells(row[column]) for row in [heads, *lines]) for column in range(len(heads))]
     for row in [heads, *lines]:
-        cells = [row[0].ljust(widths[0]), *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]]
-        print("  ".join(cells).rstrip(), file=out)
+        room = [" " * (width - _cells(cell)) for cell, width in zip(row, widths, strict=True)]
+        first, *others = zip(row, room, strict=True)
+        print("  ".join(["".join(first), *[blank + cell for cell, blank in others]]).rstrip(), file=out)
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal a text takes: a sign of Chinese two, an accent on another sign none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
+    )
 
 
 def change_json(report: ChangeProgress[Any]) -> dict[str, Any]:

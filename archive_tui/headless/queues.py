@@ -8,13 +8,13 @@ from archive_tui.asynq.forecast import Cause, Forecast, is_too_old
 from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.errors import NotFoundError
 from archive_tui.formats import json_line, moment, readable
-from archive_tui.headless.output import print_table
+from archive_tui.headless.output import LONGEST_NAME, print_table
 from archive_tui.jobs.session import Session
 from archive_tui.jobs.watch import foretell
 from archive_tui.present import UNKNOWN, age, number, size
 from archive_tui.store import queues as store
 from archive_tui.store.queues import QueueStats
-from archive_tui.text import encode, line
+from archive_tui.text import clip, encode, line
 
 
 def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
@@ -32,7 +32,7 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
         return 0
     heads = ["QUEUE", "ARCHIVED", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "COMPLETED", "GROUPED", "MEMORY", "OLDEST"]
     lines = [[
-        line(one.name) + _remarks(one),
+        clip(one.name, LONGEST_NAME) + _remarks(one),
         f"{_shown(one, State.ARCHIVED)}/{ARCHIVE_CAP:,}",
         *[_shown(one, state) for state in _COUNTED],
         UNKNOWN if memory[one.name] is None else f"~{size(memory[one.name])}",
@@ -64,7 +64,7 @@ def warnings(foretold: Mapping[str, Forecast]) -> Iterator[str]:
         yield f"warning: {too_old.sentence}"
     for name, one in foretold.items():
         if one.cause is not None and one.cause is not Cause.OLD_SERVER:
-            yield f"warning: {line(name)}: {one.sentence}"
+            yield f"warning: {clip(name, LONGEST_NAME)}: {one.sentence}"
 
 
 def _queue_json(one: QueueStats, memory: int | None, foretold: Forecast) -> dict[str, Any]:

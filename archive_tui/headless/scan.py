@@ -11,7 +11,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.signatures import signature
 from archive_tui.formats import json_line, moment, readable
-from archive_tui.headless.output import print_table
+from archive_tui.headless.output import LONGEST_NAME, print_table
 from archive_tui.headless.queues import archived_json, refuse_unknown
 from archive_tui.headless.waiting import FOUND_SOMETHING, IN_PART, INTERRUPTED, scan_line, wait
 from archive_tui.jobs.pace import Pace
@@ -19,7 +19,7 @@ from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.jobs.session import Session
 from archive_tui.present import number, plural, size
 from archive_tui.store import queues as store
-from archive_tui.text import encode, line
+from archive_tui.text import clip, encode, line
 
 _PAGE = 1_000
 _ALWAYS_SHOWN = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED)
@@ -143,9 +143,8 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
     for queue in report["queues"]:
         findings = queue["findings"]
         total = sum(found["bytes"] or 0 for found in findings.values())
-        name = queue["queue"] if isinstance(queue["queue"], str) else str(queue["queue"])
         lines.append([
-            line(name) + ("" if queue["registered"] else " (leftover)"),
+            clip(_named(queue["queue"]), LONGEST_NAME) + ("" if queue["registered"] else " (leftover)"),
             number(queue["tasks"]),
             *[number(findings[kind.value]["count"]) for kind in kinds],
             f"~{size(total)}",
@@ -173,5 +172,11 @@ def _print_prometheus(report: dict[str, Any], out: TextIO) -> None:
 
 
 def _label(name: Any) -> str:
-    shown = name if isinstance(name, str) else name["base64"]
-    return str(shown).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    """A queue's name as a label; what a terminal would obey is made visible, line ends have an escape of their own."""
+    shown = [line(part) for part in _named(name).split("\n")]
+    return "\\n".join(part.replace("\\", "\\\\").replace('"', '\\"') for part in shown)
+
+
+def _named(name: Any) -> str:
+    """A queue's name in a report; one that is not UTF-8 stands there in base64."""
+    return name if isinstance(name, str) else str(name["base64"])

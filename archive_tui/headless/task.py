@@ -64,7 +64,9 @@ def _task_json(task: Task) -> dict[str, Any]:
         },
         "message": _message_json(message) if message is not None else None,
         "fields": {
-            name.decode("utf-8", "replace"): readable(value) for name, value in task.fields.items() if name != b"msg"
+            name.decode("utf-8", "replace"): readable(value)
+            for name, value in task.fields.items()
+            if name != b"msg" or message is None
         },
     }
 
