@@ -260,6 +260,22 @@ DEAD_KEYS = {
 on_every_screen = pytest.mark.parametrize("screen", SCREENS)
 
 
+@pytest.mark.parametrize("key", ["pagedown", "pageup", "home", "end", "down", "up", "enter"])
+def test_keys_in_a_palette_without_room_break_nothing(shop: Live, key: str) -> None:
+    """Textual's list looked for a line that it had not drawn, and the program ended."""
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.resize(10, 2)
+        await op.press("colon")
+        found = op.app.screen.query_one(OptionList)
+        await op.until(lambda: found.option_count > 10, "commands found")
+        await op.press(key)
+        await op.resize(80, 24)
+
+    operate(shop.settings, play)
+
+
 @on_every_screen
 def test_help_palette_and_footer_hold_the_keys_of_the_screen(shop: Live, screen: str) -> None:
     async def play(op: Operator) -> None:
@@ -278,7 +294,7 @@ def test_help_palette_and_footer_hold_the_keys_of_the_screen(shop: Live, screen:
 
         for opening in ("colon", "ctrl+p"):
             await op.press(opening)
-            assert op.where == "CommandPalette"
+            assert op.where == "Palette"
             found = op.app.screen.query_one(OptionList)
             await op.until(lambda found=found: found.option_count >= len(commands), "commands found")
             titles = [str(option.prompt).splitlines()[0] for option in found.options]
