@@ -994,6 +994,20 @@ def populated(live: Live, count: int = 2000) -> None:
     live.asynq.add_many("work", [f"lost-{number:04}" for number in range(count)], referenced=False)
 
 
+def test_how_many_groups_are_left_out_can_be_read(valkey: Live) -> None:
+    valkey.asynq.register("work")
+    for number in range(30):
+        valkey.asynq.add("work", f"lost-{number}", referenced=False, type=f"type:{number}")
+
+    async def play(op: Operator) -> None:
+        await op.resize(120, 40)
+        await op.scan("work")
+        await op.sees("more")
+        assert op.contrast("more") > 4
+
+    operate(valkey.settings, play)
+
+
 def test_the_scan_streams_and_can_be_held_and_stopped(valkey: Live, tmp_path: Path) -> None:
     populated(valkey)
     total = 4000

@@ -64,6 +64,7 @@ class ArchiveApp(App[None]):
     CSS = """
     CommandScreen { background: $background; }
     Toast { background: $panel; }
+    Input > .input--placeholder { color: $text-muted; }
     * { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
     """
 
