@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 from asynqdata import NOW
+from rich.segment import Segment
 from textual import events
 from textual._context import visible_screen_stack
+from textual.color import Color
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -43,6 +45,23 @@ def ticking(now: float = NOW) -> Callable[[], float]:
     """A clock that starts at a moment (unix seconds) and goes on from there."""
     offset = now - time.time()
     return lambda: time.time() + offset
+
+
+def _contrast(segment: Segment) -> float:
+    style = segment.style
+    assert style is not None
+    assert style.color is not None
+    assert style.bgcolor is not None
+    front, back = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
+    dark, bright = sorted((_luminance(back.blend(front, 0.5) if style.dim else front), _luminance(back)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 class WatchedApp(ArchiveApp):
@@ -138,6 +157,14 @@ class Operator:
         region = found.first().scrollable_content_region  # without frame and scroll bars
         strips = screen._compositor.render_strips()
         return [strip.crop(region.x, region.right) for strip in strips[region.y : region.bottom]]
+
+    def contrast(self, part: str) -> float:
+        """How well the worst sign of a text on the terminal can be read: 1 not at all, 21 black on white (WCAG)."""
+        for strip in self._strips():
+            at = strip.text.find(part)
+            if at >= 0:
+                return min(_contrast(segment) for segment in strip.crop(at, at + len(part)) if segment.text.strip())
+        raise AssertionError(f"no {part!r} in\n{self.text}")
 
     def _rows(self) -> list[Strip]:
         return [strip for strip in self._strips(TABLE)[1:] if strip.text[3:10].strip() and strip.text[:2] in _GUTTERS]

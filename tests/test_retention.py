@@ -145,3 +145,18 @@ def test_the_forecast_leads_to_the_way_out(valkey: Live) -> None:
 
     operate(valkey.settings, play)
     assert valkey.client.zcard("asynq:{busy}:archived") == 5_000
+
+
+def test_examples_do_not_look_like_what_was_typed(aged: Live) -> None:
+    """They differed by their colour alone, and enter then asked for what seemed to stand there."""
+
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.press("c")
+        await op.arrives("RetentionDialog")
+        assert "last such as 30d" in op.dialog
+        assert "newest such as 5000" in op.dialog
+        for example in ("such as 30d", "such as 5000"):
+            assert op.contrast(example) > 4
+
+    operate(aged.settings, play)

@@ -260,6 +260,22 @@ DEAD_KEYS = {
 on_every_screen = pytest.mark.parametrize("screen", SCREENS)
 
 
+@pytest.mark.parametrize("key", ["pagedown", "pageup", "home", "end", "down", "up", "enter"])
+def test_keys_in_a_palette_without_room_break_nothing(shop: Live, key: str) -> None:
+    """Textual's list looked for a line that it had not drawn, and the program ended."""
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.resize(10, 2)
+        await op.press("colon")
+        found = op.app.screen.query_one(OptionList)
+        await op.until(lambda: found.option_count > 10, "commands found")
+        await op.press(key)
+        await op.resize(80, 24)
+
+    operate(shop.settings, play)
+
+
 @on_every_screen
 def test_help_palette_and_footer_hold_the_keys_of_the_screen(shop: Live, screen: str) -> None:
     async def play(op: Operator) -> None:
@@ -278,7 +294,7 @@ def test_help_palette_and_footer_hold_the_keys_of_the_screen(shop: Live, screen:
 
         for opening in ("colon", "ctrl+p"):
             await op.press(opening)
-            assert op.where == "CommandPalette"
+            assert op.where == "Palette"
             found = op.app.screen.query_one(OptionList)
             await op.until(lambda found=found: found.option_count >= len(commands), "commands found")
             titles = [str(option.prompt).splitlines()[0] for option in found.options]
@@ -976,6 +992,20 @@ def populated(live: Live, count: int = 2000) -> None:
     live.asynq.register("work")
     live.asynq.add_many("work", [f"kept-{number:04}" for number in range(count)], score=NOW)
     live.asynq.add_many("work", [f"lost-{number:04}" for number in range(count)], referenced=False)
+
+
+def test_how_many_groups_are_left_out_can_be_read(valkey: Live) -> None:
+    valkey.asynq.register("work")
+    for number in range(30):
+        valkey.asynq.add("work", f"lost-{number}", referenced=False, type=f"type:{number}")
+
+    async def play(op: Operator) -> None:
+        await op.resize(120, 40)
+        await op.scan("work")
+        await op.sees("more")
+        assert op.contrast("more") > 4
+
+    operate(valkey.settings, play)
 
 
 def test_the_scan_streams_and_can_be_held_and_stopped(valkey: Live, tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding
-from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.worker import WorkerFailed
 
 from archive_tui.jobs.session import Session
+from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
 from archive_tui.tui.dialogs.question import QuestionDialog
-from archive_tui.tui.screens.base import CommandScreen, QuitWanted, ScanWanted
+from archive_tui.tui.screens.base import QuitWanted, ScanWanted
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 
@@ -51,30 +51,6 @@ _THEME = Theme(
 _TERMINAL_CHECK = 2.0
 
 
-class ScreenCommands(Provider):
-    """The commands of the screen below, for the palette."""
-
-    async def discover(self) -> Hits:
-        for title, run, sentence in self._entries():
-            yield DiscoveryHit(title, run, help=sentence)
-
-    async def search(self, query: str) -> Hits:
-        matcher = self.matcher(query)
-        for title, run, sentence in self._entries():
-            score = matcher.match(f"{title} {sentence}")
-            if score > 0:
-                yield Hit(score, title, run, help=sentence)
-
-    def _entries(self) -> Iterable[tuple[str, Any, str]]:
-        screen = self.screen
-        if not isinstance(screen, CommandScreen):
-            return
-        for command in screen.available():
-            name = command.name()
-            title = f"{command.title.rstrip('…').capitalize()}  ({command.shown_key()})"
-            yield title, lambda name=name: screen.action_run_command(name), command.help
-
-
 class ArchiveApp(App[None]):
     """archive-tui on a terminal. Returns its exit code in `return_code`."""
 
@@ -88,6 +64,7 @@ class ArchiveApp(App[None]):
     CSS = """
     CommandScreen { background: $background; }
     Toast { background: $panel; }
+    Input > .input--placeholder { color: $text-muted; }
     * { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
     """
 
@@ -103,6 +80,11 @@ class ArchiveApp(App[None]):
         if action == "command_palette" and isinstance(self.screen, ModalScreen):
             return False
         return super().check_action(action, parameters)
+
+    def action_command_palette(self) -> None:
+        """Open the palette, once."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """None of Textual's own: the palette holds our commands."""

@@ -37,7 +37,7 @@ class RetentionDialog(Dialog[Kept]):
     RetentionDialog #why.-shown { display: block; }
     RetentionDialog .field { height: 1; }
     RetentionDialog .field Label { width: 36; }
-    RetentionDialog Input { border: none; height: 1; width: 14; background: $panel; padding: 0 1; }
+    RetentionDialog Input { border: none; height: 1; width: 16; background: $panel; padding: 0 1; }
     RetentionDialog #wrong { color: $text-error; height: auto; margin-top: 1; }
     """
 
@@ -54,11 +54,11 @@ class RetentionDialog(Dialog[Kept]):
             yield Static(Content(self._why), id="why", classes="-shown" if self._why else "")
             with Horizontal(classes="field"):
                 yield Label("Keep what died in the last")
-                yield Input(placeholder="30d", id="age", compact=True, select_on_focus=False)
+                yield Input(placeholder="such as 30d", id="age", compact=True, select_on_focus=False)
             with Horizontal(classes="field"):
                 yield Label("Keep the newest")
                 newest = "" if self._newest is None else str(self._newest)
-                yield Input(newest, placeholder="5000", id="newest", compact=True, select_on_focus=False)
+                yield Input(newest, placeholder="such as 5000", id="newest", compact=True, select_on_focus=False)
             yield Static(self._explanation(), id="wrong")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)

@@ -383,7 +383,7 @@ def _heading(text: str) -> Option:
 
 
 def _more(count: int) -> Option:
-    return Option(Content.styled(f"   and {count:,} more", "dim"), disabled=True)
+    return Option(Content.styled(f"   and {count:,} more", "$text-muted"), disabled=True)
 
 
 def _group(name: str, label: str, count: int, *, chosen: bool) -> Option:

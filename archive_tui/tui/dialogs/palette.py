@@ -1,0 +1,40 @@
+"""The palette: the commands of the screen below, searched by name."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
+
+from archive_tui.tui.screens.base import CommandScreen
+
+
+class ScreenCommands(Provider):
+    """The commands of the screen below, for the palette."""
+
+    async def discover(self) -> Hits:
+        for title, run, sentence in self._entries():
+            yield DiscoveryHit(title, run, help=sentence)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for title, run, sentence in self._entries():
+            score = matcher.match(f"{title} {sentence}")
+            if score > 0:
+                yield Hit(score, title, run, help=sentence)
+
+    def _entries(self) -> Iterable[tuple[str, Any, str]]:
+        screen = self.screen
+        if not isinstance(screen, CommandScreen):
+            return
+        for command in screen.available():
+            name = command.name()
+            title = f"{command.title.rstrip('…').capitalize()}  ({command.shown_key()})"
+            yield title, lambda name=name: screen.action_run_command(name), command.help
+
+
+class Palette(CommandPalette):
+    """Textual's, whose list fails on page up and page down while it has no room on the terminal."""
+
+    def _action_command_list(self, action: str) -> None:
+        if self.query_one(CommandList).scrollable_content_region:
+            super()._action_command_list(action)
