@@ -110,6 +110,7 @@ class JournalsScreen(CommandScreen):
         return self.query_one("#journals", VirtualTable)
 
     def on_mount(self) -> None:
+        self._table.empty_text = "Reading…"
         self.do_refresh()
         super().on_mount()
 
