@@ -278,3 +278,23 @@ def test_journals_that_are_still_being_read_are_not_said_to_be_none(
         await op.sees("No journals in")
 
     operate(with_journal(valkey, tmp_path), play)
+
+
+def test_a_journal_that_cannot_be_read_is_called_by_its_name(valkey: Live, tmp_path: Path) -> None:
+    """The path stood where the eye found nothing but the folder, the same for all of them."""
+    valkey.asynq.register("work")
+    (tmp_path / "j").mkdir()
+    (tmp_path / "j" / "odd.journal.gz").write_text("not gzip")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.resize(120, 30)
+        await op.press("J")
+        await op.sees("unreadable")
+        assert "odd.journal.gz" in op.cursor
+        assert "is no journal" in op.cursor
+        assert str(tmp_path)[:6] not in op.cursor
+        await op.resize(80, 24)
+        await op.sees("odd.journ")
+
+    operate(with_journal(valkey, tmp_path), play)
