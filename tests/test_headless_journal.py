@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -188,3 +190,26 @@ def test_what_was_exported_can_be_restored(valkey: Live, cli: Command, tmp_path:
     assert cli("export", "--url", valkey.url, "--queue", "q", str(tmp_path / "x")).code == 2
     header = json.loads(gzip.decompress(some.read_bytes()).splitlines()[0])
     assert (header["command"], header["planned"]) == ("export", 10)
+
+
+def test_a_pipe_or_a_device_among_the_journals_keeps_nobody_waiting(valkey: Live, tmp_path: Path) -> None:
+    folder = tmp_path / "j"
+    path = deleted(valkey, folder)
+    os.mkfifo(folder / "pipe.journal.gz")
+    (folder / "device.journal.gz").symlink_to("/dev/zero")
+    (folder / "folder.journal.gz").mkdir()
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":  # a process: one that waits for ever can be ended
+        return subprocess.run(
+            [sys.executable, "-m", "archive_tui", "--journal-dir", str(folder), *arguments],
+            capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+
+    shown = run("journal", "--json")
+    assert shown.returncode == 0, shown.stderr
+    problems = {Path(one["file"]).name: one["problem"] for one in json.loads(shown.stdout)}
+    assert problems.pop(path.name) is None
+    assert len(problems) == 3
+    assert all(problem.endswith("is no journal: it is not a file") for problem in problems.values())
+    one = run("journal", "show", "pipe")
+    assert (one.returncode, one.stderr.count("\n")) == (5, 1)

@@ -1,5 +1,6 @@
 """The journals on the screens: what was deleted is seen, looked into, and brought back."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from conftest import Live
 from piloting import Operator, operate
 from test_restore import content
 
+from archive_tui.journal import shelf
+from archive_tui.journal.shelf import Listed
 from archive_tui.settings import Settings
 
 
@@ -252,3 +255,46 @@ def test_a_narrow_terminal_shows_it_all(work: Live, tmp_path: Path) -> None:
         await op.sees("Type 9 to confirm", "Cancel")
 
     operate(with_journal(work, tmp_path), play, size=(80, 24))
+
+
+def test_journals_that_are_still_being_read_are_not_said_to_be_none(
+    valkey: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    valkey.asynq.register("work")
+    go_on = threading.Event()
+    reading = shelf.listed
+
+    def held(folder: Path) -> list[Listed]:
+        assert go_on.wait(20)
+        return reading(folder)
+
+    monkeypatch.setattr(shelf, "listed", held)
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.press("J")
+        await op.sees("Reading…")
+        go_on.set()
+        await op.sees("No journals in")
+
+    operate(with_journal(valkey, tmp_path), play)
+
+
+def test_a_journal_that_cannot_be_read_is_called_by_its_name(valkey: Live, tmp_path: Path) -> None:
+    """The path stood where the eye found nothing but the folder, the same for all of them."""
+    valkey.asynq.register("work")
+    (tmp_path / "j").mkdir()
+    (tmp_path / "j" / "odd.journal.gz").write_text("not gzip")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.resize(120, 30)
+        await op.press("J")
+        await op.sees("unreadable")
+        assert "odd.journal.gz" in op.cursor
+        assert "is no journal" in op.cursor
+        assert str(tmp_path)[:6] not in op.cursor
+        await op.resize(80, 24)
+        await op.sees("odd.journ")
+
+    operate(with_journal(valkey, tmp_path), play)

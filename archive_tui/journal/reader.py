@@ -2,6 +2,7 @@
 
 import json
 import re
+import stat
 import zlib
 from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
@@ -169,6 +170,8 @@ class Journal:
 
     def _open(self) -> BinaryIO:
         try:
+            if not stat.S_ISREG(self.path.stat().st_mode):  # a pipe would keep us waiting, a device never end
+                raise JournalError(f"{line(str(self.path))} is no journal: it is not a file")
             return self.path.open("rb")
         except FileNotFoundError:
             raise NotFoundError(f"no journal {line(str(self.path))}: `archive-tui journal` lists them") from None

@@ -33,14 +33,23 @@ def _tasks(one: Listed) -> str | Cell:
 
 def _state(one: Listed) -> str | Cell:
     if one.problem:
-        return Cell(clip(one.problem, 60), "bad")
+        return UNKNOWN
     if one.ending is None:
         return Cell("cut off", "warn")
     return one.ending.state if one.ending.state == "done" else Cell(line(one.ending.state), "warn")
 
 
 def _queues(one: Listed) -> str:
+    """What it is about: of one that cannot be read, its name is all that tells it from the others."""
+    if one.problem:
+        return clip(one.path.name, _SHOWN)
     return clip(", ".join(line(queue) for queue in one.header.queues[:20]), _SHOWN)
+
+
+def _why(one: Listed) -> str | Cell:
+    if one.problem:
+        return Cell(clip(one.problem.replace(f"{line(str(one.path))} ", ""), _SHOWN), "bad")
+    return clip(one.header.reason, _SHOWN)
 
 
 class JournalSource:
@@ -102,7 +111,7 @@ class JournalsScreen(CommandScreen):
             Column("user", "By", lambda one: clip(one.header.user, _SHOWN), 8, grow=1, most=20),
             Column("size", "Size", lambda one: size(one.size), 9, "right", priority=4),
             Column("state", "Run", _state, 7, grow=1, most=14),
-            Column("reason", "Why", lambda one: clip(one.header.reason, _SHOWN), 8, grow=3, priority=1),
+            Column("reason", "Why", _why, 8, grow=3, priority=1),
         ]
 
     @property
@@ -110,6 +119,7 @@ class JournalsScreen(CommandScreen):
         return self.query_one("#journals", VirtualTable)
 
     def on_mount(self) -> None:
+        self._table.empty_text = "Reading…"
         self.do_refresh()
         super().on_mount()
 
