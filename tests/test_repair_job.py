@@ -1,5 +1,6 @@
 """The job that sets findings right: batches, plans, warnings, stopping, and a connection that breaks in the middle."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -120,21 +121,28 @@ def test_what_could_not_be_recorded_is_not_touched(damaged: Live, catalog: Catal
     assert findings(damaged.client) == before
 
 
+def lose() -> None:
+    raise DisconnectedError("lost")
+
+
+def after_calls(monkeypatch: pytest.MonkeyPatch, actions: dict[int, Callable[[], None]]) -> None:
+    """Let a batch be repaired, and do something before its answer is known: at the so manieth."""
+    whole, calls = store.repair, itertools.count(1)
+
+    def repaired(pipe: Pipe, *args: Any) -> list[Repaired]:
+        outcomes = whole(pipe, *args)
+        actions.get(next(calls), lambda: None)()
+        return outcomes
+
+    monkeypatch.setattr(store, "repair", repaired)
+
+
 @pytest.mark.parametrize("lost", [0, 2])
 def test_a_server_that_does_not_tell_who_it_is_is_doubted_only_after_a_loss(
     damaged: Live, catalog: Catalog, run_job: Run, monkeypatch: pytest.MonkeyPatch, lost: int
 ) -> None:
-    real, whole = Server.identify, store.repair
-    calls = 0
-
-    def cut(pipe: Pipe, *args: Any) -> list[Repaired]:
-        nonlocal calls
-        calls += 1
-        if calls == lost:
-            raise DisconnectedError("lost")
-        return whole(pipe, *args)
-
-    monkeypatch.setattr(store, "repair", cut)
+    real = Server.identify
+    after_calls(monkeypatch, {lost: lose})
     monkeypatch.setattr(Server, "identify", lambda self: replace(real(self), run_id=""))
     job = RepairJob(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.ARCHIVE), Pace.FULL)
     assert run_job(job).wait(30)
@@ -146,18 +154,7 @@ def test_answer_that_is_lost_leaves_nothing_half_done(
     damaged: Live, catalog: Catalog, run_job: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second batch is done, but its answer does not come: it is sent again, and reported as what it is."""
-    calls = 0
-
-    def cut(pipe: Pipe, *args: Any) -> list[Repaired]:
-        nonlocal calls
-        calls += 1
-        outcomes = whole(pipe, *args)
-        if calls == 2:
-            raise DisconnectedError("lost")
-        return outcomes
-
-    whole = store.repair
-    monkeypatch.setattr(store, "repair", cut)
+    after_calls(monkeypatch, {2: lose})
     job = RepairJob(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.RUN), Pace.FULL)
     assert run_job(job).wait(30)
     report = job.progress
@@ -174,22 +171,14 @@ def test_answer_that_is_lost_leaves_nothing_half_done(
 def test_what_was_sent_before_the_server_stayed_away_is_unknown_and_not_untouched(
     damaged: Live, catalog: Catalog, run_job: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = 0
-
-    def cut(pipe: Pipe, *args: Any) -> list[Repaired]:
-        nonlocal calls
-        calls += 1
-        outcomes = whole(pipe, *args)
-        if calls > 1:
-            monkeypatch.setattr(Server, "pipe", away)
-            raise DisconnectedError("lost")
-        return outcomes
-
     def away(_server: Server) -> None:
         raise DisconnectedError("away")
 
-    whole = store.repair
-    monkeypatch.setattr(store, "repair", cut)
+    def lose_for_good() -> None:
+        monkeypatch.setattr(Server, "pipe", away)
+        lose()
+
+    after_calls(monkeypatch, {2: lose_for_good})
     job = RepairJob(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.RUN), Pace.FULL)
     job.patience = 0.1
     assert run_job(job).wait(30)

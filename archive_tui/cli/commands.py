@@ -252,19 +252,18 @@ def show(
 @connection_options
 @click.pass_context
 def restore(
-    context: click.Context, /, journal: str, target: str | None, again: bool, elsewhere: bool, pace: str,
-    dry_run: bool, yes: bool, **connection: Any,
+    context: click.Context, /, journal: str, target: str | None, again: bool, elsewhere: bool, **rest: Any
 ) -> int:  # fmt: skip
     """Put back what was deleted, from its JOURNAL. Nothing that stands in Redis is written over."""
     from archive_tui.headless import journals
     from archive_tui.headless import restore as headless
-    from archive_tui.jobs.pace import Pace
     from archive_tui.store.restore import Target
 
-    wish = headless.Wish(Target(target or "back"), Pace(pace), dry_run, yes, elsewhere, again)
-    with session_for(context, connection) as session:
+    wish = headless.Wish(Target(target or "back"), elsewhere, again)
+    manner = manner_of(rest)
+    with session_for(context, rest) as session:
         path = journals.find(session.journal_folder, journal)
-        return headless.restore(session, path, wish, ask=asking(), out=sys.stdout)
+        return headless.restore(session, path, wish, manner)
 
 
 @cli.group(invoke_without_command=True)

@@ -69,7 +69,7 @@ def manner_of(rest: dict[str, Any]) -> Manner:
     from archive_tui.jobs.pace import Pace
 
     pace = Pace(rest.pop("pace"))
-    chosen = {name: rest.pop(name) for name in ("reason", "dry_run", "yes", "as_json")}
+    chosen = {name: rest.pop(name) for name in ("reason", "dry_run", "yes", "as_json") if name in rest}
     return Manner(sys.stdout, sys.stderr, asking(), pace, progress=sys.stderr.isatty(), **chosen)
 
 

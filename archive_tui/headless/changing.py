@@ -86,9 +86,9 @@ def carry_out(change: Change, manner: Manner, *, whole: bool) -> int:
     if manner.dry_run or not change.count:
         print_result(change.described | {"report": None} if manner.as_json else change.text, manner.out)
         return 0 if whole or manner.dry_run else IN_PART
-    if not manner.yes and manner.ask is not None:
+    if not manner.yes:
         print(change.text, file=manner.err)
-        confirm(change.count, change.verb, change.done, manner.ask)
+    confirm(change.count, change.verb, change.done, yes=manner.yes, ask=manner.ask)
     job = change.start()
     interrupted = wait(job, (lambda: change_line(job.progress)) if manner.progress else None)
     report = job.progress

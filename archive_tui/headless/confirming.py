@@ -14,7 +14,8 @@ def refuse_unasked(done: str, *, yes: bool, ask: Ask | None) -> None:
         raise RefusedError(f"nothing was {done}: without a terminal to confirm on, give --yes (or --dry-run)")
 
 
-def confirm(count: int, wish: str, done: str, ask: Ask) -> None:
-    """Have the count typed. Raises RefusedError where it was not."""
-    if ask(f"Type {count} to {wish}").strip() != str(count):
+def confirm(count: int, verb: str, done: str, *, yes: bool, ask: Ask | None) -> None:
+    """Have the count typed, unless --yes said so. Raises RefusedError where it was not, or where nobody is there."""
+    refuse_unasked(done, yes=yes, ask=ask)
+    if not yes and ask is not None and ask(f"Type {count} to {verb}").strip() != str(count):
         raise RefusedError(f"not confirmed: nothing was {done}")

@@ -9,7 +9,7 @@ from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import row_of
 from archive_tui.errors import JournalError, NotFoundError, UsageError
-from archive_tui.headless.confirming import Ask, confirm, refuse_unasked
+from archive_tui.headless.confirming import Ask, confirm
 from archive_tui.headless.waiting import IN_PART
 from archive_tui.jobs.keeping import moment
 from archive_tui.jobs.repair import COMMAND as REPAIR
@@ -157,9 +157,7 @@ def prune(
     print(f"{plural(len(gone), 'journal')} to remove, {size(sum(one.size for one in gone))}", file=out)
     if dry_run or not gone:
         return 0
-    refuse_unasked("removed", yes=yes, ask=ask)
-    if not yes and ask is not None:
-        confirm(len(gone), "remove them for good", "removed", ask)
+    confirm(len(gone), "remove them for good", "removed", yes=yes, ask=ask)
     failed = 0
     for one in gone:
         try:

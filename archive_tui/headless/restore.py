@@ -1,14 +1,12 @@
 """`archive-tui restore`: what a journal holds is put back, as on the screens."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from archive_tui.errors import RefusedError
-from archive_tui.headless.confirming import Ask, confirm, refuse_unasked
+from archive_tui.headless.changing import Manner
+from archive_tui.headless.confirming import confirm
 from archive_tui.headless.waiting import IN_PART, INTERRUPTED, change_line, wait
-from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.restore import RestorePlan, RestoreProgress, plan_restore
 from archive_tui.jobs.restore_notes import afterwards, notes
 from archive_tui.jobs.session import Session
@@ -20,37 +18,32 @@ from archive_tui.text import line
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How to restore."""
+    """Where restored tasks go, and what else than usual may be restored; see `plan_restore`."""
 
     target: Target = Target.BACK
-    pace: Pace = Pace.POLITE
-    dry_run: bool = False
-    yes: bool = False
     elsewhere: bool = False
     again: bool = False
 
 
-def restore(session: Session, path: Path, wish: Wish, *, ask: Ask | None, out: TextIO) -> int:
+def restore(session: Session, path: Path, wish: Wish, manner: Manner) -> int:
     """Print what putting back will do, ask, do it, and print what became of it."""
-    if session.read_only and not wish.dry_run:
+    if session.read_only and not manner.dry_run:
         raise RefusedError(f"{session.why_read_only}: nothing can be restored")
     plan = plan_restore(session.server, Journal(path), wish.target, again=wish.again)
     for said in plan_lines(plan):
-        print(said, file=out)
-    if wish.dry_run:
+        print(said, file=manner.out)
+    if manner.dry_run:
         return 0
     if plan.elsewhere and not wish.elsewhere:
         raise RefusedError("the journal is of another server or database: --elsewhere restores it here all the same")
     if not plan.count:
         return 0
-    refuse_unasked("restored", yes=wish.yes, ask=ask)
-    if not wish.yes and ask is not None:
-        confirm(plan.count, "restore them", "restored", ask)
-    job = session.restore(plan, wish.pace, elsewhere=wish.elsewhere)
-    interrupted = wait(job, (lambda: change_line(job.progress)) if sys.stderr.isatty() else None)
+    confirm(plan.count, "restore them", "restored", yes=manner.yes, ask=manner.ask)
+    job = session.restore(plan, manner.pace, elsewhere=wish.elsewhere)
+    interrupted = wait(job, (lambda: change_line(job.progress)) if manner.progress else None)
     report = job.progress
     for said in report_lines(report):
-        print(said, file=out)
+        print(said, file=manner.out)
     if job.error is not None:
         raise job.error
     if interrupted:

@@ -1,7 +1,7 @@
 """`archive-tui scan`: every finding, counted or one by one, in the form that was asked for."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -9,6 +9,7 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
+from archive_tui.catalog.selection import Selection
 from archive_tui.catalog.signatures import signature
 from archive_tui.formats import json_line, moment, readable
 from archive_tui.headless.output import LONGEST_NAME, print_table
@@ -21,7 +22,6 @@ from archive_tui.present import number, plural, size
 from archive_tui.store import queues as store
 from archive_tui.text import clip, encode, line
 
-_PAGE = 1_000
 _ALWAYS_SHOWN = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED)
 """Kinds whose counts stand in the table even where nothing was found."""
 
@@ -68,8 +68,9 @@ def scan(
 
 def _print_scan(session: Session, job: ScanJob, form: str, out: TextIO) -> None:
     if form == "ndjson":
-        for row in _rows(job.catalog):
-            print(json_line(_row_json(row)), file=out)
+        for rows in Selection(job.catalog, job.catalog.find(Query())).batches():
+            for _, row in rows:
+                print(json_line(_row_json(row)), file=out)
         return
     report = _scan_json(session, job)
     if form == "json":
@@ -78,14 +79,6 @@ def _print_scan(session: Session, job: ScanJob, form: str, out: TextIO) -> None:
         _print_prometheus(report, out)
     else:
         _print_summary(report, job.progress, out)
-
-
-def _rows(catalog: Catalog) -> Iterator[TaskRow]:
-    seqs = catalog.find(Query())
-    for start in range(0, len(seqs), _PAGE):
-        part = seqs[start : start + _PAGE]
-        found = catalog.rows(part)
-        yield from (found[seq] for seq in part if seq in found)
 
 
 def _row_json(row: TaskRow) -> dict[str, Any]:
