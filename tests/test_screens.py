@@ -869,6 +869,24 @@ def groups(op: Operator) -> dict[str, int]:
     return found
 
 
+def test_groups_stay_where_they_are_scrolled_to_while_they_change_places(shop: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan("default")
+        await op.sees(" Error ")
+        panel = op.app.screen.query_one("#groups OptionList", OptionList)
+        panel.scroll_end(animate=False)
+        await op.until(lambda: panel.scroll_y > 0 and groups(op), "the end of the groups")
+        before, at = [one.id for one in panel.options], panel.scroll_y
+        catalog = op.app.screen.catalog
+        commonest = next(iter(catalog.counts().by_type))
+        most = catalog.find(Query(type=commonest))[1:]
+        await asyncio.to_thread(lambda: catalog.remove(most))
+        await op.until(lambda: [one.id for one in panel.options] not in ([], before), "another order")
+        assert panel.scroll_y == min(at, panel.max_scroll_y) > 0
+
+    operate(shop.settings, play, size=(100, 14))
+
+
 def test_the_scan_finds_the_orphans_of_a_queue_and_no_others(shop: Live) -> None:
     expected = found_ids(shop, "default")
 

@@ -27,7 +27,7 @@ from archive_tui.tui import commands
 from archive_tui.tui.screens.base import background
 from archive_tui.tui.screens.mending import FindingsMending
 from archive_tui.tui.screens.row_columns import common_columns, kind_cell
-from archive_tui.tui.screens.rows import RowsScreen
+from archive_tui.tui.screens.rows import MARKING, RowsScreen
 from archive_tui.tui.widgets.columns import Column, fit
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
@@ -226,11 +226,15 @@ class ScanScreen(FindingsMending):
             for number, option in enumerate(options):
                 groups.replace_option_prompt_at_index(number, option.prompt)
             return
-        at = groups.highlighted_option.id if groups.highlighted_option is not None else None
-        groups.clear_options()
-        groups.add_options(options)
-        # By name, not by position: the order changes while counts grow
-        groups.highlighted = next((number for number, one in enumerate(options) if at and one.id == at), None)
+        chosen_id = groups.highlighted_option.id if groups.highlighted_option is not None else None
+        at = groups.scroll_y
+        groups.set_options(options)
+        groups.scroll_y = at
+        # By name, not by position: the order changes while counts grow. Out of sight it is only by the wheel's doing
+        found = (number for number, one in enumerate(options) if chosen_id and one.id == chosen_id)
+        groups.highlighted = next(found, None)
+        if not groups.has_focus:
+            groups.scroll_y = at
 
     @on(OptionList.OptionSelected, "#groups OptionList")
     def _narrow(self, event: OptionList.OptionSelected) -> None:
@@ -294,7 +298,7 @@ class ScanScreen(FindingsMending):
     def refuse_rescan(self) -> str | None:
         if self._planning or self.changing:
             return "not while a deletion or a repair is planned or running"
-        return "marking: a moment" if self._marking else None
+        return MARKING if self._marking else None
 
     def refuse_change_pace(self) -> str | None:
         return None if self._scanning() or self.changing else "nothing is running"
