@@ -364,6 +364,52 @@ def test_a_number_that_arrives_in_one_piece_is_read_whole(shop: Live) -> None:
     operate(shop.settings, play)
 
 
+@pytest.mark.parametrize("key", ["ctrl+d", "m"])
+def test_a_plan_that_is_asked_for_while_tasks_are_marked_waits_for_all_of_them(shop: Live, key: str) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan("default")
+        catalog, found = op.app.screen.catalog, threading.Event()
+        find = catalog.find
+
+        def late(*args: Any) -> Any:
+            assert found.wait(30)
+            return find(*args)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(catalog, "find", late)
+            await op.press("asterisk", key)
+            await op.hears("marking first")
+            assert op.where == "ScanScreen"
+            found.set()
+            await op.until(lambda: op.where.endswith("Dialog"), "the plan")
+        assert f"{len(op.app.screen_stack[-2].marks)} " in op.dialog
+        await op.press("escape")
+        await op.sees(f"{op.app.screen.catalog.counts().total} marked")
+
+    operate(shop.settings, play)
+
+
+def test_esc_takes_a_plan_back_that_waits_for_marks(shop: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan("default")
+        catalog, found = op.app.screen.catalog, threading.Event()
+        find = catalog.find
+
+        def late(*args: Any) -> Any:
+            assert found.wait(30)
+            return find(*args)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(catalog, "find", late)
+            await op.press("asterisk", "ctrl+d", "s", "escape")
+            await op.until(lambda: op.where == "ScanScreen", "back")
+            found.set()
+            await op.sees(f"{op.app.screen.catalog.counts().total} marked")
+            await op.holds(lambda: op.where == "ScanScreen")
+
+    operate(shop.settings, play)
+
+
 def test_what_has_changed_since_the_plan_is_skipped_and_reported(work: Live) -> None:
     async def play(op: Operator) -> None:
         await op.tasks("work")

@@ -151,8 +151,13 @@ class CommandScreen(Screen[None]):
 
     def _pointless(self, command: type[Command]) -> bool:
         """Whether a command for running jobs has none to act on; it need not take room then."""
-        refuse = getattr(self, f"refuse_{command.name()}", None)
-        return command.transient and refuse is not None and refuse() is not None
+        return command.transient and self.refusal(command.name()) is not None
+
+    def refusal(self, name: str) -> str | None:
+        """Why a command cannot run now."""
+        refuse = getattr(self, f"refuse_{name}", None)
+        reason: str | None = refuse() if refuse is not None else None
+        return reason
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A command that is obeyed at once must not take the keys that somebody types."""
@@ -168,9 +173,7 @@ class CommandScreen(Screen[None]):
         if command not in self.available():
             self.say(f"{command.title.rstrip('…')}: {self.session.why_read_only}", warning=True)
             return
-        refuse = getattr(self, f"refuse_{name}", None)
-        reason = refuse() if refuse is not None else None
-        if reason:
+        if reason := self.refusal(name):
             self.say(f"{command.title.rstrip('…')}: {reason}", warning=True)
             return
         self.app.clear_notifications()  # they are about what was done before, and would stand over what comes now

@@ -80,6 +80,7 @@ class JournalScreen(RowsScreen):
         commands.Again,
     )
     FIRST_QUERY = Query(sort=Sort.FOUND)
+    OF_MARKED = frozenset({"restore"})
 
     def __init__(self, path: Path, header: Header) -> None:
         super().__init__()

@@ -43,6 +43,8 @@ from archive_tui.tui.widgets.headline import changing
 class FindingsMending(RowsScreen):
     """A table of findings that can be set right: what is chosen, how, confirmed, done and reported."""
 
+    OF_MARKED = RowsScreen.OF_MARKED | {"mend"}
+
     def __init__(self) -> None:
         super().__init__()
         self._repairing: RepairJob | None = None

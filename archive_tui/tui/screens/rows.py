@@ -32,6 +32,8 @@ from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import changing
 from archive_tui.tui.widgets.table import VirtualTable
 
+MARKING = "marking: a moment"
+
 
 class RowsScreen(CommandScreen):
     """Tasks in a table. Subclasses fill the catalog with a job of theirs and write the head of the screen."""
@@ -52,6 +54,8 @@ class RowsScreen(CommandScreen):
         commands.Leave,
     )
     FIRST_QUERY: ClassVar[Query] = Query()
+    OF_MARKED: ClassVar[frozenset[str]] = frozenset({"delete"})
+    """Commands that take what is marked. Given while it is being marked they wait: both can be typed at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,6 +72,7 @@ class RowsScreen(CommandScreen):
         self._anchor: int | None = None
         self._planning = False
         self._marking = False
+        self._after_marking: str | None = None
         self._deletion: DeleteJob | None = None
         self._hidden = 0
         self._shown_complete = False
@@ -275,7 +280,14 @@ class RowsScreen(CommandScreen):
         """Why the rows under the operator's hands are not the ones they will be in a moment."""
         if self.sorting:
             return "the filter or the order is being changed: a moment"
-        return "marking: a moment" if self._marking else None
+        return MARKING if self._marking else None
+
+    def action_run_command(self, name: str) -> None:
+        if waits := name in self.OF_MARKED and self.refusal(name) == MARKING:
+            self.say("marking first: a moment")
+        self._after_marking = name if waits else None  # any other command says that something else is wanted now
+        if not waits:
+            super().action_run_command(name)
 
     def refuse_mark(self) -> str | None:
         return self._unsteady() or ("no task here" if self.table.cursor_key is None else None)
@@ -309,7 +321,7 @@ class RowsScreen(CommandScreen):
 
     def refuse_mark_all(self) -> str | None:
         if self._marking:
-            return "marking: a moment"
+            return MARKING
         if self.query_one(FilterBar).wrong:
             return "the filter cannot be read: mend it, or esc shows all"
         return None if len(self.view) or self.sorting else "there is nothing to mark"
@@ -333,7 +345,7 @@ class RowsScreen(CommandScreen):
 
     def refuse_unmark(self) -> str | None:
         if self._marking:
-            return "marking: a moment"
+            return MARKING
         return None if len(self.marks) else "nothing is marked"
 
     def do_unmark(self) -> None:
@@ -341,13 +353,15 @@ class RowsScreen(CommandScreen):
         self._replace_marks(Marks(), self.catalog)
 
     def _replace_marks(self, marks: Marks, catalog: Catalog) -> None:
-        self._marking = False
+        wanted, self._marking, self._after_marking = self._after_marking, False, None
         if catalog is not self.catalog:
             return  # the rows that these marks speak of are gone
         self.marks = marks
         if self.is_mounted:
             self.table.is_marked = marks.__contains__
             self._marks_changed()
+            if wanted is not None and self.on_top:
+                self.action_run_command(wanted)
 
     def _marks_changed(self) -> None:
         self.table.refresh()
@@ -474,7 +488,7 @@ class RowsScreen(CommandScreen):
         if group == "view":
             self._asking, self._answered_at = False, time.monotonic()
         elif group == "marks":
-            self._marking = False
+            self._marking, self._after_marking = False, None
         elif group == "plan":
             self._planning = False
         super().background_failed(group, error)
