@@ -120,6 +120,24 @@ class Filling:
         if set_id is not None:
             self.layout.aggregation_set(group, set_id, self.now + _AGGREGATION)
 
+    def crashed(self, lost: Sequence[str], ghosts: Sequence[str], mismatches: Sequence[str]) -> None:
+        """What is left where the server lost its last writes and somebody moved tasks by hand; by ids, at any scale.
+
+        Lost tasks wait for an attempt that no index knows of, ghosts have no data any more, and mismatches stand in
+        the archive while their data says that they wait for another attempt.
+        """
+        for task_id in (*lost, *mismatches):
+            [job] = self._pick(1, None)
+            message = enqueued(job, self.layout.queue, self.random, task_id)
+            message.retried = self.random.randint(1, job.retries)
+            failed_at = self.now - self.random.randint(5 * DAY, 6 * DAY)
+            fail(message, job.mishap(self.random), failed_at)
+            self.layout.data(message, State.RETRY)
+            if task_id in mismatches:
+                self.layout.mention(task_id.encode(), State.ARCHIVED, failed_at)
+        for task_id in ghosts:
+            self.layout.mention(task_id.encode(), State.RETRY, self.now + self.random.randint(HOUR, DAY))
+
     def lock_taken_over(self, job: Job) -> None:
         """An archived unique task whose lock ran out, so that a newer task with the same payload holds it now."""
         [(old, at)] = self._dead([self.now - 2 * DAY], {job: 1})

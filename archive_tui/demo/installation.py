@@ -24,6 +24,11 @@ from archive_tui.demo.traffic import Incident, Traffic
 NASTY_QUEUE = "odd [*?] name"
 LEFTOVER_QUEUE = "old-reports"
 
+LOST = tuple(f"picture:{number}:large" for number in range(40_211, 40_217))
+GHOSTS = tuple(f"picture:{number}:small" for number in range(40_211, 40_214))
+MISMATCHES = tuple(f"picture:{number}:square" for number in range(40_211, 40_215))
+"""Ids of what a crash left in the queue of pictures."""
+
 _EVERYTHING: Weights = {
     EMAIL: 52,
     REPORT: 20,
@@ -128,12 +133,13 @@ def _reports(queue: Filling) -> None:
 
 
 def _pictures(queue: Filling) -> None:
-    """Binary payloads, and a queue name with a colon."""
+    """Binary payloads, a queue name with a colon, and what a crash of the server left."""
     queue.layout.register()
     queue.archived(260, (25 * MINUTE, 30 * DAY))
     queue.pending(40, 2 * MINUTE)
     queue.retry(12)
     queue.completed(30, HOUR)
+    queue.crashed(LOST, GHOSTS, MISMATCHES)
     traffic.record(queue.layout, Traffic(2_700, 0.02, before=400_000), queue.now, queue.random)
 
 
