@@ -67,6 +67,24 @@ def test_restore_puts_back_what_was_deleted(valkey: Live, cli: Command, tmp_path
     assert "30 more were restored before" in again.text
 
 
+def test_restore_tells_programs_what_it_did(valkey: Live, cli: Command, tmp_path: Path) -> None:
+    path = deleted(valkey, tmp_path)
+    dry = json.loads(cli("restore", "--url", valkey.url, str(path), "--dry-run", "--json").text)
+    assert dry.pop("report") is None
+    assert (dry["planned"], dry["queues"], dry["places"], dry["target"]) == (30, {"q": 30}, {"archived": 30}, "back")
+    valkey.asynq.add("q", "7", "pending")
+    ended = cli("restore", "--url", valkey.url, str(path), "--yes", "--json")
+    said = json.loads(ended.text)
+    assert ended.code == 4
+    report = said.pop("report")
+    assert said == dry | {"taken": 1}
+    assert (report["state"], report["restored"], report["there"]) == ("done", 29, 29)
+    assert report["outcomes"] == {"restored": 29, "taken": 1}
+    assert (report["untouched"], report["error"]) == (0, None)
+    again = json.loads(cli("restore", "--url", valkey.url, str(path), "--yes", "--json").text)
+    assert (again["planned"], again["restored_before"]) == (1, 29)
+
+
 def test_what_could_not_be_restored_is_exit_code_4(valkey: Live, cli: Command, tmp_path: Path) -> None:
     path = deleted(valkey, tmp_path)
     valkey.asynq.add("q", "7", "pending")

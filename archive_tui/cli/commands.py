@@ -249,6 +249,7 @@ def show(
 @pace_option
 @click.option("--dry-run", is_flag=True, help="Print the plan and restore nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: the plan, and what became of it.")
 @connection_options
 @click.pass_context
 def restore(

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from archive_tui.errors import RefusedError
+from archive_tui.formats import readable
 from archive_tui.headless.changing import Manner
 from archive_tui.headless.confirming import confirm
+from archive_tui.headless.output import print_result
 from archive_tui.headless.waiting import IN_PART, INTERRUPTED, change_line, wait
 from archive_tui.jobs.restore import RestorePlan, RestoreProgress, plan_restore
 from archive_tui.jobs.restore_notes import afterwards, notes
@@ -13,7 +16,7 @@ from archive_tui.jobs.session import Session
 from archive_tui.journal.reader import Journal
 from archive_tui.present import exact, plural
 from archive_tui.store.restore import Target
-from archive_tui.text import line
+from archive_tui.text import encode, line
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +33,24 @@ def restore(session: Session, path: Path, wish: Wish, manner: Manner) -> int:
     if session.read_only and not manner.dry_run:
         raise RefusedError(f"{session.why_read_only}: nothing can be restored")
     plan = plan_restore(session.server, Journal(path), wish.target, again=wish.again)
-    for said in plan_lines(plan):
-        print(said, file=manner.out)
-    if manner.dry_run:
-        return 0
-    if plan.elsewhere and not wish.elsewhere:
+    described = plan_json(plan)
+    if not manner.as_json:
+        print(*plan_lines(plan), sep="\n", file=manner.out)
+    elif not (manner.dry_run or manner.yes):
+        print(*plan_lines(plan), sep="\n", file=manner.err)
+    if not manner.dry_run and plan.elsewhere and not wish.elsewhere:
         raise RefusedError("the journal is of another server or database: --elsewhere restores it here all the same")
-    if not plan.count:
+    if manner.dry_run or not plan.count:
+        if manner.as_json:
+            print_result(described | {"report": None}, manner.out)
         return 0
     confirm(plan.count, "restore them", "restored", yes=manner.yes, ask=manner.ask)
     job = session.restore(plan, manner.pace, elsewhere=wish.elsewhere)
     interrupted = wait(job, (lambda: change_line(job.progress)) if manner.progress else None)
     report = job.progress
-    for said in report_lines(report):
-        print(said, file=manner.out)
+    print_result(
+        described | {"report": report_json(report)} if manner.as_json else "\n".join(report_lines(report)), manner.out
+    )
     if job.error is not None:
         raise job.error
     if interrupted:
@@ -73,3 +80,43 @@ def report_lines(report: RestoreProgress) -> list[str]:
     said = [f"{count:>12,}  {outcome.sentence}" for outcome, count in sorted(report.outcomes.items())]
     said += [f"{report.untouched:>12,}  not touched"] if report.untouched else []
     return said + [f"  {line(one.id)[:60]}  {one.outcome.sentence}" for one in report.examples if not one.outcome.there]
+
+
+def plan_json(plan: RestorePlan) -> dict[str, Any]:
+    """The plan as one JSON object without its report."""
+    header = plan.journal.header
+    return {
+        "journal": str(plan.journal.path),
+        "written_at": header.created_at,
+        "server": header.server,
+        "target": plan.target.value,
+        "planned": plan.count,
+        "queues": {readable(encode(queue)): count for queue, count in plan.by_queue.items()},
+        "places": plan.places,
+        "restored_before": plan.before,
+        "vanished": plan.vanished,
+        "not_deleted": plan.kept,
+        "unsure": plan.unsure,
+        "taken": plan.there,
+        "without_data": plan.bare,
+        "unique_locks": plan.locks,
+        "fixed_ids": plan.fixed_ids,
+        "beyond_cap": {readable(encode(queue)): count for queue, count in plan.over.items()},
+        "unregistered": [readable(encode(queue)) for queue in plan.unregistered],
+        "elsewhere": bool(plan.elsewhere),
+        "torn": plan.torn,
+    }
+
+
+def report_json(report: RestoreProgress) -> dict[str, Any]:
+    """What became of it, as JSON."""
+    return {
+        "state": report.state.value,
+        "restored": report.restored,
+        "there": report.there,
+        "outcomes": {
+            outcome.name.lower().replace("_", "-"): count for outcome, count in sorted(report.outcomes.items())
+        },
+        "untouched": report.untouched,
+        "error": report.error or None,
+    }
