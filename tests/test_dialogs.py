@@ -534,12 +534,12 @@ def test_quitting_while_a_deletion_runs_asks_first(valkey: Live, tmp_path: Path)
 
     async def play(op: Operator) -> None:
         await deleting(op, link)
-        op.app.quit_politely()  # no key leads to the queues, whose q this is, while a list deletes
+        await op.press("ctrl+q", "ctrl+q")
         await op.arrives("QuestionDialog")
         assert "Stop it and leave" in op.text
         await op.press("enter")  # the careful answer has the focus
         assert op.where == "TasksScreen"
-        op.app.quit_politely()
+        await op.press("ctrl+q")
         await op.arrives("QuestionDialog")
         await op.press("tab")
         await op.burst("enter")

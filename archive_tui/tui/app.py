@@ -15,6 +15,11 @@ from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.worker import WorkerFailed
 
+from archive_tui.jobs.delete import DeleteJob
+from archive_tui.jobs.job import Job
+from archive_tui.jobs.leftover import CleanUpJob
+from archive_tui.jobs.repair import RepairJob
+from archive_tui.jobs.restore import RestoreJob
 from archive_tui.jobs.session import Session
 from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
 from archive_tui.tui.dialogs.question import QuestionDialog
@@ -50,6 +55,13 @@ _THEME = Theme(
 )
 _TERMINAL_CHECK = 2.0
 
+_UNDER_WAY: dict[type[Job], tuple[str, str]] = {
+    DeleteJob: ("A deletion is running", "What was deleted stays deleted."),
+    RestoreJob: ("Tasks are being restored", "What was restored stays; the rest can be later."),
+    RepairJob: ("Findings are being set right", "What was set right stays so; the rest can be later."),
+    CleanUpJob: ("A queue is being cleaned up", "What was deleted stays deleted; the rest can be later."),
+}
+
 
 class ArchiveApp(App[None]):
     """archive-tui on a terminal. Returns its exit code in `return_code`."""
@@ -59,7 +71,7 @@ class ArchiveApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar = [
         Binding("ctrl+c", "interrupt", show=False, priority=True),
-        Binding("ctrl+q", "interrupt", show=False, priority=True),
+        Binding("ctrl+q", "quit_politely", show=False, priority=True),
     ]
     CSS = """
     CommandScreen { background: $background; }
@@ -114,21 +126,16 @@ class ArchiveApp(App[None]):
                 self.pop_screen()
 
     @on(QuitWanted)
-    def quit_politely(self) -> None:
-        """Leave; where a deletion is running, ask first."""
-        running = self.session.deleting or self.session.restoring
+    def action_quit_politely(self) -> None:
+        """Leave; where tasks are being changed, ask first."""
+        running = self.session.changing
         if running is None:
             self.exit()
-            return
-        deleting = running is self.session.deleting
-        question = QuestionDialog(
-            "A deletion is running" if deleting else "Tasks are being restored",
-            "Leaving stops it after the batch it is working on. "
-            + ("What was deleted stays deleted." if deleting else "What was restored stays; the rest can be later."),
-            yes="Stop it and leave",
-            no="Stay",
-        )
-        self.push_screen(question, lambda leave: self.exit() if leave else None)
+        elif not isinstance(self.screen, QuestionDialog):
+            title, stays = next(words for kind, words in _UNDER_WAY.items() if isinstance(running, kind))
+            text = f"Leaving stops it after the batch it is working on. {stays}"
+            question = QuestionDialog(title, text, yes="Stop it and leave", no="Stay")
+            self.push_screen(question, lambda leave: self.exit() if leave else None)
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
         """Leave, whoever asks for it. Jobs end first: the screens take with them the tables that these work on."""

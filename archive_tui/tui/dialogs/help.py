@@ -18,6 +18,10 @@ _MOVING = [
     ("g home · G end", "Go to the first or the last row."),
 ]
 
+_LEAVING = [
+    ("ctrl+q", "Quit, from anywhere; asks first while tasks are being changed."),
+    ("ctrl+c", "Quit at once; what is running stops where nothing is half-done."),
+]
 
 _KEYS = 18
 _SENTENCE = 58
@@ -58,6 +62,8 @@ class HelpDialog(Dialog[None]):
             keys = " ".join(KEY_NAMES.get(key, key) for key in command.key.split(","))
             tone = "$text-error" if command.danger else "$text-accent"
             parts += [(f"{keys:>{_KEYS - 2}}", f"bold {tone}"), f"  {_wrapped(command.help)}\n"]
+        for key, sentence in _LEAVING:
+            parts += [(f"{key:>{_KEYS - 2}}", "bold $text-accent"), f"  {_wrapped(sentence)}\n"]
         for title, entries in self._pages.items():
             parts.append((f"\n{' ' * _KEYS}{title}\n", "bold"))
             for written, meaning in entries:
