@@ -148,13 +148,14 @@ class JournalScreen(RowsScreen):
             title("journal", self._named(), queues or "–"),
             f"   {'' if complete else '≥ '}{total:,} to restore",
         ]
+        if progress.back and self._again:
+            parts.append((f", {progress.back:,} again", "bold $text-warning"))
         if job.error is not None:
             parts.append((f"   {job.error}", "$text-error"))
         elif not complete:
             parts.append(("   reading…", "$text-warning"))
-        if progress.back:
-            word = "restored before, shown again" if self._again else "restored"
-            parts.append((f"   {progress.back:,} {word}", "$text-warning" if self._again else "$text-muted"))
+        if progress.back and not self._again:
+            parts.append((f"   {progress.back:,} restored", "$text-muted"))
         if progress.kept:
             parts.append((f"   {progress.kept:,} were not deleted", "$text-muted"))
         if progress.unsure and complete:
