@@ -1,10 +1,10 @@
 """The scan for task data that Asynq has lost track of, in small steps. Reads only, no scripts (DESIGN.md section 5).
 
-A page is one SCAN reply. What the indexes already explain is passed over: they were read before, in pieces. Only the
-rest costs a second look, and that look reads the state and its index in one transaction. Asynq changes both in one
-script, so what one transaction saw is no torn read: a finding is settled when it is made. Where the server refuses
-transactions the look is taken twice, and only what both saw alike is a finding. What is not archived or completed
-cannot be judged by one look: it is handed on to be settled.
+A page is one SCAN reply, or a few where each brings little to look at. What the indexes already explain is passed over:
+they were read before, in pieces. Only the rest costs a second look, and that look reads the state and its index in one
+transaction. Asynq changes both in one script, so what one transaction saw is no torn read: a finding is settled when it
+is made. Where the server refuses transactions the look is taken twice, and only what both saw alike is a finding. What
+is not archived or completed cannot be judged by one look: it is handed on to be settled.
 
 Questions are sent ahead: while the replies to one page are worked on, the next page and the looks at the last one are
 under way, so that neither side waits for the other, nor both for the network.
@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.task import RowBatch, TaskRow
@@ -26,6 +27,10 @@ from archive_tui.store.tasks import REPLY_BUDGET
 from archive_tui.text import decode
 
 _PAGES_AHEAD = 3
+_REPLIES_A_PAGE = 8
+_WORTH_A_LOOK = 100
+"""Suspects that are looked at without waiting for more: a transaction of a few costs several times as much for each."""
+
 _CURSOR_BITS = 64
 
 
@@ -90,16 +95,25 @@ class Scan:
         self._met.clear()
         self._second.restart()
         self.groups.clear()
+        self._pages: deque[Page] = deque()
         self._drop()
 
     def _drop(self) -> None:
-        """Forget what is under way. Replies that are still to come on this pipe are read and thrown away."""
+        """Forget what is under way, but for the replies of a page that were worked on already. Replies that are still
+        to come on this pipe are read and thrown away.
+        """
         self._conversation.drop()
         self._second.drop()
-        self._pages: deque[Page] = deque()
+        begun = [page for page in self._pages if page is self._pages[0] and page.replies and not page.open]
+        self._pages = deque(begun)
         self._reading: Iterator[None] | None = None
         self._held: deque[tuple[Page, list[bytes]]] = deque()
         self._asked = self._cursor
+        for page in begun:
+            page.answered = True  # a link that breaks often must not cost many replies each time
+            self._asked = page.following
+        self._few = False  # whether the last reply brought little to look at
+        self._goes_on = False
 
     @property
     def done(self) -> bool:
@@ -127,7 +141,7 @@ class Scan:
         return frozenset(self._second.leftover)
 
     def step(self, pipe: Pipe) -> Step:
-        """Go on until a page is complete, or at least a few mebibytes or index pieces further.
+        """Go on until a page is complete, or at least one SCAN reply, a few mebibytes or index pieces further.
 
         Questions sent ahead are answered in the steps that follow: use the pipe for nothing else meanwhile.
         """
@@ -135,7 +149,10 @@ class Scan:
             return Step([], {}, 1.0)
         if not self._conversation.go_on(pipe):
             self._drop()
+            for page in self._pages:
+                self._look_at(pipe, page)
         took = 0
+        self._goes_on = False
         while True:
             self._send(pipe)
             if self._reading is not None:
@@ -143,7 +160,7 @@ class Scan:
                 self._read_on(pipe, self._reading)
             elif self._conversation:
                 took += self._conversation.answer(pipe)
-            if (self._pages and self._pages[0].complete) or took > 2 * REPLY_BUDGET:
+            if (self._pages and self._pages[0].complete) or self._goes_on or took > 2 * REPLY_BUDGET:
                 self._send(pipe)
                 return self._finish()
 
@@ -166,13 +183,17 @@ class Scan:
             self._send_page(pipe)
 
     def _send_page(self, pipe: Pipe) -> None:
-        if self._pages and (len(self._pages) >= _PAGES_AHEAD or not self._pages[-1].answered or not self._asked):
+        page = self._pages[-1] if self._pages else None
+        if page is None or page.answered:
+            at_the_end = not self._asked and (self._begun or page is not None)
+            if at_the_end or len(self._pages) >= _PAGES_AHEAD:
+                return
+            page = Page(self._asked)
+            self._pages.append(page)
+        if page.asking:
             return
-        if self._begun and not self._asked:
-            return
-        page = Page(self._asked)
-        self._pages.append(page)
-        pipe.send([pack((b"SCAN", b"%d" % page.cursor, b"MATCH", self._pattern, b"COUNT", b"%d" % self.count))])
+        page.asking = True
+        pipe.send([pack((b"SCAN", b"%d" % self._asked, b"MATCH", self._pattern, b"COUNT", b"%d" % self.count))])
         self._conversation.expect(1, lambda replies: self._on_page(pipe, page, replies[0]))
 
     # Answers
@@ -180,7 +201,10 @@ class Scan:
     def _on_page(self, pipe: Pipe, page: Page, reply: Reply) -> None:
         raise_first([reply])
         page.following = self._asked = int(reply[0])
-        page.answered = True
+        page.asking = False
+        page.replies += 1
+        page.answered = not self._asked or not self._few or page.replies >= _REPLIES_A_PAGE
+        self._goes_on = not page.answered and page is self._pages[0]
         if self._held:
             self._hold(page, reply[1])
         else:
@@ -189,13 +213,20 @@ class Scan:
     def _sort_out(self, pipe: Pipe, page: Page, found: list[bytes]) -> None:
         """Count the keys of a page by queue, and ask about those that no index explains.
 
-        A page with a queue that was not met before is held until its indexes have been read.
+        A page with a queue that was not met before is held until its indexes have been read. Where there is but one
+        queue, what its indexes explain is passed over before anything else is asked of a key: that is nearly all.
         """
         if not found:
+            self._look_at(pipe, page)
             return
         # The next page is on its way while we sort this one out.
         if not self._second.waiting:
             self._send_page(pipe)
+        explained = 0
+        if self._only in self._met:
+            explained = len(found)
+            found = self._unexplained(found)
+            explained -= len(found)
         ambiguous: list[bytes] = []
         together = b"\n".join(found)
         if keys.GROUP_TAG_END in together:
@@ -209,17 +240,26 @@ class Scan:
             self._hold(page, found + ambiguous)
             self._reading = self._meet(pipe, new)
             return
-        page.met = met
-        # Done by C nearly whole where the indexes explain all of a page, or nothing of it
-        hashes = list(map(hash, found))
-        strangers = set(hashes).difference(self._known)
-        unknown = found
-        if len(strangers) < len(found):
-            unknown = [key for key, one in zip(found, hashes, strict=True) if one in strangers] if strangers else []
+        if self._only is None:
+            unknown = self._unexplained(found)
+        else:
+            unknown, met = found, {self._only: len(found) + explained}
+        for queue, count in met.items():
+            page.met[queue] = page.met.get(queue, 0) + count
+        self._few = len(unknown) < _WORTH_A_LOOK
         if unknown:
-            self._suspect(pipe, page, unknown, single=len(met) == 1)
+            self._suspect(page, unknown, single=len(met) == 1)
+        self._look_at(pipe, page)
         for key in ambiguous:
             self._ask_whose(pipe, page, key)
+
+    def _unexplained(self, found: list[bytes]) -> list[bytes]:
+        """Those keys that no index explains. Done by C nearly whole."""
+        hashes = list(map(hash, found))
+        strangers = set(hashes).difference(self._known)
+        if len(strangers) in (0, len(found)):
+            return found if strangers else []
+        return list(compress(found, map(strangers.__contains__, hashes)))
 
     def _without_groups(self, found: Sequence[bytes]) -> list[bytes]:
         """Note the sets of groups among some keys, and give back the rest."""
@@ -281,19 +321,23 @@ class Scan:
         page.open += 1
         self._held.append((page, found))
 
-    def _suspect(self, pipe: Pipe, page: Page, unknown: Sequence[bytes], *, single: bool) -> None:
-        """Sort what no index explains by queue, and have a second look at it."""
-        by_queue: dict[str, list[bytes]] = {}
+    def _suspect(self, page: Page, unknown: Sequence[bytes], *, single: bool) -> None:
+        """Sort what no index explains by queue, to have a second look at it."""
         if single and self._only is not None:
             start = len(keys.task_prefix(self._only))
-            by_queue[self._only] = [key[start:] for key in unknown]
-        else:
-            for key in unknown:
-                place = keys.split_task(key)
-                if place is not None and (self._wanted is None or place[0] in self._wanted):
-                    by_queue.setdefault(place[0], []).append(place[1])
-        for queue, ids in by_queue.items():
-            self._second.ask(pipe, page, queue, ids)
+            page.suspects.setdefault(self._only, []).extend([key[start:] for key in unknown])
+            return
+        for key in unknown:
+            place = keys.split_task(key)
+            if place is not None and (self._wanted is None or place[0] in self._wanted):
+                page.suspects.setdefault(place[0], []).append(place[1])
+
+    def _look_at(self, pipe: Pipe, page: Page) -> None:
+        """Have the second look at the suspects of a page, if there are enough of them, or no more will come."""
+        for queue, ids in list(page.suspects.items()):
+            if page.answered or len(ids) >= _WORTH_A_LOOK:
+                del page.suspects[queue]
+                self._second.ask(pipe, page, queue, ids)
 
     def _ask_whose(self, pipe: Pipe, page: Page, key: bytes) -> None:
         """Ask for the message of a key that can be read in several ways."""

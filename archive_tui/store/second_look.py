@@ -33,12 +33,17 @@ Candidate: TypeAlias = tuple[str, bytes]
 
 @dataclass(slots=True)
 class Page:
-    """One SCAN reply on its way to its findings: where it began, what follows, and how many looks are still open."""
+    """A few SCAN replies on their way to their findings: where the first began, what follows, and how many looks are
+    still open. `suspects` are to be looked at together; once it is `answered`, no more replies belong to it.
+    """
 
     cursor: int
     following: int = 0
+    replies: int = 0
+    asking: bool = False
     answered: bool = False
     open: int = 0
+    suspects: dict[str, list[bytes]] = field(default_factory=dict)
     met: dict[str, int] = field(default_factory=dict)
     batches: list[RowBatch] = field(default_factory=list)
     not_tasks: int = 0
