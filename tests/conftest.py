@@ -361,7 +361,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-_PLAYED = {"test_screens", "test_dialogs", "test_document", "test_terminal", "test_screenshots", "test_journal_screens"}
+_PLAYED = {
+    "test_dialogs",
+    "test_document",
+    "test_journal_screens",
+    "test_mending",
+    "test_permissions",
+    "test_retention",
+    "test_screens",
+    "test_screenshots",
+    "test_terminal",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
