@@ -5,7 +5,8 @@ read-only sessions and other questions take away or ask.
 import re
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from textual import events
 from textual.widgets import Input, OptionList
 
 from archive_tui.asynq.forecast import TOO_MANY
+from archive_tui.catalog.catalog import Catalog
 from archive_tui.demo import DEMO_SEED, fill
 from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
 from archive_tui.tui.screens import mending
@@ -364,19 +366,25 @@ def test_a_number_that_arrives_in_one_piece_is_read_whole(shop: Live) -> None:
     operate(shop.settings, play)
 
 
+@contextmanager
+def late(catalog: Catalog) -> Iterator[threading.Event]:
+    """Have a catalog find nothing until an event is set."""
+    may, find = threading.Event(), catalog.find
+
+    def wait(*args: Any) -> Any:
+        assert may.wait(30)
+        return find(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalog, "find", wait)
+        yield may
+
+
 @pytest.mark.parametrize("key", ["ctrl+d", "m"])
 def test_a_plan_that_is_asked_for_while_tasks_are_marked_waits_for_all_of_them(shop: Live, key: str) -> None:
     async def play(op: Operator) -> None:
         await op.scan("default")
-        catalog, found = op.app.screen.catalog, threading.Event()
-        find = catalog.find
-
-        def late(*args: Any) -> Any:
-            assert found.wait(30)
-            return find(*args)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(catalog, "find", late)
+        with late(op.app.screen.catalog) as found:
             await op.press("asterisk", key)
             await op.hears("marking first")
             assert op.where == "ScanScreen"
@@ -392,15 +400,7 @@ def test_a_plan_that_is_asked_for_while_tasks_are_marked_waits_for_all_of_them(s
 def test_esc_takes_a_plan_back_that_waits_for_marks(shop: Live) -> None:
     async def play(op: Operator) -> None:
         await op.scan("default")
-        catalog, found = op.app.screen.catalog, threading.Event()
-        find = catalog.find
-
-        def late(*args: Any) -> Any:
-            assert found.wait(30)
-            return find(*args)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(catalog, "find", late)
+        with late(op.app.screen.catalog) as found:
             await op.press("asterisk", "ctrl+d", "s", "escape")
             await op.until(lambda: op.where == "ScanScreen", "back")
             found.set()
