@@ -21,7 +21,7 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.retention import RetentionDialog
-from archive_tui.tui.screens.rows import RowsScreen
+from archive_tui.tui.screens.marking import MarkingScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.widgets.filterbar import FilterBar
@@ -59,11 +59,11 @@ async def queues(pilot: Pilot[None]) -> None:
     await pilot.pause(0.3)
 
 
-async def settled(pilot: Pilot[None]) -> RowsScreen:
+async def settled(pilot: Pilot[None]) -> MarkingScreen:
     """The rows screen on top, with its job ended and its view up to date."""
-    await until(pilot, lambda: isinstance(pilot.app.screen, RowsScreen), "rows screen")
+    await until(pilot, lambda: isinstance(pilot.app.screen, MarkingScreen), "rows screen")
     screen = pilot.app.screen
-    assert isinstance(screen, RowsScreen)
+    assert isinstance(screen, MarkingScreen)
     await until(pilot, screen.listing_complete, "job ended")
     await until(pilot, lambda: screen.view.version == screen.catalog.version and not screen.sorting, "view drawn")
     await pilot.pause(0.25)
@@ -148,7 +148,7 @@ async def delete(pilot: Pilot[None]) -> None:
     await scan(pilot)
     await pilot.press("asterisk")
     screen = pilot.app.screen
-    assert isinstance(screen, RowsScreen)
+    assert isinstance(screen, MarkingScreen)
     await until(pilot, lambda: len(screen.marks) > 1000, "marked")
     await pilot.press("ctrl+d")
     await until(pilot, lambda: pilot.app.screen is not screen, "dialog open")
@@ -159,7 +159,7 @@ async def explain(pilot: Pilot[None]) -> None:
     """What a kind of finding is."""
     await scan(pilot)
     screen = pilot.app.screen
-    assert isinstance(screen, RowsScreen)
+    assert isinstance(screen, MarkingScreen)
     await pilot.press("slash", *[_KEYS.get(character, character) for character in "kind:husk"], "enter")
     await until(pilot, lambda: screen.view.query.text == "kind:husk", "filtered")
     await pilot.press("g", "h")
@@ -171,7 +171,7 @@ async def mend(pilot: Pilot[None]) -> None:
     """The plan of a repair: orphans put back into an archive that is full."""
     await scan(pilot)
     screen = pilot.app.screen
-    assert isinstance(screen, RowsScreen)
+    assert isinstance(screen, MarkingScreen)
     text = "kind:orphan-archived queue:default type:invoice:sync"
     await pilot.press("slash", *[_KEYS.get(character, character) for character in text], "enter")
     await until(pilot, lambda: screen.view.query.text == text, "filtered")

@@ -25,6 +25,7 @@ from archive_tui.tui import commands
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.restore import RestoreDialog, RestoreReportDialog
 from archive_tui.tui.screens.base import OVERTAKEN, CommandScreen, background
+from archive_tui.tui.screens.marking import MarkingScreen
 from archive_tui.tui.screens.row_columns import common_columns
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.screens.task import TaskScreen
@@ -67,7 +68,7 @@ class JournalTaskScreen(TaskScreen):
                 yield label, value
 
 
-class JournalScreen(RowsScreen):
+class JournalScreen(MarkingScreen):
     """The tasks of one journal that can be restored; those that were, leave the table."""
 
     TITLE_IN_HELP = "Journal"

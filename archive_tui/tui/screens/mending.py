@@ -36,14 +36,14 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.repair import RepairReport, archive_dialog, clean_up_dialog, repair_dialog
 from archive_tui.tui.screens.base import OVERTAKEN, CommandScreen, background
-from archive_tui.tui.screens.rows import RowsScreen
+from archive_tui.tui.screens.deleting import DeletingScreen
 from archive_tui.tui.widgets.headline import changing
 
 
-class FindingsMending(RowsScreen):
+class FindingsMending(DeletingScreen):
     """A table of findings that can be set right: what is chosen, how, confirmed, done and reported."""
 
-    OF_MARKED = RowsScreen.OF_MARKED | {"mend"}
+    OF_MARKED = DeletingScreen.OF_MARKED | {"mend"}
 
     def __init__(self) -> None:
         super().__init__()

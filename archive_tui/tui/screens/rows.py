@@ -1,12 +1,10 @@
-"""What the two screens with tasks in a table share: a catalog, a query, a view that keeps up, marks, and deletion."""
+"""What the screens with tasks in a table share: a catalog, a query, and a view that keeps up with both."""
 
 from __future__ import annotations
 
 import time
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -14,25 +12,18 @@ from textual.content import Content
 
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.terms import HINT, FilterError, manual, parse
 from archive_tui.catalog.view import View
-from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.plan import Plan, plan_rows
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command
 from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.dialogs.delete import DeleteDialog
-from archive_tui.tui.screens.base import OVERTAKEN, CommandScreen, background
+from archive_tui.tui.screens.base import CommandScreen, background
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
-from archive_tui.tui.widgets.headline import changing
 from archive_tui.tui.widgets.table import VirtualTable
-
-MARKING = "marking: a moment"
 
 
 class RowsScreen(CommandScreen):
@@ -54,28 +45,18 @@ class RowsScreen(CommandScreen):
         commands.Leave,
     )
     FIRST_QUERY: ClassVar[Query] = Query()
-    OF_MARKED: ClassVar[frozenset[str]] = frozenset({"delete"})
-    """Commands that take what is marked. Given while it is being marked they wait: both can be typed at once."""
 
     def __init__(self) -> None:
         super().__init__()
         self.catalog = Catalog()
-        self.marks = Marks()
-        self.picked = Marks()
-        """What was marked one by one; whether it still is, `marks` says."""
         self.query_now = self.FIRST_QUERY
         self.view = View(self.catalog, self.query_now, -1)
-        self._wanted = (self.query_now, 0)
         self._answered_at = 0.0
         self._answer_took = 0.0
         self._asking = False
-        self._anchor: int | None = None
-        self._planning = False
-        self._marking = False
-        self._after_marking: str | None = None
-        self._deletion: DeleteJob | None = None
-        self._hidden = 0
         self._shown_complete = False
+        self._planning = False
+        """A plan is being made, or looked at: meanwhile the rows stay as they are."""
 
     @property
     def table(self) -> VirtualTable[TaskRow]:
@@ -87,8 +68,8 @@ class RowsScreen(CommandScreen):
         raise NotImplementedError
 
     def compose_table(self) -> VirtualTable[TaskRow]:
-        """The table with its columns, marks and texts."""
-        table = VirtualTable[TaskRow](self.columns(), is_marked=self.marks.__contains__, id="rows")
+        """The table with its columns."""
+        table = VirtualTable[TaskRow](self.columns(), id="rows")
         table.show(self.view, complete=False)
         return table
 
@@ -114,7 +95,6 @@ class RowsScreen(CommandScreen):
             self._ask(self.query_now)
         elif not stale and self.listing_complete() and not self._shown_complete:
             self._show(self.view)
-        self._watch_deletion()
         self.draw_head()
 
     @background("view")
@@ -133,8 +113,11 @@ class RowsScreen(CommandScreen):
         table = self.table
         table.sorted_by = (view.query.sort.value, view.query.descending)
         self._show(view)
-        self._count_hidden()
+        self.view_changed()
         self.draw_head()
+
+    def view_changed(self) -> None:
+        """For subclasses: the table shows other rows."""
 
     def _show(self, view: View) -> None:
         """Give a view to the table; what an empty one says depends on whether there may yet be rows."""
@@ -157,13 +140,10 @@ class RowsScreen(CommandScreen):
         """Write the lines above the table."""
 
     def counts_of_view(self, *, total: int, complete: bool) -> Content:
-        """`n of m`, what the filter matches, and the marks with those it hides."""
+        """`n of m`, and what the filter matches."""
         least = "" if complete else "≥ "
         parts: list[tuple[str, str]] = []
         query = self.query_now
-        if len(self.marks):
-            hidden = f", {self._hidden:,} hidden by filter" if self._hidden else ""
-            parts.append((f"   {len(self.marks):,} marked{hidden}", "bold $text-accent"))
         if query.filtered:
             if not self.sorting:  # the view still answers the question before
                 parts.append((f"   {len(self.view):,} match of {least}{total:,}", "$text-accent"))
@@ -174,15 +154,7 @@ class RowsScreen(CommandScreen):
             parts.append((f"   filter: {', '.join(narrowed)}", "$text-muted"))
         if self.sorting:
             parts.append(("   sorting…", "$text-warning"))
-        if self._anchor is not None:
-            parts.append(("   range: v marks up to here", "bold $text-accent"))
         return Content.assemble(*parts)
-
-    def deletion_line(self) -> Content | None:
-        """How the deletion of this screen's rows is going, if there is one."""
-        if self._deletion is None:
-            return None
-        return changing("deleting", "$text-error", self._deletion.progress, self._deletion.pace)
 
     # Moving and opening
 
@@ -212,11 +184,6 @@ class RowsScreen(CommandScreen):
         from archive_tui.tui.screens.task import TaskScreen
 
         return TaskScreen(self.view, index, self.breadcrumb(), self.table.move_to_key, final=final)
-
-    @property
-    def seen_at(self) -> float | None:
-        """Since when the rows may have changed in Redis (unix seconds), as far as anybody knows."""
-        return None
 
     def breadcrumb(self) -> str:
         """Where we are, as safe text."""
@@ -264,240 +231,27 @@ class RowsScreen(CommandScreen):
     def do_back(self) -> None:
         if self.query_one(FilterBar).clear() or self.query_now.filtered:
             self.ask(self.query_now.unfiltered())
-        elif self._anchor is not None:
-            self._anchor = None
-        elif len(self.marks):
-            self.do_unmark()
-        else:
+        elif not self.take_back():
             self.action_run_command("leave")
 
-    def refuse_leave(self) -> str | None:
-        return "a deletion is running: x stops it" if self._deletion is not None else None
+    def take_back(self) -> bool:
+        """For subclasses: undo the last thing that `esc` undoes before it leaves; False where there is none."""
+        return False
 
-    # Marking
-
-    def _unsteady(self) -> str | None:
-        """Why the rows under the operator's hands are not the ones they will be in a moment."""
-        if self.sorting:
-            return "the filter or the order is being changed: a moment"
-        return MARKING if self._marking else None
-
-    def action_run_command(self, name: str) -> None:
-        if waits := name in self.OF_MARKED and self.refusal(name) == MARKING:
-            self.say("marking first: a moment")
-        self._after_marking = name if waits else None  # any other command says that something else is wanted now
-        if not waits:
-            super().action_run_command(name)
-
-    def refuse_mark(self) -> str | None:
-        return self._unsteady() or ("no task here" if self.table.cursor_key is None else None)
-
-    refuse_mark_range = refuse_mark
-
-    def do_mark(self) -> None:
-        key, index = self.table.cursor_key, self.table.cursor_index
-        if key is None or index is None:
-            return
-        if key in self.marks:
-            self.marks.discard([key])
-            self.picked.discard([key])
-        else:
-            self.marks.add([key])
-            self.picked.add([key])
-        self.table.move_to(index + 1)
-        self._marks_changed()
-
-    def do_mark_range(self) -> None:
-        key, index = self.table.cursor_key, self.table.cursor_index
-        start = self.view.find(self._anchor) if self._anchor is not None else None
-        if start is None or index is None:
-            self._anchor = key
-            self.say("range begins here: move, then v again")
-        else:
-            self._anchor = None
-            low, high = sorted((start, index))
-            self._marking = True
-            self._mark_these(self.catalog, self.view.seqs[low : high + 1])
-
-    def refuse_mark_all(self) -> str | None:
-        if self._marking:
-            return MARKING
-        if self.query_one(FilterBar).wrong:
-            return "the filter cannot be read: mend it, or esc shows all"
-        return None if len(self.view) or self.sorting else "there is nothing to mark"
-
-    def do_mark_all(self) -> None:
-        self._marking = True
-        self._mark_matching(self.catalog, self.query_now)
-
-    @background("marks")
-    def _mark_matching(self, catalog: Catalog, query: Query) -> None:
-        """What matches now, which may be more, or something else, than the table shows as yet."""
-        marks = self.marks.copy()
-        marks.add(catalog.find(replace(query, sort=Sort.FOUND, descending=False)))
-        self.app.call_from_thread(self._replace_marks, marks, catalog)
-
-    @background("marks")
-    def _mark_these(self, catalog: Catalog, seqs: array[int]) -> None:
-        marks = self.marks.copy()
-        marks.add(seqs)
-        self.app.call_from_thread(self._replace_marks, marks, catalog)
-
-    def refuse_unmark(self) -> str | None:
-        if self._marking:
-            return MARKING
-        return None if len(self.marks) else "nothing is marked"
-
-    def do_unmark(self) -> None:
-        self.picked = Marks()
-        self._replace_marks(Marks(), self.catalog)
-
-    def _replace_marks(self, marks: Marks, catalog: Catalog) -> None:
-        wanted, self._marking, self._after_marking = self._after_marking, False, None
-        if catalog is not self.catalog:
-            return  # the rows that these marks speak of are gone
-        self.marks = marks
-        if self.is_mounted:
-            self.table.is_marked = marks.__contains__
-            self._marks_changed()
-            if wanted is not None and self.on_top:
-                self.action_run_command(wanted)
-
-    def _marks_changed(self) -> None:
-        self.table.refresh()
-        self._count_hidden()
-        self.draw_head()
-
-    def _count_hidden(self) -> None:
-        if not self.query_now.filtered or not len(self.marks):
-            self._hidden = 0
-            return
-        self._count_hidden_among(self.marks, self.view.seqs)
-
-    @background("hidden")
-    def _count_hidden_among(self, marks: Marks, seqs: array[int]) -> None:
-        hidden = len(marks) - marks.among(seqs)
-        if marks is self.marks:
-            self._hidden = hidden
-
-    # Deleting
-
-    def refuse_delete(self) -> str | None:
-        unsteady = self._unsteady()
-        if unsteady:
-            return unsteady
-        if self._planning:
-            return "a plan is being made"
-        if self.session.deleting is not None:
-            return "another deletion is running: x stops it"
-        if not len(self.marks) and self.table.cursor_key is None:
-            return "there is nothing to delete"
-        if self.session.watch.trouble:
-            return "the server is away"
-        return None
-
-    def do_delete(self) -> None:
-        self._planning = True
-        key = self.table.cursor_key
-        if len(self.marks):
-            self._plan(self.marks.copy(), self.view.seqs)
-        elif key is not None:
-            marks = Marks()
-            marks.add([key])
-            self._plan(marks, self.view.seqs)
-
-    @background("plan")
-    def _plan(self, marks: Marks, shown: array[int]) -> None:
-        plan = plan_rows(self.catalog, marks, shown)
-        self.app.call_from_thread(self._confirm, plan)
-
-    def _no_plan(self, reason: str) -> None:
-        self._planning = False
-        self.say(reason, warning=True)
-
-    def _confirm(self, plan: Plan, choice: str = "by hand") -> None:
-        if not self.on_top:
-            self._no_plan(OVERTAKEN)
-            return
-        if not plan.count:
-            self._no_plan("these tasks have left the list meanwhile")
-            return
-        plan = replace(plan, seen_at=self.seen_at)
-        dialog = DeleteDialog(plan, self.session)
-        self.app.push_screen(dialog, partial(self._confirmed, plan, choice, dialog))
-
-    def _confirmed(self, plan: Plan, choice: str, dialog: DeleteDialog, confirmed: bool | None) -> None:
-        self._planning = False
-        if not confirmed:
-            self.say("nothing was deleted")
-            return
-        self._deletion = self.session.delete(plan, self.pace, choice=self._choice(choice), reason=dialog.reason)
-        self._tick()
-
-    def _choice(self, how: str) -> str:
-        """How the rows of a plan were chosen, for the audit, and what the table was narrowed to."""
-        query = self.query_now
-        narrowed = [f"kind {query.kind.value}"] if query.kind is not None else []
-        narrowed += [f"type {query.type}"] if query.type is not None else []
-        narrowed += [f"error {query.signature}"] if query.signature is not None else []
-        narrowed += [f"filter {query.text}"] if query.text.strip() else []
-        return ", ".join([how, *narrowed])
+    # Planning what to do with rows
 
     @property
     def pace(self) -> Pace:
         """The pace of jobs started from here."""
         return Pace.POLITE
 
-    def _watch_deletion(self) -> None:
-        job = self._deletion
-        if job is None or not job.state.ended:
-            return
-        from archive_tui.tui.dialogs.report import ReportDialog
-
-        self._deletion = None
-        self.forget_dead_marks()
-        self.session.watch.refresh()
-        self.deletion_ended(job)
-        report = job.progress
-        if report.deleted == report.planned == 1:
-            self.say("deleted 1 task")
-        else:
-            self.app.push_screen(ReportDialog(report))
-
-    def deletion_ended(self, job: DeleteJob) -> None:
-        """For subclasses: a deletion of rows of this screen has ended."""
-
-    def forget_dead_marks(self) -> None:
-        """Marks belong to tasks: those of tasks that have left the catalog go with them."""
-        if len(self.marks):
-            self._find_dead_marks(self.catalog, self.marks.copy())
-
-    @background("dead")
-    def _find_dead_marks(self, catalog: Catalog, marks: Marks) -> None:
-        alive = Marks()
-        alive.add(catalog.find(Query()))
-        marks.subtract(alive)
-        self.app.call_from_thread(self._discard_marks, marks, catalog)
-
-    def _discard_marks(self, dead: Marks, catalog: Catalog) -> None:
-        if catalog is self.catalog and self.is_mounted:
-            self.marks.subtract(dead)
-            self._marks_changed()
+    def _no_plan(self, reason: str) -> None:
+        self._planning = False
+        self.say(reason, warning=True)
 
     def background_failed(self, group: str, error: Exception) -> None:
         if group == "view":
             self._asking, self._answered_at = False, time.monotonic()
-        elif group == "marks":
-            self._marking, self._after_marking = False, None
         elif group == "plan":
             self._planning = False
         super().background_failed(group, error)
-
-    # Stopping
-
-    def refuse_stop(self) -> str | None:
-        return "nothing is running" if self._deletion is None else None
-
-    def do_stop(self) -> None:
-        if self._deletion is not None:
-            self._deletion.stop()

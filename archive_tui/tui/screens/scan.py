@@ -25,9 +25,10 @@ from archive_tui.present import bar, number, span
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.screens.base import background
+from archive_tui.tui.screens.marking import MARKING
 from archive_tui.tui.screens.mending import FindingsMending
 from archive_tui.tui.screens.row_columns import common_columns, kind_cell
-from archive_tui.tui.screens.rows import MARKING, RowsScreen
+from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.widgets.columns import Column, fit
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title

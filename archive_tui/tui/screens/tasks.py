@@ -18,6 +18,7 @@ from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.retention import Kept
 from archive_tui.tui.screens.base import OVERTAKEN, ScanWanted, background
+from archive_tui.tui.screens.deleting import DeletingScreen
 from archive_tui.tui.screens.row_columns import common_columns
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.widgets.columns import Column
@@ -32,7 +33,7 @@ _OLD = 10.0
 """Seconds after which the list says how old it is."""
 
 
-class TasksScreen(RowsScreen):
+class TasksScreen(DeletingScreen):
     """One queue's archive."""
 
     TITLE_IN_HELP = "Archived tasks"

@@ -1,0 +1,130 @@
+"""Deleting rows of a table: the plan, its confirmation, and the report."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+from functools import partial
+
+from textual.content import Content
+
+from archive_tui.catalog.marks import Marks
+from archive_tui.jobs.delete import DeleteJob
+from archive_tui.jobs.plan import Plan, plan_rows
+from archive_tui.tui.dialogs.delete import DeleteDialog
+from archive_tui.tui.screens.base import OVERTAKEN, background
+from archive_tui.tui.screens.marking import MarkingScreen
+from archive_tui.tui.widgets.headline import changing
+
+
+class DeletingScreen(MarkingScreen):
+    """A table from which the marked rows, or the one under the cursor, can be deleted."""
+
+    OF_MARKED = frozenset({"delete"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._deletion: DeleteJob | None = None
+
+    def tick(self) -> None:
+        self._watch_deletion()
+        super().tick()
+
+    def deletion_line(self) -> Content | None:
+        """How the deletion of this screen's rows is going, if there is one."""
+        if self._deletion is None:
+            return None
+        return changing("deleting", "$text-error", self._deletion.progress, self._deletion.pace)
+
+    @property
+    def seen_at(self) -> float | None:
+        """Since when the rows may have changed in Redis (unix seconds), as far as anybody knows."""
+        return None
+
+    def refuse_delete(self) -> str | None:
+        unsteady = self._unsteady()
+        if unsteady:
+            return unsteady
+        if self._planning:
+            return "a plan is being made"
+        if self.session.deleting is not None:
+            return "another deletion is running: x stops it"
+        if not len(self.marks) and self.table.cursor_key is None:
+            return "there is nothing to delete"
+        if self.session.watch.trouble:
+            return "the server is away"
+        return None
+
+    def do_delete(self) -> None:
+        self._planning = True
+        key = self.table.cursor_key
+        if len(self.marks):
+            self._plan(self.marks.copy(), self.view.seqs)
+        elif key is not None:
+            marks = Marks()
+            marks.add([key])
+            self._plan(marks, self.view.seqs)
+
+    @background("plan")
+    def _plan(self, marks: Marks, shown: array[int]) -> None:
+        plan = plan_rows(self.catalog, marks, shown)
+        self.app.call_from_thread(self._confirm, plan)
+
+    def _confirm(self, plan: Plan, choice: str = "by hand") -> None:
+        if not self.on_top:
+            self._no_plan(OVERTAKEN)
+            return
+        if not plan.count:
+            self._no_plan("these tasks have left the list meanwhile")
+            return
+        plan = replace(plan, seen_at=self.seen_at)
+        dialog = DeleteDialog(plan, self.session)
+        self.app.push_screen(dialog, partial(self._confirmed, plan, choice, dialog))
+
+    def _confirmed(self, plan: Plan, choice: str, dialog: DeleteDialog, confirmed: bool | None) -> None:
+        self._planning = False
+        if not confirmed:
+            self.say("nothing was deleted")
+            return
+        self._deletion = self.session.delete(plan, self.pace, choice=self._choice(choice), reason=dialog.reason)
+        self._tick()
+
+    def _choice(self, how: str) -> str:
+        """How the rows of a plan were chosen, for the audit, and what the table was narrowed to."""
+        query = self.query_now
+        narrowed = [f"kind {query.kind.value}"] if query.kind is not None else []
+        narrowed += [f"type {query.type}"] if query.type is not None else []
+        narrowed += [f"error {query.signature}"] if query.signature is not None else []
+        narrowed += [f"filter {query.text}"] if query.text.strip() else []
+        return ", ".join([how, *narrowed])
+
+    def _watch_deletion(self) -> None:
+        job = self._deletion
+        if job is None or not job.state.ended:
+            return
+        from archive_tui.tui.dialogs.report import ReportDialog
+
+        self._deletion = None
+        self.forget_dead_marks()
+        self.session.watch.refresh()
+        self.deletion_ended(job)
+        report = job.progress
+        if report.deleted == report.planned == 1:
+            self.say("deleted 1 task")
+        else:
+            self.app.push_screen(ReportDialog(report))
+
+    def deletion_ended(self, job: DeleteJob) -> None:
+        """For subclasses: a deletion of rows of this screen has ended."""
+
+    # Leaving and stopping
+
+    def refuse_leave(self) -> str | None:
+        return "a deletion is running: x stops it" if self._deletion is not None else None
+
+    def refuse_stop(self) -> str | None:
+        return "nothing is running" if self._deletion is None else None
+
+    def do_stop(self) -> None:
+        if self._deletion is not None:
+            self._deletion.stop()

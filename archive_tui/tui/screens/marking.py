@@ -1,0 +1,190 @@
+"""Marks on the rows of a table: one by one, a range, all that match; and commands that take what is marked."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.content import Content
+
+from archive_tui.asynq.task import TaskRow
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.marks import Marks
+from archive_tui.catalog.query import Query, Sort
+from archive_tui.tui.screens.base import background
+from archive_tui.tui.screens.rows import RowsScreen
+from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.table import VirtualTable
+
+MARKING = "marking: a moment"
+
+
+class MarkingScreen(RowsScreen):
+    """A table whose rows can be marked. Marks belong to tasks: they stay while the table is sorted or filtered."""
+
+    OF_MARKED: ClassVar[frozenset[str]] = frozenset()
+    """Commands that take what is marked. Given while it is being marked they wait: both can be typed at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.marks = Marks()
+        self.picked = Marks()
+        """What was marked one by one; whether it still is, `marks` says."""
+        self._anchor: int | None = None
+        self._marking = False
+        self._after_marking: str | None = None
+        self._hidden = 0
+
+    def compose_table(self) -> VirtualTable[TaskRow]:
+        table = super().compose_table()
+        table.is_marked = self.marks.__contains__
+        return table
+
+    def counts_of_view(self, *, total: int, complete: bool) -> Content:
+        """Also the marks, with those that the filter hides."""
+        hidden = f", {self._hidden:,} hidden by filter" if self._hidden else ""
+        marked = f"   {len(self.marks):,} marked{hidden}" if len(self.marks) else ""
+        return Content.assemble(
+            (marked, "bold $text-accent"),
+            super().counts_of_view(total=total, complete=complete),
+            ("   range: v marks up to here" if self._anchor is not None else "", "bold $text-accent"),
+        )
+
+    def view_changed(self) -> None:
+        self._count_hidden()
+
+    def take_back(self) -> bool:
+        if self._anchor is not None:
+            self._anchor = None
+        elif len(self.marks):
+            self.do_unmark()
+        else:
+            return False
+        return True
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        if group == "marks":
+            self._marking, self._after_marking = False, None
+        super().background_failed(group, error)
+
+    def _unsteady(self) -> str | None:
+        """Why the rows under the operator's hands are not the ones they will be in a moment."""
+        if self.sorting:
+            return "the filter or the order is being changed: a moment"
+        return MARKING if self._marking else None
+
+    def action_run_command(self, name: str) -> None:
+        if waits := name in self.OF_MARKED and self.refusal(name) == MARKING:
+            self.say("marking first: a moment")
+        self._after_marking = name if waits else None  # any other command says that something else is wanted now
+        if not waits:
+            super().action_run_command(name)
+
+    def refuse_mark(self) -> str | None:
+        return self._unsteady() or ("no task here" if self.table.cursor_key is None else None)
+
+    refuse_mark_range = refuse_mark
+
+    def do_mark(self) -> None:
+        key, index = self.table.cursor_key, self.table.cursor_index
+        if key is None or index is None:
+            return
+        if key in self.marks:
+            self.marks.discard([key])
+            self.picked.discard([key])
+        else:
+            self.marks.add([key])
+            self.picked.add([key])
+        self.table.move_to(index + 1)
+        self._marks_changed()
+
+    def do_mark_range(self) -> None:
+        key, index = self.table.cursor_key, self.table.cursor_index
+        start = self.view.find(self._anchor) if self._anchor is not None else None
+        if start is None or index is None:
+            self._anchor = key
+            self.say("range begins here: move, then v again")
+        else:
+            self._anchor = None
+            low, high = sorted((start, index))
+            self._marking = True
+            self._mark_these(self.catalog, self.view.seqs[low : high + 1])
+
+    def refuse_mark_all(self) -> str | None:
+        if self._marking:
+            return MARKING
+        if self.query_one(FilterBar).wrong:
+            return "the filter cannot be read: mend it, or esc shows all"
+        return None if len(self.view) or self.sorting else "there is nothing to mark"
+
+    def do_mark_all(self) -> None:
+        self._marking = True
+        self._mark_matching(self.catalog, self.query_now)
+
+    @background("marks")
+    def _mark_matching(self, catalog: Catalog, query: Query) -> None:
+        """What matches now, which may be more, or something else, than the table shows as yet."""
+        marks = self.marks.copy()
+        marks.add(catalog.find(replace(query, sort=Sort.FOUND, descending=False)))
+        self.app.call_from_thread(self._replace_marks, marks, catalog)
+
+    @background("marks")
+    def _mark_these(self, catalog: Catalog, seqs: array[int]) -> None:
+        marks = self.marks.copy()
+        marks.add(seqs)
+        self.app.call_from_thread(self._replace_marks, marks, catalog)
+
+    def refuse_unmark(self) -> str | None:
+        if self._marking:
+            return MARKING
+        return None if len(self.marks) else "nothing is marked"
+
+    def do_unmark(self) -> None:
+        self.picked = Marks()
+        self._replace_marks(Marks(), self.catalog)
+
+    def _replace_marks(self, marks: Marks, catalog: Catalog) -> None:
+        wanted, self._marking, self._after_marking = self._after_marking, False, None
+        if catalog is not self.catalog:
+            return  # the rows that these marks speak of are gone
+        self.marks = marks
+        if self.is_mounted:
+            self.table.is_marked = marks.__contains__
+            self._marks_changed()
+            if wanted is not None and self.on_top:
+                self.action_run_command(wanted)
+
+    def _marks_changed(self) -> None:
+        self.table.refresh()
+        self._count_hidden()
+        self.draw_head()
+
+    def _count_hidden(self) -> None:
+        if not self.query_now.filtered or not len(self.marks):
+            self._hidden = 0
+            return
+        self._count_hidden_among(self.marks, self.view.seqs)
+
+    @background("hidden")
+    def _count_hidden_among(self, marks: Marks, seqs: array[int]) -> None:
+        hidden = len(marks) - marks.among(seqs)
+        if marks is self.marks:
+            self._hidden = hidden
+
+    def forget_dead_marks(self) -> None:
+        """Marks belong to tasks: those of tasks that have left the catalog go with them."""
+        if len(self.marks):
+            self._find_dead_marks(self.catalog, self.marks.copy())
+
+    @background("dead")
+    def _find_dead_marks(self, catalog: Catalog, marks: Marks) -> None:
+        alive = Marks()
+        alive.add(catalog.find(Query()))
+        marks.subtract(alive)
+        self.app.call_from_thread(self._discard_marks, marks, catalog)
+
+    def _discard_marks(self, dead: Marks, catalog: Catalog) -> None:
+        if catalog is self.catalog and self.is_mounted:
+            self.marks.subtract(dead)
+            self._marks_changed()
