@@ -22,7 +22,8 @@ from textual.strip import Strip
 from textual.widgets import Button
 
 from archive_tui.tui.widgets.columns import Cell, Column, fit, lay_out
-from archive_tui.tui.widgets.table import PAGE_ROWS, VirtualTable
+from archive_tui.tui.widgets.source import PAGE_ROWS
+from archive_tui.tui.widgets.table import VirtualTable
 
 MILLIONS = 2_000_000
 HOSTILE = [
@@ -344,7 +345,10 @@ async def test_pages_are_kept_within_bounds(stage: Stage, table: VirtualTable[Ta
         table.move_to(index)
         await pilot.pause()
     assert len(source.asked) >= 40
-    assert len(table._pages) <= 16
+    before = len(source.asked)
+    table.move_to(0)
+    await pilot.pause()
+    assert source.asked[before:] == [(0, PAGE_ROWS)]  # which had been let go
 
 
 @staged()

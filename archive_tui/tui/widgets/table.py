@@ -6,7 +6,7 @@ never move another task under the operator's hand.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -14,7 +14,6 @@ from rich.style import Style
 from textual import events
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
-from textual.cache import LRUCache
 from textual.geometry import Region, Size, clamp
 from textual.message import Message
 from textual.reactive import reactive
@@ -23,45 +22,10 @@ from textual.strip import Strip
 
 from archive_tui import text
 from archive_tui.tui.widgets.columns import GAP, STEADY, Cell, Column, Layout, Row, Tone, fit, lay_out
+from archive_tui.tui.widgets.source import Nothing, Pages, Source
 
-_Row_co = TypeVar("_Row_co", covariant=True)
-
-PAGE_ROWS = 200  # rows asked of the source at once
-_PAGES = 16  # pages kept: several screens around the cursor
 _GUTTER = 3  # cursor bar, mark, space
 _MARGIN = 1  # free cell at the right edge; the header shows there that columns are out of sight
-
-
-class Source(Protocol[_Row_co]):
-    """An immutable view of rows in their order. When something changes, a new one is handed to `VirtualTable.show`."""
-
-    def __len__(self) -> int:
-        """How many rows there are."""
-
-    def page(self, start: int, count: int) -> Sequence[_Row_co]:
-        """Rows `start` to `start + count`. Called on the UI loop for rows in view: about 1 ms, no more."""
-
-    def key(self, index: int) -> int:
-        """The stable identity of a row: constant time, no I/O."""
-
-    def find(self, key: int) -> int | None:
-        """The index of a key, None where it is gone. May be linear if it is so in C: asked at most twice a `show`."""
-
-
-class _Nothing:
-    """The source of a table that was shown nothing yet."""
-
-    def __len__(self) -> int:
-        return 0
-
-    def page(self, start: int, count: int) -> Sequence[Any]:
-        return ()
-
-    def key(self, index: int) -> int:
-        raise IndexError(index)
-
-    def find(self, key: int) -> int | None:
-        return None
 
 
 class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
@@ -202,15 +166,14 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         self.is_marked = is_marked
         self.row_style = row_style
         self._columns: tuple[Column[Row], ...] = tuple(columns)
-        self._source: Source[Row] = _Nothing()
+        self._source: Source[Row] = Nothing()
         self._count = 0
         self._complete = True
         self._index = 0
         self._key: int | None = None
         self._moved = False  # has the operator moved the cursor? Until then it stays on the first row, whichever it is
         self._told: tuple[int | None, int | None] = (None, None)
-        self._pages: LRUCache[int, Sequence[Row]] = LRUCache(_PAGES)
-        self._failed: set[int] = set()
+        self._pages = Pages(self._source, self._complain)
         self._layout: tuple[int, Layout] | None = None
         self._natural: dict[str, int] = {}
         self._height_seen = 0
@@ -229,8 +192,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         pinned = self._source.key(top) if not in_view and top < self._count else None
         more = len(source) - self._count
         self._source, self._count, self._complete = source, len(source), complete
-        self._pages.clear()
-        self._failed.clear()
+        self._pages = Pages(source, self._complain)
         last = max(self._count - 1, 0)
         if self.follow:
             self._index, top, self._moved = last, last, True
@@ -463,21 +425,10 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
     # Reading
 
     def _row(self, index: int) -> Row | None:
-        """The row at an index; None where it vanished or cannot be read."""
-        number, offset = divmod(index, PAGE_ROWS)
-        page = self._pages.get(number)
-        if page is None:
-            if number in self._failed:
-                return None
-            start = number * PAGE_ROWS
-            try:
-                page = self._source.page(start, min(PAGE_ROWS, self._count - start))
-            except Exception as error:  # whatever a source runs into, the screen stays; the next redraw asks again
-                self.log.error(f"rows from {start} cannot be read: {type(error).__name__}")
-                self._failed.add(number)
-                return None
-            self._pages[number] = page
-        return page[offset] if offset < len(page) else None
+        return self._pages.row(index)
+
+    def _complain(self, what: str) -> None:
+        self.log.error(what)
 
     def _content(self, column: Column[Row], row: Row) -> tuple[str, Tone | None]:
         """The text and the tone of a cell."""
@@ -529,7 +480,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw the lines in `crop`; what could not be read before is asked for once more."""
-        self._failed.clear()
+        self._pages.retry()
         if self._body != self._height_seen:  # a scroll bar came or went: it takes a line, perhaps the cursor's
             self.call_later(self._settle)
         return super().render_lines(crop)
