@@ -17,7 +17,8 @@ from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.restore import RestoreJob, plan_restore
+from archive_tui.jobs.restore import RestoreJob
+from archive_tui.jobs.restore_plan import plan_restore
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal import shelf
 from archive_tui.journal.reader import Journal

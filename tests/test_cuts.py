@@ -23,7 +23,8 @@ from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_matching
 from archive_tui.jobs.repair import RepairJob, RepairPlan
-from archive_tui.jobs.restore import RestoreJob, plan_restore
+from archive_tui.jobs.restore import RestoreJob
+from archive_tui.jobs.restore_plan import plan_restore
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
 from archive_tui.store.connection import Server

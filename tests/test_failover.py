@@ -29,15 +29,16 @@ from archive_tui.jobs.lots import Call, Lot
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching
 from archive_tui.jobs.repair import RepairJob, RepairPlan, RepairProgress
-from archive_tui.jobs.restore import RestoreJob, Target, plan_restore
+from archive_tui.jobs.restore import RestoreJob
 from archive_tui.jobs.restore_notes import notes
+from archive_tui.jobs.restore_plan import plan_restore
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.audit import Audit
 from archive_tui.journal.reader import Journal
 from archive_tui.store.connection import Server
 from archive_tui.store.delete import Doomed, Outcome, Standing
 from archive_tui.store.pipe import pack
-from archive_tui.store.restore import Restored
+from archive_tui.store.restore import Restored, Target
 
 __all__ = ["hooked"]
 

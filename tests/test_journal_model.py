@@ -37,7 +37,8 @@ from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_rows
-from archive_tui.jobs.restore import RestoreJob, plan_restore
+from archive_tui.jobs.restore import RestoreJob
+from archive_tui.jobs.restore_plan import plan_restore
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal import writer
 from archive_tui.journal.reader import Journal

@@ -31,8 +31,9 @@ from archive_tui.jobs.leftover import CleanUpJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_matching
 from archive_tui.jobs.repair import MENDS_ARCHIVE, RepairJob, RepairPlan, types_of
-from archive_tui.jobs.restore import RestoreJob, RestorePlan, RestoreProgress, Target, plan_restore
+from archive_tui.jobs.restore import RestoreJob, RestoreProgress
 from archive_tui.jobs.restore_notes import notes
+from archive_tui.jobs.restore_plan import RestorePlan, plan_restore
 from archive_tui.jobs.session import Session
 from archive_tui.jobs.shelf import JournalJob
 from archive_tui.journal import shelf, writer
@@ -42,7 +43,7 @@ from archive_tui.store import leftover
 from archive_tui.store import repair as store
 from archive_tui.store.pipe import Pipe
 from archive_tui.store.repair import Repaired
-from archive_tui.store.restore import Restored
+from archive_tui.store.restore import Restored, Target
 
 Q = "q"
 LOCK = lock_key(Q)

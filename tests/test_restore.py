@@ -23,12 +23,13 @@ from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_matching
-from archive_tui.jobs.restore import RestoreJob, RestorePlan, RestoreProgress, Target, plan_restore
+from archive_tui.jobs.restore import RestoreJob, RestoreProgress
 from archive_tui.jobs.restore_notes import afterwards
+from archive_tui.jobs.restore_plan import RestorePlan, plan_restore
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal import reader
 from archive_tui.journal.reader import Journal
-from archive_tui.store.restore import Restored
+from archive_tui.store.restore import Restored, Target
 
 Run = Callable[[Job], Job]
 LOCK = lock_key("q")

@@ -22,7 +22,7 @@ from test_terminal import Terminal, sane
 
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.keeping import Keeping
-from archive_tui.jobs.restore import plan_restore
+from archive_tui.jobs.restore_plan import plan_restore
 from archive_tui.journal.audit import default_file
 from archive_tui.journal.reader import Journal
 

@@ -10,8 +10,9 @@ from archive_tui.headless.changing import Manner
 from archive_tui.headless.confirming import confirm
 from archive_tui.headless.output import print_result
 from archive_tui.headless.waiting import IN_PART, INTERRUPTED, change_line, wait
-from archive_tui.jobs.restore import RestorePlan, RestoreProgress, plan_restore
+from archive_tui.jobs.restore import RestoreProgress
 from archive_tui.jobs.restore_notes import afterwards, notes
+from archive_tui.jobs.restore_plan import RestorePlan, plan_restore
 from archive_tui.jobs.session import Session
 from archive_tui.journal.reader import Journal
 from archive_tui.present import exact, plural

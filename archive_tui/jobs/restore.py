@@ -1,4 +1,4 @@
-"""Putting back what a journal holds: the plan, and the job that carries it out (DESIGN.md section 6)."""
+"""Putting back what a journal holds: the job that carries a plan out (DESIGN.md section 6)."""
 
 import os
 import time
@@ -6,11 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from archive_tui.asynq import findings
 from archive_tui.asynq.copy import Copy
-from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.states import ARCHIVE_CAP, SORTED_SETS, State
-from archive_tui.asynq.task import is_fixed
 from archive_tui.errors import RefusedError, ReplicaError
 from archive_tui.jobs import failover
 from archive_tui.jobs.job import Job
@@ -18,188 +14,18 @@ from archive_tui.jobs.keeping import moment
 from archive_tui.jobs.lots import UNKNOWN
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import Progress
-from archive_tui.journal.reader import Journal, Outline, merged
+from archive_tui.jobs.restore_plan import EXPORT, VANISHED, RestorePlan, restorable
+from archive_tui.journal.reader import merged
 from archive_tui.journal.writer import Appender
 from archive_tui.store import restore as store
-from archive_tui.store.clock import clock_of, now_of
+from archive_tui.store.clock import clock_of
 from archive_tui.store.connection import Server
-from archive_tui.store.delete import Outcome
 from archive_tui.store.pipe import Pipe
-from archive_tui.store.restore import Restored, Target
+from archive_tui.store.restore import Restored
 
 _BATCH_TASKS = 100
 _BATCH_BYTES = 1024 * 1024
 _EXAMPLES = 200
-_DELETED = {str(outcome.value) for outcome in Outcome if outcome.done}
-_EXPORT = "export"
-_TIMED = (State.SCHEDULED, State.RETRY, State.COMPLETED)
-"""States in which Asynq does something at the moment that is the score."""
-
-_VANISHED = str(Restored.VANISHED.value)
-
-AS_LOST = "no index, as a lost task"
-"""How `RestorePlan.places` counts what a worker would take if it were put back to where it stood."""
-
-AS_ORPHAN = "no index, as an orphan"
-"""How it counts what stood nowhere."""
-
-Chosen = frozenset[tuple[str, bytes]]
-"""Queue and id of the tasks that were picked from a journal."""
-
-
-@dataclass(frozen=True, slots=True)
-class RestorePlan:
-    """What putting back will touch. `places` counts by where they go; `kept` were not deleted by that run, and `before`
-    were restored already: both are left out. Of `unsure` tasks nobody knows whether that run deleted them; `there` have
-    task data in Redis now, and will not be overwritten. `over` says for a queue how many ids its archive would hold
-    above its cap. Queues in `unregistered` are not known to Asynq. `bare` ids had no data, such as ghosts that were
-    removed: there is nothing to put back, and they are left out. `vanished` were put back, and were not there any more
-    when another server had taken over. With `again`, what was put back before is not left out. Of `places`, the times
-    of `due` have passed: these are run, or deleted, at once. `fixed_ids` were chosen by their producer.
-    """
-
-    journal: Journal
-    outline: Outline
-    target: Target
-    chosen: Chosen | None
-    count: int
-    places: dict[str, int]
-    by_queue: dict[str, int]
-    kept: int = 0
-    before: int = 0
-    unsure: int = 0
-    there: int = 0
-    locks: int = 0
-    expired_locks: int = 0
-    over: dict[str, int] = field(default_factory=dict)
-    unregistered: tuple[str, ...] = ()
-    elsewhere: str = ""
-    bare: int = 0
-    vanished: int = 0
-    again: bool = False
-    due: dict[str, int] = field(default_factory=dict)
-    fixed_ids: int = 0
-
-    @property
-    def torn(self) -> bool:
-        """Whether the journal was cut off by a crash; what it holds is whole."""
-        return self.outline.torn or self.outline.ending is None
-
-
-def restorable(outline: Outline, batch: int, *, again: bool = False) -> list[bool]:
-    """Which tasks of a batch may be put back: those that the run deleted, or may have deleted, and that were not
-    restored before.
-    """
-    count = outline.tasks[batch]
-    outcomes = outline.outcomes.get(batch, "").ljust(count, UNKNOWN)
-    restored = "" if again else outline.restored.get(batch, "")
-    done = restored.ljust(count, UNKNOWN)
-    return [
-        (outcome in _DELETED or outcome == UNKNOWN) and not _is_back(back)
-        for outcome, back in zip(outcomes[:count], done[:count], strict=True)
-    ]
-
-
-def _is_back(digit: str) -> bool:
-    return digit.isdigit() and int(digit) in {one.value for one in Restored if one.there}
-
-
-def plan_restore(
-    server: Server,
-    journal: Journal,
-    target: Target = Target.BACK,
-    chosen: Chosen | None = None,
-    *,
-    again: bool = False,
-) -> RestorePlan:
-    """Look through a journal and at the server. May take seconds: not for the UI loop."""
-    outline = journal.outline()
-    export = journal.header.command == _EXPORT
-    places, queues = Counter[str](), Counter[str]()
-    to_archive = Counter[str]()
-    due = Counter[str]()
-    kept = before = fixed = unsure = there = locks = expired = bare = vanished = 0
-    with server.pipe() as pipe:
-        now = now_of(pipe)
-        for batch, copies in journal.batches(outline):
-            may = restorable(outline, batch, again=again)
-            outcomes = outline.outcomes.get(batch, "").ljust(len(copies), UNKNOWN)
-            backs = outline.restored.get(batch, "").ljust(len(copies), UNKNOWN)
-            wanted = []
-            for copy, able, outcome, back in zip(copies, may, outcomes, backs, strict=False):
-                if chosen is not None and (copy.queue, copy.id) not in chosen:
-                    continue
-                if not copy.fields:
-                    bare += 1
-                    continue
-                if not able:
-                    if outcome in _DELETED or outcome == UNKNOWN:
-                        before += 1
-                    else:
-                        kept += 1
-                    continue
-                wanted.append(copy)
-                before += _is_back(back)
-                vanished += back == _VANISHED
-                unsure += outcome == UNKNOWN and not export
-                place = _place(copy, target)
-                places[place.value if place is not None else _nowhere(copy)] += 1
-                queues[copy.queue] += 1
-                fixed += is_fixed(copy.id)
-                if place in _TIMED and copy.score is not None and float(copy.score) <= now:
-                    due[place.value] += 1
-                if copy.lock is not None:
-                    locks += 1
-                    expired += copy.lock_until is not None and copy.lock_until <= now * 1000
-            present = store.exist(pipe, wanted)
-            there += sum(present)
-            for copy, known in zip(wanted, present, strict=True):
-                to_archive[copy.queue] += not known and _place(copy, target) is State.ARCHIVED
-            del copies, wanted  # they may be large, and so may be the next
-        over = {}
-        for queue, more in to_archive.items():
-            there_now = store.archived_count(pipe, queue) or 0
-            if more and there_now + more > ARCHIVE_CAP:
-                over[queue] = there_now + more - ARCHIVE_CAP
-        strangers = tuple(queue for queue in queues if not store.is_registered(pipe, queue))
-    other = journal.header.server != server.settings.address
-    return RestorePlan(
-        journal,
-        outline,
-        target,
-        chosen,
-        queues.total(),
-        dict(places.most_common()),
-        dict(queues.most_common()),
-        kept,
-        before,
-        unsure,
-        there,
-        locks,
-        expired,
-        over,
-        strangers,
-        (journal.header.server or "an unknown server") if other else "",
-        bare,
-        vanished,
-        again,
-        dict(due),
-        fixed,
-    )
-
-
-def _place(copy: Copy, target: Target) -> State | None:
-    if target is Target.RUN:
-        return State.PENDING
-    if target is Target.ARCHIVE:
-        return State.ARCHIVED
-    return copy.stood if copy.stood in SORTED_SETS else None  # to a list or a group nothing goes back by itself
-
-
-def _nowhere(copy: Copy) -> str:
-    """What a task is that goes back to no index."""
-    state = State.parse(copy.field(b"state"))
-    return AS_LOST if findings.judge(state, referenced=False) is Kind.LOST else AS_ORPHAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +121,7 @@ class RestoreJob(Job):
         self._began = time.monotonic()
         journal = self.plan.journal
         try:
-            if journal.header.command == _EXPORT or not os.access(journal.path, os.W_OK):
+            if journal.header.command == EXPORT or not os.access(journal.path, os.W_OK):
                 self._work(None)
             else:
                 with Appender(journal.path) as notes:
@@ -353,7 +179,7 @@ class RestoreJob(Job):
                 continue
             self._noted[batch] = now = [UNKNOWN] * len(digits)
             for at in missing:
-                now[at] = _VANISHED
+                now[at] = VANISHED
                 self._outcomes[back[digits[at]]] -= 1
                 self._outcomes[Restored.VANISHED] += 1
                 self._example(copies[at], Restored.VANISHED)

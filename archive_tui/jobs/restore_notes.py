@@ -1,7 +1,7 @@
 """What a person should know before they confirm that a journal is restored, in words."""
 
 from archive_tui.asynq.states import ARCHIVE_CAP, State
-from archive_tui.jobs.restore import AS_LOST, AS_ORPHAN, RestorePlan
+from archive_tui.jobs.restore_plan import AS_LOST, AS_ORPHAN, RestorePlan
 from archive_tui.present import plural
 from archive_tui.store.restore import Target
 from archive_tui.text import line

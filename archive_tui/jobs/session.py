@@ -26,7 +26,8 @@ from archive_tui.jobs.leftover import CleanUpJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
 from archive_tui.jobs.repair import RepairJob, RepairPlan
-from archive_tui.jobs.restore import RestoreJob, RestorePlan
+from archive_tui.jobs.restore import RestoreJob
+from archive_tui.jobs.restore_plan import RestorePlan
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.watch import WatchJob, foretell
 from archive_tui.journal import shelf

@@ -12,7 +12,7 @@ from archive_tui.asynq.task import Task, TaskRow, UniqueLock, row_of, seconds_of
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.errors import NotFoundError
 from archive_tui.jobs.job import Job, JobState
-from archive_tui.jobs.restore import restorable
+from archive_tui.jobs.restore_plan import restorable
 from archive_tui.journal import shelf
 from archive_tui.journal.reader import Journal, Outline
 from archive_tui.journal.shelf import Listed

@@ -2,8 +2,9 @@
 
 from textual.content import Content
 
-from archive_tui.jobs.restore import RestorePlan, RestoreProgress
+from archive_tui.jobs.restore import RestoreProgress
 from archive_tui.jobs.restore_notes import afterwards, notes
+from archive_tui.jobs.restore_plan import RestorePlan
 from archive_tui.jobs.session import Session
 from archive_tui.present import ago, exact, plural
 from archive_tui.store.restore import Target

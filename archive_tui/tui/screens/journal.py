@@ -15,7 +15,8 @@ from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.view import View
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.facts import facts
-from archive_tui.jobs.restore import Chosen, RestoreJob, RestorePlan, plan_restore
+from archive_tui.jobs.restore import RestoreJob
+from archive_tui.jobs.restore_plan import Chosen, RestorePlan, plan_restore
 from archive_tui.jobs.shelf import JournalJob
 from archive_tui.journal.reader import Header, Journal
 from archive_tui.present import age, exact
