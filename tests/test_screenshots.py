@@ -16,6 +16,9 @@ ESTIMATE = re.compile(r"~[0-9.]+&#160;(?:[kMG]?B)")
 
 LEFT = re.compile(r"held,&#160;[0-9]+&#160;[a-z]+&#160;left")
 """The time to live of a lock is the server's own, by the real clock."""
+BAR_END = re.compile("[▏▎▍▌▋▊▉]")
+"""The end of a scroll bar: Textual reckons its window in two ways, an eighth of a cell apart, and the last one wins."""
+
 IN_REDIS = re.compile(r"[0-9.]+&#160;k?B(?=<)")
 
 
@@ -34,6 +37,7 @@ def _comparable(svg: str) -> str:
     svg = ESTIMATE.sub("~", svg)
     svg = IN_REDIS.sub("B", svg)
     svg = LEFT.sub("left", svg)
+    svg = BAR_END.sub("▌", svg)
     return re.sub(r'(x|textLength|width)="[0-9.]+"', "", svg).replace("&#160;", "")
 
 
