@@ -22,7 +22,8 @@ from archive_tui.jobs.job import Job
 from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_matching
-from archive_tui.jobs.repair import RepairJob, RepairPlan
+from archive_tui.jobs.repair import RepairJob
+from archive_tui.jobs.repair_plan import RepairPlan
 from archive_tui.jobs.restore import RestoreJob
 from archive_tui.jobs.restore_plan import plan_restore
 from archive_tui.jobs.scan import ScanJob

@@ -28,7 +28,8 @@ from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.lots import Call, Lot
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching
-from archive_tui.jobs.repair import RepairJob, RepairPlan, RepairProgress
+from archive_tui.jobs.repair import RepairJob, RepairProgress
+from archive_tui.jobs.repair_plan import RepairPlan
 from archive_tui.jobs.restore import RestoreJob
 from archive_tui.jobs.restore_notes import notes
 from archive_tui.jobs.restore_plan import plan_restore

@@ -25,7 +25,7 @@ from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_matching
-from archive_tui.jobs.repair import RepairPlan
+from archive_tui.jobs.repair_plan import RepairPlan
 from archive_tui.jobs.restore_plan import plan_restore
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session

@@ -22,7 +22,8 @@ from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.leftover import ArchiveCheckJob, CleanUpJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching
-from archive_tui.jobs.repair import RepairJob, RepairPlan, choices
+from archive_tui.jobs.repair import RepairJob
+from archive_tui.jobs.repair_plan import RepairPlan, choices
 from archive_tui.store import repair as store
 from archive_tui.store.connection import Server
 from archive_tui.store.pipe import Pipe

@@ -30,7 +30,8 @@ from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.leftover import CleanUpJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_matching
-from archive_tui.jobs.repair import MENDS_ARCHIVE, RepairJob, RepairPlan, types_of
+from archive_tui.jobs.repair import RepairJob
+from archive_tui.jobs.repair_plan import MENDS_ARCHIVE, RepairPlan, types_of
 from archive_tui.jobs.restore import RestoreJob, RestoreProgress
 from archive_tui.jobs.restore_notes import notes
 from archive_tui.jobs.restore_plan import RestorePlan, plan_restore

@@ -14,7 +14,7 @@ from archive_tui.headless.waiting import INTERRUPTED, scan_line
 from archive_tui.jobs.delete import DeleteProgress
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.plan import Plan, Retention, plan_oldest
-from archive_tui.jobs.repair import not_deletable
+from archive_tui.jobs.repair_plan import not_deletable
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
 from archive_tui.present import exact, plural, size

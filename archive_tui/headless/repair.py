@@ -15,7 +15,8 @@ from archive_tui.headless.changing import Change, Manner, carry_out, read, refus
 from archive_tui.headless.output import change_json, change_lines
 from archive_tui.headless.waiting import INTERRUPTED, scan_line
 from archive_tui.jobs.plan import plan_oldest
-from archive_tui.jobs.repair import RepairPlan, RepairProgress
+from archive_tui.jobs.repair import RepairProgress
+from archive_tui.jobs.repair_plan import RepairPlan
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
 from archive_tui.present import plural

@@ -14,7 +14,8 @@ from archive_tui.jobs.leftover import CleanUpJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan
 from archive_tui.jobs.progress import AnyVerdict, ChangeProgress
-from archive_tui.jobs.repair import RepairJob, RepairPlan
+from archive_tui.jobs.repair import RepairJob
+from archive_tui.jobs.repair_plan import RepairPlan
 from archive_tui.jobs.restore import RestoreJob
 from archive_tui.jobs.restore_plan import RestorePlan
 from archive_tui.journal.audit import Audit

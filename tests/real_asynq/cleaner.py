@@ -25,7 +25,8 @@ from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.lots import Lot
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
-from archive_tui.jobs.repair import RepairJob, RepairPlan, RepairProgress
+from archive_tui.jobs.repair import RepairJob, RepairProgress
+from archive_tui.jobs.repair_plan import RepairPlan
 from archive_tui.jobs.restore import RestoreJob, RestoreProgress
 from archive_tui.jobs.restore_plan import plan_restore
 from archive_tui.jobs.scan import ScanJob

@@ -8,7 +8,8 @@ from textual.content import Content
 from archive_tui.asynq.forecast import EXPIRY_DAYS, TOO_MANY, Cause, Forecast
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.states import ARCHIVE_CAP, State
-from archive_tui.jobs.repair import RepairPlan, RepairProgress
+from archive_tui.jobs.repair import RepairProgress
+from archive_tui.jobs.repair_plan import RepairPlan
 from archive_tui.jobs.session import Session
 from archive_tui.present import plural
 from archive_tui.text import clip, line

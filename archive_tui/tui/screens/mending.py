@@ -18,16 +18,8 @@ from archive_tui.errors import RefusedError
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.leftover import ArchiveCheckJob, CleanUpJob
 from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
-from archive_tui.jobs.repair import (
-    MENDS_ARCHIVE,
-    RepairJob,
-    RepairPlan,
-    RepairProgress,
-    choices,
-    not_deletable,
-    not_picked,
-    types_of,
-)
+from archive_tui.jobs.repair import RepairJob, RepairProgress
+from archive_tui.jobs.repair_plan import MENDS_ARCHIVE, RepairPlan, choices, not_deletable, not_picked, types_of
 from archive_tui.present import plural
 from archive_tui.store.queues import QueueStats
 from archive_tui.store.repair import Types
