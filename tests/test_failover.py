@@ -25,6 +25,7 @@ from archive_tui.jobs.audited import AuditedDeleteJob
 from archive_tui.jobs.delete import DeleteJob, DeleteProgress
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.keeping import Keeping
+from archive_tui.jobs.leftover import CleanUpJob
 from archive_tui.jobs.lots import Call, Lot
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import Plan, plan_matching
@@ -421,3 +422,19 @@ def test_what_was_gone_at_the_second_try_is_unconfirmed_once(valkey: Live, catal
             assert job.progress.unconfirmed == job.progress.outcomes[Outcome.GONE] == 1
             job._look_again(pipe)
     assert (job.progress.unconfirmed, job.progress.done) == (0, 0)
+
+
+def test_a_clean_up_says_that_it_counts_twice_what_a_failover_undid(pair: Pair, run_job: Run, keeping: Keeping) -> None:
+    pair.old.asynq.add_many("gone", [b"%d" % number for number in range(3_000)], "completed")
+    pair.in_step()
+    steps = iter((pair.promote, pair.fail_over))
+
+    def step(_pipe: Any, _rows: Any) -> None:
+        next(steps, lambda: None)()
+
+    job = CleanUpJob(pair.connect(), "gone", Pace.FULL, step, keeping)
+    progress = finish(run_job, job)
+    assert (job.error, progress.state) == (None, JobState.DONE)
+    assert "counted twice" in progress.caution
+    assert progress.tasks > 3_000
+    assert pair.new.client.keys("asynq:{gone}:*") == []

@@ -30,7 +30,9 @@ COMMAND = "clean up"
 
 @dataclass(frozen=True, slots=True)
 class CleanUpProgress:
-    """What was done so far: tasks whose data was deleted, and all keys, theirs included."""
+    """What was done so far: tasks whose data was deleted, and all keys, theirs included. `caution` says in words why
+    the counts may not be true any more.
+    """
 
     state: JobState
     tasks: int = 0
@@ -38,6 +40,10 @@ class CleanUpProgress:
     trouble: str = ""
     error: str = ""
     journal: Path | None = None
+    caution: str = ""
+
+
+_COUNTED_TWICE = "another server took over meanwhile: what it had not heard of was deleted again, and is counted twice"
 
 
 class CleanUpJob(Job):
@@ -66,6 +72,8 @@ class CleanUpJob(Job):
         self._record = record
         self._clock = clock
         self._ledger: Ledger | None = None
+        self._witness = Witness(server)
+        self._caution = ""
         self._tasks = self._keys = 0
 
     @property
@@ -73,7 +81,7 @@ class CleanUpJob(Job):
         """What was done so far; safe to read from any thread."""
         error = str(self.error) if self.error else ""
         journal = self._ledger.path if self._ledger is not None else None
-        return CleanUpProgress(self.state, self._tasks, self._keys, self.trouble, error, journal)
+        return CleanUpProgress(self.state, self._tasks, self._keys, self.trouble, error, journal, self._caution)
 
     def work(self) -> None:
         state = JobState.FAILED
@@ -91,6 +99,8 @@ class CleanUpJob(Job):
 
     def _attempt(self) -> None:
         """Tasks first: while their indexes stand, a queue that is cut off half-way is still known for what it is."""
+        if self._witness.look() and self._keys:
+            self._caution = _COUNTED_TWICE
         with self._server.pipe() as pipe:
             self.connected()
             for tasks_only in (True, False):

@@ -243,6 +243,8 @@ class QueueMending(CommandScreen):
         said = f"deleted {plural(progress.keys, 'key')}, {plural(progress.tasks, 'task')} among them"
         if progress.state is not JobState.DONE:
             said = f"{progress.error or 'stopped'}; {said}"
+        if progress.caution:
+            said = f"{said}. {progress.caution[0].upper()}{progress.caution[1:]}"
         self.app.call_from_thread(self._mended, said)
 
     def _mended(self, said: str) -> None:
