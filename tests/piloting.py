@@ -275,9 +275,16 @@ class Operator:
             if found is None or "reading…" in self.lines[1]:
                 return False
             read = int(found[1].replace(",", ""))
+            if self.app.screen.sorting or self.app.screen.view.version != self.app.screen.catalog.version:
+                return False
             return count in (None, read) and len(self.rows) >= min(read, len(self.part(TABLE)) - 1)
 
         await self.until(drawn, "archive listed")
+
+    async def unfiltered(self) -> None:
+        """Wait until the table shows all rows again."""
+        await self.sees_no("match of")
+        await self.until(lambda: not self.app.screen.sorting, "all rows")
 
     async def task(self) -> None:
         """Open the task under the cursor of a list, and wait until it is read."""

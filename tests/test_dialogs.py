@@ -386,7 +386,7 @@ def test_a_plan_that_is_asked_for_while_tasks_are_marked_waits_for_all_of_them(s
         await op.scan("default")
         with late(op.app.screen.catalog) as found:
             await op.press("asterisk", key)
-            await op.hears("marking first")
+            await op.hears("in a moment: marking first")
             assert op.where == "ScanScreen"
             found.set()
             await op.until(lambda: op.where.endswith("Dialog"), "the plan")

@@ -24,7 +24,9 @@ class MarkingScreen(RowsScreen):
     """A table whose rows can be marked. Marks belong to tasks: they stay while the table is sorted or filtered."""
 
     OF_MARKED: ClassVar[frozenset[str]] = frozenset()
-    """Commands that take what is marked. Given while it is being marked they wait: both can be typed at once."""
+    """Commands that take what is marked. Given while it is being marked, or the rows are being sorted or filtered, they
+    wait: all can be typed at once.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +35,7 @@ class MarkingScreen(RowsScreen):
         """What was marked one by one; whether it still is, `marks` says."""
         self._anchor: int | None = None
         self._marking = False
-        self._after_marking: str | None = None
+        self._waiting: str | None = None
         self._hidden = 0
 
     def compose_table(self) -> VirtualTable[TaskRow]:
@@ -53,6 +55,7 @@ class MarkingScreen(RowsScreen):
 
     def view_changed(self) -> None:
         self._count_hidden()
+        self._obey()
 
     def take_back(self) -> bool:
         if self._anchor is not None:
@@ -65,7 +68,7 @@ class MarkingScreen(RowsScreen):
 
     def background_failed(self, group: str, error: Exception) -> None:
         if group == "marks":
-            self._marking, self._after_marking = False, None
+            self._marking, self._waiting = False, None
         super().background_failed(group, error)
 
     def _unsteady(self) -> str | None:
@@ -75,11 +78,18 @@ class MarkingScreen(RowsScreen):
         return MARKING if self._marking else None
 
     def action_run_command(self, name: str) -> None:
-        if waits := name in self.OF_MARKED and self.refusal(name) == MARKING:
-            self.say("marking first: a moment")
-        self._after_marking = name if waits else None  # any other command says that something else is wanted now
-        if not waits:
+        unsteady, marked = self._unsteady(), self._marking or len(self.marks) > 0
+        if name in self.OF_MARKED and marked and unsteady is not None and self.refusal(name) == unsteady:
+            self._waiting = name
+            self.say(f"in a moment: {'marking' if self._marking else 'sorting'} first")
+        else:
+            self._waiting = None  # something else is wanted now
             super().action_run_command(name)
+
+    def _obey(self) -> None:
+        """Run the command that has waited, if its time has come."""
+        if self._waiting is not None and self._unsteady() is None and self.on_top:
+            self.action_run_command(self._waiting)
 
     def refuse_mark(self) -> str | None:
         return self._unsteady() or ("no task here" if self.table.cursor_key is None else None)
@@ -145,15 +155,14 @@ class MarkingScreen(RowsScreen):
         self._replace_marks(Marks(), self.catalog)
 
     def _replace_marks(self, marks: Marks, catalog: Catalog) -> None:
-        wanted, self._marking, self._after_marking = self._after_marking, False, None
+        self._marking = False
         if catalog is not self.catalog:
             return  # the rows that these marks speak of are gone
         self.marks = marks
         if self.is_mounted:
             self.table.is_marked = marks.__contains__
             self._marks_changed()
-            if wanted is not None and self.on_top:
-                self.action_run_command(wanted)
+            self._obey()
 
     def _marks_changed(self) -> None:
         self.table.refresh()
