@@ -436,6 +436,7 @@ from archive_tui.jobs import delete as jobs, restore as restoring
 from archive_tui.jobs.keeping import Keeping
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.plan import plan_matching
+from archive_tui.jobs.restore_plan import plan_restore
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal import writer
 from archive_tui.journal.reader import Journal
@@ -485,7 +486,7 @@ if sys.argv[4] == "delete":
     scan.wait()
     job = jobs.DeleteJob(server, plan_matching(catalog, Query()), Pace.FULL, None, Keeping(Path(sys.argv[5])))
 else:
-    job = restoring.RestoreJob(server, restoring.plan_restore(server, Journal(Path(sys.argv[5]))), Pace.FULL)
+    job = restoring.RestoreJob(server, plan_restore(server, Journal(Path(sys.argv[5]))), Pace.FULL)
 job.start()
 job.wait()
 sys.exit(0 if job.error is None else 1)

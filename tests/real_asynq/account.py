@@ -138,6 +138,6 @@ def _known(account: Account, dump: Dump) -> set[Ref]:
 def _history(ref: Ref, account: Account, dump: Dump, attempts: Iterable[Attempt]) -> str:
     """All that is known about a task."""
     events = [f"{name} {tally[ref]}" for name, tally in account.tallies.items() if tally[ref]]
-    present = f"data says {dump.state(ref)!r}" if ref in dump.tasks else "no data"
+    present = f"data says {dump.state(ref)!r}, error {dump.error(ref)!r}" if ref in dump.tasks else "no data"
     places = f"stands in {', '.join(dump.stands_in(ref)) or 'no index'}"
     return "; ".join([*events, present, places, *(attempt.story for attempt in attempts if attempt.ref == ref)])

@@ -24,6 +24,9 @@ _READ: dict[str, Callable[[Any, bytes], object]] = {
 }
 _INDEXES = {"pending", "active", "scheduled", "retry", "archived", "completed"}
 _PIECE = 5_000
+_LEASE_EXPIRED = "asynq: task lease expired"  # the error that its recoverer writes into the message
+
+_ERROR_FIELD = 7  # error_msg in Asynq's asynq.proto
 
 
 def read_all(client: redis.Redis) -> Contents:
@@ -73,6 +76,11 @@ class Dump:
         """What the data of a task says; None where there is no data."""
         return self.tasks[ref].get(b"state", b"").decode() if ref in self.tasks else None
 
+    def error(self, ref: Ref) -> str:
+        """The error of a task's last attempt."""
+        found = fields(self.tasks.get(ref, {}).get(b"msg", b"")).get(_ERROR_FIELD, b"")
+        return found.decode() if isinstance(found, bytes) else ""
+
     def stands_in(self, ref: Ref) -> list[str]:
         """The indexes that hold a task's id, by the state that each stands for."""
         queue, task_id = ref
@@ -95,6 +103,11 @@ class Dump:
     def stranded(self) -> set[Ref]:
         """Tasks that should still run and that no worker will ever find."""
         return self.unreferenced("pending", "active", "scheduled", "retry", "aggregating")
+
+    @property
+    def overdue(self) -> set[Ref]:
+        """Tasks that Asynq took from a worker who had not been heard of for half a minute: the machine stood still."""
+        return {ref for ref in self.tasks if self.error(ref) == _LEASE_EXPIRED}
 
     @property
     def husks(self) -> set[Ref]:

@@ -16,7 +16,7 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.store.delete import Doomed, Outcome
 from archive_tui.store.pipe import Pipe
 
-from .account import Fault, audit, report
+from .account import Account, Attempt, Fault, audit, report
 from .cleaner import Cleaner, ended, every, everything, ref, refs, rows
 from .dump import Dump, Ref
 from .program import VERSIONS, Asynq
@@ -53,6 +53,16 @@ are soonest enqueued again once they are deleted. Left to itself Asynq would do 
 """
 
 
+def close(account: Account, dump: Dump, attempts: Sequence[Attempt] = ()) -> None:
+    """Nothing may be wrong with an account. A worker that had no moment for half a minute makes it inexact: Asynq's
+    recoverer runs, or archives, once more what was processed.
+    """
+    assert not dump.overdue, "what should happen in this traffic does not: workers stood still"
+    complaints = audit(account, dump, attempts)
+    assert not complaints, report(complaints)
+
+
+@BUSY_MACHINE
 def test_healthy_installation_has_no_finding(
     asynq: Asynq, cleaner: Cleaner, client: redis.Redis, tmp_path: Path
 ) -> None:
@@ -67,8 +77,7 @@ def test_healthy_installation_has_no_finding(
             if scans >= 6 and time.monotonic() > until:
                 break
         account = traffic.end()
-    complaints = audit(account, Dump.of(client))
-    assert not complaints, report(complaints)
+    close(account, Dump.of(client))
     assert not account["orphaned"], "the archive overflowed: this test is about one that does not"
     assert all(account[event] for event in ("processed", "aggregated", "deleted_by_asynq"))
     assert not found
@@ -94,8 +103,7 @@ def test_zero_lost(asynq: Asynq, cleaner: Cleaner, client: redis.Redis, tmp_path
         account = traffic.end()
     account["orphaned"].update(rounds.pushed_out)
     dump = Dump.of(client)
-    complaints = audit(account, dump, cleaner.attempts)
-    assert not complaints, report(complaints)
+    close(account, dump, cleaner.attempts)
     deleted = {attempt.ref for attempt in cleaner.attempts if attempt.deleted}
     assert not rounds.found - deleted - dump.orphans, "findings that were none"
     assert account["accepted"].total() > len(QUEUES) * PREFILL + MANY
@@ -109,8 +117,7 @@ def test_zero_lost(asynq: Asynq, cleaner: Cleaner, client: redis.Redis, tmp_path
         account.add(asynq.process(queue))
         asynq("check", queue=queue)
     dump = Dump.of(client)
-    complaints = audit(account, dump, cleaner.attempts)
-    assert not complaints, report(complaints)
+    close(account, dump, cleaner.attempts)
     assert not dump.orphans
     assert {dump.state(ref) for ref in dump.tasks} <= {"archived", "completed", "aggregating"}
 
