@@ -54,6 +54,7 @@ async def delete_archive(op: Operator, reason: str = "") -> None:
     assert "a copy is in the journal" in op.dialog
     await op.press("enter")
     await op.arrives("TasksScreen")
+    await op.sees_no(" marked")  # with the tasks their marks go
     await op.sees("The archive is empty")
     await op.press("escape")
     await op.arrives("QueuesScreen")

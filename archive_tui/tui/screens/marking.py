@@ -126,7 +126,8 @@ class MarkingScreen(RowsScreen):
             return MARKING
         if self.query_one(FilterBar).wrong:
             return "the filter cannot be read: mend it, or esc shows all"
-        return None if len(self.view) or self.sorting else "there is nothing to mark"
+        to_come = self.sorting or self.view.version != self.catalog.version
+        return None if len(self.view) or to_come else "there is nothing to mark"
 
     def do_mark_all(self) -> None:
         self._marking = True
