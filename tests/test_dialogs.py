@@ -410,6 +410,24 @@ def test_esc_takes_a_plan_back_that_waits_for_marks(shop: Live) -> None:
     operate(shop.settings, play)
 
 
+def test_esc_takes_back_what_is_still_being_marked(shop: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan("default")
+        screen = op.app.screen
+        await op.press("space")
+        await op.sees("1 marked")
+        with late(screen.catalog) as found:
+            await op.press("asterisk", "escape")
+            await op.until(lambda: "marked" not in op.text, "no marks")
+            await op.press("asterisk", "escape", "space")
+            await op.sees("1 marked")
+            found.set()
+            await op.holds(lambda: len(screen.marks) == 1)
+        assert op.where == "ScanScreen"
+
+    operate(shop.settings, play)
+
+
 def test_what_has_changed_since_the_plan_is_skipped_and_reported(work: Live) -> None:
     async def play(op: Operator) -> None:
         await op.tasks("work")
