@@ -568,6 +568,22 @@ def test_quitting_while_a_deletion_runs_asks_first(valkey: Live, tmp_path: Path)
     assert 0 < valkey.client.zcard(ARCHIVED) < 1500
 
 
+def test_a_question_about_a_deletion_goes_when_the_deletion_has_ended(valkey: Live, tmp_path: Path) -> None:
+    many(valkey)
+
+    async def play(op: Operator) -> None:
+        await deleting(op, link)
+        await op.press("ctrl+q")
+        await op.arrives("QuestionDialog")
+        link.delay = 0.0
+        await op.arrives("ReportDialog")
+        await op.press("escape")
+        await op.until(lambda: op.where == "TasksScreen", "the list")
+
+    with slowly(valkey.settings, tmp_path) as (settings, link):
+        operate(settings, play)
+
+
 def test_nothing_is_deleted_while_the_scan_runs(work: Live, tmp_path: Path) -> None:
     before = everything(work.client)
 
