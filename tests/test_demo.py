@@ -24,7 +24,7 @@ from archive_tui.demo import DEMO_SEED, DemoServer, Workers, demo, fill, install
 from archive_tui.demo.broker import Broker
 from archive_tui.demo.filling import Filling
 from archive_tui.demo.installation import LEFTOVER_QUEUE, NASTY_QUEUE
-from archive_tui.demo.jobs import EMAIL
+from archive_tui.demo.jobs import EMAIL, LOGS
 from archive_tui.demo.layout import Writer
 from archive_tui.errors import UsageError
 
@@ -459,6 +459,17 @@ def test_every_kind_of_damage_is_there(full: redis.Redis) -> None:
     assert by_kind["lost"] == encoded(installation.LOST)
     assert by_kind["ghost"] == encoded(installation.GHOSTS)
     assert by_kind["mismatch"] == encoded(installation.MISMATCHES)
+
+
+def test_only_what_is_tried_again_waits_for_another_attempt(client: redis.Redis) -> None:
+    with Writer(client) as writer:
+        queue = Filling(writer, "default", {LOGS: 99, EMAIL: 1}, seed=1, now=NOW, scale=1)
+        queue.crashed([f"lost-{number}" for number in range(9)], [], [])
+        queue.retry(9)
+    tasks = Tasks(client, "default")
+    made = [message.decode(fields[b"msg"]) for fields in tasks.data.values()]
+    assert {task.type for task in made if task is not None} == {EMAIL.type}
+    assert len(made) == 18
 
 
 def test_no_scale_overfills_an_archive(client: redis.Redis) -> None:

@@ -410,6 +410,24 @@ def test_esc_takes_a_plan_back_that_waits_for_marks(shop: Live) -> None:
     operate(shop.settings, play)
 
 
+def test_esc_takes_back_what_is_still_being_marked(shop: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan("default")
+        screen = op.app.screen
+        await op.press("space")
+        await op.sees("1 marked")
+        with late(screen.catalog) as found:
+            await op.press("asterisk", "escape")
+            await op.until(lambda: "marked" not in op.text, "no marks")
+            await op.press("asterisk", "escape", "space")
+            await op.sees("1 marked")
+            found.set()
+            await op.holds(lambda: len(screen.marks) == 1)
+        assert op.where == "ScanScreen"
+
+    operate(shop.settings, play)
+
+
 def test_what_has_changed_since_the_plan_is_skipped_and_reported(work: Live) -> None:
     async def play(op: Operator) -> None:
         await op.tasks("work")
@@ -548,6 +566,22 @@ def test_quitting_while_a_deletion_runs_asks_first(valkey: Live, tmp_path: Path)
     with slowly(valkey.settings, tmp_path) as (settings, link):
         assert operate(settings, play).return_code == 0
     assert 0 < valkey.client.zcard(ARCHIVED) < 1500
+
+
+def test_a_question_about_a_deletion_goes_when_the_deletion_has_ended(valkey: Live, tmp_path: Path) -> None:
+    many(valkey)
+
+    async def play(op: Operator) -> None:
+        await deleting(op, link)
+        await op.press("ctrl+q")
+        await op.arrives("QuestionDialog")
+        link.delay = 0.0
+        await op.arrives("ReportDialog")
+        await op.press("escape")
+        await op.until(lambda: op.where == "TasksScreen", "the list")
+
+    with slowly(valkey.settings, tmp_path) as (settings, link):
+        operate(settings, play)
 
 
 def test_nothing_is_deleted_while_the_scan_runs(work: Live, tmp_path: Path) -> None:

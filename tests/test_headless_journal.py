@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -30,12 +31,12 @@ def deleted(live: Live, folder: Path, count: int = 30) -> Path:
     return delete_again(live, folder)
 
 
-def delete_again(live: Live, folder: Path) -> Path:
+def delete_again(live: Live, folder: Path, queue: str = "q") -> Path:
     from dataclasses import replace
 
     session = Session(replace(live.settings, journal_dir=folder))
     catalog = Catalog()
-    listing = session.run(ListJob(session.server, catalog, "q"))
+    listing = session.run(ListJob(session.server, catalog, queue))
     assert listing.wait(20)
     job = session.delete(plan_matching(catalog, Query()), reason="night shift")
     assert job.wait(20)
@@ -71,7 +72,9 @@ def test_restore_tells_programs_what_it_did(valkey: Live, cli: Command, tmp_path
     path = deleted(valkey, tmp_path)
     dry = json.loads(cli("restore", "--url", valkey.url, str(path), "--dry-run", "--json").text)
     assert dry.pop("report") is None
-    assert (dry["planned"], dry["queues"], dry["places"], dry["target"]) == (30, {"q": 30}, {"archived": 30}, "back")
+    assert (dry["planned"], dry["places"], dry["target"]) == (30, {"archived": 30}, "back")
+    assert dry["queues"] == [{"queue": "q", "registered": True, "planned": 30, "beyond_cap": 0}]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", dry["created"])
     valkey.asynq.add("q", "7", "pending")
     ended = cli("restore", "--url", valkey.url, str(path), "--yes", "--json")
     said = json.loads(ended.text)
@@ -83,6 +86,19 @@ def test_restore_tells_programs_what_it_did(valkey: Live, cli: Command, tmp_path
     assert (report["untouched"], report["error"]) == (0, None)
     again = json.loads(cli("restore", "--url", valkey.url, str(path), "--yes", "--json").text)
     assert (again["planned"], again["restored_before"]) == (1, 29)
+
+
+def test_a_queue_whose_name_is_no_text_is_restored_as_any_other(valkey: Live, cli: Command, tmp_path: Path) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("caf\udce9", [b"1", b"2"])
+    path = delete_again(valkey, tmp_path, "caf\udce9")
+    planned = cli("restore", "--url", valkey.url, str(path), "--dry-run", "--json")
+    assert planned.code == 0, planned.err
+    dry = json.loads(planned.text)
+    assert dry["queues"][0]["queue"] == {"base64": "Y2Fm6Q=="}
+    assert not dry["queues"][0]["registered"]
+    assert cli("restore", "--url", valkey.url, str(path), "--yes").code == 0
+    assert valkey.client.exists(key("caf\udce9", "1"))
 
 
 def test_what_could_not_be_restored_is_exit_code_4(valkey: Live, cli: Command, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """The scan: exactly the orphans, whatever else stands in the server, and without hurting it."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -135,6 +137,16 @@ def test_an_id_may_hold_what_ends_a_queues_name(any_server: Live, form: str) -> 
     any_server.asynq.add("q}:t:x", "fine")
     # Without a message nobody can tell whose task this is: then it is nobody's finding.
     assert any_server.scan().findings == ({("q", b"x}:t:y", "orphan-archived")} if form == "whole" else set())
+
+
+@pytest.mark.parametrize("queues", [None, ["a}:t:b"]])
+def test_a_queue_with_a_tag_in_its_name_may_have_many_tasks(any_server: Live, queues: list[str] | None) -> None:
+    any_server.asynq.register("a}:t:b")
+    any_server.asynq.add_many("a}:t:b", [b"fine%d" % number for number in range(2000)])
+    any_server.asynq.add_many("a}:t:b", [b"lost%d" % number for number in range(500)], referenced=False)
+    found = any_server.scan(queues, count=1000)
+    assert {row.id for row in found.rows} == {b"lost%d" % number for number in range(500)}
+    assert sum(step.keys_by_queue.get("a}:t:b", 0) for step in found.steps) == 2500
 
 
 def test_what_is_found_says_what_the_task_is(any_server: Live) -> None:
@@ -541,6 +553,106 @@ def test_keys_that_stay_are_found_while_others_come_and_go(any_server: Live) -> 
             if number == 40:
                 any_server.client.mset({f"new:{one}": "x" for one in range(20_000)})
     assert {row.id for row in Found(steps).rows} == set(staying)
+
+
+class Breaking:
+    """Loses the connection at some of the commands that are sent, and of the replies that are waited for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.exchanges = 0
+        self.at: set[int] = set()
+        for name in ("send", "receive"):
+            monkeypatch.setattr(Pipe, name, self._counting(getattr(Pipe, name)))
+
+    def _counting(self, exchange: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any) -> Any:
+            self.exchanges += 1
+            if self.exchanges in self.at:
+                raise DisconnectedError("lost")
+            return exchange(*arguments)
+
+        return counted
+
+    def scan(self, live: Live, scan: Scan, at: set[int], *, restart_at: int = 0, **changes: Any) -> Found:
+        """Scan to the end, with a new connection each time that one was lost."""
+        self.exchanges, self.at = 0, at
+        steps: list[Step] = []
+        taken = 0
+        for _ in range(len(at) + 1):
+            with suppress(DisconnectedError), live.pipe(**changes) as pipe:
+                while not scan.done:
+                    steps.append(scan.step(pipe))
+                    taken += 1
+                    if taken == restart_at:
+                        scan.restart()
+                        steps.clear()
+        assert scan.done
+        return Found(steps)
+
+
+def told(found: Found, scan: Scan) -> tuple[Any, ...]:
+    """All that a scan has said, whichever step said it."""
+    met: Counter[str] = Counter()
+    for step in found.steps:
+        met.update(step.keys_by_queue)
+    rows = sorted((row.queue, row.id, str(row.kind)) for step in found.steps for row in step.rows)
+    unsettled = sorted(one for step in found.steps for one in step.unsettled)
+    return rows, unsettled, +met, found.total("not_tasks"), scan.groups, scan.leftover
+
+
+@pytest.mark.parametrize("queues", [None, ["q"], ["q}:t:x"], ["q", "z"]])
+def test_wherever_its_connection_is_lost_a_scan_tells_the_same(
+    valkey: Live, monkeypatch: pytest.MonkeyPatch, queues: list[str] | None
+) -> None:
+    asynq = valkey.asynq
+    asynq.register("q", "q}:t:x", "z")
+    asynq.add_many("q", [b"fine%d" % number for number in range(200)])
+    asynq.add_many("q", [b"lost%d" % number for number in range(30)], referenced=False)
+    asynq.add_many("z", [b"lost%d" % number for number in range(7)], "completed", referenced=False)
+    asynq.add_many("left", [b"%d" % number for number in range(7)], "completed")
+    for queue, task_id in (("q", "x}:t:"), ("q}:t:x", "")):
+        asynq.add(queue, f"{task_id}fine")
+        asynq.add(queue, f"{task_id}lost", referenced=False)
+    valkey.client.set(asynqdata.key("q", "string"), "x")
+    breaking = Breaking(monkeypatch)
+    whole = Scan(queues, count=20, meet_groups=True)
+    expected = told(breaking.scan(valkey, whole, set()), whole)
+    assert expected[0]
+    for exchange in range(1, breaking.exchanges + 1):
+        scan = Scan(queues, count=20, meet_groups=True)
+        assert told(breaking.scan(valkey, scan, {exchange}), scan) == expected, f"lost at exchange {exchange}"
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(planted(), max_size=30, unique_by=lambda task: (task.queue, task.id)),
+    st.sampled_from([None, ["default"], ["q*", "a b"]]),
+    st.sampled_from([1, 10, 50]),
+    st.sets(st.integers(1, 60), max_size=6),
+    st.integers(0, 12),
+    st.sampled_from([(), ("-multi",), ("-zmscore",), ("-multi", "-zmscore")]),
+    st.sampled_from([1, 3, 100]),
+)
+def test_a_scan_in_any_pieces_tells_the_same(
+    any_server: Live, tasks: list[Planted], queues: list[str] | None, count: int, lost: set[int], restart_at: int,
+    rules: tuple[str, ...], worth: int,
+) -> None:  # fmt: skip
+    """Whatever the server refuses, however many suspects are looked at together, wherever it breaks or begins again."""
+    build(any_server, tasks, {"default", "q*"})
+    any_server.asynq.add_many("default", [b"fine%d" % number for number in range(60)])
+    any_server.asynq.add_many("a b", [b"fine%d" % number for number in range(20)], "pending")
+    any_server.user("ann", "~*", "+@all", *rules)
+    with pytest.MonkeyPatch.context() as patch:
+        breaking = Breaking(patch)
+        whole, broken = (Scan(queues, count=size, meet_groups=True) for size in (1000, count))
+        expected = told(breaking.scan(any_server, whole, set(), username="ann", password="word"), whole)
+        patch.setattr("archive_tui.store.scan._WORTH_A_LOOK", worth)
+        user = {"username": "ann", "password": "word"}
+        assert told(breaking.scan(any_server, broken, lost, restart_at=restart_at, **user), broken) == expected
+    wanted = QUEUES if queues is None else queues
+    assert {(queue, task_id, kind) for queue, task_id, kind in expected[0]} == asynqdata.orphans(
+        any_server.client, wanted
+    )
 
 
 # Live traffic

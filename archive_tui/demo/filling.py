@@ -57,8 +57,7 @@ class Filling:
 
     def retry(self, count: int) -> None:
         """Tasks that failed and wait for their next attempt, as far away as Asynq's rule says."""
-        tried_again = {job: weight for job, weight in self._jobs.items() if job.retries}
-        for job in self._pick(self._scaled(count), tried_again):
+        for job in self._pick(self._scaled(count), self._tried_again):
             message = enqueued(job, self.layout.queue, self.random)
             message.retried = self.random.randint(1, min(job.retries, 9))
             delay = retry_delay(message.retried, self.random)
@@ -127,7 +126,7 @@ class Filling:
         the archive while their data says that they wait for another attempt.
         """
         for task_id in (*lost, *mismatches):
-            [job] = self._pick(1, None)
+            [job] = self._pick(1, self._tried_again)
             message = enqueued(job, self.layout.queue, self.random, task_id)
             message.retried = self.random.randint(1, job.retries)
             failed_at = self.now - self.random.randint(5 * DAY, 6 * DAY)
@@ -152,6 +151,11 @@ class Filling:
     def _scaled(self, count: int, most: float = math.inf) -> int:
         """How many of `count` tasks there are at this scale, or at `most`: never none where there should be some."""
         return max(1, round(count * min(self._scale, most)))
+
+    @property
+    def _tried_again(self) -> Weights:
+        """Those jobs of which a failed task may get another attempt."""
+        return {job: weight for job, weight in self._jobs.items() if job.retries}
 
     def _pick(self, count: int, jobs: Weights | None = None) -> Sequence[Job]:
         weights = jobs or self._jobs

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from archive_tui.errors import RefusedError
-from archive_tui.formats import readable
+from archive_tui.formats import moment, readable
 from archive_tui.headless.changing import Manner
 from archive_tui.headless.confirming import confirm
 from archive_tui.headless.output import print_result
@@ -34,7 +34,7 @@ def restore(session: Session, path: Path, wish: Wish, manner: Manner) -> int:
     if session.read_only and not manner.dry_run:
         raise RefusedError(f"{session.why_read_only}: nothing can be restored")
     plan = plan_restore(session.server, Journal(path), wish.target, again=wish.again)
-    described = plan_json(plan)
+    described = plan_json(plan, session.server.address)
     if not manner.as_json:
         print(*plan_lines(plan), sep="\n", file=manner.out)
     elif not (manner.dry_run or manner.yes):
@@ -83,17 +83,29 @@ def report_lines(report: RestoreProgress) -> list[str]:
     return said + [f"  {line(one.id)[:60]}  {one.outcome.sentence}" for one in report.examples if not one.outcome.there]
 
 
-def plan_json(plan: RestorePlan) -> dict[str, Any]:
-    """The plan as one JSON object without its report."""
+def plan_json(plan: RestorePlan, server: str) -> dict[str, Any]:
+    """The plan as one JSON object without its report; `server` is the one that gets the tasks."""
     header = plan.journal.header
     return {
+        "server": server,
         "journal": str(plan.journal.path),
-        "written_at": header.created_at,
-        "server": header.server,
+        "created": moment(header.created_at),
+        "created_on": header.server,
+        "elsewhere": bool(plan.elsewhere),
+        "torn": plan.torn,
         "target": plan.target.value,
         "planned": plan.count,
-        "queues": {readable(encode(queue)): count for queue, count in plan.by_queue.items()},
+        "queues": [
+            {
+                "queue": readable(encode(queue)),
+                "registered": queue not in plan.unregistered,
+                "planned": count,
+                "beyond_cap": plan.over.get(queue, 0),
+            }
+            for queue, count in plan.by_queue.items()
+        ],
         "places": plan.places,
+        "due": plan.due,
         "restored_before": plan.before,
         "vanished": plan.vanished,
         "not_deleted": plan.kept,
@@ -101,11 +113,8 @@ def plan_json(plan: RestorePlan) -> dict[str, Any]:
         "taken": plan.there,
         "without_data": plan.bare,
         "unique_locks": plan.locks,
+        "expired_locks": plan.expired_locks,
         "fixed_ids": plan.fixed_ids,
-        "beyond_cap": {readable(encode(queue)): count for queue, count in plan.over.items()},
-        "unregistered": [readable(encode(queue)) for queue in plan.unregistered],
-        "elsewhere": bool(plan.elsewhere),
-        "torn": plan.torn,
     }
 
 

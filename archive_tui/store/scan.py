@@ -12,8 +12,9 @@ under way, so that neither side waits for the other, nor both for the network.
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress
 
 from archive_tui.asynq import keys, message
@@ -107,7 +108,7 @@ class Scan:
         begun = [page for page in self._pages if page is self._pages[0] and page.replies and not page.open]
         self._pages = deque(begun)
         self._reading: Iterator[None] | None = None
-        self._held: deque[tuple[Page, list[bytes]]] = deque()
+        self._held: deque[Callable[[], None]] = deque()  # what waits for the indexes that are being read
         self._asked = self._cursor
         for page in begun:
             page.answered = True  # a link that breaks often must not cost many replies each time
@@ -157,7 +158,7 @@ class Scan:
             self._send(pipe)
             if self._reading is not None:
                 took += REPLY_BUDGET
-                self._read_on(pipe, self._reading)
+                self._read_on(self._reading)
             elif self._conversation:
                 took += self._conversation.answer(pipe)
             if (self._pages and self._pages[0].complete) or self._goes_on or took > 2 * REPLY_BUDGET:
@@ -204,20 +205,23 @@ class Scan:
         page.asking = False
         page.replies += 1
         page.answered = not self._asked or not self._few or page.replies >= _REPLIES_A_PAGE
+        page.open += 1
         self._goes_on = not page.answered and page is self._pages[0]
         if self._held:
-            self._hold(page, reply[1])
+            self._held.append(partial(self._sort_out, pipe, page, reply[1]))
         else:
             self._sort_out(pipe, page, reply[1])
 
     def _sort_out(self, pipe: Pipe, page: Page, found: list[bytes]) -> None:
-        """Count the keys of a page by queue, and ask about those that no index explains.
+        """Count the keys of a reply by queue, and ask about those that no index explains. Only at the end of this is
+        the reply no longer open: a connection that is lost in the middle must not lose any of them.
 
-        A page with a queue that was not met before is held until its indexes have been read. Where there is but one
+        One with a queue that was not met before is held until its indexes have been read. Where there is but one
         queue, what its indexes explain is passed over before anything else is asked of a key: that is nearly all.
         """
         if not found:
             self._look_at(pipe, page)
+            page.open -= 1
             return
         # The next page is on its way while we sort this one out.
         if not self._second.waiting:
@@ -237,8 +241,7 @@ class Scan:
         met = self._by_queue(found)
         new = [queue for queue in met if queue not in self._met]
         if new:
-            self._hold(page, found + ambiguous)
-            self._reading = self._meet(pipe, new)
+            self._hold(pipe, new, partial(self._sort_out, pipe, page, found + ambiguous))
             return
         if self._only is None:
             unknown = self._unexplained(found)
@@ -252,6 +255,7 @@ class Scan:
         self._look_at(pipe, page)
         for key in ambiguous:
             self._ask_whose(pipe, page, key)
+        page.open -= 1
 
     def _unexplained(self, found: list[bytes]) -> list[bytes]:
         """Those keys that no index explains. Done by C nearly whole."""
@@ -303,23 +307,24 @@ class Scan:
                 yield
             self._met.add(queue)
 
-    def _read_on(self, pipe: Pipe, reading: Iterator[None]) -> None:
-        """Read another piece of an index; after the last one, sort out the pages that were held for it."""
+    def _hold(self, pipe: Pipe, queues: Sequence[str], resume: Callable[[], None]) -> None:
+        """Have something wait until the indexes of these queues have been read."""
+        self._held.append(resume)
+        if self._reading is None:
+            self._reading = self._meet(pipe, queues)
+
+    def _read_on(self, reading: Iterator[None]) -> None:
+        """Read another piece of an index; after the last one, go on with what was held for it."""
         try:
             next(reading)
         except StopIteration:
             self._reading = None
             held, self._held = self._held, deque()
-            for page, found in held:
-                page.open -= 1
-                if self._held:  # that one has met a new queue again
-                    self._hold(page, found)
+            for resume in held:
+                if self._held:  # one before has met a new queue again
+                    self._held.append(resume)
                 else:
-                    self._sort_out(pipe, page, found)
-
-    def _hold(self, page: Page, found: list[bytes]) -> None:
-        page.open += 1
-        self._held.append((page, found))
+                    resume()
 
     def _suspect(self, page: Page, unknown: Sequence[bytes], *, single: bool) -> None:
         """Sort what no index explains by queue, to have a second look at it."""
@@ -349,18 +354,22 @@ class Scan:
         """A key that can be read in several ways belongs where its own message says, else nowhere: a live task must
         not pass for the orphan of another queue.
         """
-        page.open -= 1
         decoded = message.decode(reply) if isinstance(reply, bytes) else None
         said = (decoded.queue, decoded.id.encode()) if decoded is not None else None
-        if said is None or said not in keys.splits(key) or (self._wanted is not None and said[0] not in self._wanted):
-            return
-        queue, task_id = said
+        if said in keys.splits(key) and (self._wanted is None or said[0] in self._wanted):
+            self._take(pipe, page, key, *said)
+        else:
+            page.open -= 1
+
+    def _take(self, pipe: Pipe, page: Page, key: bytes, queue: str, task_id: bytes) -> None:
+        """Count a key whose queue is known, and ask about it where no index explains it."""
         if queue not in self._met:
-            for _ in self._meet(pipe, [queue]):
-                pass
+            self._hold(pipe, [queue], partial(self._take, pipe, page, key, queue, task_id))
+            return
         page.met[queue] = page.met.get(queue, 0) + 1
         if hash(key) not in self._known:
             self._second.ask(pipe, page, queue, [task_id])
+        page.open -= 1
 
 
 def round_trip(pipe: Pipe) -> float:

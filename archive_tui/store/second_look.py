@@ -134,8 +134,8 @@ class SecondLook:
         """Ask about task data that no index explains: for its length first, unless it is known to be small."""
         sizes = self._sizes.setdefault(queue, _Sizes())
         if not sizes.small:
-            pipe.send([pack_each(_HSTRLEN[0], ids, _HSTRLEN[1], start=keys.task_prefix(queue))], len(ids))
             page.open += 1
+            pipe.send([pack_each(_HSTRLEN[0], ids, _HSTRLEN[1], start=keys.task_prefix(queue))], len(ids))
             self._conversation.expect(len(ids), lambda replies: self._on_lengths(page, queue, ids, replies))
             return
         for start in range(0, len(ids), _LOOK_LIMIT):

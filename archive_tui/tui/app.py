@@ -134,7 +134,7 @@ class ArchiveApp(App[None]):
         elif not isinstance(self.screen, QuestionDialog):
             title, stays = next(words for kind, words in _UNDER_WAY.items() if isinstance(running, kind))
             text = f"Leaving stops it after the batch it is working on. {stays}"
-            question = QuestionDialog(title, text, yes="Stop it and leave", no="Stay")
+            question = QuestionDialog(title, text, lambda: not running.state.ended, yes="Stop it and leave", no="Stay")
             self.push_screen(question, lambda leave: self.exit() if leave else None)
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:

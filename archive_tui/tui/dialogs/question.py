@@ -1,5 +1,7 @@
 """A question with two answers; the careful one has the focus."""
 
+from collections.abc import Callable
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -8,16 +10,21 @@ from textual.widgets import Button, Static
 
 from archive_tui.tui.dialogs.dialog import Dialog
 
+_CHECK = 0.2
+
 
 class QuestionDialog(Dialog[bool]):
-    """Answers True for `yes`. All texts are our own words."""
+    """Answers True for `yes`. All texts are our own words. Once what it says is not true any more (`holds`), it closes
+    without an answer, though not from under a dialog that came over it.
+    """
 
     DEFAULT_CSS = """
     QuestionDialog > Vertical { width: 66; border: round $warning; }
     """
 
-    def __init__(self, title: str, text: str, *, yes: str, no: str) -> None:
+    def __init__(self, title: str, text: str, holds: Callable[[], bool], *, yes: str, no: str) -> None:
         super().__init__()
+        self._holds = holds
         self._title, self._text, self._yes, self._no = title, text, yes, no
 
     def compose(self) -> ComposeResult:
@@ -30,6 +37,11 @@ class QuestionDialog(Dialog[bool]):
 
     def on_mount(self) -> None:
         self.query_one("#no", Button).focus()
+        self.set_interval(_CHECK, self._check)
+
+    def _check(self) -> None:
+        if self.app.screen is self and not self._holds():
+            self.dismiss(None)
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

@@ -261,7 +261,7 @@ class JournalScreen(MarkingScreen):
 
     def do_again(self) -> None:
         self._again = not self._again
-        self._replace_marks(Marks(), self.catalog)  # they speak of rows that get other numbers
+        self._replace_marks(Marks())  # they speak of rows that get other numbers
         self._read()
 
     def _watch_restore(self) -> None:
@@ -270,7 +270,7 @@ class JournalScreen(MarkingScreen):
             return
         self._restore = None
         self.session.watch.refresh()
-        self._replace_marks(Marks(), self.catalog)
+        self._replace_marks(Marks())
         self._read()
         report = job.progress
         if report.restored == report.planned == 1 and not report.examples:

@@ -35,6 +35,7 @@ class MarkingScreen(RowsScreen):
         """What was marked one by one; whether it still is, `marks` says."""
         self._anchor: int | None = None
         self._marking = False
+        self._replaced = 0  # how often: marks that were asked for before the last time come too late
         self._waiting: str | None = None
         self._hidden = 0
 
@@ -60,7 +61,7 @@ class MarkingScreen(RowsScreen):
     def take_back(self) -> bool:
         if self._anchor is not None:
             self._anchor = None
-        elif len(self.marks):
+        elif self._marking or len(self.marks):
             self.do_unmark()
         else:
             return False
@@ -87,9 +88,11 @@ class MarkingScreen(RowsScreen):
             super().action_run_command(name)
 
     def _obey(self) -> None:
-        """Run the command that has waited, if its time has come."""
-        if self._waiting is not None and self._unsteady() is None and self.on_top:
-            self.action_run_command(self._waiting)
+        """Run the command that has waited, if its time has come. It was meant for what is marked, and for nothing else."""
+        if self._waiting is not None and self._unsteady() is None:
+            name, self._waiting = self._waiting, None
+            if len(self.marks) and self.on_top:
+                self.action_run_command(name)
 
     def refuse_mark(self) -> str | None:
         return self._unsteady() or ("no task here" if self.table.cursor_key is None else None)
@@ -119,7 +122,7 @@ class MarkingScreen(RowsScreen):
             self._anchor = None
             low, high = sorted((start, index))
             self._marking = True
-            self._mark_these(self.catalog, self.view.seqs[low : high + 1])
+            self._mark_these(self._replaced, self.view.seqs[low : high + 1])
 
     def refuse_mark_all(self) -> str | None:
         if self._marking:
@@ -131,20 +134,20 @@ class MarkingScreen(RowsScreen):
 
     def do_mark_all(self) -> None:
         self._marking = True
-        self._mark_matching(self.catalog, self.query_now)
+        self._mark_matching(self._replaced, self.catalog, self.query_now)
 
     @background("marks")
-    def _mark_matching(self, catalog: Catalog, query: Query) -> None:
+    def _mark_matching(self, replaced: int, catalog: Catalog, query: Query) -> None:
         """What matches now, which may be more, or something else, than the table shows as yet."""
         marks = self.marks.copy()
         marks.add(catalog.find(replace(query, sort=Sort.FOUND, descending=False)))
-        self.app.call_from_thread(self._replace_marks, marks, catalog)
+        self.app.call_from_thread(self._marked, replaced, marks)
 
     @background("marks")
-    def _mark_these(self, catalog: Catalog, seqs: array[int]) -> None:
+    def _mark_these(self, replaced: int, seqs: array[int]) -> None:
         marks = self.marks.copy()
         marks.add(seqs)
-        self.app.call_from_thread(self._replace_marks, marks, catalog)
+        self.app.call_from_thread(self._marked, replaced, marks)
 
     def refuse_unmark(self) -> str | None:
         if self._marking:
@@ -153,17 +156,23 @@ class MarkingScreen(RowsScreen):
 
     def do_unmark(self) -> None:
         self.picked = Marks()
-        self._replace_marks(Marks(), self.catalog)
+        self._replace_marks(Marks())
 
-    def _replace_marks(self, marks: Marks, catalog: Catalog) -> None:
-        self._marking = False
-        if catalog is not self.catalog:
-            return  # the rows that these marks speak of are gone
+    def _marked(self, replaced: int, marks: Marks) -> None:
+        """All that was to be marked is known. Where all marks were taken back meanwhile, these are, too."""
+        if replaced == self._replaced:
+            waiting = self._waiting
+            self._replace_marks(marks)
+            self._waiting = waiting
+            self._obey()
+
+    def _replace_marks(self, marks: Marks) -> None:
+        self._replaced += 1
+        self._marking, self._waiting = False, None
         self.marks = marks
         if self.is_mounted:
             self.table.is_marked = marks.__contains__
             self._marks_changed()
-            self._obey()
 
     def _marks_changed(self) -> None:
         self.table.refresh()
