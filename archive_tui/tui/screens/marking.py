@@ -88,7 +88,7 @@ class MarkingScreen(RowsScreen):
             super().action_run_command(name)
 
     def _obey(self) -> None:
-        """Run the command that has waited, if its time has come. It was meant for what is marked, and for nothing else."""
+        """Run the command that has waited, if its time has come: it was meant for what is marked, and nothing else."""
         if self._waiting is not None and self._unsteady() is None:
             name, self._waiting = self._waiting, None
             if len(self.marks) and self.on_top:
