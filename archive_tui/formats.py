@@ -1,6 +1,5 @@
 """How foreign bytes, times and objects are written for programs (DESIGN.md section 10)."""
 
-import base64
 import json
 from datetime import UTC, datetime
 
@@ -8,14 +7,6 @@ from datetime import UTC, datetime
 def json_line(value: object) -> str:
     """JSON in ASCII: what a terminal would obey, or what would change the direction of its text, is escaped."""
     return json.dumps(value).replace("\x7f", "\\u007f")
-
-
-def readable(raw: bytes) -> str | dict[str, str]:
-    """Text, or what stands for bytes that are none."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(raw).decode()}
 
 
 def moment(seconds: float | None) -> str | None:

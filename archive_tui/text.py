@@ -6,6 +6,7 @@ it is sent: an escape sequence in an error message can retitle the window, write
 what comes out is shown as plain content, never parsed as markup.
 """
 
+import base64
 import unicodedata
 
 _NEWLINE_SIGN = "␊"
@@ -75,3 +76,11 @@ def clip(value: str | bytes, width: int) -> str:
         return ""
     shown = line(value[: width + 1])
     return shown if len(shown) <= width else shown[: max(width - 1, 0)] + "…"
+
+
+def readable(raw: bytes) -> str | dict[str, str]:
+    """Bytes as JSON holds them in all file formats: text, or what stands for bytes that are none."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(raw).decode()}

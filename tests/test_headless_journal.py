@@ -130,6 +130,19 @@ def test_another_server_needs_a_word(valkey: Live, cli: Command, tmp_path: Path)
     assert cli("restore", "--url", url, str(path), "--yes", "--elsewhere").code == 0
 
 
+def test_where_all_is_lost_a_journal_can_be_restored(valkey: Live, cli: Command, tmp_path: Path) -> None:
+    path = deleted(valkey, tmp_path)
+    valkey.client.flushall()
+    done = cli("restore", "--url", valkey.url, str(path), "--yes")
+    assert done.code == 0, done.err
+    assert "Asynq does not know q" in done.text
+    assert valkey.client.zcard("asynq:{q}:archived") == 30
+    valkey.client.flushall()
+    valkey.client.set("session:1", "of another program")
+    refused = cli("restore", "--url", valkey.url, str(path), "--yes")
+    assert (refused.code, "check the database number" in refused.err) == (3, True)
+
+
 def test_a_read_only_session_only_plans(valkey: Live, cli: Command, tmp_path: Path) -> None:
     path = deleted(valkey, tmp_path)
     assert cli("restore", "--url", valkey.url, "--read-only", str(path), "--dry-run").code == 0

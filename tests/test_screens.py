@@ -1297,7 +1297,7 @@ def test_queues_says_at_once_why_the_server_is_away(lasting: Live) -> None:
         await op.queues()
         await lose(op, lasting)
         await op.press("j")
-        assert "✗ cannot reach" in op.text
+        await op.sees("✗ cannot reach")
 
     operate(lasting.settings, play, clock=lambda: float(NOW))
 

@@ -262,7 +262,7 @@ def restore(
 
     wish = headless.Wish(Target(target or "back"), elsewhere, again)
     manner = manner_of(rest)
-    with session_for(context, rest) as session:
+    with session_for(context, rest, may_be_empty=True) as session:  # all may be lost: that is when it is needed
         path = journals.find(session.journal_folder, journal)
         return headless.restore(session, path, wish, manner)
 

@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def session_for(context: click.Context, after: dict[str, Any]) -> Iterator[Session]:
+def session_for(context: click.Context, after: dict[str, Any], *, may_be_empty: bool = False) -> Iterator[Session]:
     """An opened session for the flags before and after the command's name; those after win."""
     from archive_tui.headless.waiting import stoppable
 
-    with stoppable(), opened(settings_for(context, after)) as session:
+    with stoppable(), opened(settings_for(context, after), may_be_empty=may_be_empty) as session:
         yield session
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Session]:
+def opened(settings: Settings, *, may_be_empty: bool = False) -> Iterator[Session]:
     """A session that is open, and closed however it ends."""
     from archive_tui.jobs.session import Session
 
     session = Session(settings)
     try:
-        session.open()
+        session.open(may_be_empty=may_be_empty)
         yield session
     finally:
         session.close()

@@ -7,7 +7,6 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.formats import readable
 from archive_tui.headless.changing import Change, Manner, carry_out, read, refuse_change, say_what_is_missing
 from archive_tui.headless.output import change_json, change_lines
 from archive_tui.headless.waiting import INTERRUPTED, scan_line
@@ -19,7 +18,7 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.session import Session
 from archive_tui.present import exact, plural, size
 from archive_tui.store.delete import Outcome
-from archive_tui.text import clip, encode, line
+from archive_tui.text import clip, encode, line, readable
 
 _SHOWN = 4
 

@@ -15,13 +15,12 @@ from archive_tui.jobs.keeping import moment
 from archive_tui.jobs.repair import COMMAND as REPAIR
 from archive_tui.jobs.shelf import tasks_of
 from archive_tui.journal import shelf
-from archive_tui.journal.lines import text_or_base64
 from archive_tui.journal.reader import Header, Journal
 from archive_tui.journal.shelf import Listed
 from archive_tui.present import exact, number, plural, size, span
 from archive_tui.store.delete import Outcome
 from archive_tui.store.repair import Repaired
-from archive_tui.text import encode, line
+from archive_tui.text import encode, line, readable
 
 _MB = 1_000_000
 
@@ -70,7 +69,7 @@ def _listed_json(one: Listed) -> dict[str, Any]:
         "problem": one.problem or None,
         "command": header.command,
         "server": header.server,
-        "queues": [text_or_base64(encode(queue)) for queue in header.queues],
+        "queues": [readable(encode(queue)) for queue in header.queues],
         "user": header.user,
         "host": header.host,
         "created": moment(header.created_at) if header.created_at is not None else None,
@@ -119,15 +118,15 @@ def _name(header: Header, digit: str) -> str | None:
 def _task_json(copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]:
     row = row_of(copy.queue, copy.id, State.parse(copy.field(b"state")), copy.field(b"msg"))
     return {
-        "queue": text_or_base64(encode(copy.queue)),
-        "id": text_or_base64(copy.id),
+        "queue": readable(encode(copy.queue)),
+        "id": readable(copy.id),
         "stood_in": copy.stood.value if copy.stood is not None else None,
         "score": copy.score.decode() if copy.score is not None else None,
         "type": row.type if row.readable else None,
         "error": row.error if row.readable else None,
         "outcome": outcome,
         "restored": restored.isdigit() and int(restored) < 4,
-        "fields": {name: text_or_base64(value) for name, value in _named(copy)},
+        "fields": {name: readable(value) for name, value in _named(copy)},
     }
 
 

@@ -7,14 +7,14 @@ from typing import Any, TextIO
 from archive_tui.asynq.forecast import Cause, Forecast, is_too_old
 from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.errors import NotFoundError
-from archive_tui.formats import json_line, moment, readable
+from archive_tui.formats import json_line, moment
 from archive_tui.headless.output import LONGEST_NAME, print_table
 from archive_tui.jobs.session import Session
 from archive_tui.jobs.watch import foretell
 from archive_tui.present import UNKNOWN, age, number, size
 from archive_tui.store import queues as store
 from archive_tui.store.queues import QueueStats
-from archive_tui.text import clip, encode, line
+from archive_tui.text import clip, encode, line, readable
 
 
 def queues(session: Session, *, as_json: bool, out: TextIO) -> int:

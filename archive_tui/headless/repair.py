@@ -10,7 +10,6 @@ from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import UsageError
-from archive_tui.formats import readable
 from archive_tui.headless.changing import Change, Manner, carry_out, read, refuse_change, say_what_is_missing
 from archive_tui.headless.output import change_json, change_lines
 from archive_tui.headless.waiting import INTERRUPTED, scan_line
@@ -22,7 +21,7 @@ from archive_tui.jobs.session import Session
 from archive_tui.present import plural
 from archive_tui.store import queues
 from archive_tui.store.repair import Repaired
-from archive_tui.text import clip, encode, line
+from archive_tui.text import clip, encode, line, readable
 
 
 @dataclass(frozen=True, slots=True)

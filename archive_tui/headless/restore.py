@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from archive_tui.errors import RefusedError
-from archive_tui.formats import moment, readable
+from archive_tui.formats import moment
 from archive_tui.headless.changing import Manner
 from archive_tui.headless.confirming import confirm
 from archive_tui.headless.output import print_result
@@ -17,7 +17,7 @@ from archive_tui.jobs.session import Session
 from archive_tui.journal.reader import Journal
 from archive_tui.present import exact, plural
 from archive_tui.store.restore import Target
-from archive_tui.text import encode, line
+from archive_tui.text import encode, line, readable
 
 
 @dataclass(frozen=True, slots=True)

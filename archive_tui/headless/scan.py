@@ -11,7 +11,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
 from archive_tui.catalog.signatures import signature
-from archive_tui.formats import json_line, moment, readable
+from archive_tui.formats import json_line, moment
 from archive_tui.headless.output import LONGEST_NAME, print_table
 from archive_tui.headless.queues import archived_json, refuse_unknown
 from archive_tui.headless.waiting import FOUND_SOMETHING, IN_PART, INTERRUPTED, scan_line, wait
@@ -20,7 +20,7 @@ from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.jobs.session import Session
 from archive_tui.present import number, plural, size
 from archive_tui.store import queues as store
-from archive_tui.text import clip, encode, line
+from archive_tui.text import clip, encode, line, readable
 
 _ALWAYS_SHOWN = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED)
 """Kinds whose counts stand in the table even where nothing was found."""

@@ -9,10 +9,10 @@ from archive_tui.asynq.payload import document
 from archive_tui.asynq.task import Task
 from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.facts import facts
-from archive_tui.formats import json_line, moment, readable
+from archive_tui.formats import json_line, moment
 from archive_tui.jobs.session import Session
 from archive_tui.present import size
-from archive_tui.text import block, encode, line
+from archive_tui.text import block, encode, line, readable
 
 
 def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO) -> int:

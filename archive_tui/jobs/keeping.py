@@ -11,11 +11,10 @@ from typing import Any
 
 from archive_tui.errors import JournalError
 from archive_tui.journal import shelf
-from archive_tui.journal.lines import text_or_base64
 from archive_tui.journal.writer import Writer
 from archive_tui.present import size
 from archive_tui.settings import Settings
-from archive_tui.text import encode, line
+from archive_tui.text import encode, line, readable
 
 _SHARE = 0.25
 """About how many bytes a journal takes for a byte in Redis; measured 0.15 to 0.4, by how well the payloads compress."""
@@ -70,7 +69,7 @@ class Keeping:
         """Who, where, when and why."""
         return {
             "server": settings.address,
-            "queues": [text_or_base64(encode(queue)) for queue in queues],
+            "queues": [readable(encode(queue)) for queue in queues],
             "user": _user(),
             "host": socket.gethostname(),
             "command": self.command,

@@ -115,13 +115,14 @@ class Session:
     def _role(self) -> str:
         return (self.watch.overview.info or self.info).role
 
-    def open(self) -> None:
+    def open(self, *, may_be_empty: bool = False) -> None:
         """Connect, make sure that this is an Asynq installation that we can read, and find out what we may do there.
+        With `may_be_empty` so is a database without any key.
 
         Raises ConnectError and kin.
         """
         self.info = self.server.identify()
-        names = queues.recognise(self.server)
+        names = queues.recognise(self.server, may_be_empty=may_be_empty)
         with self.server.pipe() as pipe:
             self.permissions = permissions.discover(pipe, names, read_only=self.settings.read_only)
 

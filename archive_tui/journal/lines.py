@@ -20,7 +20,7 @@ from typing import Any
 
 from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.states import State
-from archive_tui.text import decode, encode
+from archive_tui.text import decode, encode, readable
 
 VERSION = 1
 LONG = 1024 * 1024
@@ -36,16 +36,8 @@ def dumps(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
 
-def text_or_base64(raw: bytes) -> str | dict[str, str]:
-    """Text, or what stands for bytes that are none."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(raw).decode()}
-
-
 def raw_bytes(value: Any) -> bytes:
-    """The bytes that `text_or_base64` was given. Raises ValueError."""
+    """The bytes that `readable` was given. Raises ValueError."""
     if isinstance(value, str):
         return value.encode("utf-8")
     if isinstance(value, dict) and isinstance(value.get("base64"), str):
@@ -57,7 +49,7 @@ def packed(raw: bytes) -> bytes:
     """An id or a name as it stands in a line."""
     if _PLAIN.fullmatch(raw):
         return b'"%b"' % raw
-    return json.dumps(text_or_base64(raw)).encode()
+    return json.dumps(readable(raw)).encode()
 
 
 class _Names(dict[bytes, bytes]):
@@ -139,7 +131,7 @@ def _alike(copies: Sequence[Copy]) -> bytes | None:
 
 
 def _lock(key: bytes, until: int | None) -> bytes:
-    return dumps({"key": text_or_base64(key), "until_ms": until}).rstrip()
+    return dumps({"key": readable(key), "until_ms": until}).rstrip()
 
 
 def _strange_fields(fields: Sequence[bytes]) -> Iterator[bytes]:

@@ -56,8 +56,9 @@ def registered(pipe: Pipe) -> list[str]:
     return sorted(decode(name) for name in reply)
 
 
-def recognise(server: Server) -> list[str]:
-    """The registered queues of an Asynq installation that we can read.
+def recognise(server: Server, *, may_be_empty: bool = False) -> list[str]:
+    """The registered queues of an Asynq installation that we can read; none in an empty database, where that is no
+    reason to think it the wrong one.
 
     Raises NotAsynqError where the database holds none, or where Asynq before 0.18 wrote it.
     """
@@ -76,6 +77,8 @@ def recognise(server: Server) -> list[str]:
             _refuse_legacy(pipe, server, [leftover])
             return []  # only leftover queues: damaged, but Asynq's
         (size,) = pipe.call([(b"DBSIZE",)], errors="return")
+        if size == 0 and may_be_empty:
+            return []
         holds = f"holds {size:,} keys, none of them Asynq's" if isinstance(size, int) and size else "is empty"
         raise NotAsynqError(f"{server.address} {holds}: check the database number (--db) and the address")
 
