@@ -308,3 +308,20 @@ def test_what_the_server_refuses_is_done_without(valkey: Live, refused: str) -> 
     valkey.user("careful", "~*", "+@all", *refused.split())
     found = find(valkey, ["default"], 1000, valkey.connect(username="careful", password="word"))
     assert told(found) == findings(valkey.client)
+
+
+@pytest.mark.parametrize("queues", [["a"], None], ids=["one queue", "all"])
+def test_an_index_of_a_queue_with_a_longer_name_is_no_foreign_key(
+    valkey: Live, catalog: Catalog, queues: list[str] | None
+) -> None:
+    """`asynq:{a}:t:b}:archived` reads as task data of `a`; deleting it would take the archive of `a}:t:b` away."""
+    valkey.asynq.register("a", "a}:t:b")
+    for state in ("archived", "pending"):
+        valkey.asynq.add("a", f"one-{state}", state)
+        valkey.asynq.add("a}:t:b", f"other-{state}", state)
+    valkey.client.set(key("a", "note}:to myself"), "text")
+    job = ScanJob(valkey.connect(), catalog, queues, pace=Pace.FULL)
+    job.start()
+    assert job.wait(30)
+    assert job.error is None
+    assert told(list(catalog.rows(catalog.find(Query())).values())) == {("a", b"note}:to myself"): ("foreign", "")}

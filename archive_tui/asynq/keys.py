@@ -143,3 +143,13 @@ def splits(key: bytes) -> list[tuple[str, bytes]]:
         found.append((decode(key[7:at]), key[at + len(TAG_END) :]))
         at = key.find(TAG_END, at + 1)
     return found
+
+
+def queues_in(key: bytes) -> list[bytes]:
+    """Every name that a queue may have to which a key belongs, the shortest first: a name may itself hold `}:`."""
+    found = []
+    at = key.find(b"}:", 8)
+    while at >= 0:
+        found.append(key[7:at])
+        at = key.find(b"}:", at + 1)
+    return found

@@ -22,7 +22,7 @@ from archive_tui.store.look import Look
 from archive_tui.store.pipe import Pipe, Reply, is_refusal, pack, raise_unless_wrong_type
 from archive_tui.store.second_look import Candidate
 from archive_tui.store.tasks import within_budget
-from archive_tui.text import decode
+from archive_tui.text import decode, encode
 
 _LOOK_LIMIT = 250
 _SHORT_LIST = 5_000
@@ -83,6 +83,13 @@ def settle(
             yield from _not_in_list(pipe, look, keys.index(queue, state), state, waiting)
 
 
+def _is_of_another_queue(pipe: Pipe, queue: str, task_id: bytes) -> bool:
+    """Whether what looks like a foreign key may be an index of a queue with a longer name: of `a}:t:b` beside `a`."""
+    names = [name for name in keys.queues_in(keys.task(queue, task_id)) if name != encode(queue)]
+    known = pipe.call([(b"SISMEMBER", keys.QUEUES, name) for name in names], errors="return")
+    return any(one == 1 for one in known)
+
+
 def _read(
     pipe: Pipe, look: Look, queue: str, ids: Sequence[bytes], leftover: bool
 ) -> tuple[list[TaskRow], list[_Suspect]]:
@@ -97,7 +104,8 @@ def _read(
         if isinstance(length, int):
             sized.append((task_id, length))
         elif str(length).startswith("WRONGTYPE"):
-            found.append(TaskRow(queue, task_id, None, Kind.FOREIGN, readable=False))
+            if not _is_of_another_queue(pipe, queue, task_id):
+                found.append(TaskRow(queue, task_id, None, Kind.FOREIGN, readable=False))
         else:
             raise length
     for batch in within_budget(sized):
