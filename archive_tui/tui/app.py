@@ -76,6 +76,7 @@ class ArchiveApp(App[None]):
     CSS = """
     CommandScreen { background: $background; }
     Toast { background: $panel; }
+    ModalScreen ToastRack { dock: top; align: right top; margin: 0; }
     Input > .input--placeholder { color: $text-muted; }
     * { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
     """
