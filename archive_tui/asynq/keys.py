@@ -1,6 +1,7 @@
 """The names of Asynq's keys (DESIGN.md section 2). Keys and ids are bytes, queue names `text.decode`d strings."""
 
 import re
+from collections.abc import Iterator
 
 from archive_tui.asynq.states import State
 from archive_tui.text import decode, encode
@@ -137,19 +138,17 @@ TAG_END = b"}:t:"
 
 def splits(key: bytes) -> list[tuple[str, bytes]]:
     """Every way to read a task data key as queue and task id, the shortest name first."""
-    found = []
-    at = key.find(TAG_END, 8)
-    while at >= 0:
-        found.append((decode(key[7:at]), key[at + len(TAG_END) :]))
-        at = key.find(TAG_END, at + 1)
-    return found
+    return [(decode(key[7:at]), key[at + len(TAG_END) :]) for at in _ends(key, TAG_END)]
 
 
 def queues_in(key: bytes) -> list[bytes]:
     """Every name that a queue may have to which a key belongs, the shortest first: a name may itself hold `}:`."""
-    found = []
-    at = key.find(b"}:", 8)
+    return [key[7:at] for at in _ends(key, b"}:")]
+
+
+def _ends(key: bytes, tag: bytes) -> Iterator[int]:
+    """Where the name of the queue in a key may end: every place at which a tag stands."""
+    at = key.find(tag, 8)
     while at >= 0:
-        found.append(key[7:at])
-        at = key.find(b"}:", at + 1)
-    return found
+        yield at
+        at = key.find(tag, at + 1)

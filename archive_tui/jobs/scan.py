@@ -4,6 +4,7 @@ First the task data that no index explains, then every index, then what could no
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ class ScanJob(Job):
         self.catalog = catalog
         self.queues = tuple(queues) if queues is not None else None
         self.pace = pace
-        self.keys_by_queue: dict[str, int] = {}
+        self.keys_by_queue: Counter[str] = Counter()
         self._server = server
         self._stride = Stride(pace)
         self._checks_indexes = check_indexes
@@ -249,8 +250,7 @@ class ScanJob(Job):
     def _take(self, step: Step) -> None:
         self._keys += step.keys
         self._not_tasks += step.not_tasks
-        for queue, count in step.keys_by_queue.items():
-            self.keys_by_queue[queue] = self.keys_by_queue.get(queue, 0) + count
+        self.keys_by_queue.update(step.keys_by_queue)
         self._waiting += step.batches
         self._unsettled += step.unsettled
         now = time.monotonic()

@@ -105,14 +105,15 @@ class Scan:
         """
         self._conversation.drop()
         self._second.drop()
-        begun = [page for page in self._pages if page is self._pages[0] and page.replies and not page.open]
-        self._pages = deque(begun)
+        oldest = next(iter(self._pages), None)
+        self._pages = deque()
         self._reading: Iterator[None] | None = None
         self._held: deque[Callable[[], None]] = deque()  # what waits for the indexes that are being read
         self._asked = self._cursor
-        for page in begun:
-            page.answered = True  # a link that breaks often must not cost many replies each time
-            self._asked = page.following
+        if oldest is not None and oldest.replies and not oldest.open:
+            oldest.answered = True  # a link that breaks often must not cost many replies each time
+            self._asked = oldest.following
+            self._pages.append(oldest)
         self._few = False  # whether the last reply brought little to look at
         self._goes_on = False
 
@@ -226,11 +227,10 @@ class Scan:
         # The next page is on its way while we sort this one out.
         if not self._second.waiting:
             self._send_page(pipe)
-        explained = 0
         if self._only in self._met:
-            explained = len(found)
-            found = self._unexplained(found)
-            explained -= len(found)
+            unexplained = self._unexplained(found)
+            page.met[self._only] += len(found) - len(unexplained)
+            found = unexplained
         ambiguous: list[bytes] = []
         together = b"\n".join(found)
         if keys.GROUP_TAG_END in together:
@@ -243,15 +243,11 @@ class Scan:
         if new:
             self._hold(pipe, new, partial(self._sort_out, pipe, page, found + ambiguous))
             return
+        page.met.update(met)
         if self._only is None:
-            unknown = self._unexplained(found)
-        else:
-            unknown, met = found, {self._only: len(found) + explained}
-        for queue, count in met.items():
-            page.met[queue] = page.met.get(queue, 0) + count
-        self._few = len(unknown) < _WORTH_A_LOOK
-        if unknown:
-            self._suspect(page, unknown, single=len(met) == 1)
+            found = self._unexplained(found)
+        self._few = len(found) < _WORTH_A_LOOK
+        self._suspect(page, found)
         self._look_at(pipe, page)
         for key in ambiguous:
             self._ask_whose(pipe, page, key)
@@ -326,9 +322,9 @@ class Scan:
                 else:
                     resume()
 
-    def _suspect(self, page: Page, unknown: Sequence[bytes], *, single: bool) -> None:
+    def _suspect(self, page: Page, unknown: Sequence[bytes]) -> None:
         """Sort what no index explains by queue, to have a second look at it."""
-        if single and self._only is not None:
+        if self._only is not None and unknown:
             start = len(keys.task_prefix(self._only))
             page.suspects.setdefault(self._only, []).extend([key[start:] for key in unknown])
             return
@@ -366,7 +362,7 @@ class Scan:
         if queue not in self._met:
             self._hold(pipe, [queue], partial(self._take, pipe, page, key, queue, task_id))
             return
-        page.met[queue] = page.met.get(queue, 0) + 1
+        page.met[queue] += 1
         if hash(key) not in self._known:
             self._second.ask(pipe, page, queue, [task_id])
         page.open -= 1

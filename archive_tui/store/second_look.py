@@ -4,7 +4,7 @@ Looks at pages of a scan are sent ahead, as many as their replies have room. A m
 queue have proven small, each is asked for its length first.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -44,7 +44,7 @@ class Page:
     answered: bool = False
     open: int = 0
     suspects: dict[str, list[bytes]] = field(default_factory=dict)
-    met: dict[str, int] = field(default_factory=dict)
+    met: Counter[str] = field(default_factory=Counter)
     batches: list[RowBatch] = field(default_factory=list)
     not_tasks: int = 0
     unsettled: list[Candidate] = field(default_factory=list)
