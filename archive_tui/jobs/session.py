@@ -206,12 +206,6 @@ class Session:
         """The deletion that is under way, if one is."""
         return next((job for job in self.running if isinstance(job, DeleteJob)), None)
 
-    @property
-    def changing(self) -> Job | None:
-        """What is changing tasks now, whichever way, if anything is."""
-        kinds = (DeleteJob, RestoreJob, RepairJob, CleanUpJob)
-        return next((job for job in self.running if isinstance(job, kinds)), None)
-
     def note_scan(self, job: ScanJob) -> None:
         """Remember what a scan has found, for the queues screen."""
         complete = job.progress.complete

@@ -55,6 +55,7 @@ _THEME = Theme(
 )
 _TERMINAL_CHECK = 2.0
 
+# What changes tasks, and what there is to say when somebody wants to leave meanwhile
 _UNDER_WAY: dict[type[Job], tuple[str, str]] = {
     DeleteJob: ("A deletion is running", "What was deleted stays deleted."),
     RestoreJob: ("Tasks are being restored", "What was restored stays; the rest can be later."),
@@ -129,13 +130,15 @@ class ArchiveApp(App[None]):
     @on(QuitWanted)
     def action_quit_politely(self) -> None:
         """Leave; where tasks are being changed, ask first."""
-        running = self.session.changing
-        if running is None:
+        changing = [
+            (job, *words) for job in self.session.running for kind, words in _UNDER_WAY.items() if isinstance(job, kind)
+        ]
+        if not changing:
             self.exit()
         elif not isinstance(self.screen, QuestionDialog):
-            title, stays = next(words for kind, words in _UNDER_WAY.items() if isinstance(running, kind))
+            job, title, stays = changing[0]
             text = f"Leaving stops it after the batch it is working on. {stays}"
-            question = QuestionDialog(title, text, lambda: not running.state.ended, yes="Stop it and leave", no="Stay")
+            question = QuestionDialog(title, text, lambda: not job.state.ended, yes="Stop it and leave", no="Stay")
             self.push_screen(question, lambda leave: self.exit() if leave else None)
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:

@@ -42,28 +42,12 @@ class DeletingScreen(MarkingScreen):
         return None
 
     def refuse_delete(self) -> str | None:
-        unsteady = self._unsteady()
-        if unsteady:
-            return unsteady
-        if self._planning:
-            return "a plan is being made"
-        if self.session.deleting is not None:
-            return "another deletion is running: x stops it"
-        if not len(self.marks) and self.table.cursor_key is None:
-            return "there is nothing to delete"
-        if self.session.watch.trouble:
-            return "the server is away"
-        return None
+        running = self.session.deleting is not None
+        return self.why_no_plan("delete", "another deletion is running: x stops it" if running else None)
 
     def do_delete(self) -> None:
         self._planning = True
-        key = self.table.cursor_key
-        if len(self.marks):
-            self._plan(self.marks.copy(), self.view.seqs)
-        elif key is not None:
-            marks = Marks()
-            marks.add([key])
-            self._plan(marks, self.view.seqs)
+        self._plan(self.chosen(), self.view.seqs)
 
     @background("plan")
     def _plan(self, marks: Marks, shown: array[int]) -> None:

@@ -179,30 +179,19 @@ class JournalScreen(MarkingScreen):
     # Restoring
 
     def refuse_restore(self) -> str | None:
-        if unsteady := self._unsteady():
-            return unsteady
-        if self._planning:
-            return "a plan is being made"
+        busy = None
         if not self.listing_complete():
-            return "the journal is still being read"
-        if self.session.restoring is not None:
-            return "something is being restored already: x stops it"
-        if self.session.deleting is not None:
-            return "a deletion is running: x stops it"
-        if not len(self.marks) and self.table.cursor_key is None:
-            return "there is nothing to restore"
-        if self.session.watch.trouble:
-            return "the server is away"
-        return None
+            busy = "the journal is still being read"
+        elif self.session.restoring is not None:
+            busy = "something is being restored already: x stops it"
+        elif self.session.deleting is not None:
+            busy = "a deletion is running: x stops it"
+        return self.why_no_plan("restore", busy)
 
     def do_restore(self) -> None:
         self._planning = True
-        marks = self.marks.copy()
-        key = self.table.cursor_key
-        if not len(marks) and key is not None:
-            marks.add([key])
         self.app.push_screen(
-            ChoiceDialog("Restore to", _TARGETS, Target.BACK.value), partial(self._target_chosen, marks)
+            ChoiceDialog("Restore to", _TARGETS, Target.BACK.value), partial(self._target_chosen, self.chosen())
         )
 
     def _target_chosen(self, marks: Marks, target: str | None) -> None:

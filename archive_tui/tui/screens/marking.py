@@ -94,6 +94,31 @@ class MarkingScreen(RowsScreen):
             if len(self.marks) and self.on_top:
                 self.action_run_command(name)
 
+    # Planning what to do with what is marked
+
+    def chosen(self) -> Marks:
+        """The marked rows, or where nothing is marked the one under the cursor; a copy."""
+        marks, key = self.marks.copy(), self.table.cursor_key
+        if not len(marks) and key is not None:
+            marks.add([key])
+        return marks
+
+    def why_no_plan(self, what: str, busy: str | None) -> str | None:
+        """Why nothing can be planned for these rows now; `what` is as in “to delete”, and `busy` is a reason of the
+        screen's own.
+        """
+        if unsteady := self._unsteady():
+            return unsteady
+        if self._planning:
+            return "a plan is being made"
+        if busy is not None:
+            return busy
+        if not len(self.marks) and self.table.cursor_key is None:
+            return f"there is nothing to {what}"
+        return "the server is away" if self.session.watch.trouble else None
+
+    # Marking
+
     def refuse_mark(self) -> str | None:
         return self._unsteady() or ("no task here" if self.table.cursor_key is None else None)
 
@@ -161,14 +186,12 @@ class MarkingScreen(RowsScreen):
     def _marked(self, replaced: int, marks: Marks) -> None:
         """All that was to be marked is known. Where all marks were taken back meanwhile, these are, too."""
         if replaced == self._replaced:
-            waiting = self._waiting
             self._replace_marks(marks)
-            self._waiting = waiting
             self._obey()
 
     def _replace_marks(self, marks: Marks) -> None:
         self._replaced += 1
-        self._marking, self._waiting = False, None
+        self._marking = False
         self.marks = marks
         if self.is_mounted:
             self.table.is_marked = marks.__contains__

@@ -85,10 +85,9 @@ class FindingsMending(DeletingScreen):
 
     def do_mend(self) -> None:
         self._planning = True
-        marks, picked, key = self.marks.copy(), self.picked.copy(), self.table.cursor_key
-        if not len(marks) and key is not None:
-            marks.add([key])
-            picked.add([key])
+        marks = self.chosen()
+        # The one under the cursor was pointed at by hand
+        picked = self.picked.copy() if len(self.marks) else marks.copy()
         self._plan_repair(marks, picked, self.view.seqs)
 
     @background("plan")
