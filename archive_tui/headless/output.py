@@ -1,7 +1,7 @@
 """What the commands print alike."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from archive_tui.formats import json_line
@@ -36,16 +36,17 @@ def _cells(text: str) -> int:
     )
 
 
+def named(outcomes: Mapping[Any, int]) -> dict[str, int]:
+    """Counts by outcome, in the order of the outcomes and by their names."""
+    return {outcome.name.lower().replace("_", "-"): count for outcome, count in sorted(outcomes.items())}
+
+
 def change_json(report: ChangeProgress[Any]) -> dict[str, Any]:
     """A report, but for what its job calls the tasks that it changed."""
     return {
         "gone": report.gone,
         "unconfirmed": report.unconfirmed,
-        "skipped": {
-            outcome.name.lower().replace("_", "-"): count
-            for outcome, count in sorted(report.outcomes.items())
-            if not outcome.done and not outcome.gone
-        },
+        "skipped": named({one: count for one, count in report.outcomes.items() if not one.done and not one.gone}),
         "unknown": report.unknown,
         "untouched": report.untouched,
         "journal": str(report.journal) if report.journal is not None else None,

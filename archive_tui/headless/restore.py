@@ -8,7 +8,7 @@ from archive_tui.errors import RefusedError
 from archive_tui.formats import moment
 from archive_tui.headless.changing import Manner
 from archive_tui.headless.confirming import confirm
-from archive_tui.headless.output import print_result
+from archive_tui.headless.output import named, print_result
 from archive_tui.headless.waiting import IN_PART, INTERRUPTED, change_line, wait
 from archive_tui.jobs.restore import RestoreProgress
 from archive_tui.jobs.restore_notes import afterwards, notes
@@ -35,10 +35,8 @@ def restore(session: Session, path: Path, wish: Wish, manner: Manner) -> int:
         raise RefusedError(f"{session.why_read_only}: nothing can be restored")
     plan = plan_restore(session.server, Journal(path), wish.target, again=wish.again)
     described = plan_json(plan, session.server.address)
-    if not manner.as_json:
-        print(*plan_lines(plan), sep="\n", file=manner.out)
-    elif not (manner.dry_run or manner.yes):
-        print(*plan_lines(plan), sep="\n", file=manner.err)
+    if not manner.as_json or not (manner.dry_run or manner.yes):  # beside JSON it is for whoever is to confirm it
+        print(*plan_lines(plan), sep="\n", file=manner.err if manner.as_json else manner.out)
     if not manner.dry_run and plan.elsewhere and not wish.elsewhere:
         raise RefusedError("the journal is of another server or database: --elsewhere restores it here all the same")
     if manner.dry_run or not plan.count:
@@ -124,9 +122,7 @@ def report_json(report: RestoreProgress) -> dict[str, Any]:
         "state": report.state.value,
         "restored": report.restored,
         "there": report.there,
-        "outcomes": {
-            outcome.name.lower().replace("_", "-"): count for outcome, count in sorted(report.outcomes.items())
-        },
+        "outcomes": named(report.outcomes),
         "untouched": report.untouched,
         "error": report.error or None,
     }

@@ -10,6 +10,7 @@ from archive_tui.jobs.job import Job, JobState, Stopped
 from archive_tui.jobs.keeping import Keeping, moment
 from archive_tui.jobs.lots import lots, split
 from archive_tui.jobs.pace import Pace
+from archive_tui.journal.reader import EXPORT
 from archive_tui.journal.writer import Writer
 from archive_tui.store import copy as reading
 from archive_tui.store.connection import Server
@@ -52,7 +53,7 @@ class ExportJob(Job):
 
     def work(self) -> None:
         queues = list(self._selection.totals().by_queue)
-        keeping = Keeping(self._path.parent, command="export")
+        keeping = Keeping(self._path.parent, command=EXPORT)
         header = keeping.header(self._server.settings, queues, len(self._selection), self._clock)
         writer = Writer(self._path, header)
         state = JobState.FAILED

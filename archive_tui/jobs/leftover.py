@@ -27,6 +27,8 @@ from archive_tui.store.pipe import Pipe
 COMMAND = "clean up"
 """How the journal of a clean-up names the run."""
 
+_COUNTED_TWICE = "another server took over meanwhile: what it had not heard of was deleted again, and is counted twice"
+
 
 @dataclass(frozen=True, slots=True)
 class CleanUpProgress:
@@ -41,9 +43,6 @@ class CleanUpProgress:
     error: str = ""
     journal: Path | None = None
     caution: str = ""
-
-
-_COUNTED_TWICE = "another server took over meanwhile: what it had not heard of was deleted again, and is counted twice"
 
 
 class CleanUpJob(Job):

@@ -14,7 +14,7 @@ from archive_tui.jobs.keeping import moment
 from archive_tui.jobs.lots import UNKNOWN
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import Progress
-from archive_tui.jobs.restore_plan import EXPORT, VANISHED, RestorePlan, restorable
+from archive_tui.jobs.restore_plan import VANISHED, RestorePlan, restorable
 from archive_tui.journal.reader import merged
 from archive_tui.journal.writer import Appender
 from archive_tui.store import restore as store
@@ -121,7 +121,7 @@ class RestoreJob(Job):
         self._began = time.monotonic()
         journal = self.plan.journal
         try:
-            if journal.header.command == EXPORT or not os.access(journal.path, os.W_OK):
+            if journal.header.is_export or not os.access(journal.path, os.W_OK):
                 self._work(None)
             else:
                 with Appender(journal.path) as notes:

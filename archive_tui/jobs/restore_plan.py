@@ -17,9 +17,6 @@ from archive_tui.store.delete import Outcome
 from archive_tui.store.pipe import Pipe
 from archive_tui.store.restore import Restored, Target
 
-EXPORT = "export"
-"""The command in the header of a journal that is an export: nothing of it was deleted."""
-
 VANISHED = str(Restored.VANISHED.value)
 """How a journal notes what was not there any more when another server took over."""
 
@@ -85,9 +82,14 @@ def restorable(outline: Outline, batch: int, *, again: bool = False) -> list[boo
     restored = "" if again else outline.restored.get(batch, "")
     done = restored.ljust(count, UNKNOWN)
     return [
-        (outcome in _DELETED or outcome == UNKNOWN) and not _is_back(back)
+        _may_be_gone(outcome) and not _is_back(back)
         for outcome, back in zip(outcomes[:count], done[:count], strict=True)
     ]
+
+
+def _may_be_gone(digit: str) -> bool:
+    """Whether the run deleted a task, or may have."""
+    return digit in _DELETED or digit == UNKNOWN
 
 
 def _is_back(digit: str) -> bool:
@@ -119,13 +121,13 @@ class _Review:
         """Count a copy; whether it is to be put back. `outcome` and `back` are what the journal says of it."""
         if not copy.fields:
             self.bare += 1
-        elif not able and (outcome in _DELETED or outcome == UNKNOWN):
-            self.before += 1
-        elif not able:
-            self.kept += 1
-        else:
+        elif able:
             self._count(copy, outcome, back)
             return True
+        elif _may_be_gone(outcome):
+            self.before += 1
+        else:
+            self.kept += 1
         return False
 
     def _count(self, copy: Copy, outcome: str, back: str) -> None:
@@ -168,7 +170,7 @@ def plan_restore(
     """Look through a journal and at the server. May take seconds: not for the UI loop."""
     outline = journal.outline()
     with server.pipe() as pipe:
-        review = _Review(target, now_of(pipe), journal.header.command == EXPORT)
+        review = _Review(target, now_of(pipe), journal.header.is_export)
         for batch, copies in journal.batches(outline):
             may = restorable(outline, batch, again=again)
             outcomes = outline.outcomes.get(batch, "").ljust(len(copies), UNKNOWN)

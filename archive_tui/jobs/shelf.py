@@ -86,7 +86,7 @@ class JournalJob(Job):
             self._read += len(copies)
             self._kept += ever.count(False)
             self._back += ever.count(True) - may.count(True)
-            if batch not in outline.outcomes and journal.header.command != "export":
+            if batch not in outline.outcomes and not journal.header.is_export:
                 self._unsure += len(copies)
 
     def task(self, queue: str, task_id: bytes) -> Task:

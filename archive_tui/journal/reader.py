@@ -27,6 +27,10 @@ _LONG_VALUE = re.compile(rb'"[A-Za-z0-9+/]{100000,}={0,2}"')
 _INSTEAD = b"long value "  # with a space, so it is no base64
 
 
+EXPORT = "export"
+"""The command in the header of an export."""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """Who, where, when and why. `created_at` is unix seconds; `server` is the address without secrets; `planned` is
@@ -41,6 +45,11 @@ class Header:
     created_at: float | None = None
     reason: str = ""
     planned: int | None = None
+
+    @property
+    def is_export(self) -> bool:
+        """Whether nothing of what it holds was deleted: it was only written down."""
+        return self.command == EXPORT
 
 
 @dataclass(frozen=True, slots=True)
