@@ -428,6 +428,22 @@ def test_esc_takes_back_what_is_still_being_marked(shop: Live) -> None:
     operate(shop.settings, play)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)])
+def test_a_remark_stands_once_and_not_over_the_line_where_the_count_is_typed(shop: Live, size: tuple[int, int]) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan()
+        await op.press("asterisk")
+        await op.sees(" marked")
+        await op.plan()
+        await op.sees("other kinds left out", "to confirm:", " Cancel ", " Delete ")
+        assert op.text.count("other kinds left out") == 1
+        await op.press("escape")
+        await op.sees("nothing was deleted")
+        assert op.text.count("nothing was deleted") == 1
+
+    operate(shop.settings, play, size=size)
+
+
 def test_what_has_changed_since_the_plan_is_skipped_and_reported(work: Live) -> None:
     async def play(op: Operator) -> None:
         await op.tasks("work")

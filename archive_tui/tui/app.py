@@ -70,6 +70,7 @@ class ArchiveApp(App[None]):
     TITLE = "archive-tui"
     COMMANDS = {ScreenCommands}
     ENABLE_COMMAND_PALETTE = True
+    SUSPENDED_SCREEN_CLASS = "-beneath"
     BINDINGS: ClassVar = [
         Binding("ctrl+c", "interrupt", show=False, priority=True),
         Binding("ctrl+q", "quit_politely", show=False, priority=True),
@@ -78,6 +79,7 @@ class ArchiveApp(App[None]):
     CommandScreen { background: $background; }
     Toast { background: $panel; }
     ModalScreen ToastRack { dock: top; align: right top; margin: 0; }
+    .-beneath Toast { display: none; }
     Input > .input--placeholder { color: $text-muted; }
     * { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
     """
