@@ -224,11 +224,11 @@ def test_which_repairs_fit_which_kind() -> None:
     assert offered(None) == ()
 
 
-def test_the_readme_says_of_each_kind_what_the_help_pages_say() -> None:
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+def test_the_guide_says_of_each_kind_what_the_help_pages_say() -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "guide.md").read_text()
     for kind in Kind:
         said = kind.explained
-        assert f"| {kind.label} | {said.what} | {said.cause} | {said.consequence} | {said.way_out} |" in readme
+        assert f"| {kind.label} | {said.what} | {said.cause} | {said.consequence} | {said.way_out} |" in guide
 
 
 @given(st.binary(max_size=200))

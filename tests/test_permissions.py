@@ -1,4 +1,4 @@
-"""Users who may not do everything, made with exactly the lines that the README gives."""
+"""Users who may not do everything, made with exactly the lines that `docs/permissions.md` gives."""
 
 import json
 import re
@@ -36,9 +36,9 @@ from archive_tui.store.connection import Server
 from archive_tui.store.permissions import Permissions, discover
 from archive_tui.store.restore import Restored, Target
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+PERMISSIONS = (Path(__file__).parents[1] / "docs" / "permissions.md").read_text()
 READING, DELETING, RESTORING, ONE_QUEUE = (
-    shlex.split(line) for line in re.findall(r"^ACL SETUSER archive-tui .*$", README, re.MULTILINE)
+    shlex.split(line) for line in re.findall(r"^ACL SETUSER archive-tui .*$", PERMISSIONS, re.MULTILINE)
 )
 
 
@@ -70,7 +70,7 @@ def shop(any_server: Live) -> Live:
 def cli(
     home: Path, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Ended]:
-    """The command line, as the user of the README."""
+    """The command line, as the user of `docs/permissions.md`."""
     monkeypatch.setenv("ARCHIVE_TUI_USERNAME", "archive-tui")
     monkeypatch.setenv("ARCHIVE_TUI_PASSWORD", "word")
 

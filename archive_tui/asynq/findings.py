@@ -1,6 +1,6 @@
 """The rules of DESIGN.md section 3: what can be wrong in a queue, why, what follows from it, and what can be done.
 
-The texts are said once, here: the help pages show them, and the README's table repeats them (a test compares).
+The texts are said once, here: the help pages show them, and the table of docs/guide.md repeats them (a test compares).
 """
 
 from collections.abc import Collection

@@ -1,6 +1,6 @@
 """How fast archive_tui is, measured beside what others do: `python tests/benchmarks`.
 
-Prints tables and a verdict for every line of DESIGN.md section 9; exit code 1 where one is not met.
+Prints tables and a verdict for every target; exit code 1 where one is not met.
 
 All figures are ratios within one run on one machine. The floor is a bare `SCAN MATCH COUNT 1000` loop with redis-py as
 everybody uses it, run right before each subject that is compared with it.
@@ -43,7 +43,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} tasks, once: whether everything works")
     parser.add_argument("--server", metavar="BINARY", help="a redis-server or valkey-server; else the embedded Valkey")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure of every run here")
-    parser.add_argument("--markdown", action="store_true", help="print the tables of the README instead")
+    parser.add_argument("--markdown", action="store_true", help="print the tables of docs/performance.md instead")
     parser.add_argument("--show", type=Path, metavar="FILE", help="print what --json wrote earlier; measures nothing")
     arguments = parser.parse_args()
     if arguments.quick:
@@ -165,7 +165,7 @@ def show(kept: dict[str, Any], tasks: int, *, markdown: bool) -> None:
     if size["left_out"]:
         print("\nleft out\n" + "\n".join(f"  {slug}: {why}" for slug, why in size["left_out"].items()))
     if judged:
-        print(f"\nDESIGN.md section 9\n{report.verdicts(judged)}", flush=True)
+        print(f"\ntargets\n{report.verdicts(judged)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The figures as tables: for a terminal, and as Markdown for the README."""
+"""The figures as tables: for a terminal, and as Markdown for docs/performance.md."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -112,7 +112,7 @@ def verdicts(judged: Sequence[Verdict]) -> str:
 
 
 def markdown(figures: Figures, judged: Sequence[Verdict], heading: str) -> str:
-    """The table of the README."""
+    """The tables of docs/performance.md."""
     lines = [
         heading,
         "",

@@ -1,4 +1,4 @@
-"""The lines of DESIGN.md section 9, each with what it requires and what was measured."""
+"""The targets, each with what it requires and what was measured."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

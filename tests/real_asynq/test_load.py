@@ -1,6 +1,6 @@
 """Whole scans, several at a time, of an Asynq that is as busy as this machine can make it: nothing false, none missed.
 
-`ARCHIVE_TUI_LOAD_SECONDS` says for how long; the README's "Working on it" says how minutes of it are run by hand.
+`ARCHIVE_TUI_LOAD_SECONDS` says for how long; CONTRIBUTING.md says how to run minutes of it by hand.
 """
 
 import itertools
