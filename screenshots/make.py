@@ -14,8 +14,9 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from archive_tui.demo import demo
-from archive_tui.jobs.session import Session
-from archive_tui.settings import Settings, parse_url
+from archive_tui.session import Session
+from archive_tui.settings.model import Settings
+from archive_tui.settings.url import parse_url
 from archive_tui.tui.app import ArchiveApp
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.confirm import ConfirmDialog

@@ -6,27 +6,19 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import pytest
-import redis
-from asynqdata import Asynq
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from support.servers import PATIENCE, REDIS_SERVER, Live, ServerProcess, fresh, live_of
 
-from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.demo import DemoServer
 from archive_tui.jobs.job import Job
-from archive_tui.settings import Secret, Settings, parse_url
-from archive_tui.store.connection import Server
-from archive_tui.store.pipe import Pipe
-from archive_tui.store.scan import Scan, Step
+from archive_tui.settings.model import Secret, Settings
+from archive_tui.settings.url import parse_url
 
 # A shell that runs the tests in the background has them ignore these, and every program that they start would, too
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -42,154 +34,6 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("archive_tui")
-
-REDIS_SERVER = "/usr/bin/redis-server"
-_PATIENCE = 20.0
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = _PATIENCE) -> None:
-    """Wait for a condition, and fail where it does not come about."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
-
-
-class ServerProcess:
-    """A server of one's own, to be killed and started again. What it was told survives in an append-only file."""
-
-    def __init__(self, binary: str, directory: Path, *options: str, port: int = 0) -> None:
-        self.socket = directory / "s.sock"
-        self.port = port
-        self.settings = Settings(socket=str(self.socket))
-        self._log = directory / "log"
-        self._arguments = [
-            binary, "--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket), "--save", "",
-            "--dir", str(directory), "--appendfsync", "no", "--enable-debug-command", "yes", *options,
-        ]  # fmt: skip
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        self.launch()
-        wait_until(self._answers)
-
-    def launch(self) -> None:
-        """Start it, and leave it to load its data."""
-        self.socket.unlink(missing_ok=True)
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def restart(self) -> None:
-        """Another process with the same data."""
-        self.kill()
-        self.start()
-
-    def _answers(self) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, self._log.read_text()
-        try:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(5)
-                connection.connect(str(self.socket))
-                connection.sendall(b"PING\r\n")
-                return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
-        except OSError:
-            return False
-
-
-@dataclass
-class Live:
-    """A running server as a test meets it: `client` is the test's own way in, apart from the code under test."""
-
-    name: str
-    settings: Settings
-    client: redis.Redis
-    process: ServerProcess | None = None
-    _opened: list[Server] = field(default_factory=list)
-
-    @property
-    def asynq(self) -> Asynq:
-        """Writes into the server what Asynq would."""
-        return Asynq(self.client)
-
-    @property
-    def url(self) -> str:
-        """How the command line reaches it."""
-        return f"unix://{self.settings.socket}?db={self.settings.database}"
-
-    def connect(self, **changes: Any) -> Server:
-        """The code under test, connected with these settings changed; closed when the test ends."""
-        if isinstance(changes.get("password"), str):
-            changes["password"] = Secret(changes["password"])
-        server = Server(replace(self.settings, **changes))
-        self._opened.append(server)
-        return server
-
-    @contextlib.contextmanager
-    def pipe(self, **changes: Any) -> Iterator[Pipe]:
-        """A connection of the code under test."""
-        with self.connect(**changes).pipe() as pipe:
-            yield pipe
-
-    def user(self, name: str, *rules: str) -> None:
-        """Make an ACL user with the password `word`, who may do only what these rules say."""
-        self.client.execute_command("ACL", "SETUSER", name, "reset", "on", ">word", *rules)
-
-    def scan(self, queues: list[str] | None = None, count: int = 100, **changes: Any) -> "Found":
-        """Scan from start to end."""
-        scan = Scan(queues, count=count)
-        with self.pipe(**changes) as pipe:
-            steps = [scan.step(pipe)]
-            while not scan.done:
-                steps.append(scan.step(pipe))
-        return Found(steps)
-
-    def calls(self) -> dict[str, int]:
-        """How often the server has run each command."""
-        return {name[8:].lower(): facts["calls"] for name, facts in self.client.info("commandstats").items()}
-
-    def close(self) -> None:
-        """Close what the test opened."""
-        for server in self._opened:
-            server.close()
-        self.client.close()
-
-
-@dataclass
-class Found:
-    """What a whole scan has brought."""
-
-    steps: list[Step]
-
-    @property
-    def rows(self) -> list[TaskRow]:
-        return list({(row.queue, row.id): row for step in self.steps for row in step.rows}.values())
-
-    @property
-    def findings(self) -> set[tuple[str, bytes, str]]:
-        return {(row.queue, row.id, str(row.kind)) for row in self.rows}
-
-    def total(self, name: str) -> int:
-        return sum(getattr(step, name) for step in self.steps)
-
-
-def _live(name: str, settings: Settings, process: ServerProcess | None = None) -> Live:
-    client = redis.Redis(
-        unix_socket_path=settings.socket,
-        retry=Retry(NoBackoff(), 0),
-        password=settings.password.reveal() if settings.password else None,
-    )
-    return Live(name, settings, client, process)
 
 
 @pytest.fixture(scope="session")
@@ -223,31 +67,17 @@ def _redis_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settin
     process.kill()
 
 
-@contextlib.contextmanager
-def _fresh(name: str, settings: Settings) -> Iterator[Live]:
-    live = _live(name, settings)
-    live.client.flushall()
-    live.client.config_resetstat()
-    try:
-        yield live
-    finally:
-        for user in live.client.acl_users():
-            if user != "default":
-                live.client.acl_deluser(user)
-        live.close()
-
-
 @pytest.fixture
 def valkey(_valkey_settings: Settings) -> Iterator[Live]:
     """The embedded Valkey, empty."""
-    with _fresh("valkey", _valkey_settings) as live:
+    with fresh("valkey", _valkey_settings) as live:
         yield live
 
 
 @pytest.fixture(params=["valkey", "redis"])
 def any_server(request: pytest.FixtureRequest) -> Iterator[Live]:
     """Each kind of server in turn, empty; a kind that this machine does not have is skipped."""
-    with _fresh(request.param, request.getfixturevalue(f"_{request.param}_settings")) as live:
+    with fresh(request.param, request.getfixturevalue(f"_{request.param}_settings")) as live:
         yield live
 
 
@@ -263,7 +93,7 @@ def own_server(valkey_binary: str, tmp_path_factory: pytest.TempPathFactory) -> 
             stack.callback(process.kill)
             process.start()
             secret = Secret(password) if password is not None else None
-            live = _live("own", replace(process.settings, password=secret), process)
+            live = live_of("own", replace(process.settings, password=secret), process)
             stack.callback(live.close)
             return live
 
@@ -340,7 +170,7 @@ def run_job() -> Iterator[Callable[[Job], Job]]:
     for job in jobs:
         job.stop()
     for job in jobs:
-        assert job.wait(_PATIENCE), "a job did not stop"
+        assert job.wait(PATIENCE), "a job did not stop"
 
 
 @pytest.fixture(autouse=True)

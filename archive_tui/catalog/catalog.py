@@ -24,10 +24,10 @@ from archive_tui.asynq.task import (
     kept_id,
     row_from,
 )
+from archive_tui.catalog.counts import Change, Counts, Tally
 from archive_tui.catalog.database import SCHEMA, connect, marks, numbers_in, one_moment, parts
+from archive_tui.catalog.duplicates import Seen
 from archive_tui.catalog.query import Query, Sort
-from archive_tui.catalog.seen import Seen
-from archive_tui.catalog.tally import Change, Counts, Tally
 from archive_tui.errors import CatalogError
 from archive_tui.text import decode, encode
 

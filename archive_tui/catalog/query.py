@@ -7,8 +7,8 @@ from enum import StrEnum
 from functools import lru_cache
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.catalog.filter import parse
 from archive_tui.catalog.signatures import signature
-from archive_tui.catalog.terms import parse
 
 
 class Sort(StrEnum):

@@ -1,4 +1,4 @@
-"""Every command: its flags, its help, and which part of `headless` does it."""
+"""Every command: its flags, its help, and which module of `commands` does it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def demo(*, serve: bool, mouse: bool, read_only: bool, quiet_workers: bool) -> i
     from dataclasses import replace
 
     from archive_tui.demo import demo as open_demo
-    from archive_tui.settings import parse_url
+    from archive_tui.settings.url import parse_url
 
     if not serve:
         need_terminal()
@@ -81,7 +81,7 @@ def _serve(url: str) -> int:
 @click.pass_context
 def queues(context: click.Context, /, as_json: bool, **connection: Any) -> int:
     """List the queues and how they are doing, leftover queues included."""
-    from archive_tui.headless import queues as headless
+    from archive_tui.commands import queues as headless
 
     with session_for(context, connection) as session:
         return headless.queues(session, as_json=as_json, out=sys.stdout)
@@ -104,7 +104,7 @@ def scan(
     prometheus: bool, check: bool, **connection: Any,
 ) -> int:  # fmt: skip
     """Find everything that is wrong with tasks: data that Asynq has lost track of, and damaged indexes. Reads only."""
-    from archive_tui.headless import scan as headless
+    from archive_tui.commands import scan as headless
     from archive_tui.jobs.pace import Pace
 
     form = one_form(json=as_json, ndjson=ndjson, prometheus=prometheus)
@@ -146,8 +146,8 @@ def delete(
 ) -> int:
     """Delete archived tasks, or findings of a kind. Shows the plan and asks before anything is deleted."""
     from archive_tui.asynq.findings import DELETABLE, Kind
-    from archive_tui.catalog.terms import span_of
-    from archive_tui.headless import delete as headless
+    from archive_tui.catalog.filter import span_of
+    from archive_tui.commands import delete as headless
 
     if archived == (kind is not None):
         raise UsageError("say what to delete: either --archived or --kind KIND")
@@ -204,7 +204,7 @@ def repair(
     """
     from archive_tui.asynq.findings import Kind
     from archive_tui.asynq.repairs import Repair
-    from archive_tui.headless import repair as headless
+    from archive_tui.commands import repair as headless
 
     if kind not in list(Kind):
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
@@ -227,7 +227,7 @@ def show(
     context: click.Context, /, queue: str, task_id: str, as_json: bool, raw: bool, **connection: Any
 ) -> int:  # fmt: skip
     """Show one task: payload, error, facts, and what Redis holds for it."""
-    from archive_tui.headless import task as headless
+    from archive_tui.commands import show as headless
 
     form = one_form(json=as_json, raw=raw)
     with session_for(context, connection) as session:
@@ -256,9 +256,9 @@ def restore(
     context: click.Context, /, journal: str, target: str | None, again: bool, elsewhere: bool, **rest: Any
 ) -> int:  # fmt: skip
     """Put back what was deleted, from its JOURNAL. Nothing that stands in Redis is written over."""
-    from archive_tui.headless import journals
-    from archive_tui.headless import restore as headless
-    from archive_tui.store.restore import Target
+    from archive_tui.commands import journal as journals
+    from archive_tui.commands import restore as headless
+    from archive_tui.store.write.restore import Target
 
     wish = headless.Wish(Target(target or "back"), elsewhere, again)
     manner = manner_of(rest)
@@ -276,7 +276,7 @@ def journal(context: click.Context, /, as_json: bool, **connection: Any) -> int 
     context.find_root().obj.update({name: value for name, value in connection.items() if value})
     if context.invoked_subcommand is not None:
         return None
-    from archive_tui.headless import journals as headless
+    from archive_tui.commands import journal as headless
 
     return headless.journals(journal_folder(context), as_json=as_json, out=sys.stdout)
 
@@ -286,7 +286,7 @@ def journal(context: click.Context, /, as_json: bool, **connection: Any) -> int 
 @click.pass_context
 def journal_list(context: click.Context, /, as_json: bool) -> int:
     """List the journals, the newest first."""
-    from archive_tui.headless import journals as headless
+    from archive_tui.commands import journal as headless
 
     return headless.journals(journal_folder(context), as_json=as_json, out=sys.stdout)
 
@@ -297,7 +297,7 @@ def journal_list(context: click.Context, /, as_json: bool) -> int:
 @click.pass_context
 def journal_show(context: click.Context, /, name: str, as_json: bool) -> int:
     """Print the tasks of a JOURNAL."""
-    from archive_tui.headless import journals as headless
+    from archive_tui.commands import journal as headless
 
     return headless.show(headless.find(journal_folder(context), name), as_json=as_json, out=sys.stdout)
 
@@ -314,7 +314,7 @@ def journal_prune(
     """Remove journals beyond what is to be kept. Nothing else ever removes one."""
     import time
 
-    from archive_tui.headless import journals as headless
+    from archive_tui.commands import journal as headless
 
     settings = settings_for(context, {})
     return headless.prune(
@@ -340,7 +340,7 @@ def export(
 ) -> int:  # fmt: skip
     """Write archived tasks, or findings of a kind, to FILE, from which they can be restored. Reads only."""
     from archive_tui.asynq.findings import Kind
-    from archive_tui.headless import export as headless
+    from archive_tui.commands import export as headless
     from archive_tui.jobs.pace import Pace
 
     if archived == (kind is not None):

@@ -14,14 +14,14 @@ import click
 from archive_tui.errors import UsageError
 
 if TYPE_CHECKING:
-    from archive_tui.jobs.session import Session
-    from archive_tui.settings import Settings
+    from archive_tui.session import Session
+    from archive_tui.settings.model import Settings
 
 
 @contextmanager
 def session_for(context: click.Context, after: dict[str, Any], *, may_be_empty: bool = False) -> Iterator[Session]:
     """An opened session for the flags before and after the command's name; those after win."""
-    from archive_tui.headless.waiting import stoppable
+    from archive_tui.commands.foreground import stoppable
 
     with stoppable(), opened(settings_for(context, after), may_be_empty=may_be_empty) as session:
         yield session
@@ -30,7 +30,7 @@ def session_for(context: click.Context, after: dict[str, Any], *, may_be_empty: 
 @contextmanager
 def opened(settings: Settings, *, may_be_empty: bool = False) -> Iterator[Session]:
     """A session that is open, and closed however it ends."""
-    from archive_tui.jobs.session import Session
+    from archive_tui.session import Session
 
     session = Session(settings)
     try:
@@ -42,7 +42,8 @@ def opened(settings: Settings, *, may_be_empty: bool = False) -> Iterator[Sessio
 
 def settings_for(context: click.Context, after: dict[str, Any]) -> Settings:
     """What flags, environment and profile come to. Raises UsageError."""
-    from archive_tui.settings import Choices, Secret, resolve
+    from archive_tui.settings.model import Secret
+    from archive_tui.settings.profiles import Choices, resolve
 
     before: dict[str, Any] = context.find_root().obj or {}
     flags = before | {name: value for name, value in after.items() if value is not None and value is not False}
@@ -56,7 +57,7 @@ def settings_for(context: click.Context, after: dict[str, Any]) -> Settings:
 
 def journal_folder(context: click.Context) -> Path:
     """Where journals are, without a session."""
-    from archive_tui.journal.shelf import default_folder
+    from archive_tui.journal.folder import default_folder
 
     return settings_for(context, {}).journal_dir or default_folder()
 

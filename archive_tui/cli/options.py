@@ -13,7 +13,7 @@ import click
 from archive_tui.errors import UsageError
 
 if TYPE_CHECKING:
-    from archive_tui.headless.changing import Manner
+    from archive_tui.commands.change import Manner
 
 
 def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
@@ -65,7 +65,7 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def manner_of(rest: dict[str, Any]) -> Manner:
     """How to go about a change, taken out of what was given beside the connection."""
-    from archive_tui.headless.changing import Manner
+    from archive_tui.commands.change import Manner
     from archive_tui.jobs.pace import Pace
 
     pace = Pace(rest.pop("pace"))

@@ -12,7 +12,7 @@ import redis
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import ARCHIVE_CAP, State
-from archive_tui.demo import jobs
+from archive_tui.demo import job_types
 from archive_tui.text import encode
 
 _LEASE = 30
@@ -134,7 +134,7 @@ class Broker:
         failed = TaskMessage()
         failed.CopyFrom(task)
         failed.retried += 1
-        jobs.fail(failed, error, int(now))
+        job_types.fail(failed, error, int(now))
         where = _keys(task, keys.index(task.queue, State.RETRY), now)
         return bool(self._retry(where, [task.id, _KEPT, message.encode(failed), int(now) + delay]))
 
@@ -142,7 +142,7 @@ class Broker:
         """Archive a task that failed for good, which may push others out; False where it is active no more."""
         failed = TaskMessage()
         failed.CopyFrom(task)
-        jobs.fail(failed, error, int(now))
+        job_types.fail(failed, error, int(now))
         where = _keys(task, keys.index(task.queue, State.ARCHIVED), now)
         return bool(
             self._archive(where, [task.id, _KEPT, message.encode(failed), int(now), int(now) - _KEPT]),

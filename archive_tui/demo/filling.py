@@ -7,7 +7,7 @@ from random import Random
 
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import State
-from archive_tui.demo.jobs import Job, enqueued, fail, make_id, retry_delay
+from archive_tui.demo.job_types import Job, enqueued, fail, make_id, retry_delay
 from archive_tui.demo.layout import Layout, Writer, unique_key
 
 MINUTE = 60

@@ -3,9 +3,10 @@
 import redis
 
 from archive_tui.asynq.states import ARCHIVE_CAP
-from archive_tui.demo import nasties, traffic
+from archive_tui.demo import daily_counters, hostile
+from archive_tui.demo.daily_counters import Incident, Traffic
 from archive_tui.demo.filling import DAY, HOUR, MINUTE, Filling, Weights
-from archive_tui.demo.jobs import (
+from archive_tui.demo.job_types import (
     CLEANUP,
     EMAIL,
     EXPORT,
@@ -17,9 +18,8 @@ from archive_tui.demo.jobs import (
     REPORT,
     THUMBNAIL,
     WEBHOOK,
-)  # fmt: skip
+)
 from archive_tui.demo.layout import Writer
-from archive_tui.demo.traffic import Incident, Traffic
 
 NASTY_QUEUE = "odd [*?] name"
 LEFTOVER_QUEUE = "old-reports"
@@ -93,7 +93,7 @@ def _default(queue: Filling) -> None:
     queue.aggregating("digest:daily", 4, in_set=True)
     bad_week = Incident(days_ago=6.5, spread=2.6, failures=2_900)
     outage_night = Incident(days_ago=81, spread=0.6, failures=9_400)
-    traffic.record(
+    daily_counters.record(
         queue.layout,
         Traffic(41_000, 0.012, (bad_week, outage_night), before=23_000_000),
         queue.now,
@@ -109,7 +109,7 @@ def _critical(queue: Filling) -> None:
     queue.active(4)
     queue.retry(2)
     spike = Incident(days_ago=1.5, spread=0.9, failures=700)
-    traffic.record(queue.layout, Traffic(6_200, 0.004, (spike,), before=2_000_000), queue.now, queue.random)
+    daily_counters.record(queue.layout, Traffic(6_200, 0.004, (spike,), before=2_000_000), queue.now, queue.random)
 
 
 def _email(queue: Filling) -> None:
@@ -118,7 +118,7 @@ def _email(queue: Filling) -> None:
     queue.archived(12, (2 * HOUR, 11 * HOUR))
     queue.pending(3_000, 2 * HOUR)
     failing = Incident(days_ago=0, spread=0.5, failures=60)
-    traffic.record(queue.layout, Traffic(18_000, 0.0002, (failing,), before=900_000), queue.now, queue.random)
+    daily_counters.record(queue.layout, Traffic(18_000, 0.0002, (failing,), before=900_000), queue.now, queue.random)
 
 
 def _reports(queue: Filling) -> None:
@@ -129,7 +129,7 @@ def _reports(queue: Filling) -> None:
     queue.completed(50, 7 * DAY, indexed=False)
     queue.pending(3, MINUTE)
     queue.scheduled(12, DAY)
-    traffic.record(queue.layout, Traffic(310, 0.03, before=120_000), queue.now, queue.random)
+    daily_counters.record(queue.layout, Traffic(310, 0.03, before=120_000), queue.now, queue.random)
 
 
 def _pictures(queue: Filling) -> None:
@@ -140,22 +140,22 @@ def _pictures(queue: Filling) -> None:
     queue.retry(12)
     queue.completed(30, HOUR)
     queue.crashed(LOST, GHOSTS, MISMATCHES)
-    traffic.record(queue.layout, Traffic(2_700, 0.02, before=400_000), queue.now, queue.random)
+    daily_counters.record(queue.layout, Traffic(2_700, 0.02, before=400_000), queue.now, queue.random)
 
 
 def _idle(queue: Filling) -> None:
     """Nothing to do, and nothing ever went wrong."""
     queue.layout.register()
-    traffic.record(queue.layout, Traffic(24, 0.0, before=700), queue.now, queue.random)
+    daily_counters.record(queue.layout, Traffic(24, 0.0, before=700), queue.now, queue.random)
 
 
 def _nasty(queue: Filling) -> None:
     queue.layout.register()
-    nasties.fill(queue)
-    traffic.record(queue.layout, Traffic(40, 0.2, ended_days_ago=3), queue.now, queue.random)
+    hostile.fill(queue)
+    daily_counters.record(queue.layout, Traffic(40, 0.2, ended_days_ago=3), queue.now, queue.random)
 
 
 def _leftover(queue: Filling) -> None:
     """A queue that somebody deleted with force: it is registered no more, its completed tasks and their index stay."""
     queue.completed(50, 60 * DAY)
-    traffic.record(queue.layout, Traffic(90, 0.05, ended_days_ago=21, before=8_000), queue.now, queue.random)
+    daily_counters.record(queue.layout, Traffic(90, 0.05, ended_days_ago=21, before=8_000), queue.now, queue.random)

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import IO, Self, cast
 from urllib.parse import quote
 
-from archive_tui.demo import keeper
-from archive_tui.demo.extra import require
+from archive_tui.demo import supervisor
+from archive_tui.demo.dependencies import require
 from archive_tui.errors import ArchiveTuiError, UsageError
 
 _SOCKET_PATH_LIMIT = 100
@@ -46,7 +46,7 @@ class DemoServer:
         return f"unix://{quote(os.fsencode(self._running))}?db=0"
 
     def __enter__(self) -> Self:
-        program = [sys.executable, "-I", "-S", keeper.__file__, _find_binary(), _parent_directory()]
+        program = [sys.executable, "-I", "-S", supervisor.__file__, _find_binary(), _parent_directory()]
         self._keeper = subprocess.Popen(
             program,
             stdin=subprocess.PIPE,  # nothing is ever written: that it ends tells the keeper that we did
@@ -104,5 +104,5 @@ def _find_binary() -> str:
 def _parent_directory() -> str:
     """Where the private directory goes: with other temporary files, unless the socket's path would get too long."""
     usual = tempfile.gettempdir()
-    path = Path(usual, f"{keeper.DIRECTORY_PREFIX}12345678", keeper.SOCKET_NAME)
+    path = Path(usual, f"{supervisor.DIRECTORY_PREFIX}12345678", supervisor.SOCKET_NAME)
     return usual if len(os.fsencode(path)) <= _SOCKET_PATH_LIMIT else "/tmp"  # noqa: S108  (mkdtemp makes it private)

@@ -12,7 +12,8 @@ import redis
 
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.demo.broker import Broker
-from archive_tui.demo.jobs import (
+from archive_tui.demo.heartbeat import Presence
+from archive_tui.demo.job_types import (
     EMAIL,
     INVOICE,
     JOBS,
@@ -25,7 +26,6 @@ from archive_tui.demo.jobs import (
     make_id,
     retry_delay,
 )
-from archive_tui.demo.presence import Presence
 
 _BEAT = 0.3
 """Seconds between two steps."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archive_tui.catalog.selection import Selection
+from archive_tui.changes.batches import lots, split
 from archive_tui.jobs.job import Job, JobState, Stopped
-from archive_tui.jobs.keeping import Keeping, moment
-from archive_tui.jobs.lots import lots, split
 from archive_tui.jobs.pace import Pace
 from archive_tui.journal.reader import EXPORT
+from archive_tui.journal.recorder import Keeping, moment
 from archive_tui.journal.writer import Writer
-from archive_tui.store import copy as reading
-from archive_tui.store.connection import Server
+from archive_tui.store.link.server import Server
+from archive_tui.store.read import snapshots as reading
 
 
 @dataclass(frozen=True, slots=True)

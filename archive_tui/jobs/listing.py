@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.job import Job, JobState
-from archive_tui.store import tasks
-from archive_tui.store.connection import Server
+from archive_tui.store.link.server import Server
+from archive_tui.store.read import tasks
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ from archive_tui.asynq.task import RowBatch, TaskRow, batches_of
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace, Stride
-from archive_tui.store.check import CheckStep, IndexCheck
-from archive_tui.store.connection import Server
-from archive_tui.store.look import Look
-from archive_tui.store.pipe import Pipe
-from archive_tui.store.queues import registered
-from archive_tui.store.scan import Scan, Step, round_trip
-from archive_tui.store.second_look import Candidate
-from archive_tui.store.settle import settle
+from archive_tui.store.link.consistent_read import Look
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.server import Server
+from archive_tui.store.read.index_check import CheckStep, IndexCheck
+from archive_tui.store.read.probe import Candidate
+from archive_tui.store.read.queues import registered
+from archive_tui.store.read.unreferenced import settle
+from archive_tui.store.read.walk import Scan, Step, round_trip
 
 _RATE_WINDOW = 5.0
 _ROWS_AT_ONCE = 5_000

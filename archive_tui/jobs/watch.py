@@ -9,10 +9,10 @@ from archive_tui.asynq.forecast import Forecast, forecast, is_too_old
 from archive_tui.asynq.states import State
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.job import Job
-from archive_tui.store import queues
-from archive_tui.store.connection import Server, ServerInfo
-from archive_tui.store.pipe import Pipe
-from archive_tui.store.queues import QueueStats
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.server import Server, ServerInfo
+from archive_tui.store.read import queues
+from archive_tui.store.read.queues import QueueStats
 
 _MEMORY_EVERY = 30.0
 _FORECAST_EVERY = 60.0

@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from archive_tui.asynq.copy import Copy
+from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError, NotFoundError
-from archive_tui.journal import lines
+from archive_tui.journal import format
 from archive_tui.text import decode, line
 
 _GZIP = 31
@@ -158,7 +158,7 @@ class Journal:
 
     def find(self, outline: Outline, queue: str, task_id: bytes) -> Copy | None:
         """One task. Decompresses up to where it stands, and decodes only lines that may be it."""
-        wanted = lines.packed(task_id)
+        wanted = format.packed(task_id)
         with self._open() as file:
             for offset, content, _ in _members(file):
                 if offset > max(outline.offsets.values(), default=0):
@@ -233,8 +233,8 @@ def _task(content: bytearray, start: int, end: int) -> Copy:
 
     A long value is decoded where it stands: as a part of the JSON it would be in memory five times.
     """
-    if end - start <= lines.LONG:
-        return lines.task_of(json.loads(content[start:end]))
+    if end - start <= format.LONG:
+        return format.task_of(json.loads(content[start:end]))
     values: list[bytes] = []
     parts: list[bytes | bytearray] = []
     with memoryview(content) as view:
@@ -246,7 +246,7 @@ def _task(content: bytearray, start: int, end: int) -> Copy:
     parts.append(content[start:end])
     value = json.loads(b"".join(parts))
     fields = value["fields"].items() if isinstance(value["fields"], dict) else value["fields"]
-    return lines.task_of(value | {"fields": [(name, _put_in(one, values)) for name, one in fields]})
+    return format.task_of(value | {"fields": [(name, _put_in(one, values)) for name, one in fields]})
 
 
 def _put_in(value: str, values: list[bytes]) -> str | bytes:
@@ -297,7 +297,7 @@ def _header(path: Path, content: bytearray) -> Header:
         value = None
     if not isinstance(value, dict) or value.get("archive_tui") != "journal":
         raise JournalError(f"{line(str(path))} is no journal of archive-tui")
-    if value.get("version") != lines.VERSION:
+    if value.get("version") != format.VERSION:
         raise JournalError(
             f"{line(str(path))} was written in format {line(str(value.get('version')))}: a newer archive-tui reads it"
         )
@@ -323,7 +323,7 @@ def _header(path: Path, content: bytearray) -> Header:
 def _queue_names(values: list[Any]) -> Iterator[str]:
     for value in values:
         try:
-            yield decode(lines.raw_bytes(value))
+            yield decode(format.raw_bytes(value))
         except ValueError:
             continue
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from isal import isal_zlib
 
-from archive_tui.asynq.copy import Copy
+from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError
-from archive_tui.journal import lines
+from archive_tui.journal import format
 from archive_tui.text import line
 
 SUFFIX = ".journal.gz"
@@ -38,8 +38,8 @@ class Writer:
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            head = {"archive_tui": "journal", "version": lines.VERSION, **header}
-            self._write([lines.dumps(head)])
+            head = {"archive_tui": "journal", "version": format.VERSION, **header}
+            self._write([format.dumps(head)])
             _sync_folder(path.parent)
         except OSError as error:
             raise _cannot(path, error) from None
@@ -53,8 +53,8 @@ class Writer:
     def add(self, copies: Sequence[Copy]) -> tuple[int, "Future[None]"]:
         """Begin to write a batch; returns its number, and what to wait for before anything of it is deleted."""
         self.batches += 1
-        pieces = [*self._waiting, *lines.task_lines(copies)]  # made here: it holds the interpreter anyway
-        pieces.append(lines.dumps({"batch": self.batches, "tasks": len(copies)}))
+        pieces = [*self._waiting, *format.task_lines(copies)]  # made here: it holds the interpreter anyway
+        pieces.append(format.dumps({"batch": self.batches, "tasks": len(copies)}))
         self._waiting.clear()
         return self.batches, self._pool.submit(self._write, pieces)
 
@@ -67,14 +67,14 @@ class Writer:
 
         def pieces() -> Iterable[bytes]:
             yield from waiting
-            yield from lines.task_lines(copies)
-            yield lines.dumps({"batch": number, "tasks": len(copies)})
+            yield from format.task_lines(copies)
+            yield format.dumps({"batch": number, "tasks": len(copies)})
 
         return number, self._pool.submit(self._write, pieces())
 
     def done(self, batch: int, outcomes: str) -> None:
         """Say what became of a batch, a digit for each of its tasks; written with the next batch, or at the end."""
-        self._waiting.append(lines.dumps({"done": batch, "outcomes": outcomes}))
+        self._waiting.append(format.dumps({"done": batch, "outcomes": outcomes}))
 
     def flush(self) -> None:
         """Write what is still to be said of earlier batches, so that a reader sees it. Raises JournalError."""
@@ -88,7 +88,7 @@ class Writer:
         try:
             if end is not None:
                 self.flush()
-                self._pool.submit(self._write, [lines.dumps(end)]).result()  # a member of its own: found from behind
+                self._pool.submit(self._write, [format.dumps(end)]).result()  # a member of its own: found from behind
         finally:
             self._pool.shutdown()
             os.close(self._file)
@@ -157,7 +157,7 @@ class Appender:
         def write() -> None:
             os.lseek(self._file, 0, os.SEEK_END)
             compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
-            member = compressor.compress(b"".join(map(lines.dumps, values))) + compressor.flush()
+            member = compressor.compress(b"".join(map(format.dumps, values))) + compressor.flush()
             _write_all(self._file, member)
             os.fsync(self._file)
 

@@ -15,12 +15,12 @@ from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.worker import WorkerFailed
 
-from archive_tui.jobs.delete import DeleteJob
+from archive_tui.changes.cleanup import CleanUpJob
+from archive_tui.changes.delete import DeleteJob
+from archive_tui.changes.repair import RepairJob
+from archive_tui.changes.restore import RestoreJob
 from archive_tui.jobs.job import Job
-from archive_tui.jobs.leftover import CleanUpJob
-from archive_tui.jobs.repair import RepairJob
-from archive_tui.jobs.restore import RestoreJob
-from archive_tui.jobs.session import Session
+from archive_tui.session import Session
 from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
 from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.screens.base import QuitWanted, ScanWanted

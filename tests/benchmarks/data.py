@@ -17,7 +17,7 @@ from enum import StrEnum
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import ARCHIVE_CAP, State
-from archive_tui.store.pipe import pack
+from archive_tui.store.link.pipe import pack
 
 QUEUE = "bench"
 NOW = 1_795_399_200

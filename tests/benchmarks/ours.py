@@ -10,14 +10,14 @@ from data import QUEUE
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.jobs.delete import DeleteJob
+from archive_tui.changes.delete import DeleteJob
+from archive_tui.changes.plan import Plan, plan_matching
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.plan import Plan, plan_matching
 from archive_tui.jobs.scan import ScanJob
-from archive_tui.settings import Settings
-from archive_tui.store.connection import Server
+from archive_tui.settings.model import Settings
+from archive_tui.store.link.server import Server
 
 
 class NotThereError(Exception):
@@ -67,7 +67,7 @@ def deletion(server: Server, plan: Plan, journal: Path | None) -> DeleteJob:
     if journal is None:
         return DeleteJob(server, plan, Pace.FULL)
     try:
-        keeping: Any = importlib.import_module("archive_tui.jobs.keeping")
+        keeping: Any = importlib.import_module("archive_tui.journal.recorder")
     except ModuleNotFoundError:
         raise NotThereError("this version deletes without a journal") from None
     kept: dict[str, Any] = {"keeping": keeping.Keeping(journal)}

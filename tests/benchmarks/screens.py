@@ -12,7 +12,7 @@ from typing import Any
 
 from stage import ScanOnScreen
 
-from archive_tui.settings import Settings
+from archive_tui.settings.model import Settings
 
 SIZE = (140, 40)
 _PATIENCE = 1_200.0

@@ -6,8 +6,8 @@ from data import QUEUE
 from textual import events
 
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.session import Session
-from archive_tui.settings import Settings
+from archive_tui.session import Session
+from archive_tui.settings.model import Settings
 from archive_tui.tui.app import ArchiveApp, share_the_interpreter
 
 _CHARACTERS = {"slash": "/", "asterisk": "*"}

@@ -21,9 +21,10 @@ from redis.connection import AbstractConnection
 
 from archive_tui.asynq import keys
 from archive_tui.asynq.states import State
-from archive_tui.settings import Settings, parse_url
-from archive_tui.store.connection import Server
-from archive_tui.store.pipe import pack_each
+from archive_tui.settings.model import Settings
+from archive_tui.settings.url import parse_url
+from archive_tui.store.link.pipe import pack_each
+from archive_tui.store.link.server import Server
 
 SLICE = 20_000
 """On how many keys the usual recipe is run at most; else on a tenth."""

@@ -10,34 +10,34 @@ from typing import Self, TypeVar
 
 import pytest
 
-from archive_tui.asynq.copy import Copy
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.task_copy import Copy
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
-from archive_tui.jobs.delete import DeleteJob, DeleteProgress
+from archive_tui.changes.batches import Lot
+from archive_tui.changes.cleanup import CleanUpJob
+from archive_tui.changes.delete import DeleteJob, DeleteProgress
+from archive_tui.changes.plan import Plan, plan_matching, plan_rows
+from archive_tui.changes.repair import RepairJob, RepairProgress
+from archive_tui.changes.repair_plan import RepairPlan
+from archive_tui.changes.restore import RestoreJob, RestoreProgress
+from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.jobs.job import Job, JobState
-from archive_tui.jobs.keeping import Keeping
-from archive_tui.jobs.leftover import CleanUpJob
 from archive_tui.jobs.listing import ListJob
-from archive_tui.jobs.lots import Lot
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.plan import Plan, plan_matching, plan_rows
-from archive_tui.jobs.repair import RepairJob, RepairProgress
-from archive_tui.jobs.repair_plan import RepairPlan
-from archive_tui.jobs.restore import RestoreJob, RestoreProgress
-from archive_tui.jobs.restore_plan import plan_restore
 from archive_tui.jobs.scan import ScanJob
-from archive_tui.jobs.session import Session
 from archive_tui.journal.reader import Journal
-from archive_tui.settings import parse_url
-from archive_tui.store import delete as store
-from archive_tui.store import leftover
-from archive_tui.store.connection import Server
-from archive_tui.store.delete import Doomed, Outcome, Standing
-from archive_tui.store.pipe import Pipe
+from archive_tui.journal.recorder import Keeping
+from archive_tui.session import Session
+from archive_tui.settings.url import parse_url
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.server import Server
+from archive_tui.store.write import cleanup
+from archive_tui.store.write import delete as store
+from archive_tui.store.write.delete import Doomed, Outcome, Standing
 
 from .account import Attempt
 from .dump import Ref
@@ -116,7 +116,7 @@ class Cleaner:
     def register(self, queue: str) -> bool:
         """Register a leftover queue again."""
         with self._server.pipe() as pipe:
-            return leftover.register(pipe, queue)
+            return cleanup.register(pipe, queue)
 
     def clean_up(self, queue: str, folder: Path) -> Path:
         """Clean up a leftover queue; the journal of it."""

@@ -5,8 +5,8 @@ import json
 import pytest
 import redis
 
-from archive_tui.jobs.delete import DeleteProgress
-from archive_tui.store.delete import Outcome
+from archive_tui.changes.delete import DeleteProgress
+from archive_tui.store.write.delete import Outcome
 
 from .cleaner import Cleaner, chosen, everything, refs, rows
 from .dump import Dump

@@ -7,9 +7,9 @@ import redis
 
 from archive_tui.asynq.forecast import EXPIRY, TOO_MANY, Cause, Forecast
 from archive_tui.jobs.watch import foretell
-from archive_tui.settings import parse_url
-from archive_tui.store import queues
-from archive_tui.store.connection import Server
+from archive_tui.settings.url import parse_url
+from archive_tui.store.link.server import Server
+from archive_tui.store.read import queues
 
 from .program import Asynq
 

@@ -2,7 +2,7 @@
 
 import pytest
 import redis
-from oracle import findings
+from support.oracle import findings
 
 from .cleaner import Cleaner
 from .planting import Found

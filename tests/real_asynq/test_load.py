@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 import redis
-from oracle import findings
+from support.oracle import findings
 
 from archive_tui.jobs.pace import Pace
-from archive_tui.store import settle
+from archive_tui.store.read import unreferenced
 
 from .cleaner import Cleaner
 from .planting import Found, Plantation
@@ -67,7 +67,7 @@ def test_nothing_false_and_none_missed_under_load(
     """Tasks pass through every state, groups and retention included. Before each scan fresh damage is planted, which is
     taken away after it; the rest stands all the while.
     """
-    monkeypatch.setattr(settle, "_SHORT_LIST", 100)  # so that lists are read in one go, and also in pieces
+    monkeypatch.setattr(unreferenced, "_SHORT_LIST", 100)  # so that lists are read in one go, and also in pieces
     began = time.monotonic()
     with (
         asynq.traffic(tmp_path / "traffic", queues=",".join(QUEUES), rate=5_000, concurrency=25) as traffic,

@@ -1,4 +1,4 @@
-"""What the tests take for Asynq (`asynqdata.Asynq`, by which the histories of test_journal_model.py go) is what Asynq
+"""What the tests take for Asynq (`asynq_data.Asynq`, by which the histories of test_journal_model.py go) is what Asynq
 does: the same random history, once by the real library and once by the model, leaves the same in Redis.
 """
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-import asynqdata
 import pytest
 import redis
-from asynqdata import NOW, a_message, key, lock_key
+from support import asynq_data
+from support.asynq_data import NOW, a_message, key, lock_key
 
 from archive_tui.asynq.message import TaskMessage
 
@@ -47,7 +47,7 @@ def _plain(value: Any) -> Any:
 class Both:
     """The library and the model, each at a database of its own, and what the history needs to know."""
 
-    def __init__(self, real: Asynq, model: asynqdata.Asynq, random: Random) -> None:
+    def __init__(self, real: Asynq, model: asynq_data.Asynq, random: Random) -> None:
         self.real, self.model, self.random = real, model, random
         self.states: dict[str, str] = {}
         self.retention: dict[str, int] = {}
@@ -136,7 +136,7 @@ class Both:
 def test_the_same_history_leaves_the_same(asynq: Asynq, url: str, client: redis.Redis, seed: int) -> None:
     random = Random(seed)
     with redis.Redis.from_url(url.replace("?db=0", "?db=1")) as second:
-        both = Both(asynq, asynqdata.Asynq(second), random)
+        both = Both(asynq, asynq_data.Asynq(second), random)
         steps: dict[Callable[[], None], int] = {
             both.enqueue: 10, both.archive: 4, both.run: 4, both.delete: 2, both.work: 1,
         }  # fmt: skip

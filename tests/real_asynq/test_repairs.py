@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import redis
-from oracle import findings
+from support.oracle import findings
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.repairs import Repair
-from archive_tui.jobs.repair import RepairProgress
+from archive_tui.changes.repair import RepairProgress
 
 from .cleaner import Cleaner
 from .program import VERSIONS, Asynq

@@ -13,8 +13,8 @@ import redis
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.pace import Pace
-from archive_tui.store.delete import Doomed, Outcome
-from archive_tui.store.pipe import Pipe
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.write.delete import Doomed, Outcome
 
 from .account import Account, Attempt, Fault, audit, report
 from .cleaner import Cleaner, ended, every, everything, ref, refs, rows

@@ -9,11 +9,11 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
-from archive_tui.jobs.keeping import Room
-from archive_tui.present import size
-from archive_tui.settings import Settings
+from archive_tui.journal.recorder import Room
+from archive_tui.settings.model import Settings
 from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.dialog import Dialog
+from archive_tui.wording.people import size
 
 _GROUPS = 4
 JOURNAL_OFF = "the journal is turned off: this cannot be undone"

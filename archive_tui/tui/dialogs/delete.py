@@ -6,12 +6,12 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Label
 
-from archive_tui.jobs.keeping import Room
-from archive_tui.jobs.plan import Plan
-from archive_tui.jobs.session import Session
-from archive_tui.present import plural, size
+from archive_tui.changes.plan import Plan
+from archive_tui.journal.recorder import Room
+from archive_tui.session import Session
 from archive_tui.text import clip
 from archive_tui.tui.dialogs.confirm import JOURNAL_OFF, ConfirmDialog, listed, no_room, where
+from archive_tui.wording.people import plural, size
 
 _REASON = 500
 

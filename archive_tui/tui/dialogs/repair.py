@@ -8,13 +8,13 @@ from textual.content import Content
 from archive_tui.asynq.forecast import EXPIRY_DAYS, TOO_MANY, Cause, Forecast
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.states import ARCHIVE_CAP, State
-from archive_tui.jobs.repair import RepairProgress
-from archive_tui.jobs.repair_plan import RepairPlan
-from archive_tui.jobs.session import Session
-from archive_tui.present import plural
+from archive_tui.changes.repair import RepairProgress
+from archive_tui.changes.repair_plan import RepairPlan
+from archive_tui.session import Session
 from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.confirm import JOURNAL_OFF, ConfirmDialog, listed, no_room, where
 from archive_tui.tui.dialogs.report import Report, counted, how_it_ended, left_alone, not_known
+from archive_tui.wording.people import plural
 
 
 def repair_dialog(plan: RepairPlan, session: Session) -> ConfirmDialog:

@@ -9,11 +9,11 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from archive_tui.jobs.delete import DeleteProgress
+from archive_tui.changes.delete import DeleteProgress
 from archive_tui.jobs.job import JobState
-from archive_tui.present import plural
 from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.dialog import Dialog
+from archive_tui.wording.people import plural
 
 _SHOWN = 100
 

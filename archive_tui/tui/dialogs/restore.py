@@ -2,15 +2,15 @@
 
 from textual.content import Content
 
-from archive_tui.jobs.restore import RestoreProgress
-from archive_tui.jobs.restore_notes import afterwards, notes
-from archive_tui.jobs.restore_plan import RestorePlan
-from archive_tui.jobs.session import Session
-from archive_tui.present import ago, exact, plural
-from archive_tui.store.restore import Target
+from archive_tui.changes.restore import RestoreProgress
+from archive_tui.changes.restore_notes import afterwards, notes
+from archive_tui.changes.restore_plan import RestorePlan
+from archive_tui.session import Session
+from archive_tui.store.write.restore import Target
 from archive_tui.text import line
 from archive_tui.tui.dialogs.confirm import ConfirmDialog, listed, where
 from archive_tui.tui.dialogs.report import Report, counted, examples, how_it_ended, not_known
+from archive_tui.wording.people import ago, exact, plural
 
 _WHERE = {Target.BACK: "where they stood", Target.ARCHIVE: "into the archive", Target.RUN: "into pending, to run once"}
 

@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
-from archive_tui.catalog.terms import span_of
+from archive_tui.catalog.filter import span_of
 from archive_tui.errors import UsageError
 from archive_tui.tui.dialogs.dialog import Dialog
 

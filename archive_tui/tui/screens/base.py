@@ -11,12 +11,12 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
 
+from archive_tui.changes.delete import DeleteJob
+from archive_tui.changes.restore import RestoreJob
 from archive_tui.errors import ArchiveTuiError
-from archive_tui.jobs.delete import DeleteJob
 from archive_tui.jobs.job import JobState
-from archive_tui.jobs.restore import RestoreJob
 from archive_tui.jobs.scan import ScanJob
-from archive_tui.jobs.session import Session
+from archive_tui.session import Session
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command

@@ -9,8 +9,8 @@ from functools import partial
 from textual.content import Content
 
 from archive_tui.catalog.marks import Marks
-from archive_tui.jobs.delete import DeleteJob
-from archive_tui.jobs.plan import Plan, plan_rows
+from archive_tui.changes.delete import DeleteJob
+from archive_tui.changes.plan import Plan, plan_rows
 from archive_tui.tui.dialogs.delete import DeleteDialog
 from archive_tui.tui.screens.base import OVERTAKEN, background
 from archive_tui.tui.screens.marking import MarkingScreen

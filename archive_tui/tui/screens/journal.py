@@ -13,14 +13,12 @@ from archive_tui.asynq.task import Task, TaskRow
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.view import View
+from archive_tui.changes.restore import RestoreJob
+from archive_tui.changes.restore_plan import Chosen, RestorePlan, plan_restore
 from archive_tui.errors import ArchiveTuiError
-from archive_tui.facts import facts
-from archive_tui.jobs.restore import RestoreJob
-from archive_tui.jobs.restore_plan import Chosen, RestorePlan, plan_restore
-from archive_tui.jobs.shelf import JournalJob
+from archive_tui.jobs.journals import JournalJob
 from archive_tui.journal.reader import Header, Journal
-from archive_tui.present import age, exact
-from archive_tui.store.restore import Target
+from archive_tui.store.write.restore import Target
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.choice import ChoiceDialog
@@ -35,6 +33,8 @@ from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, changing, name_room, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
+from archive_tui.wording.people import age, exact
+from archive_tui.wording.task import facts
 
 _PART = 5_000
 _TARGETS = {

@@ -7,10 +7,9 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from archive_tui.jobs.shelf import ShelfJob, tasks_of
-from archive_tui.journal import shelf
-from archive_tui.journal.shelf import Listed
-from archive_tui.present import UNKNOWN, age, number, plural, size
+from archive_tui.jobs.journals import ShelfJob, tasks_of
+from archive_tui.journal import folder as journal_folder
+from archive_tui.journal.folder import Listed
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.screens.base import CommandScreen
@@ -20,6 +19,7 @@ from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.tui.widgets.table import VirtualTable
+from archive_tui.wording.people import UNKNOWN, age, number, plural, size
 
 _SHOWN = 200
 
@@ -150,7 +150,7 @@ class JournalsScreen(CommandScreen):
     def _notice(self, found: Sequence[Listed]) -> Content:
         settings = self.session.settings
         keep_mb = settings.journal_keep_mb
-        stale = shelf.stale(
+        stale = journal_folder.stale(
             found,
             self.session.clock(),
             keep_days=settings.journal_keep_days,

@@ -14,19 +14,19 @@ from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Cause
 from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.jobs.job import JobState
-from archive_tui.jobs.session import ScanSummary
-from archive_tui.present import UNKNOWN, age, bar, number, size, sparkline
-from archive_tui.store.queues import QueueStats
+from archive_tui.session import ScanSummary
+from archive_tui.store.read.queues import QueueStats
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.screens.base import QuitWanted, ScanWanted
-from archive_tui.tui.screens.mending import QueueMending
+from archive_tui.tui.screens.repairing import QueueMending
 from archive_tui.tui.widgets.columns import Cell, Column, Tone
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.tui.widgets.table import VirtualTable
+from archive_tui.wording.people import UNKNOWN, age, bar, number, size, sparkline
 
 _BAR = 7
 

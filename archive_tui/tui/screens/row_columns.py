@@ -5,9 +5,9 @@ from collections.abc import Callable
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.view import GONE
-from archive_tui.present import UNKNOWN, age, size
 from archive_tui.text import line
 from archive_tui.tui.widgets.columns import Cell, Column
+from archive_tui.wording.people import UNKNOWN, age, size
 
 _ID_WIDTH = 36
 _SHOWN = 400

@@ -12,8 +12,8 @@ from textual.content import Content
 
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.filter import HINT, FilterError, manual, parse
 from archive_tui.catalog.query import Query, Sort
-from archive_tui.catalog.terms import HINT, FilterError, manual, parse
 from archive_tui.catalog.view import View
 from archive_tui.jobs.pace import Pace
 from archive_tui.text import line

@@ -15,18 +15,17 @@ from archive_tui.asynq.actions import Action
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.catalog.tally import Counts
+from archive_tui.catalog.counts import Counts
 from archive_tui.catalog.view import View
-from archive_tui.jobs.delete import DeleteJob
+from archive_tui.changes.delete import DeleteJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import Phase, ScanJob, ScanProgress
-from archive_tui.present import bar, number, span
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.screens.base import background
 from archive_tui.tui.screens.marking import MARKING
-from archive_tui.tui.screens.mending import FindingsMending
+from archive_tui.tui.screens.repairing import FindingsMending
 from archive_tui.tui.screens.row_columns import common_columns, kind_cell
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.widgets.columns import Column, fit
@@ -34,6 +33,7 @@ from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
+from archive_tui.wording.people import bar, number, span
 
 _BAR = 30
 _GROUPS_WIDTH = 34

@@ -15,12 +15,10 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from archive_tui.asynq.payload import Document, TextDocument, document
 from archive_tui.asynq.task import Task, TaskRow
 from archive_tui.catalog.view import GONE, View
 from archive_tui.errors import ArchiveTuiError, NotFoundError
-from archive_tui.facts import facts
-from archive_tui.present import size
+from archive_tui.payloads.rendering import Document, TextDocument, document
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.save import SaveDialog
@@ -30,6 +28,8 @@ from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
+from archive_tui.wording.people import size
+from archive_tui.wording.task import facts
 
 _COPY_LIMIT = 100_000
 """Terminals drop or truncate OSC 52 above about this many bytes."""

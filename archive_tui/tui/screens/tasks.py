@@ -9,11 +9,10 @@ from archive_tui.asynq.actions import Action
 from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.query import Query, Sort
-from archive_tui.jobs.delete import DeleteJob
+from archive_tui.changes.delete import DeleteJob
+from archive_tui.changes.plan import Plan, Retention, plan_oldest
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
-from archive_tui.jobs.plan import Plan, Retention, plan_oldest
-from archive_tui.present import age
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.dialogs.retention import Kept
@@ -25,6 +24,7 @@ from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
+from archive_tui.wording.people import age
 
 _SAFE = 5_000
 """How many tasks to keep of an archive that will break: far from the 8,000 that break it."""

@@ -13,7 +13,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from archive_tui.asynq.payload import Document, TextDocument
+from archive_tui.payloads.rendering import Document, TextDocument
 
 _WRAP_LINES = 100_000
 _SIDEWAYS = 8

@@ -5,7 +5,7 @@ from textual.widget import Widget
 
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import Progress
-from archive_tui.present import number
+from archive_tui.wording.people import number
 
 
 class HeadLine(Widget):

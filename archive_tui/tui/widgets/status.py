@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from textual.content import Content
 from textual.widget import Widget
 
-from archive_tui.present import span
 from archive_tui.text import line
+from archive_tui.wording.people import span
 
 
 @dataclass(frozen=True, slots=True)

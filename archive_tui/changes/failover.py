@@ -1,0 +1,70 @@
+"""Another server process answers than before: it was started anew, or a replica took over. Either may never have heard
+of what the one before had acknowledged last, so what a job has said of it is looked at again.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from archive_tui.asynq.task_copy import Copy
+from archive_tui.changes.batches import UNKNOWN
+from archive_tui.errors import ReplicaError
+from archive_tui.journal.reader import Journal
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.server import Server
+from archive_tui.store.write import restore as store
+from archive_tui.store.write.delete import Outcome
+
+
+def caution(did: str, now: str) -> str:
+    """What there is to say where nobody can know what the new server has heard of."""
+    return f"another server answers than the one that began: what that one had {did} last may be {now}; scan to see it"
+
+
+class Witness:
+    """Knows who answered last. Where the server does not tell who it is (`INFO` refused), every new connection may lead
+    to another.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._run_id: str | None = None
+
+    def look(self) -> bool:
+        """Whether another server process answers than the time before; asks it. Raises DisconnectedError."""
+        before, self._run_id = self._run_id, self._server.identify().run_id
+        return before is not None and (before != self._run_id or not before)
+
+
+class Undone(NamedTuple):
+    """A batch of a journal: its tasks that are there again although they were deleted, each with what had become of it,
+    and what the journal must say of the batch now. Of those nobody knows what the server keeps in the end.
+    """
+
+    batch: int
+    tasks: list[tuple[Copy, Outcome]]
+    digits: str
+
+
+def undone(pipe: Pipe, path: Path) -> Iterator[Undone]:
+    """Every batch of a journal that is being written, compared with what the server holds. A new task under the same id
+    is not the one that was deleted.
+    """
+    journal = Journal(path)
+    outline = journal.outline()
+    deleted = {str(outcome.value) for outcome in Outcome if outcome.done}
+    for batch, copies in journal.batches(outline):
+        digits = list(outline.outcomes.get(batch, ""))
+        places = [at for at, digit in enumerate(digits) if digit in deleted]
+        unchanged = store.unchanged(pipe, [copies[at] for at in places])
+        tasks = []
+        for at, there in zip(places, unchanged, strict=True):
+            if there:
+                tasks.append((copies[at], Outcome(int(digits[at]))))
+                digits[at] = UNKNOWN
+        yield Undone(batch, tasks, "".join(digits))
+
+
+def demoted(error: ReplicaError, what: str) -> ReplicaError:
+    """The error of a server that became a replica while a job changed something on it."""
+    return ReplicaError(f"{error}. It was the primary until now: {what}")

@@ -1,0 +1,149 @@
+"""What will be set right, and how: the repairs that fit the findings of a plan."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.repairs import Repair, offered
+from archive_tui.asynq.states import ARCHIVE_CAP
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.marks import Marks
+from archive_tui.catalog.query import Query
+from archive_tui.changes.plan import Plan
+from archive_tui.store.link.server import Server
+from archive_tui.store.write import repair as store
+from archive_tui.wording.people import plural
+
+
+@dataclass(frozen=True, slots=True)
+class RepairPlan:
+    """What will be set right, and how: the rows of a plan, with a repair for some kinds. Other kinds are left alone.
+    `types` are those that foreign keys have now: a key that is of another type later is not deleted.
+    """
+
+    plan: Plan
+    repairs: Mapping[Kind | None, Repair]
+    types: store.Types = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, plan: Plan, repair: Repair, types: store.Types | None = None) -> "RepairPlan":
+        """One repair for every kind that it fits."""
+        return cls(plan, {kind: repair for kind in Kind if repair in offered(kind)}, types or {})
+
+    @property
+    def count(self) -> int:
+        """How many findings will be set right."""
+        return sum(self.counts.values())
+
+    @property
+    def counts(self) -> dict[Repair, int]:
+        """How many findings each repair will set right."""
+        counts = Counter[Repair]()
+        for kind, count in self.plan.totals.by_kind.items():
+            if kind in self.repairs:
+                counts[self.repairs[kind]] += count
+        return dict(counts)
+
+    @property
+    def label(self) -> str:
+        """What it does, in a few words."""
+        return ", ".join(repair.label for repair in self.counts)
+
+    @property
+    def deletes_data(self) -> bool:
+        """Whether there is any data that it deletes."""
+        return any(repair in (Repair.CLEAN, Repair.DELETE_KEY) for repair in self.counts)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it destroys what no copy is kept of, so that its findings must have been picked one by one."""
+        return any(repair.by_hand for repair in self.counts)
+
+    @property
+    def others(self) -> int:
+        """How many rows of the plan will be left alone, because no repair fits their kind."""
+        return self.plan.count - self.count
+
+    @property
+    def frees(self) -> str:
+        """What becomes free, in words; empty where no id was ever held."""
+        if not self.deletes_data:
+            return "" if set(self.counts) == {Repair.REMOVE_ID} else "nothing: ids and unique locks stay as they are"
+        if not self.plan.frees:
+            return "no unique lock and no fixed id that anybody knows of"
+        # Of a plan with rows of several kinds it is not known which of them hold the locks
+        return f"at most {self.plan.frees}" if self.others else self.plan.frees
+
+    def overflow(self, archived: Mapping[str, int]) -> str:
+        """What Asynq will drop from archives that become too full, in words; empty where none does."""
+        beyond = self.beyond_cap(archived)
+        return f"{plural(beyond, 'id')} more than Asynq keeps: it drops as many of the oldest soon" if beyond else ""
+
+    def why_not(self) -> str | None:
+        """Why this must not be done at all."""
+        ghosts = self.plan.totals.by_kind.get(Kind.GHOST, 0)
+        if ghosts and any(repair.runs for repair in self.repairs.values()):
+            return (
+                f"{ghosts:,} of these are ghosts: running them would make husks, on which workers choke. "
+                "Remove their ids first, or choose without them"
+            )
+        return None
+
+    def beyond_cap(self, archived: Mapping[str, int]) -> int:
+        """How many ids more than Asynq keeps the archives would hold; `archived` are their sizes now."""
+        back = sum(count for repair, count in self.counts.items() if repair.archives)
+        if not back:
+            return 0
+        # Of a queue's rows only some may be of a kind that goes there
+        by_queue = {queue: min(count, back) for queue, count in self.plan.totals.by_queue.items()}
+        return sum(max(0, archived.get(queue, 0) + count - ARCHIVE_CAP) for queue, count in by_queue.items())
+
+
+MENDS_ARCHIVE: Mapping[Kind | None, Repair] = {
+    Kind.GHOST: Repair.REMOVE_ID,
+    Kind.MISMATCH: Repair.FOLLOW_INDEX,
+    Kind.HUSK: Repair.CLEAN,
+}
+"""What sets an archive right that is stuck: without its ghosts Asynq's script has room again, and the tasks that it
+failed to archive count as archived.
+"""
+
+
+def choices(plan: Plan, types: store.Types | None = None) -> list[RepairPlan]:
+    """The repairs that fit at least one row of a plan, those that fit most first, and after all others what deletes
+    data. Foreign keys are for deletion only where their `types` are known.
+    """
+    found = [RepairPlan.of(plan, one, types=types) for one in Repair if types or one is not Repair.DELETE_KEY]
+    return sorted((one for one in found if one.count), key=lambda one: (one.deletes_data, -one.count))
+
+
+def not_picked(catalog: Catalog, marks: Marks, picked: Marks) -> list[int]:
+    """The marked findings that are set right only where a person has picked them one by one. Not for the UI loop."""
+    kinds = [kind for kind in Kind if any(repair.by_hand for repair in offered(kind))]
+    return [seq for kind in kinds for seq in catalog.find(Query(kind=kind)) if seq in marks and seq not in picked]
+
+
+def types_of(server: Server, plan: Plan) -> store.Types:
+    """What the foreign keys of a plan are. Blocks. Raises ConnectError and kin."""
+    found: dict[tuple[str, bytes], bytes] = {}
+    if Kind.FOREIGN not in plan.totals.by_kind:
+        return found
+    with server.pipe() as pipe:
+        for rows in plan.selection.batches():
+            found |= store.types_of(pipe, [row for _, row in rows if row.kind is Kind.FOREIGN])
+    return found
+
+
+def not_deletable(catalog: Catalog) -> list[int]:
+    """The findings of a catalog that are not for a `DeleteJob`, by their row numbers: it deletes what no index
+    references. Not for the UI loop.
+    """
+    seqs: list[int] = []
+    for kind in catalog.counts().by_kind:
+        if kind is Kind.HUSK:
+            rows = catalog.rows(catalog.find(Query(kind=kind)))
+            seqs += [seq for seq, row in rows.items() if row.place]
+        elif kind not in (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED):
+            seqs += catalog.find(Query(kind=kind))
+    return seqs

@@ -1,0 +1,241 @@
+"""Putting back what a journal holds: the job that carries a plan out (DESIGN.md section 6)."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from archive_tui.asynq.task_copy import Copy
+from archive_tui.changes import failover
+from archive_tui.changes.batches import UNKNOWN
+from archive_tui.changes.restore_plan import VANISHED, RestorePlan, restorable
+from archive_tui.errors import RefusedError, ReplicaError
+from archive_tui.jobs.job import Job
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.progress import Progress
+from archive_tui.journal.reader import merged
+from archive_tui.journal.recorder import moment
+from archive_tui.journal.writer import Appender
+from archive_tui.store.link.clock import clock_of
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.server import Server
+from archive_tui.store.write import restore as store
+from archive_tui.store.write.restore import Restored
+
+_BATCH_TASKS = 100
+_BATCH_BYTES = 1024 * 1024
+_EXAMPLES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NotRestored:
+    """One task that was not put back, or not as it was, with the reason."""
+
+    queue: str
+    id: bytes
+    outcome: Restored
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreProgress(Progress):
+    """What was done so far; once `state` has ended, this is the report."""
+
+    outcomes: dict[Restored, int] = field(default_factory=dict)
+    examples: tuple[NotRestored, ...] = ()
+
+    @property
+    def restored(self) -> int:
+        """How many tasks were written back."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.restored)
+
+    @property
+    def there(self) -> int:
+        """How many stand in Redis now as they were."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.there)
+
+    @property
+    def untouched(self) -> int:
+        """How many the job did not come to."""
+        return self.planned - self.done
+
+    @property
+    def in_part(self) -> bool:
+        """Whether anything of the plan was not done."""
+        return self.there < self.planned
+
+
+class RestoreJob(Job):
+    """Carry out a plan. What was put back is noted in the journal, so that nothing is put back twice; it may be stopped
+    at any moment and asked for again.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        plan: RestorePlan,
+        pace: Pace = Pace.POLITE,
+        *,
+        elsewhere: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`elsewhere`: also where the journal was written for another server; without it, that is refused."""
+        super().__init__("restore")
+        if server.settings.read_only:
+            raise RefusedError("this is a read-only session: nothing can be restored")
+        if plan.elsewhere and not elsewhere:
+            raise RefusedError(f"the journal was written for {plan.elsewhere}, and this is {server.address}")
+        self.plan = plan
+        self.pace = pace
+        self._server = server
+        self._clock = self._now = clock
+        self._outcomes: Counter[Restored] = Counter()
+        self._examples: list[NotRestored] = []
+        self._done = 0
+        self._slices: Iterator[tuple[int, list[int], list[Copy]]] = iter(())
+        self._slice: tuple[int, list[int], list[Copy]] | None = None
+        self._noted: dict[int, list[str]] = {}
+        self._told: dict[int, str] = {}
+        self._notes: Appender | None = None
+        self._witness = failover.Witness(server)
+        self._unsure = False
+        self._began = time.monotonic()
+        self._ended_at: float | None = None
+
+    @property
+    def progress(self) -> RestoreProgress:
+        """What was done so far; safe to read from any thread."""
+        seconds = (self._ended_at or time.monotonic()) - self._began
+        return RestoreProgress(
+            self.state,
+            self.plan.count,
+            self._done,
+            self._done / seconds if seconds > 0 else 0.0,
+            self.trouble,
+            str(self.error) if self.error else "",
+            outcomes=dict(self._outcomes),
+            examples=tuple(self._examples),
+        )
+
+    def work(self) -> None:
+        self._began = time.monotonic()
+        journal = self.plan.journal
+        try:
+            if journal.header.is_export or not os.access(journal.path, os.W_OK):
+                self._work(None)
+            else:
+                with Appender(journal.path) as notes:
+                    # Read again now that nobody else writes: another restore may have ended meanwhile
+                    self.plan.outline.restored.update(journal.outline().restored)
+                    if self.plan.outline.torn:
+                        notes.cut(self.plan.outline.good_bytes)
+                    self._work(notes)
+        except ReplicaError as error:
+            said = "what was put back last may not have reached the new one; `restore --again` there puts it back"
+            raise (failover.demoted(error, said) if self._done else error) from None
+        finally:
+            self._ended_at = time.monotonic()
+
+    def _work(self, notes: Appender | None) -> None:
+        self._notes = notes
+        self._slices = self._wanted()
+        try:
+            self.reconnecting(self._attempt)
+        finally:
+            self._note()
+
+    def _attempt(self) -> None:
+        if self._witness.look():
+            self._unsure = self._done > 0
+        with self._server.pipe() as pipe:
+            self._now = clock_of(pipe)
+            self.connected()
+            if self._unsure:
+                self._look_again(pipe)
+            while True:
+                self.checkpoint()
+                if self._slice is None:
+                    self._slice = next(self._slices, None)
+                if self._slice is None:
+                    return
+                began = time.monotonic()
+                self._write_back(pipe, *self._slice)
+                self._slice = None
+                self.rest(self.pace.rest_after(time.monotonic() - began))
+
+    def _look_again(self, pipe: Pipe) -> None:
+        """Another server answers than the one that took the tasks back: what that one had not passed on is not there.
+        The journal is told, so that it can be put back once more.
+        """
+        self._note()
+        back = {str(outcome.value): outcome for outcome in Restored if outcome.there}
+        for batch, digits in list(self._told.items()):
+            self.checkpoint()
+            copies = self.plan.journal.tasks(self.plan.outline, batch)
+            places = [at for at, digit in enumerate(digits) if digit in back]
+            there = store.exist(pipe, [copies[at] for at in places])
+            missing = [at for at, found in zip(places, there, strict=True) if not found]
+            if not missing:
+                continue
+            self._noted[batch] = now = [UNKNOWN] * len(digits)
+            for at in missing:
+                now[at] = VANISHED
+                self._outcomes[back[digits[at]]] -= 1
+                self._outcomes[Restored.VANISHED] += 1
+                self._example(copies[at], Restored.VANISHED)
+        self._outcomes = +self._outcomes
+        self._note()
+        self._unsure = False
+
+    def _example(self, copy: Copy, outcome: Restored) -> None:
+        if outcome is not Restored.RESTORED and len(self._examples) < _EXAMPLES:
+            self._examples.append(NotRestored(copy.queue, copy.id, outcome))
+
+    def _write_back(self, pipe: Pipe, batch: int, places: Sequence[int], copies: Sequence[Copy]) -> None:
+        outcomes, failure = store.restore(pipe, copies, self.plan.target, self._now())
+        digits = self._noted.setdefault(batch, [UNKNOWN] * self.plan.outline.tasks[batch])
+        for place, copy, outcome in zip(places, copies, outcomes, strict=False):
+            digits[place] = str(outcome.value)
+            self._example(copy, outcome)
+        self._outcomes.update(outcomes)
+        self._done += len(outcomes)
+        if failure is not None:
+            self._slice = batch, list(places[len(outcomes) :]), list(copies[len(outcomes) :])
+            raise failure
+
+    def _wanted(self) -> Iterator[tuple[int, list[int], list[Copy]]]:
+        """What to put back, in slices of one queue and small for the server; a batch that is through is noted."""
+        plan = self.plan
+        for batch, copies in plan.journal.batches(plan.outline):
+            may = restorable(plan.outline, batch, again=plan.again)
+            by_queue: dict[str, list[int]] = {}
+            for at, copy in enumerate(copies):
+                if may[at] and copy.fields and (plan.chosen is None or (copy.queue, copy.id) in plan.chosen):
+                    by_queue.setdefault(copy.queue, []).append(at)
+            for places in by_queue.values():
+                yield from ((batch, part, [copies[at] for at in part]) for part in _sliced(places, copies))
+            self._note()
+            del copies, by_queue  # they may be large, and so may be the next
+
+    def _note(self) -> None:
+        noted = {batch: "".join(digits) for batch, digits in self._noted.items()}
+        self._noted = {}
+        for batch, digits in noted.items():
+            self._told[batch] = merged(self._told.get(batch, ""), digits)
+        if self._notes is not None and noted:
+            at = moment(self._clock())
+            self._notes.add(*[{"restored": batch, "at": at, "outcomes": digits} for batch, digits in noted.items()])
+
+
+def _sliced(places: Sequence[int], copies: Sequence[Copy]) -> Iterator[list[int]]:
+    part: list[int] = []
+    total = 0
+    for at in places:
+        size = sum(map(len, copies[at].fields))
+        if part and (len(part) >= _BATCH_TASKS or total + size > _BATCH_BYTES):
+            yield part
+            part, total = [], 0
+        part.append(at)
+        total += size
+    if part:
+        yield part

@@ -1,0 +1,225 @@
+"""What putting back a journal would touch, looked up before anything is written."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from archive_tui.asynq import findings
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.states import ARCHIVE_CAP, SORTED_SETS, State
+from archive_tui.asynq.task import is_fixed
+from archive_tui.asynq.task_copy import Copy
+from archive_tui.changes.batches import UNKNOWN
+from archive_tui.journal.reader import Journal, Outline
+from archive_tui.store.link.clock import now_of
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.server import Server
+from archive_tui.store.write import restore as store
+from archive_tui.store.write.delete import Outcome
+from archive_tui.store.write.restore import Restored, Target
+
+VANISHED = str(Restored.VANISHED.value)
+"""How a journal notes what was not there any more when another server took over."""
+
+_DELETED = {str(outcome.value) for outcome in Outcome if outcome.done}
+_TIMED = (State.SCHEDULED, State.RETRY, State.COMPLETED)
+"""States in which Asynq does something at the moment that is the score."""
+
+AS_LOST = "no index, as a lost task"
+"""How `RestorePlan.places` counts what a worker would take if it were put back to where it stood."""
+
+AS_ORPHAN = "no index, as an orphan"
+"""How it counts what stood nowhere."""
+
+Chosen = frozenset[tuple[str, bytes]]
+"""Queue and id of the tasks that were picked from a journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlan:
+    """What putting back will touch. `places` counts by where they go; `kept` were not deleted by that run, and `before`
+    were restored already: both are left out. Of `unsure` tasks nobody knows whether that run deleted them; `there` have
+    task data in Redis now, and will not be overwritten. `over` says for a queue how many ids its archive would hold
+    above its cap. Queues in `unregistered` are not known to Asynq. `bare` ids had no data, such as ghosts that were
+    removed: there is nothing to put back, and they are left out. `vanished` were put back, and were not there any more
+    when another server had taken over. With `again`, what was put back before is not left out. Of `places`, the times
+    of `due` have passed: these are run, or deleted, at once. `fixed_ids` were chosen by their producer.
+    """
+
+    journal: Journal
+    outline: Outline
+    target: Target
+    chosen: Chosen | None
+    count: int
+    places: dict[str, int]
+    by_queue: dict[str, int]
+    kept: int = 0
+    before: int = 0
+    unsure: int = 0
+    there: int = 0
+    locks: int = 0
+    expired_locks: int = 0
+    over: dict[str, int] = field(default_factory=dict)
+    unregistered: tuple[str, ...] = ()
+    elsewhere: str = ""
+    bare: int = 0
+    vanished: int = 0
+    again: bool = False
+    due: dict[str, int] = field(default_factory=dict)
+    fixed_ids: int = 0
+
+    @property
+    def torn(self) -> bool:
+        """Whether the journal was cut off by a crash; what it holds is whole."""
+        return self.outline.torn or self.outline.ending is None
+
+
+def restorable(outline: Outline, batch: int, *, again: bool = False) -> list[bool]:
+    """Which tasks of a batch may be put back: those that the run deleted, or may have deleted, and that were not
+    restored before.
+    """
+    count = outline.tasks[batch]
+    outcomes = outline.outcomes.get(batch, "").ljust(count, UNKNOWN)
+    restored = "" if again else outline.restored.get(batch, "")
+    done = restored.ljust(count, UNKNOWN)
+    return [
+        _may_be_gone(outcome) and not _is_back(back)
+        for outcome, back in zip(outcomes[:count], done[:count], strict=True)
+    ]
+
+
+def _may_be_gone(digit: str) -> bool:
+    """Whether the run deleted a task, or may have."""
+    return digit in _DELETED or digit == UNKNOWN
+
+
+def _is_back(digit: str) -> bool:
+    return digit.isdigit() and int(digit) in {one.value for one in Restored if one.there}
+
+
+@dataclass(slots=True)
+class _Review:
+    """What is counted while a journal is looked through; see `RestorePlan`."""
+
+    target: Target
+    now: float
+    export: bool
+    places: Counter[str] = field(default_factory=Counter)
+    queues: Counter[str] = field(default_factory=Counter)
+    due: Counter[str] = field(default_factory=Counter)
+    to_archive: Counter[str] = field(default_factory=Counter)
+    kept: int = 0
+    before: int = 0
+    unsure: int = 0
+    there: int = 0
+    locks: int = 0
+    expired: int = 0
+    bare: int = 0
+    vanished: int = 0
+    fixed: int = 0
+
+    def wants(self, copy: Copy, able: bool, outcome: str, back: str) -> bool:
+        """Count a copy; whether it is to be put back. `outcome` and `back` are what the journal says of it."""
+        if not copy.fields:
+            self.bare += 1
+        elif able:
+            self._count(copy, outcome, back)
+            return True
+        elif _may_be_gone(outcome):
+            self.before += 1
+        else:
+            self.kept += 1
+        return False
+
+    def _count(self, copy: Copy, outcome: str, back: str) -> None:
+        self.before += _is_back(back)
+        self.vanished += back == VANISHED
+        self.unsure += outcome == UNKNOWN and not self.export
+        place = _place(copy, self.target)
+        self.places[place.value if place is not None else _nowhere(copy)] += 1
+        self.queues[copy.queue] += 1
+        self.fixed += is_fixed(copy.id)
+        if place in _TIMED and copy.score is not None and float(copy.score) <= self.now:
+            self.due[place.value] += 1
+        if copy.lock is not None:
+            self.locks += 1
+            self.expired += copy.lock_until is not None and copy.lock_until <= self.now * 1000
+
+    def found(self, copy: Copy, there: bool) -> None:
+        """Count one that is to be put back by whether task data stands in Redis."""
+        self.there += there
+        self.to_archive[copy.queue] += not there and _place(copy, self.target) is State.ARCHIVED
+
+    def beyond_cap(self, pipe: Pipe) -> dict[str, int]:
+        """By how many ids each archive would be above its cap."""
+        over = {}
+        for queue, more in self.to_archive.items():
+            there_now = store.archived_count(pipe, queue) or 0
+            if more and there_now + more > ARCHIVE_CAP:
+                over[queue] = there_now + more - ARCHIVE_CAP
+        return over
+
+
+def plan_restore(
+    server: Server,
+    journal: Journal,
+    target: Target = Target.BACK,
+    chosen: Chosen | None = None,
+    *,
+    again: bool = False,
+) -> RestorePlan:
+    """Look through a journal and at the server. May take seconds: not for the UI loop."""
+    outline = journal.outline()
+    with server.pipe() as pipe:
+        review = _Review(target, now_of(pipe), journal.header.is_export)
+        for batch, copies in journal.batches(outline):
+            may = restorable(outline, batch, again=again)
+            outcomes = outline.outcomes.get(batch, "").ljust(len(copies), UNKNOWN)
+            backs = outline.restored.get(batch, "").ljust(len(copies), UNKNOWN)
+            wanted = [
+                copy
+                for copy, able, outcome, back in zip(copies, may, outcomes, backs, strict=False)
+                if (chosen is None or (copy.queue, copy.id) in chosen) and review.wants(copy, able, outcome, back)
+            ]
+            for copy, there in zip(wanted, store.exist(pipe, wanted), strict=True):
+                review.found(copy, there)
+            del copies, wanted  # they may be large, and so may be the next
+        over = review.beyond_cap(pipe)
+        strangers = tuple(queue for queue in review.queues if not store.is_registered(pipe, queue))
+    other = journal.header.server != server.settings.address
+    return RestorePlan(
+        journal,
+        outline,
+        target,
+        chosen,
+        review.queues.total(),
+        dict(review.places.most_common()),
+        dict(review.queues.most_common()),
+        kept=review.kept,
+        before=review.before,
+        unsure=review.unsure,
+        there=review.there,
+        locks=review.locks,
+        expired_locks=review.expired,
+        over=over,
+        unregistered=strangers,
+        elsewhere=(journal.header.server or "an unknown server") if other else "",
+        bare=review.bare,
+        vanished=review.vanished,
+        again=again,
+        due=dict(review.due),
+        fixed_ids=review.fixed,
+    )
+
+
+def _place(copy: Copy, target: Target) -> State | None:
+    if target is Target.RUN:
+        return State.PENDING
+    if target is Target.ARCHIVE:
+        return State.ARCHIVED
+    return copy.stood if copy.stood in SORTED_SETS else None  # to a list or a group nothing goes back by itself
+
+
+def _nowhere(copy: Copy) -> str:
+    """What a task is that goes back to no index."""
+    state = State.parse(copy.field(b"state"))
+    return AS_LOST if findings.judge(state, referenced=False) is Kind.LOST else AS_ORPHAN

@@ -1,0 +1,58 @@
+"""`archive-tui export`: archived tasks, or findings of a kind, written to a new file."""
+
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.states import State
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.catalog.selection import Selection
+from archive_tui.commands.foreground import IN_PART, INTERRUPTED, wait
+from archive_tui.commands.queues import refuse_unknown
+from archive_tui.errors import NotFoundError, UsageError
+from archive_tui.jobs.export import ExportJob
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.listing import ListJob
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan import ScanJob
+from archive_tui.session import Session
+from archive_tui.text import line
+from archive_tui.wording.people import plural
+
+
+def export(session: Session, queue: str, kind: Kind | None, where: str, path: Path, *, pace: Pace, out: TextIO) -> int:
+    """Write archived tasks, or findings of a kind, to a new file."""
+    refuse_unknown(session, [queue])
+    if path.exists():
+        raise UsageError(f"{line(str(path))} exists already: choose another name")
+    if not path.parent.is_dir():
+        raise NotFoundError(f"there is no folder {line(str(path.parent))}")
+    catalog = Catalog()
+    try:
+        reading: Job
+        if kind is None:
+            reading = ListJob(session.server, catalog, queue, State.ARCHIVED, session.clock)
+        else:
+            reading = ScanJob(session.server, catalog, [queue], pace)
+        session.run(reading)
+        if wait(reading, None):
+            return INTERRUPTED
+        if reading.error is not None:
+            raise reading.error
+        chosen = Selection(catalog, catalog.find(Query(where, kind)))
+        job = session.run(ExportJob(session.server, chosen, path, pace, session.clock))
+        interrupted = wait(job, None)
+        if job.error is not None:
+            raise job.error
+    finally:
+        session.stop_jobs()
+        catalog.close()
+    report = job.progress
+    print(f"{plural(report.written, 'task')} written to {line(str(path))}", file=out)
+    if report.gone:
+        print(f"{report.gone:,} were gone before they could be read", file=sys.stderr)
+    if interrupted:
+        return INTERRUPTED
+    return 0 if report.state is JobState.DONE and not report.gone else IN_PART

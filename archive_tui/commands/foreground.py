@@ -1,0 +1,104 @@
+"""How a command waits for its job: signals, progress in one line, exit codes."""
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.progress import Progress
+from archive_tui.jobs.scan import ScanProgress
+from archive_tui.wording.people import span
+
+FOUND_SOMETHING = 10
+INTERRUPTED = 130
+IN_PART = 4
+_PROGRESS_EVERY = 0.5
+_LOOK_EVERY = 0.05
+_PATIENCE = 300.0
+"""Seconds for which a command waits for a server that went away."""
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """A polite kill, or the end of the SSH session, ends a command as ctrl+c does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with _handling((signal.SIGTERM, signal.SIGHUP), interrupt):
+        yield
+
+
+@contextlib.contextmanager
+def _handling(numbers: Sequence[signal.Signals], handler: Callable[..., None]) -> Iterator[None]:
+    """Have signals handled, but for those that are ignored (as nohup wants it); in the main thread only."""
+    before = {}
+    with contextlib.suppress(ValueError):  # not the main thread
+        for one in numbers:
+            if signal.getsignal(one) is not signal.SIG_IGN:
+                before[one] = signal.signal(one, handler)
+    try:
+        yield
+    finally:
+        for one, previous in before.items():
+            signal.signal(one, previous)
+
+
+def wait(job: Job, tell: Callable[[], str] | None) -> bool:
+    """Wait for the end, saying now and then what `tell` says; True where ctrl+c or another signal of the kind came
+    meanwhile. The first asks the job to stop at a point that leaves nothing half-done; with the second we do not wait
+    for that, and KeyboardInterrupt is raised.
+
+    A server that goes away is waited for, but not for ever: nobody may be watching.
+    """
+    job.patience = _PATIENCE
+    asked: list[int] = []
+    told_at = time.monotonic()
+    trouble = ""
+
+    # Noted only: what a handler raises in the middle of waiting leaves the locks of the wait in disorder
+    def note(number: int, _frame: object) -> None:
+        asked.append(number)
+
+    try:
+        with _handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), note):
+            while not job.wait(_LOOK_EVERY):
+                if len(asked) > 1:
+                    raise KeyboardInterrupt
+                if asked:
+                    job.stop()
+                if tell is not None and time.monotonic() - told_at >= _PROGRESS_EVERY:
+                    told_at = time.monotonic()
+                    _say(tell())
+                elif tell is None and job.trouble and not trouble:
+                    trouble = job.trouble
+                    print(f"archive-tui: {trouble}: waiting for it, at most {span(_PATIENCE)}", file=sys.stderr)
+                elif not job.trouble:
+                    trouble = ""
+    finally:
+        if tell is not None:
+            _say("")
+    return bool(asked)
+
+
+def _say(text: str) -> None:
+    """Progress, in the place of what was said before; nothing depends on anybody hearing it."""
+    with contextlib.suppress(OSError):
+        print("\r\x1b[K" + text, end="", file=sys.stderr, flush=True)
+
+
+def scan_line(now: ScanProgress) -> str:
+    """How far a scan is, in one line."""
+    if now.state is JobState.DISCONNECTED:
+        return f"disconnected, retrying: {now.trouble}"[:100]
+    left = f", about {span(now.seconds_left)} left" if now.seconds_left is not None else ""
+    return f"{now.fraction:4.0%}  {now.keys:,} task keys, {now.found:,} found, {now.rate:,.0f}/s{left}"
+
+
+def change_line(now: Progress) -> str:
+    """How far a job is that knows how much there is to do, in one line."""
+    if now.state is JobState.DISCONNECTED:
+        return f"disconnected, retrying: {now.trouble}"[:100]
+    return f"{now.share:4.0%}  {now.done:,} of {now.planned:,}, {now.rate:,.0f}/s"

@@ -1,0 +1,175 @@
+"""`archive-tui journal`: the folder of journals listed, one shown, old ones removed."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+from archive_tui.asynq.states import State
+from archive_tui.asynq.task import row_of
+from archive_tui.asynq.task_copy import Copy
+from archive_tui.changes.repair import COMMAND as REPAIR
+from archive_tui.commands.confirmation import Ask, confirm
+from archive_tui.commands.foreground import IN_PART
+from archive_tui.errors import JournalError, NotFoundError, UsageError
+from archive_tui.jobs.journals import tasks_of
+from archive_tui.journal import folder as journal_folder
+from archive_tui.journal.folder import Listed
+from archive_tui.journal.reader import Header, Journal
+from archive_tui.journal.recorder import moment
+from archive_tui.store.write.delete import Outcome
+from archive_tui.store.write.repair import Repaired
+from archive_tui.text import encode, line, readable
+from archive_tui.wording.people import exact, number, plural, size, span
+
+_MB = 1_000_000
+
+
+def find(folder: Path, name: str) -> Path:
+    """The journal that a person names: a path, the name of a file in the folder, or how that begins."""
+    given = Path(name)
+    if given.exists():
+        return given
+    found = (
+        [one.path for one in journal_folder.listed(folder) if one.path.name.startswith(name)] if "/" not in name else []
+    )
+    if len(found) > 1:
+        raise UsageError(f"{line(name)!r} is the beginning of {len(found)} journals: write more of its name")
+    if not found:
+        raise NotFoundError(f"no journal {line(name)}: `archive-tui journal` lists them")
+    return found[0]
+
+
+def journals(folder: Path, *, as_json: bool, out: TextIO) -> int:
+    """List the journals, the newest first."""
+    found = journal_folder.listed(folder)
+    if as_json:
+        print(json.dumps([_listed_json(one) for one in found]), file=out)
+        return 0
+    if not found:
+        print(f"no journals in {line(str(folder))}", file=sys.stderr)
+    for one in found:
+        header = one.header
+        if one.problem:
+            print(f"{line(one.path.name)}  {one.problem}", file=out)
+            continue
+        queues = ", ".join(map(line, header.queues[:3])) + (", …" if len(header.queues) > 3 else "")
+        reason = f"  {line(header.reason)[:60]}" if header.reason else ""
+        print(
+            f"{line(one.path.name)}  {line(header.user) or '–'}  {line(header.server)}  {queues}  "
+            f"{number(tasks_of(one))} {line(header.command)}  {size(one.size)}{reason}",
+            file=out,
+        )
+    return 0
+
+
+def _listed_json(one: Listed) -> dict[str, Any]:
+    header, ending = one.header, one.ending
+    return {
+        "file": str(one.path),
+        "bytes": one.size,
+        "problem": one.problem or None,
+        "command": header.command,
+        "server": header.server,
+        "queues": [readable(encode(queue)) for queue in header.queues],
+        "user": header.user,
+        "host": header.host,
+        "created": moment(header.created_at) if header.created_at is not None else None,
+        "reason": header.reason,
+        "planned": header.planned,
+        "state": ending.state if ending is not None else None,
+        "counts": dict(ending.counts) if ending is not None else None,
+    }
+
+
+def show(path: Path, *, as_json: bool, out: TextIO) -> int:
+    """Print the tasks of a journal: one JSON object a line, or a table."""
+    journal = Journal(path)
+    outline = journal.outline()
+    header = journal.header
+    if not as_json:
+        print(f"{line(header.command)} on {line(header.server)}, {exact(header.created_at)}", file=out)
+        print(f"by {line(header.user) or '–'} on {line(header.host) or '–'}: {line(header.reason) or '–'}", file=out)
+        print(
+            f"{plural(outline.count, 'task')}" + ("" if outline.ending else "; the run did not end by itself"), file=out
+        )
+    for batch, copies in journal.batches(outline):
+        outcomes = outline.outcomes.get(batch, "").ljust(len(copies), "-")
+        restored = outline.restored.get(batch, "").ljust(len(copies), "-")
+        for copy, outcome, back in zip(copies, outcomes, restored, strict=False):
+            if as_json:
+                print(json.dumps(_task_json(copy, _name(header, outcome), back)), file=out)
+            else:
+                row = row_of(copy.queue, copy.id, State.parse(copy.field(b"state")), copy.field(b"msg"))
+                place = copy.stood.value if copy.stood is not None else "orphan"
+                print(
+                    f"{line(copy.queue)}  {place}  {line(copy.id)}  {line(row.type)}  {line(row.error)[:80]}", file=out
+                )
+    return 0
+
+
+def _name(header: Header, digit: str) -> str | None:
+    """What became of a task, by name; None where nobody knows. A repair has outcomes of its own."""
+    repair = header.command.partition(":")[0] == REPAIR
+    try:
+        return (Repaired(int(digit, 16)) if repair else Outcome(int(digit))).name.lower()
+    except ValueError:
+        return None
+
+
+def _task_json(copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]:
+    row = row_of(copy.queue, copy.id, State.parse(copy.field(b"state")), copy.field(b"msg"))
+    return {
+        "queue": readable(encode(copy.queue)),
+        "id": readable(copy.id),
+        "stood_in": copy.stood.value if copy.stood is not None else None,
+        "score": copy.score.decode() if copy.score is not None else None,
+        "type": row.type if row.readable else None,
+        "error": row.error if row.readable else None,
+        "outcome": outcome,
+        "restored": restored.isdigit() and int(restored) < 4,
+        "fields": {name: readable(value) for name, value in _named(copy)},
+    }
+
+
+def _named(copy: Copy) -> list[tuple[str, bytes]]:
+    names, values = copy.fields[::2], copy.fields[1::2]
+    return [(name.decode("utf-8", "replace"), value) for name, value in zip(names, values, strict=True)]
+
+
+def prune(
+    folder: Path,
+    *,
+    keep_days: float | None,
+    keep_mb: float | None,
+    now: float,
+    dry_run: bool,
+    yes: bool,
+    ask: Ask | None,
+    out: TextIO,
+) -> int:
+    """Say which journals go beyond what is to be kept, ask, and remove them."""
+    if keep_days is None and keep_mb is None:
+        raise UsageError("say what to keep: --keep-days N, --keep-mb N, or both in the profile (journal_keep_days, …)")
+    keep_bytes = int(keep_mb * _MB) if keep_mb is not None else None
+    gone = journal_folder.stale(journal_folder.listed(folder), now, keep_days=keep_days, keep_bytes=keep_bytes)
+    for one in gone:
+        print(f"{line(one.path.name)}  {size(one.size)}  {_old(one, now)}", file=out)
+    print(f"{plural(len(gone), 'journal')} to remove, {size(sum(one.size for one in gone))}", file=out)
+    if dry_run or not gone:
+        return 0
+    confirm(len(gone), "remove them for good", "removed", yes=yes, ask=ask)
+    failed = 0
+    for one in gone:
+        try:
+            journal_folder.remove(one)
+        except JournalError as error:
+            failed += 1
+            print(f"archive-tui: {error}", file=sys.stderr)
+    return IN_PART if failed else 0
+
+
+def _old(one: Listed, now: float) -> str:
+    """How long ago it was written; the clock may have been set back since."""
+    seconds = now - one.modified_at
+    return f"{span(seconds)} old" if seconds >= 0 else f"dated {span(-seconds)} ahead of the clock"

@@ -1,0 +1,109 @@
+"""`archive-tui queues`: how every queue is doing, and what is foretold of its archive."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from archive_tui.asynq.forecast import Cause, Forecast, is_too_old
+from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.commands.output import LONGEST_NAME, print_table
+from archive_tui.errors import NotFoundError
+from archive_tui.jobs.watch import foretell
+from archive_tui.session import Session
+from archive_tui.store.read import queues as store
+from archive_tui.store.read.queues import QueueStats
+from archive_tui.text import clip, encode, line, readable
+from archive_tui.wording.people import UNKNOWN, age, number, size
+from archive_tui.wording.programs import json_line, moment
+
+
+def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
+    """Print how every queue is doing, leftover queues included."""
+    with session.server.pipe() as pipe:
+        registered = store.registered(pipe)
+        found = {name for name in store.discover(pipe) if name is not None}
+        names = sorted(found.union(registered))
+        stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC))
+        memory = dict(zip(names, store.memory(pipe, names), strict=True))
+        now, too_old = session.clock(), is_too_old(session.info.product, session.info.version)
+        foretold = {one.name: foretell(pipe, one, now, too_old=too_old) for one in stats}
+    if as_json:
+        print(json_line([_queue_json(one, memory[one.name], foretold[one.name]) for one in stats]), file=out)
+        return 0
+    heads = ["QUEUE", "ARCHIVED", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "COMPLETED", "GROUPED", "MEMORY", "OLDEST"]
+    lines = [[
+        clip(one.name, LONGEST_NAME) + _remarks(one),
+        f"{_shown(one, State.ARCHIVED)}/{ARCHIVE_CAP:,}",
+        *[_shown(one, state) for state in _COUNTED],
+        UNKNOWN if memory[one.name] is None else f"~{size(memory[one.name])}",
+        age(one.oldest_archived_at, now),
+    ] for one in stats]  # fmt: skip
+    print_table(heads, lines, out)
+    for warning in warnings(foretold):
+        print(warning, file=out)
+    return 0
+
+
+def _remarks(one: QueueStats) -> str:
+    said = {"leftover": not one.registered, "paused": one.paused, "not permitted": one.refused}
+    return "".join(f" ({word})" for word, so in said.items() if so)
+
+
+_COUNTED = (State.PENDING, State.ACTIVE, State.SCHEDULED, State.RETRY, State.COMPLETED, State.AGGREGATING)
+
+
+def _shown(one: QueueStats, state: State) -> str:
+    """How many tasks are in a state; unknown where the index is not of the type Asynq writes."""
+    return number(one.counts.get(state))
+
+
+def warnings(foretold: Mapping[str, Forecast]) -> Iterator[str]:
+    """What is foretold to break, a line each; what concerns all queues once."""
+    too_old = next((one for one in foretold.values() if one.cause is Cause.OLD_SERVER), None)
+    if too_old is not None:
+        yield f"warning: {too_old.sentence}"
+    for name, one in foretold.items():
+        if one.cause is not None and one.cause is not Cause.OLD_SERVER:
+            yield f"warning: {clip(name, LONGEST_NAME)}: {one.sentence}"
+
+
+def _queue_json(one: QueueStats, memory: int | None, foretold: Forecast) -> dict[str, Any]:
+    return {
+        "queue": readable(encode(one.name)),
+        "registered": one.registered,
+        "permitted": not one.refused,
+        "paused": one.paused,
+        "archived": archived_json(one),
+        **{state.value: one.counts.get(state) for state in _COUNTED},
+        "groups": one.groups,
+        "processed_today": one.processed_today,
+        "failed_by_day": list(one.failed),
+        "memory_bytes_estimate": memory,
+        "forecast": {
+            "breaks": foretold.breaks,
+            "cause": foretold.cause.value if foretold.cause is not None else None,
+            "breaks_at": moment(foretold.breaks_at),
+            "together": foretold.together,
+            "past_90_days": foretold.expired,
+            "most_cross_on": (moment(foretold.most_at) or "")[:10] or None,
+            "most_cross": foretold.most,
+            "sentence": foretold.sentence or None,
+        },
+    }
+
+
+def archived_json(one: QueueStats) -> dict[str, Any]:
+    """The archive of a queue as JSON has it."""
+    return {
+        "size": one.counts.get(State.ARCHIVED),
+        "cap": ARCHIVE_CAP,
+        "oldest_at": moment(one.oldest_archived_at),
+    }
+
+
+def refuse_unknown(session: Session, names: Sequence[str]) -> None:
+    """Raise NotFoundError for the first of these that is no queue."""
+    with session.server.pipe() as pipe:
+        for name in names:
+            if not store.exists(pipe, name):
+                raise NotFoundError(f"no queue {line(name)!r}: `archive-tui queues` lists them")

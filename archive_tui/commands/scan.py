@@ -1,0 +1,175 @@
+"""`archive-tui scan`: every finding, counted or one by one, in the form that was asked for."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.task import TaskRow
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.catalog.selection import Selection
+from archive_tui.catalog.signatures import signature
+from archive_tui.commands.foreground import FOUND_SOMETHING, IN_PART, INTERRUPTED, scan_line, wait
+from archive_tui.commands.output import LONGEST_NAME, print_table
+from archive_tui.commands.queues import archived_json, refuse_unknown
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan import ScanJob, ScanProgress
+from archive_tui.session import Session
+from archive_tui.store.read import queues as store
+from archive_tui.text import clip, encode, line, readable
+from archive_tui.wording.people import number, plural, size
+from archive_tui.wording.programs import json_line, moment
+
+_ALWAYS_SHOWN = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED)
+"""Kinds whose counts stand in the table even where nothing was found."""
+
+
+def scan(
+    session: Session,
+    *,
+    names: Sequence[str],
+    pace: Pace,
+    messages: bool = False,
+    form: str,
+    check: bool,
+    out: TextIO,
+    progress: bool,
+) -> int:
+    """Scan queues (all where none is named) and print what was found in the asked form. With `messages`, those of all
+    tasks are read.
+    """
+    refuse_unknown(session, names)
+    catalog = Catalog()
+    wanted, refused = (list(names), []) if names else session.scope()
+    if refused:
+        shown = ", ".join(line(name) for name in refused)
+        print(f"not scanned, as this user may not read them: {shown}", file=sys.stderr)
+    job = ScanJob(session.server, catalog, wanted, pace, messages=messages)
+    try:
+        session.run(job)
+        interrupted = wait(job, (lambda: scan_line(job.progress)) if progress else None)
+        if job.error is not None:
+            raise job.error
+        _print_scan(session, job, form, out)
+        if catalog.trouble:
+            print(f"archive-tui: {catalog.trouble}", file=sys.stderr)
+            if form == "ndjson":
+                return IN_PART
+        if interrupted:
+            return INTERRUPTED
+        return FOUND_SOMETHING if check and catalog.counts().total else 0
+    finally:
+        job.stop()
+        job.wait(5)
+        catalog.close()
+
+
+def _print_scan(session: Session, job: ScanJob, form: str, out: TextIO) -> None:
+    if form == "ndjson":
+        for rows in Selection(job.catalog, job.catalog.find(Query())).batches():
+            for _, row in rows:
+                print(json_line(_row_json(row)), file=out)
+        return
+    report = _scan_json(session, job)
+    if form == "json":
+        print(json_line(report), file=out)
+    elif form == "prometheus":
+        _print_prometheus(report, out)
+    else:
+        _print_summary(report, job.progress, out)
+
+
+def _row_json(row: TaskRow) -> dict[str, Any]:
+    return {
+        "queue": readable(encode(row.queue)),
+        "id": readable(row.id),
+        "kind": row.kind.value if row.kind is not None else None,
+        "state": row.state.value if row.state is not None else None,
+        "type": row.type if row.readable else None,
+        "error": row.error if row.readable else None,
+        "signature": signature(row.error) if row.readable else None,
+        "last_failed_at": moment(row.last_failed_at),
+        "payload_bytes": row.payload_bytes,
+        "bytes": row.stored_bytes,
+        "index": readable(encode(row.place)) if row.place else None,
+    }
+
+
+def _scan_json(session: Session, job: ScanJob) -> dict[str, Any]:
+    progress = job.progress
+    info = session.info
+    with session.server.pipe() as pipe:
+        registered = store.registered(pipe)
+        wanted = job.queues if job.queues is not None else sorted({*registered, *job.keys_by_queue})
+        stats = store.stats(pipe, wanted, registered, datetime.fromtimestamp(session.clock(), UTC))
+    sums = job.catalog.sums()
+    return {
+        "server": {"version": info.version or None, "mode": info.mode or None, "address": info.address},
+        "started_at": moment(progress.started_at),
+        "finished_at": moment(progress.finished_at),
+        "complete": progress.complete,
+        "keys_scanned": progress.keys,
+        "queues": [
+            {
+                "queue": readable(encode(one.name)),
+                "registered": one.registered,
+                "tasks": job.keys_by_queue.get(one.name, 0),
+                "archived": archived_json(one),
+                "findings": {
+                    kind.value: {"count": count, "bytes": bytes_}
+                    for kind in Kind
+                    for count, bytes_ in [sums.get((one.name, kind), (0, 0))]
+                },
+            }
+            for one in stats
+        ],
+    }
+
+
+def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) -> None:
+    found_at_all = {kind for queue in report["queues"] for kind, found in queue["findings"].items() if found["count"]}
+    kinds = [kind for kind in Kind if kind in _ALWAYS_SHOWN or kind.value in found_at_all]
+    heads = ["QUEUE", "TASKS", *[kind.label.upper() for kind in kinds], "BYTES"]
+    lines = []
+    for queue in report["queues"]:
+        findings = queue["findings"]
+        total = sum(found["bytes"] or 0 for found in findings.values())
+        lines.append([
+            clip(_named(queue["queue"]), LONGEST_NAME) + ("" if queue["registered"] else " (leftover)"),
+            number(queue["tasks"]),
+            *[number(findings[kind.value]["count"]) for kind in kinds],
+            f"~{size(total)}",
+        ])  # fmt: skip
+    print_table(heads, lines, out)
+    if not progress.complete:
+        print("the scan was stopped: these counts are minimums", file=sys.stderr)
+    if progress.not_tasks:
+        print(f"{plural(progress.not_tasks, 'key')} under t: that hold no task data", file=sys.stderr)
+
+
+def _print_prometheus(report: dict[str, Any], out: TextIO) -> None:
+    print("# HELP archive_tui_findings What is wrong with the tasks of a queue, by kind.", file=out)
+    print("# TYPE archive_tui_findings gauge", file=out)
+    for queue in report["queues"]:
+        for kind, found in queue["findings"].items():
+            print(f'archive_tui_findings{{queue="{_label(queue["queue"])}",kind="{kind}"}} {found["count"]}', file=out)
+    print("# HELP archive_tui_archived_tasks Ids in the archive.\n# TYPE archive_tui_archived_tasks gauge", file=out)
+    for queue in report["queues"]:
+        if queue["archived"]["size"] is not None:
+            labels = f'{{queue="{_label(queue["queue"])}"}}'
+            print(f"archive_tui_archived_tasks{labels} {queue['archived']['size']}", file=out)
+    print("# HELP archive_tui_scan_complete 1 if all keys were seen.\n# TYPE archive_tui_scan_complete gauge", file=out)
+    print(f"archive_tui_scan_complete {int(report['complete'])}", file=out)
+
+
+def _label(name: Any) -> str:
+    """A queue's name as a label; what a terminal would obey is made visible, line ends have an escape of their own."""
+    shown = [line(part) for part in _named(name).split("\n")]
+    return "\\n".join(part.replace("\\", "\\\\").replace('"', '\\"') for part in shown)
+
+
+def _named(name: Any) -> str:
+    """A queue's name in a report; one that is not UTF-8 stands there in base64."""
+    return name if isinstance(name, str) else str(name["base64"])

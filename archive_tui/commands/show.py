@@ -1,0 +1,91 @@
+"""`archive-tui show`: one task, for people, for programs, or its payload byte for byte."""
+
+import math
+from typing import Any, TextIO
+
+from archive_tui.asynq import keys
+from archive_tui.asynq.message import TaskMessage
+from archive_tui.asynq.task import Task
+from archive_tui.errors import NotFoundError, UsageError
+from archive_tui.payloads.rendering import document
+from archive_tui.session import Session
+from archive_tui.text import block, encode, line, readable
+from archive_tui.wording.people import size
+from archive_tui.wording.programs import json_line, moment
+from archive_tui.wording.task import facts
+
+
+def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO) -> int:
+    """Print one task: for people, as JSON, or its payload byte for byte."""
+    task = session.read_task(queue, task_id)
+    if form == "raw":
+        if task.message is None:
+            raise NotFoundError(f"task {line(task_id)!r} has no readable message, so no payload")
+        out.flush()
+        raw = getattr(out, "buffer", None)
+        if raw is None:
+            raise UsageError("this output takes text only: --raw needs a byte stream")
+        raw.write(task.payload)
+        raw.flush()
+        return 0
+    if form == "json":
+        print(json_line(_task_json(task)), file=out)
+        return 0
+    for label, value in facts(task, session.clock()):
+        print(f"{label:<14}" + value.replace("\n", "\n" + " " * 14), file=out)
+    error = task.message.error_msg if task.message is not None else ""
+    print(f"\nError\n{block(error) or '(none)'}\n", file=out)
+    payload = document(task.payload)
+    print(f"Payload, {payload.format}, {size(len(task.payload))}", file=out)
+    for index in range(len(payload)):
+        print(payload.line(index), file=out)
+    return 0
+
+
+def _task_json(task: Task) -> dict[str, Any]:
+    message = task.message
+    return {
+        "queue": readable(encode(task.queue)),
+        "id": readable(task.id),
+        "key": readable(keys.task(task.queue, task.id)),
+        "state": task.state.value if task.state is not None else None,
+        "referenced": task.referenced,
+        "stands_in": {
+            index: score if score is None or math.isfinite(score) else str(score)
+            for index, score in task.stands_in.items()
+        },
+        "memory_bytes": task.memory,
+        "unique_lock": None
+        if task.lock is None
+        else {
+            "key": readable(task.lock.key),
+            "holder": readable(task.lock.holder) if task.lock.holder is not None else None,
+            "seconds_left": task.lock.seconds_left,
+        },
+        "message": _message_json(message) if message is not None else None,
+        "fields": {
+            name.decode("utf-8", "replace"): readable(value)
+            for name, value in task.fields.items()
+            if name != b"msg" or message is None
+        },
+    }
+
+
+def _message_json(message: TaskMessage) -> dict[str, Any]:
+    return {
+        "type": message.type,
+        "payload": readable(message.payload),
+        "id": message.id,
+        "queue": message.queue,
+        "retry": message.retry,
+        "retried": message.retried,
+        "error": message.error_msg,
+        "timeout_seconds": message.timeout,
+        "deadline": moment(message.deadline or None),
+        "unique_key": message.unique_key,
+        "last_failed_at": moment(message.last_failed_at or None),
+        "retention_seconds": message.retention,
+        "completed_at": moment(message.completed_at or None),
+        "group": message.group_key,
+        "headers": dict(message.headers),
+    }

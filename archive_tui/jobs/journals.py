@@ -1,0 +1,125 @@
+"""Looking at journals for the screens: the list of them, and the tasks of one."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from archive_tui.asynq import keys
+from archive_tui.asynq.message import decode
+from archive_tui.asynq.states import State
+from archive_tui.asynq.task import Task, TaskRow, UniqueLock, row_of, seconds_of
+from archive_tui.asynq.task_copy import Copy
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.changes.restore_plan import restorable
+from archive_tui.errors import NotFoundError
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.journal import folder as journal_folder
+from archive_tui.journal.folder import Listed
+from archive_tui.journal.reader import Journal, Outline
+from archive_tui.store.write.delete import Outcome
+from archive_tui.store.write.repair import Repaired
+from archive_tui.text import line
+
+_MADE = {"exported"} | {one.name.lower() for verdict in (Outcome, Repaired) for one in verdict if one.done}
+
+
+def tasks_of(one: Listed) -> int | None:
+    """How many tasks a run deleted, set right or exported; None where it did not end by itself."""
+    if one.ending is None:
+        return None
+    return sum(count for name, count in one.ending.counts.items() if name in _MADE)
+
+
+class ShelfJob(Job):
+    """Lists the journals of a folder; `found` is there when it has ended."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("journals")
+        self.found: list[Listed] = []
+        self._folder = folder
+
+    def work(self) -> None:
+        self.found = journal_folder.listed(self._folder)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalProgress:
+    """How far the reading of a journal is. `back` tasks were restored before, and `kept` were never deleted: neither is
+    among the rows, unless the former were asked for.
+    """
+
+    state: JobState
+    read: int = 0
+    back: int = 0
+    kept: int = 0
+    unsure: int = 0
+
+
+class JournalJob(Job):
+    """Reads what can be restored from a journal into a catalog; with `again`, also what was restored before."""
+
+    def __init__(self, path: Path, catalog: Catalog, *, again: bool = False) -> None:
+        super().__init__("journal")
+        self.path = path
+        self.catalog = catalog
+        self._again = again
+        self.journal: Journal | None = None
+        self.outline: Outline | None = None
+        self._read = self._back = self._kept = self._unsure = 0
+
+    @property
+    def progress(self) -> JournalProgress:
+        """How far it is; safe to read from any thread."""
+        return JournalProgress(self.state, self._read, self._back, self._kept, self._unsure)
+
+    def work(self) -> None:
+        self.connected()
+        self.journal = journal = Journal(self.path)
+        self.outline = outline = journal.outline()
+        self.catalog.clear()
+        for batch, copies in journal.batches(outline):
+            self.checkpoint()
+            may = restorable(outline, batch)
+            ever = restorable(outline, batch, again=True)
+            shown = ever if self._again else may
+            self.catalog.add([_row(copy) for copy, able in zip(copies, shown, strict=True) if able])
+            self._read += len(copies)
+            self._kept += ever.count(False)
+            self._back += ever.count(True) - may.count(True)
+            if batch not in outline.outcomes and not journal.header.is_export:
+                self._unsure += len(copies)
+
+    def task(self, queue: str, task_id: bytes) -> Task:
+        """One task in full, as it stood when it was deleted; blocks. Raises NotFoundError."""
+        copy = None
+        if self.journal is not None and self.outline is not None:
+            copy = self.journal.find(self.outline, queue, task_id)
+        if copy is None:
+            raise NotFoundError(f"the journal holds no task {line(task_id)!r} of queue {line(queue)!r}")
+        return task_of(copy)
+
+
+def _row(copy: Copy) -> TaskRow:
+    return row_of(
+        copy.queue,
+        copy.id,
+        State.parse(copy.field(b"state")),
+        copy.field(b"msg"),
+        scored_at=seconds_of(copy.score) if copy.score is not None else None,
+        key_bytes=len(keys.task(copy.queue, copy.id)),
+    )
+
+
+def task_of(copy: Copy) -> Task:
+    """A copy as the task that it was."""
+    raw = copy.field(b"msg")
+    stood: dict[str, float | None] = {}
+    if copy.stood is not None:
+        stood[copy.stood.value] = float(copy.score) if copy.score is not None else None
+    lock = None
+    if copy.lock is not None:
+        left = copy.lock_until / 1000 - time.time() if copy.lock_until is not None else None
+        lock = UniqueLock(copy.lock, copy.id if left is None or left > 0 else None, left)
+    fields = dict(zip(copy.fields[::2], copy.fields[1::2], strict=True))
+    message = decode(raw) if raw is not None else None
+    return Task(copy.queue, copy.id, State.parse(fields.get(b"state")), fields, message, stood, lock)

@@ -1,0 +1,1 @@
+"""What producers put into a payload: recognise it, and show all of it."""

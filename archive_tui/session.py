@@ -1,0 +1,255 @@
+"""What one run of the program shares between its screens: the server, and the jobs that are running."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from archive_tui.asynq.actions import Action
+from archive_tui.asynq.forecast import Forecast
+from archive_tui.asynq.task import Task
+from archive_tui.changes.audited import (
+    AuditedCleanUpJob,
+    AuditedDeleteJob,
+    AuditedRepairJob,
+    AuditedRestoreJob,
+    audited,
+    whereabouts,
+)
+from archive_tui.changes.cleanup import CleanUpJob
+from archive_tui.changes.delete import DeleteJob
+from archive_tui.changes.plan import Plan
+from archive_tui.changes.repair import RepairJob
+from archive_tui.changes.repair_plan import RepairPlan
+from archive_tui.changes.restore import RestoreJob
+from archive_tui.changes.restore_plan import RestorePlan
+from archive_tui.errors import RefusedError
+from archive_tui.jobs.job import Job
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan import ScanJob
+from archive_tui.jobs.watch import WatchJob, foretell
+from archive_tui.journal import folder
+from archive_tui.journal.audit import Audit
+from archive_tui.journal.recorder import Keeping, Room
+from archive_tui.settings.model import Settings
+from archive_tui.store.link.server import Server, ServerInfo
+from archive_tui.store.read import permissions, queues, tasks
+from archive_tui.store.read.permissions import Permissions
+from archive_tui.store.read.queues import QueueStats
+from archive_tui.store.write import cleanup
+
+AnyJob = TypeVar("AnyJob", bound=Job)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSummary:
+    """What the last scan of a queue found. `complete` is False for a scan that was stopped: the count is a minimum."""
+
+    findings: int
+    complete: bool
+
+
+class Session:
+    """One server and everything that is going on with it. `clock` gives unix seconds and `stopwatch` seconds from any
+    start; tests and screenshots fix them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        interval: float = 2.0,
+        stopwatch: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.stopwatch = stopwatch
+        self.server = Server(settings)
+        self.info = ServerInfo(self.server.address)
+        self.watch = WatchJob(self.server, interval, clock, stopwatch)
+        self.permissions = Permissions()
+        self.audit = Audit(syslog=settings.syslog, clock=clock)
+        self.scans: dict[str, ScanSummary] = {}
+        self.free_bytes = folder.free_bytes
+        self._jobs: list[Job] = []
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be changed: by choice, because the server is a replica, or because it does not permit
+        this user to.
+        """
+        return bool(self.settings.read_only or self._role == "replica" or self.permissions.why_nowhere(Action.DELETE))
+
+    @property
+    def why_read_only(self) -> str:
+        """The reason, in words."""
+        if self.settings.read_only:
+            return "this is a read-only session"
+        if self._role == "replica":
+            return "this server is a replica: connect to its primary to change anything"
+        return self.permissions.why_nowhere(Action.DELETE)
+
+    def why_not(self, action: Action, queue: str) -> str | None:
+        """Why something cannot be done in a queue; None where it can, as far as anybody knows."""
+        if action is not Action.READ and self.read_only:
+            return self.why_read_only
+        return self.permissions.why_not(action, queue) or None
+
+    def scope(self) -> tuple[list[str] | None, list[str]]:
+        """What a scan of all queues covers: all (None) where every queue may be read, else those that may; and those
+        that may not. Where the screens are not open, the latter costs a walk over the keyspace: blocks.
+        """
+        if not self.permissions.unreadable:
+            return None, []
+        stats: Sequence[QueueStats] = self.watch.overview.queues
+        if not self.watch.begun:
+            with self.server.pipe() as pipe:
+                registered = queues.registered(pipe)
+                found = {name for name in queues.discover(pipe) if name is not None}
+                names = sorted(found.union(registered))
+                stats = queues.stats(pipe, names, registered, datetime.fromtimestamp(self.clock(), UTC))
+        return [one.name for one in stats if not one.refused], [one.name for one in stats if one.refused]
+
+    @property
+    def _role(self) -> str:
+        return (self.watch.overview.info or self.info).role
+
+    def open(self, *, may_be_empty: bool = False) -> None:
+        """Connect, make sure that this is an Asynq installation that we can read, and find out what we may do there.
+        With `may_be_empty` so is a database without any key.
+
+        Raises ConnectError and kin.
+        """
+        self.info = self.server.identify()
+        names = queues.recognise(self.server, may_be_empty=may_be_empty)
+        with self.server.pipe() as pipe:
+            self.permissions = permissions.discover(pipe, names, read_only=self.settings.read_only)
+
+    def run(self, job: AnyJob) -> AnyJob:
+        """Start a job and keep account of it."""
+        self._jobs = [one for one in self._jobs if not one.state.ended]
+        self._jobs.append(job)
+        job.start()
+        return job
+
+    def delete(self, plan: Plan, pace: Pace = Pace.POLITE, *, choice: str = "", reason: str = "") -> DeleteJob:
+        """Carry out a plan that was confirmed; `choice` says how its tasks were chosen, `reason` why.
+
+        The only place from which screens and command line delete. Raises RefusedError.
+        """
+        self._must(Action.DELETE, plan.totals.by_queue, "nothing can be deleted")
+        return self.run(
+            AuditedDeleteJob(
+                self.server,
+                plan,
+                self.audit,
+                pace,
+                choice=choice,
+                reason=reason,
+                keeping=Keeping.by(self.settings, reason),
+                clock=self.clock,
+            )
+        )
+
+    def repair(self, plan: RepairPlan, pace: Pace = Pace.POLITE, *, choice: str = "", reason: str = "") -> RepairJob:
+        """Carry out a repair that was confirmed; `choice` says how its findings were chosen, `reason` why. The only
+        place from which screens and command line repair. Raises RefusedError.
+        """
+        self._must(Action.RESTORE, plan.plan.totals.by_queue, "nothing can be set right")
+        keeping = Keeping.by(self.settings, reason)
+        return self.run(
+            AuditedRepairJob(self.server, plan, self.audit, pace, choice=choice, reason=reason, keeping=keeping)
+        )
+
+    def clean_up(self, queue: str) -> CleanUpJob:
+        """Delete every key of a leftover queue, as was confirmed. Raises RefusedError."""
+        self._must(Action.DELETE, [queue], "nothing can be deleted")
+        return self.run(AuditedCleanUpJob(self.server, queue, self.audit, keeping=Keeping.by(self.settings)))
+
+    def restore(self, plan: RestorePlan, pace: Pace = Pace.POLITE, *, elsewhere: bool = False) -> RestoreJob:
+        """Put back what was confirmed; `elsewhere`: also where the journal was written for another server.
+
+        Raises RefusedError.
+        """
+        self._must(Action.RESTORE, plan.by_queue, "nothing can be restored")
+        return self.run(AuditedRestoreJob(self.server, plan, self.audit, pace, elsewhere=elsewhere, clock=self.clock))
+
+    def _must(self, action: Action, queues: Iterable[str], otherwise: str) -> None:
+        """Raises RefusedError where something cannot be done in one of these queues."""
+        if refused := next((reason for queue in queues if (reason := self.why_not(action, queue))), None):
+            raise RefusedError(f"{refused}: {otherwise}")
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where journals are."""
+        return self.settings.journal_dir or folder.default_folder()
+
+    def room(self, plan: Plan) -> Room | None:
+        """How much the journal of a plan needs, and how much is free; None where there will be no journal."""
+        if not self.settings.journal:
+            return None
+        return Room.of(plan.totals.stored_bytes, self.free_bytes(self.journal_folder))
+
+    @property
+    def running(self) -> Sequence[Job]:
+        """The jobs that have not ended, the watch aside."""
+        return [job for job in self._jobs if not job.state.ended and job is not self.watch]
+
+    @property
+    def restoring(self) -> RestoreJob | None:
+        """What is being put back, if anything is."""
+        return next((job for job in self.running if isinstance(job, RestoreJob)), None)
+
+    @property
+    def deleting(self) -> DeleteJob | None:
+        """The deletion that is under way, if one is."""
+        return next((job for job in self.running if isinstance(job, DeleteJob)), None)
+
+    def note_scan(self, job: ScanJob) -> None:
+        """Remember what a scan has found, for the queues screen."""
+        complete = job.progress.complete
+        found = job.catalog.counts().by_queue
+        wanted = set(job.queues) if job.queues is not None else {*job.keys_by_queue, *self._known()}
+        for queue in wanted:
+            self.scans[queue] = ScanSummary(found.get(queue, 0), complete)
+
+    def _known(self) -> set[str]:
+        return {one.name for one in self.watch.overview.queues}
+
+    def read_task(self, queue: str, task_id: bytes) -> Task:
+        """Read one task in full; blocks. Raises NotFoundError, ConnectError and kin."""
+        with self.server.pipe() as pipe:
+            return tasks.read(pipe, queue, task_id)
+
+    def archive_forecast(self, queue: str) -> Forecast:
+        """What is foreseeable for one archive, however old the server is; blocks. Raises ConnectError and kin."""
+        now = self.clock()
+        with self.server.pipe() as pipe:
+            (one,) = queues.stats(pipe, [queue], [queue], datetime.fromtimestamp(now, UTC))
+            return foretell(pipe, one, now, too_old=False)
+
+    def register(self, queue: str) -> bool:
+        """Put a leftover queue back among the registered ones; blocks. False where it was there already."""
+        self._must(Action.RESTORE, [queue], "it cannot be registered")
+        new = False
+        facts = {**whereabouts(self.server), "queue": queue}
+        with audited(self.audit, "register", facts, lambda: {"new": new}), self.server.pipe() as pipe:
+            new = cleanup.register(pipe, queue)
+        return new
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Stop every job at its next safe point and wait for them, at most `timeout` seconds in all."""
+        self.stop_jobs(timeout)
+        self.server.close()
+
+    def stop_jobs(self, timeout: float = 5.0) -> None:
+        """The same, and stay connected: whoever gives jobs a catalog closes it when they have ended."""
+        jobs = [*self.running, self.watch]
+        for job in jobs:
+            job.stop()
+        until = time.monotonic() + timeout
+        for job in jobs:
+            if job.begun:
+                job.wait(max(0.0, until - time.monotonic()))

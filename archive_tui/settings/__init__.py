@@ -1,0 +1,1 @@
+"""What a run needs: connection, journal, limits; from flags, environment and profile."""

@@ -1,0 +1,1 @@
+"""Reading what Asynq has: indexes, task data, queues. Writes nothing."""

@@ -1,0 +1,110 @@
+"""What one look at task data proves: findings, and what must be looked at otherwise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from archive_tui.asynq import findings, keys
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.states import State
+from archive_tui.asynq.task import READABLE, Facts, RowBatch, facts_of, facts_of_all, seconds_of
+from archive_tui.store.link.pipe import Reply
+
+_INDEXED = {b"archived": State.ARCHIVED, b"completed": State.COMPLETED}
+"""States whose task data may be an orphan, with the index that would hold it."""
+
+
+@dataclass(slots=True)
+class Judged:
+    """What a look has shown of some tasks of one queue: `batches` are findings, `elsewhere` ids whose state names
+    another index than the one that was asked, `unsettled` ids that one look cannot judge. `not_tasks` of these are no
+    hashes. `largest` is the length of the largest message.
+    """
+
+    batches: list[RowBatch] = field(default_factory=list)
+    elsewhere: dict[State, list[bytes]] = field(default_factory=dict)
+    unsettled: list[bytes] = field(default_factory=list)
+    not_tasks: int = 0
+    largest: int = 0
+
+
+def judge(
+    queue: str,
+    index: State,
+    ids: Sequence[bytes],
+    contents: Sequence[Reply],
+    scores: Sequence[Reply],
+    *,
+    leftover: bool,
+) -> Judged:
+    """Judge tasks by state and message (`contents`, None where there was no saying) and by their score in an index
+    (None for none), all read at one moment.
+    """
+    judged = _all_alike(queue, index, ids, contents, scores)
+    return judged if judged is not None else _one_by_one(queue, index, ids, contents, scores, leftover=leftover)
+
+
+def _all_alike(
+    queue: str, index: State, ids: Sequence[bytes], contents: Sequence[Reply], scores: Sequence[Reply]
+) -> Judged | None:
+    """The ordinary case, a few thousand instructions a page shorter: all are in this state and none stands in its
+    index. None where it is not so.
+    """
+    count = len(ids)
+    try:
+        states, messages = zip(*contents, strict=True)
+    except (TypeError, ValueError):
+        return None
+    kind = findings.judge(index, referenced=False)
+    if kind is None or states.count(index.value.encode()) != count or scores.count(None) != count:
+        return None
+    facts = facts_of_all(ids, messages, len(keys.task_prefix(queue)))
+    if facts is None:
+        return None
+    return Judged([RowBatch(queue, index, kind, facts)], largest=max(map(len, messages)))
+
+
+def _one_by_one(
+    queue: str,
+    index: State,
+    ids: Sequence[bytes],
+    contents: Sequence[Reply],
+    scores: Sequence[Reply],
+    *,
+    leftover: bool,
+) -> Judged:
+    judged = Judged()
+    prefix_bytes = len(keys.task_prefix(queue))
+    kinds = {known: findings.judge(index, referenced=known, leftover=leftover) for known in (False, True)}
+    state = index.value.encode()
+    found: dict[bool, list[Facts]] = {False: [], True: []}
+    found_scores: list[int | None] = []
+    husks: dict[bool, list[Facts]] = {False: [], True: []}
+    for task_id, content, score in zip(ids, contents, scores, strict=True):
+        if content.__class__ is not list:
+            judged.not_tasks += content is not None
+            judged.unsettled.append(task_id)
+            continue
+        raw_state, raw_message = content
+        if raw_state == state:
+            known = score is not None
+            if kinds[known] is not None:
+                facts = facts_of(task_id, raw_message, prefix_bytes + len(task_id))
+                if not raw_message or not facts[-1] & READABLE:
+                    husks[known].append(facts)
+                    continue
+                found[known].append(facts)
+                if known:
+                    found_scores.append(seconds_of(score) if score.__class__ is bytes else None)
+                judged.largest = max(judged.largest, len(raw_message))
+        elif index is State.ARCHIVED and raw_state in _INDEXED:
+            judged.elsewhere.setdefault(_INDEXED[raw_state], []).append(task_id)
+        elif raw_state not in _INDEXED:
+            judged.unsettled.append(task_id)
+    for known, rows in found.items():
+        if rows:
+            judged.batches.append(RowBatch(queue, index, kinds[known], rows, found_scores if known else None))
+    for known, rows in husks.items():
+        if rows:
+            place = index.value if known else ""
+            judged.batches.append(RowBatch(queue, index, Kind.HUSK, rows, place=place))
+    return judged

@@ -1,0 +1,106 @@
+"""What this user may do here: asked of the server, never tried out.
+
+`ACL DRYRUN` answers exactly that, to users who may use it (Redis 7 and newer). Otherwise a transaction is begun, each
+command is queued, and all of it is given up: the server checks the user's rights when it queues a command, and runs
+none of them. Where a server has neither, nothing is known, and the first real attempt will tell.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from archive_tui.asynq.actions import Action, needs
+from archive_tui.store.link.pipe import Command, Pipe, Reply
+from archive_tui.text import decode, line
+
+_MOST_QUEUES = 200
+"""Queues that are asked about; an installation with more of them is permitted what these are."""
+
+_KEYS = "its keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What is refused, by queue and action: names of commands, or `its keys`. A queue that was not asked about is
+    permitted everything, as far as anybody knows. `user` is empty where the server would not say.
+    """
+
+    user: str = ""
+    refused: Mapping[tuple[str, Action], tuple[str, ...]] = field(default_factory=dict)
+    asked: frozenset[tuple[str, Action]] = frozenset()
+
+    def why_not(self, action: Action, queue: str) -> str:
+        """Why this user cannot do something in a queue, in words; empty where they can, or where nobody knows."""
+        refused = self.refused.get((queue, action), ())
+        return f"the server refuses {_who(self.user)} {', '.join(refused)}" if refused else ""
+
+    def why_nowhere(self, action: Action) -> str:
+        """Why this user can do something in no queue at all; empty where they can in one."""
+        queues = [queue for queue, asked in self.asked if asked is action]
+        if not queues or not all((queue, action) in self.refused for queue in queues):
+            return ""
+        return self.why_not(action, min(queues, key=lambda queue: _KEYS in self.refused[queue, action]))
+
+    @property
+    def unreadable(self) -> frozenset[str]:
+        """The queues that this user may not read."""
+        return frozenset(queue for queue, action in self.refused if action is Action.READ)
+
+
+def _who(user: str) -> str:
+    return f"user {line(user)}" if user else "this user"
+
+
+def discover(pipe: Pipe, queues: Sequence[str], *, read_only: bool = False) -> Permissions:
+    """Find out what may be done in these queues. In a `read_only` session only reading is asked about."""
+    actions = [Action.READ] if read_only else list(Action)
+    wanted = [(queue, action, command) for queue in queues[:_MOST_QUEUES] for action in actions
+              for command in needs(action, queue)]  # fmt: skip
+    (name,) = pipe.call([(b"ACL", b"WHOAMI")], errors="return")
+    user = name if isinstance(name, bytes) else b""
+    commands = [command for _, _, command in wanted]
+    answers = _dry_run(pipe, user, commands) if user else None
+    if answers is None:
+        answers = _queued(pipe, commands)
+    if answers is None:
+        return Permissions(decode(user))
+    refused: dict[tuple[str, Action], dict[str, None]] = {}
+    for (queue, action, command), answer in zip(wanted, answers, strict=True):
+        for reason in _refusal(command, answer):
+            refused.setdefault((queue, action), {})[reason] = None
+    return Permissions(
+        decode(user),
+        {place: tuple(reasons) for place, reasons in refused.items()},
+        frozenset((queue, action) for queue, action, _ in wanted),
+    )
+
+
+def _dry_run(pipe: Pipe, user: bytes, commands: Sequence[Command]) -> Sequence[Reply] | None:
+    """Ask about each command; None where this may not be asked."""
+    if not commands:
+        return []
+    (first,) = pipe.call([(b"ACL", b"DRYRUN", user, *commands[0])], errors="return")
+    if isinstance(first, Exception):
+        return None
+    return [first, *pipe.call([(b"ACL", b"DRYRUN", user, *command) for command in commands[1:]], errors="return")]
+
+
+def _queued(pipe: Pipe, commands: Sequence[Command]) -> Sequence[Reply] | None:
+    """Queue each command and give all up; None where there are no transactions, or where none can be given up. Not
+    before the server has said that a transaction has begun is anything else sent: without one it would be carried out.
+    """
+    (discarded,) = pipe.call([(b"DISCARD",)], errors="return")
+    if "without multi" not in str(discarded).lower():
+        return None
+    (begun,) = pipe.call([(b"MULTI",)], errors="return")
+    if begun != b"OK":
+        return None
+    *answers, _ = pipe.call([*commands, (b"DISCARD",)], errors="return")
+    return answers
+
+
+def _refusal(command: Command, answer: Reply) -> Iterator[str]:
+    """What an answer refuses: the command, or the keys; anything else that a server may answer is no refusal."""
+    said = str(answer).lower() if isinstance(answer, Exception) else decode(answer).lower()
+    if "permission" not in said and "noperm" not in said and "unknown command" not in said:
+        return
+    yield _KEYS if " key" in said and "permissions to run" not in said else command[0].decode()

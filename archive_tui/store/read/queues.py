@@ -1,0 +1,316 @@
+"""The queues of an installation: which there are, and how each is doing. Reads only."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from redis.exceptions import NoPermissionError
+
+from archive_tui.asynq import keys, message
+from archive_tui.asynq.states import LISTS, SORTED_SETS, State
+from archive_tui.asynq.task import seconds_of
+from archive_tui.errors import NotAsynqError
+from archive_tui.store.link.pipe import Command, Pipe, Reply
+from archive_tui.store.link.server import Server
+from archive_tui.text import decode, encode, line
+
+FAILURE_DAYS = 14
+_SAMPLE = 20
+_MOST_GROUPS = 500
+"""Groups that are asked one by one for their size at each refresh."""
+
+MOST_SCORES = 30_000
+"""Scores that are read of one archive: three times what Asynq leaves in it."""
+
+_SCORES_AT_ONCE = 1_000
+_COUNTER = re.compile(rb"-?\d{1,20}")
+_DISCOVERY_COUNT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """How one queue is doing. `oldest_archived_at` is unix seconds; `failed` counts a day each, the oldest day first.
+
+    `memory` is an estimate in bytes from a sample of its tasks, None where the server would not tell. `unreadable`
+    names indexes that are not of the type Asynq writes. Of a queue that this user may not read, `refused`, nothing
+    else is known.
+    """
+
+    name: str
+    registered: bool
+    counts: dict[State, int] = field(default_factory=dict)
+    groups: int = 0
+    oldest_archived_at: int | None = None
+    failed: tuple[int, ...] = ()
+    processed_today: int = 0
+    paused: bool = False
+    memory: int | None = None
+    unreadable: tuple[str, ...] = ()
+    refused: bool = False
+
+
+def registered(pipe: Pipe) -> list[str]:
+    """The names in `asynq:queues`, sorted."""
+    reply = pipe.one(b"SMEMBERS", keys.QUEUES)
+    return sorted(decode(name) for name in reply)
+
+
+def recognise(server: Server, *, may_be_empty: bool = False) -> list[str]:
+    """The registered queues of an Asynq installation that we can read; none in an empty database, where that is no
+    reason to think it the wrong one.
+
+    Raises NotAsynqError where the database holds none, or where Asynq before 0.18 wrote it.
+    """
+    with server.pipe() as pipe:
+        (kind,) = pipe.call([(b"TYPE", keys.QUEUES)])
+        if kind == b"set":
+            names = registered(pipe)
+            _refuse_legacy(pipe, server, names)
+            return names
+        if kind != b"none":
+            raise NotAsynqError(
+                f"{server.address}: {keys.QUEUES.decode()} is a {line(kind)}, not Asynq's set of queues"
+            )
+        leftover = next((name for name in discover(pipe) if name is not None), None)
+        if leftover is not None:
+            _refuse_legacy(pipe, server, [leftover])
+            return []  # only leftover queues: damaged, but Asynq's
+        (size,) = pipe.call([(b"DBSIZE",)], errors="return")
+        if size == 0 and may_be_empty:
+            return []
+        holds = f"holds {size:,} keys, none of them Asynq's" if isinstance(size, int) and size else "is empty"
+        raise NotAsynqError(f"{server.address} {holds}: check the database number (--db) and the address")
+
+
+def _refuse_legacy(pipe: Pipe, server: Server, names: Sequence[str]) -> None:
+    """Recognise storage of Asynq before 0.18, where the lists hold whole messages (DESIGN.md section 2)."""
+    commands: list[Command] = []
+    for name in names:
+        dead, deadlines = keys.legacy(name)
+        commands += [(b"EXISTS", dead, deadlines), (b"LINDEX", keys.index(name, State.PENDING), b"0")]
+    replies = pipe.call(commands, errors="return")
+    for name, old, sample in zip(names, replies[::2], replies[1::2], strict=True):
+        if (isinstance(old, int) and old) or (isinstance(sample, bytes) and _is_message(sample, name)):
+            raise NotAsynqError(
+                f"{server.address}: queue {line(name)!r} was written by Asynq before 0.18, whose storage is different: "
+                "migrate it with that version's `asynq migrate` first"
+            )
+
+
+def _is_message(member: bytes, queue: str) -> bool:
+    if member[:1] == b"{" and b'"Queue"' in member:
+        return True
+    decoded = message.decode(member)
+    return decoded is not None and decoded.queue == queue and bool(decoded.id)
+
+
+def discover(pipe: Pipe) -> Iterator[str | None]:
+    """Walk the whole keyspace and yield each queue name when its first key is met, leftover queues included.
+
+    After each step comes a None, so that whoever drives the walk can rest between steps.
+    """
+    known: set[str] = set()
+    cursor = b"0"
+    while True:
+        cursor, found = pipe.one(
+            b"SCAN", cursor, b"MATCH", keys.everything_pattern(), b"COUNT", b"%d" % _DISCOVERY_COUNT
+        )
+        for key in found:
+            name = keys.queue_of(key)
+            if name is not None and name not in known:
+                known.add(name)
+                yield name
+        if cursor == b"0":
+            return
+        yield None
+
+
+def is_leftover(pipe: Pipe, queue: str) -> bool:
+    """Whether a queue is missing from `asynq:queues`, has nothing left to do, and is served by nobody. A queue that
+    was deleted while a client goes on enqueueing is not registered again until that client restarts, but it lives.
+    """
+    known, *sizes = pipe.call(
+        [
+            (b"SISMEMBER", keys.QUEUES, encode(queue)),
+            *[(b"LLEN", keys.index(queue, state)) for state in LISTS],
+            (b"ZCARD", keys.index(queue, State.SCHEDULED)),
+            (b"ZCARD", keys.index(queue, State.RETRY)),
+        ],
+        errors="return",
+    )
+    return known == 0 and all(size == 0 for size in sizes) and not _is_served(pipe, queue)
+
+
+def _is_served(pipe: Pipe, queue: str) -> bool:
+    """Whether a running Asynq server serves a queue: it expires completed tasks even if that is not registered."""
+    (servers,) = pipe.call([(b"ZRANGE", keys.SERVERS, b"0", b"-1")], errors="return")
+    if not isinstance(servers, list):
+        return not str(servers).startswith("WRONGTYPE")
+    said = pipe.call([(b"GET", server) for server in servers], errors="return")
+    return any(
+        isinstance(info, Exception) or (info is not None and queue in message.served_queues(info)) for info in said
+    )
+
+
+def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], today: datetime) -> list[QueueStats]:
+    """How the queues are doing, in one round trip for all of them; groups cost a second one. Raises NotPermittedError
+    where none of them may be read.
+    """
+    commands: list[Command] = []
+    days = [(today.astimezone(UTC) - timedelta(days=back)).strftime("%Y-%m-%d") for back in range(FAILURE_DAYS)][::-1]
+    for name in names:
+        commands += [(b"LLEN", keys.index(name, state)) for state in LISTS]
+        commands += [(b"ZCARD", keys.index(name, state)) for state in SORTED_SETS]
+        commands += [
+            (b"ZRANGE", keys.index(name, State.ARCHIVED), b"0", b"0", b"WITHSCORES"),
+            (b"EXISTS", keys.paused(name)),
+            (b"MGET", *[keys.failed_on(name, day) for day in days]),
+            (b"GET", keys.processed_on(name, days[-1])),
+            (b"SCARD", keys.groups(name)),
+            (b"ZRANGE", keys.aggregation_sets(name), b"0", b"%d" % (_MOST_GROUPS - 1)),
+        ]
+    replies = pipe.call(commands, errors="return")
+    width = len(replies) // len(names) if names else 0
+    known = set(registered_names)
+    parts = [replies[number * width : (number + 1) * width] for number in range(len(names))]
+    refused = [_refused(part) for part in parts]
+    for part, no in zip(parts, refused, strict=True):
+        if not no or all(refused):
+            _raise_refusal(part)
+    waiting = _aggregating(pipe, names, [(part[-2], part[-1]) for part in parts])
+    return [
+        QueueStats(name, name in known, refused=True) if no else _stats_of(name, name in known, part, aggregating)
+        for name, part, aggregating, no in zip(names, parts, waiting, refused, strict=True)
+    ]
+
+
+def _aggregating(pipe: Pipe, names: Sequence[str], found: Sequence[tuple[Reply, Reply]]) -> list[int | None]:
+    """How many tasks wait in groups or are being aggregated; None for a queue with too many groups to ask each."""
+    countable = [isinstance(groups, int) and groups <= _MOST_GROUPS for groups, _ in found]
+    commands = [(b"SMEMBERS", keys.groups(name)) for name, able in zip(names, countable, strict=True) if able]
+    members = iter(pipe.call(commands, errors="return"))
+    sets: list[list[bytes]] = []
+    for name, able, (_, staged) in zip(names, countable, found, strict=True):
+        groups = next(members) if able else []
+        waiting = [keys.group(name, group) for group in groups] if isinstance(groups, list) else []
+        sets.append([*waiting, *(staged if isinstance(staged, list) and able else [])])
+    sizes = iter(pipe.call([(b"ZCARD", key) for one in sets for key in one], errors="return"))
+    counts = [sum(size for size in (next(sizes) for _ in one) if isinstance(size, int)) for one in sets]
+    return [
+        count if able or not isinstance(groups, int) else None
+        for count, able, (groups, _) in zip(counts, countable, found, strict=True)
+    ]
+
+
+def _refused(replies: Iterable[Reply]) -> bool:
+    """Whether this user may not read one of these."""
+    return any(isinstance(reply, NoPermissionError) for reply in replies)
+
+
+def _raise_refusal(replies: Iterable[Reply]) -> None:
+    """A wrong type is a fact about the queue; a missing permission concerns the operator."""
+    for reply in replies:
+        if isinstance(reply, Exception) and not str(reply).startswith("WRONGTYPE"):
+            raise reply
+
+
+def _stats_of(name: str, is_registered: bool, replies: Sequence[Reply], aggregating: int | None) -> QueueStats:
+    states = (*LISTS, *SORTED_SETS)
+    sizes, (oldest, paused, failed, processed, groups, _) = replies[: len(states)], replies[len(states) :]
+    counts = {state: size for state, size in zip(states, sizes, strict=True) if isinstance(size, int)}
+    if aggregating is not None:
+        counts[State.AGGREGATING] = aggregating
+    return QueueStats(
+        name,
+        is_registered,
+        counts,
+        groups=groups if isinstance(groups, int) else 0,
+        oldest_archived_at=seconds_of(oldest[1]) if isinstance(oldest, list) and oldest else None,
+        failed=tuple(_number(count) for count in failed) if isinstance(failed, list) else (),
+        processed_today=_number(processed),
+        paused=paused == 1,
+        unreadable=tuple(state.value for state, size in zip(states, sizes, strict=True) if isinstance(size, Exception)),
+    )
+
+
+def _number(reply: Reply) -> int:
+    """A counter; what is no number counts as none."""
+    return int(reply) if isinstance(reply, bytes) and _COUNTER.fullmatch(reply) else 0
+
+
+def memory(pipe: Pipe, names: Sequence[str]) -> list[int | None]:
+    """About how many bytes the referenced tasks and the indexes of each queue take: each state's average over a sample
+    of its tasks times its size. None where the server refuses `MEMORY USAGE`. Two round trips for all queues.
+    """
+    states = (*LISTS, *SORTED_SETS)
+    commands: list[Command] = []
+    for name in names:
+        for state in states:
+            index = keys.index(name, state)
+            size, sample = (b"LLEN", b"LRANGE") if state in LISTS else (b"ZCARD", b"ZRANGE")
+            commands += [(size, index), (sample, index, b"0", b"%d" % (_SAMPLE - 1))]
+    replies = iter(pipe.call(commands, errors="return"))
+    sizes: list[list[tuple[int, int]]] = []
+    asked: list[bytes] = []
+    for name in names:
+        asked += [keys.index(name, state) for state in states]
+        sizes.append([])
+        for _ in states:
+            size_reply, ids = next(replies), next(replies)
+            if isinstance(size_reply, int) and isinstance(ids, list) and ids:
+                sizes[-1].append((size_reply, len(ids)))
+                asked += [keys.task(name, task_id) for task_id in ids]
+    usage = iter(pipe.call([(b"MEMORY", b"USAGE", key) for key in asked], errors="return"))
+    totals = []
+    for one in sizes:
+        indexes = [next(usage) for _ in states]
+        totals.append(_total(indexes, [(size, [next(usage) for _ in range(sampled)]) for size, sampled in one]))
+    return totals
+
+
+def _total(indexes: Sequence[Reply], samples: Sequence[tuple[int, Sequence[Reply]]]) -> int | None:
+    """The indexes themselves, and each state's average times its size."""
+    total = 0.0
+    for weights in (indexes, *[sample for _, sample in samples]):
+        if any(isinstance(weight, Exception) for weight in weights):
+            return None
+    total += sum(weight or 0 for weight in indexes)
+    for size, sample in samples:
+        known = [weight for weight in sample if weight is not None]
+        total += size * sum(known) / len(known) if known else 0
+    return int(total)
+
+
+def exists(pipe: Pipe, queue: str) -> bool:
+    """Whether a queue is registered or has at least one key of its own; may walk the keyspace."""
+    if pipe.one(b"SISMEMBER", keys.QUEUES, queue.encode("utf-8", "surrogateescape")):
+        return True
+    indexes = [keys.index(queue, state) for state in (*LISTS, *SORTED_SETS)]
+    if any(pipe.call([(b"EXISTS", key) for key in indexes])):
+        return True
+    cursor = b"0"
+    while True:
+        cursor, found = pipe.one(b"SCAN", cursor, b"MATCH", keys.tasks_pattern(queue), b"COUNT", b"1000")
+        if found:
+            return True
+        if cursor == b"0":
+            return False
+
+
+def archived_scores(pipe: Pipe, queue: str, most: int = MOST_SCORES) -> list[float]:
+    """When the tasks of an archive were archived (unix seconds), the oldest first, at most `most`; in pieces, so that
+    no reply is long. What is trimmed meanwhile may be missing.
+    """
+    index = keys.index(queue, State.ARCHIVED)
+    scores: list[float] = []
+    while len(scores) < most:
+        stop = len(scores) + _SCORES_AT_ONCE - 1
+        (flat,) = pipe.call([(b"ZRANGE", index, b"%d" % len(scores), b"%d" % stop, b"WITHSCORES")], errors="return")
+        _raise_refusal([flat])
+        if not isinstance(flat, list) or not flat:
+            break
+        scores += [float(seconds_of(score)) for score in flat[1::2]]
+        if len(flat) < 2 * _SCORES_AT_ONCE:
+            break
+    return sorted(scores)

@@ -1,0 +1,163 @@
+"""Reading tasks: the ids of an index in pieces, rows for a list, and one task in full. Reads only."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from archive_tui.asynq import keys, message
+from archive_tui.asynq.states import LISTS, SORTED_SETS, State
+from archive_tui.asynq.task import Task, TaskRow, UniqueLock, row_of, seconds_of
+from archive_tui.errors import NotFoundError
+from archive_tui.store.link.pipe import Command, Pipe, Reply
+from archive_tui.text import line
+
+PIECE = 1_000
+"""How many ids one step takes from an index."""
+
+REPLY_BUDGET = 4 * 1024 * 1024
+"""Bytes that the replies to one batch may hold. A single larger message is read alone."""
+
+Item = TypeVar("Item", bound=tuple[Any, ...])
+
+_OVERLAP = 50
+_LPOS_LIMIT = 100_000
+
+
+def listed(pipe: Pipe, queue: str, state: State) -> Iterator[list[tuple[bytes, int | None]]]:
+    """The ids of a sorted set with their scores (unix seconds), newest first, or of a list with None; in pieces.
+
+    The index may change between pieces: pieces overlap a little, so that what is removed above does not make us skip
+    what stood below. An id may therefore come twice.
+    """
+    index = keys.index(queue, state)
+    start = 0
+    while True:
+        stop = b"%d" % (start + PIECE - 1)
+        if state in LISTS:
+            found = [(task_id, None) for task_id in pipe.one(b"LRANGE", index, b"%d" % start, stop)]
+            piece: list[tuple[bytes, int | None]] = list(found)
+        else:
+            flat = pipe.one(b"ZREVRANGE", index, b"%d" % start, stop, b"WITHSCORES")
+            piece = [(flat[at], seconds_of(flat[at + 1])) for at in range(0, len(flat), 2)]
+        if piece:
+            yield piece
+        if len(piece) < PIECE:
+            return
+        start += PIECE - _OVERLAP
+
+
+def rows(pipe: Pipe, queue: str, state: State, piece: Sequence[tuple[bytes, int | None]]) -> Iterator[list[TaskRow]]:
+    """The rows of listed tasks, read in batches whose replies stay within `REPLY_BUDGET`.
+
+    A task whose data is gone (a ghost) or is no hash becomes a row with `readable` False and no state.
+    """
+    task_keys = [keys.task(queue, task_id) for task_id, _ in piece]
+    lengths = pipe.call([(b"HSTRLEN", key, b"msg") for key in task_keys], errors="return")
+    for batch in within_budget(list(zip(piece, task_keys, lengths, strict=True))):
+        replies = pipe.call([(b"HMGET", key, b"state", b"msg") for _, key, _ in batch], errors="return")
+        yield [
+            _listed_row(queue, task_id, score, key, reply)
+            for ((task_id, score), key, _), reply in zip(batch, replies, strict=True)
+        ]
+
+
+def _listed_row(queue: str, task_id: bytes, score: int | None, key: bytes, reply: Reply) -> TaskRow:
+    raw_state, raw_message = reply if isinstance(reply, list) else (None, None)
+    return row_of(queue, task_id, State.parse(raw_state), raw_message, scored_at=score, key_bytes=len(key))
+
+
+def within_budget(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """Cut items into batches by the message length that each carries last."""
+    batch: list[Item] = []
+    budget = REPLY_BUDGET
+    for item in items:
+        length = item[-1] if isinstance(item[-1], int) else 0
+        if batch and length > budget:
+            yield batch
+            batch, budget = [], REPLY_BUDGET
+        batch.append(item)
+        budget -= length
+    if batch:
+        yield batch
+
+
+def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
+    """One task in full, with what Redis holds for it.
+
+    Raises NotFoundError where there is no task data, or where the key is no hash.
+    """
+    key = keys.task(queue, task_id)
+    kind = pipe.one(b"TYPE", key)
+    if kind == b"none":
+        raise NotFoundError(
+            f"queue {line(queue)!r} holds no data for task {line(task_id)!r}: it may have run or been deleted"
+        )
+    if kind != b"hash":
+        raise NotFoundError(f"{line(key)!r} is a {line(kind)}, not task data: Asynq did not write it")
+    commands: list[Command] = [(b"HGETALL", key)]
+    commands += [(b"ZSCORE", keys.index(queue, state), task_id) for state in SORTED_SETS]
+    commands += [(b"ZSCORE", keys.lease(queue), task_id)]
+    replies = pipe.call(commands, errors="return")
+    if isinstance(replies[0], Exception):
+        raise replies[0]
+    fields = dict(zip(islice(replies[0], 0, None, 2), islice(replies[0], 1, None, 2), strict=True))
+    if not fields:
+        raise NotFoundError(f"task {line(task_id)!r} was deleted a moment ago")
+    raw_message = fields.get(b"msg")
+    decoded = message.decode(raw_message) if raw_message is not None else None
+    names = [*[state.value for state in SORTED_SETS], "lease"]
+    stands_in: dict[str, float | None] = {
+        name: float(reply) for name, reply in zip(names, replies[1:], strict=True) if isinstance(reply, bytes)
+    }
+    unchecked = _look_into_lists(pipe, queue, task_id, stands_in)
+    _look_into_groups(pipe, queue, task_id, fields.get(b"group"), stands_in)
+    (memory,) = pipe.call([(b"MEMORY", b"USAGE", key)], errors="return")
+    lock_key = fields.get(b"unique_key") or (decoded.unique_key.encode() if decoded is not None else b"")
+    return Task(
+        queue,
+        task_id,
+        State.parse(fields.get(b"state")),
+        fields,
+        decoded,
+        stands_in,
+        _lock(pipe, lock_key) if lock_key else None,
+        memory if isinstance(memory, int) else None,
+        unchecked,
+    )
+
+
+def _look_into_lists(pipe: Pipe, queue: str, task_id: bytes, stands_in: dict[str, float | None]) -> tuple[str, ...]:
+    """Look for the id in the lists, the first hundred thousand of each: a list has no cheap membership test."""
+    unchecked = []
+    for state in LISTS:
+        index = keys.index(queue, state)
+        position, size = pipe.call(
+            [(b"LPOS", index, task_id, b"MAXLEN", b"%d" % _LPOS_LIMIT), (b"LLEN", index)], errors="return"
+        )
+        if isinstance(position, int):
+            stands_in[state.value] = None
+        elif isinstance(position, Exception) or (isinstance(size, int) and size > _LPOS_LIMIT):
+            unchecked.append(state.value)
+    return tuple(unchecked)
+
+
+def _look_into_groups(
+    pipe: Pipe, queue: str, task_id: bytes, group: bytes | None, stands_in: dict[str, float | None]
+) -> None:
+    if not group:
+        return
+    (staged,) = pipe.call([(b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1")], errors="return")
+    sets = [keys.group(queue, group), *(staged if isinstance(staged, list) else [])]
+    scores = pipe.call([(b"ZSCORE", key, task_id) for key in sets], errors="return")
+    for score in scores:
+        if isinstance(score, bytes):
+            stands_in[State.AGGREGATING.value] = float(score)
+
+
+def _lock(pipe: Pipe, key: bytes) -> UniqueLock:
+    holder, left = pipe.call([(b"GET", key), (b"PTTL", key)], errors="return")
+    return UniqueLock(
+        key,
+        holder if isinstance(holder, bytes) else None,
+        left / 1000 if isinstance(left, int) and left >= 0 else None,
+    )

@@ -1,0 +1,349 @@
+"""Settling what looks unreferenced: is it lost, an orphan, a husk, a foreign key, or was it only on its way?
+
+A scan hands over task data that stood in no index it had read. Live traffic brings forth such candidates all the time:
+each task enqueued since. Whatever comes out here is proven.
+
+Where the index of a state is a sorted set, or the sets of a group, one transaction reads the hash and asks the index.
+A list has no cheap membership test. One that is short is read whole in that transaction. A long one is read in pieces
+while the hashes are watched (`WATCH`): Asynq writes to a task's hash with every script that moves its id, so an id that
+was not met in the list, and whose hash nobody touched meanwhile, did not stand there.
+
+Reads only. Each step is small; `settle` yields after each, so that its caller can rest, hold or stop.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from archive_tui.asynq import findings, keys, message
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.states import LISTS, SORTED_SETS, State
+from archive_tui.asynq.task import TaskRow, row_of, seconds_of
+from archive_tui.store.link.consistent_read import Look
+from archive_tui.store.link.pipe import Pipe, Reply, is_refusal, pack, raise_unless_wrong_type
+from archive_tui.store.read.probe import Candidate
+from archive_tui.store.read.tasks import within_budget
+from archive_tui.text import decode, encode
+
+_LOOK_LIMIT = 250
+_SHORT_LIST = 5_000
+"""Ids of a list that are read in one go: about half a millisecond of the server's time."""
+
+_SHORT_BATCH = 1_000
+_WATCHED = 5_000
+_WATCHED_AT_ONCE = 50
+"""The server compares each key to be watched with all that are watched already."""
+
+_PIECE = 1_000
+_OVERLAP = 100
+_ROUNDS = 5
+
+_HSTRLEN = b"*3\r\n$7\r\nHSTRLEN\r\n$%d\r\n%b\r\n$3\r\nmsg\r\n"
+_STATE = b"*3\r\n$4\r\nHGET\r\n$%d\r\n%b\r\n$5\r\nstate\r\n"
+_HMGET = b"*5\r\n$5\r\nHMGET\r\n$%d\r\n%b\r\n$5\r\nstate\r\n$3\r\nmsg\r\n$5\r\ngroup\r\n"
+_EXISTS = b"*2\r\n$6\r\nEXISTS\r\n$%d\r\n%b\r\n"
+_SETS = (*[state.value for state in SORTED_SETS], findings.LEASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """Task data that stood in no sorted set when it was read: its row as a finding, and its group if it names one."""
+
+    row: TaskRow
+    group: bytes | None
+
+    @property
+    def key(self) -> bytes:
+        return keys.task(self.row.queue, self.row.id)
+
+
+def settle(
+    pipe: Pipe, candidates: Sequence[Candidate], look: Look | None = None, leftover: frozenset[str] = frozenset()
+) -> Generator[list[TaskRow]]:
+    """Look at candidates until it is certain which are findings; yields these, and nothing often, after each step.
+
+    An id that stands in the index of another state is none of its findings: that is a mismatch, which the index check
+    finds. A lost connection ends it: begin again with the same candidates. Close it where you do not go on to its end.
+    """
+    look = look or Look()
+    by_queue: dict[str, list[bytes]] = {}
+    for queue, task_id in candidates:
+        by_queue.setdefault(queue, []).append(task_id)
+    for queue, ids in by_queue.items():
+        lists: dict[State, list[_Suspect]] = {state: [] for state in LISTS}
+        for start in range(0, len(ids), _LOOK_LIMIT):
+            found, suspects = _read(pipe, look, queue, ids[start : start + _LOOK_LIMIT], queue in leftover)
+            grouped = [suspect for suspect in suspects if suspect.row.state is State.AGGREGATING]
+            if grouped:
+                found += _by_group(pipe, look, queue, grouped)
+            for suspect in suspects:
+                if suspect.row.state in lists:
+                    lists[suspect.row.state].append(suspect)
+            yield found
+        for state, waiting in lists.items():
+            yield from _not_in_list(pipe, look, keys.index(queue, state), state, waiting)
+
+
+def _is_of_another_queue(pipe: Pipe, queue: str, task_id: bytes) -> bool:
+    """Whether what looks like a foreign key may be an index of a queue with a longer name: of `a}:t:b` beside `a`."""
+    names = [name for name in keys.queues_in(keys.task(queue, task_id)) if name != encode(queue)]
+    known = pipe.call([(b"SISMEMBER", keys.QUEUES, name) for name in names], errors="return")
+    return any(one == 1 for one in known)
+
+
+def _read(
+    pipe: Pipe, look: Look, queue: str, ids: Sequence[bytes], leftover: bool
+) -> tuple[list[TaskRow], list[_Suspect]]:
+    """What one transaction proves, and what must be looked for in lists and groups."""
+    packed = [_HSTRLEN % (len(key), key) for key in [keys.task(queue, task_id) for task_id in ids]]
+    pipe.send(packed)
+    lengths = pipe.receive(len(packed))
+    found: list[TaskRow] = []
+    suspects: list[_Suspect] = []
+    sized: list[tuple[bytes, int]] = []
+    for task_id, length in zip(ids, lengths, strict=True):
+        if isinstance(length, int):
+            sized.append((task_id, length))
+        elif str(length).startswith("WRONGTYPE"):
+            if not _is_of_another_queue(pipe, queue, task_id):
+                found.append(TaskRow(queue, task_id, None, Kind.FOREIGN, readable=False))
+        else:
+            raise length
+    for batch in within_budget(sized):
+        members = [task_id for task_id, _ in batch]
+        task_keys = [keys.task(queue, task_id) for task_id in members]
+        empty = [number for number, (_, length) in enumerate(batch) if not length]
+        before, after = look.ask(
+            pipe,
+            [
+                *[_HMGET % (len(key), key) for key in task_keys],
+                *[_EXISTS % (len(task_keys[number]), task_keys[number]) for number in empty],
+            ],
+            [(keys.prefix(queue) + name.encode(), members) for name in _SETS],
+        )
+        gone = {number for at, number in enumerate(empty, len(members)) if 0 in (before.replies[at], after.replies[at])}
+        for number, task_id in enumerate(members):
+            content = before.replies[number]
+            if number in gone or not isinstance(content, list) or content != after.replies[number]:
+                continue  # or on its way
+            if content == [None] * 3 and number not in empty:
+                continue  # its data went between the question for its length and this one
+            stands_in = {
+                name: first[number] if second[number] is None else second[number]
+                for name, first, second in zip(_SETS, before.scores, after.scores, strict=True)
+                if first[number] is not None or second[number] is not None
+            }
+            suspect = _judge(queue, task_id, content, stands_in, leftover)
+            if suspect is None:
+                continue
+            lost, grouped = suspect.row.kind is Kind.LOST, suspect.row.state is State.AGGREGATING
+            if (lost and suspect.row.state in LISTS) or (grouped and not suspect.row.place):
+                suspects.append(suspect)
+            else:
+                found.append(suspect.row)
+    return found, suspects
+
+
+def _judge(
+    queue: str, task_id: bytes, content: Sequence[Reply], scores: Mapping[str, bytes], leftover: bool
+) -> _Suspect | None:
+    """Whether task data is wrong as far as sorted sets can tell; `scores` are those in the sets where it stands."""
+    raw_state, raw_message, group = content
+    state = State.parse(raw_state)
+    key_bytes = len(keys.task(queue, task_id))
+    first = next(iter(findings.stands_in_order(scores)), "")
+    scored_at = seconds_of(scores[first]) if first else None
+    if not findings.readable(raw_message):
+        kind, index = Kind.HUSK, first
+    elif set(scores) <= {findings.LEASE} and state is State.ACTIVE:
+        kind, index = Kind.LOST, first
+    elif leftover and state is State.COMPLETED and set(scores) <= {State.COMPLETED.value}:
+        kind, index = Kind.ORPHAN_COMPLETED, ""
+    elif scores:
+        return None
+    else:
+        judged = findings.judge(state, referenced=False)
+        kind, index = judged or Kind.LOST, ""
+    row = row_of(queue, task_id, state, raw_message, kind=kind, scored_at=scored_at, key_bytes=key_bytes, place=index)
+    return _Suspect(row, group or _group_in(raw_message))
+
+
+def _by_group(pipe: Pipe, look: Look, queue: str, suspects: Sequence[_Suspect]) -> list[TaskRow]:
+    """What is wrong with aggregating tasks: those that stand neither in their group's set nor in one that is being
+    aggregated, and husks wherever they stand.
+    """
+    known: list[bytes] = []
+    for _ in range(_ROUNDS):
+        sets: list[tuple[bytes, list[bytes]]] = []
+        by_group: dict[bytes, list[bytes]] = {}
+        for suspect in suspects:
+            by_group.setdefault(keys.group(queue, suspect.group or b""), []).append(suspect.row.id)
+        for key, members in by_group.items():
+            sets += [(key, members), *[(one, members) for one in known if one.startswith(key + b":")]]
+        commands = [pack((b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1"))]
+        commands += [_STATE % (len(suspect.key), suspect.key) for suspect in suspects]
+        moments = look.ask(pipe, commands, sets)
+        staged = {one for moment in moments if isinstance(moment.replies[0], list) for one in moment.replies[0]}
+        if not staged <= set(known):
+            known = sorted(staged)
+            continue  # a set of which we did not know: ask it as well
+        standing = {
+            task_id: decode(key.removeprefix(keys.prefix(queue)))
+            for moment in moments
+            for (key, members), scores in zip(sets, moment.scores, strict=True)
+            for task_id, score in zip(members, scores, strict=True)
+            if score is not None
+        }
+        return [
+            suspect.row._replace(place=standing.get(suspect.row.id, ""))
+            for number, suspect in enumerate(suspects, 1)
+            if (suspect.row.kind is Kind.HUSK or suspect.row.id not in standing)
+            and all(moment.replies[number] == State.AGGREGATING.value.encode() for moment in moments)
+        ]
+    return []  # too many comings and goings to be certain of anything
+
+
+def _group_in(raw_message: bytes | None) -> bytes | None:
+    """The group that a message names, for hashes that lost their field."""
+    decoded = message.decode(raw_message) if raw_message else None
+    return decoded.group_key.encode() if decoded is not None else None
+
+
+def _not_in_list(
+    pipe: Pipe, look: Look, index: bytes, state: State, suspects: Sequence[_Suspect]
+) -> Iterator[list[TaskRow]]:
+    """Those of some tasks that do not stand in the list of their state."""
+    for start in range(0, len(suspects), _SHORT_BATCH):
+        batch = suspects[start : start + _SHORT_BATCH]
+        found = _not_in_short_list(pipe, look, index, state, batch)
+        if found is None:
+            yield from _not_in_long_list(pipe, look, index, state, suspects[start:])
+            return
+        yield found
+
+
+def _not_in_short_list(
+    pipe: Pipe, look: Look, index: bytes, state: State, suspects: Sequence[_Suspect]
+) -> list[TaskRow] | None:
+    """Read the list and the states as of one moment; None where the list is too long for that."""
+    commands = [pack((b"LRANGE", index, b"0", b"%d" % _SHORT_LIST))]
+    commands += [_STATE % (len(suspect.key), suspect.key) for suspect in suspects]
+    moments = look.ask(pipe, commands)
+    standing: set[bytes] = set()
+    for moment in moments:
+        ids = _ids(moment.replies[0])
+        if len(ids) > _SHORT_LIST:
+            return None
+        standing.update(ids)
+    return [
+        suspect.row
+        for number, suspect in enumerate(suspects, 1)
+        if suspect.row.id not in standing and all(one.replies[number] == state.value.encode() for one in moments)
+    ]
+
+
+def _ids(reply: Reply) -> list[bytes]:
+    """The ids of a list; one of another type holds none."""
+    raise_unless_wrong_type([reply])
+    return [] if isinstance(reply, Exception) else list(reply)
+
+
+def _not_in_long_list(
+    pipe: Pipe, look: Look, index: bytes, state: State, suspects: Sequence[_Suspect]
+) -> Iterator[list[TaskRow]]:
+    """Read the list in pieces while nobody touches the hashes; those that somebody touches are tried again, and after
+    some rounds let go: what moves is not lost.
+    """
+    # Most of them were only on their way. One look at the list leaves few to be watched.
+    standing: set[bytes] = set()
+    for piece in pieces(pipe, index):
+        standing.update(piece)
+        yield []
+    left = [suspect for suspect in suspects if suspect.row.id not in standing]
+    pending = [left[start : start + _WATCHED] for start in range(0, len(left), _WATCHED)]
+    tries = 0
+    while pending:
+        chunk = pending.pop()
+        watching = look.transactions and _watch(pipe, chunk)
+        try:
+            still = _in_state(chunk, state, _states(pipe, chunk))
+            missing = {suspect.row.id for suspect in still}
+            for piece in pieces(pipe, index):
+                missing.difference_update(piece)
+                yield []
+            still = [suspect for suspect in still if suspect.row.id in missing]
+            proven = _untouched(pipe, still, state, watching)
+        finally:
+            if watching:
+                pipe.call([(b"UNWATCH",)], errors="return")
+        if proven is not None:
+            tries = 0
+            yield [suspect.row for suspect in proven]
+        elif tries < _ROUNDS:
+            tries += 1
+            pending.append(still)
+        elif len(still) > 1:
+            tries = 0
+            half = len(still) // 2
+            pending += [still[:half], still[half:]]
+
+
+def _watch(pipe: Pipe, suspects: Sequence[_Suspect]) -> bool:
+    """Watch hashes; False where the server refuses it, and only their states can be compared."""
+    commands = [
+        (b"WATCH", *[suspect.key for suspect in suspects[start : start + _WATCHED_AT_ONCE]])
+        for start in range(0, len(suspects), _WATCHED_AT_ONCE)
+    ]
+    for reply in pipe.call(commands, errors="return"):
+        if isinstance(reply, Exception):
+            if not is_refusal(reply):
+                raise reply
+            return False
+    return True
+
+
+def _states(pipe: Pipe, suspects: Sequence[_Suspect]) -> list[Reply]:
+    if not suspects:
+        return []
+    pipe.send([_STATE % (len(suspect.key), suspect.key) for suspect in suspects])
+    return pipe.receive(len(suspects))
+
+
+def _in_state(suspects: Sequence[_Suspect], state: State, replies: Sequence[Reply]) -> list[_Suspect]:
+    wanted = state.value.encode()
+    return [suspect for suspect, reply in zip(suspects, replies, strict=True) if reply == wanted]
+
+
+def _untouched(pipe: Pipe, suspects: Sequence[_Suspect], state: State, watching: bool) -> list[_Suspect] | None:
+    """The suspects if nobody has touched their hashes since they were watched, None if somebody has."""
+    if not watching:
+        return _in_state(suspects, state, _states(pipe, suspects))
+    replies = pipe.call([(b"MULTI",), (b"PING",), (b"EXEC",)], errors="return")
+    return list(suspects) if isinstance(replies[-1], list) else None
+
+
+def pieces(pipe: Pipe, index: bytes) -> Iterator[list[bytes]]:
+    """A list in pieces from its head, none of those left out that stand in it all the while.
+
+    Pushes at the head move the rest away from it, which at worst shows an id twice. Removals move it nearer: pieces
+    overlap, and where nothing of the last piece's end is met again we step back.
+    """
+    start = 0
+    tail: set[bytes] = set()
+    back = _OVERLAP
+    while True:
+        (reply,) = pipe.call(
+            [(b"LRANGE", index, b"%d" % start, b"%d" % (start + _PIECE + _OVERLAP - 1))], errors="return"
+        )
+        piece = _ids(reply)
+        if start and tail and tail.isdisjoint(piece):
+            start = max(0, start - back)
+            back *= 2
+            continue
+        back = _OVERLAP
+        if not piece:
+            return
+        yield piece
+        if len(piece) < _PIECE + _OVERLAP:
+            return
+        tail = set(piece[-_OVERLAP:])
+        start += _PIECE

@@ -1,0 +1,378 @@
+"""The scan for task data that Asynq has lost track of, in small steps. Reads only, no scripts (DESIGN.md section 5).
+
+A page is one SCAN reply, or a few where each brings little to look at. What the indexes already explain is passed over:
+they were read before, in pieces. Only the rest costs a second look, and that look reads the state and its index in one
+transaction. Asynq changes both in one script, so what one transaction saw is no torn read: a finding is settled when it
+is made. Where the server refuses transactions the look is taken twice, and only what both saw alike is a finding. What
+is not archived or completed cannot be judged by one look: it is handed on to be settled.
+
+Questions are sent ahead: while the replies to one page are worked on, the next page and the looks at the last one are
+under way, so that neither side waits for the other, nor both for the network.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import compress
+
+from archive_tui.asynq import keys, message
+from archive_tui.asynq.task import RowBatch, TaskRow
+from archive_tui.store.link.pipe import Pipe, Reply, pack, raise_first
+from archive_tui.store.link.reply_queue import Conversation
+from archive_tui.store.read.indexes import completed, referenced
+from archive_tui.store.read.probe import Candidate, Page, SecondLook
+from archive_tui.store.read.queues import is_leftover
+from archive_tui.store.read.tasks import REPLY_BUDGET
+from archive_tui.text import decode
+
+_PAGES_AHEAD = 3
+_REPLIES_A_PAGE = 8
+_WORTH_A_LOOK = 100
+"""Suspects that are looked at without waiting for more: a transaction of a few costs several times as much for each."""
+
+_CURSOR_BITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step of a scan brought: findings, the task keys it met, and how far we are (0 to 1).
+
+    `not_tasks` counts keys that are no hashes. `unsettled` is task data that no index explains, in a state whose index
+    one look cannot ask, or in none: see `settle`.
+    """
+
+    batches: list[RowBatch]
+    keys_by_queue: dict[str, int]
+    fraction: float
+    not_tasks: int = 0
+    unsettled: Sequence[Candidate] = ()
+
+    @property
+    def keys(self) -> int:
+        """How many task keys the step met."""
+        return sum(self.keys_by_queue.values())
+
+    @property
+    def rows(self) -> list[TaskRow]:
+        """The findings one by one."""
+        return [row for batch in self.batches for row in batch.rows()]
+
+
+def fraction_of(cursor: int) -> float:
+    """How much of the keyspace a SCAN cursor has behind it. Cursors count with their bits reversed, so reversing all
+    64 of them gives the fraction whatever the table's size.
+    """
+    return int(f"{cursor:0{_CURSOR_BITS}b}"[::-1], 2) / (1 << _CURSOR_BITS)
+
+
+class Scan:
+    """A scan over the task data of some queues, or of all. Call `step` until `done`.
+
+    A lost connection leaves the scan where it was: call `step` again with a new pipe to the same server process. A
+    cursor means nothing to another one: call `restart`.
+
+    With `meet_groups` the same walk meets the sets of groups, whose names `groups` then has by queue.
+    """
+
+    def __init__(self, queues: Sequence[str] | None = None, *, count: int = 1000, meet_groups: bool = False) -> None:
+        self._wanted = None if queues is None else set(queues)
+        self._only = queues[0] if queues is not None and len(queues) == 1 else None
+        self._pattern = keys.tasks_pattern(self._only, groups=meet_groups)
+        self.count = count
+        self.groups: dict[str, set[bytes]] = {}
+        self._known: set[int] = set()
+        self._met: set[str] = set()
+        self._conversation = Conversation()
+        self._second = SecondLook(self._conversation)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again from the start; what was found before may be found a second time."""
+        self._cursor = 0
+        self._begun = False
+        self._known.clear()
+        self._met.clear()
+        self._second.restart()
+        self.groups.clear()
+        self._pages: deque[Page] = deque()
+        self._drop()
+
+    def _drop(self) -> None:
+        """Forget what is under way, but for the replies of a page that were worked on already. Replies that are still
+        to come on this pipe are read and thrown away.
+        """
+        self._conversation.drop()
+        self._second.drop()
+        oldest = next(iter(self._pages), None)
+        self._pages = deque()
+        self._reading: Iterator[None] | None = None
+        self._held: deque[Callable[[], None]] = deque()  # what waits for the indexes that are being read
+        self._asked = self._cursor
+        if oldest is not None and oldest.replies and not oldest.open:
+            oldest.answered = True  # a link that breaks often must not cost many replies each time
+            self._asked = oldest.following
+            self._pages.append(oldest)
+        self._few = False  # whether the last reply brought little to look at
+        self._goes_on = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the cursor has come back to 0."""
+        return self._begun and self._cursor == 0
+
+    @property
+    def fraction(self) -> float:
+        """How far the scan is, from 0 to 1."""
+        return 1.0 if self.done else fraction_of(self._cursor)
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues whose task data, or whose groups, were met so far."""
+        return sorted({*self._met, *self.groups})
+
+    @property
+    def indexed(self) -> int:
+        """How many ids the indexes of the queues met so far hold."""
+        return len(self._known)
+
+    @property
+    def leftover(self) -> frozenset[str]:
+        """Those of the queues that were leftover when they were met."""
+        return frozenset(self._second.leftover)
+
+    def step(self, pipe: Pipe) -> Step:
+        """Go on until a page is complete, or at least one SCAN reply, a few mebibytes or index pieces further.
+
+        Questions sent ahead are answered in the steps that follow: use the pipe for nothing else meanwhile.
+        """
+        if self.done:
+            return Step([], {}, 1.0)
+        if not self._conversation.go_on(pipe):
+            self._drop()
+            for page in self._pages:
+                self._look_at(pipe, page)
+        took = 0
+        self._goes_on = False
+        while True:
+            self._send(pipe)
+            if self._reading is not None:
+                took += REPLY_BUDGET
+                self._read_on(self._reading)
+            elif self._conversation:
+                took += self._conversation.answer(pipe)
+            if (self._pages and self._pages[0].complete) or self._goes_on or took > 2 * REPLY_BUDGET:
+                self._send(pipe)
+                return self._finish()
+
+    def _finish(self) -> Step:
+        """Hand over the oldest page if it is complete."""
+        if not (self._pages and self._pages[0].complete):
+            return Step([], {}, self.fraction)
+        page = self._pages.popleft()
+        self._cursor, self._begun = page.following, True
+        return Step(page.batches, page.met, self.fraction, page.not_tasks, page.unsettled)
+
+    # Asking
+
+    def _send(self, pipe: Pipe) -> None:
+        """Send what may be sent: the looks that are waiting, as far as their replies have room, then the next page."""
+        if self._held:
+            return
+        self._second.send(pipe)
+        if not self._second.waiting:
+            self._send_page(pipe)
+
+    def _send_page(self, pipe: Pipe) -> None:
+        page = self._pages[-1] if self._pages else None
+        if page is None or page.answered:
+            at_the_end = not self._asked and (self._begun or page is not None)
+            if at_the_end or len(self._pages) >= _PAGES_AHEAD:
+                return
+            page = Page(self._asked)
+            self._pages.append(page)
+        if page.asking:
+            return
+        page.asking = True
+        pipe.send([pack((b"SCAN", b"%d" % self._asked, b"MATCH", self._pattern, b"COUNT", b"%d" % self.count))])
+        self._conversation.expect(1, lambda replies: self._on_page(pipe, page, replies[0]))
+
+    # Answers
+
+    def _on_page(self, pipe: Pipe, page: Page, reply: Reply) -> None:
+        raise_first([reply])
+        page.following = self._asked = int(reply[0])
+        page.asking = False
+        page.replies += 1
+        page.answered = not self._asked or not self._few or page.replies >= _REPLIES_A_PAGE
+        page.open += 1
+        self._goes_on = not page.answered and page is self._pages[0]
+        if self._held:
+            self._held.append(partial(self._sort_out, pipe, page, reply[1]))
+        else:
+            self._sort_out(pipe, page, reply[1])
+
+    def _sort_out(self, pipe: Pipe, page: Page, found: list[bytes]) -> None:
+        """Count the keys of a reply by queue, and ask about those that no index explains. Only at the end of this is
+        the reply no longer open: a connection that is lost in the middle must not lose any of them.
+
+        One with a queue that was not met before is held until its indexes have been read. Where there is but one
+        queue, what its indexes explain is passed over before anything else is asked of a key: that is nearly all.
+        """
+        if not found:
+            self._look_at(pipe, page)
+            page.open -= 1
+            return
+        # The next page is on its way while we sort this one out.
+        if not self._second.waiting:
+            self._send_page(pipe)
+        if self._only in self._met:
+            unexplained = self._unexplained(found)
+            page.met[self._only] += len(found) - len(unexplained)
+            found = unexplained
+        ambiguous: list[bytes] = []
+        together = b"\n".join(found)
+        if keys.GROUP_TAG_END in together:
+            found = self._without_groups(found)
+        if together.count(keys.TAG_END) > len(found):
+            ambiguous = [key for key in found if key.count(keys.TAG_END) > 1]
+            found = [key for key in found if key.count(keys.TAG_END) == 1]
+        met = self._by_queue(found)
+        new = [queue for queue in met if queue not in self._met]
+        if new:
+            self._hold(pipe, new, partial(self._sort_out, pipe, page, found + ambiguous))
+            return
+        page.met.update(met)
+        if self._only is None:
+            found = self._unexplained(found)
+        self._few = len(found) < _WORTH_A_LOOK
+        self._suspect(page, found)
+        self._look_at(pipe, page)
+        for key in ambiguous:
+            self._ask_whose(pipe, page, key)
+        page.open -= 1
+
+    def _unexplained(self, found: list[bytes]) -> list[bytes]:
+        """Those keys that no index explains. Done by C nearly whole."""
+        hashes = list(map(hash, found))
+        strangers = set(hashes).difference(self._known)
+        if len(strangers) in (0, len(found)):
+            return found if strangers else []
+        return list(compress(found, map(strangers.__contains__, hashes)))
+
+    def _without_groups(self, found: Sequence[bytes]) -> list[bytes]:
+        """Note the sets of groups among some keys, and give back the rest."""
+        rest = []
+        for key in found:
+            at, task_at = key.find(keys.GROUP_TAG_END), key.find(keys.TAG_END)
+            if at < 0 or 0 <= task_at < at:
+                rest.append(key)
+                continue
+            queue = decode(key[len(b"asynq:{") : at])
+            if self._wanted is None or queue in self._wanted:
+                self.groups.setdefault(queue, set()).add(key[at + len(keys.GROUP_TAG_END) :])
+        return rest
+
+    def _by_queue(self, found: Sequence[bytes]) -> dict[str, int]:
+        """How many keys there are of each queue that is wanted."""
+        if self._only is not None and found:
+            return {self._only: len(found)}
+        tags = Counter([key[: key.find(keys.TAG_END)] for key in found])
+        places = {tag: keys.split_task(tag + keys.TAG_END) for tag in tags}
+        return {
+            place[0]: tags[tag]
+            for tag, place in places.items()
+            if place is not None and (self._wanted is None or place[0] in self._wanted)
+        }
+
+    def _meet(self, pipe: Pipe, queues: Sequence[str]) -> Iterator[None]:
+        """Read the indexes of queues that were met for the first time."""
+        while self._conversation:  # what is under way comes first on this pipe
+            self._conversation.answer(pipe)
+            yield
+        for queue in queues:
+            self._second.leftover.discard(queue)  # it was, when the connection was lost in the middle of this
+            if is_leftover(pipe, queue):
+                self._second.leftover.add(queue)
+                for piece in completed(pipe, queue):
+                    self._second.completed.update(piece)
+                    yield
+            for piece in referenced(pipe, queue, without_completed=queue in self._second.leftover):
+                self._known.update(piece)
+                yield
+            self._met.add(queue)
+
+    def _hold(self, pipe: Pipe, queues: Sequence[str], resume: Callable[[], None]) -> None:
+        """Have something wait until the indexes of these queues have been read."""
+        self._held.append(resume)
+        if self._reading is None:
+            self._reading = self._meet(pipe, queues)
+
+    def _read_on(self, reading: Iterator[None]) -> None:
+        """Read another piece of an index; after the last one, go on with what was held for it."""
+        try:
+            next(reading)
+        except StopIteration:
+            self._reading = None
+            held, self._held = self._held, deque()
+            for resume in held:
+                if self._held:  # one before has met a new queue again
+                    self._held.append(resume)
+                else:
+                    resume()
+
+    def _suspect(self, page: Page, unknown: Sequence[bytes]) -> None:
+        """Sort what no index explains by queue, to have a second look at it."""
+        if self._only is not None and unknown:
+            start = len(keys.task_prefix(self._only))
+            page.suspects.setdefault(self._only, []).extend([key[start:] for key in unknown])
+            return
+        for key in unknown:
+            place = keys.split_task(key)
+            if place is not None and (self._wanted is None or place[0] in self._wanted):
+                page.suspects.setdefault(place[0], []).append(place[1])
+
+    def _look_at(self, pipe: Pipe, page: Page) -> None:
+        """Have the second look at the suspects of a page, if there are enough of them, or no more will come."""
+        for queue, ids in list(page.suspects.items()):
+            if page.answered or len(ids) >= _WORTH_A_LOOK:
+                del page.suspects[queue]
+                self._second.ask(pipe, page, queue, ids)
+
+    def _ask_whose(self, pipe: Pipe, page: Page, key: bytes) -> None:
+        """Ask for the message of a key that can be read in several ways."""
+        pipe.send([pack((b"HGET", key, b"msg"))])
+        page.open += 1
+        self._conversation.expect(1, lambda replies: self._on_whose(pipe, page, key, replies[0]))
+
+    def _on_whose(self, pipe: Pipe, page: Page, key: bytes, reply: Reply) -> None:
+        """A key that can be read in several ways belongs where its own message says, else nowhere: a live task must
+        not pass for the orphan of another queue.
+        """
+        decoded = message.decode(reply) if isinstance(reply, bytes) else None
+        said = (decoded.queue, decoded.id.encode()) if decoded is not None else None
+        if said in keys.splits(key) and (self._wanted is None or said[0] in self._wanted):
+            self._take(pipe, page, key, *said)
+        else:
+            page.open -= 1
+
+    def _take(self, pipe: Pipe, page: Page, key: bytes, queue: str, task_id: bytes) -> None:
+        """Count a key whose queue is known, and ask about it where no index explains it."""
+        if queue not in self._met:
+            self._hold(pipe, [queue], partial(self._take, pipe, page, key, queue, task_id))
+            return
+        page.met[queue] += 1
+        if hash(key) not in self._known:
+            self._second.ask(pipe, page, queue, [task_id])
+        page.open -= 1
+
+
+def round_trip(pipe: Pipe) -> float:
+    """Seconds that a question takes which is no work for the server: the shortest of a few."""
+    found = []
+    for _ in range(3):
+        began = time.perf_counter()
+        pipe.one(b"SCAN", b"0", b"COUNT", b"1")
+        found.append(time.perf_counter() - began)
+    return min(found)

@@ -1,0 +1,219 @@
+"""Deleting task data: one script call a batch, each task checked again by the server (DESIGN.md section 6).
+
+`delete` asks and waits. A job that has millions to delete uses `prepare`, `ask` and `answer`, so that the server works
+on one batch while the next one is made; what it writes to its journal first it reads with `copy`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from enum import IntEnum, StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from redis.exceptions import NoScriptError
+
+from archive_tui.asynq import keys
+from archive_tui.asynq.states import LISTS, State
+from archive_tui.asynq.task_copy import Copy
+from archive_tui.errors import DisconnectedError
+from archive_tui.store.link.pipe import Pipe, Reply, pack_each
+from archive_tui.store.read.queues import is_leftover
+
+_LONG = 1024
+"""Bytes of a value above which its SHA-1 is compared instead of itself; known to delete.lua."""
+
+
+class Outcome(IntEnum):
+    """What became of one task of a batch; the numbers are those of delete.lua."""
+
+    GONE = 0
+    DELETED = 1
+    DELETED_AND_UNLOCKED = 2
+    STATE_CHANGED = 3
+    MESSAGE_CHANGED = 4
+    NOW_REFERENCED = 5
+    NOT_IN_INDEX = 6
+    NOT_A_TASK = 7
+    QUEUE_AWAKE = 8
+    COPY_STALE = 9
+    BACK = 10  # never said by the script: what a job finds out when another server has taken over
+
+    @property
+    def done(self) -> bool:
+        """Whether this call deleted the task."""
+        return self in (Outcome.DELETED, Outcome.DELETED_AND_UNLOCKED)
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing was there any more."""
+        return self is Outcome.GONE
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in words for a report."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Outcome.GONE: "already gone",
+    Outcome.DELETED: "deleted",
+    Outcome.DELETED_AND_UNLOCKED: "deleted, unique lock released",
+    Outcome.STATE_CHANGED: "skipped: its state has changed",
+    Outcome.MESSAGE_CHANGED: "skipped: its message has changed",
+    Outcome.NOW_REFERENCED: "skipped: an index references it now",
+    Outcome.NOT_IN_INDEX: "skipped: it left the index",
+    Outcome.NOT_A_TASK: "skipped: it is not task data",
+    Outcome.QUEUE_AWAKE: "skipped: its queue is no leftover any more",
+    Outcome.COPY_STALE: "skipped: it changed after it was copied to the journal",
+    Outcome.BACK: "there again: another server took over that had not heard of its deletion",
+}
+
+
+class Standing(StrEnum):
+    """Where a task must still stand, or not stand, when it is deleted; the values are those of delete.lua."""
+
+    ORPHAN = "orphan"
+    INDEXED = "indexed"
+    LEFTOVER = "leftover"
+
+
+class Doomed(NamedTuple):
+    """One task of a plan: what must still be true of it when it is deleted. `unique` says that it may hold a unique
+    lock. A named tuple, because a deletion makes millions of them.
+    """
+
+    id: bytes
+    state: State | None
+    fingerprint: bytes
+    standing: Standing
+    unique: bool = True
+
+
+@cache
+def _script() -> tuple[bytes, bytes]:
+    source = files(__package__).joinpath("delete.lua").read_bytes()
+    return source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
+
+
+def delete(pipe: Pipe, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> list[Outcome]:
+    """Delete tasks of one queue and one standing, those of a state in one atomic step; one outcome for each, in order.
+    With `copies`, the tasks as the journal has them, only what is still the same in every field.
+
+    A connection lost meanwhile leaves open whether the batch was deleted: asking again is harmless, what is gone is
+    reported as gone.
+    """
+    if not batch:
+        return []
+    standing = batch[0].standing
+    if any(doomed.standing is not standing for doomed in batch):
+        raise ValueError("a batch is of one standing")
+    if standing is Standing.LEFTOVER and not is_leftover(pipe, queue):
+        return [Outcome.QUEUE_AWAKE] * len(batch)
+    outcomes: dict[int, int] = {}
+    for places in _alike(batch, copies):
+        part = [batch[at] for at in places]
+        head, arguments = _request(queue, part, None if copies is None else [copies[at] for at in places])
+        reply = pipe.script(*_script(), [*head, *[keys.task(queue, doomed.id) for doomed in part]], arguments)
+        outcomes |= zip(places, _numbers(reply, len(part)), strict=True)
+    return [Outcome(outcomes[at]) for at in range(len(batch))]
+
+
+def _alike(batch: Sequence[Doomed], copies: Sequence[Copy] | None) -> list[list[int]]:
+    """The places of tasks that one call can delete: of one state, alike in form, and none twice."""
+    groups: dict[tuple[State | None, bool, int], list[int]] = {}
+    met: dict[bytes, int] = {}
+    for at, doomed in enumerate(batch):
+        times = met[doomed.id] = met.get(doomed.id, 0) + 1
+        plain = copies is not None and is_plain(copies[at])
+        groups.setdefault((doomed.state, plain, times), []).append(at)
+    return list(groups.values())
+
+
+def prepare(pipe: Pipe, queue: str) -> None:
+    """Make sure that this connection may delete from a queue, and that the server knows the script. Deletes nothing;
+    raises NotPermittedError, or RefusedError on a replica.
+    """
+    for mode in (b"seen", b"copied"):
+        pipe.script(*_script(), _indexes(queue), [keys.unique_prefix(queue), b"orphan", b"", mode])
+
+
+def request(queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> bytes:
+    """A batch, not empty and none twice, packed to be sent: of one standing and one state, with copies that are all
+    plain or none. A leftover queue must have been asked for with `is_leftover`.
+    """
+    head, arguments = _request(queue, batch, copies)
+    parts = [
+        b"*%d\r\n" % (3 + len(head) + len(batch) + len(arguments)),
+        pack_each(b"", (b"EVALSHA", _script()[1], b"%d" % (len(head) + len(batch)), *head)),
+        pack_each(b"", [doomed[0] for doomed in batch], start=keys.task_prefix(queue)),
+        pack_each(b"", arguments),
+    ]
+    return b"".join(parts)
+
+
+def answer(pipe: Pipe, count: int) -> list[int] | Exception:
+    """The numbers of the outcomes of a batch of `count` whose `request` was sent, or what the server said where it
+    refused: then nothing of this batch was deleted. Raises where the connection is lost.
+    """
+    (reply,) = pipe.receive(1)
+    if isinstance(reply, NoScriptError):
+        return DisconnectedError("the server has forgotten our script: it is sent again")
+    return reply if isinstance(reply, Exception) else _numbers(reply, count)
+
+
+def _numbers(reply: Reply, count: int) -> list[int]:
+    return [reply] * count if isinstance(reply, int) else reply
+
+
+def is_plain(copy: Copy) -> bool:
+    """Whether a copy has a message, a state, nothing else, and no lock: most have."""
+    fields = copy[2]
+    return len(fields) == 4 and fields[0] == b"msg" and fields[2] == b"state"
+
+
+@cache
+def _indexes(queue: str) -> tuple[bytes, ...]:
+    zsets = (State.ARCHIVED, State.COMPLETED, State.SCHEDULED, State.RETRY)
+    return (
+        *[keys.index(queue, state) for state in zsets],
+        keys.lease(queue),
+        *[keys.index(queue, state) for state in LISTS],
+    )
+
+
+def _request(
+    queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None
+) -> tuple[tuple[bytes, ...], list[bytes]]:
+    """The keys of the indexes, and the arguments."""
+    _, state, _, standing, _ = batch[0]
+    arguments = [keys.unique_prefix(queue), standing.value.encode(), _STATES[state]]
+    if copies is None:
+        arguments.append(b"seen")
+        arguments += [(doomed[2].hex() + "!" if doomed[4] else doomed[2].hex()).encode() for doomed in batch]
+    elif is_plain(copies[0]):
+        arguments.append(b"plain")
+        messages = [copy[2][1] for copy in copies]
+        if max(map(len, messages)) > _LONG:
+            messages = [_short(message) for message in messages]
+        if standing is Standing.ORPHAN:
+            arguments += messages
+        else:
+            for message, copy in zip(messages, copies, strict=True):
+                arguments += (message, copy.score or b"")
+    else:
+        arguments.append(b"copied")
+        for copy in copies:
+            fields = copy.fields
+            arguments += (copy.score or b"", b"1" if copy.lock else b"", b"%d" % len(fields))
+            for at in range(0, len(fields), 2):
+                arguments += (fields[at], _short(fields[at + 1]))
+    return _indexes(queue), arguments
+
+
+_STATES = {None: b""} | {state: state.value.encode() for state in State}
+
+
+def _short(value: bytes) -> bytes:
+    """A value, or the SHA-1 of a long one."""
+    return value if len(value) <= _LONG else hashlib.sha1(value, usedforsecurity=False).hexdigest().encode()

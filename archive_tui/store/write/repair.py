@@ -1,0 +1,248 @@
+"""Setting findings right: one script call a batch, each task checked again by the server (DESIGN.md section 6)."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+from archive_tui.asynq import keys
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.repairs import Destination, Repair, destination, lists_to_search
+from archive_tui.asynq.states import State
+from archive_tui.asynq.task import FINGERPRINT_BYTES, TaskRow
+from archive_tui.store.link.pipe import Pipe, Reply
+from archive_tui.store.read.live_tasks import alive
+from archive_tui.store.read.unreferenced import settle
+from archive_tui.text import encode
+
+_SEARCHED = 200_000
+"""Ids of lists that one script call may search: about two milliseconds of the server's time."""
+
+Types = Mapping[tuple[str, bytes], bytes]
+"""The types of keys, by queue and id."""
+
+
+class Repaired(IntEnum):
+    """What became of one finding of a batch; all but NO_DESTINATION and ALIVE are numbers of repair.lua."""
+
+    GONE = 0
+    DONE = 1
+    DONE_AND_UNLOCKED = 2
+    STATE_CHANGED = 3
+    MESSAGE_CHANGED = 4
+    NOW_REFERENCED = 5
+    NOT_IN_INDEX = 6
+    NOT_A_TASK = 7
+    NOT_A_GHOST = 8
+    NO_DESTINATION = 9
+    NOW_A_HASH = 10
+    TYPE_CHANGED = 11
+    ALIVE = 12
+
+    @property
+    def done(self) -> bool:
+        """Whether it was set right."""
+        return self in (Repaired.DONE, Repaired.DONE_AND_UNLOCKED)
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing was there any more."""
+        return self is Repaired.GONE
+
+    @property
+    def digit(self) -> str:
+        """How it stands in a journal: one hexadecimal digit."""
+        return f"{self.value:x}"
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in words for a report."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Repaired.GONE: "already gone",
+    Repaired.DONE: "done",
+    Repaired.DONE_AND_UNLOCKED: "done, unique lock released",
+    Repaired.STATE_CHANGED: "skipped: its state has changed",
+    Repaired.MESSAGE_CHANGED: "skipped: its message has changed",
+    Repaired.NOW_REFERENCED: "skipped: an index references it now",
+    Repaired.NOT_IN_INDEX: "skipped: it left the index",
+    Repaired.NOT_A_TASK: "skipped: it is not task data",
+    Repaired.NOT_A_GHOST: "skipped: its data is there again",
+    Repaired.NO_DESTINATION: "skipped: its data does not say where it belongs",
+    Repaired.NOW_A_HASH: "skipped: it is a hash now, and may be task data",
+    Repaired.TYPE_CHANGED: "skipped: it is of another type now",
+    Repaired.ALIVE: "skipped: it also stands where its state says, and is alive: let the index follow the state",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One task of a script call. `state`, `digest` and `since` are what its hash must still say; of a
+    foreign key, `state` is the type that it must still have.
+    """
+
+    row: TaskRow
+    state: bytes
+    digest: str
+    since: bytes
+    place: str
+    search: list[State]
+    goal: Destination | None
+
+    def arguments(self) -> list[bytes]:
+        goal = self.goal
+        return [
+            self.row.id,
+            self.state,
+            self.digest.encode(),
+            self.since,
+            encode(self.place),
+            b",".join(state.value.encode() for state in self.search),
+            goal.state.value.encode() if goal else b"",
+            encode(goal.index) if goal else b"",
+            b"%d" % goal.score if goal else b"0",
+            goal.message if goal else b"",
+        ]
+
+
+@cache
+def _script() -> tuple[bytes, bytes]:
+    source = files(__package__).joinpath("repair.lua").read_bytes()
+    return source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
+
+
+def repair(
+    pipe: Pipe,
+    repair_: Repair,
+    rows: Sequence[TaskRow],
+    now: float,
+    types: Types = MappingProxyType({}),
+) -> list[Repaired]:
+    """Set some findings of one queue right; one outcome for each, in order. `now` is unix seconds, `types` what foreign
+    keys were when they were planned: without its type, none is deleted.
+
+    What is lost is settled once more, for a list has no cheap membership test that the script could make. A lost task
+    does not move by itself: its message and its state, checked again by the script, say that nobody has moved it since.
+    What stands in a wrong index and also where its state says is alive: it only ever follows its state.
+    """
+    if not rows:
+        return []
+    queue = rows[0].queue
+    if any(row.queue != queue for row in rows):
+        raise ValueError("a batch is of one queue")
+    outcomes: dict[int, Repaired] = {}
+    entries: dict[int, _Entry] = {}
+    lost = _still_lost(pipe, queue, rows)
+    contents = _contents(pipe, rows)
+    spared = _alive(pipe, queue, rows, repair_)
+    for number, (row, content) in enumerate(zip(rows, contents, strict=True)):
+        if repair_ is Repair.DELETE_KEY:
+            entries[number] = _foreign(row, types.get((row.queue, row.id), b""))
+            continue
+        entry = _entry(row, content, repair_, now)
+        if row.kind is Kind.LOST and row.id not in lost:
+            outcomes[number] = Repaired.NOW_REFERENCED if isinstance(entry, _Entry) else entry
+        elif row.id in spared and isinstance(entry, _Entry):
+            outcomes[number] = Repaired.ALIVE
+        elif isinstance(entry, _Entry):
+            entries[number] = entry
+        else:
+            outcomes[number] = entry
+    numbers = list(entries)
+    size = _batch_size(pipe, queue, list(entries.values()))
+    for start in range(0, len(numbers), size):
+        part = numbers[start : start + size]
+        replies = _call(pipe, queue, repair_, [entries[number] for number in part], now)
+        outcomes.update(zip(part, replies, strict=True))
+    return [outcomes[number] for number in range(len(rows))]
+
+
+def _call(pipe: Pipe, queue: str, repair_: Repair, entries: Sequence[_Entry], now: float) -> list[Repaired]:
+    action = {Repair.REMOVE_ID: b"ghost", Repair.CLEAN: b"clean", Repair.DELETE_KEY: b"foreign"}.get(repair_, b"move")
+    arguments = [keys.prefix(queue), action, b"%d" % int(now * 1e9)]
+    for entry in entries:
+        arguments += entry.arguments()
+    hashes = [keys.task(queue, entry.row.id) for entry in entries]
+    return [Repaired(number) for number in pipe.script(*_script(), hashes, arguments)]
+
+
+def _still_lost(pipe: Pipe, queue: str, rows: Sequence[TaskRow]) -> set[bytes]:
+    candidates = [(queue, row.id) for row in rows if row.kind is Kind.LOST]
+    return {row.id for found in settle(pipe, candidates) for row in found if row.kind is Kind.LOST}
+
+
+def _alive(pipe: Pipe, queue: str, rows: Sequence[TaskRow], repair_: Repair) -> set[bytes]:
+    """Of what stands in a wrong index, the tasks that this repair would take out of the right one."""
+    if repair_ is Repair.FOLLOW_STATE:
+        return set()
+    return alive(pipe, queue, [row for row in rows if row.kind is Kind.MISMATCH])
+
+
+def _contents(pipe: Pipe, rows: Sequence[TaskRow]) -> list[Reply]:
+    return pipe.call(
+        [(b"HMGET", keys.task(row.queue, row.id), b"state", b"msg", b"pending_since", b"group") for row in rows],
+        errors="return",
+    )
+
+
+def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float) -> "_Entry | Repaired":
+    """What must hold for a task to be set right, or why it cannot be."""
+    if repair_ is Repair.REMOVE_ID:
+        return _Entry(row, b"", "", b"", row.place, lists_to_search(row, None), None)
+    if not isinstance(content, list):
+        if isinstance(content, Exception) and not str(content).startswith("WRONGTYPE"):
+            raise content
+        return Repaired.NOT_A_TASK
+    raw_state, raw_message, since, group = content
+    if content == [None] * 4 and row.fingerprint:
+        return Repaired.GONE
+    if State.parse(raw_state) is not row.state:
+        return Repaired.STATE_CHANGED
+    digest = hashlib.sha1(raw_message, usedforsecurity=False) if raw_message is not None else None
+    if (digest.digest()[:FINGERPRINT_BYTES] if digest else b"") != row.fingerprint:
+        return Repaired.MESSAGE_CHANGED
+    goal = None
+    if repair_ is not Repair.CLEAN:
+        goal = destination(repair_, row, raw_message or b"", group or b"", now)
+        if goal is None:
+            return Repaired.NO_DESTINATION
+    return _Entry(
+        row,
+        raw_state or b"",
+        digest.hexdigest() if digest else "",
+        since or b"",
+        stands_in(row),
+        lists_to_search(row, goal),
+        goal,
+    )
+
+
+def _foreign(row: TaskRow, type_: bytes) -> _Entry:
+    """A foreign key: all about it is left to the script."""
+    return _Entry(row, type_, "", b"", row.place, lists_to_search(row, None), None)
+
+
+def types_of(pipe: Pipe, rows: Sequence[TaskRow]) -> dict[tuple[str, bytes], bytes]:
+    """What is in the place of these rows' task data now, by queue and id: `string`, `list` …, or `none`."""
+    replies = pipe.call([(b"TYPE", keys.task(row.queue, row.id)) for row in rows])
+    return {(row.queue, row.id): reply for row, reply in zip(rows, replies, strict=True) if isinstance(reply, bytes)}
+
+
+def stands_in(row: TaskRow) -> str:
+    """The index in which a finding was seen, the last part of its key; "" for none."""
+    if not row.place and row.kind is Kind.ORPHAN_COMPLETED and row.scored_at is not None:
+        return State.COMPLETED.value  # of a leftover queue, whose index still stands
+    return row.place
+
+
+def _batch_size(pipe: Pipe, queue: str, entries: Sequence[_Entry]) -> int:
+    """How many tasks one script call may take: searching a list takes time that grows with it."""
+    searched = sorted({state for entry in entries for state in entry.search})
+    sizes = pipe.call([(b"LLEN", keys.index(queue, state)) for state in searched], errors="return")
+    ids = sum(size for size in sizes if isinstance(size, int))
+    return max(1, _SEARCHED // ids if ids else len(entries))

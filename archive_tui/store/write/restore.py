@@ -1,0 +1,127 @@
+"""Writing deleted tasks back: one script call a batch, never over anything that stands there (DESIGN.md section 6)."""
+
+import hashlib
+from collections.abc import Sequence
+from enum import IntEnum, StrEnum
+from functools import cache
+from importlib.resources import files
+
+from redis._parsers import BaseParser
+
+from archive_tui.asynq import keys
+from archive_tui.asynq.states import State
+from archive_tui.asynq.task_copy import Copy
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.text import decode, encode
+
+
+class Restored(IntEnum):
+    """What became of one task that was to be written back; the numbers are those of restore.lua."""
+
+    RESTORED = 0
+    WITHOUT_LOCK = 1
+    LOCK_EXPIRED = 2
+    ALREADY = 3
+    TAKEN = 4
+    ID_IN_USE = 5
+    VANISHED = 6  # never said by the script: what a job finds out when another server has taken over
+
+    @property
+    def restored(self) -> bool:
+        """Whether this call wrote the task back."""
+        return self in (Restored.RESTORED, Restored.WITHOUT_LOCK, Restored.LOCK_EXPIRED)
+
+    @property
+    def there(self) -> bool:
+        """Whether the task is back now."""
+        return self.restored or self is Restored.ALREADY
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in words for a report."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Restored.RESTORED: "restored",
+    Restored.WITHOUT_LOCK: "restored, but its unique lock is held by another task",
+    Restored.LOCK_EXPIRED: "restored; its unique lock has run out since",
+    Restored.ALREADY: "already there, byte for byte",
+    Restored.TAKEN: "skipped: other task data stands under its id",
+    Restored.ID_IN_USE: "skipped: another index holds its id",
+    Restored.VANISHED: "restored, but not there any more since another server took over: lost with the old one, or run",
+}
+
+
+class Target(StrEnum):
+    """Where restored tasks go; the values are those of restore.lua."""
+
+    BACK = "back"
+    ARCHIVE = "archive"
+    RUN = "run"
+
+
+@cache
+def _script() -> tuple[bytes, bytes]:
+    source = files(__package__).joinpath("restore.lua").read_bytes()
+    return source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
+
+
+def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tuple[list[Restored], Exception | None]:
+    """Write tasks of one queue back in one step; one outcome for each, in order. `now` is unix seconds.
+
+    Where the server refuses in the middle, the outcomes up to there, and what it said; asking again is harmless, what
+    is there is found there.
+    """
+    if not batch:
+        return [], None
+    queue = batch[0].queue
+    if any(copy.queue != queue for copy in batch):
+        raise ValueError("a batch is of one queue")
+    zsets = (State.ARCHIVED, State.COMPLETED, State.SCHEDULED, State.RETRY)
+    named = [*[keys.index(queue, state) for state in zsets], keys.lease(queue), keys.index(queue, State.PENDING)]
+    milliseconds = int(now * 1000)
+    arguments = [keys.unique_prefix(queue), target.value.encode(), b"%d" % milliseconds]
+    for copy in batch:
+        left = b"" if copy.lock_until is None else b"%d" % (copy.lock_until - milliseconds)
+        stood = copy.stood.value.encode() if copy.stood is not None else b""
+        arguments += (stood, copy.score or b"0", copy.lock or b"", left, b"%d" % len(copy.fields), *copy.fields)
+    if target is Target.RUN:
+        pipe.one(b"SADD", keys.QUEUES, encode(queue))  # in a cluster it lives elsewhere: not part of the script
+    hashes = [keys.task(queue, copy.id) for copy in batch]
+    reply = pipe.script(*_script(), [*named, *hashes], arguments)
+    outcomes = [Restored(number) for number in reply if isinstance(number, int)]
+    failure = None
+    if len(outcomes) < len(batch):
+        failure = BaseParser.parse_error(decode(reply[-1]))  # type: ignore[no-untyped-call]
+    return outcomes, failure
+
+
+def exist(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
+    """Which of these have task data in Redis now."""
+    return [bool(found) for found in pipe.call([(b"EXISTS", keys.task(copy.queue, copy.id)) for copy in copies])]
+
+
+def unchanged(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
+    """Which of these have the very same task data in Redis now."""
+    found = exist(pipe, copies)
+    for at, copy in enumerate(copies):
+        if found[at]:
+            (fields,) = pipe.call([(b"HGETALL", keys.task(copy.queue, copy.id))], errors="return")
+            found[at] = isinstance(fields, list) and _pairs(fields) == _pairs(copy.fields)
+    return found
+
+
+def _pairs(fields: Sequence[bytes]) -> set[tuple[bytes, bytes]]:
+    return set(zip(fields[::2], fields[1::2], strict=True))
+
+
+def archived_count(pipe: Pipe, queue: str) -> int | None:
+    """How many ids the archive holds now; None where it is no sorted set."""
+    (count,) = pipe.call([(b"ZCARD", keys.index(queue, State.ARCHIVED))], errors="return")
+    return count if isinstance(count, int) else None
+
+
+def is_registered(pipe: Pipe, queue: str) -> bool:
+    """Whether Asynq knows the queue."""
+    return bool(pipe.one(b"SISMEMBER", keys.QUEUES, encode(queue)))

@@ -1,0 +1,1 @@
+"""How facts are written: for people, for programs, and the facts of one task."""

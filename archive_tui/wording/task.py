@@ -1,0 +1,96 @@
+"""All there is to say about one task beside its payload and error: labels and values, safe to show."""
+
+from collections.abc import Iterator
+
+from archive_tui.asynq.states import State
+from archive_tui.asynq.task import Task
+from archive_tui.text import line
+from archive_tui.wording.people import UNKNOWN, ago, duration, exact, number, size, span
+
+_LONG = 2_000
+_LONGEST_NUMBER = 25
+_SCORE_MEANS = {"scheduled": "to run", "retry": "to run", "completed": "expires", "lease": "until"}
+
+
+def facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
+    """Label and value, line by line; a value may have several lines. `now` is unix seconds."""
+    yield "Id", line(task.id)
+    yield "Queue", line(task.queue)
+    state = task.fields.get(b"state")
+    yield "State", line(state) if state is not None else "missing"
+    if task.message is None:
+        missing = b"msg" not in task.fields
+        yield "Message", "missing: the hash has no field msg" if missing else "does not decode as Asynq's TaskMessage"
+    else:
+        yield from _message_facts(task, now)
+    yield from _redis_facts(task, now)
+
+
+def _message_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
+    message = task.message
+    if message is None:
+        return
+    yield "Type", line(message.type) or "(none)"
+    if message.id.encode() != task.id:
+        yield "Id in msg", f"{line(message.id) or '(none)'}: not the id of the key"
+    if message.queue != task.queue:
+        yield "Queue in msg", f"{line(message.queue) or '(none)'}: not the queue of the key"
+    yield "Tries", _tries(message.retried, message.retry)
+    died = task.stands_in.get(State.ARCHIVED.value)
+    if died is not None:
+        yield "Died", _moment(died, now)
+    if message.last_failed_at:
+        yield "Last failed", _moment(message.last_failed_at, now)
+    if message.completed_at:
+        yield "Completed", _moment(message.completed_at, now)
+    yield "Timeout", duration(message.timeout) if message.timeout else "none"
+    yield "Deadline", _moment(message.deadline, now) if message.deadline else "none"
+    if message.retention:
+        yield "Retention", duration(message.retention)
+    if message.group_key:
+        yield "Group", line(message.group_key)
+    yield "Payload", f"{size(len(message.payload))} ({number(len(message.payload))} bytes)"
+    for key, value in sorted(message.headers.items()):
+        yield "Header", f"{line(key)[:_LONG]}: {line(value)[:_LONG]}"
+
+
+def _tries(retried: int, retry: int) -> str:
+    """Asynq does not reset `retried` when an archived task is run: it gets exactly one more attempt."""
+    return f"{retried} of {retry}" + ("; the next run is the last" if retried >= retry else "")
+
+
+def _moment(moment: float, now: float) -> str:
+    return f"{ago(moment, now)}\n{exact(moment)}"
+
+
+def _redis_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
+    yield "In Redis", size(task.memory) if task.memory is not None else f"{UNKNOWN} (MEMORY USAGE refused)"
+    for index, score in task.stands_in.items():
+        meaning = _SCORE_MEANS.get(index)
+        yield "Stands in", index + (f", {meaning} {exact(score)}" if meaning and score is not None else "")
+    if not task.stands_in:
+        where = f"no index found; {', '.join(task.unchecked)} not searched to its end" if task.unchecked else "no index"
+        orphan = task.state in (State.ARCHIVED, State.COMPLETED) and not task.unchecked
+        yield "Stands in", where + (": orphaned task data" if orphan else "")
+    if task.lock is None:
+        yield "Lock", "none"
+    else:
+        yield "Lock", f"{_lock(task)}\n{line(task.lock.key)[:_LONG]}"
+    if pending := task.fields.get(b"pending_since"):
+        seconds = int(pending) / 1e9 if pending.isdigit() and len(pending) < _LONGEST_NUMBER else None
+        yield "Pending", _moment(seconds, now) if seconds else line(pending)
+    if result := task.fields.get(b"result"):
+        yield "Result", line(result[:_LONG]) + ("…" if len(result) > _LONG else "")
+    known = {b"msg", b"state", b"unique_key", b"pending_since", b"result", b"group"}
+    for name, value in sorted(task.fields.items()):
+        if name not in known:
+            yield "Field", f"{line(name[:_LONG])}: {line(value[:_LONG])}"
+
+
+def _lock(task: Task) -> str:
+    lock = task.lock
+    if lock is None or lock.holder is None:
+        return "expired or released"
+    if lock.holder != task.id:
+        return f"held by another task, {line(lock.holder)[:_LONG]}"
+    return "held" + (f", {span(lock.seconds_left)} left" if lock.seconds_left is not None else ", for ever")

@@ -1,0 +1,464 @@
+"""Setting findings right: each repair on each kind it fits, and what is left alone because it has changed."""
+
+from collections.abc import Callable
+
+import pytest
+import redis
+from store.test_kinds import find, put, write
+from support.asynq_data import NOW, a_message, everything, key, lock_key, prefix
+from support.oracle import findings
+from support.servers import Live
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.message import TaskMessage
+from archive_tui.asynq.repairs import Repair
+from archive_tui.asynq.task import TaskRow
+from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
+from archive_tui.session import Session
+from archive_tui.store.write import cleanup
+from archive_tui.store.write.repair import Repaired, Types, repair, types_of
+
+Q = "default"
+LATER = float(NOW + 600)
+
+
+def rows_of(live: Live) -> list[TaskRow]:
+    """What a scan finds; the repairs begin with that."""
+    return list({row.id: row for row in find(live, [Q], 100)[::-1]}.values())
+
+
+def mend(live: Live, how: Repair, rows: list[TaskRow]) -> list[Repaired]:
+    with live.pipe() as pipe:
+        return repair(pipe, how, rows, LATER)
+
+
+def state_of(live: Live, task_id: str) -> bytes | None:
+    found: bytes | None = live.client.hget(key(Q, task_id), "state")
+    return found
+
+
+def score_in(live: Live, index: str, task_id: str) -> float | None:
+    found: float | None = live.client.zscore(prefix(Q) + index.encode(), task_id)
+    return found
+
+
+@pytest.fixture
+def live(any_server: Live) -> Live:
+    any_server.asynq.register(Q)
+    any_server.asynq.add(Q, "healthy", "archived")
+    return any_server
+
+
+@pytest.mark.parametrize("state", ["archived", "completed", "pending", "active", "scheduled", "retry", "aggregating"])
+@pytest.mark.parametrize("how", [Repair.ARCHIVE, Repair.ARCHIVE_NOW, Repair.RUN, Repair.RUN_AFRESH])
+def test_what_stands_nowhere_is_put_back(live: Live, state: str, how: Repair) -> None:
+    live.asynq.add(Q, "loose", state, referenced=False, retried=3, last_failed_at=NOW - 60)
+    assert mend(live, how, rows_of(live)) == [Repaired.DONE]
+    assert findings(live.client) == {}
+    message = TaskMessage.FromString(live.client.hget(key(Q, "loose"), "msg"))
+    if how.archives:
+        assert state_of(live, "loose") == b"archived"
+        assert score_in(live, "archived", "loose") == (NOW - 60 if how is Repair.ARCHIVE else LATER)
+    else:
+        assert live.client.lrange(prefix(Q) + b"pending", 0, -1) == [b"loose"]
+        assert live.client.hget(key(Q, "loose"), "pending_since") == b"%d" % (LATER * 1e9)
+    assert message.retried == (0 if how is Repair.RUN_AFRESH else 3)
+
+
+@pytest.mark.parametrize("state", ["pending", "active", "scheduled", "retry", "aggregating"])
+def test_lost_task_goes_where_its_state_says(live: Live, state: str) -> None:
+    live.asynq.add(Q, "loose", state, referenced=False)
+    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Repaired.DONE]
+    assert findings(live.client) == {}
+    assert state_of(live, "loose") == state.encode()
+    if state == "aggregating":
+        (group,) = live.client.smembers(prefix(Q) + b"groups")
+        assert live.client.zrange(prefix(Q) + b"g:" + group, 0, -1) == [b"loose"], "Asynq aggregates it again"
+
+
+def test_fields_that_we_do_not_know_survive_a_new_message(live: Live) -> None:
+    unknown = b"\xa2\x06\x05later"  # field 100, of a version to come
+    live.asynq.add(Q, "loose", referenced=False, message=a_message(Q, "loose", retried=7).SerializeToString() + unknown)
+    mend(live, Repair.RUN_AFRESH, rows_of(live))
+    raw = live.client.hget(key(Q, "loose"), "msg")
+    assert unknown in raw
+    assert TaskMessage.FromString(raw) == TaskMessage.FromString(a_message(Q, "loose").SerializeToString() + unknown)
+
+
+@pytest.mark.parametrize(
+    ("failed", "how", "stands"),
+    [
+        (NOW - 60, Repair.ARCHIVE, NOW - 60),
+        (NOW - 60, Repair.ARCHIVE_NOW, LATER),
+        (NOW - 90 * 86_400, Repair.ARCHIVE, LATER),
+        (0, Repair.ARCHIVE, LATER),
+    ],
+)
+def test_moment_of_archiving(valkey: Live, failed: int, how: Repair, stands: float) -> None:
+    """What failed so long ago that Asynq would drop it at once is archived as of now."""
+    valkey.asynq.register(Q)
+    valkey.asynq.add(Q, "loose", referenced=False, last_failed_at=failed)
+    mend(valkey, how, rows_of(valkey))
+    assert score_in(valkey, "archived", "loose") == stands
+
+
+@pytest.mark.parametrize(
+    "place", ["pending", "active", "lease", "scheduled", "retry", "archived", "completed", "g:daily"]
+)
+def test_ghosts_leave_every_index(live: Live, place: str) -> None:
+    put(live.asynq, Q, b"gone", place)
+    if place == "active":
+        put(live.asynq, Q, b"gone", "lease")
+    assert mend(live, Repair.REMOVE_ID, rows_of(live)) == [Repaired.DONE]
+    assert findings(live.client) == {}
+    assert not live.client.exists(prefix(Q) + place.encode()) or place == "archived"
+    assert not live.client.exists(prefix(Q) + b"groups"), "Asynq takes the name of an empty group away as well"
+
+
+PLACES = ("pending", "active", "lease", "scheduled", "retry", "archived", "completed", "g:daily")
+STATES = ("pending", "active", "scheduled", "retry", "archived", "completed", "aggregating")
+MEANS = {"lease": "active", "g:daily": "aggregating"}
+TORN = [(place, state) for place in PLACES for state in STATES if MEANS.get(place, place) != state]
+
+
+@pytest.mark.parametrize(("place", "state"), TORN)
+@pytest.mark.parametrize("how", [Repair.FOLLOW_INDEX, Repair.FOLLOW_STATE, Repair.RUN, Repair.CLEAN])
+def test_mismatches_are_set_right_in_either_direction(valkey: Live, place: str, state: str, how: Repair) -> None:
+    valkey.asynq.register(Q)
+    write(valkey.asynq, Q, b"torn", state)
+    put(valkey.asynq, Q, b"torn", place)
+    assert mend(valkey, how, rows_of(valkey)) == [Repaired.DONE]
+    assert findings(valkey.client) == {}
+    wanted = {Repair.FOLLOW_INDEX: MEANS.get(place, place), Repair.FOLLOW_STATE: state, Repair.RUN: "pending"}.get(how)
+    assert state_of(valkey, "torn") == (wanted.encode() if wanted else None)
+    if how is Repair.FOLLOW_INDEX and place in ("scheduled", "archived"):
+        assert score_in(valkey, place, "torn") == 1_795_000_000, "its score stays"
+
+
+ALIVE = ("pending", "active", "scheduled", "retry", "aggregating")
+
+
+@pytest.mark.parametrize("state", ALIVE)
+@pytest.mark.parametrize("how", [Repair.FOLLOW_INDEX, Repair.RUN, Repair.RUN_AFRESH, Repair.CLEAN])
+def test_a_live_task_under_the_id_of_a_ghost_is_left_alone(live: Live, state: str, how: Repair) -> None:
+    """What a stuck archive leaves: once a task's data is gone its id can be enqueued again, and stands there still."""
+    live.asynq.add(Q, "again", state, unique=lock_key(Q))
+    put(live.asynq, Q, b"again", "archived")
+    before = everything(live.client)
+    (row,) = rows_of(live)
+    assert (row.kind, row.place) == (Kind.MISMATCH, "archived")
+    assert mend(live, how, [row]) == [Repaired.ALIVE]
+    assert everything(live.client) == before
+
+
+@pytest.mark.parametrize("state", ALIVE)
+def test_a_live_task_leaves_the_index_of_a_ghost(live: Live, state: str) -> None:
+    live.asynq.add(Q, "again", state)
+    put(live.asynq, Q, b"again", "archived")
+    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Repaired.DONE]
+    assert findings(live.client) == {}
+    assert state_of(live, "again") == state.encode()
+
+
+@pytest.mark.parametrize("how", [Repair.FOLLOW_STATE, Repair.FOLLOW_INDEX])
+def test_a_task_that_a_worker_has_keeps_its_lease(live: Live, how: Repair) -> None:
+    """A lease that ends at once passes for a worker that died, and the task would be run twice."""
+    live.asynq.add(Q, "again", "active", score=NOW + 3_000_000_000)
+    put(live.asynq, Q, b"again", "archived")
+    mend(live, how, rows_of(live))
+    assert score_in(live, "lease", "again") == NOW + 3_000_000_000
+
+
+@pytest.mark.parametrize("state", ALIVE)
+def test_a_live_task_keeps_its_place(live: Live, state: str) -> None:
+    """Who waits longest is served first: it goes on waiting where it stands, and since when it does."""
+    for task_id in ("first", "again", "last"):
+        live.asynq.add(Q, task_id, state)
+    before = everything(live.client)
+    put(live.asynq, Q, b"again", "archived")
+    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Repaired.DONE]
+    assert everything(live.client) == before
+
+
+def test_a_live_task_is_seen_among_very_many_and_while_its_group_is_aggregated(live: Live) -> None:
+    live.asynq.add(Q, "again", "pending")
+    live.asynq.add_many(Q, [f"later-{number}" for number in range(3_000)], "pending")
+    live.asynq.add(Q, "staged", "aggregating")
+    group = live.client.hget(key(Q, "staged"), "group")
+    staged = prefix(Q) + b"g:" + group + b":some-uuid"
+    live.client.rename(prefix(Q) + b"g:" + group, staged)
+    live.client.zadd(prefix(Q) + b"aggregation_sets", {staged: NOW})
+    for task_id in (b"again", b"staged"):
+        put(live.asynq, Q, task_id, "archived")
+    assert mend(live, Repair.CLEAN, rows_of(live)) == [Repaired.ALIVE] * 2
+
+
+@pytest.mark.parametrize("how", [Repair.FOLLOW_STATE, Repair.FOLLOW_INDEX])
+def test_a_task_that_is_being_aggregated_stays_in_that_set_alone(live: Live, how: Repair) -> None:
+    """In its group as well it would be aggregated twice, the second time without its data."""
+    live.asynq.add(Q, "staged", "aggregating")
+    staged = prefix(Q) + b"g:g1:some-uuid"
+    live.client.rename(prefix(Q) + b"g:g1", staged)
+    live.client.srem(prefix(Q) + b"groups", "g1")
+    live.client.zadd(prefix(Q) + b"aggregation_sets", {staged: NOW})
+    before = everything(live.client)
+    put(live.asynq, Q, b"staged", "archived")
+    mend(live, how, rows_of(live))
+    if how is Repair.FOLLOW_STATE:
+        assert everything(live.client) == before
+    assert live.client.zrange(staged, 0, -1) == [b"staged"]
+    assert not live.client.exists(prefix(Q) + b"g:g1")
+
+
+@pytest.mark.parametrize("what", ["husk", "garbled", "empty", "other"])
+@pytest.mark.parametrize("place", ["", "pending", "active", "retry"])
+def test_husks_go_with_their_ids(live: Live, what: str, place: str) -> None:
+    write(live.asynq, Q, b"shell", what)
+    if place:
+        put(live.asynq, Q, b"shell", place)
+    assert mend(live, Repair.CLEAN, rows_of(live)) == [Repaired.DONE]
+    assert findings(live.client) == {}
+    assert not live.client.exists(key(Q, "shell"))
+
+
+def test_lost_task_that_is_deleted_frees_its_lock(live: Live) -> None:
+    lock = lock_key(Q)
+    live.asynq.add(Q, "loose", "pending", referenced=False, unique=lock)
+    assert mend(live, Repair.CLEAN, rows_of(live)) == [Repaired.DONE_AND_UNLOCKED]
+    assert not live.client.exists(lock, key(Q, "loose"))
+
+
+def change_state(client: redis.Redis) -> None:
+    client.hset(key(Q, "loose"), "state", "completed")
+
+
+def change_message(client: redis.Redis) -> None:
+    client.hset(key(Q, "loose"), "msg", a_message(Q, "loose", retried=9).SerializeToString())
+
+
+def refer(client: redis.Redis) -> None:
+    client.zadd(prefix(Q) + b"archived", {"loose": NOW})
+
+
+def delete(client: redis.Redis) -> None:
+    client.delete(key(Q, "loose"))
+
+
+def replace(client: redis.Redis) -> None:
+    client.delete(key(Q, "loose"))
+    client.set(key(Q, "loose"), "text")
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        (change_state, Repaired.STATE_CHANGED),
+        (change_message, Repaired.MESSAGE_CHANGED),
+        (refer, Repaired.NOW_REFERENCED),
+        (delete, Repaired.GONE),
+        (replace, Repaired.NOT_A_TASK),
+    ],
+)
+@pytest.mark.parametrize("how", [Repair.ARCHIVE, Repair.ARCHIVE_NOW, Repair.RUN, Repair.RUN_AFRESH])
+def test_what_has_changed_is_left_alone(
+    valkey: Live, how: Repair, change: Callable[[redis.Redis], None], outcome: Repaired
+) -> None:
+    valkey.asynq.register(Q)
+    valkey.asynq.add(Q, "loose", referenced=False)
+    rows = rows_of(valkey)
+    change(valkey.client)
+    before = everything(valkey.client)
+    assert mend(valkey, how, rows) == [outcome]
+    assert everything(valkey.client) == before
+
+
+def test_lost_task_that_came_back_is_left_alone(valkey: Live) -> None:
+    valkey.asynq.register(Q)
+    valkey.asynq.add(Q, "loose", "pending", referenced=False)
+    rows = rows_of(valkey)
+    valkey.asynq.refer(Q, "loose", "pending")
+    assert mend(valkey, Repair.RUN, rows) == [Repaired.NOW_REFERENCED]
+    assert valkey.client.lrange(prefix(Q) + b"pending", 0, -1) == [b"loose"]
+
+
+def test_ghost_whose_data_came_back_is_left_alone(valkey: Live) -> None:
+    valkey.asynq.register(Q)
+    put(valkey.asynq, Q, b"gone", "archived")
+    rows = rows_of(valkey)
+    valkey.asynq.add(Q, "gone", "archived")
+    assert mend(valkey, Repair.REMOVE_ID, rows) == [Repaired.NOT_A_GHOST]
+    assert score_in(valkey, "archived", "gone") is not None
+
+
+@pytest.mark.parametrize("refused", ["zadd", "zrem", "hset", "lpush", "lrem", "unlink", "sadd", "hdel", "del"])
+def test_who_may_not_do_all_of_it_does_none_of_it(any_server: Live, refused: str) -> None:
+    any_server.asynq.register(Q)
+    any_server.asynq.add(Q, "loose", referenced=False)
+    rows = rows_of(any_server)
+    any_server.user("half", "~*", "+@all", f"-{refused}")
+    before = everything(any_server.client)
+    with pytest.raises(NotPermittedError), any_server.pipe(username="half", password="word") as pipe:
+        repair(pipe, Repair.RUN, rows, LATER)
+    assert everything(any_server.client) == before
+
+
+def test_index_of_another_type_is_not_touched(valkey: Live) -> None:
+    valkey.asynq.register(Q)
+    valkey.asynq.add(Q, "loose", referenced=False)
+    rows = rows_of(valkey)
+    valkey.client.set(prefix(Q) + b"archived", "text")
+    with pytest.raises(ArchiveTuiError, match="not the index"):
+        mend(valkey, Repair.RUN, rows)
+    assert state_of(valkey, "loose") == b"archived"
+
+
+def test_stuck_archive_is_recognised(valkey: Live) -> None:
+    old = NOW - 91 * 86_400
+    valkey.client.zadd(prefix(Q) + b"archived", {f"gone-{number}": old for number in range(7_999)})
+    session = Session(valkey.settings, lambda: float(NOW))
+    session.open()
+    assert not session.archive_forecast(Q).stuck
+    valkey.client.zadd(prefix(Q) + b"archived", {"one more": old, "young": NOW})
+    forecast = session.archive_forecast(Q)
+    assert forecast.stuck
+    assert (forecast.size, forecast.expired) == (8_001, 8_000)
+    session.close()
+
+
+def test_leftover_queue_is_registered_again(valkey: Live) -> None:
+    valkey.asynq.add("gone", "one", "completed")
+    with valkey.pipe() as pipe:
+        assert cleanup.register(pipe, "gone")
+        assert not cleanup.register(pipe, "gone")
+    assert valkey.client.smembers("asynq:queues") == {b"gone"}
+
+
+def test_leftover_queue_is_cleaned_up_whole(any_server: Live) -> None:
+    asynq = any_server.asynq
+    asynq.register("fine")
+    asynq.add("fine", "one")
+    asynq.add_many("gone*", [f"done-{number}" for number in range(1_200)], "completed")
+    asynq.add_many("gone*", ["a", "b"], "aggregating")
+    any_server.client.set(prefix("gone*") + b"processed:2026-01-01", 5)
+    rows = []
+    with any_server.pipe() as pipe:
+        for found in cleanup.leavings(pipe, "gone*"):
+            rows += found.rows
+            cleanup.remove(pipe, "gone*", [*[key("gone*", row.id) for row in found.rows], *found.others])
+    assert len({row.id for row in rows}) == 1_202
+    assert all(row.readable for row in rows)
+    assert {one.partition(b"}")[0] for one in any_server.client.keys("asynq:{*")} == {b"asynq:{fine"}
+
+
+@pytest.mark.parametrize("awake", ["register", "pending"])
+def test_queue_that_is_no_leftover_any_more_is_not_cleaned_up(valkey: Live, awake: str) -> None:
+    valkey.asynq.add("gone", "one", "completed")
+    if awake == "register":
+        valkey.asynq.register("gone")
+    else:
+        valkey.asynq.add("gone", "two", "pending")
+    with valkey.pipe() as pipe, pytest.raises(RefusedError, match="no leftover"):
+        cleanup.remove(pipe, "gone", [key("gone", "one")])
+    assert valkey.client.exists(key("gone", "one"))
+
+
+def test_many_ghosts_in_a_long_list_keep_the_server_free(valkey: Live) -> None:
+    """A script call searches a long list for a few ids only."""
+    valkey.asynq.register(Q)
+    valkey.asynq.add_many(Q, [f"fine-{number}" for number in range(30_000)], "pending")
+    valkey.client.rpush(prefix(Q) + b"pending", *[f"gone-{number}" for number in range(50)])
+    rows = [row for row in rows_of(valkey) if row.kind is Kind.GHOST]
+    valkey.client.config_resetstat()
+    assert mend(valkey, Repair.REMOVE_ID, rows) == [Repaired.DONE] * 50
+    assert valkey.calls()["evalsha"] + valkey.calls().get("eval", 0) >= 8
+
+
+# Foreign keys
+
+
+def plant(live: Live, kind: str, place: str = "") -> list[TaskRow]:
+    """A key of this type in the place of task data; what a scan finds of it."""
+    at = key(Q, "odd")
+    {
+        "string": lambda: live.client.set(at, "text"),
+        "list": lambda: live.client.rpush(at, "a", "b"),
+        "set": lambda: live.client.sadd(at, "a"),
+        "zset": lambda: live.client.zadd(at, {"a": 1}),
+        "stream": lambda: live.client.xadd(at, {"a": "b"}),
+    }[kind]()
+    if place:
+        put(live.asynq, Q, b"odd", place)
+    rows = rows_of(live)
+    assert [row.kind for row in rows] == [Kind.FOREIGN]
+    return rows
+
+
+def delete_planned(live: Live, rows: list[TaskRow], types: Types) -> list[Repaired]:
+    with live.pipe() as pipe:
+        return repair(pipe, Repair.DELETE_KEY, rows, LATER, types=types)
+
+
+def planned(live: Live, rows: list[TaskRow]) -> Types:
+    with live.pipe() as pipe:
+        return types_of(pipe, rows)
+
+
+@pytest.mark.parametrize("kind", ["string", "list", "set", "zset", "stream"])
+@pytest.mark.parametrize("place", ["", "pending", "archived", "g:daily"])
+def test_foreign_keys_go_with_their_ids_and_nothing_else_does(live: Live, kind: str, place: str) -> None:
+    before = everything(live.client)
+    rows = plant(live, kind, place)
+    types = planned(live, rows)
+    assert types == {(Q, b"odd"): kind.encode()}
+    assert delete_planned(live, rows, types) == [Repaired.DONE]
+    assert everything(live.client) == before
+    assert findings(live.client) == {}, "no ghost is left behind"
+    assert delete_planned(live, rows, types) == [Repaired.GONE]
+
+
+def becomes_a_task(live: Live) -> None:
+    live.client.delete(key(Q, "odd"))
+    live.asynq.add(Q, "odd", referenced=False)
+
+
+def becomes_a_list(live: Live) -> None:
+    live.client.delete(key(Q, "odd"))
+    live.client.rpush(key(Q, "odd"), "a")
+
+
+def is_referenced(live: Live) -> None:
+    put(live.asynq, Q, b"odd", "archived")
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        (becomes_a_task, Repaired.NOW_A_HASH),
+        (becomes_a_list, Repaired.TYPE_CHANGED),
+        (is_referenced, Repaired.NOW_REFERENCED),
+    ],
+)
+def test_foreign_key_that_has_changed_is_left_alone(
+    live: Live, change: Callable[[Live], None], outcome: Repaired
+) -> None:
+    rows = plant(live, "string")
+    types = planned(live, rows)
+    change(live)
+    before = everything(live.client)
+    assert delete_planned(live, rows, types) == [outcome]
+    assert everything(live.client) == before
+
+
+def test_foreign_key_that_was_a_task_when_planned_is_left_alone(live: Live) -> None:
+    """Between the scan and the plan as well: what is a hash is never deleted as a foreign key."""
+    rows = plant(live, "string")
+    becomes_a_task(live)
+    before = everything(live.client)
+    assert delete_planned(live, rows, planned(live, rows)) == [Repaired.NOW_A_HASH]
+    assert everything(live.client) == before
+
+
+def test_foreign_key_of_unknown_type_is_left_alone(live: Live) -> None:
+    rows = plant(live, "string")
+    assert delete_planned(live, rows, {}) == [Repaired.TYPE_CHANGED]
+    assert live.client.exists(key(Q, "odd"))

@@ -1,0 +1,1 @@
+"""What the tests share: servers, task data, an independent reader, a pilot for the screens."""

@@ -1,0 +1,481 @@
+"""Drives the screens in the tests as an operator does: presses keys, and reads what stands on the terminal."""
+
+import asyncio
+import contextlib
+import re
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.segment import Segment
+from textual import events
+from textual._context import visible_screen_stack
+from textual.color import Color
+from textual.pilot import Pilot
+from textual.strip import Strip
+
+from archive_tui.changes import batches
+from archive_tui.jobs import pace
+from archive_tui.jobs.pace import Pace
+from archive_tui.session import Session
+from archive_tui.settings.model import Settings
+from archive_tui.tui.app import ArchiveApp
+from support.asynq_data import NOW
+
+PATIENCE = 20.0
+"""Seconds after which something that is waited for has failed to come about."""
+
+_LOOK = 0.02
+TABLE = "VirtualTable"
+_GUTTERS = {"  ", "▌ ", " ●", "▌●"}
+_NAMES = {
+    "/": "slash", "*": "asterisk", " ": "space", "?": "question_mark", ":": "colon", "[": "left_square_bracket",
+    ".": "full_stop", "-": "minus", "~": "tilde", "_": "underscore", "%": "percent_sign", '"': "quotation_mark",
+}  # fmt: skip
+"""What Textual calls the keys of these characters."""
+
+_CHARACTERS = {name: character for character, name in _NAMES.items()}
+
+
+def ticking(now: float = NOW) -> Callable[[], float]:
+    """A clock that starts at a moment (unix seconds) and goes on from there."""
+    offset = now - time.time()
+    return lambda: time.time() + offset
+
+
+def _contrast(segment: Segment) -> float:
+    style = segment.style
+    assert style is not None
+    assert style.color is not None
+    assert style.bgcolor is not None
+    front, back = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
+    dark, bright = sorted((_luminance(back.blend(front, 0.5) if style.dim else front), _luminance(back)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+class WatchedApp(ArchiveApp):
+    """The app, with a record of every remark that it made."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.said: list[str] = []
+
+    def notify(self, message: str, **options: Any) -> None:
+        self.said.append(message)
+        super().notify(message, **options)
+
+
+class Operator:
+    """Somebody at the keyboard."""
+
+    def __init__(self, app: WatchedApp, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    # What there is to see
+
+    @property
+    def where(self) -> str:
+        """The name of the screen on top."""
+        return type(self.app.screen).__name__
+
+    @property
+    def below(self) -> list[str]:
+        """The names of all screens, from the lowest to the top."""
+        return [type(screen).__name__ for screen in self.app.screen_stack]
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands on the terminal, line by line."""
+        return [strip.text for strip in self._strips()]
+
+    @property
+    def text(self) -> str:
+        """What stands on the terminal."""
+        return "\n".join(self.lines)
+
+    def part(self, selector: str) -> list[str]:
+        """What stands where a widget is, line by line."""
+        return [strip.text for strip in self._strips(selector)]
+
+    def words(self, selector: str | None = None) -> str:
+        """What stands on the terminal or where a widget is, with every run of spaces and frame lines made one space."""
+        return re.sub(r"[\s│╭╮╰╯─]+", " ", "\n".join(strip.text for strip in self._strips(selector)))
+
+    @property
+    def dialog(self) -> str:
+        """The words in the dialog on top."""
+        return self.words("Dialog > Vertical")
+
+    @property
+    def rows(self) -> list[str]:
+        """The rows in the table."""
+        return [strip.text for strip in self._rows()]
+
+    @property
+    def cursor(self) -> str:
+        """The row under the cursor."""
+        found = [row for row in self.rows if row.startswith("▌")]
+        assert len(found) == 1, f"{len(found)} cursors in\n{self.text}"
+        return found[0]
+
+    def column(self, title: str, until: str) -> list[str]:
+        """The cells of a left-aligned column of the table, which ends where another begins."""
+        header = self.part(TABLE)[0]
+        start, end = header.index(title), header.index(until)
+        return [row.crop(start, end).text.strip(" ▼▲") for row in self._rows()]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids in the table."""
+        header = self.part(TABLE)[0]
+        return self.column("Id", min(("Type", "Kind", "Queue"), key=lambda title: header.find(title) % 1000))
+
+    @property
+    def marked(self) -> list[str]:
+        """The ids in the table that are marked."""
+        return [found for found, row in zip(self.ids, self.rows, strict=True) if row[1] == "●"]
+
+    def _strips(self, selector: str | None = None) -> list[Strip]:
+        visible_screen_stack.set(self.app._background_screens)  # what a dialog lets shine through
+        screen = self.app.screen
+        if selector is None:
+            return screen._compositor.render_strips()
+        if not (found := screen.query(selector)):
+            return []
+        region = found.first().scrollable_content_region  # without frame and scroll bars
+        strips = screen._compositor.render_strips()
+        return [strip.crop(region.x, region.right) for strip in strips[region.y : region.bottom]]
+
+    def contrast(self, part: str) -> float:
+        """How well the worst sign of a text on the terminal can be read: 1 not at all, 21 black on white (WCAG)."""
+        for strip in self._strips():
+            at = strip.text.find(part)
+            if at >= 0:
+                return min(_contrast(segment) for segment in strip.crop(at, at + len(part)) if segment.text.strip())
+        raise AssertionError(f"no {part!r} in\n{self.text}")
+
+    def _rows(self) -> list[Strip]:
+        return [strip for strip in self._strips(TABLE)[1:] if strip.text[3:10].strip() and strip.text[:2] in _GUTTERS]
+
+    @property
+    def remarks(self) -> list[str]:
+        """Every remark since they were last forgotten."""
+        return self.app.said
+
+    def forget_remarks(self) -> None:
+        """Begin a new list of remarks."""
+        self.app.said.clear()
+        self.app.clear_notifications()
+
+    # What can be done
+
+    async def press(self, *keys: str) -> None:
+        """Press keys one after the other, each seen through before the next."""
+        for key in keys:
+            self._send(key)
+            for _ in range(4):  # from the app to the screen, to the widget, and what that tells its parents
+                await self._unless_broken(self.pilot.pause(0))
+
+    async def type(self, text: str) -> None:
+        """Type a text."""
+        await self.press(*text)
+
+    async def burst(self, *keys: str) -> None:
+        """Send keys without waiting in between, as they come over a link that stalled."""
+        for key in keys:
+            self._send(key)
+        await asyncio.sleep(0)
+
+    def _send(self, key: str) -> None:
+        driver = self.app._driver
+        assert driver is not None
+        character = key if len(key) == 1 else _CHARACTERS.get(key)
+        event = events.Key(_NAMES.get(key, key), character)
+        event.set_sender(self.app)
+        driver.send_message(event)
+
+    async def resize(self, width: int, height: int) -> None:
+        """Give the terminal another size."""
+        await self._unless_broken(self.pilot.resize_terminal(width, height))
+
+    async def until(self, condition: Callable[[], Any], what: str = "", *, seconds: float = PATIENCE) -> None:
+        """Wait until something is so."""
+        give_up = time.monotonic() + seconds
+        while not condition():
+            self.check()
+            if time.monotonic() > give_up:
+                said = "\n".join(self.remarks)
+                raise AssertionError(f"never came about: {what or condition}\n{self.text}\nremarks: {said}")
+            await asyncio.sleep(_LOOK)
+        await self._unless_broken(self.pilot.pause())
+
+    async def sees(self, *parts: str) -> None:
+        """Wait until all of this stands on the terminal."""
+        await self.until(lambda: all(part in self.text for part in parts), f"on the terminal: {parts}")
+
+    async def sees_no(self, part: str) -> None:
+        """Wait until this stands on the terminal no more."""
+        await self.until(lambda: part not in self.text, f"gone from the terminal: {part!r}")
+
+    async def hears(self, part: str) -> None:
+        """Wait until a remark holds this."""
+        await self.until(lambda: any(part in remark for remark in self.remarks), f"a remark: {part!r}")
+
+    async def arrives(self, name: str) -> None:
+        """Wait until this screen is on top."""
+        await self.until(lambda: self.where == name, f"screen {name}")
+
+    async def holds(self, condition: Callable[[], Any], seconds: float = 0.5) -> None:
+        """See that something stays so for a while: long enough for several refreshes of the screens."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            assert condition(), f"did not stay so: {condition}\n{self.text}"
+            self.check()
+            await asyncio.sleep(_LOOK)
+
+    async def point_at(self, part: str) -> None:
+        """Move the cursor down to the row that holds this."""
+        await self.press("g")
+        while part not in self.cursor:
+            before = self.cursor
+            await self.press("j")
+            assert self.cursor != before, f"no row with {part!r} in\n{self.text}"
+
+    async def queues(self) -> None:
+        """Wait for the start screen, with everything read."""
+        await self.sees("/9,999")
+        await self.sees_no("looking for leftover queues")
+        await self.until(lambda: any(row.startswith("▌") for row in self.rows), "queues drawn")
+
+    async def tasks(self, queue: str) -> None:
+        """Go from the queues to the archive of one, and wait until all its tasks are listed."""
+        await self.queues()
+        await self.point_at(f"  {queue}")
+        await self.press("enter")
+        await self.listed()
+
+    async def listed(self, count: int | None = None) -> None:
+        """Wait until the archive is read (and holds so many tasks), and drawn as far as there is room."""
+        await self.arrives("TasksScreen")
+
+        def drawn() -> bool:
+            found = re.search(r"   ([\d,]+) of 9,999", self.lines[1])
+            if found is None or "reading…" in self.lines[1]:
+                return False
+            read = int(found[1].replace(",", ""))
+            if self.app.screen.sorting or self.app.screen.view.version != self.app.screen.catalog.version:
+                return False
+            return count in (None, read) and len(self.rows) >= min(read, len(self.part(TABLE)) - 1)
+
+        await self.until(drawn, "archive listed")
+
+    async def unfiltered(self) -> None:
+        """Wait until the table shows all rows again."""
+        await self.sees_no("match of")
+        await self.until(lambda: not self.app.screen.sorting, "all rows")
+
+    async def task(self) -> None:
+        """Open the task under the cursor of a list, and wait until it is read."""
+        await self.press("enter")
+        await self.arrives("TaskScreen")
+        await self.sees("Payload ·")
+
+    async def scan(self, queue: str | None = None) -> None:
+        """Scan a queue, or all, from the queues, and wait for the end."""
+        await self.queues()
+        if queue is not None:
+            await self.point_at(f"  {queue}")
+        await self.press("a" if queue is None else "o")
+        await self.scanned()
+
+    async def scanned(self) -> None:
+        """Wait until the scan on screen is complete, and drawn as far as there is room."""
+        await self.arrives("ScanScreen")
+        await self.sees("complete in")
+        screen = self.app.screen
+        await self.until(lambda: screen.view.version == screen.catalog.version, "rows drawn")
+
+        def signed() -> bool:
+            return bool(screen._signed == screen.catalog.version and screen._groups[-1] == screen._signatures)
+
+        await self.until(signed, "errors grouped")
+
+    async def plan(self) -> None:
+        """Open the plan of a deletion."""
+        await self.press("ctrl+d")
+        await self.arrives("DeleteDialog")
+
+    async def ended(self) -> None:
+        """Wait until the app has come to its end."""
+        give_up = time.monotonic() + PATIENCE
+        while self.app.is_running:
+            assert time.monotonic() < give_up, "the app goes on"
+            await asyncio.sleep(_LOOK)
+
+    def check(self) -> None:
+        """A defect that the app has met ends the test with it; the app itself would end with one line."""
+        if self.app.failure is not None:
+            raise self.app.failure
+
+    async def _unless_broken(self, work: Awaitable[Any]) -> None:
+        """Wait for the pilot, which waits in vain for an app that has met a defect."""
+        task = asyncio.ensure_future(work)
+        while not task.done() and self.app.failure is None:
+            await asyncio.wait([task], timeout=0.05)
+        if self.app.failure is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        else:
+            await task
+        self.check()
+
+
+Scenario = Callable[[Operator], Awaitable[None]]
+
+
+def operate(
+    settings: Settings,
+    scenario: Scenario,
+    *,
+    size: tuple[int, int] = (160, 40),
+    clock: Callable[[], float] | None = None,
+    interval: float = 0.2,
+) -> WatchedApp:
+    """Open the screens on a server, play a scenario, and return the app as it was at its end."""
+
+    async def play() -> WatchedApp:
+        app = WatchedApp(session)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            operator = Operator(app, pilot)
+            operator.check()
+            await scenario(operator)
+            operator.check()
+        operator.check()
+        return app
+
+    session = Session(settings, clock=clock or ticking(), interval=interval)
+    try:
+        session.open()
+        return asyncio.run(play())
+    finally:
+        session.close()
+
+
+class Stalls:
+    """How long the UI loop was kept from its work at most, in seconds, while a block ran."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def __aenter__(self) -> "Stalls":
+        self._beating = asyncio.create_task(self._beat())
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._beating.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._beating
+
+    async def _beat(self) -> None:
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(0.002)
+            now = time.monotonic()
+            self.longest, last = max(self.longest, now - last), now
+
+
+class SlowLink:
+    """A way to a server over which every answer takes `delay` seconds longer. Both may be changed at any time:
+    `delay`, and `held`, which lets no answer through for as long as it is so.
+    """
+
+    def __init__(self, target: str, path: Path) -> None:
+        self.path = path
+        self.delay = 0.0
+        self._target = target
+        self._through = threading.Event()
+        self._through.set()
+        self._open: list[socket.socket] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no answer through while the block runs."""
+        self._through.clear()
+        try:
+            yield
+        finally:
+            self._through.set()
+
+    def close(self) -> None:
+        """End it, and every connection over it."""
+        self._through.set()
+        for one in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        self._thread.join(PATIENCE)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            try:
+                far.connect(self._target)
+            except OSError:  # the server is away: whoever wanted it is told so
+                near.close()
+                far.close()
+                continue
+            self._open += [near, far]
+            for one, other, slow in ((near, far, False), (far, near, True)):
+                threading.Thread(target=self._carry, args=(one, other, slow), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket, slow: bool) -> None:
+        with contextlib.suppress(OSError):
+            while piece := one.recv(1 << 20):
+                if slow:
+                    time.sleep(self.delay)
+                    self._through.wait()
+                other.sendall(piece)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def slowly(settings: Settings, directory: Path) -> Iterator[tuple[Settings, SlowLink]]:
+    """Settings that reach a server over a slow link, on which scans and deletions nevertheless take short steps, so
+    many of them that there is time to do something meanwhile.
+    """
+    assert settings.socket is not None
+    link = SlowLink(settings.socket, directory / "slow.sock")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pace, "_KEYS", dict.fromkeys(Pace, (50, 50)))
+        patch.setattr(batches, "_FIRST_COPIED_TASKS", 25)
+        patch.setattr(batches, "_COPIED_TASKS", 25)
+        try:
+            yield replace(settings, socket=str(link.path)), link
+        finally:
+            link.close()

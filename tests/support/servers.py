@@ -1,0 +1,183 @@
+"""Servers of the tests: processes to be killed and started again, and a running one as a test meets it."""
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from archive_tui.asynq.task import TaskRow
+from archive_tui.settings.model import Secret, Settings
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.server import Server
+from archive_tui.store.read.walk import Scan, Step
+from support.asynq_data import Asynq
+
+REDIS_SERVER = "/usr/bin/redis-server"
+PATIENCE = 20.0
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
+    """Wait for a condition, and fail where it does not come about."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+
+
+class ServerProcess:
+    """A server of one's own, to be killed and started again. What it was told survives in an append-only file."""
+
+    def __init__(self, binary: str, directory: Path, *options: str, port: int = 0) -> None:
+        self.socket = directory / "s.sock"
+        self.port = port
+        self.settings = Settings(socket=str(self.socket))
+        self._log = directory / "log"
+        self._arguments = [
+            binary, "--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket), "--save", "",
+            "--dir", str(directory), "--appendfsync", "no", "--enable-debug-command", "yes", *options,
+        ]  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self.launch()
+        wait_until(self._answers)
+
+    def launch(self) -> None:
+        """Start it, and leave it to load its data."""
+        self.socket.unlink(missing_ok=True)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def restart(self) -> None:
+        """Another process with the same data."""
+        self.kill()
+        self.start()
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self._log.read_text()
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(5)
+                connection.connect(str(self.socket))
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
+        except OSError:
+            return False
+
+
+@dataclass
+class Live:
+    """A running server as a test meets it: `client` is the test's own way in, apart from the code under test."""
+
+    name: str
+    settings: Settings
+    client: redis.Redis
+    process: ServerProcess | None = None
+    _opened: list[Server] = field(default_factory=list)
+
+    @property
+    def asynq(self) -> Asynq:
+        """Writes into the server what Asynq would."""
+        return Asynq(self.client)
+
+    @property
+    def url(self) -> str:
+        """How the command line reaches it."""
+        return f"unix://{self.settings.socket}?db={self.settings.database}"
+
+    def connect(self, **changes: Any) -> Server:
+        """The code under test, connected with these settings changed; closed when the test ends."""
+        if isinstance(changes.get("password"), str):
+            changes["password"] = Secret(changes["password"])
+        server = Server(replace(self.settings, **changes))
+        self._opened.append(server)
+        return server
+
+    @contextlib.contextmanager
+    def pipe(self, **changes: Any) -> Iterator[Pipe]:
+        """A connection of the code under test."""
+        with self.connect(**changes).pipe() as pipe:
+            yield pipe
+
+    def user(self, name: str, *rules: str) -> None:
+        """Make an ACL user with the password `word`, who may do only what these rules say."""
+        self.client.execute_command("ACL", "SETUSER", name, "reset", "on", ">word", *rules)
+
+    def scan(self, queues: list[str] | None = None, count: int = 100, **changes: Any) -> "Found":
+        """Scan from start to end."""
+        scan = Scan(queues, count=count)
+        with self.pipe(**changes) as pipe:
+            steps = [scan.step(pipe)]
+            while not scan.done:
+                steps.append(scan.step(pipe))
+        return Found(steps)
+
+    def calls(self) -> dict[str, int]:
+        """How often the server has run each command."""
+        return {name[8:].lower(): facts["calls"] for name, facts in self.client.info("commandstats").items()}
+
+    def close(self) -> None:
+        """Close what the test opened."""
+        for server in self._opened:
+            server.close()
+        self.client.close()
+
+
+@dataclass
+class Found:
+    """What a whole scan has brought."""
+
+    steps: list[Step]
+
+    @property
+    def rows(self) -> list[TaskRow]:
+        return list({(row.queue, row.id): row for step in self.steps for row in step.rows}.values())
+
+    @property
+    def findings(self) -> set[tuple[str, bytes, str]]:
+        return {(row.queue, row.id, str(row.kind)) for row in self.rows}
+
+    def total(self, name: str) -> int:
+        return sum(getattr(step, name) for step in self.steps)
+
+
+def live_of(name: str, settings: Settings, process: ServerProcess | None = None) -> Live:
+    client = redis.Redis(
+        unix_socket_path=settings.socket,
+        retry=Retry(NoBackoff(), 0),
+        password=settings.password.reveal() if settings.password else None,
+    )
+    return Live(name, settings, client, process)
+
+
+@contextlib.contextmanager
+def fresh(name: str, settings: Settings) -> Iterator[Live]:
+    live = live_of(name, settings)
+    live.client.flushall()
+    live.client.config_resetstat()
+    try:
+        yield live
+    finally:
+        for user in live.client.acl_users():
+            if user != "default":
+                live.client.acl_deluser(user)
+        live.close()

@@ -1,0 +1,173 @@
+"""The benchmark says what it promises to say. What it measures is no business of the tests."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from support.servers import Live
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.states import State
+
+HERE = Path(__file__).parents[1] / "benchmarks"
+TASKS = 2_000
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """What is measured in which order; its other modules can be imported, too."""
+    monkeypatch.syspath_prepend(str(HERE))
+    import schedule
+
+    return schedule
+
+
+@pytest.mark.slow
+def test_the_command_says_something_about_every_subject_and_every_requirement(
+    benchmark: ModuleType, tmp_path: Path
+) -> None:
+    import verdicts
+
+    kept = tmp_path / "figures.json"
+    ended = subprocess.run(
+        [sys.executable, str(HERE), "--tasks", str(TASKS), "--repeat", "1", "--json", str(kept)],
+        capture_output=True, text=True, check=False, timeout=280,
+    )  # fmt: skip
+    assert ended.returncode in (0, 1), ended.stderr
+    figures = json.loads(kept.read_text())
+    size = figures["sizes"][str(TASKS)]
+    assert {*size["results"], *size["left_out"]} == {subject.slug for subject in benchmark.SUBJECTS}
+    for subject in benchmark.SUBJECTS:
+        assert subject.title in ended.stdout or subject.slug in size["left_out"]
+    for slug, reason in size["left_out"].items():
+        assert f"{slug}: {reason}" in ended.stdout
+    assert [one["what"] for one in size["verdicts"]] == [line.what for line in verdicts.LINES]
+    for line in verdicts.LINES:
+        assert line.what in ended.stdout
+    assert ended.returncode == any(one["met"] is False for one in size["verdicts"])
+    assert figures["machine"]["cores"] == os.cpu_count()
+    assert f"{size['results']['scan']['keys']:,}" == "2,000"
+    assert size["results"]["screen"]["stalls"].keys() >= {"scanning", "deleting", "filtering", "marking all"}
+    assert set(size["start"]) == {
+        "importing click", "--version", "importing textual.app and redis", "first queues on screen",
+    }  # fmt: skip
+
+
+def test_one_subject_brings_what_it_is_compared_with_and_nothing_else(tmp_path: Path) -> None:
+    kept = tmp_path / "figures.json"
+    command = [
+        sys.executable,
+        str(HERE),
+        "--tasks",
+        "2000",
+        "--only",
+        "healthy-scan",
+        "--repeat",
+        "2",
+        "--json",
+        str(kept),
+    ]
+    ended = subprocess.run([*command, "--markdown"], capture_output=True, text=True, check=True)
+    size = json.loads(kept.read_text())["sizes"]["2000"]
+    assert {slug: len(runs) for slug, runs in size["runs"].items()} == {"healthy-floor": 2, "healthy-scan": 2}
+    assert [one["what"] for one in size["verdicts"]] == ["scan, healthy queue"]
+    assert "| healthy queue | our scan of task data |" in ended.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--tasks", "10"], ["--repeat", "0"], ["--only", "nonsense"]])
+def test_wrong_usage_is_refused(arguments: list[str]) -> None:
+    ended = subprocess.run([sys.executable, str(HERE), *arguments], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+
+
+def test_whatever_is_compared_runs_right_after_what_it_is_compared_with(benchmark: ModuleType) -> None:
+    for shape in benchmark.Shape:
+        subjects = [subject for subject in benchmark.SUBJECTS if subject.shape is shape]
+        order = benchmark.rounds(subjects, 3)
+        for before, subject in zip([None, *order], order, strict=False):
+            if subject.against is not None and not subject.destroys:
+                assert before is not None
+                assert before.slug == subject.against
+        runs = {subject.slug: order.count(subject) for subject in subjects}
+        assert all(runs.values())
+        assert all(runs[subject.slug] == (1 if subject.once else 3) for subject in subjects if subject.against)
+        destroying = [subject.destroys for subject in order]
+        assert destroying == sorted(destroying)
+
+
+@pytest.mark.parametrize("shape", ["healthy", "leaky", "large", "archive"])
+def test_the_data_is_what_asynq_would_have_written(benchmark: ModuleType, valkey: Live, shape: str) -> None:
+    import data
+
+    tasks = 20 if shape == "large" else 3_000
+    assert valkey.settings.socket is not None
+    data.load(valkey.settings.socket, data.Shape(shape), tasks)
+    assert len(list(valkey.client.scan_iter(match="asynq:{bench}:t:*", count=1_000))) == tasks
+    rows = valkey.scan([data.QUEUE]).rows
+    assert len(rows) == data.orphans(data.Shape(shape), tasks)
+    assert all(row.kind is Kind.ORPHAN_ARCHIVED and row.readable and row.state is State.ARCHIVED for row in rows)
+    assert all((row.payload_bytes or 0) > (1_000_000 if shape == "large" else 100) for row in rows)
+    if shape == "leaky":
+        assert len({row.error for row in rows}) > 10
+        assert len({row.type for row in rows}) > 3
+
+
+def test_the_same_seed_makes_the_same_data(benchmark: ModuleType) -> None:
+    import data
+
+    made = [b"".join(data.commands(data.Shape.HEALTHY, 2_000, seed)) for seed in (1, 1, 2)]
+    assert made[0] == made[1] != made[2]
+
+
+def test_a_line_is_met_missed_or_not_judged(benchmark: ModuleType) -> None:
+    import verdicts
+
+    def words(figures: dict[str, dict[str, object]], tasks: int, **left_out: str) -> list[str]:
+        return [one.word for one in verdicts.judge(figures, left_out, tasks)]
+
+    assert words({"scan": {"ratio": 5.9, "found": 1}}, 100_000) == ["met"]
+    assert words({"scan": {"ratio": 6.1, "found": 1}}, 100_000) == ["NOT met"]
+    assert words({"scan": {"ratio": 6.1, "found": 1}}, 99_999) == ["not judged: fewer than 100,000 tasks"]
+    assert words({"delete": {"ratio": 3.1, "ping_p99_ms": 4.9}}, 100_000) == ["NOT met", "met"]
+    headless = {"headless": {"peak_mib": 150, "found": 990_000}}
+    assert words(headless, 1_000_000) == ["not judged: 990,000 rows are too few"]
+    headless["headless"]["peak_mib"] = 201
+    assert words(headless, 1_000_000) == ["NOT met"]
+    assert words({}, 1_000_000, **{"large-scan": "no room"}) == ["NOT met: no room"]
+    assert words({}, 1_000_000) == []
+
+
+def test_the_slow_link_delays_without_holding_anything_up(benchmark: ModuleType, tmp_path: Path) -> None:
+    """Many pieces are under way at once; were each to wait for the one before, this would take ten times as long."""
+    import link
+
+    target = tmp_path / "echo"
+    with socket.socket(socket.AF_UNIX) as echo, socket.create_server(("127.0.0.1", 0)) as entrance:
+        echo.bind(str(target))
+        echo.listen()
+
+        def answer() -> None:
+            near, _ = echo.accept()
+            with near:
+                while piece := near.recv(65_536):
+                    near.sendall(piece)
+
+        threading.Thread(target=answer, daemon=True).start()
+        threading.Thread(target=link.serve, args=(entrance, str(target), 0.05), daemon=True).start()
+        with socket.create_connection(entrance.getsockname()) as client:
+            began = time.monotonic()
+            sent = b"".join(b"%07d\n" % number for number in range(40_000))
+            client.sendall(sent)
+            received = b""
+            while len(received) < len(sent):
+                received += client.recv(65_536)
+            assert received == sent
+            assert time.monotonic() - began >= 0.1

@@ -1,0 +1,440 @@
+"""A replica takes over while we scan, delete or restore, at the address where the primary was. What the primary had
+acknowledged and not passed on is told, never lost, and never claimed.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jobs.test_jobs import Hooked, hooked, ids, once
+from store.test_restore import content, put_back
+from support.proxy import Forwarder
+from support.servers import Live, wait_until
+from system.test_faults import COUNT, check_agreement, fill, journals_in, plan_of
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.repairs import Repair
+from archive_tui.asynq.states import State
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.changes.audited import AuditedDeleteJob
+from archive_tui.changes.batches import Call, Lot
+from archive_tui.changes.cleanup import CleanUpJob
+from archive_tui.changes.delete import DeleteJob, DeleteProgress
+from archive_tui.changes.plan import Plan, plan_matching
+from archive_tui.changes.repair import RepairJob, RepairProgress
+from archive_tui.changes.repair_plan import RepairPlan
+from archive_tui.changes.restore import RestoreJob
+from archive_tui.changes.restore_notes import notes
+from archive_tui.changes.restore_plan import plan_restore
+from archive_tui.errors import ReplicaError
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan import ScanJob
+from archive_tui.journal.audit import Audit
+from archive_tui.journal.reader import Journal
+from archive_tui.journal.recorder import Keeping
+from archive_tui.store.link.pipe import pack
+from archive_tui.store.link.server import Server
+from archive_tui.store.write.delete import Doomed, Outcome, Standing
+from archive_tui.store.write.restore import Restored, Target
+
+__all__ = ["hooked"]
+
+Run = Callable[[Job], Job]
+
+
+@dataclass
+class Pair:
+    """A primary, its replica, and the address of whichever is in charge."""
+
+    old: Live
+    new: Live
+    forwarder: Forwarder
+
+    def connect(self) -> Server:
+        return self.old.connect(socket=str(self.forwarder.path))
+
+    def in_step(self) -> None:
+        """Wait until the replica has all that the primary has."""
+        assert self.old.client.wait(1, 20_000) == 1
+
+    def promote(self) -> None:
+        """The replica becomes a primary, and hears nothing more of the other."""
+        self.new.client.execute_command("REPLICAOF", "NO", "ONE")
+
+    def fail_over(self) -> None:
+        """The old primary is gone, and its address leads to the new one."""
+        assert self.old.process is not None
+        self.old.process.kill()
+        self.forwarder.lead_to(self.new.settings.socket)
+
+    def demote(self, port: int) -> None:
+        """The old primary becomes a replica of the new one, under the connections that it has."""
+        self.old.client.execute_command("REPLICAOF", "127.0.0.1", port)
+        wait_until(lambda: self.old.client.info("replication")["role"] == "slave")
+
+
+@pytest.fixture
+def pair(own_server: Callable[..., Live], any_binary: str, free_port: int, tmp_path: Path) -> Iterator[Pair]:
+    old = own_server("--repl-diskless-sync-delay", "0", port=free_port, binary=any_binary)
+    new = own_server("--replicaof", "127.0.0.1", str(free_port), binary=any_binary)
+    wait_until(lambda: new.client.info("replication").get("master_link_status") == "up")
+    assert old.settings.socket is not None
+    forwarder = Forwarder(tmp_path / "f", old.settings.socket)
+    yield Pair(old, new, forwarder)
+    forwarder.close()
+
+
+@pytest.fixture
+def keeping(tmp_path: Path) -> Keeping:
+    return Keeping(tmp_path / "journal")
+
+
+def at_calls(actions: dict[int, Callable[[], object]]) -> Callable[[Any, Any], None]:
+    """Called before each lot is deleted; does something the so manieth time."""
+    calls = [0]
+
+    def act(_pipe: Any, _rows: Any) -> None:
+        calls[0] += 1
+        if calls[0] in actions:
+            actions[calls[0]]()
+
+    return act
+
+
+def filled(pair: Pair) -> dict[bytes, Any]:
+    before = fill(pair.old)
+    pair.in_step()
+    return before
+
+
+def finish(run_job: Run, job: Any) -> Any:
+    run_job(job)
+    assert job.wait(40), job.progress
+    return job.progress
+
+
+def restored_by_all(pair: Pair, run_job: Run, keeping: Keeping) -> dict[bytes, Any]:
+    """What the new primary holds when every journal was put back there."""
+    for path in journals_in(keeping):
+        plan = plan_restore(pair.new.connect(), Journal(path))
+        put_back(pair.new, run_job, plan, elsewhere=True)
+    return content(pair.new)
+
+
+def deletion(pair: Pair, plan: Plan, keeping: Keeping | None, **actions: Callable[[], object]) -> DeleteJob:
+    moments = {int(name[1:]): action for name, action in actions.items()}
+    return DeleteJob(pair.connect(), plan, Pace.FULL, at_calls(moments), keeping)
+
+
+def test_a_scan_begins_again(pair: Pair, run_job: Run, hooked: Hooked) -> None:
+    filled(pair)
+
+    def fail_over() -> None:
+        pair.promote()
+        pair.new.asynq.add("q", "later", referenced=False)
+        pair.fail_over()
+
+    hooked.hook = once(fail_over)
+    job = ScanJob(pair.connect(), hooked, pace=Pace.FULL)
+    progress = finish(run_job, job)
+    assert (progress.state, progress.complete, progress.restarts, progress.trouble) == (JobState.DONE, True, 1, "")
+    assert progress.found == hooked.counts().by_kind[Kind.ORPHAN_ARCHIVED] == COUNT + 1
+    assert ids(hooked) == {b"%d" % number for number in range(COUNT)} | {b"later"}
+    assert progress.keys == COUNT + 51
+
+
+def test_a_deletion_goes_on_where_nothing_was_lost(
+    pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
+) -> None:
+    before = filled(pair)
+
+    def fail_over() -> None:
+        pair.in_step()
+        pair.promote()
+        pair.fail_over()
+
+    job = deletion(pair, plan_of(pair.old, run_job, catalog), keeping, _2=fail_over)
+    progress = finish(run_job, job)
+    assert (job.error, progress.caution) == (None, "")
+    assert progress.deleted + progress.unconfirmed == COUNT
+    assert Outcome.BACK not in progress.outcomes
+    check_agreement(pair.new, before, journals_in(keeping), progress)
+    assert restored_by_all(pair, run_job, keeping) == before
+
+
+def test_what_a_deletion_had_not_passed_on_is_told_and_not_claimed(
+    pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
+) -> None:
+    before = filled(pair)
+    job = deletion(pair, plan_of(pair.old, run_job, catalog), keeping, _2=pair.promote, _3=pair.fail_over)
+    progress = finish(run_job, job)
+    back = progress.outcomes[Outcome.BACK]
+    assert job.error is None
+    assert back > 0
+    assert sum(progress.outcomes.values()) == COUNT
+    assert (progress.in_part, progress.caution) == (True, "")
+    assert {one.outcome for one in progress.skipped} == {Outcome.BACK}
+    assert len([one for one in content(pair.new) if b"}:t:" in one and b"fine" not in one]) == back
+    check_agreement(pair.new, before, journals_in(keeping), progress)
+    ending = Journal(journals_in(keeping)[0]).ending()
+    assert ending is not None
+    assert ending.counts["back"] == back
+    delete_the_rest(pair, run_job, keeping, back)
+    check_agreement(pair.new, before, journals_in(keeping), None)
+    assert restored_by_all(pair, run_job, keeping) == before
+
+
+def delete_the_rest(pair: Pair, run_job: Run, keeping: Keeping, count: int) -> None:
+    """Find on the new primary what is there again, and delete it there."""
+    catalog = Catalog()
+    assert run_job(ScanJob(pair.new.connect(), catalog, pace=Pace.FULL)).wait(20)
+    again = finish(run_job, DeleteJob(pair.new.connect(), plan_matching(catalog, Query()), Pace.FULL, None, keeping))
+    assert again.deleted == count
+    catalog.close()
+
+
+def test_without_a_journal_a_deletion_says_that_it_cannot_know(pair: Pair, run_job: Run, catalog: Catalog) -> None:
+    filled(pair)
+    job = deletion(pair, plan_of(pair.old, run_job, catalog), None, _2=pair.promote, _3=pair.fail_over)
+    progress = finish(run_job, job)
+    assert job.error is None
+    assert "another server answers" in progress.caution
+    assert progress.in_part
+
+
+def test_the_audit_does_not_claim_what_nobody_knows(pair: Pair, run_job: Run, catalog: Catalog, tmp_path: Path) -> None:
+    filled(pair)
+    moments = at_calls({2: pair.promote, 3: pair.fail_over})
+    plan = plan_of(pair.old, run_job, catalog)
+    job = AuditedDeleteJob(pair.connect(), plan, Audit(tmp_path / "audit"), Pace.FULL, record=moments)
+    finish(run_job, job)
+    ended = json.loads((tmp_path / "audit").read_text().splitlines()[-1])
+    assert "another server answers" in ended["caution"]
+    assert ended["unconfirmed"] == job.progress.unconfirmed
+
+
+def test_a_new_task_under_an_id_that_was_freed_is_not_one_that_is_back(
+    pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
+) -> None:
+    filled(pair)
+    plan = plan_of(pair.old, run_job, catalog)
+    first = plan.selection.catalog.rows(plan.selection.seqs[:1])[plan.selection.seqs[0]].id
+
+    def fail_over() -> None:
+        pair.in_step()
+        pair.promote()
+        pair.new.asynq.add("q", first, "pending", payload=b"another")
+        pair.fail_over()
+
+    progress = finish(run_job, deletion(pair, plan, keeping, _2=fail_over))
+    assert Outcome.BACK not in progress.outcomes
+    assert progress.deleted + progress.unconfirmed == COUNT
+    assert [one for one in content(pair.new) if one.endswith(b"}:t:" + first)]
+
+
+def test_a_primary_that_becomes_a_replica_ends_a_deletion(
+    pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
+) -> None:
+    """The address still leads to the old primary. It says READONLY by now, and nobody can tell there what is lost."""
+    before = filled(pair)
+    plan = plan_of(pair.old, run_job, catalog)
+    job = deletion(pair, plan, keeping, _2=pair.promote, _3=lambda: pair.demote(_free_port()))
+    progress: DeleteProgress = finish(run_job, job)
+    assert isinstance(job.error, ReplicaError)
+    assert job.error.exit_code == 5
+    assert "read-only replica: connect to its primary" in str(job.error)
+    assert "It was the primary until now" in str(job.error)
+    assert 0 < progress.deleted < COUNT
+    assert progress.untouched == COUNT - progress.deleted
+    left = {one for one in content(pair.new) if b"}:t:" in one}
+    missing = {one for one in before if b"}:t:" in one} - left
+    assert len(missing) < progress.deleted, "the rest is there again, as the error says"
+    delete_the_rest(pair, run_job, keeping, COUNT - len(missing))
+    assert restored_by_all(pair, run_job, keeping) == before
+
+
+def repair_of(pair: Pair, plan: Plan, **actions: Callable[[], object]) -> RepairJob:
+    moments = {int(name[1:]): action for name, action in actions.items()}
+    return RepairJob(pair.connect(), RepairPlan.of(plan, Repair.ARCHIVE_NOW), Pace.FULL, at_calls(moments))
+
+
+def test_what_a_repair_had_not_passed_on_is_not_claimed(pair: Pair, run_job: Run, catalog: Catalog) -> None:
+    """Whoever set it right on the old server is told that it may be wrong again on the new one."""
+    filled(pair)
+    plan = plan_of(pair.old, run_job, catalog)
+    job = repair_of(pair, plan, _2=pair.promote, _3=pair.fail_over)
+    progress: RepairProgress = finish(run_job, job)
+    assert (job.error, progress.done) == (None, COUNT)
+    again = Catalog()
+    assert run_job(ScanJob(pair.new.connect(), again, pace=Pace.FULL)).wait(20)
+    assert again.counts().total > 0, "what the old server did alone"
+    again.close()
+    assert "another server answers" in progress.caution
+    assert "as it was before" in progress.caution
+    assert progress.in_part
+
+
+def test_a_repair_on_one_server_has_nothing_to_be_cautious_about(pair: Pair, run_job: Run, catalog: Catalog) -> None:
+    filled(pair)
+    pair.old.user("narrow", "+@all", "-info", "~*")
+    plan = plan_of(pair.old, run_job, catalog)
+    server = pair.old.connect(username="narrow", password="word")
+    progress = finish(run_job, RepairJob(server, RepairPlan.of(plan, Repair.ARCHIVE_NOW), Pace.FULL))
+    assert (progress.repaired, progress.caution, progress.in_part) == (COUNT, "", False)
+
+
+def test_a_primary_that_becomes_a_replica_ends_a_repair(pair: Pair, run_job: Run, catalog: Catalog) -> None:
+    filled(pair)
+    plan = plan_of(pair.old, run_job, catalog)
+    job = repair_of(pair, plan, _2=pair.promote, _3=lambda: pair.demote(_free_port()))
+    progress: RepairProgress = finish(run_job, job)
+    assert isinstance(job.error, ReplicaError)
+    assert "It was the primary until now" in str(job.error)
+    assert 0 < progress.repaired < COUNT
+
+
+def _free_port() -> int:
+    """Nobody listens there: the replica never gets to its primary."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# Restoring
+
+
+@pytest.fixture
+def deleted(pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping) -> tuple[Path, dict[bytes, Any]]:
+    """A journal of what both servers have deleted, and what there was before."""
+    before = filled(pair)
+    progress = finish(run_job, deletion(pair, plan_of(pair.old, run_job, catalog), keeping))
+    assert progress.deleted == COUNT
+    pair.in_step()
+    assert progress.journal is not None
+    return progress.journal, before
+
+
+def test_a_restore_goes_on_where_nothing_was_lost(
+    pair: Pair, run_job: Run, deleted: tuple[Path, dict[bytes, Any]]
+) -> None:
+    path, before = deleted
+    job = RestoreJob(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
+    run_job(job)
+    wait_until(lambda: job.progress.done > 300)
+    job.pause()
+    wait_until(lambda: job.state is JobState.PAUSED)
+    pair.in_step()
+    pair.promote()
+    pair.fail_over()
+    job.pace = Pace.FULL
+    job.resume()
+    assert job.wait(30)
+    assert job.error is None
+    assert job.progress.there == COUNT
+    assert not job.progress.in_part
+    assert content(pair.new) == before
+
+
+def test_what_a_restore_had_not_passed_on_can_be_put_back_again(
+    pair: Pair, run_job: Run, deleted: tuple[Path, dict[bytes, Any]]
+) -> None:
+    path, before = deleted
+    job = RestoreJob(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
+    run_job(job)
+    wait_until(lambda: job.progress.done > 300)
+    pair.promote()
+    at = job.progress.done
+    wait_until(lambda: job.progress.done > at + 200)
+    pair.fail_over()
+    job.pace = Pace.FULL
+    assert job.wait(30)
+    progress = job.progress
+    vanished = progress.outcomes[Restored.VANISHED]
+    assert job.error is None
+    assert vanished > 0
+    assert progress.there == COUNT - vanished
+    assert (progress.done, progress.in_part) == (COUNT, True)
+    assert Restored.VANISHED in {one.outcome for one in progress.examples}
+    after = content(pair.new)
+    assert len(after) < len(before)
+    assert all(before[one] == value for one, value in after.items() if b":t:" in one)
+    again = plan_restore(pair.connect(), Journal(path))
+    assert (again.count, again.vanished, again.before) == (vanished, vanished, COUNT - vanished)
+    assert any("another server took over" in note for note in notes(again))
+    assert put_back(pair.new, run_job, plan_restore(pair.new.connect(), Journal(path)), elsewhere=True).restored
+    assert content(pair.new) == before
+
+
+@pytest.mark.parametrize("target", [Target.BACK, Target.ARCHIVE])
+def test_what_was_put_back_before_a_failover_is_put_back_again_where_asked_for(
+    pair: Pair, run_job: Run, deleted: tuple[Path, dict[bytes, Any]], target: Target
+) -> None:
+    """The restore was over by then: its journal believes in it."""
+    path, before = deleted
+    pair.promote()
+    assert put_back(pair.old, run_job, plan_restore(pair.old.connect(), Journal(path), target), elsewhere=True)
+    pair.fail_over()
+    assert plan_restore(pair.connect(), Journal(path)).count == 0
+    plan = plan_restore(pair.connect(), Journal(path), again=True)
+    assert (plan.count, plan.before, plan.there) == (COUNT, COUNT, 0)
+    assert any("restored before: those that have run" in note for note in notes(plan))
+    job = RestoreJob(pair.connect(), plan, Pace.FULL, elsewhere=True)
+    assert finish(run_job, job).restored == COUNT
+    assert content(pair.new) == before
+
+
+def test_a_primary_that_becomes_a_replica_ends_a_restore(
+    pair: Pair, run_job: Run, deleted: tuple[Path, dict[bytes, Any]]
+) -> None:
+    path, before = deleted
+    job = RestoreJob(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
+    run_job(job)
+    wait_until(lambda: job.progress.done > 300)
+    pair.promote()
+    pair.demote(_free_port())
+    assert job.wait(30)
+    assert isinstance(job.error, ReplicaError)
+    assert "restore --again" in str(job.error)
+    plan = plan_restore(pair.new.connect(), Journal(path), again=True)
+    assert plan.count == COUNT
+    put_back(pair.new, run_job, plan, elsewhere=True)
+    assert content(pair.new) == before
+
+
+def test_what_was_gone_at_the_second_try_is_unconfirmed_once(valkey: Live, catalog: Catalog) -> None:
+    """Counted on the old server; a lot that it answered in part is asked for on the new one as a whole."""
+    valkey.asynq.add("q", "one", referenced=False)
+    job = DeleteJob(valkey.connect(), plan_matching(catalog, Query()))
+    doomed = Doomed(b"one", State.ARCHIVED, b"", Standing.ORPHAN)
+    lot = Lot("q", Standing.ORPHAN, [1], [doomed], calls=[Call([0], tries=2)])
+    job._again.append(lot)
+    for _ in range(2):
+        with valkey.pipe() as pipe:
+            pipe.send([pack((b"EVAL", b"return {0}", b"0"))])
+            job._answers(pipe, lot)
+            assert job.progress.unconfirmed == job.progress.outcomes[Outcome.GONE] == 1
+            job._look_again(pipe)
+    assert (job.progress.unconfirmed, job.progress.done) == (0, 0)
+
+
+def test_a_clean_up_says_that_it_counts_twice_what_a_failover_undid(pair: Pair, run_job: Run, keeping: Keeping) -> None:
+    pair.old.asynq.add_many("gone", [b"%d" % number for number in range(3_000)], "completed")
+    pair.in_step()
+    steps = iter((pair.promote, pair.fail_over))
+
+    def step(_pipe: Any, _rows: Any) -> None:
+        next(steps, lambda: None)()
+
+    job = CleanUpJob(pair.connect(), "gone", Pace.FULL, step, keeping)
+    progress = finish(run_job, job)
+    assert (job.error, progress.state) == (None, JobState.DONE)
+    assert "counted twice" in progress.caution
+    assert progress.tasks > 3_000
+    assert pair.new.client.keys("asynq:{gone}:*") == []

@@ -1,0 +1,571 @@
+"""Whatever breaks, and whenever: the journal, Redis and the report agree, and nothing is lost or deleted unrecorded."""
+
+import contextlib
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from store.test_restore import content, planned, put_back
+from support.asynq_data import key, lock_key
+from support.servers import Live, wait_until
+
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.changes.delete import DeleteJob, DeleteProgress
+from archive_tui.changes.plan import Plan, plan_matching
+from archive_tui.changes.restore import RestoreJob
+from archive_tui.changes.restore_plan import plan_restore
+from archive_tui.errors import JournalError, NotPermittedError
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan import ScanJob
+from archive_tui.journal import writer
+from archive_tui.journal.reader import Journal
+from archive_tui.journal.recorder import Keeping
+from archive_tui.journal.writer import SUFFIX
+from archive_tui.store.write.restore import Target
+
+Run = Callable[[Job], Job]
+COUNT = 1500
+
+
+@pytest.fixture
+def keeping(tmp_path: Path) -> Keeping:
+    return Keeping(tmp_path / "journal")
+
+
+def fill(live: Live, count: int = COUNT) -> dict[bytes, Any]:
+    """Orphans, some with locks, and others that nobody asked to delete; returns what there is."""
+    live.asynq.register("q")
+    live.asynq.add_many("q", [b"%d" % number for number in range(count)], referenced=False)
+    for number in range(0, count, 100):
+        live.asynq.add("q", f"{number}", referenced=False, unique=lock_key("q", payload=b"%d" % number))
+    live.asynq.add_many("q", [b"fine%d" % number for number in range(50)])
+    return content(live)
+
+
+def plan_of(live: Live, run_job: Run, catalog: Catalog) -> Plan:
+    assert run_job(ScanJob(live.connect(), catalog, pace=Pace.FULL)).wait(20)
+    return plan_matching(catalog, Query())
+
+
+def data_of(found: dict[bytes, Any]) -> dict[bytes, Any]:
+    return {one: value for one, value in found.items() if b"}:t:" in one}
+
+
+def check_agreement(live: Live, before: dict[bytes, Any], journals: list[Path], report: DeleteProgress | None) -> None:
+    """Every task is in Redis as it was, or in a journal as it was; what a journal says was deleted is not in Redis,
+    what it says was not is; and the report counts what is missing.
+    """
+    after = content(live)
+    tasks, left = data_of(before), data_of(after)
+    assert all(left[one] == tasks[one] for one in left), "something was changed"
+    kept: dict[bytes, dict[bytes, bytes]] = {}
+    gone: set[bytes] = set()
+    said_kept: set[bytes] = set()
+    for path in journals:
+        journal = Journal(path)
+        outline = journal.outline()
+        for batch, copies in journal.batches(outline):
+            outcomes = outline.outcomes.get(batch, "").ljust(len(copies), "-")
+            for copy, outcome in zip(copies, outcomes, strict=True):
+                at = key(copy.queue, copy.id)
+                kept[at] = dict(zip(copy.fields[::2], copy.fields[1::2], strict=True))
+                if outcome in "12":
+                    assert at not in left, "the journal says that it was deleted"
+                    gone.add(at)
+                elif outcome in "-0":
+                    gone.add(at)
+                else:
+                    said_kept.add(at)
+    assert said_kept - gone <= set(left), "a journal says that it was not deleted, and no other that it was"
+    missing = set(tasks) - set(left)
+    assert all(kept.get(one) == tasks[one] for one in missing), "deleted, and not in a journal byte for byte"
+    assert not any(b"fine" in one for one in missing)
+    if report is not None:
+        least, most = report.deleted, report.deleted + report.unknown + report.unconfirmed
+        assert least <= len(missing) <= most
+    for lock in (one for one in before if b":unique:" in one):
+        assert (lock in after) == (key("q", before[lock]) in left), "a task and its lock go together"
+
+
+def journals_in(keeping: Keeping) -> list[Path]:
+    return sorted(one for one in keeping.folder.glob("*") if one.name.endswith(SUFFIX))
+
+
+def restore_all(live: Live, run_job: Run, keeping: Keeping) -> None:
+    for path in journals_in(keeping):
+        put_back(live, run_job, plan_restore(live.connect(), Journal(path), Target.BACK))
+
+
+# The server goes away
+
+
+@pytest.mark.parametrize("when", [1, 2, 3])
+def test_a_server_that_is_killed(lasting: Live, run_job: Run, catalog: Catalog, keeping: Keeping, when: int) -> None:
+    before = fill(lasting)
+    plan = plan_of(lasting, run_job, catalog)
+    process = lasting.process
+    assert process is not None
+    calls = [0]
+
+    def kill(_pipe: Any, _rows: Any) -> None:
+        calls[0] += 1
+        if calls[0] == when:
+            process.kill()
+
+    job = DeleteJob(lasting.connect(), plan, Pace.FULL, kill, keeping)
+    run_job(job)
+    wait_until(lambda: job.state is JobState.DISCONNECTED)
+    process.start()
+    assert job.wait(30)
+    assert job.error is None
+    assert job.progress.deleted + job.progress.unconfirmed == COUNT
+    check_agreement(lasting, before, journals_in(keeping), job.progress)
+    restore_all(lasting, run_job, keeping)
+    assert content(lasting) == before
+
+
+class Cutter:
+    """Stands before a server, and cuts a connection when so many bytes of its replies have gone through."""
+
+    def __init__(self, path: Path, server: str) -> None:
+        self.path = path
+        self.left: int | None = None
+        self._server = server
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        for one in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(self._server)
+            self._open += [near, far]
+            for source, sink, counted in ((near, far, False), (far, near, True)):
+                thread = threading.Thread(target=self._pump, args=(source, sink, counted))
+                self._threads.append(thread)
+                thread.start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
+        try:
+            while data := source.recv(1 << 16):
+                if counted and self.left is not None:
+                    data, rest = data[: self.left], data[self.left :]
+                    self.left -= len(data)
+                    sink.sendall(data)
+                    if rest or not self.left:
+                        self.left = None
+                        break
+                    continue
+                sink.sendall(data)
+        except OSError:
+            pass
+        for one in (source, sink):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def cutter(valkey: Live, tmp_path: Path) -> Iterator[Cutter]:
+    assert valkey.settings.socket is not None
+    made = Cutter(tmp_path / "c", valkey.settings.socket)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("count", [1, 60, 4_000, 30_000, 60_001, 90_000, 123_456, 200_000])
+def test_a_connection_that_is_cut_in_a_reply(
+    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, cutter: Cutter, count: int
+) -> None:
+    before = fill(valkey)
+    plan = plan_of(valkey, run_job, catalog)
+    server = valkey.connect(socket=str(cutter.path))
+    cutter.left = count
+    job = DeleteJob(server, plan, Pace.FULL, None, keeping)
+    run_job(job)
+    assert job.wait(30)
+    assert job.error is None
+    assert job.progress.deleted + job.progress.unconfirmed == COUNT
+    check_agreement(valkey, before, journals_in(keeping), job.progress)
+    cutter.left = count
+    deleted = job.progress
+    restoring = RestoreJob(server, planned(valkey, deleted), Pace.FULL, elsewhere=True)
+    run_job(restoring)
+    assert restoring.wait(30)
+    assert restoring.error is None
+    assert restoring.progress.there == COUNT
+    assert content(valkey) == before
+
+
+# The server refuses
+
+
+def refusals(live: Live) -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
+    client = live.client
+    return {
+        "READONLY": (
+            lambda: client.execute_command("REPLICAOF", "127.0.0.1", "1"),
+            lambda: client.execute_command("REPLICAOF", "NO", "ONE"),
+        ),
+        "NOPERM": (
+            lambda: client.execute_command("ACL", "SETUSER", "ann", "-zscore", "-unlink"),
+            lambda: client.execute_command("ACL", "SETUSER", "ann", "+@all"),
+        ),
+        "NOSCRIPT": (client.script_flush, lambda: None),
+        "MISCONF": (
+            lambda: client.config_set("min-replicas-to-write", 3),
+            lambda: client.config_set("min-replicas-to-write", 0),
+        ),
+    }
+
+
+@pytest.mark.parametrize("what", ["READONLY", "NOPERM", "NOSCRIPT", "MISCONF"])
+def test_a_server_that_refuses_in_the_middle(
+    own_server: Callable[..., Live], run_job: Run, catalog: Catalog, keeping: Keeping, what: str
+) -> None:
+    live = own_server()
+    live.user("ann", "~*", "+@all")
+    before = fill(live)
+    plan = plan_of(live, run_job, catalog)
+    begin, end = refusals(live)[what]
+    calls = [0]
+
+    def refuse(_pipe: Any, _rows: Any) -> None:
+        calls[0] += 1
+        if calls[0] == 2:
+            begin()
+
+    job = DeleteJob(live.connect(username="ann", password="word"), plan, Pace.FULL, refuse, keeping)
+    run_job(job)
+    assert job.wait(30)
+    end()
+    if what == "NOSCRIPT":
+        assert (job.error, job.progress.deleted) == (None, COUNT)
+    else:
+        assert job.error is not None
+        assert isinstance(job.error, NotPermittedError if what == "NOPERM" else Exception)
+        assert 0 < job.progress.deleted < COUNT
+        assert job.progress.untouched == COUNT - job.progress.deleted
+    assert job.progress.unknown == 0
+    check_agreement(live, before, journals_in(keeping), job.progress)
+    again = DeleteJob(live.connect(), plan, Pace.FULL, None, keeping)
+    run_job(again)
+    assert again.wait(30)
+    check_agreement(live, before, journals_in(keeping), None)
+    assert job.progress.deleted + again.progress.deleted == COUNT
+    restore_all(live, run_job, keeping)
+    assert content(live) == before
+
+
+def test_a_server_that_is_busy_is_waited_for(own_server: Callable[..., Live], run_job: Run, keeping: Keeping) -> None:
+    live = own_server("--busy-reply-threshold", "50")
+    before = fill(live)
+    catalog = Catalog()
+    plan = plan_of(live, run_job, catalog)
+    done = threading.Event()
+
+    def hang() -> None:
+        with live.connect().pipe() as pipe:
+            pipe.call([(b"EVAL", b"while true do end", b"0")], errors="return")
+        done.set()
+
+    def busy(_pipe: Any, _rows: Any) -> None:
+        threading.Thread(target=hang, daemon=True).start()
+        wait_until(lambda: _says_busy(live))
+
+    job = DeleteJob(live.connect(), plan, Pace.FULL, _once(busy), keeping)
+    run_job(job)
+    wait_until(lambda: job.state is JobState.DISCONNECTED)
+    assert "cannot answer now" in job.progress.trouble
+    live.client.execute_command("SCRIPT", "KILL")
+    assert job.wait(30)
+    assert job.error is None
+    assert job.progress.deleted == COUNT
+    check_agreement(live, before, journals_in(keeping), job.progress)
+    assert done.wait(20)
+    catalog.close()
+
+
+def _says_busy(live: Live) -> bool:
+    import redis
+
+    try:
+        live.client.get("x")
+    except redis.ResponseError as error:
+        return "BUSY" in str(error)
+    return False
+
+
+def _once(action: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    left = [action]
+
+    def act(pipe: Any, rows: Any) -> None:
+        if left:
+            left.pop()(pipe, rows)
+
+    return act
+
+
+# The disk
+
+
+def break_writing(monkeypatch: pytest.MonkeyPatch, after: int, *, partly: bool = False) -> None:
+    """The disk is full after so many writes; where `partly`, the last one stops in its middle."""
+    calls = [0]
+    real = os.write
+
+    def write(file: int, content: Any) -> int:
+        calls[0] += 1
+        if calls[0] <= after:
+            return real(file, content)
+        if partly and calls[0] == after + 1:
+            return real(file, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(writer.os, "write", write)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("partly", [False, True])
+def test_a_disk_that_is_full(
+    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, monkeypatch: pytest.MonkeyPatch, after: int,
+    partly: bool,
+) -> None:  # fmt: skip
+    before = fill(valkey)
+    plan = plan_of(valkey, run_job, catalog)
+    break_writing(monkeypatch, after, partly=partly)
+    job = DeleteJob(valkey.connect(), plan, Pace.FULL, None, keeping)
+    run_job(job)
+    assert job.wait(30)
+    monkeypatch.undo()
+    assert isinstance(job.error, JournalError)
+    assert "No space left on device" in str(job.error)
+    journals = [] if after == 0 else journals_in(keeping)
+    check_agreement(valkey, before, journals, job.progress)
+    if after < 2:
+        assert job.progress.deleted == 0
+    else:
+        assert job.progress.deleted > 0
+        restore_all(valkey, run_job, keeping)
+        assert content(valkey) == before
+
+
+def test_a_sync_that_fails(
+    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fill(valkey)
+    plan = plan_of(valkey, run_job, catalog)
+    calls = [0]
+    real = os.fsync
+
+    def fsync(file: int) -> None:
+        calls[0] += 1
+        if calls[0] > 3:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(file)
+
+    monkeypatch.setattr(writer.os, "fsync", fsync)
+    job = DeleteJob(valkey.connect(), plan, Pace.FULL, None, keeping)
+    run_job(job)
+    assert job.wait(30)
+    monkeypatch.undo()
+    assert isinstance(job.error, JournalError)
+    check_agreement(valkey, before, journals_in(keeping), job.progress)
+
+
+def test_a_folder_that_is_not_ours(valkey: Live, run_job: Run, catalog: Catalog, tmp_path: Path) -> None:
+    before = fill(valkey, 100)
+    plan = plan_of(valkey, run_job, catalog)
+    (tmp_path / "file").touch()
+    job = DeleteJob(valkey.connect(), plan, Pace.FULL, None, Keeping(tmp_path / "file" / "journal"))
+    run_job(job)
+    assert job.wait(30)
+    assert isinstance(job.error, JournalError)
+    assert (job.error.exit_code, job.progress.deleted) == (5, 0)
+    assert content(valkey) == before
+
+
+def test_too_little_room_is_seen_before(
+    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fill(valkey, 100)
+    plan = plan_of(valkey, run_job, catalog)
+    monkeypatch.setattr("archive_tui.journal.folder.free_bytes", lambda _folder: 1_000_000)
+    job = DeleteJob(valkey.connect(), plan, Pace.FULL, None, keeping)
+    run_job(job)
+    assert job.wait(30)
+    assert isinstance(job.error, JournalError)
+    assert "no room for the journal" in str(job.error)
+    assert not journals_in(keeping)
+    assert content(valkey) == before
+
+
+# Our own end
+
+VICTIM = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.changes import delete as jobs, restore as restoring
+from archive_tui.journal.recorder import Keeping
+from archive_tui.jobs.pace import Pace
+from archive_tui.changes.plan import plan_matching
+from archive_tui.changes.restore_plan import plan_restore
+from archive_tui.jobs.scan import ScanJob
+from archive_tui.journal import writer
+from archive_tui.journal.reader import Journal
+from archive_tui.settings.model import Settings
+from archive_tui.store.write import restore as store
+from archive_tui.store.link.server import Server
+from archive_tui.store.link.pipe import Pipe
+
+place, number = sys.argv[2], int(sys.argv[3])
+calls = 0
+
+def die_at(name, act, *, after=False):
+    def acting(*args, **options):
+        global calls
+        if name == place:
+            calls += 1
+            if calls == number and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+        result = act(*args, **options)
+        if name == place and calls == number and after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return acting
+
+real_write = os.write
+def half(file, content):
+    real_write(file, content[: len(content) // 2])
+    os.kill(os.getpid(), signal.SIGKILL)
+writer.os.write = die_at("before-write", os.write) if place != "half-written" else die_at("half-written", os.write)
+if place == "half-written":
+    def torn(file, content):
+        global calls
+        calls += 1
+        return half(file, content) if calls == number else real_write(file, content)
+    writer.os.write = torn
+writer.os.fsync = die_at("after-sync", die_at("before-sync", os.fsync), after=True)
+jobs.DeleteJob._ask = die_at("after-ask", die_at("before-ask", jobs.DeleteJob._ask), after=True)
+jobs.DeleteJob._answers = die_at("after-answer", jobs.DeleteJob._answers, after=True)
+jobs.DeleteJob._conclude = die_at("after-done", jobs.DeleteJob._conclude, after=True)
+store.restore = die_at("after-restore", die_at("before-restore", store.restore), after=True)
+writer.Appender.add = die_at("after-note", die_at("before-note", writer.Appender.add), after=True)
+server = Server(Settings(socket=sys.argv[1]))
+if sys.argv[4] == "delete":
+    catalog = Catalog()
+    scan = ScanJob(server, catalog, pace=Pace.FULL)
+    scan.start()
+    scan.wait()
+    job = jobs.DeleteJob(server, plan_matching(catalog, Query()), Pace.FULL, None, Keeping(Path(sys.argv[5])))
+else:
+    job = restoring.RestoreJob(server, plan_restore(server, Journal(Path(sys.argv[5]))), Pace.FULL)
+job.start()
+job.wait()
+sys.exit(0 if job.error is None else 1)
+"""
+
+
+def die(live: Live, place: str, number: int, what: str, where: Path) -> int:
+    """Run a deletion or a restore in a process that is killed at a place, the `number`th time it comes there."""
+    script = VICTIM.format(tests=str(Path(__file__).parents[1]))
+    command = [sys.executable, "-c", script, str(live.settings.socket), place, str(number), what, str(where)]
+    return subprocess.run(command, check=False, timeout=60, capture_output=True).returncode
+
+
+KILLS = [
+    ("before-write", 1), ("before-write", 2), ("before-write", 4), ("half-written", 1), ("half-written", 3),
+    ("before-sync", 1), ("before-sync", 4), ("after-sync", 3), ("after-sync", 5), ("before-ask", 1), ("before-ask", 3),
+    ("after-ask", 1), ("after-ask", 3), ("after-ask", 4), ("after-answer", 2), ("after-answer", 5), ("after-done", 1),
+    ("after-done", 3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "number"), KILLS)
+def test_our_process_is_killed_while_it_deletes(
+    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, place: str, number: int
+) -> None:
+    before = fill(valkey)
+    assert die(valkey, place, number, "delete", keeping.folder) == -signal.SIGKILL
+    whole = []
+    for path in journals_in(keeping):
+        try:
+            Journal(path)
+            whole.append(path)
+        except JournalError:  # not even its header was written
+            assert data_of(content(valkey)) == data_of(before)
+    check_agreement(valkey, before, whole, None)
+    resumed = DeleteJob(valkey.connect(), plan_of(valkey, run_job, catalog), Pace.FULL, None, keeping)
+    run_job(resumed)
+    assert resumed.wait(30)
+    assert resumed.error is None
+    missing = set(data_of(before)) - set(data_of(content(valkey)))
+    assert len(missing) == COUNT
+    whole += [path for path in journals_in(keeping) if path == resumed.progress.journal]
+    check_agreement(valkey, before, whole, None)
+    for path in whole:
+        put_back(valkey, run_job, plan_restore(valkey.connect(), Journal(path)))
+    assert content(valkey) == before
+
+
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [("before-restore", 1), ("before-restore", 6), ("after-restore", 1), ("after-restore", 7), ("before-note", 1),
+     ("after-note", 1), ("before-note", 2), ("half-written", 1), ("half-written", 2), ("before-sync", 1)],
+)  # fmt: skip
+def test_our_process_is_killed_while_it_restores(
+    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, place: str, number: int
+) -> None:
+    before = fill(valkey)
+    job = DeleteJob(valkey.connect(), plan_of(valkey, run_job, catalog), Pace.FULL, None, keeping)
+    run_job(job)
+    assert job.wait(30)
+    (path,) = journals_in(keeping)
+    assert die(valkey, place, number, "restore", path) == -signal.SIGKILL
+    left = content(valkey)
+    assert all(before[one] == value for one, value in left.items())
+    put_back(valkey, run_job, plan_restore(valkey.connect(), Journal(path)))
+    assert content(valkey) == before
+    again = plan_restore(valkey.connect(), Journal(path))
+    assert (again.count, again.before) == (0, COUNT)
+
+
+def test_only_one_process_restores_a_journal(valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping) -> None:
+    fill(valkey, 300)
+    job = DeleteJob(valkey.connect(), plan_of(valkey, run_job, catalog), Pace.FULL, None, keeping)
+    run_job(job)
+    assert job.wait(30)
+    plan = planned(valkey, job.progress)
+    with writer.Appender(plan.journal.path):
+        other = RestoreJob(valkey.connect(), plan, Pace.FULL)
+        run_job(other)
+        assert other.wait(20)
+        assert isinstance(other.error, JournalError)
+        assert "is being written" in str(other.error)

@@ -1,0 +1,289 @@
+"""Settings: URLs, flags, environment and profiles, who wins, and that nobody gets to see a password."""
+
+import copy
+import logging
+import traceback
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archive_tui.errors import NotFoundError, UsageError
+from archive_tui.settings.model import Secret, Settings, Tls
+from archive_tui.settings.profiles import Choices, default_profile_file, resolve
+from archive_tui.settings.url import parse_url
+
+SECRET = "s3cr3t-word"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://", Settings()),
+        ("redis://example.org", Settings(host="example.org")),
+        ("redis://example.org:6380/3", Settings(host="example.org", port=6380, database=3)),
+        ("redis://example.org/?db=4", Settings(host="example.org", database=4)),
+        ("redis://example.org/3?db=4", Settings(host="example.org", database=3)),
+        ("redis://[::1]:7000/1", Settings(host="::1", port=7000, database=1)),
+        ("redis://ann@h", Settings(host="h", username="ann")),
+        ("redis://:p%40ss@h", Settings(host="h", password=Secret("p@ss"))),
+        ("redis://ann:p%2Fw%3A@h/2", Settings(host="h", username="ann", password=Secret("p/w:"), database=2)),
+        (" redis://h \n", Settings(host="h")),
+        ("rediss://h", Settings(host="h", tls=Tls())),
+        ("rediss://h?ssl_ca_certs=/ca.pem&ssl_cert_reqs=none", Settings(host="h", tls=Tls("/ca.pem", verify=False))),
+        (
+            "rediss://h?ssl_certfile=/c.pem&ssl_keyfile=/k.pem",
+            Settings(host="h", tls=Tls(cert_file="/c.pem", key_file="/k.pem")),
+        ),
+        ("unix:///run/redis.sock", Settings(socket="/run/redis.sock")),
+        ("unix:///run/a%20b.sock?db=5", Settings(socket="/run/a b.sock", database=5)),
+        ("unix://ann:word@/run/s", Settings(socket="/run/s", username="ann", password=Secret("word"))),
+        (
+            "unix:///run/s?username=ann&password=word",
+            Settings(socket="/run/s", username="ann", password=Secret("word")),
+        ),
+    ],
+)
+def test_urls(url: str, expected: Settings) -> None:
+    assert parse_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "example.org", "http://h", "h:6379", "redis://h:port", f"redis://:{SECRET}@h:99999", f"redis://:{SECRET}@h/x",
+     f"redis://:{SECRET}@h/1/2", f"redis://u:{SECRET}/slash@h", f"redis://:{SECRET}@[::1", f"redis://:{SECRET}@h/-1",
+     f"unix://{SECRET}/s", "unix://", f"redis://:{SECRET}#x@h", f"red:{SECRET}",
+     f"redis://:{SECRET}@h/?db=999999"],
+)  # fmt: skip
+def test_bad_urls_are_refused_without_repeating_them(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_url(url)
+    assert SECRET not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://:12#34@h", "redis://h:0", "redis://h?ssl_ca_certs=/x", "rediss://h?nonsense=1", "unix:///s?socket=x"],
+)
+def test_what_a_url_says_in_vain_is_refused(url: str) -> None:
+    with pytest.raises(UsageError):
+        parse_url(url)
+
+
+def test_a_password_with_a_question_mark_is_not_repeated_either() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_url(f"redis://:1?{SECRET}=2@h")
+    assert SECRET not in str(caught.value)
+
+
+@given(st.text(max_size=30) | st.text("redis:/@?#[]%&=0123456789", max_size=30).map(lambda rest: "redis://" + rest))
+def test_no_url_breaks_the_parser(url: str) -> None:
+    try:
+        settings = parse_url(url)
+    except UsageError:
+        return
+    assert 0 <= settings.port <= 65_535
+    assert settings.database >= 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "address"),
+    [
+        (Settings(), "127.0.0.1:6379/0"),
+        (Settings(host="::1", port=1, database=2), "[::1]:1/2"),
+        (Settings(socket="/run/s", database=3), "/run/s/3"),
+        (Settings(host="h", username="ann", password=Secret(SECRET)), "h:6379/0"),
+        (Settings(host="h", label="embedded server"), "embedded server"),
+    ],
+)
+def test_addresses(settings: Settings, address: str) -> None:
+    assert settings.address == address
+
+
+def test_a_password_shows_itself_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    secret = Secret(SECRET)
+    settings = Settings(host="h", username="ann", password=secret)
+    choices = Choices(password=secret, environment={"ARCHIVE_TUI_PASSWORD": "x"})
+    logging.getLogger("test").warning("%s %r", settings, settings)
+    written = [repr(secret), str(secret), f"{secret}", f"{secret!s:>40}", repr(settings), repr([secret]), repr(choices)]
+    assert not any(SECRET in one for one in [*written, caplog.text])
+    assert secret.reveal() == SECRET
+
+
+def test_passwords_are_compared_by_what_they_are() -> None:
+    assert Secret("a") == Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+    assert len({Secret("a"), Secret("a")}) == 1
+    assert copy.deepcopy(Secret("a")) == Secret("a")
+
+
+def chosen(environment: dict[str, str] | None = None, profile_file: Path | None = None, **flags: object) -> Settings:
+    return resolve(Choices(environment=environment or {}, **flags), profile_file)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def profiles(tmp_path: Path) -> Path:
+    path = tmp_path / "profiles.toml"
+    path.write_text(
+        f"""
+        [live]
+        url = "redis://live.example:6390/2"
+        username = "profile-user"
+        password_file = "{tmp_path}/word"
+        timeout = 2.5
+        production = true
+        read_only = true
+
+        [bare]
+
+        [odd]
+        timeout = "soon"
+
+        [number]
+        url = 5
+
+        [misspelt]
+        readonly = true
+
+        [quoted]
+        read_only = "false"
+
+        [database]
+        url = "redis://h/1"
+        db = 4
+        """
+    )
+    (tmp_path / "word").write_text("from-the-profile\nsecond line\n")
+    return path
+
+
+def test_without_anything_it_is_the_local_server() -> None:
+    assert chosen() == Settings()
+
+
+def test_a_profile_says_everything(profiles: Path) -> None:
+    assert chosen(profile_file=profiles, profile="live") == Settings(
+        host="live.example", port=6390, database=2, username="profile-user", password=Secret("from-the-profile"),
+        timeout=2.5, profile="live", production=True, read_only=True,
+    )  # fmt: skip
+
+
+def test_a_database_of_a_profile(profiles: Path) -> None:
+    assert chosen(profile_file=profiles, profile="database").database == 4
+    assert chosen(profile_file=profiles, profile="database", database=0).database == 0
+
+
+def test_the_environment_wins_over_the_profile(profiles: Path) -> None:
+    environment = {
+        "ARCHIVE_TUI_PROFILE": "live", "ARCHIVE_TUI_URL": "redis://env:1/1", "ARCHIVE_TUI_USERNAME": "env-user",
+        "ARCHIVE_TUI_PASSWORD": "env-word",
+    }  # fmt: skip
+    settings = chosen(environment, profiles)
+    assert (settings.host, settings.username, settings.password) == ("env", "env-user", Secret("env-word"))
+    assert settings.production
+
+
+def test_flags_win_over_the_environment(profiles: Path, tmp_path: Path) -> None:
+    (tmp_path / "flag-word").write_text("flag-word")
+    environment = {
+        "ARCHIVE_TUI_PROFILE": "bare", "ARCHIVE_TUI_URL": "redis://env:1/1", "ARCHIVE_TUI_USERNAME": "env-user",
+        "ARCHIVE_TUI_PASSWORD": "env-word",
+    }  # fmt: skip
+    settings = chosen(
+        environment, profiles, url="redis://flag:2/3", username="flag-user", password_file=tmp_path / "flag-word",
+        database=0, timeout=9.0, profile="live",
+    )  # fmt: skip
+    assert (settings.address, settings.username, settings.timeout) == ("flag:2/0", "flag-user", 9.0)
+    assert settings.password == Secret("flag-word")
+    assert settings.profile == "live"
+    asked = chosen(environment, profiles, password=Secret("asked"), password_file=tmp_path / "flag-word")
+    assert asked.password == Secret("asked")
+
+
+def test_a_profile_named_by_a_flag_wins_over_a_url_of_the_environment(profiles: Path) -> None:
+    assert chosen({"ARCHIVE_TUI_URL": "redis://env"}, profiles, profile="live").host == "live.example"
+    assert chosen({"ARCHIVE_TUI_URL": "redis://env"}, profiles, profile="bare").host == "env"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("1", True), ("true", True), ("YES", True), ("0", False), ("", False), ("no", False)]
+)
+def test_read_only_by_the_environment(value: str, expected: bool) -> None:
+    assert chosen({"ARCHIVE_TUI_READ_ONLY": value}).read_only is expected
+
+
+def test_a_password_in_a_url_of_the_environment_is_fine() -> None:
+    assert chosen({"ARCHIVE_TUI_URL": f"redis://:{SECRET}@h"}).password == Secret(SECRET)
+
+
+@pytest.mark.parametrize(
+    "url", [f"redis://:{SECRET}@h", f"redis://ann:{SECRET}@h:1/2", f"unix://ann:{SECRET}@/s", f"redis://:{SECRET}@[::1"]
+)
+def test_a_password_on_the_command_line_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="process list") as caught:
+        chosen(url=url)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_password_as_an_option_of_the_url_is_refused_as_well() -> None:
+    with pytest.raises(UsageError):
+        chosen(url=f"unix:///run/redis.sock?password={SECRET}")
+
+
+def test_a_user_on_the_command_line_is_fine() -> None:
+    assert chosen(url="redis://ann@h").username == "ann"
+
+
+def test_password_files(tmp_path: Path) -> None:
+    path = tmp_path / "word"
+    path.write_bytes("pässwört mit Platz \nmore\n".encode())
+    assert chosen(password_file=path).password == Secret("pässwört mit Platz ")
+    assert chosen({"ARCHIVE_TUI_PASSWORD_FILE": str(path)}).password == Secret("pässwört mit Platz ")
+    path.write_bytes(b"word\r\n")
+    assert chosen(password_file=path).password == Secret("word")
+
+
+@pytest.mark.parametrize("content", [b"", b"\nword", b"\xff\xfe"])
+def test_bad_password_files(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "word"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="word"):
+        chosen(password_file=path)
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="no password file"):
+        chosen(password_file=tmp_path / "none")
+    with pytest.raises(UsageError, match="cannot be read"):
+        chosen(password_file=tmp_path)
+    with pytest.raises(NotFoundError, match=r"no file /none\.pem, which the server URL names"):
+        chosen(url="rediss://h?ssl_ca_certs=/none.pem")
+    with pytest.raises(NotFoundError, match="no such user"):
+        chosen({"ARCHIVE_TUI_PASSWORD_FILE": "~nobody-of-this-name/x"})
+    with pytest.raises(NotFoundError, match="no profile file"):
+        chosen(profile="live", profile_file=tmp_path / "none")
+
+
+def test_bad_profiles(profiles: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="it has: bare, database, live, misspelt, number, odd, quoted"):
+        chosen(profile="missing", profile_file=profiles)
+    with pytest.raises(UsageError, match="timeout"):
+        chosen(profile="odd", profile_file=profiles)
+    with pytest.raises(UsageError, match="url"):
+        chosen(profile="number", profile_file=profiles)
+    with pytest.raises(UsageError, match="unknown keys: readonly"):
+        chosen(profile="misspelt", profile_file=profiles)
+    with pytest.raises(UsageError, match="true or false, without quotes"):
+        chosen(profile="quoted", profile_file=profiles)
+    broken = tmp_path / "broken.toml"
+    broken.write_text(f'[live\npassword = "{SECRET}')
+    with pytest.raises(UsageError, match="cannot be read") as caught:
+        chosen(profile="live", profile_file=broken)
+    assert SECRET not in str(caught.value)
+
+
+def test_profiles_are_looked_for_where_the_user_configures_things(home: Path) -> None:
+    assert default_profile_file() == home / "XDG_CONFIG_HOME" / "archive-tui" / "profiles.toml"
