@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from archive_tui.catalog.terms import FilterError, parse
 from conftest import Live
 
-from archive_tui.catalog.terms import FilterError, parse
 from archive_tui.cli import run
 from archive_tui.settings import Choices, resolve
 from archive_tui.tui import commands
