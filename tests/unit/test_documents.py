@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archive_tui.catalog.terms import FilterError, parse
-from conftest import Live
+from support.servers import Live
 
+from archive_tui.catalog.filter import FilterError, parse
 from archive_tui.cli import run
-from archive_tui.settings import Choices, resolve
+from archive_tui.settings.profiles import Choices, resolve
 from archive_tui.tui import commands
 
 ROOT = Path(__file__).parents[2]
@@ -172,7 +172,7 @@ def test_filters_are_understood(heading: str) -> None:
 
 
 def test_every_field_of_the_filter_language_is_documented() -> None:
-    from archive_tui.catalog.terms import FIELDS
+    from archive_tui.catalog.filter import FIELDS
 
     documented = {re.findall(r"`(\w+)`", row[0])[0] for row in rows(FILTERS, "Fields")}
     assert documented == set(FIELDS)
