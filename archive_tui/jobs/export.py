@@ -10,10 +10,11 @@ from archive_tui.changes.batches import lots, split
 from archive_tui.jobs.job import Job, JobState, Stopped
 from archive_tui.jobs.pace import Pace
 from archive_tui.journal.reader import EXPORT
-from archive_tui.journal.recorder import Keeping, moment
+from archive_tui.journal.recorder import Keeping
 from archive_tui.journal.writer import Writer
 from archive_tui.store.link.server import Server
 from archive_tui.store.read import snapshots as reading
+from archive_tui.wording.programs import moment
 
 
 @dataclass(frozen=True, slots=True)

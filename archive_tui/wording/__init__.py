@@ -1,1 +1,1 @@
-"""How facts are written: for people, for programs, and the facts of one task."""
+"""Wording for people (numbers, sizes, times), for programs (JSON, moments), and the facts of one task."""
