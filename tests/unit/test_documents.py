@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from support.servers import Live
 
 from archive_tui.catalog.filter import FilterError, parse
 from archive_tui.cli import run
-from archive_tui.settings.profiles import Choices, resolve
+from archive_tui.cli.commands import cli
+from archive_tui.commands.foreground import FOUND_SOMETHING, IN_PART, INTERRUPTED
+from archive_tui.errors import ArchiveTuiError
+from archive_tui.settings.profiles import _PROFILE_KEYS, Choices, resolve
 from archive_tui.tui import commands
 
 ROOT = Path(__file__).parents[2]
@@ -149,12 +153,16 @@ def test_command_lines_are_understood(
         if len(arguments) == 1:  # no more than the name of a command
             assert run([*arguments, "--help"]) == 0, shown
             continue
+        if arguments[:1] == ["demo"]:
+            arguments.append("--help")  # unknown flags are refused all the same
         if "--url" in arguments:
             arguments[arguments.index("--url") + 1] = NOBODY
         code = run(arguments)
         said = capsys.readouterr().err
         if code == 2:  # the screens, which have no terminal here
             assert "the screens need a terminal" in said, (shown, said)
+        elif arguments[-1] == "--help":
+            assert code == 0, (shown, said)
         elif "journal" in (shown[0], *shown[2:3]):
             assert code in (0, 6), (shown, said)  # needs no server, and there are no journals
         else:
@@ -212,6 +220,37 @@ def test_the_profile_of_the_guide_is_understood(tmp_path: Path) -> None:
     assert settings.production
     assert settings.tls is not None
     assert settings.journal_keep_days == 90
+
+
+def options(command: click.Command) -> Iterator[str]:
+    """The long names of the options of a command, and of those below it."""
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            yield next(name for name in parameter.opts if name.startswith("--"))
+    for one in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from options(one)
+
+
+def test_every_flag_is_documented() -> None:
+    documented = {word for page in PAGES for word in re.findall(r"--[a-z-]+", page.read_text())}
+    assert set(options(cli)) <= documented
+
+
+def test_every_setting_is_in_the_guide() -> None:
+    guide = GUIDE.read_text()
+    sources = [path.read_text() for path in (ROOT / "archive_tui").rglob("*.py")]
+    variables = {name for source in sources for name in re.findall(r"ARCHIVE_TUI_[A-Z_]+", source)}
+    assert len(variables) > 6
+    for name in variables | _PROFILE_KEYS:
+        assert re.search(rf"\b{name}\b", guide), name
+
+
+def test_every_exit_code_is_in_the_guide() -> None:
+    def codes(error: type[ArchiveTuiError]) -> set[int]:
+        return {error.exit_code}.union(*map(codes, error.__subclasses__()))
+
+    documented = {int(row[0]) for row in rows(GUIDE, "Exit codes")}
+    assert documented == {0, IN_PART, FOUND_SOMETHING, INTERRUPTED} | codes(ArchiveTuiError)
 
 
 def test_every_key_is_in_the_guide() -> None:
