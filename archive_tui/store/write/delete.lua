@@ -1,4 +1,4 @@
--- Delete task data, each task checked again at the moment of its deletion (DESIGN.md section 6).
+-- Delete task data, each task checked again at the moment of its deletion.
 --
 -- KEYS[1..7]  archived, completed, scheduled, retry, lease, pending and active of the queue
 -- KEYS[8..]   the hashes to delete, none twice
@@ -34,13 +34,12 @@ local count = #KEYS - 7
 local id_at = #locks - #"unique:" + #"t:" + 1
 
 -- A user who may not use all of these commands must learn it before anything is deleted, not between an id and its
--- hash. Each probe does nothing: there is no such key and no such member.
-local nothing = sub(locks, 1, -8) .. "archive-tui:probe"
-for _, probe in ipairs({ { "UNLINK" }, { "DEL" }, { "GET" }, { "HMGET", "state" }, { "ZSCORE", "probe" },
-                         { "ZREM", "probe" }, mode ~= "seen" and { "HGETALL" } or nil }) do
-  local reply = pcall(probe[1], nothing, unpack(probe, 2))
-  if type(reply) == "table" and reply.err then return redis.error_reply(reply.err) end
-end
+-- hash.
+local refused = refusal(sub(locks, 1, -#"unique:" - 1), {
+  { "UNLINK" }, { "DEL" }, { "GET" }, { "HMGET", "state" }, { "ZSCORE", "probe" }, { "ZREM", "probe" },
+  mode ~= "seen" and { "HGETALL" } or nil,
+})
+if refused then return refused end
 
 local function size(command, key)
   local reply = pcall(command, key)
@@ -52,10 +51,6 @@ local awake = standing == "leftover"
 
 -- Places among KEYS[8..]: what is not as it should be has an outcome at once; locks that go with their tasks; scores.
 local outcomes, held, scored = {}, {}, {}
-
-local function holds(lock, key)
-  return lock and sub(lock, 1, #locks) == locks and pcall("GET", lock) == sub(key, id_at)
-end
 
 local function same(value, expected)
   return value == expected or (#value > LONG and sha1(value) == expected)
@@ -75,7 +70,7 @@ local function look_again(i, key, expected)
   elseif digest ~= "" then
     return MESSAGE_CHANGED
   end
-  held[i] = holds(found[3], key) and found[3]
+  held[i] = holds(found[3], locks, sub(key, id_at)) and found[3]
 end
 
 local function compare(found, expected)
@@ -127,7 +122,7 @@ else
         equal = equal and value and same(value, ARGV[j + 1])
       end
       local unique = fields.unique_key
-      local holder = equal and unique and holds(unique, key)
+      local holder = equal and unique and holds(unique, locks, sub(key, id_at))
       if not equal or (holder and not lock) then
         outcomes[i] = COPY_STALE
       else

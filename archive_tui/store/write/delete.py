@@ -1,4 +1,4 @@
-"""Deleting task data: one script call a batch, each task checked again by the server (DESIGN.md section 6).
+"""Deleting task data: one script call a batch, each task checked again by the server.
 
 `delete` asks and waits. A job that has millions to delete uses `prepare`, `ask` and `answer`, so that the server works
 on one batch while the next one is made; what it writes to its journal first it reads with `copy`.
@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Sequence
 from enum import IntEnum, StrEnum
 from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
 
 from redis.exceptions import NoScriptError
@@ -19,6 +18,7 @@ from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import DisconnectedError
 from archive_tui.store.link.pipe import Pipe, Reply, pack_each
 from archive_tui.store.read.queues import is_leftover
+from archive_tui.store.write.scripts import load
 
 _LONG = 1024
 """Bytes of a value above which its SHA-1 is compared instead of itself; known to delete.lua."""
@@ -90,12 +90,6 @@ class Doomed(NamedTuple):
     unique: bool = True
 
 
-@cache
-def _script() -> tuple[bytes, bytes]:
-    source = files(__package__).joinpath("delete.lua").read_bytes()
-    return source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
-
-
 def delete(pipe: Pipe, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> list[Outcome]:
     """Delete tasks of one queue and one standing, those of a state in one atomic step; one outcome for each, in order.
     With `copies`, the tasks as the journal has them, only what is still the same in every field.
@@ -114,7 +108,7 @@ def delete(pipe: Pipe, queue: str, batch: Sequence[Doomed], copies: Sequence[Cop
     for places in _alike(batch, copies):
         part = [batch[at] for at in places]
         head, arguments = _request(queue, part, None if copies is None else [copies[at] for at in places])
-        reply = pipe.script(*_script(), [*head, *[keys.task(queue, doomed.id) for doomed in part]], arguments)
+        reply = pipe.script(*load("delete"), [*head, *[keys.task(queue, doomed.id) for doomed in part]], arguments)
         outcomes |= zip(places, _numbers(reply, len(part)), strict=True)
     return [Outcome(outcomes[at]) for at in range(len(batch))]
 
@@ -135,7 +129,7 @@ def prepare(pipe: Pipe, queue: str) -> None:
     raises NotPermittedError, or RefusedError on a replica.
     """
     for mode in (b"seen", b"copied"):
-        pipe.script(*_script(), _indexes(queue), [keys.unique_prefix(queue), b"orphan", b"", mode])
+        pipe.script(*load("delete"), _indexes(queue), [keys.unique_prefix(queue), b"orphan", b"", mode])
 
 
 def request(queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> bytes:
@@ -145,7 +139,7 @@ def request(queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None =
     head, arguments = _request(queue, batch, copies)
     parts = [
         b"*%d\r\n" % (3 + len(head) + len(batch) + len(arguments)),
-        pack_each(b"", (b"EVALSHA", _script()[1], b"%d" % (len(head) + len(batch)), *head)),
+        pack_each(b"", (b"EVALSHA", load("delete").digest, b"%d" % (len(head) + len(batch)), *head)),
         pack_each(b"", [doomed[0] for doomed in batch], start=keys.task_prefix(queue)),
         pack_each(b"", arguments),
     ]

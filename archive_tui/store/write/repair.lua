@@ -1,4 +1,4 @@
--- Set findings right, each checked again at the moment it is touched (DESIGN.md section 6).
+-- Set findings right, each checked again at the moment it is touched.
 --
 -- KEYS[..]    the hashes
 -- ARGV[1]     what every key of the queue starts with; the indexes are named from it, as Asynq's own scripts do
@@ -21,19 +21,16 @@ local LISTS = { "pending", "active" }
 local SETS = { "lease", "scheduled", "retry", "archived", "completed" }
 
 -- A user who may not use all of these commands, a server without memory, an index of another type: all that must be
--- known before anything is changed. Each probe leaves nothing behind.
-local function refusal()
-  local nothing = prefix .. "archive-tui:probe"
-  for _, probe in ipairs({ { "UNLINK", nothing }, { "DEL", nothing }, { "GET", nothing }, { "HMGET", nothing, "state" },
-                           { "ZSCORE", nothing, "probe" }, { "ZREM", nothing, "probe" }, { "ZCARD", nothing },
-                           { "ZRANGE", nothing, "0", "-1" },
-                           { "SREM", nothing, "probe" }, { "LREM", nothing, "0", "probe" },
-                           { "ZADD", nothing, "XX", "1", "probe" }, { "LPUSH", nothing, "probe" }, { "DEL", nothing },
-                           { "SADD", nothing, "probe" }, { "DEL", nothing }, { "HDEL", nothing, "state" },
-                           { "HSET", nothing, "state", "probe" }, { "DEL", nothing } }) do
-    local reply = redis.pcall(unpack(probe))
-    if type(reply) == "table" and reply.err then return reply.err end
-  end
+-- known before anything is changed.
+local refused = refusal(prefix, {
+  { "UNLINK" }, { "DEL" }, { "GET" }, { "HMGET", "state" }, { "ZSCORE", "probe" }, { "ZREM", "probe" }, { "ZCARD" },
+  { "ZRANGE", "0", "-1" }, { "SREM", "probe" }, { "LREM", "0", "probe" }, { "ZADD", "XX", "1", "probe" },
+  { "LPUSH", "probe" }, { "DEL" }, { "SADD", "probe" }, { "DEL" }, { "HDEL", "state" }, { "HSET", "state", "probe" },
+  { "DEL" },
+})
+if refused then return refused end
+
+local function wrong_index()
   local kinds = { pending = "list", active = "list", lease = "zset", scheduled = "zset", retry = "zset",
                   archived = "zset", completed = "zset", groups = "set", aggregation_sets = "zset" }
   for i = 4, #ARGV, 10 do
@@ -49,8 +46,8 @@ local function refusal()
   end
 end
 
-local refused = refusal()
-if refused then return redis.error_reply(refused) end
+local wrong = wrong_index()
+if wrong then return redis.error_reply(wrong) end
 
 local function is_list(index) return index == "pending" or index == "active" end
 
@@ -98,9 +95,7 @@ local function leave(id, place, search)
 end
 
 local function release(lock, id)
-  local start = prefix .. "unique:"
-  if not lock or string.sub(lock, 1, #start) ~= start then return false end
-  if redis.pcall("GET", lock) ~= id then return false end
+  if not holds(lock, prefix .. "unique:", id) then return false end
   redis.call("DEL", lock)
   return true
 end

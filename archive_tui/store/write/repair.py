@@ -1,11 +1,9 @@
-"""Setting findings right: one script call a batch, each task checked again by the server (DESIGN.md section 6)."""
+"""Setting findings right: one script call a batch, each task checked again by the server."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 
 from archive_tui.asynq import keys
@@ -16,6 +14,7 @@ from archive_tui.asynq.task import FINGERPRINT_BYTES, TaskRow
 from archive_tui.store.link.pipe import Pipe, Reply
 from archive_tui.store.read.live_tasks import alive
 from archive_tui.store.read.unreferenced import settle
+from archive_tui.store.write.scripts import load
 from archive_tui.text import encode
 
 _SEARCHED = 200_000
@@ -110,12 +109,6 @@ class _Entry:
         ]
 
 
-@cache
-def _script() -> tuple[bytes, bytes]:
-    source = files(__package__).joinpath("repair.lua").read_bytes()
-    return source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
-
-
 def repair(
     pipe: Pipe,
     repair_: Repair,
@@ -168,7 +161,7 @@ def _call(pipe: Pipe, queue: str, repair_: Repair, entries: Sequence[_Entry], no
     for entry in entries:
         arguments += entry.arguments()
     hashes = [keys.task(queue, entry.row.id) for entry in entries]
-    return [Repaired(number) for number in pipe.script(*_script(), hashes, arguments)]
+    return [Repaired(number) for number in pipe.script(*load("repair"), hashes, arguments)]
 
 
 def _still_lost(pipe: Pipe, queue: str, rows: Sequence[TaskRow]) -> set[bytes]:

@@ -1,4 +1,4 @@
--- Write deleted tasks back (DESIGN.md section 6): only where nothing stands, each whole or not at all.
+-- Write deleted tasks back: only where nothing stands, each whole or not at all.
 --
 -- KEYS[1..5]  archived, completed, scheduled, retry and lease of the queue
 -- KEYS[6]     pending of the queue
@@ -26,12 +26,10 @@ end
 -- What takes back a half-written task must be allowed, and so must be what comes after the hash. XX on nothing does
 -- nothing. A server that is out of memory refuses only the first of a script's writes, so that one is of those it
 -- refuses: it would let all of them through behind a DEL.
-local nothing = sub(locks, 1, -8) .. "archive-tui:probe"
-for _, probe in ipairs({ { "SET", nothing, "probe", "XX" }, { "ZADD", nothing, "XX", "1", "probe" },
-                         { "DEL", nothing }, { "HGETALL", nothing }, { "ZSCORE", nothing, "probe" } }) do
-  local refused = error_of(pcall(unpack(probe)))
-  if refused then return redis.error_reply(refused) end
-end
+local refused = refusal(sub(locks, 1, -#"unique:" - 1), {
+  { "SET", "probe", "XX" }, { "ZADD", "XX", "1", "probe" }, { "DEL" }, { "HGETALL" }, { "ZSCORE", "probe" },
+})
+if refused then return refused end
 
 local function value_of(fields, name)
   for j = 1, #fields, 2 do

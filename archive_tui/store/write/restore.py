@@ -1,10 +1,7 @@
-"""Writing deleted tasks back: one script call a batch, never over anything that stands there (DESIGN.md section 6)."""
+"""Writing deleted tasks back: one script call a batch, never over anything that stands there."""
 
-import hashlib
 from collections.abc import Sequence
 from enum import IntEnum, StrEnum
-from functools import cache
-from importlib.resources import files
 
 from redis._parsers import BaseParser
 
@@ -12,6 +9,7 @@ from archive_tui.asynq import keys
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.write.scripts import load
 from archive_tui.text import decode, encode
 
 
@@ -61,12 +59,6 @@ class Target(StrEnum):
     RUN = "run"
 
 
-@cache
-def _script() -> tuple[bytes, bytes]:
-    source = files(__package__).joinpath("restore.lua").read_bytes()
-    return source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
-
-
 def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tuple[list[Restored], Exception | None]:
     """Write tasks of one queue back in one step; one outcome for each, in order. `now` is unix seconds.
 
@@ -89,7 +81,7 @@ def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tu
     if target is Target.RUN:
         pipe.one(b"SADD", keys.QUEUES, encode(queue))  # in a cluster it lives elsewhere: not part of the script
     hashes = [keys.task(queue, copy.id) for copy in batch]
-    reply = pipe.script(*_script(), [*named, *hashes], arguments)
+    reply = pipe.script(*load("restore"), [*named, *hashes], arguments)
     outcomes = [Restored(number) for number in reply if isinstance(number, int)]
     failure = None
     if len(outcomes) < len(batch):
