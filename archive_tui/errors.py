@@ -1,22 +1,93 @@
-"""The tree of our exceptions. Each is one line that says what is wrong and what to do, and knows its exit code."""
+"""The errors a user may meet, and the exit codes of the command line.
+
+::
+
+    ArchiveTuiError                 1
+     ├─ UsageError                  2
+     ├─ ConnectError                3
+     │   ├─ NotAsynqError
+     │   └─ DisconnectedError
+     ├─ RefusedError                5
+     │   ├─ ReplicaError
+     │   └─ NotPermittedError
+     ├─ NotFoundError               6
+     ├─ CatalogError                1
+     ├─ AuditError                  5
+     └─ JournalError                5
+
+Each error is one line that says what is wrong and what to do. The number is the exit code, inherited where none stands.
+"""
+
+from enum import IntEnum
+
+__all__ = [
+    "ArchiveTuiError",
+    "AuditError",
+    "CatalogError",
+    "ConnectError",
+    "DisconnectedError",
+    "ExitCode",
+    "JournalError",
+    "NotAsynqError",
+    "NotFoundError",
+    "NotPermittedError",
+    "RefusedError",
+    "ReplicaError",
+    "UsageError",
+]
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command."""
+
+    DONE = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    CONNECTION = 3
+    IN_PART = 4
+    """Something of the plan was skipped, failed or left undone."""
+    REFUSED = 5
+    """Read-only, not permitted, not confirmed, or without an audit or a journal."""
+    NOT_FOUND = 6
+    FOUND = 10
+    """`scan --check` found something."""
+    INTERRUPTED = 130
+
+    @property
+    def meaning(self) -> str:
+        """The code in a few words, for the help."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    ExitCode.DONE: "done",
+    ExitCode.UNEXPECTED: "unexpected",
+    ExitCode.USAGE: "usage",
+    ExitCode.CONNECTION: "cannot connect or log in",
+    ExitCode.IN_PART: "done in part",
+    ExitCode.REFUSED: "refused",
+    ExitCode.NOT_FOUND: "not found",
+    ExitCode.FOUND: "--check found something",
+    ExitCode.INTERRUPTED: "interrupted",
+}
 
 
 class ArchiveTuiError(Exception):
     """Base of every error that a user may meet; `str(error)` is the line to show."""
 
-    exit_code = 1
+    exit_code = ExitCode.UNEXPECTED
 
 
 class UsageError(ArchiveTuiError):
-    """The command line, the environment or a settings file asks for something that cannot be."""
+    """The command line, the environment or a settings file asks for something impossible."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class ConnectError(ArchiveTuiError):
-    """The server cannot be reached, refuses us, or is not what we look for."""
+    """The server cannot be reached, refuses the login, or is not the kind we expect."""
 
-    exit_code = 3
+    exit_code = ExitCode.CONNECTION
 
 
 class NotAsynqError(ConnectError):
@@ -24,13 +95,13 @@ class NotAsynqError(ConnectError):
 
 
 class DisconnectedError(ConnectError):
-    """The connection was lost, or the server is for the moment unable to answer; trying again may help."""
+    """The connection broke, or the server cannot answer at the moment. Another try may help."""
 
 
 class RefusedError(ArchiveTuiError):
     """The action is not allowed: read-only, not permitted by the server, or not confirmed."""
 
-    exit_code = 5
+    exit_code = ExitCode.REFUSED
 
 
 class ReplicaError(RefusedError):
@@ -38,7 +109,10 @@ class ReplicaError(RefusedError):
 
 
 class NotPermittedError(RefusedError):
-    """The server's access rules forbid a command (`NOPERM`) or do not know it (managed services)."""
+    """The server's access rules forbid a command (`NOPERM`), or a managed service does not know it.
+
+    `command` is the name of that command; empty where the server did not name it.
+    """
 
     def __init__(self, message: str, command: str = "") -> None:
         super().__init__(message)
@@ -46,22 +120,22 @@ class NotPermittedError(RefusedError):
 
 
 class NotFoundError(ArchiveTuiError):
-    """No such queue, task or file."""
+    """The queue, task or file does not exist."""
 
-    exit_code = 6
+    exit_code = ExitCode.NOT_FOUND
 
 
 class CatalogError(ArchiveTuiError):
-    """The local table of rows cannot be written (disk full, no permission)."""
+    """The local table of rows cannot be written: the disk is full, or there is no permission."""
 
 
 class AuditError(ArchiveTuiError):
-    """The audit cannot be written: nothing is changed without one."""
+    """The audit cannot be written. Nothing is changed without one."""
 
-    exit_code = 5
+    exit_code = ExitCode.REFUSED
 
 
 class JournalError(ArchiveTuiError):
-    """A journal cannot be written or read (disk full, no permission, damaged): nothing is deleted without one."""
+    """A journal cannot be written or read: full disk, no permission, damage. Nothing is deleted without one."""
 
-    exit_code = 5
+    exit_code = ExitCode.REFUSED

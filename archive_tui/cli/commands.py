@@ -13,10 +13,16 @@ import click
 from archive_tui import __version__
 from archive_tui.cli.opening import journal_folder, need_terminal, opened, run_screens, session_for, settings_for
 from archive_tui.cli.options import asking, change_options, connection_options, manner_of, one_form, pace_option
-from archive_tui.errors import UsageError
+from archive_tui.errors import ExitCode, UsageError
+
+_EXIT_CODES = ", ".join(f"{code} {code.meaning}" for code in ExitCode)
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"Exit codes: {_EXIT_CODES}.",
+)
 @click.version_option(__version__, prog_name="archive-tui")
 @connection_options
 @click.option("--mouse", is_flag=True, help="Let the screens use the mouse; needs more of the link.")
@@ -24,8 +30,7 @@ from archive_tui.errors import UsageError
 def cli(context: click.Context, /, mouse: bool, **connection: Any) -> int | None:
     """Inspect and clean the archives of the Asynq task queue in Redis.
 
-    Without a command, opens the screens. Exit codes: 0 done, 1 unexpected, 2 usage, 3 cannot connect or log in,
-    4 done in part, 5 refused, 6 not found, 10 --check found something, 130 interrupted.
+    Without a command, opens the screens.
     """
     context.obj = connection
     if context.invoked_subcommand is not None:
@@ -71,8 +76,8 @@ def _serve(url: str) -> int:
     try:
         ended.wait()
     except KeyboardInterrupt:
-        return 0
-    return 0
+        return ExitCode.DONE
+    return ExitCode.DONE
 
 
 @cli.command()

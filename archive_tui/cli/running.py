@@ -12,10 +12,7 @@ from pathlib import Path
 import click
 
 from archive_tui.cli.commands import cli
-from archive_tui.errors import ArchiveTuiError, UsageError
-
-_INTERRUPTED = 130
-_UNEXPECTED = 1
+from archive_tui.errors import ArchiveTuiError, ExitCode, UsageError
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +32,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return _INTERRUPTED
+        return ExitCode.INTERRUPTED
     except click.ClickException as error:
         _complain(_wrong_usage(error))
         return error.exit_code
@@ -45,13 +42,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does; nothing is wrong, and there is nowhere left to write to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return ExitCode.DONE
     except OSError as error:
         _complain(error.strerror or str(error))
-        return _UNEXPECTED
+        return ExitCode.UNEXPECTED
     except Exception as error:
         return _unexpected(error)
-    return result if isinstance(result, int) else 0
+    return result if isinstance(result, int) else ExitCode.DONE
 
 
 def _wrong_usage(error: click.ClickException) -> str:
@@ -84,7 +81,7 @@ def _unexpected(error: Exception) -> int:
     except OSError:
         pass
     _complain(f"unexpected {type(error).__name__}: {line(str(error))[:200]}{where}")
-    return _UNEXPECTED
+    return ExitCode.UNEXPECTED
 
 
 def _complain(what: str) -> None:

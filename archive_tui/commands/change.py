@@ -9,10 +9,10 @@ from archive_tui.catalog.query import Query
 from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.repair import RepairJob
 from archive_tui.commands.confirmation import Ask, confirm, refuse_unasked
-from archive_tui.commands.foreground import IN_PART, INTERRUPTED, change_line, wait
+from archive_tui.commands.foreground import change_line, wait
 from archive_tui.commands.output import print_result
 from archive_tui.commands.queues import refuse_unknown
-from archive_tui.errors import ArchiveTuiError, RefusedError
+from archive_tui.errors import ArchiveTuiError, ExitCode, RefusedError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.session import Session
@@ -85,7 +85,7 @@ def carry_out(change: Change, manner: Manner, *, whole: bool) -> int:
     """
     if manner.dry_run or not change.count:
         print_result(change.described | {"report": None} if manner.as_json else change.text, manner.out)
-        return 0 if whole or manner.dry_run else IN_PART
+        return ExitCode.DONE if whole or manner.dry_run else ExitCode.IN_PART
     if not manner.yes:
         print(change.text, file=manner.err)
     confirm(change.count, change.verb, change.done, yes=manner.yes, ask=manner.ask)
@@ -99,4 +99,4 @@ def carry_out(change: Change, manner: Manner, *, whole: bool) -> int:
             raise job.error
         print(f"archive-tui: {job.error}", file=manner.err)
     in_part = job.error is not None or report.in_part or not whole
-    return INTERRUPTED if interrupted else IN_PART if in_part else 0
+    return ExitCode.INTERRUPTED if interrupted else ExitCode.IN_PART if in_part else ExitCode.DONE

@@ -11,8 +11,9 @@ from archive_tui.changes.delete import DeleteProgress
 from archive_tui.changes.plan import Plan, Retention, plan_oldest
 from archive_tui.changes.repair_plan import not_deletable
 from archive_tui.commands.change import Change, Manner, carry_out, read, refuse_change, say_what_is_missing
-from archive_tui.commands.foreground import INTERRUPTED, scan_line
+from archive_tui.commands.foreground import scan_line
 from archive_tui.commands.output import change_json, change_lines
+from archive_tui.errors import ExitCode
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.session import Session
@@ -61,7 +62,7 @@ def delete(session: Session, wish: Wish, manner: Manner) -> int:
     try:
         began = session.clock()
         if _collect(session, wish, catalog, manner):
-            return INTERRUPTED
+            return ExitCode.INTERRUPTED
         say_what_is_missing(catalog, "delete these", manner.err)
         standing = _standing(wish, catalog, query)
         if standing:

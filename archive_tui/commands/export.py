@@ -9,9 +9,9 @@ from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
-from archive_tui.commands.foreground import IN_PART, INTERRUPTED, wait
+from archive_tui.commands.foreground import wait
 from archive_tui.commands.queues import refuse_unknown
-from archive_tui.errors import NotFoundError, UsageError
+from archive_tui.errors import ExitCode, NotFoundError, UsageError
 from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
@@ -38,7 +38,7 @@ def export(session: Session, queue: str, kind: Kind | None, where: str, path: Pa
             reading = ScanJob(session.server, catalog, [queue], pace)
         session.run(reading)
         if wait(reading, None):
-            return INTERRUPTED
+            return ExitCode.INTERRUPTED
         if reading.error is not None:
             raise reading.error
         chosen = Selection(catalog, catalog.find(Query(where, kind)))
@@ -54,5 +54,5 @@ def export(session: Session, queue: str, kind: Kind | None, where: str, path: Pa
     if report.gone:
         print(f"{report.gone:,} were gone before they could be read", file=sys.stderr)
     if interrupted:
-        return INTERRUPTED
-    return 0 if report.state is JobState.DONE and not report.gone else IN_PART
+        return ExitCode.INTERRUPTED
+    return ExitCode.DONE if report.state is JobState.DONE and not report.gone else ExitCode.IN_PART

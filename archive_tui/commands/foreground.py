@@ -11,9 +11,6 @@ from archive_tui.jobs.progress import Progress
 from archive_tui.jobs.scan import ScanProgress
 from archive_tui.wording.people import span
 
-FOUND_SOMETHING = 10
-INTERRUPTED = 130
-IN_PART = 4
 _PROGRESS_EVERY = 0.5
 _LOOK_EVERY = 0.05
 _PATIENCE = 300.0

@@ -10,8 +10,7 @@ from archive_tui.asynq.task import row_of
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes.repair import COMMAND as REPAIR
 from archive_tui.commands.confirmation import Ask, confirm
-from archive_tui.commands.foreground import IN_PART
-from archive_tui.errors import JournalError, NotFoundError, UsageError
+from archive_tui.errors import ExitCode, JournalError, NotFoundError, UsageError
 from archive_tui.jobs.journals import tasks_of
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
@@ -45,7 +44,7 @@ def journals(folder: Path, *, as_json: bool, out: TextIO) -> int:
     found = journal_folder.listed(folder)
     if as_json:
         print(json.dumps([_listed_json(one) for one in found]), file=out)
-        return 0
+        return ExitCode.DONE
     if not found:
         print(f"no journals in {line(str(folder))}", file=sys.stderr)
     for one in found:
@@ -60,7 +59,7 @@ def journals(folder: Path, *, as_json: bool, out: TextIO) -> int:
             f"{number(tasks_of(one))} {line(header.command)}  {size(one.size)}{reason}",
             file=out,
         )
-    return 0
+    return ExitCode.DONE
 
 
 def _listed_json(one: Listed) -> dict[str, Any]:
@@ -105,7 +104,7 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> int:
                 print(
                     f"{line(copy.queue)}  {place}  {line(copy.id)}  {line(row.type)}  {line(row.error)[:80]}", file=out
                 )
-    return 0
+    return ExitCode.DONE
 
 
 def _name(header: Header, digit: str) -> str | None:
@@ -157,7 +156,7 @@ def prune(
         print(f"{line(one.path.name)}  {size(one.size)}  {_old(one, now)}", file=out)
     print(f"{plural(len(gone), 'journal')} to remove, {size(sum(one.size for one in gone))}", file=out)
     if dry_run or not gone:
-        return 0
+        return ExitCode.DONE
     confirm(len(gone), "remove them for good", "removed", yes=yes, ask=ask)
     failed = 0
     for one in gone:
@@ -166,7 +165,7 @@ def prune(
         except JournalError as error:
             failed += 1
             print(f"archive-tui: {error}", file=sys.stderr)
-    return IN_PART if failed else 0
+    return ExitCode.IN_PART if failed else ExitCode.DONE
 
 
 def _old(one: Listed, now: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 from archive_tui.asynq.forecast import Cause, Forecast, is_too_old
 from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.commands.output import LONGEST_NAME, print_table
-from archive_tui.errors import NotFoundError
+from archive_tui.errors import ExitCode, NotFoundError
 from archive_tui.jobs.watch import foretell
 from archive_tui.session import Session
 from archive_tui.store.read import queues as store
@@ -29,7 +29,7 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
         foretold = {one.name: foretell(pipe, one, now, too_old=too_old) for one in stats}
     if as_json:
         print(json_line([_queue_json(one, memory[one.name], foretold[one.name]) for one in stats]), file=out)
-        return 0
+        return ExitCode.DONE
     heads = ["QUEUE", "ARCHIVED", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "COMPLETED", "GROUPED", "MEMORY", "OLDEST"]
     lines = [[
         clip(one.name, LONGEST_NAME) + _remarks(one),
@@ -41,7 +41,7 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
     print_table(heads, lines, out)
     for warning in warnings(foretold):
         print(warning, file=out)
-    return 0
+    return ExitCode.DONE
 
 
 def _remarks(one: QueueStats) -> str:

@@ -13,9 +13,9 @@ from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.repair import RepairProgress
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.commands.change import Change, Manner, carry_out, read, refuse_change, say_what_is_missing
-from archive_tui.commands.foreground import INTERRUPTED, scan_line
+from archive_tui.commands.foreground import scan_line
 from archive_tui.commands.output import change_json, change_lines
-from archive_tui.errors import UsageError
+from archive_tui.errors import ExitCode, UsageError
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.session import Session
 from archive_tui.store.read import queues
@@ -63,7 +63,7 @@ def repair(session: Session, wish: Wish, manner: Manner) -> int:
     scan = ScanJob(session.server, catalog, [wish.queue], manner.pace, session.clock, messages=wish.messages)
     try:
         if read(session, scan, manner, lambda: scan_line(scan.progress), "changed"):
-            return INTERRUPTED
+            return ExitCode.INTERRUPTED
         say_what_is_missing(catalog, "set these right", manner.err)
         found = plan_oldest(catalog, query, limit=wish.limit)
         plan = RepairPlan.of(replace(found, seen_at=scan.progress.started_at), wish.action)

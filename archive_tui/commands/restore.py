@@ -9,9 +9,9 @@ from archive_tui.changes.restore_notes import afterwards, notes
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
 from archive_tui.commands.change import Manner
 from archive_tui.commands.confirmation import confirm
-from archive_tui.commands.foreground import IN_PART, INTERRUPTED, change_line, wait
+from archive_tui.commands.foreground import change_line, wait
 from archive_tui.commands.output import named, print_result
-from archive_tui.errors import RefusedError
+from archive_tui.errors import ExitCode, RefusedError
 from archive_tui.journal.reader import Journal
 from archive_tui.session import Session
 from archive_tui.store.write.restore import Target
@@ -42,7 +42,7 @@ def restore(session: Session, path: Path, wish: Wish, manner: Manner) -> int:
     if manner.dry_run or not plan.count:
         if manner.as_json:
             print_result(described | {"report": None}, manner.out)
-        return 0
+        return ExitCode.DONE
     confirm(plan.count, "restore them", "restored", yes=manner.yes, ask=manner.ask)
     job = session.restore(plan, manner.pace, elsewhere=wish.elsewhere)
     interrupted = wait(job, (lambda: change_line(job.progress)) if manner.progress else None)
@@ -53,8 +53,8 @@ def restore(session: Session, path: Path, wish: Wish, manner: Manner) -> int:
     if job.error is not None:
         raise job.error
     if interrupted:
-        return INTERRUPTED
-    return IN_PART if report.in_part else 0
+        return ExitCode.INTERRUPTED
+    return ExitCode.IN_PART if report.in_part else ExitCode.DONE
 
 
 def plan_lines(plan: RestorePlan) -> list[str]:

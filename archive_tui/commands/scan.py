@@ -11,9 +11,10 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
 from archive_tui.catalog.signatures import signature
-from archive_tui.commands.foreground import FOUND_SOMETHING, IN_PART, INTERRUPTED, scan_line, wait
+from archive_tui.commands.foreground import scan_line, wait
 from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.commands.queues import archived_json, refuse_unknown
+from archive_tui.errors import ExitCode
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.session import Session
@@ -56,10 +57,10 @@ def scan(
         if catalog.trouble:
             print(f"archive-tui: {catalog.trouble}", file=sys.stderr)
             if form == "ndjson":
-                return IN_PART
+                return ExitCode.IN_PART
         if interrupted:
-            return INTERRUPTED
-        return FOUND_SOMETHING if check and catalog.counts().total else 0
+            return ExitCode.INTERRUPTED
+        return ExitCode.FOUND if check and catalog.counts().total else ExitCode.DONE
     finally:
         job.stop()
         job.wait(5)

@@ -6,7 +6,7 @@ from typing import Any, TextIO
 from archive_tui.asynq import keys
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.task import Task
-from archive_tui.errors import NotFoundError, UsageError
+from archive_tui.errors import ExitCode, NotFoundError, UsageError
 from archive_tui.payloads.rendering import document
 from archive_tui.session import Session
 from archive_tui.text import block, encode, line, readable
@@ -27,10 +27,10 @@ def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO
             raise UsageError("this output takes text only: --raw needs a byte stream")
         raw.write(task.payload)
         raw.flush()
-        return 0
+        return ExitCode.DONE
     if form == "json":
         print(json_line(_task_json(task)), file=out)
-        return 0
+        return ExitCode.DONE
     for label, value in facts(task, session.clock()):
         print(f"{label:<14}" + value.replace("\n", "\n" + " " * 14), file=out)
     error = task.message.error_msg if task.message is not None else ""
@@ -39,7 +39,7 @@ def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO
     print(f"Payload, {payload.format}, {size(len(task.payload))}", file=out)
     for index in range(len(payload)):
         print(payload.line(index), file=out)
-    return 0
+    return ExitCode.DONE
 
 
 def _task_json(task: Task) -> dict[str, Any]:
