@@ -9,8 +9,8 @@ from archive_tui.asynq import findings, message
 from archive_tui.asynq.findings import GROUP, Kind
 from archive_tui.asynq.forecast import EXPIRY
 from archive_tui.asynq.message import TaskMessage
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import LISTS, State
-from archive_tui.asynq.task import TaskRow
 
 _DAY = 86_400
 _LONGEST = 2**53
@@ -160,8 +160,8 @@ def destination(repair: Repair, row: TaskRow, raw_message: bytes, group: bytes, 
             afresh = message.encode(decoded)
         return Destination(State.PENDING, State.PENDING.value, int(now), afresh)
     if repair is Repair.FOLLOW_INDEX:
-        state = findings.state_of(row.place)
-        return Destination(state, State.ACTIVE.value if state is State.ACTIVE else row.place, _at(row, int(now)))
+        state = findings.state_of(row.index_name)
+        return Destination(state, State.ACTIVE.value if state is State.ACTIVE else row.index_name, _at(row, int(now)))
     if repair is Repair.FOLLOW_STATE and row.state is not None:
         return _by_state(row.state, decoded, group, now)
     return None
@@ -191,9 +191,9 @@ def _by_state(state: State, decoded: TaskMessage, group: bytes, now: float) -> D
 def lists_to_search(row: TaskRow, goal: Destination | None) -> list[State]:
     """The lists in which the id must be looked for; such a search takes time that grows with the list."""
     searched: set[State] = set()
-    if row.place in LISTS:
+    if row.index_name in LISTS:
         searched.update(LISTS)  # a finding names one index, and the id may stand in the other as well
-    if row.place == findings.LEASE:
+    if row.index_name == findings.LEASE:
         searched.add(State.ACTIVE)
     if row.kind is Kind.MISMATCH:
         searched.update(state for state in (row.state, goal.state if goal else None) if state in LISTS)

@@ -12,18 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.rows import READABLE, UNIQUE, RowBatch, TaskRow, batches_of, kept_id, row_from
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import (
-    FINGERPRINT_BYTES,
-    GENERATED_ID,
-    READABLE,
-    UNIQUE,
-    RowBatch,
-    TaskRow,
-    batches_of,
-    kept_id,
-    row_from,
-)
+from archive_tui.asynq.task import FINGERPRINT_BYTES, GENERATED_ID
 from archive_tui.catalog.counts import Change, Counts, Tally
 from archive_tui.catalog.database import SCHEMA, connect, marks, numbers_in, one_moment, parts
 from archive_tui.catalog.duplicates import Seen
@@ -270,7 +261,7 @@ class Catalog:
         """The statement that inserts a row; what the rows of a batch share stands in it."""
         state = f"'{batch.state.value}'" if batch.state is not None else "NULL"
         kind = f"'{batch.kind.value}'" if batch.kind is not None else "NULL"
-        place = f"X'{encode(batch.place).hex()}'"
+        place = f"X'{encode(batch.index_name).hex()}'"
         score = "NULL" if batch.scores is None else "?"
         return (
             f"INSERT INTO {table} ({'seq, ' if numbered else ''}{_OWN}, {_SHARED}) VALUES ({'?, ' if numbered else ''}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.task import RowBatch
+from archive_tui.asynq.rows import RowBatch
 
 TOP_TYPES = 50
 """How many types are counted one by one for the screen."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query, Sort
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archive_tui.asynq import keys
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.changes.batches import UNTRIED
 from archive_tui.changes.delete import Record
 from archive_tui.changes.failover import Witness

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import TaskRow, fingerprint, fingerprints
+from archive_tui.asynq.task import fingerprint, fingerprints
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes import failover
 from archive_tui.changes.batches import Call, Lot, lots, split

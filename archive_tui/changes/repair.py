@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.changes import failover
 from archive_tui.changes.batches import UNKNOWN
 from archive_tui.changes.delete import Record

@@ -143,7 +143,7 @@ def not_deletable(catalog: Catalog) -> list[int]:
     for kind in catalog.counts().by_kind:
         if kind is Kind.HUSK:
             rows = catalog.rows(catalog.find(Query(kind=kind)))
-            seqs += [seq for seq, row in rows.items() if row.place]
+            seqs += [seq for seq, row in rows.items() if row.index_name]
         elif kind not in (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED):
             seqs += catalog.find(Query(kind=kind))
     return seqs

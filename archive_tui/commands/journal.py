@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+from archive_tui.asynq.rows import row_of
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import row_of
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes.repair import COMMAND as REPAIR
 from archive_tui.commands.confirmation import Ask, confirm

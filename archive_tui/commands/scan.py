@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
@@ -94,7 +94,7 @@ def _row_json(row: TaskRow) -> dict[str, Any]:
         "last_failed_at": moment(row.last_failed_at),
         "payload_bytes": row.payload_bytes,
         "bytes": row.stored_bytes,
-        "index": readable(encode(row.place)) if row.place else None,
+        "index": readable(encode(row.index_name)) if row.index_name else None,
     }
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from archive_tui.asynq import keys
 from archive_tui.asynq.message import decode
+from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import Task, TaskRow, UniqueLock, row_of, seconds_of
+from archive_tui.asynq.task import Task, UniqueLock, seconds_of
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.restore_plan import restorable

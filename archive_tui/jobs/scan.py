@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 
-from archive_tui.asynq.task import RowBatch, TaskRow, batches_of
+from archive_tui.asynq.rows import RowBatch, TaskRow, batches_of
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace, Stride

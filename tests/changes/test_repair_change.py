@@ -14,7 +14,7 @@ from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes.cleanup import CleanUpJob

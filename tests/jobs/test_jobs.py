@@ -16,8 +16,8 @@ from support.asynq_data import NOW, key, lock_key, prefix
 from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.rows import RowBatch, TaskRow
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import RowBatch, TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort

@@ -12,7 +12,7 @@ import pytest
 
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.repairs import Repair
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
@@ -101,7 +101,7 @@ class Cleaner:
     ) -> dict[tuple[str, bytes], tuple[str, str]]:
         """Scan some queues, or all, to the end: kind and place of each finding."""
         found = rows(self.scan(*queues, pace=pace, messages=messages))
-        return {(row.queue, row.id): (str(row.kind), row.place) for row in found}
+        return {(row.queue, row.id): (str(row.kind), row.index_name) for row in found}
 
     def repair(self, how: Repair, ids: Collection[str] | None = None) -> RepairProgress:
         """Scan everything, and set right what can be set right in this way, or only these of it."""

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from archive_tui import cli
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.jobs.pace import Pace
 
 from .cleaner import Cleaner, everything, rows

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.pace import Pace
 from archive_tui.store.link.pipe import Pipe

@@ -14,8 +14,9 @@ from support import asynq_data
 from support.asynq_data import NOW, key, lock_key, prefix
 from support.servers import Live
 
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import FINGERPRINT_BYTES, TaskRow, fingerprint
+from archive_tui.asynq.task import FINGERPRINT_BYTES, fingerprint
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
 from archive_tui.store.read import tasks
 from archive_tui.store.write.delete import Doomed, Outcome, Standing, delete

@@ -11,7 +11,7 @@ from support.oracle import ORDER, findings
 from support.servers import Live
 
 from archive_tui.asynq import keys
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import DisconnectedError
@@ -110,7 +110,7 @@ def told(rows: list[TaskRow]) -> dict[tuple[str, bytes], tuple[str, str]]:
     found: dict[tuple[str, bytes], tuple[str, str]] = {}
     for row in rows:
         assert row.kind is not None
-        found.setdefault((row.queue, row.id), (row.kind.value, row.place))
+        found.setdefault((row.queue, row.id), (row.kind.value, row.index_name))
     return found
 
 

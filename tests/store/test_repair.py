@@ -12,7 +12,7 @@ from support.servers import Live
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.repairs import Repair
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
 from archive_tui.session import Session
 from archive_tui.store.write import cleanup
@@ -146,7 +146,7 @@ def test_a_live_task_under_the_id_of_a_ghost_is_left_alone(live: Live, state: st
     put(live.asynq, Q, b"again", "archived")
     before = everything(live.client)
     (row,) = rows_of(live)
-    assert (row.kind, row.place) == (Kind.MISMATCH, "archived")
+    assert (row.kind, row.index_name) == (Kind.MISMATCH, "archived")
     assert mend(live, how, [row]) == [Repaired.ALIVE]
     assert everything(live.client) == before
 

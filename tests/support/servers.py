@@ -13,7 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.settings.model import Secret, Settings
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server

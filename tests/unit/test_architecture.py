@@ -26,6 +26,7 @@ def imported_by(statement: str) -> set[str]:
         ("archive_tui.cli", {"textual", "rich", "redis", "google", "sqlite3", "humanize", "asyncio"}),
         ("archive_tui.settings", {"textual", "rich", "redis", "google", "sqlite3", "click"}),
         ("archive_tui.asynq.findings", {"textual", "rich", "redis", "sqlite3", "click"}),
+        ("archive_tui.asynq.rows", {"textual", "rich", "redis", "sqlite3", "click"}),
         ("archive_tui.asynq.task", {"textual", "rich", "redis", "sqlite3", "click"}),
         ("archive_tui.payloads.rendering", {"textual", "rich", "redis", "sqlite3", "click"}),
         ("archive_tui.text", {"textual", "rich", "redis", "sqlite3", "click", "google"}),

@@ -20,8 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage, encode
+from archive_tui.asynq.rows import TaskRow, batches_of, row_of
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import TaskRow, batches_of, row_of
 from archive_tui.catalog import duplicates
 from archive_tui.catalog import marks as marking
 from archive_tui.catalog.catalog import Catalog
@@ -670,7 +670,7 @@ import resource, sys
 from pathlib import Path
 from archive_tui.asynq.message import TaskMessage, encode
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import TaskRow, batches_of, row_of
+from archive_tui.asynq.rows import TaskRow, batches_of, row_of
 from archive_tui.catalog import duplicates
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query

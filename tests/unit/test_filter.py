@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support.asynq_data import NOW
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.filter import FIELDS, Filter, FilterError, Form, Term, manual, parse
 from archive_tui.catalog.query import Query

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.message import TaskMessage
+from archive_tui.asynq.rows import facts_of, facts_of_all
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import facts_of, facts_of_all, fingerprint
+from archive_tui.asynq.task import fingerprint
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes.batches import Lot
 from archive_tui.changes.delete import _all_as_planned

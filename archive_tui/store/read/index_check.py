@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 from archive_tui.asynq import findings, keys
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, State
-from archive_tui.asynq.task import TaskRow, row_of, seconds_of
+from archive_tui.asynq.task import seconds_of
 from archive_tui.store.link.consistent_read import Look, Moment
 from archive_tui.store.link.pipe import Command, Pipe, Reply, pack, raise_first, raise_unless_wrong_type
 from archive_tui.store.read.probe import Candidate
@@ -237,7 +238,7 @@ class IndexCheck:
             self._collect(pipe)
             foreign = {number for number in odd if _wrong_type(lengths[number])}
             rows = [
-                TaskRow(place.queue, members[number], None, Kind.FOREIGN, readable=False, place=place.name)
+                TaskRow(place.queue, members[number], None, Kind.FOREIGN, readable=False, index_name=place.name)
                 for number in odd
                 if number in foreign
             ]
@@ -365,7 +366,7 @@ def _judge(
         return None
     state = State.parse(content[0])
     if not exists:
-        return TaskRow(place.queue, task_id, None, Kind.GHOST, scored_at=score, readable=False, place=place.name)
+        return TaskRow(place.queue, task_id, None, Kind.GHOST, scored_at=score, readable=False, index_name=place.name)
     if not findings.readable(content[1]):
         kind = Kind.HUSK
     elif not findings.fits(state, place.name):
@@ -381,7 +382,7 @@ def _judge(
         kind=kind,
         scored_at=score,
         key_bytes=key_bytes,
-        place=place.name,
+        index_name=place.name,
     )
 
 

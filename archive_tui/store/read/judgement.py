@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from archive_tui.asynq import findings, keys
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.rows import READABLE, Facts, RowBatch, facts_of, facts_of_all
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import READABLE, Facts, RowBatch, facts_of, facts_of_all, seconds_of
+from archive_tui.asynq.task import seconds_of
 from archive_tui.store.link.pipe import Reply
 
 _INDEXED = {b"archived": State.ARCHIVED, b"completed": State.COMPLETED}
@@ -105,6 +106,6 @@ def _one_by_one(
             judged.batches.append(RowBatch(queue, index, kinds[known], rows, found_scores if known else None))
     for known, rows in husks.items():
         if rows:
-            place = index.value if known else ""
-            judged.batches.append(RowBatch(queue, index, Kind.HUSK, rows, place=place))
+            index_name = index.value if known else ""
+            judged.batches.append(RowBatch(queue, index, Kind.HUSK, rows, index_name=index_name))
     return judged

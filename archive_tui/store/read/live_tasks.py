@@ -5,8 +5,8 @@ task that will run has its id in the old index as well.
 from collections.abc import Sequence
 
 from archive_tui.asynq import keys, message
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import LISTS, State
-from archive_tui.asynq.task import TaskRow
 from archive_tui.store.link.pipe import Pipe, raise_unless_wrong_type
 from archive_tui.store.read.unreferenced import pieces
 

@@ -12,8 +12,8 @@ from typing import TypeAlias
 from redis.exceptions import ResponseError
 
 from archive_tui.asynq import keys
+from archive_tui.asynq.rows import RowBatch
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import RowBatch
 from archive_tui.store.link.pipe import Pipe, Reply, is_refusal, pack, pack_each, raise_first, raise_unless_wrong_type
 from archive_tui.store.link.reply_queue import Conversation
 from archive_tui.store.read.judgement import judge

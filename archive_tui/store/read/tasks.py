@@ -5,8 +5,9 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from archive_tui.asynq import keys, message
+from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
-from archive_tui.asynq.task import Task, TaskRow, UniqueLock, row_of, seconds_of
+from archive_tui.asynq.task import Task, UniqueLock, seconds_of
 from archive_tui.errors import NotFoundError
 from archive_tui.store.link.pipe import Command, Pipe, Reply
 from archive_tui.text import line

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 from archive_tui.asynq import findings, keys, message
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
-from archive_tui.asynq.task import TaskRow, row_of, seconds_of
+from archive_tui.asynq.task import seconds_of
 from archive_tui.store.link.consistent_read import Look
 from archive_tui.store.link.pipe import Pipe, Reply, is_refusal, pack, raise_unless_wrong_type
 from archive_tui.store.read.probe import Candidate
@@ -136,7 +137,7 @@ def _read(
             if suspect is None:
                 continue
             lost, grouped = suspect.row.kind is Kind.LOST, suspect.row.state is State.AGGREGATING
-            if (lost and suspect.row.state in LISTS) or (grouped and not suspect.row.place):
+            if (lost and suspect.row.state in LISTS) or (grouped and not suspect.row.index_name):
                 suspects.append(suspect)
             else:
                 found.append(suspect.row)
@@ -163,7 +164,9 @@ def _judge(
     else:
         judged = findings.judge(state, referenced=False)
         kind, index = judged or Kind.LOST, ""
-    row = row_of(queue, task_id, state, raw_message, kind=kind, scored_at=scored_at, key_bytes=key_bytes, place=index)
+    row = row_of(
+        queue, task_id, state, raw_message, kind=kind, scored_at=scored_at, key_bytes=key_bytes, index_name=index
+    )
     return _Suspect(row, group or _group_in(raw_message))
 
 
@@ -194,7 +197,7 @@ def _by_group(pipe: Pipe, look: Look, queue: str, suspects: Sequence[_Suspect]) 
             if score is not None
         }
         return [
-            suspect.row._replace(place=standing.get(suspect.row.id, ""))
+            suspect.row._replace(index_name=standing.get(suspect.row.id, ""))
             for number, suspect in enumerate(suspects, 1)
             if (suspect.row.kind is Kind.HUSK or suspect.row.id not in standing)
             and all(moment.replies[number] == State.AGGREGATING.value.encode() for moment in moments)

@@ -18,7 +18,7 @@ from functools import partial
 from itertools import compress
 
 from archive_tui.asynq import keys, message
-from archive_tui.asynq.task import RowBatch, TaskRow
+from archive_tui.asynq.rows import RowBatch, TaskRow
 from archive_tui.store.link.pipe import Pipe, Reply, pack, raise_first
 from archive_tui.store.link.reply_queue import Conversation
 from archive_tui.store.read.indexes import completed, referenced

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from archive_tui.asynq import keys
+from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import TaskRow, row_of
 from archive_tui.errors import RefusedError
 from archive_tui.store.link.pipe import Pipe, Reply, is_refusal, raise_first
 from archive_tui.store.read.queues import is_leftover

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from archive_tui.asynq import keys
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Destination, Repair, destination, lists_to_search
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
-from archive_tui.asynq.task import FINGERPRINT_BYTES, TaskRow
+from archive_tui.asynq.task import FINGERPRINT_BYTES
 from archive_tui.store.link.pipe import Pipe, Reply
 from archive_tui.store.read.live_tasks import alive
 from archive_tui.store.read.unreferenced import settle
@@ -186,7 +187,7 @@ def _contents(pipe: Pipe, rows: Sequence[TaskRow]) -> list[Reply]:
 def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float) -> "_Entry | Repaired":
     """What must hold for a task to be set right, or why it cannot be."""
     if repair_ is Repair.REMOVE_ID:
-        return _Entry(row, b"", "", b"", row.place, lists_to_search(row, None), None)
+        return _Entry(row, b"", "", b"", row.index_name, lists_to_search(row, None), None)
     if not isinstance(content, list):
         if isinstance(content, Exception) and not str(content).startswith("WRONGTYPE"):
             raise content
@@ -217,7 +218,7 @@ def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float) -> "_Entry
 
 def _foreign(row: TaskRow, type_: bytes) -> _Entry:
     """A foreign key: all about it is left to the script."""
-    return _Entry(row, type_, "", b"", row.place, lists_to_search(row, None), None)
+    return _Entry(row, type_, "", b"", row.index_name, lists_to_search(row, None), None)
 
 
 def types_of(pipe: Pipe, rows: Sequence[TaskRow]) -> dict[tuple[str, bytes], bytes]:
@@ -228,9 +229,9 @@ def types_of(pipe: Pipe, rows: Sequence[TaskRow]) -> dict[tuple[str, bytes], byt
 
 def stands_in(row: TaskRow) -> str:
     """The index in which a finding was seen, the last part of its key; "" for none."""
-    if not row.place and row.kind is Kind.ORPHAN_COMPLETED and row.scored_at is not None:
+    if not row.index_name and row.kind is Kind.ORPHAN_COMPLETED and row.scored_at is not None:
         return State.COMPLETED.value  # of a leftover queue, whose index still stands
-    return row.place
+    return row.index_name
 
 
 def _batch_size(pipe: Pipe, queue: str, entries: Sequence[_Entry]) -> int:

@@ -9,7 +9,8 @@ from pathlib import Path
 from textual.app import ComposeResult
 from textual.content import Content
 
-from archive_tui.asynq.task import Task, TaskRow
+from archive_tui.asynq.rows import TaskRow
+from archive_tui.asynq.task import Task
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.view import View

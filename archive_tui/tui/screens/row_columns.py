@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.view import GONE
 from archive_tui.text import line
 from archive_tui.tui.widgets.columns import Cell, Column
@@ -49,8 +49,8 @@ def kind_cell(row: TaskRow) -> str:
     if row.kind is Kind.LOST:
         return f"lost, {state}"
     if row.kind is Kind.MISMATCH:
-        return f"mismatch, {state} in {line(row.place)}"
-    return f"{row.kind.label} in {line(row.place)}" if row.place else row.kind.label
+        return f"mismatch, {state} in {line(row.index_name)}"
+    return f"{row.kind.label} in {line(row.index_name)}" if row.index_name else row.kind.label
 
 
 def tries_cell(row: TaskRow) -> str:

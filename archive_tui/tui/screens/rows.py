@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual import on
 from textual.content import Content
 
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.filter import HINT, FilterError, manual, parse
 from archive_tui.catalog.query import Query, Sort

@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.task import TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.counts import Counts
 from archive_tui.catalog.view import View

@@ -15,7 +15,8 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from archive_tui.asynq.task import Task, TaskRow
+from archive_tui.asynq.rows import TaskRow
+from archive_tui.asynq.task import Task
 from archive_tui.catalog.view import GONE, View
 from archive_tui.errors import ArchiveTuiError, NotFoundError
 from archive_tui.payloads.rendering import Document, TextDocument, document

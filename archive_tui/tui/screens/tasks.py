@@ -6,8 +6,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from archive_tui.asynq.actions import Action
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import ARCHIVE_CAP, State
-from archive_tui.asynq.task import TaskRow
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.plan import Plan, Retention, plan_oldest
