@@ -6,15 +6,20 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from support.catalogs import Hooked
+from support.command_line import Command, Ended
 from support.servers import PATIENCE, REDIS_SERVER, Live, ServerProcess, fresh, live_of
 
 from archive_tui.catalog.catalog import Catalog
+from archive_tui.cli import run
 from archive_tui.demo import DemoServer
 from archive_tui.jobs.job import Job
 from archive_tui.settings.model import Secret, Settings
@@ -152,6 +157,39 @@ def free_port() -> int:
 def catalog() -> Iterator[Catalog]:
     """An empty catalog."""
     made = Catalog()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def cli(home: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Command:
+    """Run the command line in this process."""
+
+    def call(*arguments: str) -> Ended:
+        capsysbinary.readouterr()
+        code = run(list(arguments))
+        captured = capsysbinary.readouterr()
+        return Ended(code, captured.out, captured.err.decode())
+
+    return call
+
+
+@pytest.fixture
+def process(home: Path) -> Callable[..., "subprocess.Popen[bytes]"]:
+    """Start the command line as a process of its own; `env` is added to the environment."""
+
+    def start(*arguments: str | bytes, **options: Any) -> "subprocess.Popen[bytes]":
+        environment = {**os.environ, **options.pop("env", {})}
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        return subprocess.Popen([sys.executable, "-m", "archive_tui", *arguments], env=environment, **streams)
+
+    return start
+
+
+@pytest.fixture
+def hooked() -> Iterator[Hooked]:
+    """An empty catalog whose hook does nothing yet."""
+    made = Hooked()
     yield made
     made.close()
 

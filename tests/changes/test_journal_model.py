@@ -23,8 +23,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from support.asynq_data import NOW, key, lock_key, prefix
+from support.proxy import Cutter
 from support.servers import Live
-from system.test_faults import Cutter
 
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.catalog.catalog import Catalog

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from jobs.test_jobs import Hooked, hooked, once
-from store.test_kinds import find, put
 from support.asynq_data import NOW, prefix
+from support.catalogs import Hooked, once
+from support.damage import find, put
 from support.oracle import findings
 from support.servers import Live, wait_until
 
@@ -32,7 +32,6 @@ from archive_tui.store.write.repair import Repaired
 
 Q = "default"
 Run = Callable[[Job], Job]
-__all__ = ["hooked"]
 
 
 @pytest.fixture

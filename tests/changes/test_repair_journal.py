@@ -11,9 +11,9 @@ from typing import Any
 
 import platformdirs
 import pytest
-from store.test_kinds import find, put
-from store.test_restore import content
 from support.asynq_data import NOW, key, lock_key, prefix
+from support.contents import content
+from support.damage import find, put
 from support.oracle import findings
 from support.servers import Live
 

@@ -2,28 +2,25 @@
 
 import base64
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import asynq_data
 from support.asynq_data import NOW, key, lock_key
+from support.command_line import Command, at, finish
 from support.servers import Live, wait_until
 
 from archive_tui import __version__
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.cli import run
 from archive_tui.commands import foreground, queues, scan
 from archive_tui.jobs.pace import Pace
 from archive_tui.session import Session
@@ -32,75 +29,6 @@ SECRET = "s3cr3t-word"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 KINDS = {"orphan-archived", "orphan-completed", "lost", "ghost", "mismatch", "husk", "foreign"}
 DAY = 86_400
-
-
-@dataclass
-class Ended:
-    """How a command ended, and what it printed."""
-
-    code: int
-    out: bytes
-    err: str
-
-    @property
-    def text(self) -> str:
-        return self.out.decode()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def lines(self) -> list[Any]:
-        return [json.loads(one) for one in self.out.splitlines()]
-
-    @property
-    def complaint(self) -> str:
-        """The one line that a failure says, and it says it on stderr."""
-        assert self.out == b""
-        (line,) = self.err.splitlines()
-        assert line.startswith("archive-tui: ")
-        assert line.isprintable()
-        return line.removeprefix("archive-tui: ")
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def cli(home: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Command:
-    """Runs the command line in this process."""
-
-    def call(*arguments: str) -> Ended:
-        capsysbinary.readouterr()
-        code = run(list(arguments))
-        captured = capsysbinary.readouterr()
-        return Ended(code, captured.out, captured.err.decode())
-
-    return call
-
-
-@pytest.fixture
-def process(home: Path) -> Callable[..., "subprocess.Popen[bytes]"]:
-    """Starts the command line as a process of its own."""
-
-    def start(*arguments: str | bytes, **options: Any) -> "subprocess.Popen[bytes]":
-        environment = {**os.environ, **options.pop("env", {})}
-        return subprocess.Popen(
-            [sys.executable, "-m", "archive_tui", *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **options,
-        )  # fmt: skip
-
-    return start
-
-
-def finish(started: "subprocess.Popen[bytes]") -> Ended:
-    out, err = started.communicate(timeout=30)
-    return Ended(started.returncode, out, err.decode())
-
-
-def at(live: Live, command: str, *arguments: str) -> list[str]:
-    return [command, "--url", live.url, *arguments]
 
 
 # queues

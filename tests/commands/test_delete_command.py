@@ -7,22 +7,20 @@ import re
 import signal
 import stat
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 import pytest
-from commands.test_commands import Command, Ended, at, finish
 from support.asynq_data import NOW, everything, key, lock_key, prefix
+from support.command_line import Command, at, audit, finish, journals
 from support.servers import Live, wait_until
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes import audited
 from archive_tui.changes.delete import DeleteProgress
 from archive_tui.changes.repair import RepairProgress
-from archive_tui.cli import run
 from archive_tui.commands import delete as headless_delete
 from archive_tui.commands import repair as headless_repair
 from archive_tui.jobs.job import JobState
@@ -30,30 +28,6 @@ from archive_tui.store.write import delete as store
 from archive_tui.store.write.repair import Repaired
 
 DAY = 86_400
-
-
-@pytest.fixture
-def cli(home: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> Command:
-    """Runs the command line in this process."""
-
-    def call(*arguments: str) -> Ended:
-        capsysbinary.readouterr()
-        code = run(list(arguments))
-        captured = capsysbinary.readouterr()
-        return Ended(code, captured.out, captured.err.decode())
-
-    return call
-
-
-@pytest.fixture
-def process(home: Path) -> Callable[..., "subprocess.Popen[bytes]"]:
-    """Starts the command line as a process of its own."""
-
-    def start(*arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-        return subprocess.Popen([sys.executable, "-m", "archive_tui", *arguments], **streams)
-
-    return start
 
 
 @pytest.fixture
@@ -88,17 +62,6 @@ def ids(live: Live, queue: str = "q") -> set[str]:
 
 def indexed(live: Live) -> set[str]:
     return {one.decode() for one in live.client.zrange("asynq:{q}:archived", 0, -1)}
-
-
-def audit() -> list[Any]:
-    """What the audit says."""
-    file = Path(platformdirs.user_state_dir("archive-tui")) / "audit.jsonl"
-    return [json.loads(one) for one in file.read_text().splitlines()] if file.exists() else []
-
-
-def journals() -> list[str]:
-    """The files of journals."""
-    return [str(one) for one in (Path(platformdirs.user_state_dir("archive-tui")) / "journal").glob("*")]
 
 
 ALL = {*[f"a{number}" for number in range(10)], *[f"o{number}" for number in range(5)], "pending"}

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from commands.test_commands import Command, cli
-from store.test_restore import content
 from support.asynq_data import NOW, key
+from support.command_line import Command
+from support.contents import content
 from support.servers import Live
 
 from archive_tui.catalog.catalog import Catalog
@@ -20,8 +20,6 @@ from archive_tui.catalog.query import Query
 from archive_tui.changes.plan import plan_matching
 from archive_tui.jobs.listing import ListJob
 from archive_tui.session import Session
-
-__all__ = ["cli"]
 
 
 def deleted(live: Live, folder: Path, count: int = 30) -> Path:

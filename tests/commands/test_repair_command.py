@@ -6,9 +6,8 @@ from typing import Any
 
 import platformdirs
 import pytest
-from commands.test_commands import Command, at
-from commands.test_delete_command import audit, cli  # noqa: F401
 from support.asynq_data import NOW, everything, key, lock_key, prefix
+from support.command_line import Command, at, audit
 from support.oracle import findings
 from support.servers import Live
 
@@ -70,7 +69,7 @@ def journals() -> list[Path]:
         (["husk", "clean", "--messages"], {"shell", "mute-1", "mute-2"}),
     ],
 )
-def test_what_is_set_right(damaged: Live, cli: Command, arguments: list[str], mended: set[str]) -> None:  # noqa: F811
+def test_what_is_set_right(damaged: Live, cli: Command, arguments: list[str], mended: set[str]) -> None:
     before = findings(damaged.client, messages=True)
     kind, action, *others = arguments
     ended = cli(*repair(damaged, "--kind", kind, "--action", action, *others, "--yes", "--reason", "INC-1"))
@@ -88,7 +87,7 @@ def test_what_is_set_right(damaged: Live, cli: Command, arguments: list[str], me
     assert (done["result"], done["repaired"]) == ("done", len(mended))
 
 
-def test_the_plan_for_people_changes_nothing(damaged: Live, cli: Command) -> None:  # noqa: F811
+def test_the_plan_for_people_changes_nothing(damaged: Live, cli: Command) -> None:
     damaged.asynq.add_many(Q, [f"full-{number}" for number in range(9_995)])
     before = everything(damaged.client)
     wanted = ["--kind", "orphan-archived", "--action", "archive", "--where", "loose"]
@@ -110,7 +109,7 @@ def test_the_plan_for_people_changes_nothing(damaged: Live, cli: Command) -> Non
     assert not journals()
 
 
-def test_plan_and_report_as_json(damaged: Live, cli: Command) -> None:  # noqa: F811
+def test_plan_and_report_as_json(damaged: Live, cli: Command) -> None:
     wanted = ["--kind", "husk", "--action", "clean", "--messages", "--json"]
     planned = cli(*repair(damaged, *wanted, "--dry-run")).json
     assert (planned["planned"], planned["action"], planned["report"]) == (3, "clean", None)
@@ -125,7 +124,7 @@ def test_plan_and_report_as_json(damaged: Live, cli: Command) -> None:  # noqa: 
 
 def test_what_has_changed_is_skipped_and_said(
     damaged: Live,
-    cli: Command,  # noqa: F811
+    cli: Command,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real = store.repair
@@ -154,7 +153,7 @@ def test_what_has_changed_is_skipped_and_said(
         (["--kind", "lost", "--action", "run", "--yes", "--queue", "nowhere"], 6, "no queue 'nowhere'"),
     ],
 )
-def test_what_is_refused(damaged: Live, cli: Command, arguments: list[str], code: int, complaint: str) -> None:  # noqa: F811
+def test_what_is_refused(damaged: Live, cli: Command, arguments: list[str], code: int, complaint: str) -> None:
     before = everything(damaged.client)
     ended = cli(*repair(damaged, *arguments))
     assert ended.code == code
@@ -191,14 +190,14 @@ def test_the_count_is_typed_where_there_is_a_terminal(
     assert before - len(findings(damaged.client)) == mended
 
 
-def test_the_help_names_every_action(cli: Command) -> None:  # noqa: F811
+def test_the_help_names_every_action(cli: Command) -> None:
     said = "".join(cli("repair", "--help").text.split())  # lines break at hyphens, too
     assert all(action.value in said for kind in Kind for action in offered(kind) if not action.by_hand)
 
 
 def test_a_table_that_is_full_proves_nothing(
     damaged: Live,
-    cli: Command,  # noqa: F811
+    cli: Command,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The orphans fill it; what is lost is told last, and only counted."""
@@ -213,7 +212,7 @@ def test_a_table_that_is_full_proves_nothing(
 @pytest.mark.parametrize("command", ["repair", "delete"])
 def test_what_may_have_been_done_before_the_server_stayed_away_is_not_nothing(
     damaged: Live,
-    cli: Command,  # noqa: F811
+    cli: Command,
     monkeypatch: pytest.MonkeyPatch,
     command: str,
 ) -> None:

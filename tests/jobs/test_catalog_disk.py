@@ -7,12 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands.test_commands import Command, Ended, cli
-from store.test_restore import content
+from support.agreement import check_agreement
+from support.command_line import Command, Ended
+from support.contents import content
 from support.servers import Live
-from system.test_faults import check_agreement
-
-__all__ = ["cli"]
 
 COUNT = 6000
 LIMIT = 1024 * 512

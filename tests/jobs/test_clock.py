@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands.test_commands import Command, cli
-from jobs.test_jobs import Hooked, hooked, once
-from store.test_restore import content, delete_all, planned, put_back
+from support.agreement import check_agreement, fill, journals_in, plan_of
 from support.asynq_data import lock_key
+from support.catalogs import Hooked, once
+from support.changes import delete_all, planned, put_back
+from support.command_line import Command
+from support.contents import content
 from support.servers import Live, wait_until
-from system.test_faults import check_agreement, fill, journals_in, plan_of
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.delete import DeleteJob
@@ -22,8 +23,6 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal import folder
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Keeping
-
-__all__ = ["cli", "hooked"]
 
 Run = Callable[[Job], Job]
 HOUR, DAY = 3600, 86_400

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 from support.asynq_data import NOW, key, lock_key, prefix
+from support.catalogs import Hooked, ids, once
 from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.rows import RowBatch, TaskRow
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
@@ -36,42 +37,6 @@ from archive_tui.store.read import queues
 from archive_tui.store.write.delete import Outcome
 
 Run = Callable[[Job], Job]
-
-
-class Hooked(Catalog):
-    """A catalog that calls back, in the job's own thread, whenever it has taken rows in."""
-
-    def __init__(self, hook: Callable[[], object] = lambda: None) -> None:
-        super().__init__()
-        self.hook = hook
-
-    def add(self, rows: Sequence[TaskRow], *, update: bool = False) -> int:
-        new = super().add(rows, update=update)
-        self.hook()
-        return new
-
-    def append(self, batches: Sequence[RowBatch]) -> None:
-        super().append(batches)
-        self.hook()
-
-
-@pytest.fixture
-def hooked() -> Iterator[Hooked]:
-    """Such a catalog, whose hook does nothing yet."""
-    catalog = Hooked()
-    yield catalog
-    catalog.close()
-
-
-def once(action: Callable[[], object]) -> Callable[[], None]:
-    """Something to be done the first time only."""
-    left = [action]
-
-    def act() -> None:
-        if left:
-            left.pop()()
-
-    return act
 
 
 class Proxy:
@@ -149,10 +114,6 @@ def fill(live: Live, count: int = 1000, queue: str = "q", **options: Any) -> Non
     """Orphans, named by their numbers."""
     live.asynq.register(queue)
     live.asynq.add_many(queue, [b"%d" % number for number in range(count)], referenced=False, **options)
-
-
-def ids(catalog: Catalog) -> set[bytes]:
-    return {row.id for row in catalog.rows(catalog.find(Query())).values()}
 
 
 def numbers(count: int) -> set[bytes]:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import redis
-from commands.test_commands import Command, cli
-from jobs.test_jobs import Hooked, hooked, ids, once
-from store.test_restore import content
+from support.agreement import COUNT, check_agreement, fill, journals_in, plan_of
+from support.catalogs import Hooked, ids, once
+from support.command_line import Command
+from support.contents import content
 from support.servers import Live, wait_until
-from system.test_faults import COUNT, check_agreement, fill, journals_in, plan_of
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.delete import DeleteJob
@@ -23,8 +23,6 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Keeping
 from archive_tui.store.write.delete import Outcome
-
-__all__ = ["cli", "hooked"]
 
 Run = Callable[[Job], Job]
 

@@ -2,11 +2,16 @@
 
 import redis
 
+from .program import Asynq
+
 Found = dict[tuple[str, bytes], tuple[str, str]]
 """Kind and place of findings, by queue and task id."""
 
 NEVER = 4_000_000_000
 """A moment that does not come while a test runs."""
+
+DAY = 86_400
+"""Seconds."""
 
 _LOST = ("pending", "active", "scheduled", "retry", "aggregating")
 _PLACES = ("active", "lease", "completed", "g:stray")
@@ -69,3 +74,33 @@ class Plantation:
                     pipe.zrem(self._prefix + place, task_id)
                 pipe.delete(self._prefix.encode() + b"t:" + task_id)
             pipe.execute()
+
+
+QUEUE = "default"
+
+
+GHOSTS = 8_000
+"""So many ids are too many for one call of Asynq's archive script."""
+
+
+def age(client: redis.Redis, index: str = "archived", days: int = 91) -> None:
+    """Let time pass for all that stands in an index."""
+    name = f"asynq:{{{QUEUE}}}:{index}"
+    with client.pipeline(transaction=False) as pipe:
+        for member, score in client.zrange(name, 0, -1, withscores=True):
+            pipe.zadd(name, {member: score - days * DAY})
+        pipe.execute()
+
+
+def stick(asynq: Asynq, client: redis.Redis, failing: int = 20) -> None:
+    """Let 8,000 archived tasks pass the line of 90 days at once, and more tasks fail after that."""
+    asynq("archive-all", queue=QUEUE, tasks=GHOSTS)
+    age(client)
+    asynq("fail", queue=QUEUE, tasks=failing)
+
+
+def lose_data(client: redis.Redis, count: int) -> list[str]:
+    """Somebody deletes the data of the first tasks of a filling by hand."""
+    ids = [f"aa-{number:06}" for number in range(count)]
+    client.delete(*[f"asynq:{{{QUEUE}}}:t:{one}" for one in ids])
+    return ids

@@ -5,38 +5,12 @@ import redis
 from support.oracle import findings
 
 from .cleaner import Cleaner
-from .planting import Found
+from .planting import GHOSTS, QUEUE, Found, lose_data, stick
 from .program import Asynq
 
 pytestmark = [pytest.mark.asynq, pytest.mark.slow]
 
-QUEUE = "default"
 DAY = 86_400
-GHOSTS = 8_000
-"""So many ids are too many for one call of Asynq's archive script."""
-
-
-def age(client: redis.Redis, index: str = "archived", days: int = 91) -> None:
-    """Let time pass for all that stands in an index."""
-    name = f"asynq:{{{QUEUE}}}:{index}"
-    with client.pipeline(transaction=False) as pipe:
-        for member, score in client.zrange(name, 0, -1, withscores=True):
-            pipe.zadd(name, {member: score - days * DAY})
-        pipe.execute()
-
-
-def stick(asynq: Asynq, client: redis.Redis, failing: int = 20) -> None:
-    """Let 8,000 archived tasks pass the line of 90 days at once, and more tasks fail after that."""
-    asynq("archive-all", queue=QUEUE, tasks=GHOSTS)
-    age(client)
-    asynq("fail", queue=QUEUE, tasks=failing)
-
-
-def lose_data(client: redis.Redis, count: int) -> list[str]:
-    """Somebody deletes the data of the first tasks of a filling by hand."""
-    ids = [f"aa-{number:06}" for number in range(count)]
-    client.delete(*[f"asynq:{{{QUEUE}}}:t:{one}" for one in ids])
-    return ids
 
 
 def told(cleaner: Cleaner, *queues: str) -> Found:

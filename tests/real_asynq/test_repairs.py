@@ -13,8 +13,8 @@ from archive_tui.asynq.repairs import Repair
 from archive_tui.changes.repair import RepairProgress
 
 from .cleaner import Cleaner
+from .planting import GHOSTS, QUEUE, age, lose_data, stick
 from .program import VERSIONS, Asynq
-from .test_kinds import GHOSTS, QUEUE, age, lose_data, stick
 
 pytestmark = [pytest.mark.asynq, pytest.mark.slow]
 

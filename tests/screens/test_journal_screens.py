@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from store.test_restore import content
 from support.asynq_data import NOW, key, lock_key
+from support.contents import content
 from support.pilot import Operator, operate
 from support.servers import Live
 

@@ -9,9 +9,9 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.exceptions import NoScriptError
-from store.test_scan import IDS, QUEUES, planted
 from support import asynq_data
 from support.asynq_data import NOW, key, lock_key, prefix
+from support.installations import IDS, QUEUES, planted
 from support.servers import Live
 
 from archive_tui.asynq.rows import TaskRow

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands.test_commands import Ended, at
 from redis.exceptions import ResponseError
 from support.asynq_data import NOW, everything, key, lock_key
+from support.command_line import Ended, at
 from support.pilot import Operator, operate
 from support.servers import Live
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 import redis
-from store.test_kinds import find, put, write
 from support.asynq_data import NOW, a_message, everything, key, lock_key, prefix
+from support.damage import find, put, write
 from support.oracle import findings
 from support.servers import Live
 

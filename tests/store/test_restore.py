@@ -12,17 +12,19 @@ from typing import Any
 import pytest
 from support import asynq_data
 from support.asynq_data import NOW, a_message, key, lock_key, prefix
+from support.changes import Run, delete_all, planned, put_back
+from support.contents import content
 from support.servers import Live, wait_until
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.changes.delete import DeleteJob, DeleteProgress
+from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.plan import plan_matching
-from archive_tui.changes.restore import RestoreJob, RestoreProgress
+from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_notes import afterwards
-from archive_tui.changes.restore_plan import RestorePlan, plan_restore
+from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
-from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
@@ -31,7 +33,6 @@ from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Keeping
 from archive_tui.store.write.restore import Restored, Target
 
-Run = Callable[[Job], Job]
 LOCK = lock_key("q")
 
 
@@ -39,36 +40,6 @@ LOCK = lock_key("q")
 def keeping(tmp_path: Path) -> Keeping:
     """A folder for journals."""
     return Keeping(tmp_path / "journal", reason="tests")
-
-
-def delete_all(
-    live: Live, run_job: Run, keeping: Keeping | None, *queues: str, listed: str | None = None, **options: Any
-) -> DeleteProgress:
-    """Delete every finding, or the archive of a queue, with a journal."""
-    catalog = Catalog()
-    if listed is not None:
-        assert run_job(ListJob(live.connect(), catalog, listed)).wait(20)
-    else:
-        assert run_job(ScanJob(live.connect(), catalog, list(queues) or None, pace=Pace.FULL)).wait(20)
-    job = DeleteJob(live.connect(), plan_matching(catalog, Query()), Pace.FULL, None, keeping, **options)
-    run_job(job)
-    assert job.wait(30)
-    assert job.error is None, job.error
-    catalog.close()
-    return job.progress
-
-
-def planned(live: Live, progress: DeleteProgress, target: Target = Target.BACK, **options: Any) -> RestorePlan:
-    assert progress.journal is not None
-    return plan_restore(live.connect(), Journal(progress.journal), target, **options)
-
-
-def put_back(live: Live, run_job: Run, plan: RestorePlan, **options: Any) -> RestoreProgress:
-    job = RestoreJob(live.connect(), plan, Pace.FULL, **options)
-    run_job(job)
-    assert job.wait(30)
-    assert job.error is None, job.error
-    return job.progress
 
 
 def a_mixed_lot(live: Live) -> None:
@@ -105,26 +76,6 @@ def test_everything_comes_back_byte_for_byte(any_server: Live, run_job: Run, kee
         assert again
     assert ttl - 20_000 < any_server.client.pttl(LOCK) <= ttl
     assert any_server.client.get(LOCK) == b"locked"
-
-
-def content(live: Live) -> dict[bytes, Any]:
-    """Everything, as values: the order of a hash's fields and the form in which Redis keeps it mean nothing."""
-    found = list(set(live.client.scan_iter(count=1000)))
-    pipe = live.client.pipeline(transaction=False)
-    for one in found:
-        pipe.type(one)
-    for one, kind in zip(found, pipe.execute(), strict=True):
-        _READ[kind](pipe, one)
-    return dict(zip(found, pipe.execute(), strict=True))
-
-
-_READ: dict[bytes, Callable[[Any, bytes], object]] = {
-    b"hash": lambda pipe, one: pipe.hgetall(one),
-    b"zset": lambda pipe, one: pipe.zrange(one, 0, -1, withscores=True),
-    b"list": lambda pipe, one: pipe.lrange(one, 0, -1),
-    b"set": lambda pipe, one: pipe.smembers(one),
-    b"string": lambda pipe, one: pipe.get(one),
-}
 
 
 def test_tasks_go_back_to_where_they_stood(any_server: Live, run_job: Run, keeping: Keeping) -> None:

@@ -175,3 +175,58 @@ class _Places:
                 return
             self._open.pop()
         yield at, "between"
+
+
+class Cutter:
+    """Stands before a server, and cuts a connection when so many bytes of its replies have gone through."""
+
+    def __init__(self, path: Path, server: str) -> None:
+        self.path = path
+        self.left: int | None = None
+        self._server = server
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        for one in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(self._server)
+            self._open += [near, far]
+            for source, sink, counted in ((near, far, False), (far, near, True)):
+                thread = threading.Thread(target=self._pump, args=(source, sink, counted))
+                self._threads.append(thread)
+                thread.start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
+        try:
+            while data := source.recv(1 << 16):
+                if counted and self.left is not None:
+                    data, rest = data[: self.left], data[self.left :]
+                    self.left -= len(data)
+                    sink.sendall(data)
+                    if rest or not self.left:
+                        self.left = None
+                        break
+                    continue
+                sink.sendall(data)
+        except OSError:
+            pass
+        for one in (source, sink):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)

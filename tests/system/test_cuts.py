@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store.test_restore import content
 from support import asynq_data, oracle
+from support.agreement import COUNT, check_agreement, fill, journals_in, plan_of
 from support.asynq_data import NOW, key
+from support.contents import content
 from support.proxy import Cut, Forwarder
 from support.servers import Live
-from system.test_faults import COUNT, check_agreement, fill, journals_in, plan_of
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jobs.test_jobs import Hooked, hooked, ids, once
-from store.test_restore import content, put_back
+from support.agreement import COUNT, check_agreement, fill, journals_in, plan_of
+from support.catalogs import Hooked, ids, once
+from support.changes import put_back
+from support.contents import content
 from support.proxy import Forwarder
 from support.servers import Live, wait_until
-from system.test_faults import COUNT, check_agreement, fill, journals_in, plan_of
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair
@@ -41,8 +42,6 @@ from archive_tui.store.link.pipe import pack
 from archive_tui.store.link.server import Server
 from archive_tui.store.write.delete import Doomed, Outcome, Standing
 from archive_tui.store.write.restore import Restored, Target
-
-__all__ = ["hooked"]
 
 Run = Callable[[Job], Job]
 

@@ -1,10 +1,8 @@
 """Whatever breaks, and whenever: the journal, Redis and the report agree, and nothing is lost or deleted unrecorded."""
 
-import contextlib
 import errno
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,92 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store.test_restore import content, planned, put_back
-from support.asynq_data import key, lock_key
+from support.agreement import COUNT, check_agreement, data_of, fill, journals_in, plan_of
+from support.changes import Run, planned, put_back
+from support.contents import content
+from support.proxy import Cutter
 from support.servers import Live, wait_until
 
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.catalog.query import Query
-from archive_tui.changes.delete import DeleteJob, DeleteProgress
-from archive_tui.changes.plan import Plan, plan_matching
+from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.errors import JournalError, NotPermittedError
-from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal import writer
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Keeping
-from archive_tui.journal.writer import SUFFIX
 from archive_tui.store.write.restore import Target
-
-Run = Callable[[Job], Job]
-COUNT = 1500
 
 
 @pytest.fixture
 def keeping(tmp_path: Path) -> Keeping:
     return Keeping(tmp_path / "journal")
-
-
-def fill(live: Live, count: int = COUNT) -> dict[bytes, Any]:
-    """Orphans, some with locks, and others that nobody asked to delete; returns what there is."""
-    live.asynq.register("q")
-    live.asynq.add_many("q", [b"%d" % number for number in range(count)], referenced=False)
-    for number in range(0, count, 100):
-        live.asynq.add("q", f"{number}", referenced=False, unique=lock_key("q", payload=b"%d" % number))
-    live.asynq.add_many("q", [b"fine%d" % number for number in range(50)])
-    return content(live)
-
-
-def plan_of(live: Live, run_job: Run, catalog: Catalog) -> Plan:
-    assert run_job(ScanJob(live.connect(), catalog, pace=Pace.FULL)).wait(20)
-    return plan_matching(catalog, Query())
-
-
-def data_of(found: dict[bytes, Any]) -> dict[bytes, Any]:
-    return {one: value for one, value in found.items() if b"}:t:" in one}
-
-
-def check_agreement(live: Live, before: dict[bytes, Any], journals: list[Path], report: DeleteProgress | None) -> None:
-    """Every task is in Redis as it was, or in a journal as it was; what a journal says was deleted is not in Redis,
-    what it says was not is; and the report counts what is missing.
-    """
-    after = content(live)
-    tasks, left = data_of(before), data_of(after)
-    assert all(left[one] == tasks[one] for one in left), "something was changed"
-    kept: dict[bytes, dict[bytes, bytes]] = {}
-    gone: set[bytes] = set()
-    said_kept: set[bytes] = set()
-    for path in journals:
-        journal = Journal(path)
-        outline = journal.outline()
-        for batch, copies in journal.batches(outline):
-            outcomes = outline.outcomes.get(batch, "").ljust(len(copies), "-")
-            for copy, outcome in zip(copies, outcomes, strict=True):
-                at = key(copy.queue, copy.id)
-                kept[at] = dict(zip(copy.fields[::2], copy.fields[1::2], strict=True))
-                if outcome in "12":
-                    assert at not in left, "the journal says that it was deleted"
-                    gone.add(at)
-                elif outcome in "-0":
-                    gone.add(at)
-                else:
-                    said_kept.add(at)
-    assert said_kept - gone <= set(left), "a journal says that it was not deleted, and no other that it was"
-    missing = set(tasks) - set(left)
-    assert all(kept.get(one) == tasks[one] for one in missing), "deleted, and not in a journal byte for byte"
-    assert not any(b"fine" in one for one in missing)
-    if report is not None:
-        least, most = report.deleted, report.deleted + report.unknown + report.unconfirmed
-        assert least <= len(missing) <= most
-    for lock in (one for one in before if b":unique:" in one):
-        assert (lock in after) == (key("q", before[lock]) in left), "a task and its lock go together"
-
-
-def journals_in(keeping: Keeping) -> list[Path]:
-    return sorted(one for one in keeping.folder.glob("*") if one.name.endswith(SUFFIX))
 
 
 def restore_all(live: Live, run_job: Run, keeping: Keeping) -> None:
@@ -132,61 +66,6 @@ def test_a_server_that_is_killed(lasting: Live, run_job: Run, catalog: Catalog, 
     check_agreement(lasting, before, journals_in(keeping), job.progress)
     restore_all(lasting, run_job, keeping)
     assert content(lasting) == before
-
-
-class Cutter:
-    """Stands before a server, and cuts a connection when so many bytes of its replies have gone through."""
-
-    def __init__(self, path: Path, server: str) -> None:
-        self.path = path
-        self.left: int | None = None
-        self._server = server
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    def close(self) -> None:
-        for one in (self._listener, *self._open):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
-        for thread in self._threads:
-            thread.join()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            far = socket.socket(socket.AF_UNIX)
-            far.connect(self._server)
-            self._open += [near, far]
-            for source, sink, counted in ((near, far, False), (far, near, True)):
-                thread = threading.Thread(target=self._pump, args=(source, sink, counted))
-                self._threads.append(thread)
-                thread.start()
-
-    def _pump(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
-        try:
-            while data := source.recv(1 << 16):
-                if counted and self.left is not None:
-                    data, rest = data[: self.left], data[self.left :]
-                    self.left -= len(data)
-                    sink.sendall(data)
-                    if rest or not self.left:
-                        self.left = None
-                        break
-                    continue
-                sink.sendall(data)
-        except OSError:
-            pass
-        for one in (source, sink):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture

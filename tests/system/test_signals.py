@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands.test_commands import finish, process
-from store.test_restore import content, put_back
+from support.agreement import check_agreement, journals_in
 from support.asynq_data import lock_key
+from support.changes import put_back
+from support.command_line import finish
+from support.contents import content
 from support.servers import Live, wait_until
-from system.test_faults import check_agreement, journals_in
-from system.test_terminal import Terminal, sane
+from support.terminal import Terminal, sane
 
 from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.jobs.job import Job
 from archive_tui.journal.audit import default_file
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Keeping
-
-__all__ = ["process"]
 
 Run = Callable[[Job], Job]
 Process = Callable[..., "subprocess.Popen[bytes]"]

@@ -1,107 +1,22 @@
 """The program as it really runs: a process of its own on a pseudo-terminal, its bytes read as a terminal reads them."""
 
-import contextlib
-import fcntl
 import os
 import pty
-import select
 import shlex
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyte
 import pytest
 import redis
+from support.terminal import PATIENCE, Terminal, sane
 
 from archive_tui.demo import DemoServer
 from archive_tui.demo.hostile import ERRORS, IDS, TYPES
 from archive_tui.text import encode
-
-_PATIENCE = 40.0
-
-
-class Terminal:
-    """A running archive-tui with everything that it ever sent. Where the terminal is `controlling`, its end is told by
-    a signal, as that of an SSH session is.
-    """
-
-    def __init__(
-        self, *arguments: str, size: tuple[int, int] = (100, 30), controlling: bool = False, **environment: str
-    ) -> None:
-        self.master, slave = pty.openpty()
-        columns, lines = size
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        self.sent = b""
-        self._screen = pyte.Screen(columns, lines)
-        self._stream = pyte.ByteStream(self._screen)
-        command = [sys.executable, "-m", "archive_tui", *arguments]
-        if controlling:  # a leader of a session gets the first terminal that it opens
-            command = ["sh", "-c", 'exec "$@" <{0} >{0} 2>{0}'.format(os.ttyname(slave)), "sh", *command]
-        self.process = subprocess.Popen(
-            command,
-            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-            env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "TERM": "xterm-256color",
-                 "LANG": "C.UTF-8", **environment},
-        )  # fmt: skip
-        os.close(slave)
-
-    def read(self) -> None:
-        """Take what is there."""
-        while select.select([self.master], [], [], 0.02)[0]:
-            try:
-                part = os.read(self.master, 65536)
-            except OSError:
-                return
-            if not part:
-                return
-            self.sent += part
-            with contextlib.suppress(Exception):  # pyte does not know every sequence that Textual asks about
-                self._stream.feed(part)
-
-    @property
-    def text(self) -> str:
-        """What stands on the screen."""
-        self.read()
-        return "\n".join(self._screen.display)
-
-    def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Wait for a condition."""
-        give_up = time.monotonic() + _PATIENCE
-        while not condition():
-            assert time.monotonic() < give_up, f"{what} never came about:\n{self.text}"
-            self.read()
-
-    def sees(self, text: str) -> None:
-        """Wait for a text on the screen."""
-        self.until(lambda: text in self.text, text)
-
-    def type(self, keys: str) -> None:
-        """Press keys."""
-        os.write(self.master, keys.encode())
-
-    def ended(self) -> int:
-        """Wait for the end; the exit code."""
-        give_up = time.monotonic() + _PATIENCE
-        while self.process.poll() is None:
-            assert time.monotonic() < give_up, self.text
-            self.read()
-        self.read()
-        return self.process.returncode
-
-    def close(self) -> None:
-        """End it if it has not ended."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        with contextlib.suppress(OSError):
-            os.close(self.master)
 
 
 @pytest.fixture(scope="module")
@@ -142,13 +57,6 @@ def start(url: str) -> Iterator[Callable[..., Terminal]]:
         terminal.close()
 
 
-def sane(sent: bytes) -> bool:
-    """Whether the alternate screen was left and the cursor is shown again."""
-    return sent.rfind(b"\x1b[?1049l") > sent.rfind(b"\x1b[?1049h") and sent.rfind(b"\x1b[?25h") > sent.rfind(
-        b"\x1b[?25l"
-    )
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_it_politely(start: Callable[..., Terminal], number: int, code: int) -> None:
     terminal = start()
@@ -170,7 +78,7 @@ def test_it_ends_when_the_terminal_goes(start: Callable[..., Terminal]) -> None:
     terminal = start()
     terminal.sees("orphan scan")
     os.close(terminal.master)
-    assert terminal.process.wait(_PATIENCE) != 0
+    assert terminal.process.wait(PATIENCE) != 0
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "xterm"}, {"TERM": "linux"}])
@@ -212,7 +120,7 @@ def test_screens_that_nobody_would_see_are_refused(url: str, to: str) -> None:
     try:
         command = f"exec {shlex.quote(sys.executable)} -m archive_tui --url {shlex.quote(url)} 2>{to}"
         code = subprocess.run(
-            ["sh", "-c", command], stdin=slave, stdout=slave, timeout=_PATIENCE, check=False
+            ["sh", "-c", command], stdin=slave, stdout=slave, timeout=PATIENCE, check=False
         ).returncode
         assert code == 2
     finally:

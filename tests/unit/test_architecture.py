@@ -10,6 +10,7 @@ import pytest
 import archive_tui
 
 PACKAGE = Path(archive_tui.__file__).parent
+TESTS = Path(__file__).parent.parent
 
 
 def imported_by(statement: str) -> set[str]:
@@ -74,19 +75,43 @@ def test_every_module_can_be_imported_first() -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+def imports_in(path: Path) -> set[str]:
+    """Names of the modules that a file imports, anywhere in it; for `from a import b` both "a" and "a.b"."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    return names
+
+
 def test_only_the_store_and_the_demo_name_redis() -> None:
     """The import contract allows indirect imports; this looks at what each module names itself."""
     offenders = []
     for path in PACKAGE.rglob("*.py"):
         part = path.relative_to(PACKAGE).parts[0]
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names.append(node.module)
-            roots = {name.partition(".")[0] for name in names}
-            if ("redis" in roots and part not in ("store", "demo")) or (roots & {"textual", "rich"} and part != "tui"):
-                offenders.append(str(path))
+        roots = {name.partition(".")[0] for name in imports_in(path)}
+        if ("redis" in roots and part not in ("store", "demo")) or (roots & {"textual", "rich"} and part != "tui"):
+            offenders.append(str(path))
     assert offenders == []
+
+
+def test_no_test_module_imports_another() -> None:
+    """Shared code belongs in a module of its own, so that a test module can be split, renamed and run alone."""
+    offenders = {
+        str(path.relative_to(TESTS)): sorted(shared)
+        for path in TESTS.rglob("*.py")
+        if (
+            shared := {
+                name
+                for name in imports_in(path)
+                if any(part == "conftest" or part.startswith("test_") for part in name.split("."))
+            }
+        )
+    }
+    assert offenders == {}
 
 
 def test_the_generated_code_is_what_the_proto_says(tmp_path: Path) -> None:

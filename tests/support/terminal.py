@@ -1,0 +1,102 @@
+"""A running archive_tui on a pseudo-terminal, its bytes read as a terminal reads them."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+
+import pyte
+
+PATIENCE = 40.0
+"""Seconds after which something that is waited for has failed to come about."""
+
+
+class Terminal:
+    """A running archive-tui with everything that it ever sent. Where the terminal is `controlling`, its end is told by
+    a signal, as that of an SSH session is.
+    """
+
+    def __init__(
+        self, *arguments: str, size: tuple[int, int] = (100, 30), controlling: bool = False, **environment: str
+    ) -> None:
+        self.master, slave = pty.openpty()
+        columns, lines = size
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.sent = b""
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self._screen)
+        command = [sys.executable, "-m", "archive_tui", *arguments]
+        if controlling:  # a leader of a session gets the first terminal that it opens
+            command = ["sh", "-c", 'exec "$@" <{0} >{0} 2>{0}'.format(os.ttyname(slave)), "sh", *command]
+        self.process = subprocess.Popen(
+            command,
+            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "TERM": "xterm-256color",
+                 "LANG": "C.UTF-8", **environment},
+        )  # fmt: skip
+        os.close(slave)
+
+    def read(self) -> None:
+        """Take what is there."""
+        while select.select([self.master], [], [], 0.02)[0]:
+            try:
+                part = os.read(self.master, 65536)
+            except OSError:
+                return
+            if not part:
+                return
+            self.sent += part
+            with contextlib.suppress(Exception):  # pyte does not know every sequence that Textual asks about
+                self._stream.feed(part)
+
+    @property
+    def text(self) -> str:
+        """What stands on the screen."""
+        self.read()
+        return "\n".join(self._screen.display)
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for a condition."""
+        give_up = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < give_up, f"{what} never came about:\n{self.text}"
+            self.read()
+
+    def sees(self, text: str) -> None:
+        """Wait for a text on the screen."""
+        self.until(lambda: text in self.text, text)
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self.master, keys.encode())
+
+    def ended(self) -> int:
+        """Wait for the end; the exit code."""
+        give_up = time.monotonic() + PATIENCE
+        while self.process.poll() is None:
+            assert time.monotonic() < give_up, self.text
+            self.read()
+        self.read()
+        return self.process.returncode
+
+    def close(self) -> None:
+        """End it if it has not ended."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        with contextlib.suppress(OSError):
+            os.close(self.master)
+
+
+def sane(sent: bytes) -> bool:
+    """Whether the alternate screen was left and the cursor is shown again."""
+    return sent.rfind(b"\x1b[?1049l") > sent.rfind(b"\x1b[?1049h") and sent.rfind(b"\x1b[?25h") > sent.rfind(
+        b"\x1b[?25l"
+    )
