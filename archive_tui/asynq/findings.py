@@ -1,6 +1,7 @@
-"""The rules of DESIGN.md section 3: what can be wrong in a queue, why, what follows from it, and what can be done.
+"""Kinds of findings: what can be wrong in a queue, why, what follows from it, and what can be done.
 
-The texts are said once, here: the help pages show them, and the table of docs/guide.md repeats them (a test compares).
+The texts stand once, here: the help pages show them, and the table of docs/guide.md repeats them (a test compares).
+The rules are those of docs/asynq-storage.md.
 """
 
 from collections.abc import Collection
@@ -55,52 +56,51 @@ _EXPLAINED = {
     Kind.ORPHAN_ARCHIVED: Explanation(
         "A task's data says `archived`, but no index holds its id.",
         "A worker of Asynq 0.24 or before, or `ArchiveTask` and `ArchiveAll…` of any version up to 0.26.0, archived "
-        "into a full archive (9,999 ids): the oldest ids are trimmed, their data stays.",
-        "Nothing lists, runs or expires it, it takes memory for ever, and its id and unique lock stay taken.",
+        "into a full archive (9,999 ids) or one with ids older than 90 days: it drops these ids and leaves their data.",
+        "Nothing lists, runs or expires it. It takes memory for ever, and its id stays taken.",
         "Delete it, put it back into the archive, or run it once more.",
     ),
     Kind.ORPHAN_COMPLETED: Explanation(
         "A task's data says `completed`, but nothing will ever expire it.",
-        "`DeleteQueue(force)` of any version up to 0.26.0 removes a queue and leaves the data of its completed tasks.",
-        "It takes memory for ever, and its id stays taken should the queue be used again.",
+        "`DeleteQueue` of any version up to 0.26.0 removes a queue and leaves the data of its completed tasks.",
+        "It takes memory for ever, and its id stays taken if the queue is used again.",
         "Delete it, or register the leftover queue again so that Asynq expires it.",
     ),
     Kind.LOST: Explanation(
-        "A task should still run, but stands in none of the indexes that workers look into.",
-        "A crash or a change by hand between two structures; on Redis before 6.2 the archive script of Asynq 0.25 and "
-        "later aborts half-way.",
-        "Its work is never done, nothing lists it, and its id and unique lock stay taken.",
-        "Run it again, put it back where its state says, or into the archive; delete it only where its work is no "
-        "longer wanted.",
+        "A task should still run, but is in none of the indexes that workers look into.",
+        "A crash, or a change by hand, between two structures.",
+        "Its work is never done, nothing lists it, and its id stays taken.",
+        "Run it again, put it where its state says, or into the archive. Delete it only if its work is no longer "
+        "wanted.",
     ),
     Kind.GHOST: Explanation(
         "An index holds an id whose task data is gone.",
-        "Somebody deleted task data by hand; or 8,000 archived ids and more passed the line of 90 days at once: Asynq "
-        "0.25 and later then deletes their data and fails to remove the ids.",
-        "It is counted as a task, Asynq's figures of the queue may fail on it, and “run all” or “archive all” over it "
+        "Somebody deleted task data by hand. Or 8,000 archived ids and more turned 90 days old before the next archive "
+        "operation: Asynq 0.25 and newer then deletes their data and fails to remove the ids.",
+        "It counts as a task, Asynq's figures of the queue can fail on it, and “run all” or “archive all” over it "
         "makes a husk.",
         "Remove the id from the index.",
     ),
     Kind.MISMATCH: Explanation(
         "An index holds an id whose task data names another state.",
-        "A script of Asynq that failed half-way: in a stuck archive every task that fails for good is left with the "
-        "state `active` inside `archived`. Or a change by hand.",
+        "A script of Asynq that failed half-way: in a stuck archive, and on Redis before 6.2, Asynq 0.25 and newer "
+        "leaves each task that fails for good with the state `active` inside `archived`. Or a change by hand.",
         "Asynq's tools can neither run nor delete it.",
-        "Set it right: let the state follow the index, or the index follow the state; or delete it.",
+        "Repair it: let the state follow the index, or the index follow the state. Or delete it.",
     ),
     Kind.HUSK: Explanation(
-        "Task data without a readable message: nobody knows any more what should have been done.",
+        "Task data without a readable message, so what should have been done is unknown.",
         "“Run all” or “archive all” over a ghost makes a hash with a state and nothing else; so does a worker that "
-        "takes a ghost out of `pending`. A message that does not decode was not written by Asynq; in a task that "
-        "stands where it should, it is found only by a scan that reads all messages.",
-        "Workers choke on it, and it stays in `active` for ever.",
+        "takes a ghost out of `pending`. A message that does not decode was not written by Asynq; in a task that is in "
+        "its place, only a scan that reads all messages finds it.",
+        "A worker that takes it pauses for a second, and it stays in `active` for ever.",
         "Delete what is left of it together with its id.",
     ),
     Kind.FOREIGN: Explanation(
         "A key in the place of task data that is not a hash.",
-        "Asynq did not write it: another program, or a change by hand.",
+        "Asynq did not write it: another program did, or somebody by hand.",
         "Every command of Asynq fails on it, and its id stays taken.",
-        "Look at it, and where nobody needs it, pick it by hand and delete it; no copy of it is kept.",
+        "Look at it. If nobody needs it, pick it by hand and delete it; no copy is kept.",
     ),
 }
 
