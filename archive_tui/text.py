@@ -1,9 +1,9 @@
-"""The one door through which foreign text becomes text that we may show.
+"""Make untrusted text safe to display. Everything from Redis passes through here.
 
 Task ids, types, queue names, errors, headers, payloads and server messages come from elsewhere. A terminal obeys what
 it is sent: an escape sequence in an error message can retitle the window, write the clipboard or hide a row
-(DESIGN.md section 7). So control, C1, bidirectional and other invisible characters become visible signs here, and
-what comes out is shown as plain content, never parsed as markup.
+(seen with every stock widget of Textual 8.2.8). So control, C1, bidirectional and other invisible characters become
+visible signs here, and what comes out is shown as plain content, never parsed as markup.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""When an archive will break Asynq, foretold from the scores in its index (DESIGN.md section 3).
+"""Forecast of the day on which an archive breaks Asynq, from the scores in its index (docs/asynq-storage.md).
 
 Whenever a worker archives a task, Asynq 0.25 and newer deletes what has been in the archive for 90 days, in the same
 script (`archiveCmd` in internal/rdb/rdb.go of 0.25.1 and 0.26.0): it deletes the data of every such id, and then hands

@@ -1,4 +1,4 @@
-"""The names of Asynq's keys (DESIGN.md section 2). Keys and ids are bytes, queue names `text.decode`d strings."""
+"""The names of Asynq's keys (docs/asynq-storage.md). Keys and ids are bytes, queue names `text.decode`d strings."""
 
 import re
 from collections.abc import Iterator
@@ -83,7 +83,7 @@ def processed_on(queue: str, day: str) -> bytes:
 
 
 def legacy(queue: str) -> tuple[bytes, bytes]:
-    """Keys that only Asynq before 0.18 wrote."""
+    """Keys that Asynq 0.22 and newer does not write: `dead` was the archive once, and `lease` replaced `deadlines`."""
     return prefix(queue) + b"dead", prefix(queue) + b"deadlines"
 
 

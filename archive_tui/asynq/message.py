@@ -1,4 +1,4 @@
-"""Asynq's TaskMessage: decoding and encoding the field `msg` of a task's hash (DESIGN.md section 2).
+"""Asynq's TaskMessage: decoding and encoding the field `msg` of a task's hash (docs/asynq-storage.md).
 
 Fields that `message.proto` does not know, of a later Asynq, are kept when a message is encoded again.
 """

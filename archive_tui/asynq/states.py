@@ -1,4 +1,4 @@
-"""The states of a task and the index that each state names (DESIGN.md section 2)."""
+"""The states of a task and the index that each state names (docs/asynq-storage.md)."""
 
 from enum import StrEnum
 

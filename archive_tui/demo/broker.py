@@ -1,7 +1,7 @@
 """The changes of state that Asynq 0.24.1 makes, each of them atomic: one small script, as in Asynq itself.
 
 Only what workers and producers need. Version 0.24.1, because its archiving is what makes orphans: it pushes the oldest
-ids out of a full archive and leaves their data (DESIGN.md section 3).
+ids out of a full archive and leaves their data (docs/asynq-storage.md).
 """
 
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Tasks laid out in Redis exactly as Asynq 0.24 to 0.26 lays them out (DESIGN.md section 2)."""
+"""Lay tasks out in Redis exactly as Asynq 0.24 to 0.26 does (docs/asynq-storage.md)."""
 
 from hashlib import md5
 from types import TracebackType

@@ -1,5 +1,5 @@
 """Random histories of a queue with deletions, restores and faults: every task that was accepted was processed, is
-there, or stands in a journal byte for byte (DESIGN.md section 12).
+there, or stands in a journal byte for byte.
 """
 
 import errno

@@ -25,7 +25,7 @@ def counted(found: Found) -> dict[str, int]:
 
 
 def test_archive_that_is_stuck(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:
-    """DESIGN.md section 3: from 8,000 ids on, Asynq 0.25 and later archives no more."""
+    """From 8,000 ids on, Asynq 0.25 and newer archives no more."""
     stick(asynq, client)
     found = told(cleaner)
     assert found == findings(client)

@@ -114,7 +114,7 @@ def test_husks_that_workers_choked_on_are_cleaned_up(asynq: Asynq, cleaner: Clea
 
 
 def test_stuck_archive_is_mended(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:
-    """The heart of DESIGN.md section 3: afterwards Asynq archives again, and its tools work on what was stuck."""
+    """Afterwards Asynq archives again, and its tools work on what was stuck."""
     if asynq.forgets_what_workers_trim:
         pytest.skip("Asynq 0.24 does not get stuck: it removes the ids by their score")
     stick(asynq, client, failing=20)

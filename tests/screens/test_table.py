@@ -260,7 +260,7 @@ async def test_page_keys_keep_the_line_of_the_cursor(
 
 @staged()
 async def test_pieces_of_an_arrow_key_do_nothing(stage: Stage, table: VirtualTable[Task], pilot: Pilot[None]) -> None:
-    """On a slow link an arrow key arrives as escape, [ and a letter (DESIGN.md section 7)."""
+    """On a slow link an arrow key arrives as escape, [ and a letter."""
     table.show(Counted(MILLIONS))
     await pilot.press("pagedown")
     before = (table.cursor_index, table.scroll_offset, table.follow, table.wide)
@@ -353,7 +353,7 @@ async def test_pages_are_kept_within_bounds(stage: Stage, table: VirtualTable[Ta
 
 @staged()
 async def test_millions_of_rows_cost_no_time(stage: Stage, table: VirtualTable[Task], pilot: Pilot[None]) -> None:
-    """No step may stall the screen for 50 ms (DESIGN.md section 9). The best of five: the machine may be busy."""
+    """No step may stall the screen for 50 ms. The best of five: the machine may be busy."""
     table.show(Counted(MILLIONS))
     await pilot.press("G")
 

@@ -1,4 +1,4 @@
-"""Writes into a server what Asynq writes (DESIGN.md section 2), and judges all of it without the code under test."""
+"""Write into a server what Asynq writes (docs/asynq-storage.md), and judge all of it without the code under test."""
 
 import hashlib
 import re
@@ -224,7 +224,7 @@ def everything(client: redis.Redis) -> dict[bytes, bytes]:
 
 
 def orphans(client: redis.Redis, queues: Iterable[str]) -> set[tuple[str, bytes, str]]:
-    """Every orphan of these queues, judged from a full dump by the words of DESIGN.md sections 1 and 3. One whose
+    """Every orphan of these queues, judged from a full dump by the words of docs/asynq-storage.md. One whose
     message cannot be read is a husk.
     """
     known = client.smembers("asynq:queues")

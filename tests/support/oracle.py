@@ -1,4 +1,4 @@
-"""What is wrong in a Redis, told from a full dump by the words of DESIGN.md sections 1 to 3, plainly and slowly.
+"""Findings of a whole Redis, judged from a full dump by the words of docs/asynq-storage.md, plainly and slowly.
 
 Nothing of archive_tui is used here: this is what its findings are compared with. Only true at rest.
 """

@@ -214,7 +214,7 @@ def test_which_state_may_stand_in_which_index() -> None:
 
 
 def test_which_repairs_fit_which_kind() -> None:
-    """Section 3 of the design, and nothing that would make things worse."""
+    """As docs/asynq-storage.md says, and nothing that would make things worse."""
     for kind in Kind:
         for repair in offered(kind):
             assert repair.label
