@@ -17,7 +17,7 @@ from archive_tui.changes.restore_plan import RestorePlan
 from archive_tui.errors import ArchiveTuiError, AuditError
 from archive_tui.jobs.job import Stopped
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.progress import AnyVerdict, ChangeProgress
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.journal.audit import Audit
 from archive_tui.store.link.server import Server
 
@@ -64,10 +64,10 @@ def _file(journal: Path | None) -> str | None:
     return str(journal) if journal is not None else None
 
 
-def _doubts(report: ChangeProgress[AnyVerdict]) -> Facts:
+def _doubts(report: ChangeProgress) -> Facts:
     """What a report says beside what was done."""
     return {
-        "gone": report.gone,
+        "gone": report.needless,
         "unconfirmed": report.unconfirmed,
         "changed": report.changed,
         "unknown": report.unknown,
@@ -117,7 +117,7 @@ class AuditedDeleteJob(DeleteJob):
         report = self.progress
         return {
             "planned": report.planned,
-            "deleted": report.deleted,
+            "deleted": report.made,
             "unlocked": report.unlocked,
             **_doubts(report),
         }
@@ -163,7 +163,7 @@ class AuditedRepairJob(RepairJob):
         report = self.progress
         return {
             "planned": report.planned,
-            "repaired": report.repaired,
+            "repaired": report.made,
             **_doubts(report),
         }
 
@@ -212,7 +212,7 @@ class AuditedRestoreJob(RestoreJob):
         report = self.progress
         return {
             "planned": report.planned,
-            "restored": report.restored,
-            "outcomes": {outcome.name.lower(): count for outcome, count in sorted(report.outcomes.items())},
+            "restored": report.made,
+            "outcomes": {report.verb.name(outcome): count for outcome, count in sorted(report.outcomes.items())},
             "untouched": report.untouched,
         }

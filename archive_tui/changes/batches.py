@@ -7,11 +7,14 @@ from itertools import repeat
 from operator import itemgetter
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.catalog.catalog import Targets
 from archive_tui.catalog.selection import Selection
-from archive_tui.store.write.delete import Doomed, Outcome, Standing, is_plain
+from archive_tui.journal import outcomes as codes
+from archive_tui.journal.outcomes import UNKNOWN, UNTRIED
+from archive_tui.store.write.delete import Doomed, Standing, is_plain
 
 _CHUNK = 5_000
 _IN_ORDER = 20_000
@@ -27,10 +30,7 @@ _COPIED_BYTES = 4 * 1024 * 1024
 a short deletion can be stopped and shows how far it is.
 """
 
-_DELETED = {Outcome.DELETED.value}
-
-UNKNOWN, UNTRIED = "-", "x"
-"""Stand for an outcome in a journal: the answer never came, or nothing was asked."""
+_DELETED = {Outcome.DONE.value}
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ class Lot:
         calls = self.calls or ()
         asked = sum(len(call.at) for call in calls if call.tries == 1 and set(call.outcomes or ()) == _DELETED)
         if asked == len(self.doomed):
-            return str(Outcome.DELETED.value) * asked
+            return codes.DONE * asked
         found = [UNTRIED] * len(self.doomed)
         for call in calls:
             for place, at in enumerate(call.at):
@@ -111,7 +111,7 @@ class Lot:
                 elif call.tries > 1 and call.outcomes[place] == Outcome.GONE.value:
                     found[at] = UNKNOWN
                 else:
-                    found[at] = str(call.outcomes[place])
+                    found[at] = codes.CODES[call.outcomes[place]]
         wanted = range(len(self.doomed)) if self.wanted is None else self.wanted
         return "".join([found[at] for at in wanted])
 

@@ -7,19 +7,18 @@ from pathlib import Path
 
 from archive_tui.asynq import keys
 from archive_tui.asynq.rows import TaskRow
-from archive_tui.changes.batches import UNTRIED
 from archive_tui.changes.delete import Record
 from archive_tui.changes.failover import Witness
 from archive_tui.changes.recorder import Ledger, portions
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.job import Job, JobState, Stopped
 from archive_tui.jobs.pace import Pace
+from archive_tui.journal.outcomes import DONE, UNTRIED
 from archive_tui.journal.recorder import Keeping
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.read import snapshots as reading
 from archive_tui.store.write import cleanup
-from archive_tui.store.write.delete import Outcome
 
 COMMAND = "clean up"
 """How the journal of a clean-up names the run."""
@@ -131,7 +130,7 @@ class CleanUpJob(Job):
         except RefusedError:
             ledger.done(batch, UNTRIED * len(ids))
             raise
-        ledger.done(batch, str(Outcome.DELETED.value) * len(ids))
+        ledger.done(batch, DONE * len(ids))
 
     def _remove(self, pipe: Pipe, ids: Sequence[bytes]) -> None:
         self._keys += cleanup.remove(pipe, self.queue, [keys.task(self.queue, one) for one in ids])

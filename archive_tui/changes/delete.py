@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from archive_tui.asynq.outcomes import DELETE, Outcome
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import fingerprint, fingerprints
@@ -20,7 +21,7 @@ from archive_tui.changes.plan import Plan
 from archive_tui.errors import RefusedError, ReplicaError
 from archive_tui.jobs.job import Job, JobState, Stopped
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.progress import ChangeProgress, Skipped
+from archive_tui.jobs.progress import ChangeProgress, Example
 from archive_tui.journal.recorder import Keeping, moment
 from archive_tui.journal.writer import Writer
 from archive_tui.store.link.pipe import Pipe
@@ -28,7 +29,7 @@ from archive_tui.store.link.server import Server
 from archive_tui.store.read import snapshots as reading
 from archive_tui.store.read.queues import is_leftover
 from archive_tui.store.write import delete as store
-from archive_tui.store.write.delete import Outcome, Standing
+from archive_tui.store.write.delete import Standing
 
 _FIRST_CALL = 200
 _LONGEST_CALL = 500
@@ -45,28 +46,12 @@ _FEWEST = 50
 _REMOVED_AT_ONCE = 5_000
 _REMOVED_EVERY = 0.2
 _EXAMPLES = 200
-_AWAY = frozenset({Outcome.GONE.value, Outcome.DELETED.value, Outcome.DELETED_AND_UNLOCKED.value})
+_AWAY = frozenset({Outcome.GONE.value, Outcome.DONE.value, Outcome.DONE_AND_UNLOCKED.value})
 _RAW_STATES = {None: None} | {state: state.value.encode() for state in State}
 _LARGE = 8 * 1024 * 1024
 
 Record = Callable[[Pipe, Sequence[TaskRow]], None]
 """Called before a lot is deleted; raises where that must not happen."""
-
-
-class DeleteProgress(ChangeProgress[Outcome]):
-    """What was deleted so far; once `state` has ended, this is the report."""
-
-    __slots__ = ()
-
-    @property
-    def deleted(self) -> int:
-        """How many tasks were deleted."""
-        return self.made
-
-    @property
-    def unlocked(self) -> int:
-        """How many unique locks were released with them."""
-        return self.outcomes.get(Outcome.DELETED_AND_UNLOCKED, 0)
 
 
 class DeleteJob(Job):
@@ -106,7 +91,7 @@ class DeleteJob(Job):
         self._answered_at = 0.0
         self._seconds_a_task: deque[float] = deque(maxlen=_REMEMBERED)
         self._outcomes: Counter[int] = Counter()
-        self._skipped: list[Skipped[Outcome]] = []
+        self._skipped: list[Example] = []
         self._unconfirmed = self._unknown = 0
         self._done = 0
         self._removed: list[int] = []
@@ -117,10 +102,11 @@ class DeleteJob(Job):
         self._ended_at: float | None = None
 
     @property
-    def progress(self) -> DeleteProgress:
+    def progress(self) -> ChangeProgress:
         """What was done so far; safe to read from any thread."""
         seconds = (self._ended_at or time.monotonic()) - self._began
-        return DeleteProgress(
+        return ChangeProgress(
+            DELETE,
             self.state,
             self.plan.count,
             self._done,
@@ -130,7 +116,7 @@ class DeleteJob(Job):
             outcomes={Outcome(number): count for number, count in dict(self._outcomes).items()},
             unknown=self._unknown,
             unconfirmed=self._unconfirmed,
-            skipped=tuple(self._skipped),
+            examples=tuple(self._skipped),
             journal=self._journal_path,
             caution=failover.caution("deleted", "there again") if self._unsure else "",
         )
@@ -241,7 +227,7 @@ class DeleteJob(Job):
             for copy, outcome in found.tasks:
                 self._outcomes = self._outcomes - Counter([outcome.value]) + Counter([Outcome.BACK.value])
                 if len(self._skipped) < _EXAMPLES:
-                    self._skipped.append(Skipped(copy.queue, copy.id, Outcome.BACK))
+                    self._skipped.append(Example(copy.queue, copy.id, Outcome.BACK))
             if found.tasks:
                 self._writer.done(found.batch, found.digits)
         self._unsure = False
@@ -410,7 +396,7 @@ class DeleteJob(Job):
                 if number in _AWAY:
                     self._removed.append(lot.seqs[at])
                 elif len(self._skipped) < _EXAMPLES:
-                    self._skipped.append(Skipped(lot.queue, lot.doomed[at].id, Outcome(number)))
+                    self._skipped.append(Example(lot.queue, lot.doomed[at].id, Outcome(number)))
         self._done += len(numbers)
 
     def _conclude(self, lot: Lot) -> None:
@@ -424,7 +410,7 @@ class DeleteJob(Job):
             return
         for lot in self._again:
             self._conclude(lot)
-        counts = {Outcome(number).name.lower(): count for number, count in sorted(self._outcomes.items())}
+        counts = {DELETE.name(Outcome(number)): count for number, count in sorted(self._outcomes.items())}
         counts |= {"unknown": self._unknown} if self._unknown else {}
         self._writer.close({"end": moment(self._clock()), "state": state.value, "counts": counts})
         if not self._writer.batches:

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.task_copy import Copy
-from archive_tui.changes.batches import UNKNOWN
 from archive_tui.errors import ReplicaError
+from archive_tui.journal.outcomes import CODES, UNKNOWN, was_deleted
 from archive_tui.journal.reader import Journal
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.write import restore as store
-from archive_tui.store.write.delete import Outcome
 
 
 def caution(did: str, now: str) -> str:
@@ -52,15 +52,14 @@ def undone(pipe: Pipe, path: Path) -> Iterator[Undone]:
     """
     journal = Journal(path)
     outline = journal.outline()
-    deleted = {str(outcome.value) for outcome in Outcome if outcome.done}
     for batch, copies in journal.batches(outline):
         digits = list(outline.outcomes.get(batch, ""))
-        places = [at for at, digit in enumerate(digits) if digit in deleted]
+        places = [at for at, digit in enumerate(digits) if was_deleted(digit)]
         unchanged = store.unchanged(pipe, [copies[at] for at in places])
         tasks = []
         for at, there in zip(places, unchanged, strict=True):
             if there:
-                tasks.append((copies[at], Outcome(int(digits[at]))))
+                tasks.append((copies[at], Outcome(CODES.index(digits[at]))))
                 digits[at] = UNKNOWN
         yield Undone(batch, tasks, "".join(digits))
 

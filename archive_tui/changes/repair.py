@@ -6,24 +6,24 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.outcomes import REPAIR, Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.changes import failover
-from archive_tui.changes.batches import UNKNOWN
 from archive_tui.changes.delete import Record
 from archive_tui.changes.recorder import Ledger, portions
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.errors import DisconnectedError, RefusedError, ReplicaError
 from archive_tui.jobs.job import Job, JobState, Stopped
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.progress import ChangeProgress, Skipped
+from archive_tui.jobs.progress import ChangeProgress, Example
+from archive_tui.journal.outcomes import CODES, UNKNOWN
 from archive_tui.journal.recorder import Keeping
 from archive_tui.store.link.clock import now_of
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.read import snapshots as reading
 from archive_tui.store.write import repair as store
-from archive_tui.store.write.repair import Repaired
 
 _CHUNK = 5_000
 _BATCH_TASKS = 100
@@ -35,17 +35,6 @@ COMMAND = "repair"
 """How the journal of a repair names the run; after it, a colon and the repairs."""
 
 
-class RepairProgress(ChangeProgress[Repaired]):
-    """What was set right so far; once `state` has ended, this is the report."""
-
-    __slots__ = ()
-
-    @property
-    def repaired(self) -> int:
-        """How many were set right."""
-        return self.made
-
-
 @dataclass(slots=True, eq=False)
 class _Part:
     """Some rows of one batch. `wanted` are the places of those that are asked for: where there is a journal, those that
@@ -53,7 +42,7 @@ class _Part:
     """
 
     batch: Batch
-    outcomes: dict[int, Repaired] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
     wanted: Sequence[int] | None = None
     kept: int | None = None
     tries: int = 0
@@ -97,8 +86,8 @@ class RepairJob(Job):
         self._feed: Iterator[Batch] = iter(())
         self._batch: Batch = ()
         self._parts: deque[_Part] = deque()
-        self._outcomes: Counter[Repaired] = Counter()
-        self._skipped: list[Skipped[Repaired]] = []
+        self._outcomes: Counter[Outcome] = Counter()
+        self._skipped: list[Example] = []
         self._unknown = self._unconfirmed = self._done = 0
         self._witness = failover.Witness(server)
         self._unsure = False
@@ -106,10 +95,11 @@ class RepairJob(Job):
         self._ended_at: float | None = None
 
     @property
-    def progress(self) -> RepairProgress:
+    def progress(self) -> ChangeProgress:
         """What was done so far; safe to read from any thread."""
         seconds = (self._ended_at or time.monotonic()) - self._began
-        return RepairProgress(
+        return ChangeProgress(
+            REPAIR,
             self.state,
             self.plan.count,
             self._done,
@@ -119,7 +109,7 @@ class RepairJob(Job):
             outcomes=dict(self._outcomes),
             unknown=self._unknown,
             unconfirmed=self._unconfirmed,
-            skipped=tuple(self._skipped),
+            examples=tuple(self._skipped),
             journal=self._ledger.path if self._ledger is not None else None,
             caution=failover.caution("set right", "as it was before") if self._unsure else "",
         )
@@ -151,7 +141,7 @@ class RepairJob(Job):
         finally:
             self._ended_at = time.monotonic()
             if self._ledger is not None:
-                counts = {outcome.name.lower(): count for outcome, count in sorted(self._outcomes.items())}
+                counts = {REPAIR.name(outcome): count for outcome, count in sorted(self._outcomes.items())}
                 self._ledger.close(state, counts | ({"unknown": self._unknown} if self._unknown else {}))
 
     def _batches(self) -> Iterator[Batch]:
@@ -231,9 +221,9 @@ class RepairJob(Job):
                 copies[at] = copy._replace(fields=(), lock=None, lock_until=None)
                 wanted.append(at)
             elif copy.fields is reading.NOT_A_HASH:
-                part.outcomes[at] = Repaired.NOT_A_TASK
+                part.outcomes[at] = Outcome.NOT_A_TASK
             elif not copy.fields and row.kind is not Kind.GHOST:
-                part.outcomes[at] = Repaired.GONE
+                part.outcomes[at] = Outcome.GONE
             else:
                 wanted.append(at)
         if wanted:
@@ -248,15 +238,15 @@ class RepairJob(Job):
             self._unconfirmed += sum(not outcome.done for outcome in outcomes)
         if part.kept is not None and self._ledger is not None:
             told = [part.outcomes[at] for at in part.wanted or ()]
-            digits = [UNKNOWN if again and not outcome.done else outcome.digit for outcome in told]
+            digits = [UNKNOWN if again and not outcome.done else CODES[outcome] for outcome in told]
             self._ledger.done(part.kept, "".join(digits))
         for row, outcome in zip(part.rows, outcomes, strict=True):
-            if not outcome.done and outcome is not Repaired.GONE and len(self._skipped) < _EXAMPLES:
-                self._skipped.append(Skipped(row.queue, row.id, outcome))
+            if not outcome.done and outcome is not Outcome.GONE and len(self._skipped) < _EXAMPLES:
+                self._skipped.append(Example(row.queue, row.id, outcome))
         self._outcomes.update(outcomes)
         self._done += len(outcomes)
         self.plan.plan.selection.catalog.remove(
             seq
             for (seq, _), outcome in zip(part.batch, outcomes, strict=True)
-            if outcome.done or outcome is Repaired.GONE
+            if outcome.done or outcome is Outcome.GONE
         )

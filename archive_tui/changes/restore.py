@@ -4,65 +4,26 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
+from archive_tui.asynq.outcomes import RESTORE, Outcome
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes import failover
-from archive_tui.changes.batches import UNKNOWN
-from archive_tui.changes.restore_plan import VANISHED, RestorePlan, restorable
+from archive_tui.changes.restore_plan import RestorePlan, restorable
 from archive_tui.errors import RefusedError, ReplicaError
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.progress import Progress
-from archive_tui.journal.reader import merged
+from archive_tui.jobs.progress import ChangeProgress, Example
+from archive_tui.journal.outcomes import UNKNOWN, is_back, merged, restored_code, restored_of
 from archive_tui.journal.recorder import moment
 from archive_tui.journal.writer import Appender
 from archive_tui.store.link.clock import clock_of
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.write import restore as store
-from archive_tui.store.write.restore import Restored
 
 _BATCH_TASKS = 100
 _BATCH_BYTES = 1024 * 1024
 _EXAMPLES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class NotRestored:
-    """One task that was not put back, or not as it was, with the reason."""
-
-    queue: str
-    id: bytes
-    outcome: Restored
-
-
-@dataclass(frozen=True, slots=True)
-class RestoreProgress(Progress):
-    """What was done so far; once `state` has ended, this is the report."""
-
-    outcomes: dict[Restored, int] = field(default_factory=dict)
-    examples: tuple[NotRestored, ...] = ()
-
-    @property
-    def restored(self) -> int:
-        """How many tasks were written back."""
-        return sum(count for outcome, count in self.outcomes.items() if outcome.restored)
-
-    @property
-    def there(self) -> int:
-        """How many stand in Redis now as they were."""
-        return sum(count for outcome, count in self.outcomes.items() if outcome.there)
-
-    @property
-    def untouched(self) -> int:
-        """How many the job did not come to."""
-        return self.planned - self.done
-
-    @property
-    def in_part(self) -> bool:
-        """Whether anything of the plan was not done."""
-        return self.there < self.planned
 
 
 class RestoreJob(Job):
@@ -89,8 +50,8 @@ class RestoreJob(Job):
         self.pace = pace
         self._server = server
         self._clock = self._now = clock
-        self._outcomes: Counter[Restored] = Counter()
-        self._examples: list[NotRestored] = []
+        self._outcomes: Counter[Outcome] = Counter()
+        self._examples: list[Example] = []
         self._done = 0
         self._slices: Iterator[tuple[int, list[int], list[Copy]]] = iter(())
         self._slice: tuple[int, list[int], list[Copy]] | None = None
@@ -103,10 +64,11 @@ class RestoreJob(Job):
         self._ended_at: float | None = None
 
     @property
-    def progress(self) -> RestoreProgress:
+    def progress(self) -> ChangeProgress:
         """What was done so far; safe to read from any thread."""
         seconds = (self._ended_at or time.monotonic()) - self._began
-        return RestoreProgress(
+        return ChangeProgress(
+            RESTORE,
             self.state,
             self.plan.count,
             self._done,
@@ -168,34 +130,34 @@ class RestoreJob(Job):
         The journal is told, so that it can be put back once more.
         """
         self._note()
-        back = {str(outcome.value): outcome for outcome in Restored if outcome.there}
         for batch, digits in list(self._told.items()):
             self.checkpoint()
             copies = self.plan.journal.tasks(self.plan.outline, batch)
-            places = [at for at, digit in enumerate(digits) if digit in back]
+            places = [at for at, digit in enumerate(digits) if is_back(digit)]
             there = store.exist(pipe, [copies[at] for at in places])
             missing = [at for at, found in zip(places, there, strict=True) if not found]
             if not missing:
                 continue
             self._noted[batch] = now = [UNKNOWN] * len(digits)
             for at in missing:
-                now[at] = VANISHED
-                self._outcomes[back[digits[at]]] -= 1
-                self._outcomes[Restored.VANISHED] += 1
-                self._example(copies[at], Restored.VANISHED)
+                now[at] = restored_code(Outcome.VANISHED)
+                if (was := restored_of(digits[at])) is not None:
+                    self._outcomes[was] -= 1
+                self._outcomes[Outcome.VANISHED] += 1
+                self._example(copies[at], Outcome.VANISHED)
         self._outcomes = +self._outcomes
         self._note()
         self._unsure = False
 
-    def _example(self, copy: Copy, outcome: Restored) -> None:
-        if outcome is not Restored.RESTORED and len(self._examples) < _EXAMPLES:
-            self._examples.append(NotRestored(copy.queue, copy.id, outcome))
+    def _example(self, copy: Copy, outcome: Outcome) -> None:
+        if outcome is not Outcome.DONE and len(self._examples) < _EXAMPLES:
+            self._examples.append(Example(copy.queue, copy.id, outcome))
 
     def _write_back(self, pipe: Pipe, batch: int, places: Sequence[int], copies: Sequence[Copy]) -> None:
         outcomes, failure = store.restore(pipe, copies, self.plan.target, self._now())
         digits = self._noted.setdefault(batch, [UNKNOWN] * self.plan.outline.tasks[batch])
         for place, copy, outcome in zip(places, copies, outcomes, strict=False):
-            digits[place] = str(outcome.value)
+            digits[place] = restored_code(outcome)
             self._example(copy, outcome)
         self._outcomes.update(outcomes)
         self._done += len(outcomes)

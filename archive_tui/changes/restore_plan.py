@@ -5,22 +5,18 @@ from dataclasses import dataclass, field
 
 from archive_tui.asynq import findings
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import ARCHIVE_CAP, SORTED_SETS, State
 from archive_tui.asynq.task import is_fixed
 from archive_tui.asynq.task_copy import Copy
-from archive_tui.changes.batches import UNKNOWN
+from archive_tui.journal.outcomes import UNKNOWN, is_back, may_be_gone, restored_of
 from archive_tui.journal.reader import Journal, Outline
 from archive_tui.store.link.clock import now_of
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.write import restore as store
-from archive_tui.store.write.delete import Outcome
-from archive_tui.store.write.restore import Restored, Target
+from archive_tui.store.write.restore import Target
 
-VANISHED = str(Restored.VANISHED.value)
-"""How a journal notes what was not there any more when another server took over."""
-
-_DELETED = {str(outcome.value) for outcome in Outcome if outcome.done}
 _TIMED = (State.SCHEDULED, State.RETRY, State.COMPLETED)
 """States in which Asynq does something at the moment that is the score."""
 
@@ -82,18 +78,8 @@ def restorable(outline: Outline, batch: int, *, again: bool = False) -> list[boo
     restored = "" if again else outline.restored.get(batch, "")
     done = restored.ljust(count, UNKNOWN)
     return [
-        _may_be_gone(outcome) and not _is_back(back)
-        for outcome, back in zip(outcomes[:count], done[:count], strict=True)
+        may_be_gone(outcome) and not is_back(back) for outcome, back in zip(outcomes[:count], done[:count], strict=True)
     ]
-
-
-def _may_be_gone(digit: str) -> bool:
-    """Whether the run deleted a task, or may have."""
-    return digit in _DELETED or digit == UNKNOWN
-
-
-def _is_back(digit: str) -> bool:
-    return digit.isdigit() and int(digit) in {one.value for one in Restored if one.there}
 
 
 @dataclass(slots=True)
@@ -124,15 +110,15 @@ class _Review:
         elif able:
             self._count(copy, outcome, back)
             return True
-        elif _may_be_gone(outcome):
+        elif may_be_gone(outcome):
             self.before += 1
         else:
             self.kept += 1
         return False
 
     def _count(self, copy: Copy, outcome: str, back: str) -> None:
-        self.before += _is_back(back)
-        self.vanished += back == VANISHED
+        self.before += is_back(back)
+        self.vanished += restored_of(back) is Outcome.VANISHED
         self.unsure += outcome == UNKNOWN and not self.export
         place = _place(copy, self.target)
         self.places[place.value if place is not None else _nowhere(copy)] += 1

@@ -7,7 +7,6 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.changes.delete import DeleteProgress
 from archive_tui.changes.plan import Plan, Retention, plan_oldest
 from archive_tui.changes.repair_plan import not_deletable
 from archive_tui.commands.change import Change, Manner, carry_out, read, refuse_change, say_what_is_missing
@@ -15,9 +14,9 @@ from archive_tui.commands.foreground import scan_line
 from archive_tui.commands.output import change_json, change_lines
 from archive_tui.errors import ExitCode
 from archive_tui.jobs.listing import ListJob
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.session import Session
-from archive_tui.store.write.delete import Outcome
 from archive_tui.text import clip, encode, line, readable
 from archive_tui.wording.people import exact, plural, size
 
@@ -167,14 +166,14 @@ def _room(session: Session, plan: Plan) -> str:
     return f"about {size(room.needed)}{free}" + ("" if room.enough else ": too little, nothing will be deleted")
 
 
-def _report_json(report: DeleteProgress) -> dict[str, Any]:
-    done = {"state": report.state.value, "deleted": report.deleted, "unlocked": report.unlocked}
+def _report_json(report: ChangeProgress) -> dict[str, Any]:
+    done = {"state": report.state.value, "deleted": report.made, "unlocked": report.unlocked}
     return done | change_json(report)
 
 
-def _report_text(report: DeleteProgress) -> str:
-    lines = [f"deleted {report.deleted:,} of {plural(report.planned, 'task')}"]
-    lines += change_lines(report, but=Outcome.DELETED)
-    if report.journal is not None and (report.deleted or report.unknown):
+def _report_text(report: ChangeProgress) -> str:
+    lines = [f"deleted {report.made:,} of {plural(report.planned, 'task')}"]
+    lines += change_lines(report)
+    if report.journal is not None and (report.made or report.unknown):
         lines.append(f"a copy is in the journal {line(str(report.journal))}")
     return "\n".join(lines)

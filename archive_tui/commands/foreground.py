@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from archive_tui.jobs.job import Job, JobState
-from archive_tui.jobs.progress import Progress
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanProgress
 from archive_tui.wording.people import span
 
@@ -94,7 +94,7 @@ def scan_line(now: ScanProgress) -> str:
     return f"{now.fraction:4.0%}  {now.keys:,} task keys, {now.found:,} found, {now.rate:,.0f}/s{left}"
 
 
-def change_line(now: Progress) -> str:
+def change_line(now: ChangeProgress) -> str:
     """How far a job is that knows how much there is to do, in one line."""
     if now.state is JobState.DISCONNECTED:
         return f"disconnected, retrying: {now.trouble}"[:100]

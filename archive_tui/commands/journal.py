@@ -8,16 +8,14 @@ from typing import Any, TextIO
 from archive_tui.asynq.rows import row_of
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
-from archive_tui.changes.repair import COMMAND as REPAIR
 from archive_tui.commands.confirmation import Ask, confirm
 from archive_tui.errors import ExitCode, JournalError, NotFoundError, UsageError
 from archive_tui.jobs.journals import tasks_of
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
-from archive_tui.journal.reader import Header, Journal
+from archive_tui.journal.outcomes import is_back, name_of, outcome_of
+from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import moment
-from archive_tui.store.write.delete import Outcome
-from archive_tui.store.write.repair import Repaired
 from archive_tui.text import encode, line, readable
 from archive_tui.wording.people import exact, number, plural, size, span
 
@@ -97,7 +95,7 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> int:
         restored = outline.restored.get(batch, "").ljust(len(copies), "-")
         for copy, outcome, back in zip(copies, outcomes, restored, strict=False):
             if as_json:
-                print(json.dumps(_task_json(copy, _name(header, outcome), back)), file=out)
+                print(json.dumps(_task_json(copy, _name(outcome, header.command), back)), file=out)
             else:
                 row = row_of(copy.queue, copy.id, State.parse(copy.field(b"state")), copy.field(b"msg"))
                 place = copy.stood.value if copy.stood is not None else "orphan"
@@ -107,13 +105,10 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> int:
     return ExitCode.DONE
 
 
-def _name(header: Header, digit: str) -> str | None:
-    """What became of a task, by name; None where nobody knows. A repair has outcomes of its own."""
-    repair = header.command.partition(":")[0] == REPAIR
-    try:
-        return (Repaired(int(digit, 16)) if repair else Outcome(int(digit))).name.lower()
-    except ValueError:
-        return None
+def _name(code: str, command: str) -> str | None:
+    """The outcome of a task by name; None where nobody knows it."""
+    outcome = outcome_of(code, command)
+    return name_of(outcome, command) if outcome is not None else None
 
 
 def _task_json(copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]:
@@ -126,7 +121,7 @@ def _task_json(copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]
         "type": row.type if row.readable else None,
         "error": row.error if row.readable else None,
         "outcome": outcome,
-        "restored": restored.isdigit() and int(restored) < 4,
+        "restored": is_back(restored),
         "fields": {name: readable(value) for name, value in _named(copy)},
     }
 

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
+from archive_tui.asynq.outcomes import Outcome, Verb
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.wording.people import number
 from archive_tui.wording.programs import json_line
@@ -36,17 +37,17 @@ def _cells(text: str) -> int:
     )
 
 
-def named(outcomes: Mapping[Any, int]) -> dict[str, int]:
+def named(outcomes: Mapping[Outcome, int], verb: Verb) -> dict[str, int]:
     """Counts by outcome, in the order of the outcomes and by their names."""
-    return {outcome.name.lower().replace("_", "-"): count for outcome, count in sorted(outcomes.items())}
+    return {verb.name(outcome).replace("_", "-"): count for outcome, count in sorted(outcomes.items())}
 
 
-def change_json(report: ChangeProgress[Any]) -> dict[str, Any]:
+def change_json(report: ChangeProgress) -> dict[str, Any]:
     """A report, but for what its job calls the tasks that it changed."""
     return {
-        "gone": report.gone,
+        "gone": report.needless,
         "unconfirmed": report.unconfirmed,
-        "skipped": named({one: count for one, count in report.outcomes.items() if not one.done and not one.gone}),
+        "skipped": named({one: count for one, count in report.outcomes.items() if not one.achieved}, report.verb),
         "unknown": report.unknown,
         "untouched": report.untouched,
         "journal": str(report.journal) if report.journal is not None else None,
@@ -55,11 +56,11 @@ def change_json(report: ChangeProgress[Any]) -> dict[str, Any]:
     }
 
 
-def change_lines(report: ChangeProgress[Any], *, but: Any) -> Iterator[str]:
-    """A report in words, but for one outcome that was said already."""
+def change_lines(report: ChangeProgress) -> Iterator[str]:
+    """A report in words, but for the tasks that were changed as planned and no more than that."""
     for outcome, count in sorted(report.outcomes.items()):
-        if outcome is not but:
-            yield f"{number(count):>10}  {outcome.sentence}"
+        if outcome is not Outcome.DONE:
+            yield f"{number(count):>10}  {report.verb.sentence(outcome)}"
     if report.unknown:
         yield f"{report.unknown:>10,}  unknown: sent, but the answer had not come"
     if report.unconfirmed:

@@ -10,16 +10,15 @@ from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes.plan import plan_oldest
-from archive_tui.changes.repair import RepairProgress
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.commands.change import Change, Manner, carry_out, read, refuse_change, say_what_is_missing
 from archive_tui.commands.foreground import scan_line
 from archive_tui.commands.output import change_json, change_lines
 from archive_tui.errors import ExitCode, UsageError
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.session import Session
 from archive_tui.store.read import queues
-from archive_tui.store.write.repair import Repaired
 from archive_tui.text import clip, encode, line, readable
 from archive_tui.wording.people import plural
 
@@ -132,15 +131,14 @@ def _plan_text(session: Session, wish: Wish, plan: RepairPlan, archived: dict[st
     return "\n".join(lines)
 
 
-def _report_json(report: RepairProgress) -> dict[str, Any]:
-    unlocked = report.outcomes.get(Repaired.DONE_AND_UNLOCKED, 0)
-    done = {"state": report.state.value, "repaired": report.repaired, "unlocked": unlocked}
+def _report_json(report: ChangeProgress) -> dict[str, Any]:
+    done = {"state": report.state.value, "repaired": report.made, "unlocked": report.unlocked}
     return done | change_json(report)
 
 
-def _report_text(report: RepairProgress) -> str:
-    lines = [f"set {report.repaired:,} of {plural(report.planned, 'finding')} right"]
-    lines += change_lines(report, but=Repaired.DONE)
+def _report_text(report: ChangeProgress) -> str:
+    lines = [f"set {report.made:,} of {plural(report.planned, 'finding')} right"]
+    lines += change_lines(report)
     if report.journal is not None:
         lines.append(f"how it was is in the journal {line(str(report.journal))}")
     return "\n".join(lines)

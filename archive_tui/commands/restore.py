@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archive_tui.changes.restore import RestoreProgress
 from archive_tui.changes.restore_notes import afterwards, notes
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
 from archive_tui.commands.change import Manner
@@ -12,6 +11,7 @@ from archive_tui.commands.confirmation import confirm
 from archive_tui.commands.foreground import change_line, wait
 from archive_tui.commands.output import named, print_result
 from archive_tui.errors import ExitCode, RefusedError
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.journal.reader import Journal
 from archive_tui.session import Session
 from archive_tui.store.write.restore import Target
@@ -74,11 +74,15 @@ def plan_lines(plan: RestorePlan) -> list[str]:
     return said + [f"note      {note}" for note in notes(plan)]
 
 
-def report_lines(report: RestoreProgress) -> list[str]:
+def report_lines(report: ChangeProgress) -> list[str]:
     """What became of it, line by line."""
-    said = [f"{count:>12,}  {outcome.sentence}" for outcome, count in sorted(report.outcomes.items())]
+    said = [f"{count:>12,}  {report.verb.sentence(outcome)}" for outcome, count in sorted(report.outcomes.items())]
     said += [f"{report.untouched:>12,}  not touched"] if report.untouched else []
-    return said + [f"  {line(one.id)[:60]}  {one.outcome.sentence}" for one in report.examples if not one.outcome.there]
+    return said + [
+        f"  {line(one.id)[:60]}  {report.verb.sentence(one.outcome)}"
+        for one in report.examples
+        if not one.outcome.achieved
+    ]
 
 
 def plan_json(plan: RestorePlan, server: str) -> dict[str, Any]:
@@ -116,13 +120,13 @@ def plan_json(plan: RestorePlan, server: str) -> dict[str, Any]:
     }
 
 
-def report_json(report: RestoreProgress) -> dict[str, Any]:
+def report_json(report: ChangeProgress) -> dict[str, Any]:
     """What became of it, as JSON."""
     return {
         "state": report.state.value,
-        "restored": report.restored,
-        "there": report.there,
-        "outcomes": named(report.outcomes),
+        "restored": report.made,
+        "there": report.achieved,
+        "outcomes": named(report.outcomes, report.verb),
         "untouched": report.untouched,
         "error": report.error or None,
     }

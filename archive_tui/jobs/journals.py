@@ -6,6 +6,7 @@ from pathlib import Path
 
 from archive_tui.asynq import keys
 from archive_tui.asynq.message import decode
+from archive_tui.asynq.outcomes import VERBS, Outcome
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import Task, UniqueLock, seconds_of
@@ -17,11 +18,9 @@ from archive_tui.jobs.job import Job, JobState
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
 from archive_tui.journal.reader import Journal, Outline
-from archive_tui.store.write.delete import Outcome
-from archive_tui.store.write.repair import Repaired
 from archive_tui.text import line
 
-_MADE = {"exported"} | {one.name.lower() for verdict in (Outcome, Repaired) for one in verdict if one.done}
+_MADE = {"exported"} | {verb.name(outcome) for verb in VERBS.values() for outcome in Outcome if outcome.done}
 
 
 def tasks_of(one: Listed) -> int | None:

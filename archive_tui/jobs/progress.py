@@ -2,90 +2,97 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import NamedTuple
 
+from archive_tui.asynq.outcomes import Outcome, Verb
 from archive_tui.jobs.job import JobState
 
 
-class Verdict(Protocol):
-    """What became of one task: it was changed as planned, it was gone already, or there is a reason for neither."""
-
-    @property
-    def done(self) -> bool:
-        """Whether it was changed as planned."""
-
-    @property
-    def gone(self) -> bool:
-        """Whether nothing was there any more."""
-
-
-AnyVerdict = TypeVar("AnyVerdict", bound=Verdict)
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped(Generic[AnyVerdict]):
-    """One task that was left alone, with the reason."""
+class Example(NamedTuple):
+    """One task that a report names, because it was left alone or did not turn out quite as planned."""
 
     queue: str
     id: bytes
-    outcome: AnyVerdict
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a job is that knows how many tasks there are: `done` is how many of these it is through with.
+class ChangeProgress:
+    """Counts of tasks by what became of them. Safe to pass between threads: nothing in it changes any more."""
 
-    `rate` is in tasks a second. `trouble` says why it does not go on now, `error` why it ended before it was done.
-    """
+    verb: Verb
+    """The words for this change."""
 
     state: JobState
+
     planned: int
+    """Tasks of the plan."""
+
     done: int = 0
+    """Tasks of the plan that the job is through with, whatever became of them."""
+
     rate: float = 0.0
+    """Tasks a second, over the whole run."""
+
     trouble: str = ""
+    """Why it does not go on now; empty while it does."""
+
     error: str = ""
+    """Why it ended before it was done; empty where it did not."""
+
+    outcomes: dict[Outcome, int] = field(default_factory=dict)
+    """How many tasks had which outcome."""
+
+    unknown: int = 0
+    """Tasks in a batch whose answer had not come when the job was stopped: they were changed, or not."""
+
+    unconfirmed: int = 0
+    """Tasks that were no longer as planned when their batch was sent again after the connection had broken in the
+    middle of it: that batch changed them, or somebody else did.
+    """
+
+    examples: tuple[Example, ...] = ()
+    """The first tasks that were left alone or did not turn out quite as planned, 200 at most."""
+
+    journal: Path | None = None
+    """The file that holds a copy of everything that was changed; None where there is none."""
+
+    caution: str = ""
+    """Why the counts may not be true any more, in words; empty where they are."""
 
     @property
     def share(self) -> float:
         """How much is done, between 0 and 1."""
         return self.done / self.planned if self.planned else 1.0
 
-
-@dataclass(frozen=True, slots=True)
-class ChangeProgress(Progress, Generic[AnyVerdict]):
-    """Counts of tasks by what became of them.
-
-    `unknown` tasks were in a batch whose answer had not come when the job was stopped: they were changed, or not.
-    `unconfirmed` tasks were no longer as planned when a batch was sent again after the connection had broken in the
-    middle of it: that batch changed them, or somebody else did. `journal` is the file that holds a copy of everything
-    that was changed. `caution` says in words why the counts may not be true any more.
-    """
-
-    outcomes: dict[AnyVerdict, int] = field(default_factory=dict)
-    unknown: int = 0
-    unconfirmed: int = 0
-    skipped: tuple[Skipped[AnyVerdict], ...] = ()
-    journal: Path | None = None
-    caution: str = ""
-
     @property
     def made(self) -> int:
-        """How many were changed as planned."""
+        """How many tasks were changed as planned."""
         return sum(count for outcome, count in self.outcomes.items() if outcome.done)
 
     @property
-    def gone(self) -> int:
-        """How many were gone already."""
-        return sum(count for outcome, count in self.outcomes.items() if outcome.gone)
+    def unlocked(self) -> int:
+        """How many unique locks were released with their tasks."""
+        return self.outcomes.get(Outcome.DONE_AND_UNLOCKED, 0)
+
+    @property
+    def needless(self) -> int:
+        """How many tasks needed no change any more: gone already, or restored already."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.needless)
+
+    @property
+    def achieved(self) -> int:
+        """How many tasks are now as the plan wanted them."""
+        return self.made + self.needless
 
     @property
     def changed(self) -> int:
-        """How many were left alone because they are no longer what the plan was made for."""
-        return sum(self.outcomes.values()) - self.made - self.gone
+        """How many tasks were left alone because they are no longer what the plan was made for."""
+        return sum(self.outcomes.values()) - self.achieved
 
     @property
     def untouched(self) -> int:
-        """How many the job did not come to."""
+        """How many tasks the job did not come to."""
         return self.planned - self.done - self.unknown
 
     @property

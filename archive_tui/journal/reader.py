@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError, NotFoundError
 from archive_tui.journal import format
+from archive_tui.journal.outcomes import merged
 from archive_tui.text import decode, line
 
 _GZIP = 31
@@ -280,13 +281,6 @@ def _note(outline: Outline, value: Mapping[str, Any], offset: int) -> None:
             outline.restored[batch] = merged(before, outcomes)
         case {"end": _}:
             outline.ending = _ending(value)
-
-
-def merged(before: str, after: str) -> str:
-    """What is known of a batch after one more restore: a digit stands for a task that it did."""
-    width = max(len(before), len(after))
-    pairs = zip(before.ljust(width, "-"), after.ljust(width, "-"), strict=True)
-    return "".join(new if new != "-" else old for old, new in pairs)
 
 
 def _header(path: Path, content: bytearray) -> Header:

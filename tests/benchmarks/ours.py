@@ -76,4 +76,4 @@ def deletion(server: Server, plan: Plan, journal: Path | None) -> DeleteJob:
 
 def delete(job: DeleteJob) -> int:
     """Carry a deletion out; how many tasks it deleted."""
-    return int(ended(job).deleted)
+    return int(ended(job).made)

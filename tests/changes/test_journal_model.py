@@ -242,7 +242,7 @@ class History(RuleBasedStateMachine):
             finish(job)
         self.cutter.left = None
         progress: Any = job.progress
-        self.did[f"{type(job).__name__} {fault}"] += getattr(progress, "deleted", 0) or getattr(progress, "restored", 0)
+        self.did[f"{type(job).__name__} {fault}"] += progress.made
 
     def _journals(self) -> list[Path]:
         return sorted(self.folder.glob("*.journal.gz"))

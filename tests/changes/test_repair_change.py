@@ -13,6 +13,7 @@ from support.oracle import findings
 from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
@@ -28,7 +29,6 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.write import repair as store
-from archive_tui.store.write.repair import Repaired
 
 Q = "default"
 Run = Callable[[Job], Job]
@@ -103,7 +103,7 @@ def test_everything_is_set_right_in_batches(damaged: Live, catalog: Catalog, run
     job = RepairJob(damaged.connect(), RepairPlan(plan_of(damaged, catalog), how), pace, record)
     assert run_job(job).wait(30)
     report = job.progress
-    assert (report.state, report.repaired, report.planned, report.in_part) == (JobState.DONE, 400, 400, False)
+    assert (report.state, report.made, report.planned, report.in_part) == (JobState.DONE, 400, 400, False)
     assert len(recorded) == 400
     assert findings(damaged.client) == {}
     assert catalog.counts().total == 0
@@ -130,7 +130,7 @@ def after_calls(monkeypatch: pytest.MonkeyPatch, actions: dict[int, Callable[[],
     """Let a batch be repaired, and do something before its answer is known: at the so manieth."""
     whole, calls = store.repair, itertools.count(1)
 
-    def repaired(pipe: Pipe, *args: Any) -> list[Repaired]:
+    def repaired(pipe: Pipe, *args: Any) -> list[Outcome]:
         outcomes = whole(pipe, *args)
         actions.get(next(calls), lambda: None)()
         return outcomes
@@ -160,7 +160,7 @@ def test_answer_that_is_lost_leaves_nothing_half_done(
     assert run_job(job).wait(30)
     report = job.progress
     assert report.state is JobState.DONE
-    assert report.repaired + report.unconfirmed == 360
+    assert report.made + report.unconfirmed == 360
     assert report.unconfirmed == report.changed > 0
     left = [kind for kind, _ in findings(damaged.client).values()]
     assert set(left) == {"ghost"}
@@ -186,8 +186,8 @@ def test_what_was_sent_before_the_server_stayed_away_is_unknown_and_not_untouche
     report = job.progress
     assert isinstance(job.error, DisconnectedError)
     queued = sum(damaged.client.llen(prefix(queue) + b"pending") for queue in (Q, "other"))
-    assert queued > report.repaired > 0, "more was done than we were told"
-    assert report.unknown == queued - report.repaired
+    assert queued > report.made > 0, "more was done than we were told"
+    assert report.unknown == queued - report.made
     assert report.untouched == 360 - queued
 
 
@@ -198,7 +198,7 @@ def test_stop_leaves_the_rest_untouched(damaged: Live, catalog: Catalog, run_job
     wait_until(lambda: job.state is JobState.PAUSED)
     job.stop()
     assert job.wait(10)
-    assert job.progress.repaired + job.progress.untouched == 360
+    assert job.progress.made + job.progress.untouched == 360
 
 
 def test_read_only_session_sets_nothing_right(damaged: Live, catalog: Catalog) -> None:

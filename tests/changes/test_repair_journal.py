@@ -18,6 +18,7 @@ from support.oracle import findings
 from support.servers import Live
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
@@ -27,7 +28,7 @@ from archive_tui.changes.cleanup import CleanUpJob
 from archive_tui.changes.plan import plan_matching
 from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import MENDS_ARCHIVE, RepairPlan, types_of
-from archive_tui.changes.restore import RestoreJob, RestoreProgress
+from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_notes import notes
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
 from archive_tui.commands import journal as journal_command
@@ -35,6 +36,7 @@ from archive_tui.errors import AuditError, DisconnectedError, JournalError, Refu
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.journals import JournalJob
 from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal import writer
 from archive_tui.journal.reader import Journal
@@ -44,8 +46,7 @@ from archive_tui.settings.model import Settings
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.write import cleanup
 from archive_tui.store.write import repair as store
-from archive_tui.store.write.repair import Repaired
-from archive_tui.store.write.restore import Restored, Target
+from archive_tui.store.write.restore import Target
 
 Q = "q"
 LOCK = lock_key(Q)
@@ -95,7 +96,7 @@ def ended(job: Job, run_job: Run) -> Any:
 def repaired(live: Live, run_job: Run, catalog: Catalog, keeping: Keeping, how: dict[Kind, Repair]) -> Path:
     job = ended(RepairJob(live.connect(), plan_of(live, catalog, how), Pace.FULL, keeping=keeping), run_job)
     assert job.state is JobState.DONE, job.error
-    assert job.progress.repaired == job.progress.planned
+    assert job.progress.made == job.progress.planned
     assert job.progress.journal is not None
     path: Path = job.progress.journal
     return path
@@ -112,7 +113,7 @@ def held(path: Path) -> dict[bytes, tuple[Copy, str]]:
     return found
 
 
-def put_back(live: Live, run_job: Run, path: Path, target: Target = Target.BACK) -> tuple[RestorePlan, RestoreProgress]:
+def put_back(live: Live, run_job: Run, path: Path, target: Target = Target.BACK) -> tuple[RestorePlan, ChangeProgress]:
     plan = plan_restore(live.connect(), Journal(path), target)
     job = ended(RestoreJob(live.connect(), plan, Pace.FULL), run_job)
     assert job.state is JobState.DONE, job.error
@@ -171,7 +172,7 @@ def test_the_disk_has_it_before_it_changes(
         assert set(ids) <= set(held(path))
         seen.extend(ids)
 
-    def watched_repair(pipe: Pipe, how: Repair, rows: Any, *rest: Any) -> list[Repaired]:
+    def watched_repair(pipe: Pipe, how: Repair, rows: Any, *rest: Any) -> list[Outcome]:
         look([row.id for row in rows])
         return repair(pipe, how, rows, *rest)
 
@@ -244,7 +245,7 @@ def test_a_repair_that_cannot_be_kept_changes_nothing(
     assert isinstance(job.error, JournalError), job.error
     assert len(job.progress.error.splitlines()) == 1
     assert "--journal-dir" in job.progress.error
-    assert (job.progress.repaired, job.progress.untouched) == (0, plan.count)
+    assert (job.progress.made, job.progress.untouched) == (0, plan.count)
     assert content(damaged) == before
 
 
@@ -267,7 +268,7 @@ def test_a_disk_that_fills_up_leaves_the_rest(
     monkeypatch.undo()
     assert isinstance(job.error, JournalError)
     changed = {one for one in before if damaged.client.zscore(prefix(Q) + b"archived", one)} - {b"well", b"stuck"}
-    assert len(changed) == job.progress.repaired == 100
+    assert len(changed) == job.progress.made == 100
     assert set(held(job.progress.journal)) == changed
 
 
@@ -283,7 +284,7 @@ def test_what_was_deleted_comes_back(damaged: Live, run_job: Run, catalog: Catal
     plan, report = put_back(damaged, run_job, path)
     assert (plan.bare, plan.there) == (0, 0)
     assert plan.places == {"no index, as an orphan": 1, "no index, as a lost task": 4, "archived": 1}
-    assert report.outcomes == {Restored.RESTORED: 6}
+    assert report.outcomes == {Outcome.DONE: 6}
     pending = prefix(Q) + b"pending"
     assert before.pop(pending) == [b"husk", b"gone-waiting"]
     after = content(damaged)
@@ -299,10 +300,10 @@ def test_what_was_changed_is_left_alone(
     path = repaired(damaged, run_job, catalog, keeping, how)
     before = content(damaged)
     plan, report = put_back(damaged, run_job, path, target)
-    assert (plan.count, plan.there, report.restored) == (135, 135, 0)
-    assert report.outcomes[Restored.ALREADY] >= 130  # in the archive again, their data is what it was
-    assert report.outcomes.get(Restored.TAKEN, 0) == (5 if target is Target.BACK else 1)
-    assert set(report.outcomes) <= {Restored.TAKEN, Restored.ALREADY}
+    assert (plan.count, plan.there, report.made) == (135, 135, 0)
+    assert report.outcomes[Outcome.ALREADY] >= 130  # in the archive again, their data is what it was
+    assert report.outcomes.get(Outcome.TAKEN, 0) == (5 if target is Target.BACK else 1)
+    assert set(report.outcomes) <= {Outcome.TAKEN, Outcome.ALREADY}
     assert content(damaged) == before
 
 
@@ -314,7 +315,7 @@ def test_what_was_changed_and_lost_later_comes_back(
     damaged.client.delete(key(Q, "loose-7"))
     damaged.client.zrem(prefix(Q) + b"archived", "loose-7")
     _, report = put_back(damaged, run_job, path)
-    assert report.outcomes == {Restored.RESTORED: 1, Restored.ALREADY: 129}
+    assert report.outcomes == {Outcome.DONE: 1, Outcome.ALREADY: 129}
     after = content(damaged)
     archive = prefix(Q) + b"archived"
     assert len(before.pop(archive)) == len(after.pop(archive)) + 1  # where it was found: in no index
@@ -355,7 +356,7 @@ def test_what_is_there_no_more_is_neither_kept_nor_touched(
     valkey.client.hset(key(Q, "c"), "state", "completed")
     job = ended(RepairJob(valkey.connect(), plan, Pace.FULL, keeping=keeping), run_job)
     assert job.progress.outcomes == {
-        Repaired.GONE: 1, Repaired.NOT_A_TASK: 1, Repaired.STATE_CHANGED: 1, Repaired.DONE: 1
+        Outcome.GONE: 1, Outcome.NOT_A_TASK: 1, Outcome.STATE_CHANGED: 1, Outcome.DONE: 1
     }  # fmt: skip
     assert {one: digit for one, (_, digit) in held(job.progress.journal).items()} == {b"c": "3", b"d": "1"}
     plan_back = plan_restore(valkey.connect(), Journal(job.progress.journal))
@@ -369,7 +370,7 @@ def test_an_answer_that_is_lost_is_unknown_to_the_journal(
     before = content(valkey)
     calls = 0
 
-    def cut(pipe: Pipe, *args: Any) -> list[Repaired]:
+    def cut(pipe: Pipe, *args: Any) -> list[Outcome]:
         nonlocal calls
         calls += 1
         outcomes = whole(pipe, *args)
@@ -386,7 +387,7 @@ def test_an_answer_that_is_lost_is_unknown_to_the_journal(
     digits = [digit for _, digit in held(job.progress.journal).values()]
     assert (digits.count("1"), digits.count("-")) == (150, 100)
     plan_back, report = put_back(valkey, run_job, job.progress.journal)
-    assert (plan_back.unsure, report.restored) == (100, 250)
+    assert (plan_back.unsure, report.made) == (100, 250)
     assert content(valkey) == before
 
 
@@ -422,7 +423,7 @@ def test_a_clean_up_can_be_undone(any_server: Live, run_job: Run, keeping: Keepi
     assert (plan.count, plan.bare, plan.locks, plan.unregistered) == (1_103, 1, 1, ("gone",))
     assert plan.places == {"completed": 1_102, "no index, as a lost task": 1}
     assert any(one.startswith("1 should still run") and "into their group" in one for one in notes(plan))
-    assert report.restored == 1_103
+    assert report.made == 1_103
     after = content(any_server)
     missing = set(before) - set(after)
     assert missing == {key("gone", "text"), *[one for one in missing if b":g:" in one or one.endswith(b":groups")]}
@@ -451,7 +452,7 @@ def test_a_clean_up_whose_answer_is_lost(
     assert not valkey.client.keys("asynq:{gone}*")
     assert "-" in {digit for _, digit in held(job.progress.journal).values()}
     _, report = put_back(valkey, run_job, job.progress.journal)
-    assert report.restored == 1_103
+    assert report.made == 1_103
     after = content(valkey)
     assert {one: before[one] for one in after} == after
 
@@ -542,7 +543,7 @@ def test_without_a_journal_nothing_is_kept(damaged: Live, catalog: Catalog) -> N
     session = Session(settings)
     session.open()
     job = finished(session.repair(plan_of(damaged, catalog, {Kind.LOST: Repair.CLEAN})))
-    assert (job.progress.repaired, job.progress.journal) == (3, None)
+    assert (job.progress.made, job.progress.journal) == (3, None)
     assert not session.journal_folder.exists()
     assert audit()[-1]["journal"] is None
     session.close()
@@ -591,7 +592,7 @@ def test_of_a_foreign_key_only_the_id_is_kept_and_nothing_is_put_back(
     damaged.asynq.add(Q, "odd-1")
     before = content(damaged)
     job = ended(RepairJob(damaged.connect(), plan, Pace.FULL, keeping=keeping), run_job)
-    assert (job.state, job.progress.repaired, job.progress.changed) == (JobState.DONE, 2, 1)
+    assert (job.state, job.progress.made, job.progress.changed) == (JobState.DONE, 2, 1)
     after = content(damaged)
     assert after == {one: value for one, value in before.items() if one not in (key(Q, "odd-0"), key(Q, "odd-2"))}
     path = job.progress.journal
@@ -599,5 +600,5 @@ def test_of_a_foreign_key_only_the_id_is_kept_and_nothing_is_put_back(
         b"odd-0": ([], "1"), b"odd-1": ([], "a"), b"odd-2": ([], "1"),
     }  # fmt: skip
     restored, progress = put_back(damaged, run_job, path)
-    assert (restored.count, restored.bare, progress.restored) == (0, 3, 0)
+    assert (restored.count, restored.bare, progress.made) == (0, 3, 0)
     assert content(damaged) == after

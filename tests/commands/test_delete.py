@@ -17,15 +17,14 @@ from support.asynq_data import NOW, everything, key, lock_key, prefix
 from support.command_line import Command, at, audit, finish, journals
 from support.servers import Live, wait_until
 
+from archive_tui.asynq.outcomes import DELETE, REPAIR, Outcome
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes import audited
-from archive_tui.changes.delete import DeleteProgress
-from archive_tui.changes.repair import RepairProgress
 from archive_tui.commands import delete as headless_delete
 from archive_tui.commands import repair as headless_repair
 from archive_tui.jobs.job import JobState
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.store.write import delete as store
-from archive_tui.store.write.repair import Repaired
 
 DAY = 86_400
 
@@ -338,9 +337,9 @@ def test_a_husk_that_an_index_holds_is_left_out(any_server: Live, cli: Command, 
 
 
 def test_what_is_unconfirmed_is_in_the_report_for_people() -> None:
-    outcomes = {store.Outcome.DELETED: 1, store.Outcome.GONE: 2}
-    said = headless_delete._report_text(DeleteProgress(JobState.DONE, 3, 3, outcomes, unconfirmed=2))
+    outcomes = {Outcome.DONE: 1, Outcome.GONE: 2}
+    said = headless_delete._report_text(ChangeProgress(DELETE, JobState.DONE, 3, 3, outcomes=outcomes, unconfirmed=2))
     assert "2  unconfirmed: sent twice; the first try did it, or somebody else" in said
-    fixed = {Repaired.DONE: 1, Repaired.STATE_CHANGED: 2}
-    said = headless_repair._report_text(RepairProgress(JobState.DONE, 3, 3, fixed, unconfirmed=2))
+    fixed = {Outcome.DONE: 1, Outcome.STATE_CHANGED: 2}
+    said = headless_repair._report_text(ChangeProgress(REPAIR, JobState.DONE, 3, 3, outcomes=fixed, unconfirmed=2))
     assert "2  unconfirmed: sent twice; the first try did it, or somebody else" in said

@@ -87,7 +87,7 @@ def test_while_it_deletes_and_restores(
     job = DeleteJob(valkey.connect(), plan, Pace.FULL, set_back, keeping, clock)
     run_job(job)
     assert job.wait(30)
-    assert (job.error, job.progress.deleted) == (None, 1500)
+    assert (job.error, job.progress.made) == (None, 1500)
     assert job.progress.rate > 0
     check_agreement(valkey, before, journals_in(keeping), job.progress)
     (path,) = journals_in(keeping)
@@ -96,7 +96,7 @@ def test_while_it_deletes_and_restores(
     wait_until(lambda: restoring.progress.done)
     clock.ahead -= back
     assert restoring.wait(30)
-    assert (restoring.error, restoring.progress.restored) == (None, 1500)
+    assert (restoring.error, restoring.progress.made) == (None, 1500)
     assert restoring.progress.rate > 0
     assert content(valkey) == before
     for one, was in left.items():
@@ -138,7 +138,7 @@ def test_between_two_journals(valkey: Live, run_job: Run, keeping: Keeping, cloc
     assert {one.path for one in listed} == set(paths)
     assert all(one.ending is not None and one.ending.state == "done" for one in listed)
     for path in paths:
-        assert put_back(valkey, run_job, plan_restore(valkey.connect(), Journal(path))).restored == 20
+        assert put_back(valkey, run_job, plan_restore(valkey.connect(), Journal(path))).made == 20
     again = folder.listed(keeping.folder)
     assert all(one.ending is not None and one.ending.counts == {"deleted": 20} for one in again)
     text = cli("journal", "--journal-dir", str(keeping.folder)).text

@@ -17,24 +17,25 @@ from support.catalogs import Hooked, ids, once
 from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
-from archive_tui.changes.delete import DeleteJob, DeleteProgress
+from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.plan import Plan, plan_matching, plan_rows
 from archive_tui.errors import CatalogError, NotAsynqError, NotFoundError, NotPermittedError, RefusedError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace, Stride
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.watch import Overview, WatchJob
 from archive_tui.session import Session
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read import queues
-from archive_tui.store.write.delete import Outcome
 
 Run = Callable[[Job], Job]
 
@@ -492,8 +493,8 @@ def test_marked_rows_are_planned_the_shown_ones_first(valkey: Live, catalog: Cat
 # Deleting
 
 
-def adds_up(progress: DeleteProgress) -> bool:
-    told = progress.deleted + progress.gone + progress.changed + progress.unknown + progress.untouched
+def adds_up(progress: ChangeProgress) -> bool:
+    told = progress.made + progress.needless + progress.changed + progress.unknown + progress.untouched
     return progress.planned == told
 
 
@@ -521,8 +522,8 @@ def test_everything_planned_is_deleted(any_server: Live, catalog: Catalog, run_j
     job = run_job(deletion(any_server, plan_matching(catalog, Query())))
     assert job.wait(20)
     progress = job.progress
-    assert (progress.state, progress.planned, progress.deleted, progress.unlocked) == (JobState.DONE, 901, 901, 1)
-    assert (progress.gone, progress.changed, progress.untouched, progress.unconfirmed) == (0, 0, 0, 0)
+    assert (progress.state, progress.planned, progress.made, progress.unlocked) == (JobState.DONE, 901, 901, 1)
+    assert (progress.needless, progress.changed, progress.untouched, progress.unconfirmed) == (0, 0, 0, 0)
     assert adds_up(progress)
     assert not progress.in_part
     assert data_left(any_server) == {b"fine%d" % number for number in range(50)}
@@ -543,10 +544,10 @@ def test_what_changed_is_reported_with_its_reason(any_server: Live, catalog: Cat
     job = run_job(deletion(any_server, plan))
     assert job.wait(20)
     progress = job.progress
-    assert (progress.deleted, progress.gone, progress.changed, progress.untouched) == (295, 1, 4, 0)
+    assert (progress.made, progress.needless, progress.changed, progress.untouched) == (295, 1, 4, 0)
     assert adds_up(progress)
     assert progress.in_part
-    assert {one.id: one.outcome for one in progress.skipped} == {
+    assert {one.id: one.outcome for one in progress.examples} == {
         b"2": Outcome.NOW_REFERENCED, b"3": Outcome.STATE_CHANGED, b"4": Outcome.MESSAGE_CHANGED,
         b"5": Outcome.NOT_A_TASK,
     }  # fmt: skip
@@ -562,7 +563,7 @@ def test_a_plan_is_frozen(valkey: Live, catalog: Catalog, run_job: Run) -> None:
     assert catalog.counts().total == 350
     job = run_job(deletion(valkey, plan))
     assert job.wait(20)
-    assert job.progress.deleted == job.progress.planned == 300
+    assert job.progress.made == job.progress.planned == 300
     assert data_left(valkey) == ids(catalog) == {b"later%d" % number for number in range(50)}
 
 
@@ -580,14 +581,14 @@ def test_a_stop_leaves_a_clean_prefix_done(valkey: Live, catalog: Catalog, run_j
     assert job.wait(20)
     progress = job.progress
     assert (progress.state, progress.planned) == (JobState.STOPPED, 1500)
-    assert 0 < progress.deleted < 1500
-    assert progress.untouched == 1500 - progress.deleted
+    assert 0 < progress.made < 1500
+    assert progress.untouched == 1500 - progress.made
     assert adds_up(progress)
     assert progress.in_part
-    assert data_left(valkey) == ids(catalog) == set(order[progress.deleted :])
+    assert data_left(valkey) == ids(catalog) == set(order[progress.made :])
     again = run_job(deletion(valkey, plan))  # the same plan can be resumed
     assert again.wait(20)
-    assert again.progress.deleted == 1500 - progress.deleted
+    assert again.progress.made == 1500 - progress.made
     assert data_left(valkey) == set()
 
 
@@ -605,7 +606,7 @@ def test_a_deletion_is_held_and_goes_on(valkey: Live, catalog: Catalog, run_job:
     assert job.progress.done == 400
     job.resume()
     assert job.wait(20)
-    assert (job.progress.deleted, data_left(valkey)) == (1500, set())
+    assert (job.progress.made, data_left(valkey)) == (1500, set())
 
 
 def test_a_deletion_survives_a_server_that_is_killed(lasting: Live, catalog: Catalog, run_job: Run) -> None:
@@ -623,7 +624,7 @@ def test_a_deletion_survives_a_server_that_is_killed(lasting: Live, catalog: Cat
     assert job.wait(20)
     progress = job.progress
     assert (progress.state, progress.trouble, progress.error) == (JobState.DONE, "", "")
-    assert progress.deleted + progress.unconfirmed == 1500
+    assert progress.made + progress.unconfirmed == 1500
     assert adds_up(progress)
     assert data_left(lasting) == {b"fine%d" % number for number in range(50)}
     assert ids(catalog) == set()
@@ -644,7 +645,7 @@ def test_a_batch_whose_reply_was_lost_is_not_claimed(
     progress = job.progress
     assert progress.state is JobState.DONE
     assert progress.unconfirmed == 200
-    assert (progress.deleted, progress.gone, progress.changed, progress.untouched) == (799, 201, 0, 0)
+    assert (progress.made, progress.needless, progress.changed, progress.untouched) == (799, 201, 0, 0)
     assert adds_up(progress)
     assert data_left(valkey) == set()
 
@@ -665,7 +666,7 @@ def test_a_batch_whose_reply_never_came_is_told_as_unknown(
     job.stop()
     assert job.wait(20)
     progress = job.progress
-    assert (progress.state, progress.deleted, progress.unknown, progress.untouched) == (JobState.STOPPED, 400, 200, 400)
+    assert (progress.state, progress.made, progress.unknown, progress.untouched) == (JobState.STOPPED, 400, 200, 400)
     assert adds_up(progress)
     assert progress.in_part
     assert len(data_left(valkey)) in (400, 600)  # what is unknown is unknown
@@ -679,9 +680,9 @@ def test_leftovers_whose_queue_awakes_are_kept(any_server: Live, catalog: Catalo
     any_server.asynq.register("left")
     job = run_job(deletion(any_server, plan))
     assert job.wait(20)
-    assert (job.progress.deleted, job.progress.changed) == (1, 300)
+    assert (job.progress.made, job.progress.changed) == (1, 300)
     assert adds_up(job.progress)
-    assert {one.outcome for one in job.progress.skipped} == {Outcome.QUEUE_AWAKE}
+    assert {one.outcome for one in job.progress.examples} == {Outcome.QUEUE_AWAKE}
     assert data_left(any_server, "left") == numbers(300)
 
 
@@ -710,7 +711,7 @@ def test_each_batch_is_written_down_before_it_is_deleted(valkey: Live, catalog: 
     job = run_job(deletion(valkey, plan_matching(catalog, Query()), record))
     assert job.wait(20)
     assert job.error is None
-    assert job.progress.deleted == 2360
+    assert job.progress.made == 2360
     assert sum(len(batch) for batch in batches) == 2360
     for batch in batches:
         assert len({(row.queue, row.kind is Kind.ORPHAN_COMPLETED) for row in batch}) == 1
@@ -730,7 +731,7 @@ def test_nothing_is_deleted_that_could_not_be_written_down(valkey: Live, catalog
     assert job.wait(20)
     progress = job.progress
     assert (progress.state, progress.error) == (JobState.FAILED, "the journal's disk is full")
-    assert (progress.deleted, progress.untouched) == (400, 600)
+    assert (progress.made, progress.untouched) == (400, 600)
     assert adds_up(progress)
     assert len(data_left(valkey)) == len(ids(catalog)) == 600
 
@@ -748,7 +749,7 @@ def test_a_permission_that_is_taken_away_ends_a_deletion(any_server: Live, catal
     assert job.wait(20)
     progress = job.progress
     assert isinstance(job.error, NotPermittedError)
-    assert (progress.state, progress.deleted, progress.untouched) == (JobState.FAILED, 400, 600)
+    assert (progress.state, progress.made, progress.untouched) == (JobState.FAILED, 400, 600)
     assert adds_up(progress)
     assert len(data_left(any_server)) == 600
 
@@ -761,7 +762,7 @@ def test_listed_tasks_and_leftovers_leave_their_indexes(any_server: Live, catalo
     scanned(any_server, catalog, run_job)
     job = run_job(deletion(any_server, plan_matching(catalog, Query())))
     assert job.wait(20)
-    assert job.progress.deleted == 600
+    assert job.progress.made == 600
     assert any_server.client.keys("asynq:*") == [b"asynq:queues"]
 
 
@@ -772,7 +773,7 @@ def test_rows_that_are_forgotten_after_planning_are_untouched(valkey: Live, cata
     catalog.remove(list(plan.selection.seqs)[:100])
     job = run_job(deletion(valkey, plan))
     assert job.wait(20)
-    assert (job.progress.deleted, job.progress.untouched) == (200, 100)
+    assert (job.progress.made, job.progress.untouched) == (200, 100)
     assert len(data_left(valkey)) == 100
 
 
@@ -788,7 +789,7 @@ def test_the_report_adds_up_where_the_catalog_cannot_be_written(valkey: Live, ru
     assert job.wait(20)
     catalog.close()
     assert adds_up(job.progress)
-    assert job.progress.deleted == 500 - len(data_left(valkey))
+    assert job.progress.made == 500 - len(data_left(valkey))
 
 
 def test_a_read_only_session_deletes_nothing(valkey: Live, catalog: Catalog, run_job: Run) -> None:

@@ -13,6 +13,7 @@ from support.command_line import Command
 from support.contents import content
 from support.servers import Live, wait_until
 
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.restore import RestoreJob
@@ -22,7 +23,6 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Keeping
-from archive_tui.store.write.delete import Outcome
 
 Run = Callable[[Job], Job]
 
@@ -101,7 +101,7 @@ def test_a_deletion_waits_for_it(slow_to_load: Live, run_job: Run, catalog: Cata
     seen_waiting(job)
     assert job.wait(30)
     assert job.error is None
-    assert job.progress.deleted + job.progress.unconfirmed == COUNT
+    assert job.progress.made + job.progress.unconfirmed == COUNT
     assert Outcome.BACK not in job.progress.outcomes
     check_agreement(slow_to_load, before, journals_in(keeping), job.progress)
     restoring = RestoreJob(
@@ -113,7 +113,7 @@ def test_a_deletion_waits_for_it(slow_to_load: Live, run_job: Run, catalog: Cata
     seen_waiting(restoring)
     restoring.pace = Pace.FULL
     assert restoring.wait(30)
-    assert (restoring.error, restoring.progress.there) == (None, COUNT)
+    assert (restoring.error, restoring.progress.achieved) == (None, COUNT)
     assert content(slow_to_load) == before
 
 

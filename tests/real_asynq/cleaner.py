@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 import pytest
 
 from archive_tui.asynq.forecast import Forecast
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task_copy import Copy
@@ -19,15 +20,16 @@ from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
 from archive_tui.changes.batches import Lot
 from archive_tui.changes.cleanup import CleanUpJob
-from archive_tui.changes.delete import DeleteJob, DeleteProgress
+from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.plan import Plan, plan_matching, plan_rows
-from archive_tui.changes.repair import RepairJob, RepairProgress
+from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import RepairPlan
-from archive_tui.changes.restore import RestoreJob, RestoreProgress
+from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Keeping
@@ -37,7 +39,7 @@ from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.write import cleanup
 from archive_tui.store.write import delete as store
-from archive_tui.store.write.delete import Doomed, Outcome, Standing
+from archive_tui.store.write.delete import Doomed, Standing
 
 from .account import Attempt
 from .dump import Ref
@@ -46,7 +48,7 @@ AnyJob = TypeVar("AnyJob", bound=Job)
 Delete = Callable[[Pipe, str, Sequence[Doomed]], list[Outcome]]
 
 _PATIENCE = 120.0
-_AS_WISHED = {Outcome.DELETED, Outcome.DELETED_AND_UNLOCKED, Outcome.GONE}
+_AS_WISHED = {Outcome.DONE, Outcome.DONE_AND_UNLOCKED, Outcome.GONE}
 
 
 def ref(row: TaskRow) -> Ref:
@@ -103,7 +105,7 @@ class Cleaner:
         found = rows(self.scan(*queues, pace=pace, messages=messages))
         return {(row.queue, row.id): (str(row.kind), row.index_name) for row in found}
 
-    def repair(self, how: Repair, ids: Collection[str] | None = None) -> RepairProgress:
+    def repair(self, how: Repair, ids: Collection[str] | None = None) -> ChangeProgress:
         """Scan everything, and set right what can be set right in this way, or only these of it."""
         plan = everything(self.scan())
         if ids is not None:
@@ -124,7 +126,7 @@ class Cleaner:
         assert job.progress.journal is not None
         return job.progress.journal
 
-    def restore(self, journal: Path) -> RestoreProgress:
+    def restore(self, journal: Path) -> ChangeProgress:
         """Put back what a journal holds."""
         return ended(RestoreJob(self._server, plan_restore(self._server, Journal(journal)), Pace.FULL)).progress
 
@@ -144,7 +146,7 @@ class Cleaner:
         """The job that carries out a plan, not yet started."""
         return DeleteJob(self._server, plan, pace)
 
-    def delete(self, plan: Plan, pace: Pace = Pace.FULL) -> DeleteProgress:
+    def delete(self, plan: Plan, pace: Pace = Pace.FULL) -> ChangeProgress:
         """Carry out a plan to its end."""
         progress = ended(self.job(plan, pace)).progress
         assert not progress.untouched

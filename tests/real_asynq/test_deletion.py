@@ -5,8 +5,8 @@ import json
 import pytest
 import redis
 
-from archive_tui.changes.delete import DeleteProgress
-from archive_tui.store.write.delete import Outcome
+from archive_tui.asynq.outcomes import Outcome
+from archive_tui.jobs.progress import ChangeProgress
 
 from .cleaner import Cleaner, chosen, everything, refs, rows
 from .dump import Dump
@@ -28,7 +28,7 @@ def payload(number: int) -> str:
     )
 
 
-def skipped(done: DeleteProgress) -> dict[str, Outcome]:
+def skipped(done: ChangeProgress) -> dict[str, Outcome]:
     """Why which tasks were left alone."""
     return {one.id.decode(): one.outcome for one in done.skipped}
 
@@ -54,7 +54,7 @@ def test_deleting_an_orphan_frees_its_id_and_its_lock(overflowed: Asynq, cleaner
     assert enqueue(**by_lock, payload=payload(40))
 
     done = cleaner.delete(everything(cleaner.scan()))
-    assert (done.deleted, done.unlocked) == (len(ORPHANS), 5)
+    assert (done.made, done.unlocked) == (len(ORPHANS), 5)
     assert enqueue(**by_id)
     assert enqueue(**by_lock, payload=payload(0))
     assert not enqueue(**by_lock, payload=payload(40)), "the lock has passed to another task"
@@ -74,7 +74,7 @@ def test_orphan_whose_id_was_taken_by_a_new_task_is_left_alone(
         assert overflowed("enqueue", queue=QUEUE, type="report:build", id=task_id)["accepted"]
     overflowed("archive", queue=QUEUE, id=ORPHANS[2])
     done = cleaner.delete(plan)
-    assert done.deleted == len(ORPHANS) - 2
+    assert done.made == len(ORPHANS) - 2
     assert skipped(done) == {
         ORPHANS[1]: Outcome.STATE_CHANGED,
         ORPHANS[2]: Outcome.MESSAGE_CHANGED,
@@ -95,7 +95,7 @@ def test_deleting_from_the_archive_removes_exactly_the_chosen(
     assert refs(catalog) == {ref for ref in before.tasks if ref[0] == QUEUE}
     wanted = {(QUEUE, f"aa-{number:06}") for number in range(0, 1_500, 4)}
     done = cleaner.delete(chosen(catalog, wanted))
-    assert done.deleted == len(wanted)
+    assert done.made == len(wanted)
     assert Dump.of(client).contents == before.without(wanted)
     assert refs(catalog) == {ref for ref in before.tasks if ref[0] == QUEUE} - wanted
     assert asynq("check", queue=QUEUE)["sizes"]["archived"] == 1_500 - len(wanted)
@@ -118,7 +118,7 @@ def test_what_asynq_does_between_plan_and_deletion_comes_first(
 
     done = cleaner.delete(plan)
     # A task that was run and archived again before any worker saw it is the same task in the same place.
-    assert (done.deleted, done.gone) == (4, 1)
+    assert (done.made, done.gone) == (4, 1)
     assert skipped(done) == {
         run: Outcome.STATE_CHANGED,
         replaced: Outcome.STATE_CHANGED,
@@ -141,9 +141,9 @@ def test_what_was_pushed_out_of_the_archive_is_left_to_the_scan(
     asynq("archive-all", queue=QUEUE, tasks=60, prefix="newer")
     done = cleaner.delete(plan)
     assert skipped(done) == dict.fromkeys(ORPHANS, Outcome.NOT_IN_INDEX)
-    assert done.deleted == len(PLANNED) - len(ORPHANS)
+    assert done.made == len(PLANNED) - len(ORPHANS)
     assert refs(cleaner.scan()) == Dump.of(client).orphans == {(QUEUE, task_id) for task_id in ORPHANS}
-    assert asynq("check", queue=QUEUE)["sizes"]["archived"] == 9_999 - done.deleted
+    assert asynq("check", queue=QUEUE)["sizes"]["archived"] == 9_999 - done.made
 
 
 def test_leftover_queue_that_is_used_again_is_left_alone(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:

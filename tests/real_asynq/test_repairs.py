@@ -10,7 +10,7 @@ from support.oracle import findings
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.repairs import Repair
-from archive_tui.changes.repair import RepairProgress
+from archive_tui.jobs.progress import ChangeProgress
 
 from .cleaner import Cleaner
 from .planting import GHOSTS, QUEUE, age, lose_data, stick
@@ -23,10 +23,10 @@ ORPHANS = [f"aa-{number:06}" for number in range(11)]
 PREFIX = f"asynq:{{{QUEUE}}}:"
 
 
-def repaired(progress: RepairProgress) -> int:
+def repaired(progress: ChangeProgress) -> int:
     """How many were set right, where nothing was left alone."""
     assert not progress.in_part, progress
-    return progress.repaired
+    return progress.made
 
 
 def state(client: redis.Redis, task_id: str) -> bytes | None:
@@ -171,7 +171,7 @@ def test_cleaned_up_queue_comes_back_with_its_groups(
     asynq("delete-queue", queue=QUEUE, completed=20, aggregating=5)
     journal = cleaner.clean_up(QUEUE, tmp_path / "journal")
     assert not client.keys(f"{PREFIX}*")
-    assert cleaner.restore(journal).restored == 25
+    assert cleaner.restore(journal).made == 25
     assert cleaner.register(QUEUE)
     assert set(cleaner.findings().values()) == {(Kind.LOST, "")}
     assert repaired(cleaner.repair(Repair.FOLLOW_STATE)) == 5

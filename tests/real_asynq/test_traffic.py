@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import redis
 
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.pace import Pace
 from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.write.delete import Doomed, Outcome
+from archive_tui.store.write.delete import Doomed
 
 from .account import Account, Attempt, Fault, audit, report
 from .cleaner import Cleaner, ended, every, everything, ref, refs, rows
@@ -141,7 +142,7 @@ def test_careless_cleaner_is_caught(
             replies = pipe.execute()
         states, unlinked = replies[::2], replies[1::2]
         harmed.update(ref for ref, state in zip(refs, states, strict=True) if state not in (None, b"archived"))
-        return [Outcome.DELETED if one else Outcome.GONE for one in unlinked]
+        return [Outcome.DONE if one else Outcome.GONE for one in unlinked]
 
     with Cleaner(url, monkeypatch, delete=delete_unchecked) as cleaner:
         rounds = Rounds(cleaner, client)

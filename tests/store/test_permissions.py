@@ -16,6 +16,7 @@ from support.servers import Live
 
 from archive_tui.asynq.actions import Action, needs
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
@@ -34,7 +35,7 @@ from archive_tui.settings.model import Settings
 from archive_tui.store.link.server import Server
 from archive_tui.store.read.permissions import Permissions, discover
 from archive_tui.store.write import delete as store
-from archive_tui.store.write.restore import Restored, Target
+from archive_tui.store.write.restore import Target
 
 PERMISSIONS = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text()
 READING, DELETING, RESTORING, ONE_QUEUE = (
@@ -195,7 +196,7 @@ def test_repairing_needs_only_what_the_readme_says(shop: Live, how: int) -> None
     job = session.repair(plan)
     assert job.wait(20)
     assert job.state is JobState.DONE, job.error
-    assert (job.progress.repaired, job.progress.in_part) == (plan.count, False)
+    assert (job.progress.made, job.progress.in_part) == (plan.count, False)
     catalog.close()
     clean_up = session.clean_up("left")
     assert clean_up.wait(20)
@@ -218,7 +219,7 @@ def test_restoring_needs_only_what_the_readme_says(shop: Live, target: Target) -
     job = session.restore(plan_restore(session.server, Journal(deleted.progress.journal), target))
     assert job.wait(20)
     assert job.state is JobState.DONE, job.error
-    assert job.progress.outcomes == {Restored.RESTORED: 6}
+    assert job.progress.outcomes == {Outcome.DONE: 6}
     assert shop.client.get(lock_key("email")) == b"locked"
     session.close()
 
@@ -239,7 +240,7 @@ def test_each_word_of_the_third_line_is_needed(shop: Live, word: str) -> None:
         job = session.repair(plan)
         assert job.wait(20)
         assert isinstance(job.error, NotPermittedError), job.error
-        assert job.progress.repaired == 0
+        assert job.progress.made == 0
     assert everything(shop.client) == before
     catalog.close()
     session.close()

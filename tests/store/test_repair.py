@@ -11,12 +11,13 @@ from support.servers import Live
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
 from archive_tui.session import Session
 from archive_tui.store.write import cleanup
-from archive_tui.store.write.repair import Repaired, Types, repair, types_of
+from archive_tui.store.write.repair import Types, repair, types_of
 
 Q = "default"
 LATER = float(NOW + 600)
@@ -27,7 +28,7 @@ def rows_of(live: Live) -> list[TaskRow]:
     return list({row.id: row for row in find(live, [Q], 100)[::-1]}.values())
 
 
-def mend(live: Live, how: Repair, rows: list[TaskRow]) -> list[Repaired]:
+def mend(live: Live, how: Repair, rows: list[TaskRow]) -> list[Outcome]:
     with live.pipe() as pipe:
         return repair(pipe, how, rows, LATER)
 
@@ -53,7 +54,7 @@ def live(any_server: Live) -> Live:
 @pytest.mark.parametrize("how", [Repair.ARCHIVE, Repair.ARCHIVE_NOW, Repair.RUN, Repair.RUN_AFRESH])
 def test_what_stands_nowhere_is_put_back(live: Live, state: str, how: Repair) -> None:
     live.asynq.add(Q, "loose", state, referenced=False, retried=3, last_failed_at=NOW - 60)
-    assert mend(live, how, rows_of(live)) == [Repaired.DONE]
+    assert mend(live, how, rows_of(live)) == [Outcome.DONE]
     assert findings(live.client) == {}
     message = TaskMessage.FromString(live.client.hget(key(Q, "loose"), "msg"))
     if how.archives:
@@ -68,7 +69,7 @@ def test_what_stands_nowhere_is_put_back(live: Live, state: str, how: Repair) ->
 @pytest.mark.parametrize("state", ["pending", "active", "scheduled", "retry", "aggregating"])
 def test_lost_task_goes_where_its_state_says(live: Live, state: str) -> None:
     live.asynq.add(Q, "loose", state, referenced=False)
-    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Repaired.DONE]
+    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Outcome.DONE]
     assert findings(live.client) == {}
     assert state_of(live, "loose") == state.encode()
     if state == "aggregating":
@@ -109,7 +110,7 @@ def test_ghosts_leave_every_index(live: Live, place: str) -> None:
     put(live.asynq, Q, b"gone", place)
     if place == "active":
         put(live.asynq, Q, b"gone", "lease")
-    assert mend(live, Repair.REMOVE_ID, rows_of(live)) == [Repaired.DONE]
+    assert mend(live, Repair.REMOVE_ID, rows_of(live)) == [Outcome.DONE]
     assert findings(live.client) == {}
     assert not live.client.exists(prefix(Q) + place.encode()) or place == "archived"
     assert not live.client.exists(prefix(Q) + b"groups"), "Asynq takes the name of an empty group away as well"
@@ -127,7 +128,7 @@ def test_mismatches_are_set_right_in_either_direction(valkey: Live, place: str, 
     valkey.asynq.register(Q)
     write(valkey.asynq, Q, b"torn", state)
     put(valkey.asynq, Q, b"torn", place)
-    assert mend(valkey, how, rows_of(valkey)) == [Repaired.DONE]
+    assert mend(valkey, how, rows_of(valkey)) == [Outcome.DONE]
     assert findings(valkey.client) == {}
     wanted = {Repair.FOLLOW_INDEX: MEANS.get(place, place), Repair.FOLLOW_STATE: state, Repair.RUN: "pending"}.get(how)
     assert state_of(valkey, "torn") == (wanted.encode() if wanted else None)
@@ -147,7 +148,7 @@ def test_a_live_task_under_the_id_of_a_ghost_is_left_alone(live: Live, state: st
     before = everything(live.client)
     (row,) = rows_of(live)
     assert (row.kind, row.index_name) == (Kind.MISMATCH, "archived")
-    assert mend(live, how, [row]) == [Repaired.ALIVE]
+    assert mend(live, how, [row]) == [Outcome.ALIVE]
     assert everything(live.client) == before
 
 
@@ -155,7 +156,7 @@ def test_a_live_task_under_the_id_of_a_ghost_is_left_alone(live: Live, state: st
 def test_a_live_task_leaves_the_index_of_a_ghost(live: Live, state: str) -> None:
     live.asynq.add(Q, "again", state)
     put(live.asynq, Q, b"again", "archived")
-    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Repaired.DONE]
+    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Outcome.DONE]
     assert findings(live.client) == {}
     assert state_of(live, "again") == state.encode()
 
@@ -176,7 +177,7 @@ def test_a_live_task_keeps_its_place(live: Live, state: str) -> None:
         live.asynq.add(Q, task_id, state)
     before = everything(live.client)
     put(live.asynq, Q, b"again", "archived")
-    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Repaired.DONE]
+    assert mend(live, Repair.FOLLOW_STATE, rows_of(live)) == [Outcome.DONE]
     assert everything(live.client) == before
 
 
@@ -190,7 +191,7 @@ def test_a_live_task_is_seen_among_very_many_and_while_its_group_is_aggregated(l
     live.client.zadd(prefix(Q) + b"aggregation_sets", {staged: NOW})
     for task_id in (b"again", b"staged"):
         put(live.asynq, Q, task_id, "archived")
-    assert mend(live, Repair.CLEAN, rows_of(live)) == [Repaired.ALIVE] * 2
+    assert mend(live, Repair.CLEAN, rows_of(live)) == [Outcome.ALIVE] * 2
 
 
 @pytest.mark.parametrize("how", [Repair.FOLLOW_STATE, Repair.FOLLOW_INDEX])
@@ -216,7 +217,7 @@ def test_husks_go_with_their_ids(live: Live, what: str, place: str) -> None:
     write(live.asynq, Q, b"shell", what)
     if place:
         put(live.asynq, Q, b"shell", place)
-    assert mend(live, Repair.CLEAN, rows_of(live)) == [Repaired.DONE]
+    assert mend(live, Repair.CLEAN, rows_of(live)) == [Outcome.DONE]
     assert findings(live.client) == {}
     assert not live.client.exists(key(Q, "shell"))
 
@@ -224,7 +225,7 @@ def test_husks_go_with_their_ids(live: Live, what: str, place: str) -> None:
 def test_lost_task_that_is_deleted_frees_its_lock(live: Live) -> None:
     lock = lock_key(Q)
     live.asynq.add(Q, "loose", "pending", referenced=False, unique=lock)
-    assert mend(live, Repair.CLEAN, rows_of(live)) == [Repaired.DONE_AND_UNLOCKED]
+    assert mend(live, Repair.CLEAN, rows_of(live)) == [Outcome.DONE_AND_UNLOCKED]
     assert not live.client.exists(lock, key(Q, "loose"))
 
 
@@ -252,16 +253,16 @@ def replace(client: redis.Redis) -> None:
 @pytest.mark.parametrize(
     ("change", "outcome"),
     [
-        (change_state, Repaired.STATE_CHANGED),
-        (change_message, Repaired.MESSAGE_CHANGED),
-        (refer, Repaired.NOW_REFERENCED),
-        (delete, Repaired.GONE),
-        (replace, Repaired.NOT_A_TASK),
+        (change_state, Outcome.STATE_CHANGED),
+        (change_message, Outcome.MESSAGE_CHANGED),
+        (refer, Outcome.NOW_REFERENCED),
+        (delete, Outcome.GONE),
+        (replace, Outcome.NOT_A_TASK),
     ],
 )
 @pytest.mark.parametrize("how", [Repair.ARCHIVE, Repair.ARCHIVE_NOW, Repair.RUN, Repair.RUN_AFRESH])
 def test_what_has_changed_is_left_alone(
-    valkey: Live, how: Repair, change: Callable[[redis.Redis], None], outcome: Repaired
+    valkey: Live, how: Repair, change: Callable[[redis.Redis], None], outcome: Outcome
 ) -> None:
     valkey.asynq.register(Q)
     valkey.asynq.add(Q, "loose", referenced=False)
@@ -277,7 +278,7 @@ def test_lost_task_that_came_back_is_left_alone(valkey: Live) -> None:
     valkey.asynq.add(Q, "loose", "pending", referenced=False)
     rows = rows_of(valkey)
     valkey.asynq.refer(Q, "loose", "pending")
-    assert mend(valkey, Repair.RUN, rows) == [Repaired.NOW_REFERENCED]
+    assert mend(valkey, Repair.RUN, rows) == [Outcome.NOW_REFERENCED]
     assert valkey.client.lrange(prefix(Q) + b"pending", 0, -1) == [b"loose"]
 
 
@@ -286,7 +287,7 @@ def test_ghost_whose_data_came_back_is_left_alone(valkey: Live) -> None:
     put(valkey.asynq, Q, b"gone", "archived")
     rows = rows_of(valkey)
     valkey.asynq.add(Q, "gone", "archived")
-    assert mend(valkey, Repair.REMOVE_ID, rows) == [Repaired.NOT_A_GHOST]
+    assert mend(valkey, Repair.REMOVE_ID, rows) == [Outcome.NOT_A_GHOST]
     assert score_in(valkey, "archived", "gone") is not None
 
 
@@ -369,7 +370,7 @@ def test_many_ghosts_in_a_long_list_keep_the_server_free(valkey: Live) -> None:
     valkey.client.rpush(prefix(Q) + b"pending", *[f"gone-{number}" for number in range(50)])
     rows = [row for row in rows_of(valkey) if row.kind is Kind.GHOST]
     valkey.client.config_resetstat()
-    assert mend(valkey, Repair.REMOVE_ID, rows) == [Repaired.DONE] * 50
+    assert mend(valkey, Repair.REMOVE_ID, rows) == [Outcome.DONE] * 50
     assert valkey.calls()["evalsha"] + valkey.calls().get("eval", 0) >= 8
 
 
@@ -393,7 +394,7 @@ def plant(live: Live, kind: str, place: str = "") -> list[TaskRow]:
     return rows
 
 
-def delete_planned(live: Live, rows: list[TaskRow], types: Types) -> list[Repaired]:
+def delete_planned(live: Live, rows: list[TaskRow], types: Types) -> list[Outcome]:
     with live.pipe() as pipe:
         return repair(pipe, Repair.DELETE_KEY, rows, LATER, types=types)
 
@@ -410,10 +411,10 @@ def test_foreign_keys_go_with_their_ids_and_nothing_else_does(live: Live, kind: 
     rows = plant(live, kind, place)
     types = planned(live, rows)
     assert types == {(Q, b"odd"): kind.encode()}
-    assert delete_planned(live, rows, types) == [Repaired.DONE]
+    assert delete_planned(live, rows, types) == [Outcome.DONE]
     assert everything(live.client) == before
     assert findings(live.client) == {}, "no ghost is left behind"
-    assert delete_planned(live, rows, types) == [Repaired.GONE]
+    assert delete_planned(live, rows, types) == [Outcome.GONE]
 
 
 def becomes_a_task(live: Live) -> None:
@@ -433,13 +434,13 @@ def is_referenced(live: Live) -> None:
 @pytest.mark.parametrize(
     ("change", "outcome"),
     [
-        (becomes_a_task, Repaired.NOW_A_HASH),
-        (becomes_a_list, Repaired.TYPE_CHANGED),
-        (is_referenced, Repaired.NOW_REFERENCED),
+        (becomes_a_task, Outcome.NOW_A_HASH),
+        (becomes_a_list, Outcome.TYPE_CHANGED),
+        (is_referenced, Outcome.NOW_REFERENCED),
     ],
 )
 def test_foreign_key_that_has_changed_is_left_alone(
-    live: Live, change: Callable[[Live], None], outcome: Repaired
+    live: Live, change: Callable[[Live], None], outcome: Outcome
 ) -> None:
     rows = plant(live, "string")
     types = planned(live, rows)
@@ -454,11 +455,11 @@ def test_foreign_key_that_was_a_task_when_planned_is_left_alone(live: Live) -> N
     rows = plant(live, "string")
     becomes_a_task(live)
     before = everything(live.client)
-    assert delete_planned(live, rows, planned(live, rows)) == [Repaired.NOW_A_HASH]
+    assert delete_planned(live, rows, planned(live, rows)) == [Outcome.NOW_A_HASH]
     assert everything(live.client) == before
 
 
 def test_foreign_key_of_unknown_type_is_left_alone(live: Live) -> None:
     rows = plant(live, "string")
-    assert delete_planned(live, rows, {}) == [Repaired.TYPE_CHANGED]
+    assert delete_planned(live, rows, {}) == [Outcome.TYPE_CHANGED]
     assert live.client.exists(key(Q, "odd"))

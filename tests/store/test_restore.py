@@ -16,6 +16,7 @@ from support.changes import Run, delete_all, planned, put_back
 from support.contents import content
 from support.servers import Live, wait_until
 
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes.delete import DeleteJob
@@ -31,7 +32,7 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal import reader
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Keeping
-from archive_tui.store.write.restore import Restored, Target
+from archive_tui.store.write.restore import Target
 
 LOCK = lock_key("q")
 
@@ -64,12 +65,12 @@ def test_everything_comes_back_byte_for_byte(any_server: Live, run_job: Run, kee
     before = asynq_data.everything(any_server.client)
     ttl = any_server.client.pttl(LOCK)
     deleted = delete_all(any_server, run_job, keeping)
-    assert deleted.deleted == 309
+    assert deleted.made == 309
     assert set(any_server.client.keys("*")) == {b"asynq:queues"}
     plan = planned(any_server, deleted)
     assert (plan.count, plan.locks, plan.there, plan.unsure, plan.kept, plan.torn) == (309, 1, 0, 0, 0, False)
     report = put_back(any_server, run_job, plan)
-    assert (report.state, report.restored, report.in_part) == (JobState.DONE, 309, False)
+    assert (report.state, report.made, report.in_part) == (JobState.DONE, 309, False)
     assert set(asynq_data.everything(any_server.client)) == set(before)
     for one in any_server.client.scan_iter(match="asynq:{q}:t:*"):
         again = any_server.client.hgetall(one)
@@ -88,7 +89,7 @@ def test_tasks_go_back_to_where_they_stood(any_server: Live, run_job: Run, keepi
     before = content(any_server)
     listed = delete_all(any_server, run_job, keeping, listed="q")
     found = delete_all(any_server, run_job, keeping)
-    assert (listed.deleted, found.deleted) == (450, 330)
+    assert (listed.made, found.made) == (450, 330)
     for progress in (found, listed):
         put_back(any_server, run_job, planned(any_server, progress))
     assert content(any_server) == before
@@ -101,7 +102,7 @@ def test_nothing_is_put_back_twice(any_server: Live, run_job: Run, keeping: Keep
     put_back(any_server, run_job, plan)
     before = content(any_server)
     again = put_back(any_server, run_job, plan)  # a plan of before: what the journal says by now counts
-    assert (again.restored, again.done) == (0, 0)
+    assert (again.made, again.done) == (0, 0)
     any_server.client.delete(key("q", "plain"))  # it ran and is done
     later = planned(any_server, deleted)
     assert (later.count, later.before) == (0, 309)
@@ -121,7 +122,7 @@ def test_what_is_there_already_is_recognised(any_server: Live, run_job: Run, kee
     plan = planned(any_server, deleted)
     assert plan.there == 309
     report = put_back(any_server, run_job, plan)
-    assert report.outcomes == {Restored.ALREADY: 309}
+    assert report.outcomes == {Outcome.ALREADY: 309}
     assert not report.in_part
     assert content(any_server) == before
 
@@ -135,21 +136,21 @@ def test_nothing_is_written_over(any_server: Live, run_job: Run, keeping: Keepin
     any_server.client.set(LOCK, "somebody", ex=500)
     before = content(any_server)
     report = put_back(any_server, run_job, planned(any_server, deleted))
-    assert report.outcomes[Restored.TAKEN] == 2
-    assert report.outcomes[Restored.ID_IN_USE] == 1
-    assert report.outcomes[Restored.WITHOUT_LOCK] == 1
+    assert report.outcomes[Outcome.TAKEN] == 2
+    assert report.outcomes[Outcome.ID_IN_USE] == 1
+    assert report.outcomes[Outcome.WITHOUT_LOCK] == 1
     assert report.in_part
     told = {one.id: one.outcome for one in report.examples}
     assert told == {
-        b"plain": Restored.TAKEN, b"broken": Restored.TAKEN, b"empty": Restored.ID_IN_USE,
-        b"locked": Restored.WITHOUT_LOCK,
+        b"plain": Outcome.TAKEN, b"broken": Outcome.TAKEN, b"empty": Outcome.ID_IN_USE,
+        b"locked": Outcome.WITHOUT_LOCK,
     }  # fmt: skip
     after = content(any_server)
     assert {one: after[one] for one in before} == before
     any_server.client.delete(key("q", "plain"))
     again = planned(any_server, deleted)
     assert again.count == 3  # what could not be put back may be tried again
-    assert put_back(any_server, run_job, again).restored == 1
+    assert put_back(any_server, run_job, again).made == 1
 
 
 def of_long_ago(path: Path) -> None:
@@ -169,7 +170,7 @@ def test_a_lock_that_has_run_out_is_not_taken(valkey: Live, run_job: Run, keepin
     plan = planned(valkey, deleted)
     assert (plan.locks, plan.expired_locks) == (1, 1)
     report = put_back(valkey, run_job, plan)
-    assert report.outcomes == {Restored.RESTORED: 308, Restored.LOCK_EXPIRED: 1}
+    assert report.outcomes == {Outcome.DONE: 308, Outcome.LOCK_EXPIRED: 1}
     assert not valkey.client.exists(LOCK)
 
 
@@ -243,7 +244,7 @@ def test_only_what_was_chosen(valkey: Live, run_job: Run, keeping: Keeping) -> N
     deleted = delete_all(valkey, run_job, keeping)
     plan = planned(valkey, deleted, chosen=frozenset({("q", b"n1"), ("q", b"locked")}))
     assert plan.count == 2
-    assert put_back(valkey, run_job, plan).restored == 2
+    assert put_back(valkey, run_job, plan).made == 2
     assert set(valkey.client.keys("asynq:{q}:t:*")) == {key("q", "n1"), key("q", "locked")}
     rest = planned(valkey, deleted)
     assert (rest.count, rest.before) == (307, 2)
@@ -261,7 +262,7 @@ def test_another_server_is_refused_unless_asked_for(valkey: Live, run_job: Run, 
     job = RestoreJob(server, plan, Pace.FULL, elsewhere=True)
     run_job(job)
     assert job.wait(20)
-    assert job.progress.restored == 309
+    assert job.progress.made == 309
 
 
 def test_a_read_only_session_restores_nothing(valkey: Live, run_job: Run, keeping: Keeping) -> None:
@@ -295,7 +296,7 @@ def test_what_is_not_permitted_leaves_nothing_half_written(
         assert isinstance(job.error, NotPermittedError), job.error
         assert content(any_server) == before
     else:
-        assert job.progress.restored == 6
+        assert job.progress.made == 6
 
 
 def test_a_server_out_of_memory_refuses_whole_tasks(
@@ -311,10 +312,10 @@ def test_a_server_out_of_memory_refuses_whole_tasks(
     assert job.wait(20)
     assert isinstance(job.error, RefusedError), job.progress
     assert "out of memory" in str(job.error)
-    assert (job.progress.restored, job.progress.untouched) == (0, 309)
+    assert (job.progress.made, job.progress.untouched) == (0, 309)
     live.client.config_set("maxmemory", 0)
     assert content(live) == before
-    assert put_back(live, run_job, planned(live, deleted)).restored == 309
+    assert put_back(live, run_job, planned(live, deleted)).made == 309
 
 
 def test_a_restore_survives_a_server_that_is_killed(lasting: Live, run_job: Run, keeping: Keeping) -> None:
@@ -332,7 +333,7 @@ def test_a_restore_survives_a_server_that_is_killed(lasting: Live, run_job: Run,
     job.pace = Pace.FULL
     assert job.wait(30)
     assert job.error is None
-    assert job.progress.there == 3000
+    assert job.progress.achieved == 3000
     assert content(lasting) == before
 
 
@@ -346,7 +347,7 @@ def test_a_stop_and_another_go(valkey: Live, run_job: Run, keeping: Keeping) -> 
     wait_until(lambda: job.progress.done > 300)
     job.stop()
     assert job.wait(20)
-    done = job.progress.restored
+    done = job.progress.made
     assert 0 < done < 3000
     assert job.progress.in_part
     plan = planned(valkey, deleted)
@@ -403,7 +404,7 @@ def test_what_was_not_deleted_is_not_restored(any_server: Live, run_job: Run, ke
     assert job.wait(20)
     catalog.close()
     progress = job.progress
-    assert (progress.deleted, progress.gone, progress.changed) == (46, 1, 3)
+    assert (progress.made, progress.needless, progress.changed) == (46, 1, 3)
     plan = planned(any_server, progress)
     assert (plan.count, plan.kept) == (46, 4)
 
@@ -421,7 +422,7 @@ def test_a_score_that_moved_is_not_deleted(valkey: Live, run_job: Run, keeping: 
     run_job(job)
     assert job.wait(20)
     catalog.close()
-    assert (job.progress.deleted, job.progress.changed) == (4, 1)
+    assert (job.progress.made, job.progress.changed) == (4, 1)
     assert valkey.client.zrange(prefix("q") + b"archived", 0, -1) == [b"3"]
 
 
@@ -433,7 +434,7 @@ def test_a_large_message_goes_through(valkey: Live, run_job: Run, keeping: Keepi
     before = content(valkey)
     one = delete_all(valkey, run_job, keeping, listed="q")
     two = delete_all(valkey, run_job, keeping)
-    assert (one.deleted, two.deleted) == (3, 1)
+    assert (one.made, two.made) == (3, 1)
     for progress in (one, two):
         put_back(valkey, run_job, planned(valkey, progress))
     assert content(valkey) == before

@@ -6,10 +6,10 @@ from typing import Any
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.changes.delete import DeleteProgress
 from archive_tui.changes.plan import Plan, plan_matching
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Keeping
@@ -43,7 +43,7 @@ def data_of(found: dict[bytes, Any]) -> dict[bytes, Any]:
     return {one: value for one, value in found.items() if b"}:t:" in one}
 
 
-def check_agreement(live: Live, before: dict[bytes, Any], journals: list[Path], report: DeleteProgress | None) -> None:
+def check_agreement(live: Live, before: dict[bytes, Any], journals: list[Path], report: ChangeProgress | None) -> None:
     """Every task is in Redis as it was, or in a journal as it was; what a journal says was deleted is not in Redis,
     what it says was not is; and the report counts what is missing.
     """
@@ -73,7 +73,7 @@ def check_agreement(live: Live, before: dict[bytes, Any], journals: list[Path], 
     assert all(kept.get(one) == tasks[one] for one in missing), "deleted, and not in a journal byte for byte"
     assert not any(b"fine" in one for one in missing)
     if report is not None:
-        least, most = report.deleted, report.deleted + report.unknown + report.unconfirmed
+        least, most = report.made, report.made + report.unknown + report.unconfirmed
         assert least <= len(missing) <= most
     for lock in (one for one in before if b":unique:" in one):
         assert (lock in after) == (key("q", before[lock]) in left), "a task and its lock go together"

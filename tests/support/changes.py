@@ -5,13 +5,14 @@ from typing import Any
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.changes.delete import DeleteJob, DeleteProgress
+from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.plan import plan_matching
-from archive_tui.changes.restore import RestoreJob, RestoreProgress
+from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Keeping
@@ -23,7 +24,7 @@ Run = Callable[[Job], Job]
 
 def delete_all(
     live: Live, run_job: Run, keeping: Keeping | None, *queues: str, listed: str | None = None, **options: Any
-) -> DeleteProgress:
+) -> ChangeProgress:
     """Delete every finding, or the archive of a queue, with a journal."""
     catalog = Catalog()
     if listed is not None:
@@ -38,12 +39,12 @@ def delete_all(
     return job.progress
 
 
-def planned(live: Live, progress: DeleteProgress, target: Target = Target.BACK, **options: Any) -> RestorePlan:
+def planned(live: Live, progress: ChangeProgress, target: Target = Target.BACK, **options: Any) -> RestorePlan:
     assert progress.journal is not None
     return plan_restore(live.connect(), Journal(progress.journal), target, **options)
 
 
-def put_back(live: Live, run_job: Run, plan: RestorePlan, **options: Any) -> RestoreProgress:
+def put_back(live: Live, run_job: Run, plan: RestorePlan, **options: Any) -> ChangeProgress:
     job = RestoreJob(live.connect(), plan, Pace.FULL, **options)
     run_job(job)
     assert job.wait(30)

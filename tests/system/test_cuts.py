@@ -116,7 +116,7 @@ def test_a_deletion_deletes_the_same(
     cut = Cut(place, times, b"EVALSHA")
     job = DeleteJob(through(cut), plan_of(valkey, run_job, catalog), Pace.FULL, None, keeping if journal else None)
     progress = finish(run_job, job, cut)
-    assert progress.deleted + progress.unconfirmed == COUNT
+    assert progress.made + progress.unconfirmed == COUNT
     assert {one for one in content(valkey) if b"}:t:" in one} == {one for one in before if b"}:t:fine" in one}
     if journal:
         check_agreement(valkey, before, journals_in(keeping), progress)
@@ -143,7 +143,7 @@ def test_a_restore_restores_the_same(
     cut = Cut(place, times, b"EVALSHA")
     plan = plan_restore(valkey.connect(), Journal(path), target)
     progress = finish(run_job, RestoreJob(through(cut), plan, Pace.FULL, elsewhere=True), cut)
-    assert progress.there == COUNT
+    assert progress.achieved == COUNT
     if target is Target.BACK:
         assert content(valkey) == before
     else:
@@ -168,5 +168,5 @@ def test_a_repair_repairs_the_same(
     plan = RepairPlan(plan_matching(catalog, Query()), how)
     assert plan.count == len(wrong)
     progress = finish(run_job, RepairJob(through(cut), plan, Pace.FULL, None, keeping if journal else None), cut)
-    assert progress.repaired + progress.unconfirmed >= len(wrong)
+    assert progress.made + progress.unconfirmed >= len(wrong)
     assert oracle.findings(valkey.client) == {}

@@ -17,6 +17,7 @@ from support.proxy import Forwarder
 from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
@@ -24,9 +25,9 @@ from archive_tui.catalog.query import Query
 from archive_tui.changes.audited import AuditedDeleteJob
 from archive_tui.changes.batches import Call, Lot
 from archive_tui.changes.cleanup import CleanUpJob
-from archive_tui.changes.delete import DeleteJob, DeleteProgress
+from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.plan import Plan, plan_matching
-from archive_tui.changes.repair import RepairJob, RepairProgress
+from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_notes import notes
@@ -34,14 +35,15 @@ from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.errors import ReplicaError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.audit import Audit
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Keeping
 from archive_tui.store.link.pipe import pack
 from archive_tui.store.link.server import Server
-from archive_tui.store.write.delete import Doomed, Outcome, Standing
-from archive_tui.store.write.restore import Restored, Target
+from archive_tui.store.write.delete import Doomed, Standing
+from archive_tui.store.write.restore import Target
 
 Run = Callable[[Job], Job]
 
@@ -160,7 +162,7 @@ def test_a_deletion_goes_on_where_nothing_was_lost(
     job = deletion(pair, plan_of(pair.old, run_job, catalog), keeping, _2=fail_over)
     progress = finish(run_job, job)
     assert (job.error, progress.caution) == (None, "")
-    assert progress.deleted + progress.unconfirmed == COUNT
+    assert progress.made + progress.unconfirmed == COUNT
     assert Outcome.BACK not in progress.outcomes
     check_agreement(pair.new, before, journals_in(keeping), progress)
     assert restored_by_all(pair, run_job, keeping) == before
@@ -177,7 +179,7 @@ def test_what_a_deletion_had_not_passed_on_is_told_and_not_claimed(
     assert back > 0
     assert sum(progress.outcomes.values()) == COUNT
     assert (progress.in_part, progress.caution) == (True, "")
-    assert {one.outcome for one in progress.skipped} == {Outcome.BACK}
+    assert {one.outcome for one in progress.examples} == {Outcome.BACK}
     assert len([one for one in content(pair.new) if b"}:t:" in one and b"fine" not in one]) == back
     check_agreement(pair.new, before, journals_in(keeping), progress)
     ending = Journal(journals_in(keeping)[0]).ending()
@@ -193,7 +195,7 @@ def delete_the_rest(pair: Pair, run_job: Run, keeping: Keeping, count: int) -> N
     catalog = Catalog()
     assert run_job(ScanJob(pair.new.connect(), catalog, pace=Pace.FULL)).wait(20)
     again = finish(run_job, DeleteJob(pair.new.connect(), plan_matching(catalog, Query()), Pace.FULL, None, keeping))
-    assert again.deleted == count
+    assert again.made == count
     catalog.close()
 
 
@@ -232,7 +234,7 @@ def test_a_new_task_under_an_id_that_was_freed_is_not_one_that_is_back(
 
     progress = finish(run_job, deletion(pair, plan, keeping, _2=fail_over))
     assert Outcome.BACK not in progress.outcomes
-    assert progress.deleted + progress.unconfirmed == COUNT
+    assert progress.made + progress.unconfirmed == COUNT
     assert [one for one in content(pair.new) if one.endswith(b"}:t:" + first)]
 
 
@@ -243,16 +245,16 @@ def test_a_primary_that_becomes_a_replica_ends_a_deletion(
     before = filled(pair)
     plan = plan_of(pair.old, run_job, catalog)
     job = deletion(pair, plan, keeping, _2=pair.promote, _3=lambda: pair.demote(_free_port()))
-    progress: DeleteProgress = finish(run_job, job)
+    progress: ChangeProgress = finish(run_job, job)
     assert isinstance(job.error, ReplicaError)
     assert job.error.exit_code == 5
     assert "read-only replica: connect to its primary" in str(job.error)
     assert "It was the primary until now" in str(job.error)
-    assert 0 < progress.deleted < COUNT
-    assert progress.untouched == COUNT - progress.deleted
+    assert 0 < progress.made < COUNT
+    assert progress.untouched == COUNT - progress.made
     left = {one for one in content(pair.new) if b"}:t:" in one}
     missing = {one for one in before if b"}:t:" in one} - left
-    assert len(missing) < progress.deleted, "the rest is there again, as the error says"
+    assert len(missing) < progress.made, "the rest is there again, as the error says"
     delete_the_rest(pair, run_job, keeping, COUNT - len(missing))
     assert restored_by_all(pair, run_job, keeping) == before
 
@@ -267,7 +269,7 @@ def test_what_a_repair_had_not_passed_on_is_not_claimed(pair: Pair, run_job: Run
     filled(pair)
     plan = plan_of(pair.old, run_job, catalog)
     job = repair_of(pair, plan, _2=pair.promote, _3=pair.fail_over)
-    progress: RepairProgress = finish(run_job, job)
+    progress: ChangeProgress = finish(run_job, job)
     assert (job.error, progress.done) == (None, COUNT)
     again = Catalog()
     assert run_job(ScanJob(pair.new.connect(), again, pace=Pace.FULL)).wait(20)
@@ -284,17 +286,17 @@ def test_a_repair_on_one_server_has_nothing_to_be_cautious_about(pair: Pair, run
     plan = plan_of(pair.old, run_job, catalog)
     server = pair.old.connect(username="narrow", password="word")
     progress = finish(run_job, RepairJob(server, RepairPlan.of(plan, Repair.ARCHIVE_NOW), Pace.FULL))
-    assert (progress.repaired, progress.caution, progress.in_part) == (COUNT, "", False)
+    assert (progress.made, progress.caution, progress.in_part) == (COUNT, "", False)
 
 
 def test_a_primary_that_becomes_a_replica_ends_a_repair(pair: Pair, run_job: Run, catalog: Catalog) -> None:
     filled(pair)
     plan = plan_of(pair.old, run_job, catalog)
     job = repair_of(pair, plan, _2=pair.promote, _3=lambda: pair.demote(_free_port()))
-    progress: RepairProgress = finish(run_job, job)
+    progress: ChangeProgress = finish(run_job, job)
     assert isinstance(job.error, ReplicaError)
     assert "It was the primary until now" in str(job.error)
-    assert 0 < progress.repaired < COUNT
+    assert 0 < progress.made < COUNT
 
 
 def _free_port() -> int:
@@ -314,7 +316,7 @@ def deleted(pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping) -> tup
     """A journal of what both servers have deleted, and what there was before."""
     before = filled(pair)
     progress = finish(run_job, deletion(pair, plan_of(pair.old, run_job, catalog), keeping))
-    assert progress.deleted == COUNT
+    assert progress.made == COUNT
     pair.in_step()
     assert progress.journal is not None
     return progress.journal, before
@@ -336,7 +338,7 @@ def test_a_restore_goes_on_where_nothing_was_lost(
     job.resume()
     assert job.wait(30)
     assert job.error is None
-    assert job.progress.there == COUNT
+    assert job.progress.achieved == COUNT
     assert not job.progress.in_part
     assert content(pair.new) == before
 
@@ -355,19 +357,19 @@ def test_what_a_restore_had_not_passed_on_can_be_put_back_again(
     job.pace = Pace.FULL
     assert job.wait(30)
     progress = job.progress
-    vanished = progress.outcomes[Restored.VANISHED]
+    vanished = progress.outcomes[Outcome.VANISHED]
     assert job.error is None
     assert vanished > 0
-    assert progress.there == COUNT - vanished
+    assert progress.achieved == COUNT - vanished
     assert (progress.done, progress.in_part) == (COUNT, True)
-    assert Restored.VANISHED in {one.outcome for one in progress.examples}
+    assert Outcome.VANISHED in {one.outcome for one in progress.examples}
     after = content(pair.new)
     assert len(after) < len(before)
     assert all(before[one] == value for one, value in after.items() if b":t:" in one)
     again = plan_restore(pair.connect(), Journal(path))
     assert (again.count, again.vanished, again.before) == (vanished, vanished, COUNT - vanished)
     assert any("another server took over" in note for note in notes(again))
-    assert put_back(pair.new, run_job, plan_restore(pair.new.connect(), Journal(path)), elsewhere=True).restored
+    assert put_back(pair.new, run_job, plan_restore(pair.new.connect(), Journal(path)), elsewhere=True).made
     assert content(pair.new) == before
 
 
@@ -385,7 +387,7 @@ def test_what_was_put_back_before_a_failover_is_put_back_again_where_asked_for(
     assert (plan.count, plan.before, plan.there) == (COUNT, COUNT, 0)
     assert any("restored before: those that have run" in note for note in notes(plan))
     job = RestoreJob(pair.connect(), plan, Pace.FULL, elsewhere=True)
-    assert finish(run_job, job).restored == COUNT
+    assert finish(run_job, job).made == COUNT
     assert content(pair.new) == before
 
 

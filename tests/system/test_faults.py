@@ -62,7 +62,7 @@ def test_a_server_that_is_killed(lasting: Live, run_job: Run, catalog: Catalog, 
     process.start()
     assert job.wait(30)
     assert job.error is None
-    assert job.progress.deleted + job.progress.unconfirmed == COUNT
+    assert job.progress.made + job.progress.unconfirmed == COUNT
     check_agreement(lasting, before, journals_in(keeping), job.progress)
     restore_all(lasting, run_job, keeping)
     assert content(lasting) == before
@@ -88,7 +88,7 @@ def test_a_connection_that_is_cut_in_a_reply(
     run_job(job)
     assert job.wait(30)
     assert job.error is None
-    assert job.progress.deleted + job.progress.unconfirmed == COUNT
+    assert job.progress.made + job.progress.unconfirmed == COUNT
     check_agreement(valkey, before, journals_in(keeping), job.progress)
     cutter.left = count
     deleted = job.progress
@@ -96,7 +96,7 @@ def test_a_connection_that_is_cut_in_a_reply(
     run_job(restoring)
     assert restoring.wait(30)
     assert restoring.error is None
-    assert restoring.progress.there == COUNT
+    assert restoring.progress.achieved == COUNT
     assert content(valkey) == before
 
 
@@ -143,19 +143,19 @@ def test_a_server_that_refuses_in_the_middle(
     assert job.wait(30)
     end()
     if what == "NOSCRIPT":
-        assert (job.error, job.progress.deleted) == (None, COUNT)
+        assert (job.error, job.progress.made) == (None, COUNT)
     else:
         assert job.error is not None
         assert isinstance(job.error, NotPermittedError if what == "NOPERM" else Exception)
-        assert 0 < job.progress.deleted < COUNT
-        assert job.progress.untouched == COUNT - job.progress.deleted
+        assert 0 < job.progress.made < COUNT
+        assert job.progress.untouched == COUNT - job.progress.made
     assert job.progress.unknown == 0
     check_agreement(live, before, journals_in(keeping), job.progress)
     again = DeleteJob(live.connect(), plan, Pace.FULL, None, keeping)
     run_job(again)
     assert again.wait(30)
     check_agreement(live, before, journals_in(keeping), None)
-    assert job.progress.deleted + again.progress.deleted == COUNT
+    assert job.progress.made + again.progress.made == COUNT
     restore_all(live, run_job, keeping)
     assert content(live) == before
 
@@ -183,7 +183,7 @@ def test_a_server_that_is_busy_is_waited_for(own_server: Callable[..., Live], ru
     live.client.execute_command("SCRIPT", "KILL")
     assert job.wait(30)
     assert job.error is None
-    assert job.progress.deleted == COUNT
+    assert job.progress.made == COUNT
     check_agreement(live, before, journals_in(keeping), job.progress)
     assert done.wait(20)
     catalog.close()
@@ -246,9 +246,9 @@ def test_a_disk_that_is_full(
     journals = [] if after == 0 else journals_in(keeping)
     check_agreement(valkey, before, journals, job.progress)
     if after < 2:
-        assert job.progress.deleted == 0
+        assert job.progress.made == 0
     else:
-        assert job.progress.deleted > 0
+        assert job.progress.made > 0
         restore_all(valkey, run_job, keeping)
         assert content(valkey) == before
 
@@ -284,7 +284,7 @@ def test_a_folder_that_is_not_ours(valkey: Live, run_job: Run, catalog: Catalog,
     run_job(job)
     assert job.wait(30)
     assert isinstance(job.error, JournalError)
-    assert (job.error.exit_code, job.progress.deleted) == (5, 0)
+    assert (job.error.exit_code, job.progress.made) == (5, 0)
     assert content(valkey) == before
 
 

@@ -16,7 +16,7 @@
 --             In the place of a value longer than LONG stands its SHA-1.
 -- ARGV[5..]   the same for each hash
 --
--- Returns a number for each hash, see Outcome in delete.py, or DELETED alone where that holds for all. Everything is
+-- Returns a number for each hash, see Outcome in asynq/outcomes.py, or DELETED alone where that holds for all. Everything is
 -- read before anything is written, and past the probes no step raises an error: a script that aborts half-way would
 -- leave deletions that nobody reports.
 

@@ -6,13 +6,14 @@ on one batch while the next one is made; what it writes to its journal first it 
 
 import hashlib
 from collections.abc import Sequence
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
 
 from redis.exceptions import NoScriptError
 
 from archive_tui.asynq import keys
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import LISTS, State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import DisconnectedError
@@ -22,52 +23,6 @@ from archive_tui.store.write.scripts import load
 
 _LONG = 1024
 """Bytes of a value above which its SHA-1 is compared instead of itself; known to delete.lua."""
-
-
-class Outcome(IntEnum):
-    """What became of one task of a batch; the numbers are those of delete.lua."""
-
-    GONE = 0
-    DELETED = 1
-    DELETED_AND_UNLOCKED = 2
-    STATE_CHANGED = 3
-    MESSAGE_CHANGED = 4
-    NOW_REFERENCED = 5
-    NOT_IN_INDEX = 6
-    NOT_A_TASK = 7
-    QUEUE_AWAKE = 8
-    COPY_STALE = 9
-    BACK = 10  # never said by the script: what a job finds out when another server has taken over
-
-    @property
-    def done(self) -> bool:
-        """Whether this call deleted the task."""
-        return self in (Outcome.DELETED, Outcome.DELETED_AND_UNLOCKED)
-
-    @property
-    def gone(self) -> bool:
-        """Whether nothing was there any more."""
-        return self is Outcome.GONE
-
-    @property
-    def sentence(self) -> str:
-        """What happened, in words for a report."""
-        return _SENTENCES[self]
-
-
-_SENTENCES = {
-    Outcome.GONE: "already gone",
-    Outcome.DELETED: "deleted",
-    Outcome.DELETED_AND_UNLOCKED: "deleted, unique lock released",
-    Outcome.STATE_CHANGED: "skipped: its state has changed",
-    Outcome.MESSAGE_CHANGED: "skipped: its message has changed",
-    Outcome.NOW_REFERENCED: "skipped: an index references it now",
-    Outcome.NOT_IN_INDEX: "skipped: it left the index",
-    Outcome.NOT_A_TASK: "skipped: it is not task data",
-    Outcome.QUEUE_AWAKE: "skipped: its queue is no leftover any more",
-    Outcome.COPY_STALE: "skipped: it changed after it was copied to the journal",
-    Outcome.BACK: "there again: another server took over that had not heard of its deletion",
-}
 
 
 class Standing(StrEnum):

@@ -9,12 +9,12 @@
 --             expected message ("" for no message); expected pending_since; the index in which it must stand ("" for
 --             in none); the lists to be searched for it; and of "move" new state, new index, score, new message ("" to keep it)
 --
--- Returns a number for each hash, see Repaired in repair.py. Past the probes no step raises an error: a script that
+-- Returns a number for each hash, see Outcome in asynq/outcomes.py. Past the probes no step raises an error: a script that
 -- aborts half-way would leave changes that nobody reports.
 
 local GONE, DONE, DONE_AND_UNLOCKED = 0, 1, 2
 local NOW_A_HASH, TYPE_CHANGED = 10, 11
-local STATE_CHANGED, MESSAGE_CHANGED, NOW_REFERENCED, NOT_IN_INDEX, NOT_A_TASK, NOT_A_GHOST = 3, 4, 5, 6, 7, 8
+local STATE_CHANGED, MESSAGE_CHANGED, NOW_REFERENCED, NOT_IN_INDEX, NOT_A_TASK, NOT_A_GHOST = 3, 4, 5, 6, 7, 13
 
 local prefix, action, now = ARGV[1], ARGV[2], ARGV[3]
 local LISTS = { "pending", "active" }

@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from types import MappingProxyType
 
 from archive_tui.asynq import keys
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Destination, Repair, destination, lists_to_search
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
@@ -23,61 +23,6 @@ _SEARCHED = 200_000
 
 Types = Mapping[tuple[str, bytes], bytes]
 """The types of keys, by queue and id."""
-
-
-class Repaired(IntEnum):
-    """What became of one finding of a batch; all but NO_DESTINATION and ALIVE are numbers of repair.lua."""
-
-    GONE = 0
-    DONE = 1
-    DONE_AND_UNLOCKED = 2
-    STATE_CHANGED = 3
-    MESSAGE_CHANGED = 4
-    NOW_REFERENCED = 5
-    NOT_IN_INDEX = 6
-    NOT_A_TASK = 7
-    NOT_A_GHOST = 8
-    NO_DESTINATION = 9
-    NOW_A_HASH = 10
-    TYPE_CHANGED = 11
-    ALIVE = 12
-
-    @property
-    def done(self) -> bool:
-        """Whether it was set right."""
-        return self in (Repaired.DONE, Repaired.DONE_AND_UNLOCKED)
-
-    @property
-    def gone(self) -> bool:
-        """Whether nothing was there any more."""
-        return self is Repaired.GONE
-
-    @property
-    def digit(self) -> str:
-        """How it stands in a journal: one hexadecimal digit."""
-        return f"{self.value:x}"
-
-    @property
-    def sentence(self) -> str:
-        """What happened, in words for a report."""
-        return _SENTENCES[self]
-
-
-_SENTENCES = {
-    Repaired.GONE: "already gone",
-    Repaired.DONE: "done",
-    Repaired.DONE_AND_UNLOCKED: "done, unique lock released",
-    Repaired.STATE_CHANGED: "skipped: its state has changed",
-    Repaired.MESSAGE_CHANGED: "skipped: its message has changed",
-    Repaired.NOW_REFERENCED: "skipped: an index references it now",
-    Repaired.NOT_IN_INDEX: "skipped: it left the index",
-    Repaired.NOT_A_TASK: "skipped: it is not task data",
-    Repaired.NOT_A_GHOST: "skipped: its data is there again",
-    Repaired.NO_DESTINATION: "skipped: its data does not say where it belongs",
-    Repaired.NOW_A_HASH: "skipped: it is a hash now, and may be task data",
-    Repaired.TYPE_CHANGED: "skipped: it is of another type now",
-    Repaired.ALIVE: "skipped: it also stands where its state says, and is alive: let the index follow the state",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +61,7 @@ def repair(
     rows: Sequence[TaskRow],
     now: float,
     types: Types = MappingProxyType({}),
-) -> list[Repaired]:
+) -> list[Outcome]:
     """Set some findings of one queue right; one outcome for each, in order. `now` is unix seconds, `types` what foreign
     keys were when they were planned: without its type, none is deleted.
 
@@ -129,7 +74,7 @@ def repair(
     queue = rows[0].queue
     if any(row.queue != queue for row in rows):
         raise ValueError("a batch is of one queue")
-    outcomes: dict[int, Repaired] = {}
+    outcomes: dict[int, Outcome] = {}
     entries: dict[int, _Entry] = {}
     lost = _still_lost(pipe, queue, rows)
     contents = _contents(pipe, rows)
@@ -140,9 +85,9 @@ def repair(
             continue
         entry = _entry(row, content, repair_, now)
         if row.kind is Kind.LOST and row.id not in lost:
-            outcomes[number] = Repaired.NOW_REFERENCED if isinstance(entry, _Entry) else entry
+            outcomes[number] = Outcome.NOW_REFERENCED if isinstance(entry, _Entry) else entry
         elif row.id in spared and isinstance(entry, _Entry):
-            outcomes[number] = Repaired.ALIVE
+            outcomes[number] = Outcome.ALIVE
         elif isinstance(entry, _Entry):
             entries[number] = entry
         else:
@@ -156,13 +101,13 @@ def repair(
     return [outcomes[number] for number in range(len(rows))]
 
 
-def _call(pipe: Pipe, queue: str, repair_: Repair, entries: Sequence[_Entry], now: float) -> list[Repaired]:
+def _call(pipe: Pipe, queue: str, repair_: Repair, entries: Sequence[_Entry], now: float) -> list[Outcome]:
     action = {Repair.REMOVE_ID: b"ghost", Repair.CLEAN: b"clean", Repair.DELETE_KEY: b"foreign"}.get(repair_, b"move")
     arguments = [keys.prefix(queue), action, b"%d" % int(now * 1e9)]
     for entry in entries:
         arguments += entry.arguments()
     hashes = [keys.task(queue, entry.row.id) for entry in entries]
-    return [Repaired(number) for number in pipe.script(*load("repair"), hashes, arguments)]
+    return [Outcome(number) for number in pipe.script(*load("repair"), hashes, arguments)]
 
 
 def _still_lost(pipe: Pipe, queue: str, rows: Sequence[TaskRow]) -> set[bytes]:
@@ -184,27 +129,27 @@ def _contents(pipe: Pipe, rows: Sequence[TaskRow]) -> list[Reply]:
     )
 
 
-def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float) -> "_Entry | Repaired":
+def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float) -> "_Entry | Outcome":
     """What must hold for a task to be set right, or why it cannot be."""
     if repair_ is Repair.REMOVE_ID:
         return _Entry(row, b"", "", b"", row.index_name, lists_to_search(row, None), None)
     if not isinstance(content, list):
         if isinstance(content, Exception) and not str(content).startswith("WRONGTYPE"):
             raise content
-        return Repaired.NOT_A_TASK
+        return Outcome.NOT_A_TASK
     raw_state, raw_message, since, group = content
     if content == [None] * 4 and row.fingerprint:
-        return Repaired.GONE
+        return Outcome.GONE
     if State.parse(raw_state) is not row.state:
-        return Repaired.STATE_CHANGED
+        return Outcome.STATE_CHANGED
     digest = hashlib.sha1(raw_message, usedforsecurity=False) if raw_message is not None else None
     if (digest.digest()[:FINGERPRINT_BYTES] if digest else b"") != row.fingerprint:
-        return Repaired.MESSAGE_CHANGED
+        return Outcome.MESSAGE_CHANGED
     goal = None
     if repair_ is not Repair.CLEAN:
         goal = destination(repair_, row, raw_message or b"", group or b"", now)
         if goal is None:
-            return Repaired.NO_DESTINATION
+            return Outcome.NO_DESTINATION
     return _Entry(
         row,
         raw_state or b"",

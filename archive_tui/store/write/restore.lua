@@ -9,10 +9,10 @@
 -- ARGV[4..]   for each hash: the index where it stood ("" for none), its score, the key of its lock ("" for none), how
 --             many milliseconds it is to live ("" for ever), how many strings follow, and its fields, name and value
 --
--- Returns a number for each hash, see Restored in restore.py; a reply that is shorter than the batch ends with the error
+-- Returns a number for each hash, see Outcome in asynq/outcomes.py; a reply that is shorter than the batch ends with the error
 -- that stopped it. What came before that is restored.
 
-local RESTORED, WITHOUT_LOCK, LOCK_EXPIRED, ALREADY, TAKEN, ID_IN_USE = 0, 1, 2, 3, 4, 5
+local DONE, WITHOUT_LOCK, LOCK_EXPIRED, ALREADY, TAKEN, ID_IN_USE = 1, 16, 17, 18, 19, 20
 
 local pcall, sub = redis.pcall, string.sub
 local locks, mode, now = ARGV[1], ARGV[2], ARGV[3]
@@ -85,7 +85,7 @@ local function write(key, id, stood, score, lock, left, fields)
     pcall("DEL", key)
     return nil, failed
   end
-  if lock == "" then return RESTORED end
+  if lock == "" then return DONE end
   if sub(lock, 1, #locks) ~= locks or (left ~= "" and tonumber(left) <= 0) then return LOCK_EXPIRED end
   local taken
   if left == "" then
@@ -93,7 +93,7 @@ local function write(key, id, stood, score, lock, left, fields)
   else
     taken = pcall("SET", lock, id, "NX", "PX", left)
   end
-  return type(taken) == "table" and taken.ok and RESTORED or WITHOUT_LOCK
+  return type(taken) == "table" and taken.ok and DONE or WITHOUT_LOCK
 end
 
 local outcomes = {}

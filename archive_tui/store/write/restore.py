@@ -1,54 +1,17 @@
 """Writing deleted tasks back: one script call a batch, never over anything that stands there."""
 
 from collections.abc import Sequence
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from redis._parsers import BaseParser
 
 from archive_tui.asynq import keys
+from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.write.scripts import load
 from archive_tui.text import decode, encode
-
-
-class Restored(IntEnum):
-    """What became of one task that was to be written back; the numbers are those of restore.lua."""
-
-    RESTORED = 0
-    WITHOUT_LOCK = 1
-    LOCK_EXPIRED = 2
-    ALREADY = 3
-    TAKEN = 4
-    ID_IN_USE = 5
-    VANISHED = 6  # never said by the script: what a job finds out when another server has taken over
-
-    @property
-    def restored(self) -> bool:
-        """Whether this call wrote the task back."""
-        return self in (Restored.RESTORED, Restored.WITHOUT_LOCK, Restored.LOCK_EXPIRED)
-
-    @property
-    def there(self) -> bool:
-        """Whether the task is back now."""
-        return self.restored or self is Restored.ALREADY
-
-    @property
-    def sentence(self) -> str:
-        """What happened, in words for a report."""
-        return _SENTENCES[self]
-
-
-_SENTENCES = {
-    Restored.RESTORED: "restored",
-    Restored.WITHOUT_LOCK: "restored, but its unique lock is held by another task",
-    Restored.LOCK_EXPIRED: "restored; its unique lock has run out since",
-    Restored.ALREADY: "already there, byte for byte",
-    Restored.TAKEN: "skipped: other task data stands under its id",
-    Restored.ID_IN_USE: "skipped: another index holds its id",
-    Restored.VANISHED: "restored, but not there any more since another server took over: lost with the old one, or run",
-}
 
 
 class Target(StrEnum):
@@ -59,7 +22,7 @@ class Target(StrEnum):
     RUN = "run"
 
 
-def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tuple[list[Restored], Exception | None]:
+def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tuple[list[Outcome], Exception | None]:
     """Write tasks of one queue back in one step; one outcome for each, in order. `now` is unix seconds.
 
     Where the server refuses in the middle, the outcomes up to there, and what it said; asking again is harmless, what
@@ -82,7 +45,7 @@ def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tu
         pipe.one(b"SADD", keys.QUEUES, encode(queue))  # in a cluster it lives elsewhere: not part of the script
     hashes = [keys.task(queue, copy.id) for copy in batch]
     reply = pipe.script(*load("restore"), [*named, *hashes], arguments)
-    outcomes = [Restored(number) for number in reply if isinstance(number, int)]
+    outcomes = [Outcome(number) for number in reply if isinstance(number, int)]
     failure = None
     if len(outcomes) < len(batch):
         failure = BaseParser.parse_error(decode(reply[-1]))  # type: ignore[no-untyped-call]

@@ -8,8 +8,8 @@ from textual.content import Content
 from archive_tui.asynq.forecast import EXPIRY_DAYS, TOO_MANY, Cause, Forecast
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.states import ARCHIVE_CAP, State
-from archive_tui.changes.repair import RepairProgress
 from archive_tui.changes.repair_plan import RepairPlan
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.session import Session
 from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.confirm import JOURNAL_OFF, ConfirmDialog, listed, no_room, where
@@ -120,12 +120,12 @@ def _sheet(plan: RepairPlan, archived: Mapping[str, int], seen: str = "") -> Con
 class RepairReport(Report):
     """What a repair has done."""
 
-    def __init__(self, report: RepairProgress, *, copied: bool = True) -> None:
+    def __init__(self, report: ChangeProgress, *, copied: bool = True) -> None:
         """`copied`: whether the journal holds how things were, and not only which they were."""
         parts = how_it_ended(report.state, report.error)
         for outcome, count in sorted(report.outcomes.items()):
-            tone = "" if outcome.done else "$text-muted" if outcome.gone else "$text-warning"
-            parts.append(counted(count, outcome.sentence, tone))
+            tone = "" if outcome.done else "$text-muted" if outcome.needless else "$text-warning"
+            parts.append(counted(count, report.verb.sentence(outcome), tone))
         parts += not_known(report.untouched, report.unknown)
         if report.unconfirmed:
             parts.append(
@@ -137,5 +137,5 @@ class RepairReport(Report):
         if report.journal is not None:
             what = "how it was is" if copied else "their ids, and no more of them, are"
             parts.append((f"\n{what} in the journal {line(str(report.journal))}\n", "$text-muted"))
-        parts += left_alone(report.skipped, report.changed)
-        super().__init__(f"Set {report.repaired:,} of {plural(report.planned, 'finding')} right", parts)
+        parts += left_alone(report)
+        super().__init__(f"Set {report.made:,} of {plural(report.planned, 'finding')} right", parts)

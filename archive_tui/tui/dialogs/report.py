@@ -1,7 +1,6 @@
 """What a job has done, with the reason for everything that it left alone."""
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
 
 from textual import on
 from textual.app import ComposeResult
@@ -9,8 +8,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from archive_tui.changes.delete import DeleteProgress
 from archive_tui.jobs.job import JobState
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.wording.people import plural
@@ -18,26 +17,6 @@ from archive_tui.wording.people import plural
 _SHOWN = 100
 
 Part = str | tuple[str, str]
-
-
-class Said(Protocol):
-    """An outcome with its sentence."""
-
-    @property
-    def sentence(self) -> str:
-        """What happened, in words."""
-
-
-class One(Protocol):
-    """A task, and what became of it."""
-
-    @property
-    def id(self) -> bytes:
-        """Its id."""
-
-    @property
-    def outcome(self) -> Said:
-        """What became of it."""
 
 
 class Report(Dialog[None]):
@@ -72,11 +51,11 @@ class Report(Dialog[None]):
 class ReportDialog(Report):
     """What a deletion has done."""
 
-    def __init__(self, report: DeleteProgress) -> None:
+    def __init__(self, report: ChangeProgress) -> None:
         parts = how_it_ended(report.state, report.error)
         for outcome, count in sorted(report.outcomes.items()):
-            tone = "" if outcome.done else "$text-muted" if outcome.gone else "$text-warning"
-            parts.append(counted(count, outcome.sentence, tone))
+            tone = "" if outcome.done else "$text-muted" if outcome.needless else "$text-warning"
+            parts.append(counted(count, report.verb.sentence(outcome), tone))
         parts += not_known(report.untouched, report.unknown)
         if report.unconfirmed:
             parts.append(
@@ -85,10 +64,10 @@ class ReportDialog(Report):
             )
         if report.caution:
             parts.append((f"\n{report.caution}\n", "$text-warning"))
-        if report.journal is not None and (report.deleted or report.unknown):
+        if report.journal is not None and (report.made or report.unknown):
             parts.append((f"\na copy is in the journal {line(str(report.journal))}\n", "$text-muted"))
-        parts += left_alone(report.skipped, report.changed)
-        super().__init__(f"Deleted {report.deleted:,} of {plural(report.planned, 'task')}", parts)
+        parts += left_alone(report)
+        super().__init__(f"Deleted {report.made:,} of {plural(report.planned, 'task')}", parts)
 
 
 def how_it_ended(state: JobState, error: str) -> list[Part]:
@@ -114,17 +93,21 @@ def not_known(untouched: int, unknown: int = 0) -> list[Part]:
     return parts
 
 
-def examples(ones: Sequence[One]) -> list[Part]:
+def examples(report: ChangeProgress) -> list[Part]:
     """Some tasks, each with what became of it."""
-    return [part for one in ones[:_SHOWN] for part in (f"  {clip(one.id, 40)}  ", _muted(one.outcome.sentence))]
+    return [
+        part
+        for one in report.examples[:_SHOWN]
+        for part in (f"  {clip(one.id, 40)}  ", _muted(report.verb.sentence(one.outcome)))
+    ]
 
 
-def left_alone(skipped: Sequence[One], changed: int) -> list[Part]:
-    """Those that were left alone, `changed` in all."""
-    if not skipped:
+def left_alone(report: ChangeProgress) -> list[Part]:
+    """The tasks that were left alone."""
+    if not report.examples:
         return []
-    more = changed - min(len(skipped), _SHOWN)
-    return [("\nleft alone:\n", "bold"), *examples(skipped), *([f"  and {more:,} more\n"] if more > 0 else [])]
+    more = report.changed - min(len(report.examples), _SHOWN)
+    return [("\nleft alone:\n", "bold"), *examples(report), *([f"  and {more:,} more\n"] if more > 0 else [])]
 
 
 def _muted(sentence: str) -> Part:

@@ -2,9 +2,9 @@
 
 from textual.content import Content
 
-from archive_tui.changes.restore import RestoreProgress
 from archive_tui.changes.restore_notes import afterwards, notes
 from archive_tui.changes.restore_plan import RestorePlan
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.session import Session
 from archive_tui.store.write.restore import Target
 from archive_tui.text import line
@@ -50,11 +50,11 @@ def _sheet(plan: RestorePlan, now: float) -> Content:
 class RestoreReportDialog(Report):
     """What a restore has done."""
 
-    def __init__(self, report: RestoreProgress) -> None:
+    def __init__(self, report: ChangeProgress) -> None:
         parts = how_it_ended(report.state, report.error)
         for outcome, count in sorted(report.outcomes.items()):
-            parts.append(counted(count, outcome.sentence, "" if outcome.there else "$text-warning"))
+            parts.append(counted(count, report.verb.sentence(outcome), "" if outcome.achieved else "$text-warning"))
         parts += not_known(report.untouched)
         if report.examples:
-            parts += ["\n", *examples(report.examples)]
-        super().__init__(f"Restored {report.restored:,} of {plural(report.planned, 'task')}", parts)
+            parts += ["\n", *examples(report)]
+        super().__init__(f"Restored {report.made:,} of {plural(report.planned, 'task')}", parts)

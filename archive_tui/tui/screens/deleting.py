@@ -93,7 +93,7 @@ class DeletingScreen(MarkingScreen):
         self.session.watch.refresh()
         self.deletion_ended(job)
         report = job.progress
-        if report.deleted == report.planned == 1:
+        if report.made == report.planned == 1:
             self.say("deleted 1 task")
         else:
             self.app.push_screen(ReportDialog(report))

@@ -263,7 +263,7 @@ class JournalScreen(MarkingScreen):
         self._replace_marks(Marks())
         self._read()
         report = job.progress
-        if report.restored == report.planned == 1 and not report.examples:
+        if report.made == report.planned == 1 and not report.examples:
             self.say("restored 1 task")
         else:
             self.app.push_screen(RestoreReportDialog(report))

@@ -16,11 +16,12 @@ from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
 from archive_tui.changes.cleanup import CleanUpJob
 from archive_tui.changes.plan import Plan, plan_matching, plan_rows
-from archive_tui.changes.repair import RepairJob, RepairProgress
+from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import MENDS_ARCHIVE, RepairPlan, choices, not_deletable, not_picked, types_of
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.archive_check import ArchiveCheckJob
 from archive_tui.jobs.job import JobState
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.store.read.queues import QueueStats
 from archive_tui.store.write.repair import Types
 from archive_tui.text import clip
@@ -158,7 +159,7 @@ class FindingsMending(DeletingScreen):
         self.session.watch.refresh()
         self.changed()
         report = job.progress
-        if report.repaired == report.planned == 1:
+        if report.made == report.planned == 1:
             self.say("deleted 1 foreign key" if job.plan.by_hand else "set 1 finding right")
         else:
             self.app.push_screen(RepairReport(report, copied=not job.plan.by_hand))
@@ -300,7 +301,7 @@ class QueueMending(CommandScreen):
         self.session.watch.refresh()
         self.app.call_from_thread(self._archive_mended, job.progress)
 
-    def _archive_mended(self, report: RepairProgress) -> None:
+    def _archive_mended(self, report: ChangeProgress) -> None:
         self._mending = False
         self.app.push_screen(RepairReport(report))
 

@@ -4,7 +4,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.progress import Progress
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.wording.people import number
 
 
@@ -29,7 +29,7 @@ class HeadLine(Widget):
         return self._content
 
 
-def changing(word: str, tone: str, now: Progress, pace: Pace) -> Content:
+def changing(word: str, tone: str, now: ChangeProgress, pace: Pace) -> Content:
     """How far a job is that changes tasks; `word` says what it does with them."""
     return Content.assemble(
         (f" {word} ", f"bold {tone}"),
