@@ -21,9 +21,9 @@ from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.restore import RestoreJob
 from archive_tui.jobs.job import Job
 from archive_tui.session import Session
+from archive_tui.tui.command_screen import QuitWanted, ScanWanted
 from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
 from archive_tui.tui.dialogs.question import QuestionDialog
-from archive_tui.tui.screens.base import QuitWanted, ScanWanted
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 

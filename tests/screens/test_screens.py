@@ -23,7 +23,6 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.view import View
 from archive_tui.demo import DEMO_SEED, fill
-from archive_tui.tui.commands import KEY_NAMES
 
 QUEUES = ["critical", "default", "email", "idle", "images:resize", "odd [*?] name", "reports"]
 LEFTOVER = "old-reports"
@@ -287,7 +286,7 @@ def test_help_palette_and_footer_hold_the_keys_of_the_screen(shop: Live, screen:
             await op.press("question_mark")
             assert op.where == "HelpDialog"
             for command in commands:
-                keys = " ".join(KEY_NAMES.get(name, name) for name in command.key.split(","))
+                keys = " ".join(command.keys())
                 assert f" {keys} {command.help} " in f"{op.dialog} "
             await op.press(closing)
             assert op.app.screen is here
@@ -298,7 +297,7 @@ def test_help_palette_and_footer_hold_the_keys_of_the_screen(shop: Live, screen:
             found = op.app.screen.query_one(OptionList)
             await op.until(lambda found=found: found.option_count >= len(commands), "commands found")
             titles = [str(option.prompt).splitlines()[0] for option in found.options]
-            assert titles == [f"{one.title.rstrip('…').capitalize()}  ({one.shown_key()})" for one in commands]
+            assert titles == [f"{one.title.rstrip('…').capitalize()}  ({one.keys()[0]})" for one in commands]
             await op.press("escape")
             assert op.app.screen is here
         await op.press("colon")
@@ -308,7 +307,7 @@ def test_help_palette_and_footer_hold_the_keys_of_the_screen(shop: Live, screen:
         await op.arrives("HelpDialog")
         await op.press("escape")
 
-        shown = {one.shown_key(): one.title for one in commands}
+        shown = {one.keys()[0]: one.title for one in commands}
         for width, height in ((120, 60), (60, 15)):
             await op.resize(width, height)
             await op.until(lambda: re.search(r"\? help   q (quit|back) *$", op.lines[-1]), "help and the way out")

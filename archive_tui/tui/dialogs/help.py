@@ -9,7 +9,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from archive_tui.tui.commands import KEY_NAMES, Command
+from archive_tui.tui.commands import Command
 from archive_tui.tui.dialogs.dialog import Dialog
 
 _MOVING = [
@@ -59,7 +59,7 @@ class HelpDialog(Dialog[None]):
             parts += [(f"{key:>{_KEYS - 2}}", "bold $text-accent"), f"  {sentence}\n"]
         parts.append("\n")
         for command in self._commands:
-            keys = " ".join(KEY_NAMES.get(key, key) for key in command.key.split(","))
+            keys = " ".join(command.keys())
             tone = "$text-error" if command.danger else "$text-accent"
             parts += [(f"{keys:>{_KEYS - 2}}", f"bold {tone}"), f"  {_wrapped(command.help)}\n"]
         for key, sentence in _LEAVING:

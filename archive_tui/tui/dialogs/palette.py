@@ -1,11 +1,12 @@
 """The palette: the commands of the screen below, searched by name."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
-from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.command_screen import CommandScreen
 
 
 class ScreenCommands(Provider):
@@ -27,9 +28,8 @@ class ScreenCommands(Provider):
         if not isinstance(screen, CommandScreen):
             return
         for command in screen.available():
-            name = command.name()
-            title = f"{command.title.rstrip('…').capitalize()}  ({command.shown_key()})"
-            yield title, lambda name=name: screen.action_run_command(name), command.help
+            title = f"{command.title.rstrip('…').capitalize()}  ({command.keys()[0]})"
+            yield title, partial(screen.run_command, command), command.help
 
 
 class Palette(CommandPalette):

@@ -11,8 +11,10 @@ from textual.content import Content
 from archive_tui.catalog.marks import Marks
 from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.plan import Plan, plan_rows
+from archive_tui.tui import commands
+from archive_tui.tui.command_screen import OVERTAKEN, background
+from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.delete import DeleteDialog
-from archive_tui.tui.screens.base import OVERTAKEN, background
 from archive_tui.tui.screens.marking import MarkingScreen
 from archive_tui.tui.widgets.headline import changing
 
@@ -20,7 +22,7 @@ from archive_tui.tui.widgets.headline import changing
 class DeletingScreen(MarkingScreen):
     """A table from which the marked rows, or the one under the cursor, can be deleted."""
 
-    OF_MARKED = frozenset({"delete"})
+    OF_MARKED = frozenset({commands.Delete})
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,11 +43,12 @@ class DeletingScreen(MarkingScreen):
         """Since when the rows may have changed in Redis (unix seconds), as far as anybody knows."""
         return None
 
-    def refuse_delete(self) -> str | None:
+    def why_not_delete(self) -> str | None:
         running = self.session.deleting is not None
         return self.why_no_plan("delete", "another deletion is running: x stops it" if running else None)
 
-    def do_delete(self) -> None:
+    @runs(commands.Delete, unless=why_not_delete)
+    def delete(self) -> None:
         self._planning = True
         self._plan(self.chosen(), self.view.seqs)
 
@@ -103,12 +106,13 @@ class DeletingScreen(MarkingScreen):
 
     # Leaving and stopping
 
-    def refuse_leave(self) -> str | None:
+    def why_not_leave(self) -> str | None:
         return "a deletion is running: x stops it" if self._deletion is not None else None
 
-    def refuse_stop(self) -> str | None:
+    def why_not_stop(self) -> str | None:
         return "nothing is running" if self._deletion is None else None
 
-    def do_stop(self) -> None:
+    @runs(commands.Stop, unless=why_not_stop)
+    def stop(self) -> None:
         if self._deletion is not None:
             self._deletion.stop()

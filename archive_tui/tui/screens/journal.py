@@ -22,9 +22,10 @@ from archive_tui.journal.reader import Header, Journal
 from archive_tui.store.write.restore import Target
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
+from archive_tui.tui.command_screen import OVERTAKEN, CommandScreen, background
+from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.restore import RestoreDialog, RestoreReportDialog
-from archive_tui.tui.screens.base import OVERTAKEN, CommandScreen, background
 from archive_tui.tui.screens.marking import MarkingScreen
 from archive_tui.tui.screens.row_columns import common_columns
 from archive_tui.tui.screens.rows import RowsScreen
@@ -83,7 +84,7 @@ class JournalScreen(MarkingScreen):
         commands.Again,
     )
     FIRST_QUERY = Query(sort=Sort.FOUND)
-    OF_MARKED = frozenset({"restore"})
+    OF_MARKED = frozenset({commands.Restore})
 
     def __init__(self, path: Path, header: Header) -> None:
         super().__init__()
@@ -179,7 +180,7 @@ class JournalScreen(MarkingScreen):
 
     # Restoring
 
-    def refuse_restore(self) -> str | None:
+    def why_not_restore(self) -> str | None:
         busy = None
         if not self.listing_complete():
             busy = "the journal is still being read"
@@ -189,7 +190,8 @@ class JournalScreen(MarkingScreen):
             busy = "a deletion is running: x stops it"
         return self.why_no_plan("restore", busy)
 
-    def do_restore(self) -> None:
+    @runs(commands.Restore, unless=why_not_restore)
+    def restore(self) -> None:
         self._planning = True
         self.app.push_screen(
             ChoiceDialog("Restore to", _TARGETS, Target.BACK.value), partial(self._target_chosen, self.chosen())
@@ -239,7 +241,7 @@ class JournalScreen(MarkingScreen):
             return
         self._tick()
 
-    def refuse_again(self) -> str | None:
+    def why_not_again(self) -> str | None:
         if self._restore is not None:
             return "something is being restored: x stops it"
         if self._planning:
@@ -249,7 +251,8 @@ class JournalScreen(MarkingScreen):
         back = self._job.progress.back if self._job is not None else 0
         return None if back or self._again else "nothing of this journal was restored before"
 
-    def do_again(self) -> None:
+    @runs(commands.Again, unless=why_not_again)
+    def again(self) -> None:
         self._again = not self._again
         self._replace_marks(Marks())  # they speak of rows that get other numbers
         self._read()
@@ -268,12 +271,13 @@ class JournalScreen(MarkingScreen):
         else:
             self.app.push_screen(RestoreReportDialog(report))
 
-    def refuse_leave(self) -> str | None:
+    def why_not_leave(self) -> str | None:
         return "tasks are being restored: x stops it" if self._restore is not None else None
 
-    def refuse_stop(self) -> str | None:
+    def why_not_stop(self) -> str | None:
         return "nothing is running" if self._restore is None else None
 
-    def do_stop(self) -> None:
+    @runs(commands.Stop, unless=why_not_stop)
+    def stop(self) -> None:
         if self._restore is not None:
             self._restore.stop()

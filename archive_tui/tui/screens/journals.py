@@ -12,7 +12,8 @@ from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.screens.base import CommandScreen
+from archive_tui.tui.command_screen import CommandScreen
+from archive_tui.tui.commands import runs
 from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, title
@@ -120,11 +121,11 @@ class JournalsScreen(CommandScreen):
 
     def on_mount(self) -> None:
         self._table.empty_text = "Reading…"
-        self.do_refresh()
+        self.read_again()
         super().on_mount()
 
     def on_screen_resume(self) -> None:
-        self.do_refresh()
+        self.read_again()
 
     def tick(self) -> None:
         job = self._job
@@ -162,36 +163,41 @@ class JournalsScreen(CommandScreen):
 
     @on(VirtualTable.Opened, "#journals")
     def _opened(self) -> None:
-        self.action_run_command("open")
+        self.run_command(commands.Open)
 
     @on(FilterBar.Changed)
     def _filter_changed(self) -> None:
         self._tick()
 
-    def refuse_open(self) -> str | None:
+    def why_not_open(self) -> str | None:
         row = self._table.cursor_row
         if row is None:
             return "no journal here"
         return row.problem or None
 
-    def do_open(self) -> None:
+    @runs(commands.Open, unless=why_not_open)
+    def open(self) -> None:
         from archive_tui.tui.screens.journal import JournalScreen
 
         row = self._table.cursor_row
         if row is not None:
             self.app.push_screen(JournalScreen(row.path, row.header))
 
-    def do_filter(self) -> None:
+    @runs(commands.Filter)
+    def filter(self) -> None:
         self.query_one(FilterBar).open()
 
-    def do_refresh(self) -> None:
+    @runs(commands.Refresh)
+    def read_again(self) -> None:
         if self._job is None or self._job.state.ended:
             self._job = self.session.run(ShelfJob(self.session.journal_folder))
 
-    def do_wide(self) -> None:
+    @runs(commands.Wide)
+    def wide(self) -> None:
         self._table.wide = not self._table.wide
 
-    def do_back(self) -> None:
+    @runs(commands.Back)
+    def back(self) -> None:
         if not self.query_one(FilterBar).clear():
             self.app.pop_screen()
 

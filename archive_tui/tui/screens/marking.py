@@ -12,7 +12,9 @@ from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
-from archive_tui.tui.screens.base import background
+from archive_tui.tui import commands
+from archive_tui.tui.command_screen import background
+from archive_tui.tui.commands import Command, runs
 from archive_tui.tui.screens.rows import RowsScreen
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.table import VirtualTable
@@ -23,7 +25,7 @@ MARKING = "marking: a moment"
 class MarkingScreen(RowsScreen):
     """A table whose rows can be marked. Marks belong to tasks: they stay while the table is sorted or filtered."""
 
-    OF_MARKED: ClassVar[frozenset[str]] = frozenset()
+    OF_MARKED: ClassVar[frozenset[type[Command]]] = frozenset()
     """Commands that take what is marked. Given while it is being marked, or the rows are being sorted or filtered, they
     wait: all can be typed at once.
     """
@@ -36,7 +38,7 @@ class MarkingScreen(RowsScreen):
         self._anchor: int | None = None
         self._marking = False
         self._replaced = 0  # how often: marks that were asked for before the last time come too late
-        self._waiting: str | None = None
+        self._waiting: type[Command] | None = None
         self._hidden = 0
 
     def compose_table(self) -> VirtualTable[TaskRow]:
@@ -62,7 +64,7 @@ class MarkingScreen(RowsScreen):
         if self._anchor is not None:
             self._anchor = None
         elif self._marking or len(self.marks):
-            self.do_unmark()
+            self.unmark()
         else:
             return False
         return True
@@ -78,21 +80,21 @@ class MarkingScreen(RowsScreen):
             return "the filter or the order is being changed: a moment"
         return MARKING if self._marking else None
 
-    def action_run_command(self, name: str) -> None:
+    def run_command(self, command: type[Command]) -> None:
         unsteady, marked = self._unsteady(), self._marking or len(self.marks) > 0
-        if name in self.OF_MARKED and marked and unsteady is not None and self.refusal(name) == unsteady:
-            self._waiting = name
+        if command in self.OF_MARKED and marked and unsteady is not None and self.refusal(command) == unsteady:
+            self._waiting = command
             self.say(f"in a moment: {'marking' if self._marking else 'sorting'} first")
         else:
             self._waiting = None  # something else is wanted now
-            super().action_run_command(name)
+            super().run_command(command)
 
     def _obey(self) -> None:
         """Run the command that has waited, if its time has come: it was meant for what is marked, and nothing else."""
         if self._waiting is not None and self._unsteady() is None:
-            name, self._waiting = self._waiting, None
+            command, self._waiting = self._waiting, None
             if len(self.marks) and self.on_top:
-                self.action_run_command(name)
+                self.run_command(command)
 
     # Planning what to do with what is marked
 
@@ -119,12 +121,11 @@ class MarkingScreen(RowsScreen):
 
     # Marking
 
-    def refuse_mark(self) -> str | None:
+    def why_not_mark(self) -> str | None:
         return self._unsteady() or ("no task here" if self.table.cursor_key is None else None)
 
-    refuse_mark_range = refuse_mark
-
-    def do_mark(self) -> None:
+    @runs(commands.Mark, unless=why_not_mark)
+    def mark(self) -> None:
         key, index = self.table.cursor_key, self.table.cursor_index
         if key is None or index is None:
             return
@@ -137,7 +138,8 @@ class MarkingScreen(RowsScreen):
         self.table.move_to(index + 1)
         self._marks_changed()
 
-    def do_mark_range(self) -> None:
+    @runs(commands.MarkRange, unless=why_not_mark)
+    def mark_range(self) -> None:
         key, index = self.table.cursor_key, self.table.cursor_index
         start = self.view.find(self._anchor) if self._anchor is not None else None
         if start is None or index is None:
@@ -149,7 +151,7 @@ class MarkingScreen(RowsScreen):
             self._marking = True
             self._mark_these(self._replaced, self.view.seqs[low : high + 1])
 
-    def refuse_mark_all(self) -> str | None:
+    def why_not_mark_all(self) -> str | None:
         if self._marking:
             return MARKING
         if self.query_one(FilterBar).wrong:
@@ -157,7 +159,8 @@ class MarkingScreen(RowsScreen):
         to_come = self.sorting or self.view.version != self.catalog.version
         return None if len(self.view) or to_come else "there is nothing to mark"
 
-    def do_mark_all(self) -> None:
+    @runs(commands.MarkAll, unless=why_not_mark_all)
+    def mark_all(self) -> None:
         self._marking = True
         self._mark_matching(self._replaced, self.catalog, self.query_now)
 
@@ -174,12 +177,13 @@ class MarkingScreen(RowsScreen):
         marks.add(seqs)
         self.app.call_from_thread(self._marked, replaced, marks)
 
-    def refuse_unmark(self) -> str | None:
+    def why_not_unmark(self) -> str | None:
         if self._marking:
             return MARKING
         return None if len(self.marks) else "nothing is marked"
 
-    def do_unmark(self) -> None:
+    @runs(commands.Unmark, unless=why_not_unmark)
+    def unmark(self) -> None:
         self.picked = Marks()
         self._replace_marks(Marks())
 

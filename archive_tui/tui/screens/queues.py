@@ -18,8 +18,9 @@ from archive_tui.session import ScanSummary
 from archive_tui.store.read.queues import QueueStats
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
+from archive_tui.tui.command_screen import QuitWanted, ScanWanted
+from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.screens.base import QuitWanted, ScanWanted
 from archive_tui.tui.screens.repairing import QueueMending
 from archive_tui.tui.widgets.columns import Cell, Column, Tone
 from archive_tui.tui.widgets.filterbar import FilterBar
@@ -154,7 +155,7 @@ class QueuesScreen(QueueMending):
         commands.ScanQueue,
         commands.ScanAll,
         commands.CleanOld,
-        commands.MendQueue,
+        commands.RepairQueue,
         commands.Journals,
         commands.Filter,
         commands.Sort,
@@ -255,7 +256,7 @@ class QueuesScreen(QueueMending):
 
     @on(VirtualTable.Opened, "#queues")
     def _opened(self) -> None:
-        self.action_run_command("open")
+        self.run_command(commands.Open)
 
     @on(VirtualTable.SortWanted, "#queues")
     def _sort_wanted(self, event: VirtualTable.SortWanted) -> None:
@@ -269,58 +270,63 @@ class QueuesScreen(QueueMending):
         row = self._table.cursor_row
         return row.stats if row is not None else None
 
-    def refuse_open(self) -> str | None:
+    def why_not_open(self) -> str | None:
         queue = self.current()
         if queue is None:
             return "no queue here"
         return self.session.why_not(Action.READ, queue.name) or ("not permitted" if queue.refused else None)
 
-    def do_open(self) -> None:
+    @runs(commands.Open, unless=why_not_open)
+    def open(self) -> None:
         from archive_tui.tui.screens.tasks import TasksScreen
 
         queue = self.current()
         if queue is not None:
             self.app.push_screen(TasksScreen(queue.name))
 
-    def refuse_clean_old(self) -> str | None:
+    def why_not_clean_old(self) -> str | None:
         queue = self.current()
         if queue is None:
             return "no queue here"
-        refused = self.refuse_open() or self.session.why_not(Action.DELETE, queue.name)
+        refused = self.why_not_open() or self.session.why_not(Action.DELETE, queue.name)
         return refused or (None if queue.counts.get(State.ARCHIVED) else "its archive is empty")
 
-    def do_clean_old(self) -> None:
+    @runs(commands.CleanOld, unless=why_not_clean_old)
+    def clean_old(self) -> None:
         from archive_tui.tui.screens.tasks import TasksScreen
 
         queue = self.current()
         if queue is not None:
             self.app.push_screen(TasksScreen(queue.name, cleaning=True))
 
-    refuse_scan_queue = refuse_open
-
-    def do_scan_queue(self) -> None:
+    @runs(commands.ScanQueue, unless=why_not_open)
+    def scan_queue(self) -> None:
         queue = self.current()
         if queue is not None:
             self.post_message(ScanWanted(queue.name))
 
-    def refuse_scan_all(self) -> str | None:
+    def why_not_scan_all(self) -> str | None:
         overview, restricted = self.session.watch.overview, self.session.permissions.unreadable
         if restricted and (overview.read_at is None or overview.searching):
             return "still finding out which queues there are: a moment"
         return None
 
-    def do_scan_all(self) -> None:
+    @runs(commands.ScanAll, unless=why_not_scan_all)
+    def scan_all(self) -> None:
         self.post_message(ScanWanted(None))
 
-    def do_journals(self) -> None:
+    @runs(commands.Journals)
+    def journals(self) -> None:
         from archive_tui.tui.screens.journals import JournalsScreen
 
         self.app.push_screen(JournalsScreen())
 
-    def do_filter(self) -> None:
+    @runs(commands.Filter)
+    def filter(self) -> None:
         self.query_one(FilterBar).open()
 
-    def do_sort(self) -> None:
+    @runs(commands.Sort)
+    def sort(self) -> None:
         names = {column.name: column.title for column in _COLUMNS if column.sortable}
         self.app.push_screen(ChoiceDialog("Sort by", names, self._sort), self._sort_by)
 
@@ -330,32 +336,38 @@ class QueuesScreen(QueueMending):
             self._sort = name
             self._tick()
 
-    def do_pause_refresh(self) -> None:
+    @runs(commands.PauseRefresh)
+    def pause_refresh(self) -> None:
         watch = self.session.watch
         if watch.paused:
             watch.resume()
         else:
             watch.pause()
 
-    def do_refresh(self) -> None:
+    @runs(commands.Refresh)
+    def read_again(self) -> None:
         self.session.watch.resume()
         self.session.watch.refresh(leftovers=True)
         self.say("reading again; looking for leftover queues")
 
-    def refuse_stop(self) -> str | None:
+    def why_not_stop(self) -> str | None:
         return None if self.session.running else "nothing is running"
 
-    def do_stop(self) -> None:
+    @runs(commands.Stop, unless=why_not_stop)
+    def stop(self) -> None:
         for job in self.session.running:
             job.stop()
 
-    def do_wide(self) -> None:
+    @runs(commands.Wide)
+    def wide(self) -> None:
         self._table.wide = not self._table.wide
 
-    def do_back(self) -> None:
+    @runs(commands.Back)
+    def back(self) -> None:
         self.query_one(FilterBar).clear()
 
-    def do_quit(self) -> None:
+    @runs(commands.Quit)
+    def quit(self) -> None:
         self.post_message(QuitWanted())
 
 

@@ -25,10 +25,12 @@ from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.store.read.queues import QueueStats
 from archive_tui.store.write.repair import Types
 from archive_tui.text import clip
+from archive_tui.tui import commands
+from archive_tui.tui.command_screen import OVERTAKEN, CommandScreen, background
+from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.repair import RepairReport, archive_dialog, clean_up_dialog, repair_dialog
-from archive_tui.tui.screens.base import OVERTAKEN, CommandScreen, background
 from archive_tui.tui.screens.deleting import DeletingScreen
 from archive_tui.tui.widgets.headline import changing
 from archive_tui.wording.people import plural
@@ -37,7 +39,7 @@ from archive_tui.wording.people import plural
 class FindingsMending(DeletingScreen):
     """A table of findings that can be set right: what is chosen, how, confirmed, done and reported."""
 
-    OF_MARKED = DeletingScreen.OF_MARKED | {"mend"}
+    OF_MARKED = DeletingScreen.OF_MARKED | {commands.Repair}
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,13 +53,13 @@ class FindingsMending(DeletingScreen):
     def changed(self) -> None:
         """For subclasses: findings were set right or deleted."""
 
-    def refuse_mend(self) -> str | None:
+    def why_not_repair(self) -> str | None:
         row = self.table.cursor_row
         refused = self.session.why_not(Action.RESTORE, row.queue) if row is not None else None
-        return refused or self.refuse_delete()
+        return refused or self.why_not_delete()
 
-    def refuse_delete(self) -> str | None:
-        return "findings are being set right: x stops it" if self._repairing is not None else super().refuse_delete()
+    def why_not_delete(self) -> str | None:
+        return "findings are being set right: x stops it" if self._repairing is not None else super().why_not_delete()
 
     @background("plan")
     def _plan(self, marks: Marks, shown: array[int]) -> None:
@@ -73,19 +75,21 @@ class FindingsMending(DeletingScreen):
         plan = plan_rows(self.catalog, marks, shown)
         self.app.call_from_thread(self._confirm, plan)
 
-    def refuse_leave(self) -> str | None:
-        return "findings are being set right: x stops it" if self._repairing is not None else super().refuse_leave()
+    def why_not_leave(self) -> str | None:
+        return "findings are being set right: x stops it" if self._repairing is not None else super().why_not_leave()
 
-    def refuse_stop(self) -> str | None:
-        return None if self._repairing is not None else super().refuse_stop()
+    def why_not_stop(self) -> str | None:
+        return None if self._repairing is not None else super().why_not_stop()
 
-    def do_stop(self) -> None:
+    @runs(commands.Stop, unless=why_not_stop)
+    def stop(self) -> None:
         if self._repairing is not None:
             self._repairing.stop()
         else:
-            super().do_stop()
+            super().stop()
 
-    def do_mend(self) -> None:
+    @runs(commands.Repair, unless=why_not_repair)
+    def repair(self) -> None:
         self._planning = True
         marks = self.chosen()
         # The one under the cursor was pointed at by hand
@@ -168,10 +172,11 @@ class FindingsMending(DeletingScreen):
         self._watch_repair()
         super().tick()
 
-    def refuse_explain(self) -> str | None:
+    def why_not_explain(self) -> str | None:
         return "no finding here" if self.table.cursor_row is None else None
 
-    def do_explain(self) -> None:
+    @runs(commands.Explain, unless=why_not_explain)
+    def explain(self) -> None:
         row = self.table.cursor_row
         if row is not None and row.kind is not None:
             self.app.push_screen(ExplainDialog(row.kind))
@@ -188,7 +193,7 @@ class QueueMending(CommandScreen):
         """The queue under the cursor."""
         raise NotImplementedError
 
-    def refuse_mend_queue(self) -> str | None:
+    def why_not_repair_queue(self) -> str | None:
         if self._mending:
             return "a queue is being set right: x stops it"
         queue = self.current()
@@ -196,7 +201,8 @@ class QueueMending(CommandScreen):
             return "no queue here"
         return self.session.why_not(Action.RESTORE if queue.registered else Action.DELETE, queue.name)
 
-    def do_mend_queue(self) -> None:
+    @runs(commands.RepairQueue, unless=why_not_repair_queue)
+    def repair_queue(self) -> None:
         queue = self.current()
         if queue is None:
             return

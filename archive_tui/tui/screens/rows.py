@@ -18,9 +18,9 @@ from archive_tui.catalog.view import View
 from archive_tui.jobs.pace import Pace
 from archive_tui.text import line
 from archive_tui.tui import commands
-from archive_tui.tui.commands import Command
+from archive_tui.tui.command_screen import CommandScreen, background
+from archive_tui.tui.commands import Command, runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.screens.base import CommandScreen, background
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.table import VirtualTable
@@ -160,7 +160,7 @@ class RowsScreen(CommandScreen):
 
     @on(VirtualTable.Opened, "#rows")
     def _opened(self) -> None:
-        self.action_run_command("open")
+        self.run_command(commands.Open)
 
     @on(VirtualTable.SortWanted, "#rows")
     def _sort_wanted(self, event: VirtualTable.SortWanted) -> None:
@@ -170,10 +170,11 @@ class RowsScreen(CommandScreen):
     def _follow_stopped(self) -> None:
         self.say("no longer following")
 
-    def refuse_open(self) -> str | None:
+    def why_not_open(self) -> str | None:
         return "no task here" if self.table.cursor_index is None else None
 
-    def do_open(self) -> None:
+    @runs(commands.Open, unless=why_not_open)
+    def open(self) -> None:
         index = self.table.cursor_index
         if index is not None:
             final = self.listing_complete()
@@ -189,11 +190,13 @@ class RowsScreen(CommandScreen):
         """Where we are, as safe text."""
         raise NotImplementedError
 
-    def do_follow(self) -> None:
+    @runs(commands.Follow)
+    def follow(self) -> None:
         self.table.follow = not self.table.follow
         self.say("following new rows" if self.table.follow else "no longer following")
 
-    def do_wide(self) -> None:
+    @runs(commands.Wide)
+    def wide(self) -> None:
         self.table.wide = not self.table.wide
 
     # Filtering and sorting
@@ -210,13 +213,15 @@ class RowsScreen(CommandScreen):
         if event.text != self.query_now.text:  # a later moment alone is no other question
             self.ask(replace(self.query_now, text=event.text, now=now if event.text else None))
 
-    def do_filter(self) -> None:
+    @runs(commands.Filter)
+    def filter(self) -> None:
         self.query_one(FilterBar).open()
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         return {"What a filter may say": manual()}
 
-    def do_sort(self) -> None:
+    @runs(commands.Sort)
+    def sort(self) -> None:
         names = {column.name: column.title for column in self.columns() if column.sortable}
         names |= {Sort.FOUND.value: "As found"}
         self.app.push_screen(ChoiceDialog("Sort by", names, self.query_now.sort.value), self._sort_by)
@@ -228,11 +233,12 @@ class RowsScreen(CommandScreen):
         down = not self.query_now.descending if again else name in (Sort.DIED, Sort.SIZE, Sort.TRIES)
         self.ask(replace(self.query_now, sort=Sort(name), descending=down))
 
-    def do_back(self) -> None:
+    @runs(commands.Back)
+    def back(self) -> None:
         if self.query_one(FilterBar).clear() or self.query_now.filtered:
             self.ask(self.query_now.unfiltered())
         elif not self.take_back():
-            self.action_run_command("leave")
+            self.run_command(commands.Leave)
 
     def take_back(self) -> bool:
         """For subclasses: undo the last thing that `esc` undoes before it leaves; False where there is none."""

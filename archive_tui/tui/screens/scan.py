@@ -23,7 +23,8 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import Phase, ScanJob, ScanProgress
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.screens.base import background
+from archive_tui.tui.command_screen import background
+from archive_tui.tui.commands import runs
 from archive_tui.tui.screens.marking import MARKING
 from archive_tui.tui.screens.repairing import FindingsMending
 from archive_tui.tui.screens.row_columns import common_columns, kind_cell
@@ -50,7 +51,7 @@ class ScanScreen(FindingsMending):
         commands.PauseScan,
         commands.ChangePace,
         *RowsScreen.ROW_COMMANDS[1:3],
-        commands.Mend,
+        commands.Repair,
         *RowsScreen.ROW_COMMANDS[3:-2],
         commands.Explain,
         commands.Groups,
@@ -249,7 +250,8 @@ class ScanScreen(FindingsMending):
         elif what == "error":
             self.ask(replace(query, signature=None if query.signature == which else which))
 
-    def do_groups(self) -> None:
+    @runs(commands.Groups)
+    def groups(self) -> None:
         groups = self.query_one("#groups OptionList", OptionList)
         if groups.has_focus:
             self.remove_class("-groups")
@@ -258,30 +260,33 @@ class ScanScreen(FindingsMending):
             self.add_class("-groups")
             groups.focus()
 
-    def do_back(self) -> None:
+    @runs(commands.Back)
+    def back(self) -> None:
         if self.query_one("#groups OptionList", OptionList).has_focus:
-            self.do_groups()
+            self.groups()
         else:
-            super().do_back()
+            super().back()
 
     # The scan itself
 
     def _scanning(self) -> bool:
         return self._job is not None and not self._job.state.ended
 
-    def refuse_stop(self) -> str | None:
-        return None if self._scanning() else super().refuse_stop()
+    def why_not_stop(self) -> str | None:
+        return None if self._scanning() else super().why_not_stop()
 
-    def do_stop(self) -> None:
+    @runs(commands.Stop, unless=why_not_stop)
+    def stop(self) -> None:
         if self.changing:
-            super().do_stop()
+            super().stop()
         elif self._job is not None:
             self._job.stop()
 
-    def refuse_pause_scan(self) -> str | None:
+    def why_not_pause_scan(self) -> str | None:
         return None if self._scanning() else "the scan has ended: r scans again"
 
-    def do_pause_scan(self) -> None:
+    @runs(commands.PauseScan, unless=why_not_pause_scan)
+    def pause_scan(self) -> None:
         if self._job is None:
             return
         if self._job.state is JobState.PAUSED:
@@ -289,34 +294,35 @@ class ScanScreen(FindingsMending):
         else:
             self._job.pause()
 
-    def do_change_pace(self) -> None:
+    def why_not_change_pace(self) -> str | None:
+        return None if self._scanning() or self.changing else "nothing is running"
+
+    @runs(commands.ChangePace, unless=why_not_change_pace)
+    def change_pace(self) -> None:
         self._pace = self._pace.next
         for job in (self._job, self._deletion, self._repairing):
             if job is not None:
                 job.pace = self._pace
         self.say(f"{self._pace} pace")
 
-    def refuse_rescan(self) -> str | None:
+    def why_not_rescan(self) -> str | None:
         if self._planning or self.changing:
             return "not while a deletion or a repair is planned or running"
         return MARKING if self._marking else None
 
-    def refuse_change_pace(self) -> str | None:
-        return None if self._scanning() or self.changing else "nothing is running"
-
-    refuse_scan_messages = refuse_rescan
-
-    def do_scan_messages(self) -> None:
+    @runs(commands.ScanMessages, unless=why_not_rescan)
+    def scan_messages(self) -> None:
         self._messages = not self._messages
-        self.do_rescan()
+        self.rescan()
         self.say("scanning again, and reading every message" if self._messages else "scanning again, without messages")
 
-    def do_rescan(self) -> None:
+    @runs(commands.Rescan, unless=why_not_rescan)
+    def rescan(self) -> None:
         if self._job is not None:
             self._job.stop()
         old, self.catalog = self.catalog, Catalog()
         self._signatures, self._signed = ({}, 0), -1
-        self.do_unmark()
+        self.unmark()
         self.query_now = self.query_now.unfiltered()
         self.query_one(FilterBar).clear()
         self.view = View(self.catalog, self.query_now, -1)
@@ -324,11 +330,11 @@ class ScanScreen(FindingsMending):
         self._start()
         old.close()
 
-    def refuse_delete(self) -> str | None:
+    def why_not_delete(self) -> str | None:
         if self._scanning() and self._job is not None and self._job.state is not JobState.PAUSED:
             return "the scan is running: stop it (x) or pause it (z) first"
         refused = self.session.why_not(Action.DELETE, self.queue) if self.queue is not None else None
-        return refused or super().refuse_delete()
+        return refused or super().why_not_delete()
 
     def deletion_ended(self, job: DeleteJob) -> None:
         self.changed()

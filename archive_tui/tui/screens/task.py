@@ -22,8 +22,9 @@ from archive_tui.errors import ArchiveTuiError, NotFoundError
 from archive_tui.payloads.rendering import Document, TextDocument, document
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
+from archive_tui.tui.command_screen import CommandScreen, background
+from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.save import SaveDialog
-from archive_tui.tui.screens.base import CommandScreen, background
 from archive_tui.tui.widgets.document import DocumentView
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, title
@@ -212,16 +213,18 @@ class TaskScreen(CommandScreen):
 
     # Commands
 
-    def refuse_next_task(self) -> str | None:
+    def why_not_next_task(self) -> str | None:
         return "this is the last task of the list" if self._index + 1 >= len(self._view) else None
 
-    def do_next_task(self) -> None:
+    @runs(commands.NextTask, unless=why_not_next_task)
+    def next_task(self) -> None:
         self._go(self._index + 1)
 
-    def refuse_previous_task(self) -> str | None:
+    def why_not_previous_task(self) -> str | None:
         return "this is the first task of the list" if self._index == 0 else None
 
-    def do_previous_task(self) -> None:
+    @runs(commands.PreviousTask, unless=why_not_previous_task)
+    def previous_task(self) -> None:
         self._go(self._index - 1)
 
     def _go(self, index: int) -> None:
@@ -231,15 +234,15 @@ class TaskScreen(CommandScreen):
         self._load()
         self._moved(self._view.key(index))
 
-    def do_read_again(self) -> None:
+    @runs(commands.ReadAgain)
+    def read_again(self) -> None:
         self._load()
 
-    def refuse_copy(self) -> str | None:
+    def why_not_copy(self) -> str | None:
         return "nothing was read" if self._loaded is None else None
 
-    refuse_save = refuse_copy
-
-    def do_copy(self) -> None:
+    @runs(commands.Copy, unless=why_not_copy)
+    def copy(self) -> None:
         if self._loaded is None:
             return
         plain = self._loaded.payload.plain()
@@ -249,13 +252,15 @@ class TaskScreen(CommandScreen):
         self.app.copy_to_clipboard(plain.decode("utf-8", "replace"))
         self.say("sent to the terminal's clipboard; if it does not arrive, e saves to a file")
 
-    def do_copy_id(self) -> None:
+    @runs(commands.CopyId)
+    def copy_id(self) -> None:
         row = self._row
         if row is not None:
             self.app.copy_to_clipboard(row.id.decode("utf-8", "replace"))
             self.say("id sent to the terminal's clipboard")
 
-    def do_save(self) -> None:
+    @runs(commands.Save, unless=why_not_copy)
+    def save(self) -> None:
         if self._loaded is None:
             return
         task = self._loaded.task
@@ -279,14 +284,16 @@ class TaskScreen(CommandScreen):
         else:
             self.say(f"saved {size(len(task.payload))} to {line(str(path.absolute()))}")
 
-    def do_search(self) -> None:
+    @runs(commands.Search)
+    def search(self) -> None:
         self.query_one(FilterBar).open()
 
     @on(FilterBar.Changed)
     def _search_changed(self, event: FilterBar.Changed) -> None:
         self._search(event.text, following=False)
 
-    def do_search_next(self) -> None:
+    @runs(commands.SearchNext)
+    def search_next(self) -> None:
         self._search(self.query_one(FilterBar).text, following=True)
 
     def _search(self, needle: str, *, following: bool) -> None:
@@ -294,14 +301,16 @@ class TaskScreen(CommandScreen):
         if needle and not found:
             self.say("not found")
 
-    def do_wrap(self) -> None:
+    @runs(commands.Wrap)
+    def wrap(self) -> None:
         views = self.query(DocumentView)
         wrap = not self.query_one("#payload", DocumentView).wrap
         for view in views:
             view.wrap = wrap
         self.say("long lines are broken" if wrap else "long lines scroll sideways")
 
-    def do_back(self) -> None:
+    @runs(commands.Back)
+    def back(self) -> None:
         if not self.query_one(FilterBar).clear():
             self.app.pop_screen()
 

@@ -15,8 +15,9 @@ from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
+from archive_tui.tui.command_screen import OVERTAKEN, ScanWanted, background
+from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.retention import Kept
-from archive_tui.tui.screens.base import OVERTAKEN, ScanWanted, background
 from archive_tui.tui.screens.deleting import DeletingScreen
 from archive_tui.tui.screens.row_columns import common_columns
 from archive_tui.tui.screens.rows import RowsScreen
@@ -64,7 +65,7 @@ class TasksScreen(DeletingScreen):
         return common_columns(self.session.clock, "Died", lambda row: row.scored_at)
 
     def on_mount(self) -> None:
-        self.do_refresh()
+        self.read_again()
         super().on_mount()
 
     def on_unmount(self) -> None:
@@ -95,7 +96,7 @@ class TasksScreen(DeletingScreen):
     def _begin_cleaning(self) -> None:
         """What the screen was opened for, now that the archive is read."""
         if self.on_top:
-            self.action_run_command("clean_old")
+            self.run_command(commands.CleanOld)
         else:
             self._no_plan(OVERTAKEN)
 
@@ -133,38 +134,39 @@ class TasksScreen(DeletingScreen):
             else "The archive is empty."
         )
 
-    def refuse_refresh(self) -> str | None:
+    def why_not_refresh(self) -> str | None:
         if self._planning or self._deletion is not None:
             return "not while a deletion is planned or running"
         if self._job is not None and not self._job.state.ended:
             return "still reading"
         return None
 
-    def do_refresh(self) -> None:
+    @runs(commands.Refresh, unless=why_not_refresh)
+    def read_again(self) -> None:
         self._job = self.session.run(
             ListJob(self.session.server, self.catalog, self.queue, State.ARCHIVED, self.session.clock)
         )
 
     def deletion_ended(self, job: DeleteJob) -> None:
-        if self.refuse_refresh() is None:
-            self.do_refresh()
+        if self.why_not_refresh() is None:
+            self.read_again()
 
-    def refuse_delete(self) -> str | None:
+    def why_not_delete(self) -> str | None:
         if self._job is not None and not self._job.state.ended:
             return "the archive is still being read"
-        return self.session.why_not(Action.DELETE, self.queue) or super().refuse_delete()
+        return self.session.why_not(Action.DELETE, self.queue) or super().why_not_delete()
 
-    def refuse_stop(self) -> str | None:
-        return None if self._job is not None and not self._job.state.ended else super().refuse_stop()
+    def why_not_stop(self) -> str | None:
+        return None if self._job is not None and not self._job.state.ended else super().why_not_stop()
 
-    def do_stop(self) -> None:
-        super().do_stop()
+    @runs(commands.Stop, unless=why_not_stop)
+    def stop(self) -> None:
+        super().stop()
         if self._job is not None:
             self._job.stop()
 
-    refuse_clean_old = refuse_delete
-
-    def do_clean_old(self) -> None:
+    @runs(commands.CleanOld, unless=why_not_delete)
+    def clean_old(self) -> None:
         from archive_tui.tui.dialogs.retention import RetentionDialog
 
         foretold = self.session.watch.overview.forecasts.get(self.queue)
@@ -196,5 +198,6 @@ class TasksScreen(DeletingScreen):
         else:
             self._no_plan("nothing to delete: all of them are kept")
 
-    def do_scan_queue(self) -> None:
+    @runs(commands.ScanQueue)
+    def scan_queue(self) -> None:
         self.post_message(ScanWanted(self.queue))

@@ -40,9 +40,9 @@ class KeyBar(Widget):
         parts: list[Content | str | tuple[str, str]] = [" "]
         for command in (*chosen, *last):
             tone = "$text-error" if command.danger else "$text-accent"
-            parts += [(command.shown_key(), f"bold {tone}"), f" {command.title}   "]
+            parts += [(command.keys()[0], f"bold {tone}"), f" {command.title}   "]
         return Content.assemble(*parts)
 
 
 def _width(command: type[Command]) -> int:
-    return len(command.shown_key()) + len(command.title) + 4
+    return len(command.keys()[0]) + len(command.title) + 4

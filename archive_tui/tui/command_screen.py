@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
-from textual.binding import Binding
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
@@ -19,42 +18,57 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.session import Session
 from archive_tui.text import line
 from archive_tui.tui import commands
-from archive_tui.tui.commands import Command
+from archive_tui.tui.commands import Command, Handler, handlers, runs
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import Status, StatusBar
 
 _log = logging.getLogger(__name__)
 
 EVERYWHERE: tuple[type[Command], ...] = (commands.Palette, commands.Help)
+"""The commands that every screen has."""
 
 TICK = 0.2
 """Seconds between two looks at what the jobs have done: at most five updates a second reach a thin link."""
 
-OVERTAKEN = "another screen was opened meanwhile: nothing was planned"
+OVERTAKEN = "cancelled: you opened another screen before the plan was ready"
 """Why a plan that took its time is dropped: a dialog over what the operator looks at by now would be a surprise."""
 
 _Parameters = ParamSpec("_Parameters")
-_Screen = TypeVar("_Screen", bound="CommandScreen")
+
+
+class Worker(Protocol):
+    """Who may work off the UI loop: a screen, or a part of one."""
+
+    @property
+    def screen(self) -> Screen[Any]:
+        """The screen, or the one it is a part of."""
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        """Tidy up after work of this group that has failed, and say so."""
+
+
+_Worker = TypeVar("_Worker", bound=Worker)
 
 
 def background(
     group: str,
-) -> Callable[[Callable[Concatenate[_Screen, _Parameters], None]], Callable[Concatenate[_Screen, _Parameters], None]]:
-    """A method that runs off the UI loop. A defect in it is said on the screen, and ends neither app nor jobs."""
+) -> Callable[[Callable[Concatenate[_Worker, _Parameters], None]], Callable[Concatenate[_Worker, _Parameters], None]]:
+    """Make a method run off the UI loop. A defect in it is said on the screen, and ends neither app nor jobs."""
 
     def decorate(
-        method: Callable[Concatenate[_Screen, _Parameters], None],
-    ) -> Callable[Concatenate[_Screen, _Parameters], None]:
-        def start(screen: _Screen, /, *args: _Parameters.args, **kwargs: _Parameters.kwargs) -> None:
+        method: Callable[Concatenate[_Worker, _Parameters], None],
+    ) -> Callable[Concatenate[_Worker, _Parameters], None]:
+        def start(worker: _Worker, /, *args: _Parameters.args, **kwargs: _Parameters.kwargs) -> None:
             def work() -> None:
                 try:
-                    method(screen, *args, **kwargs)
+                    method(worker, *args, **kwargs)
                 except Exception as error:
                     if not app.is_running:
                         return  # the program has ended meanwhile, and nobody waits for this any more
                     _log.exception("%s", method.__name__)
-                    app.call_from_thread(screen.background_failed, group, error)
+                    app.call_from_thread(worker.background_failed, group, error)
 
+            screen = worker.screen
             app = screen.app
             screen.run_worker(work, name=method.__name__, thread=True, group=group)
 
@@ -82,20 +96,37 @@ class QuitWanted(Message):
 
 
 class CommandScreen(Screen[None]):
-    """A screen with commands. Subclasses list them in `COMMANDS_HERE` and write a `do_…` method for each."""
+    """A screen with commands. Subclasses list them in `COMMANDS_HERE`. For each of them the screen, or one of the
+    `PARTS` that it has, has a method marked with `runs`; a class that lacks one cannot be made.
+    """
 
     COMMANDS_HERE: ClassVar[tuple[type[Command], ...]] = ()
+    """The commands of this screen, in the order of footer and help."""
+    PARTS: ClassVar[tuple[type, ...]] = ()
+    """The classes of the parts that bring methods for commands with them."""
     TITLE_IN_HELP: ClassVar[str] = ""
     AUTO_FOCUS = "VirtualTable"
 
+    _handlers: ClassVar[Mapping[type[Command], Handler]] = {}
+
     def __init_subclass__(cls) -> None:
-        cls.BINDINGS = [
-            Binding(
-                command.key, f"run_command('{command.name()}')", command.title, show=False, priority=command.at_once
-            )
-            for command in (*cls.COMMANDS_HERE, *EVERYWHERE)
-        ]
+        listed = (*cls.COMMANDS_HERE, *EVERYWHERE)
+        cls._handlers = handlers((cls, *cls.PARTS))
+        for command in listed:
+            if command not in cls._handlers:
+                raise TypeError(f"{cls.__name__} lists {command.__name__}, but nothing it has runs that command")
+        taken: dict[str, type[Command]] = {}
+        for command in listed:
+            for key in command.key.split(","):
+                if (other := taken.setdefault(key, command)) is not command:
+                    raise TypeError(f"{cls.__name__}: {other.__name__} and {command.__name__} share the key {key}")
+        cls.BINDINGS = [command.binding(f"run_command('{command.id()}')") for command in listed]
         super().__init_subclass__()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: tuple[Any, ...] = ()
+        """One of each of the `PARTS`."""
 
     @property
     def session(self) -> Session:
@@ -139,6 +170,8 @@ class CommandScreen(Screen[None]):
             " · ".join(_running(session)),
         )
 
+    # Commands
+
     def available(self) -> list[type[Command]]:
         """The commands that this session may use; read-only mode takes the destroying ones away."""
         read_only = self.session.read_only
@@ -151,33 +184,41 @@ class CommandScreen(Screen[None]):
 
     def _pointless(self, command: type[Command]) -> bool:
         """Whether a command for running jobs has none to act on; it need not take room then."""
-        return command.transient and self.refusal(command.name()) is not None
+        return command.transient and self.refusal(command) is not None
 
-    def refusal(self, name: str) -> str | None:
-        """Why a command cannot run now."""
-        refuse = getattr(self, f"refuse_{name}", None)
-        reason: str | None = refuse() if refuse is not None else None
+    def _owner(self, handler: Handler) -> Any:
+        """The object that has the method: this screen, or one of its parts."""
+        return next(owner for owner in (self, *self.parts) if isinstance(owner, handler.owner))
+
+    def refusal(self, command: type[Command]) -> str | None:
+        """Why a command cannot run now; None where it can."""
+        handler = self._handlers[command]
+        if handler.unless is None:
+            return None
+        reason: str | None = getattr(self._owner(handler), handler.unless)()
         return reason
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A command that is obeyed at once must not take the keys that somebody types."""
         if action == "run_command" and isinstance(self.focused, Input):
-            return not any(one.at_once and one.name() in parameters for one in self.COMMANDS_HERE)
+            return not any(one.at_once and one.id() in parameters for one in self.COMMANDS_HERE)
         return super().check_action(action, parameters)
 
     def action_run_command(self, name: str) -> None:
+        """Run the command whose keys were pressed; `name` is its id."""
+        self.run_command(next(one for one in (*self.COMMANDS_HERE, *EVERYWHERE) if one.id() == name))
+
+    def run_command(self, command: type[Command]) -> None:
         """Run a command, or say why it cannot run now."""
-        command = next((one for one in (*self.COMMANDS_HERE, *EVERYWHERE) if one.name() == name), None)
-        if command is None:
-            return
         if command not in self.available():
             self.say(f"{command.title.rstrip('…')}: {self.session.why_read_only}", warning=True)
             return
-        if reason := self.refusal(name):
+        if reason := self.refusal(command):
             self.say(f"{command.title.rstrip('…')}: {reason}", warning=True)
             return
         self.app.clear_notifications()  # they are about what was done before, and would stand over what comes now
-        getattr(self, f"do_{name}")()
+        handler = self._handlers[command]
+        getattr(self._owner(handler), handler.method)()
         self._tick()
 
     def background_failed(self, group: str, error: Exception) -> None:
@@ -190,7 +231,8 @@ class CommandScreen(Screen[None]):
         self.app.clear_notifications()
         self.notify(message, severity="warning" if warning else "information", markup=False, timeout=seconds)
 
-    def do_help(self) -> None:
+    @runs(commands.Help)
+    def help(self) -> None:
         from archive_tui.tui.dialogs.help import HelpDialog
 
         self.app.push_screen(HelpDialog(self.TITLE_IN_HELP, self.available(), self.help_pages()))
@@ -199,13 +241,20 @@ class CommandScreen(Screen[None]):
         """What the help says beside the keys: a title, and what is written with what it means."""
         return {}
 
-    def do_palette(self) -> None:
+    @runs(commands.Palette)
+    def palette(self) -> None:
         self.app.action_command_palette()
 
-    def do_leave(self) -> None:
+    def why_not_leave(self) -> str | None:
+        """Why this screen cannot be left now."""
+        return None
+
+    @runs(commands.Leave, unless=why_not_leave)
+    def leave(self) -> None:
         self.app.pop_screen()
 
-    def do_back(self) -> None:
+    @runs(commands.Back)
+    def back(self) -> None:
         self.app.pop_screen()
 
 
