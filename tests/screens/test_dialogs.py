@@ -384,7 +384,7 @@ def late(catalog: Catalog) -> Iterator[threading.Event]:
 def test_a_plan_that_is_asked_for_while_tasks_are_marked_waits_for_all_of_them(shop: Live, key: str) -> None:
     async def play(op: Operator) -> None:
         await op.scan("default")
-        with late(op.app.screen.catalog) as found:
+        with op.holding(), late(op.app.screen.catalog) as found:
             await op.press("asterisk", key)
             await op.hears("in a moment: marking first")
             assert op.where == "ScanScreen"
@@ -400,7 +400,7 @@ def test_a_plan_that_is_asked_for_while_tasks_are_marked_waits_for_all_of_them(s
 def test_esc_takes_a_plan_back_that_waits_for_marks(shop: Live) -> None:
     async def play(op: Operator) -> None:
         await op.scan("default")
-        with late(op.app.screen.catalog) as found:
+        with op.holding(), late(op.app.screen.catalog) as found:
             await op.press("asterisk", "ctrl+d", "s", "escape")
             await op.until(lambda: op.where == "ScanScreen", "back")
             found.set()
@@ -416,7 +416,7 @@ def test_esc_takes_back_what_is_still_being_marked(shop: Live) -> None:
         screen = op.app.screen
         await op.press("space")
         await op.sees("1 marked")
-        with late(screen.catalog) as found:
+        with op.holding(), late(screen.catalog) as found:
             await op.press("asterisk", "escape")
             await op.until(lambda: "marked" not in op.text, "no marks")
             await op.press("asterisk", "escape", "space")
@@ -813,10 +813,11 @@ def test_a_plan_that_comes_late_stays_away_from_what_was_opened_meanwhile(
 
     async def play(op: Operator) -> None:
         await op.scan("work")
-        await op.press(asked, opened)
-        await op.until(lambda: op.where != "ScanScreen", "opened")
-        here = op.app.screen
-        ready.set()
+        with op.holding():
+            await op.press(asked, opened)
+            await op.until(lambda: op.where != "ScanScreen", "opened")
+            here = op.app.screen
+            ready.set()
         await op.hears("another screen was opened meanwhile: nothing was planned")
         assert op.app.screen is here
         await op.press("escape", asked)  # what was dropped can be asked for again
@@ -842,9 +843,10 @@ def test_a_mending_that_was_looked_into_late_stays_away_from_what_was_opened_mea
 
     async def play(op: Operator) -> None:
         await op.queues()
-        await op.press("m", "question_mark")
-        await op.arrives("HelpDialog")
-        ready.set()
+        with op.holding():
+            await op.press("m", "question_mark")
+            await op.arrives("HelpDialog")
+            ready.set()
         await op.hears("nothing was done")
         assert op.where == "HelpDialog"
 

@@ -625,8 +625,9 @@ def test_asterisk_marks_what_matches_the_filter_also_before_the_answer_is_there(
 
         await op.tasks("default")
         monkeypatch.setattr(Catalog, "find", slow)
-        await op.press("slash", *"refused", "enter", "asterisk")
-        answers.set()
+        with op.holding():
+            await op.press("slash", *"refused", "enter", "asterisk")
+            answers.set()
         await op.sees(f"{len(expected)} match of 65")
         if not op.remarks:  # a reason why it cannot mark now would do as well
             await op.sees(" marked")
@@ -746,10 +747,11 @@ def test_a_full_archive_is_never_called_empty_while_it_opens(shop: Live, monkeyp
     async def play(op: Operator) -> None:
         await op.queues()
         monkeypatch.setattr(View, "of", late)
-        await op.press("enter")  # critical
-        await op.sees("   8 of 9,999")
-        await op.until(lambda: "reading…" not in op.text, "read to its end")
-        read.set()
+        with op.holding():
+            await op.press("enter")  # critical
+            await op.sees("   8 of 9,999")
+            await op.until(lambda: "reading…" not in op.text, "read to its end")
+            read.set()
         seen = []
 
         def drawn() -> bool:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from rich.segment import Segment
@@ -83,6 +83,7 @@ class Operator:
     def __init__(self, app: WatchedApp, pilot: Pilot[None]) -> None:
         self.app = app
         self.pilot = pilot
+        self._held = False
 
     # What there is to see
 
@@ -186,8 +187,48 @@ class Operator:
         """Press keys one after the other, each seen through before the next."""
         for key in keys:
             self._send(key)
-            for _ in range(4):  # from the app to the screen, to the widget, and what that tells its parents
-                await self._unless_broken(self.pilot.pause(0))
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until all that has begun has come to its end: messages are handled, screens are mounted and laid out,
+        and work off the UI loop has reported back. How busy the machine is makes no difference to what is seen then.
+
+        Jobs go on; they reach the screen with its ticks. Work that a test holds up, or that waits for a slow link, is
+        not waited for.
+        """
+        give_up = time.monotonic() + PATIENCE
+        quiet = 0
+        while quiet < 2:  # what was quiet when it was looked at may have been told something meanwhile
+            await self._unless_broken(self.pilot.pause(0))
+            busy = self._busy()
+            quiet = 0 if busy else quiet + 1
+            assert time.monotonic() < give_up, f"never came to rest: {busy}\n{self.text}"
+            if busy:
+                await asyncio.sleep(_LOOK / 10)
+
+    def _busy(self) -> str:
+        """What goes on in the app, in words; empty if nothing does."""
+        screens = self.app.screen_stack
+        for pump in (self.app, *(node for screen in screens for node in screen.walk_children(with_self=True))):
+            if pump.message_queue_size or pump._next_callbacks:
+                return f"messages for {pump}"
+            if not pump.is_running:
+                return f"{pump} is being mounted"
+        top = self.app.screen
+        if top._layout_required or top._callbacks:
+            return f"{top} is being laid out"
+        if self._held or any(link.is_slow for link in SlowLink.in_use):
+            return ""
+        return next((f"{worker} off the loop" for worker in self.app.workers if not worker.is_finished), "")
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """Press keys while the test itself holds work off the UI loop up: it is not waited for in this block."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
 
     async def type(self, text: str) -> None:
         """Type a text."""
@@ -210,6 +251,7 @@ class Operator:
     async def resize(self, width: int, height: int) -> None:
         """Give the terminal another size."""
         await self._unless_broken(self.pilot.resize_terminal(width, height))
+        await self.settle()
 
     async def until(self, condition: Callable[[], Any], what: str = "", *, seconds: float = PATIENCE) -> None:
         """Wait until something is so."""
@@ -220,7 +262,7 @@ class Operator:
                 said = "\n".join(self.remarks)
                 raise AssertionError(f"never came about: {what or condition}\n{self.text}\nremarks: {said}")
             await asyncio.sleep(_LOOK)
-        await self._unless_broken(self.pilot.pause())
+        await self.settle()
 
     async def sees(self, *parts: str) -> None:
         """Wait until all of this stands on the terminal."""
@@ -404,9 +446,12 @@ class SlowLink:
     `delay`, and `held`, which lets no answer through for as long as it is so.
     """
 
+    in_use: ClassVar[list["SlowLink"]] = []
+
     def __init__(self, target: str, path: Path) -> None:
         self.path = path
         self.delay = 0.0
+        self.in_use.append(self)
         self._target = target
         self._through = threading.Event()
         self._through.set()
@@ -416,6 +461,11 @@ class SlowLink:
         self._listener.listen()
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether an answer takes longer than it would without this link."""
+        return self.delay > 0 or not self._through.is_set()
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -428,6 +478,7 @@ class SlowLink:
 
     def close(self) -> None:
         """End it, and every connection over it."""
+        self.in_use.remove(self)
         self._through.set()
         for one in (self._listener, *self._open):
             with contextlib.suppress(OSError):
