@@ -1,9 +1,16 @@
-"""Rows: what lists show of a task, in batches as a scan makes them, and how a row is made from a task's hash."""
+"""The columns of a row, defined once, and how a row is made from what a task's hash holds.
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+`TaskRow` is the table: batches, the catalog's tables and every statement about them are derived from its fields. A new
+column is one more field there and its value in `_values`; where people may filter or sort by it, one more line in
+`catalog/fields.py`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import add, itemgetter
 from struct import Struct, unpack
-from typing import NamedTuple, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias, get_args, get_origin, get_type_hints
 
 from google.protobuf.message import DecodeError
 
@@ -11,147 +18,266 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import fingerprint, fingerprints
+from archive_tui.text import decode, encode
 
 _HASH_OVERHEAD = 250
 """Bytes that Redis needs for a task's hash beside its key and message; measured on Redis 7.0 and Valkey 9."""
 
 _decode = TaskMessage.FromString
-_FINGERPRINT = Struct(">q")
+_NUMBER = Struct(">q")
 _ERROR_LIMIT = 65_536
 """Characters of an error that a row carries for showing, sorting and filtering; the detail screen reads it in full."""
 
+Plain: TypeAlias = str | bytes | int | None
+"""A value as batches and tables keep it, of a type that SQLite takes as it is."""
 
-class TaskRow(NamedTuple):
-    """What a list shows of one task: everything but the payload. Times are unix seconds, sizes bytes.
-
-    A named tuple, because a scan makes millions of them.
-
-    `stored_bytes` estimates what the task takes in Redis.
-    `fingerprint` is empty where there is no message; `readable` is False where it is missing or does not decode, and
-    the fields that come from it are then empty.
-    """
-
-    queue: str
-    id: bytes
-    state: State | None
-    kind: Kind | None = None
-    type: str = ""
-    error: str = ""
-    retried: int = 0
-    retry: int = 0
-    last_failed_at: int | None = None
-    scored_at: int | None = None
-    payload_bytes: int | None = None
-    stored_bytes: int | None = None
-    fingerprint: bytes = b""
-    readable: bool = True
-    unique: bool = False
-    index_name: str = ""
+Values: TypeAlias = tuple[Plain, ...]
+"""The plain values of one task's own columns, in the order of `OWN`."""
 
 
-READABLE, UNIQUE = 1, 2
-"""Flags of `Facts`: the message decodes; it names a unique lock."""
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form in which a column's value is kept: the plain type, and the way there and back."""
 
-KeptId: TypeAlias = str | bytes
-"""An id as tables keep it: text where it is UTF-8, because SQLite's module takes bytes four times as slowly."""
+    plain: Any
+    """Type of the plain value: `str`, `bytes` or `int`, or one of them or None."""
 
-Facts: TypeAlias = tuple[KeptId, str, str, int, int, int | None, int | None, int | None, int | None, int]
-"""What a row says of a task beside what its batch shares: id, type, error, retried, retry, last failure, payload bytes,
-stored bytes, fingerprint as a number, flags; of types that SQLite takes as they are.
-"""
+    keep: Callable[[Any], Plain] | None = None
+    """Turns a row's value into the plain one; None: it is plain already."""
+
+    give: Callable[[Any], Any] | None = None
+    """Turns the plain value back into the row's; None: they are the same."""
 
 
-def kept_id(raw: bytes) -> KeptId:
-    """An id as tables keep it."""
+SHARED = "shared"
+"""Marks a column that all rows of a batch share; every other is a task's own."""
+
+
+def kept_id(raw: bytes) -> str | bytes:
+    """Keep an id as text where it is UTF-8, because SQLite's module takes bytes four times as slowly."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
         return raw
 
 
+_ID = Form(str | bytes, kept_id, lambda kept: kept.encode() if isinstance(kept, str) else kept)
+_FINGERPRINT = Form(
+    int | None,
+    lambda raw: _NUMBER.unpack(raw)[0] if raw else None,
+    lambda number: b"" if number is None else _NUMBER.pack(number),
+)
+_BYTES = Form(bytes, encode, decode)
+"""Text that may hold lone surrogates, which SQLite takes only as bytes."""
+
+
+class TaskRow(NamedTuple):
+    """One task as lists show it: everything but the payload. Times are unix seconds, sizes bytes.
+
+    A named tuple, because a scan makes millions of them. What comes from the message is empty, 0 or None where the
+    message is missing or does not decode.
+    """
+
+    queue: Annotated[str, SHARED]
+    """Name of the queue."""
+
+    id: Annotated[bytes, _ID]
+    """Id of the task, any bytes."""
+
+    state: Annotated[State | None, SHARED]
+    """State that the task data names. None: there is no task data, or it names none that Asynq writes."""
+
+    kind: Annotated[Kind | None, SHARED] = None
+    """What is wrong with the task. None: nothing is, or nobody has judged it (a listing)."""
+
+    type: str = ""
+    """Type of the task, such as `email:deliver`."""
+
+    error: str = ""
+    """Message of the last failure, its first 65,536 characters; empty: the task never failed."""
+
+    retried: int = 0
+    """Retries used."""
+
+    retry: int = 0
+    """Retries allowed."""
+
+    last_failed_at: int | None = None
+    """When the task last failed; None: never."""
+
+    scored_at: int | None = None
+    """Score in the index that holds the id: when it was archived, is to run, or expires; None: no index with scores."""
+
+    payload_bytes: int | None = None
+    """Length of the payload; None: unknown."""
+
+    stored_bytes: int | None = None
+    """Estimate of what the task takes in Redis; None: unknown, as without a message."""
+
+    fingerprint: Annotated[bytes, _FINGERPRINT] = b""
+    """Eight bytes that change when the message does (`task.fingerprint`); empty: there is no message."""
+
+    readable: bool = True
+    """The message is there and decodes."""
+
+    unique: bool = False
+    """The message names a unique lock, which the task may hold."""
+
+    index_name: Annotated[str, _BYTES, SHARED] = ""
+    """Index that holds the id of a finding, by the last part of its key; empty: none does, or none is of interest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a row, as derived from its field."""
+
+    name: str
+    """Name of the field, and of the column in the catalog's tables."""
+
+    form: Form
+    """How the value is kept."""
+
+    shared: bool
+    """All rows of a batch have the same value."""
+
+
+def columns_of(row: type) -> tuple[Column, ...]:
+    """Derive the columns from a row's fields, in their order."""
+    return tuple(_column(name, hint) for name, hint in get_type_hints(row, include_extras=True).items())
+
+
+def _column(name: str, hint: Any) -> Column:
+    notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    bare = get_args(hint)[0] if notes else hint
+    form = next((note for note in notes if isinstance(note, Form)), None) or _form(bare)
+    return Column(name, form, SHARED in notes)
+
+
+def _form(bare: Any) -> Form:
+    """The form of a value that needs no rule of its own."""
+    if bare is bool:
+        return Form(int, int, bool)
+    enums = [one for one in get_args(bare) if isinstance(one, type) and issubclass(one, StrEnum)]
+    if not enums:
+        return Form(bare)
+    members: dict[str | None, StrEnum | None] = {None: None} | {member.value: member for member in enums[0]}
+    return Form(str | None, lambda member: None if member is None else member.value, members.__getitem__)
+
+
+COLUMNS = columns_of(TaskRow)
+"""Every column, in the order of the row's fields."""
+
+OWN = tuple(column for column in COLUMNS if not column.shared)
+"""The columns in which the rows of a batch differ, in the order of `Values`."""
+
+_POSITIONS = {column.name: position for position, column in enumerate(COLUMNS)}
+_OWN_OF_ROW = itemgetter(*[_POSITIONS[column.name] for column in OWN])
+_KEEPS = [(position, column.form.keep) for position, column in enumerate(OWN) if column.form.keep is not None]
+_GIVES = [(position, column.form.give) for position, column in enumerate(COLUMNS) if column.form.give is not None]
+_OWN_GIVES = [(position, column.form.give) for position, column in enumerate(OWN) if column.form.give is not None]
+
+
+def own(name: str) -> Callable[[Values], Any]:
+    """Make a function that takes one own column out of a task's plain values."""
+    return itemgetter([column.name for column in OWN].index(name))
+
+
 class RowBatch(NamedTuple):
-    """Rows of one queue, state, kind and index: what they share is said once, the rest are plain tuples, because a scan
-    makes millions of them. `scores` is None where no row has one.
+    """Rows of one queue, state, kind and index: what they share is stored once, the rest are plain tuples, because a
+    scan makes millions of them.
     """
 
     queue: str
+    """As in `TaskRow`, like all but the last."""
+
     state: State | None
     kind: Kind | None
-    facts: list[Facts]
-    scores: list[int | None] | None = None
+    values: list[Values]
+    """The own columns of each row."""
+
     index_name: str = ""
 
     def rows(self) -> Iterator[TaskRow]:
         """The rows one by one."""
-        for facts, score in zip(self.facts, self.scores or repeat(None), strict=False):
-            yield row_from(self.queue, self.state, self.kind, facts, score, self.index_name)
-
-    @property
-    def values(self) -> Sequence[tuple[object, ...]]:
-        """What differs between the rows: the facts and, where there are scores, the score."""
-        if self.scores is None:
-            return self.facts
-        return [(*one, score) for one, score in zip(self.facts, self.scores, strict=True)]
+        shared = self.queue, self.state, self.kind, self.index_name
+        for values in self.values:
+            given = list(values)
+            for position, give in _OWN_GIVES:
+                given[position] = give(given[position])
+            yield TaskRow._make(_FROM_BATCH((*shared, *given)))
 
     def part(self, positions: Sequence[int]) -> "RowBatch":
-        """Some of the rows."""
-        if len(positions) == len(self.facts):
+        """A batch of the rows at these positions."""
+        if len(positions) == len(self.values):
             return self
-        scores = None if self.scores is None else [self.scores[at] for at in positions]
-        return self._replace(facts=[self.facts[at] for at in positions], scores=scores)
+        return self._replace(values=[self.values[position] for position in positions])
 
 
-def row_from(
-    queue: str, state: State | None, kind: Kind | None, facts: Facts, score: int | None, index_name: str = ""
-) -> TaskRow:
-    """A row of a batch."""
-    task_id, type_, error, retried, retry, failed_at, payload_bytes, stored_bytes, number, flags = facts
-    raw_id = task_id.encode() if isinstance(task_id, str) else task_id
-    return TaskRow(
-        queue, raw_id, state, kind, type_, error, retried, retry, failed_at, score, payload_bytes, stored_bytes,
-        b"" if number is None else _FINGERPRINT.pack(number), bool(flags & READABLE), bool(flags & UNIQUE),
-        index_name,
-    )  # fmt: skip
+_BATCHED = [name for name in RowBatch._fields if name != "values"] + [column.name for column in OWN]
+_FROM_BATCH = itemgetter(*[_BATCHED.index(column.name) for column in COLUMNS])
+
+
+def row_from(plain: Iterable[Plain]) -> TaskRow:
+    """Make a row from the plain values of all columns, in the order of `COLUMNS`."""
+    given: list[Any] = list(plain)
+    for position, give in _GIVES:
+        given[position] = give(given[position])
+    return TaskRow._make(given)
 
 
 def batches_of(rows: Iterable[TaskRow]) -> list[RowBatch]:
-    """Rows as batches, in their order."""
+    """Make batches of rows, in their order."""
     batches: list[RowBatch] = []
     last: object = None
     for row in rows:
         shared = row.queue, row.state, row.kind, row.index_name
         if shared != last:
             last = shared
-            scores: list[int | None] = []
-            batches.append(RowBatch(row.queue, row.state, row.kind, [], scores, row.index_name))
-        number = _FINGERPRINT.unpack(row.fingerprint)[0] if row.fingerprint else None
-        flags = row.readable * READABLE | row.unique * UNIQUE
-        facts = (kept_id(row.id), *row[4:9], row.payload_bytes, row.stored_bytes, number, flags)
-        batches[-1].facts.append(facts)
-        scores.append(row.scored_at)
+            batches.append(RowBatch(row.queue, row.state, row.kind, [], row.index_name))
+        values = list(_OWN_OF_ROW(row))
+        for position, keep in _KEEPS:
+            values[position] = keep(values[position])
+        batches[-1].values.append(tuple(values))
     return batches
 
 
-def facts_of(task_id: bytes, raw_message: bytes | None, key_bytes: int) -> Facts:
-    """What a row says of a task, from what its hash holds."""
-    if raw_message is None:
-        return kept_id(task_id), "", "", 0, 0, None, None, None, None, 0
-    stored_bytes = key_bytes + len(raw_message) + _HASH_OVERHEAD
-    (number,) = _FINGERPRINT.unpack(fingerprint(raw_message))
-    try:
-        decoded = _decode(raw_message)
-    except DecodeError:
-        return kept_id(task_id), "", "", 0, 0, None, None, stored_bytes, number, 0
+def _values(
+    kept: str | bytes,
+    decoded: TaskMessage | None,
+    stored_bytes: int | None,
+    number: int | None,
+    score: int | None = None,
+) -> Values:
+    """The own columns of a task, in the order of `OWN`, from its message (None: missing or unreadable), its size, its
+    fingerprint as a number and its score.
+    """
+    if decoded is None:
+        return kept, "", "", 0, 0, None, score, None, stored_bytes, number, 0, 0
     return (
-        kept_id(task_id), decoded.type, decoded.error_msg[:_ERROR_LIMIT], decoded.retried, decoded.retry,
-        decoded.last_failed_at or None, len(decoded.payload), stored_bytes, number,
-        READABLE | UNIQUE if decoded.unique_key else READABLE,
+        kept, decoded.type, decoded.error_msg, decoded.retried, decoded.retry, decoded.last_failed_at or None, score,
+        len(decoded.payload), stored_bytes, number, 1, 1 if decoded.unique_key else 0,
     )  # fmt: skip
 
 
-def facts_of_all(ids: Sequence[bytes], raw_messages: Sequence[bytes], prefix_bytes: int) -> list[Facts] | None:
-    """`facts_of` for many tasks whose keys are `prefix_bytes` and their id, in less than half the time; None where one
-    of them is out of the ordinary: its message is missing, empty, very large or unreadable.
+def values_of(task_id: bytes, raw_message: bytes | None, key_bytes: int, score: int | None = None) -> Values:
+    """The own columns of a task whose key is `key_bytes` long, from its message and its score in unix seconds."""
+    kept = kept_id(task_id)
+    if raw_message is None:
+        return _values(kept, None, None, None, score)
+    size = len(raw_message)
+    (number,) = _NUMBER.unpack(fingerprint(raw_message))
+    try:
+        decoded: TaskMessage | None = _decode(raw_message)
+    except DecodeError:
+        decoded = None
+    if decoded is not None and size > _ERROR_LIMIT:
+        decoded.error_msg = decoded.error_msg[:_ERROR_LIMIT]
+    return _values(kept, decoded, key_bytes + size + _HASH_OVERHEAD, number, score)
+
+
+def values_of_all(ids: Sequence[bytes], raw_messages: Sequence[bytes], prefix_bytes: int) -> list[Values] | None:
+    """The own columns of many tasks without scores, whose keys are `prefix_bytes` and their id; in less than half the
+    time of `values_of`. None where one is out of the ordinary: its message is missing, empty, very large or unreadable.
     """
     try:
         sizes = list(map(len, raw_messages))
@@ -161,17 +287,11 @@ def facts_of_all(ids: Sequence[bytes], raw_messages: Sequence[bytes], prefix_byt
     except (TypeError, DecodeError):
         return None
     numbers = unpack(f">{len(ids)}q", b"".join(fingerprints(raw_messages)))
-    overhead = prefix_bytes + _HASH_OVERHEAD
-    return [
-        (
-            kept, one.type, one.error_msg, one.retried, one.retry, one.last_failed_at or None, len(one.payload),
-            overhead + length + size, number, READABLE | UNIQUE if one.unique_key else READABLE,
-        )
-        for kept, length, one, size, number in zip(_kept_ids(ids), map(len, ids), decoded, sizes, numbers, strict=True)
-    ]  # fmt: skip
+    stored = map((prefix_bytes + _HASH_OVERHEAD).__add__, map(add, map(len, ids), sizes))
+    return list(map(_values, _kept_ids(ids), decoded, stored, numbers))
 
 
-def _kept_ids(ids: Sequence[bytes]) -> Sequence[KeptId]:
+def _kept_ids(ids: Sequence[bytes]) -> Sequence[str | bytes]:
     """`kept_id` of each; nearly always all are text without a line break."""
     try:
         texts = b"\n".join(ids).decode().split("\n")
@@ -192,4 +312,5 @@ def row_of(
     index_name: str = "",
 ) -> TaskRow:
     """Make the row of a task from what its hash holds; `scored_at` is its score in the index, in unix seconds."""
-    return row_from(queue, state, kind, facts_of(task_id, raw_message, key_bytes), scored_at, index_name)
+    values = values_of(task_id, raw_message, key_bytes, scored_at)
+    return next(RowBatch(queue, state, kind, [values], index_name).rows())

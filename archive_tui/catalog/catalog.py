@@ -9,27 +9,36 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.rows import READABLE, UNIQUE, RowBatch, TaskRow, batches_of, kept_id, row_from
+from archive_tui.asynq.rows import COLUMNS, OWN, Column, Plain, RowBatch, TaskRow, batches_of, kept_id, own, row_from
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import FINGERPRINT_BYTES, GENERATED_ID
 from archive_tui.catalog.counts import Change, Counts, Tally
-from archive_tui.catalog.database import SCHEMA, connect, marks, numbers_in, one_moment, parts
+from archive_tui.catalog.database import (
+    QUEUE,
+    connect,
+    literal,
+    marks,
+    names_of,
+    numbers_in,
+    one_moment,
+    parts,
+    schema,
+)
 from archive_tui.catalog.duplicates import Seen
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.errors import CatalogError
-from archive_tui.text import decode, encode
+from archive_tui.text import encode
 
 LIMIT = 5_000_000
 """How many rows are kept; what is found beyond is counted."""
 
-_OWN = "id, type, error, retried, retry, last_failed_at, payload_bytes, stored_bytes, fingerprint, flags"
-"""The columns of a batch's `facts`, in their order."""
-
-_SHARED = "scored_at, queue, state, kind, place, generation"
-_UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in f"{_OWN}, {_SHARED}".split(", "))
+_SHARED = [column for column in COLUMNS if column.shared]
+_NAMES = f"{names_of(COLUMNS)}, generation"
+_UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in _NAMES.split(", "))
+_QUEUE = [column.name for column in COLUMNS].index(QUEUE)
 _ADDED_AT_ONCE = 20_000
 _FOUND_AT_ONCE = 100_000
 _REMOVED_AT_ONCE = 10_000
@@ -76,7 +85,7 @@ class Targets(NamedTuple):
 
 
 _ALIKE = itemgetter(0, 1, 2, 3)
-_ID = itemgetter(0)
+_ID = own("id")
 
 
 class Catalog:
@@ -112,7 +121,7 @@ class Catalog:
             with tempfile.TemporaryDirectory(prefix="archive-tui-", dir=directory) as folder:
                 path = str(Path(folder) / "catalog.db")
                 self._writer = connect(path, cache_mib=16)
-                self._writer.executescript(SCHEMA)
+                self._writer.executescript(schema())
                 self._pages = connect(path, cache_mib=2)
                 self._views = connect(path, cache_mib=16)  # sorts in as much
                 self._groups = connect(path, cache_mib=4)
@@ -208,10 +217,9 @@ class Catalog:
         )
         run("DELETE FROM waiting WHERE seq NOT IN (SELECT min(seq) FROM waiting GROUP BY queue, id)")
         new = run("SELECT queue, kind, type, count(*) FROM waiting GROUP BY queue, kind, type").fetchall()
-        columns = f"{_OWN}, {_SHARED}"
         # Numbered anew: a number above all others is what `find` looks for in rows that came later
         number = f"{self._next - 1} + row_number() OVER (ORDER BY seq)"
-        run(f"INSERT INTO rows (seq, {columns}) SELECT {number}, {columns} FROM waiting")
+        run(f"INSERT INTO rows (seq, {_NAMES}) SELECT {number}, {_NAMES} FROM waiting")
         self._next += sum(count for *_, count in new)
         run("DELETE FROM waiting")
         run("DROP INDEX waiting_by_id")
@@ -229,17 +237,17 @@ class Catalog:
         return added
 
     def _append(self, batch: RowBatch, room: int) -> tuple[RowBatch, int]:
-        waiting = self._seen.sift(map(_ID, batch.facts), hash(batch.queue))
+        waiting = self._seen.sift(map(_ID, batch.values), hash(batch.queue))
         new = batch
         # Without room nobody finds out any more: most of them are new, unless it is known exactly that they are not
         if waiting and (room or self._seen.exact):
             if room:
                 self._write("waiting", batch.part(waiting))
                 self._waiting += len(waiting)
-            new = batch.part(sorted(set(range(len(batch.facts))).difference(waiting)))
-        kept = min(len(new.facts), room)
+            new = batch.part(sorted(set(range(len(batch.values))).difference(waiting)))
+        kept = min(len(new.values), room)
         if kept:
-            self._write_new(new if kept == len(new.facts) else new.part(range(kept)))
+            self._write_new(new if kept == len(new.values) else new.part(range(kept)))
         return new, kept
 
     def _write(self, table: str, batch: RowBatch, conflict: str = "") -> None:
@@ -255,18 +263,21 @@ class Catalog:
         first, *others = batch.values
         self._writer.execute(self._insert("rows", batch, numbered=True), (self._next, *first))
         self._writer.executemany(self._insert("rows", batch, numbered=False), others)
-        self._next += len(batch.facts)
+        self._next += len(batch.values)
 
     def _insert(self, table: str, batch: RowBatch, *, numbered: bool) -> str:
         """The statement that inserts a row; what the rows of a batch share stands in it."""
-        state = f"'{batch.state.value}'" if batch.state is not None else "NULL"
-        kind = f"'{batch.kind.value}'" if batch.kind is not None else "NULL"
-        place = f"X'{encode(batch.index_name).hex()}'"
-        score = "NULL" if batch.scores is None else "?"
+        shared = [literal(self._plain(column, getattr(batch, column.name))) for column in _SHARED]
         return (
-            f"INSERT INTO {table} ({'seq, ' if numbered else ''}{_OWN}, {_SHARED}) VALUES ({'?, ' if numbered else ''}"
-            f"{marks(range(10))}, {score}, {self._number(batch.queue)}, {state}, {kind}, {place}, {self._generation})"
+            f"INSERT INTO {table} ({'seq, ' if numbered else ''}{names_of(OWN)}, {names_of(_SHARED)}, generation) "
+            f"VALUES ({'?, ' if numbered else ''}{marks(OWN)}, {', '.join(shared)}, {self._generation})"
         )
+
+    def _plain(self, column: Column, value: Any) -> Plain:
+        """A shared value as the table keeps it."""
+        if column.name == QUEUE:
+            return self._number(str(value))
+        return value if column.form.keep is None else column.form.keep(value)
 
     def _number(self, queue: str) -> int:
         """The number of a queue; a new one is written down."""
@@ -395,7 +406,7 @@ class Catalog:
         """
         sql = (
             "SELECT queue, kind, rows.type, count(*), coalesce(sum(stored_bytes), 0), sum(stored_bytes IS NULL), "
-            f"sum(flags & {UNIQUE} > 0), sum(typeof(rows.id) <> 'text' OR rows.id NOT GLOB '{GENERATED_ID}') "
+            f"sum(rows.\"unique\"), sum(typeof(rows.id) <> 'text' OR rows.id NOT GLOB '{GENERATED_ID}') "
             "FROM json_each(?) CROSS JOIN rows ON seq = value GROUP BY queue, kind, rows.type"
         )
         for start in range(0, len(seqs), _ADDED_AT_ONCE):
@@ -411,7 +422,7 @@ class Catalog:
         """
         sql = (
             "SELECT queue, state, kind, scored_at IS NULL, seq, CAST(rows.id AS BLOB), stored_bytes, fingerprint, "
-            f"flags != {READABLE} FROM json_each(?) AS wanted CROSS JOIN rows ON seq = wanted.value"
+            '"unique" OR NOT readable FROM json_each(?) AS wanted CROSS JOIN rows ON seq = wanted.value'
         )
         with self._page_lock:
             found = [] if self._closed else self._pages.execute(sql, (str(list(seqs)),)).fetchall()
@@ -448,10 +459,10 @@ class Catalog:
             return found[0] if found else None
 
     def _read(self, connection: sqlite3.Connection, part: Sequence[int]) -> Iterator[tuple[int, TaskRow]]:
-        sql = f"SELECT seq, {_OWN}, {_SHARED} FROM rows WHERE seq IN ({marks(part)})"
-        for seq, task_id, *facts, score, queue, state, kind, place, _ in connection.execute(sql, part):
-            row = row_from(self._queues[queue], _STATES[state], _KINDS[kind], (task_id, *facts), score, decode(place))
-            yield seq, row
+        sql = f"SELECT seq, {names_of(COLUMNS)} FROM rows WHERE seq IN ({marks(part)})"
+        for seq, *plain in connection.execute(sql, part):
+            plain[_QUEUE] = self._queues[plain[_QUEUE]]
+            yield seq, row_from(plain)
 
     def _recount(self) -> None:
         """Count afresh: some rows were known already, and only SQLite knows which."""

@@ -4,15 +4,14 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from operator import itemgetter
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.rows import RowBatch
+from archive_tui.asynq.rows import RowBatch, own
 
 TOP_TYPES = 50
 """How many types are counted one by one for the screen."""
 
-_TYPE, _STORED_BYTES = itemgetter(1), itemgetter(7)
+_TYPE, _STORED_BYTES = own("type"), own("stored_bytes")
 
 Change = tuple[str, Kind | None, str, int]
 """Queue, kind, type, and by how much their count changes."""
@@ -52,17 +51,17 @@ class Tally:
 
     def take(self, batch: RowBatch, kept: int) -> None:
         """Count a batch of which the first `kept` rows stand in the table."""
-        count = len(batch.facts)
+        count = len(batch.values)
         self.kept += kept
         if kept < count:
             self.unkept += count - kept
             known, stored = self.unkept_sums.get((batch.queue, batch.kind), (0, 0))
-            more = sum(size or 0 for size in map(_STORED_BYTES, batch.facts[kept:]))
+            more = sum(size or 0 for size in map(_STORED_BYTES, batch.values[kept:]))
             self.unkept_sums[batch.queue, batch.kind] = (known + count - kept, stored + more)
         self._by_queue[batch.queue] += count
         if batch.kind is not None:
             self._by_kind[batch.kind] += count
-        self._by_type.update(map(_TYPE, batch.facts))
+        self._by_type.update(map(_TYPE, batch.values))
 
     def change(self, changes: Iterable[Change]) -> None:
         """Rows of the table have come or gone."""

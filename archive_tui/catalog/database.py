@@ -4,21 +4,52 @@ import contextlib
 import sqlite3
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from archive_tui.asynq.rows import COLUMNS, Column, Plain
 from archive_tui.catalog.query import prepare
 
-SCHEMA = """
-CREATE TABLE queues (number INTEGER PRIMARY KEY, name BLOB NOT NULL);
-CREATE TABLE rows (
-    seq INTEGER PRIMARY KEY, queue INTEGER NOT NULL, id BLOB NOT NULL, state TEXT, kind TEXT, type TEXT NOT NULL,
-    error TEXT NOT NULL, retried INTEGER NOT NULL, retry INTEGER NOT NULL, last_failed_at INTEGER, scored_at INTEGER,
-    payload_bytes INTEGER, stored_bytes INTEGER, fingerprint INTEGER, flags INTEGER NOT NULL, place BLOB NOT NULL,
-    generation INTEGER NOT NULL
-);
-CREATE TABLE waiting AS SELECT * FROM rows;
-"""
+_SQL_TYPES: dict[Any, str] = {
+    str: "TEXT NOT NULL", str | None: "TEXT", int: "INTEGER NOT NULL", int | None: "INTEGER", bytes: "BLOB NOT NULL",
+    str | bytes: "BLOB NOT NULL",
+}  # fmt: skip
+"""The type of a column in SQL, by the plain type of its values."""
+
+QUEUE = "queue"
+"""The column that holds a number, the name's in the table `queues`, instead of its value."""
+
+
+def schema() -> str:
+    """Write the statements that make the tables; `rows` has the columns of a row, its number and its generation."""
+    columns = [
+        f"{quoted(column.name)} {_SQL_TYPES[int if column.name == QUEUE else column.form.plain]}" for column in COLUMNS
+    ]
+    return (
+        "CREATE TABLE queues (number INTEGER PRIMARY KEY, name BLOB NOT NULL);"
+        f"CREATE TABLE rows (seq INTEGER PRIMARY KEY, {', '.join(columns)}, generation INTEGER NOT NULL);"
+        "CREATE TABLE waiting AS SELECT * FROM rows;"
+    )
+
+
+def quoted(name: str) -> str:
+    """Quote the name of a column, which may be a word of SQL."""
+    return f'"{name}"'
+
+
+def names_of(columns: Iterable[Column]) -> str:
+    """List the names of columns, as a statement does."""
+    return ", ".join(quoted(column.name) for column in columns)
+
+
+def literal(value: Plain) -> str:
+    """Write a value into a statement."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f"X'{value.hex()}'"
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+
 
 _SLICE = 16 * 20_000
 """Digits that are turned into numbers at once."""

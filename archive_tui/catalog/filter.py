@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from enum import Enum
 from typing import NamedTuple
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
+from archive_tui.catalog.fields import FIELDS, Form, field_name
 from archive_tui.errors import UsageError
 from archive_tui.text import clip, encode
 
@@ -34,51 +34,11 @@ class FilterError(UsageError):
         super().__init__(f"the filter, {where}: {reason}")
 
 
-class Form(Enum):
-    """How the values of a field are written."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    BYTES = "size"
-    AGE = "age"
-    MOMENT = "time"
-
-
-_DIED = "CASE WHEN kind IS NULL THEN scored_at ELSE last_failed_at END"
-_QUEUE = "(SELECT CAST(name AS TEXT) FROM queues WHERE number = queue)"
-
-
-class Field(NamedTuple):
-    """Something that can be asked of a task: its SQL, how its values are written, and a sentence for the help."""
-
-    sql: str
-    form: Form
-    help: str
-
-
-FIELDS = {
-    "id": Field("CAST(id AS TEXT)", Form.TEXT, "the task's id"),
-    "type": Field("type", Form.TEXT, "the task's type, such as type:email:deliver"),
-    "error": Field("error", Form.TEXT, "the error message"),
-    "signature": Field("signature(error)", Form.TEXT, "the error with its variable parts as <n>, <host>, <id> …"),
-    "queue": Field(_QUEUE, Form.TEXT, "the queue"),
-    "state": Field("coalesce(state, '')", Form.TEXT, "the state that the task data names"),
-    "kind": Field("coalesce(kind, '')", Form.TEXT, "the kind of finding, such as kind:orphan-archived"),
-    "age": Field(_DIED, Form.AGE, "how long ago it died or last failed: age>30d, age<=12h (s, min, h, d, w)"),
-    "died": Field(_DIED, Form.MOMENT, "when, in UTC: died<2026-11-01, died>=2026-11-01T12:30"),
-    "failed": Field("last_failed_at", Form.MOMENT, "when it last failed, in UTC"),
-    "size": Field("payload_bytes", Form.BYTES, "the payload: size>=1MB, size<512 (B, kB, MB, GB, KiB, MiB, GiB)"),
-    "memory": Field("stored_bytes", Form.BYTES, "about what it takes in Redis"),
-    "retried": Field("retried", Form.NUMBER, "how many retries were used: retried<5"),
-    "retry": Field("retry", Form.NUMBER, "how many retries were allowed"),
-}
-
 _PLAIN = ("id", "type", "error")
 _CHOICES: dict[str, tuple[str, ...]] = {
     "state": tuple(state.value for state in State),
     "kind": tuple(kind.value for kind in Kind),
 }
-_ALIASES = {"tries": "retried", "message": "error", "archived": "died"}
 _COMPARISONS = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=": "=", ":": "="}
 _UNITS = {
     Form.BYTES: {
@@ -229,12 +189,7 @@ def _words(text: str) -> Iterator[_Word]:
 def _may_quote(before: str) -> bool:
     """Whether a quote after this opens one."""
     found = _HEAD.fullmatch(before.removeprefix("-"))
-    return before in ("", "-") or (found is not None and _field(found[1]) in FIELDS)
-
-
-def _field(name: str) -> str:
-    """What a field is called here."""
-    return _ALIASES.get(name.lower(), name.lower())
+    return before in ("", "-") or (found is not None and field_name(found[1]) in FIELDS)
 
 
 def _quoted(text: str, start: int) -> tuple[str, int]:
@@ -261,7 +216,7 @@ def _term(word: _Word, text: str, now: float, *, negated: bool) -> Term:
     found = _HEAD.match(content)
     if found is None or found.end() > head:
         return Term(None, content, part=True, negated=negated)
-    name = _field(found[1])
+    name = field_name(found[1])
     if name not in FIELDS:
         near = difflib.get_close_matches(name, FIELDS, 1, 0.75)
         if not near:  # such as email:deliver or 10.0.0.7:587: text like any other

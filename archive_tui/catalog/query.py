@@ -7,12 +7,13 @@ from enum import StrEnum
 from functools import lru_cache
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.catalog.fields import FIELDS, field_name
 from archive_tui.catalog.filter import parse
 from archive_tui.catalog.signatures import signature
 
 
 class Sort(StrEnum):
-    """What rows can be sorted by; the values are names of columns."""
+    """The orders of rows: as they were found, or by a field, under the name that the screens' columns have."""
 
     FOUND = "found"
     ID = "id"
@@ -23,19 +24,6 @@ class Sort(StrEnum):
     ERROR = "error"
     KIND = "kind"
     QUEUE = "queue"
-
-
-_ORDER = {
-    Sort.FOUND: "seq {way}",
-    Sort.ID: "CAST(id AS BLOB) {way}, seq",
-    Sort.TYPE: "type {way}, seq",
-    Sort.DIED: "CASE WHEN kind IS NULL THEN scored_at ELSE last_failed_at END {way}, seq",
-    Sort.TRIES: "retried {way}, seq",
-    Sort.SIZE: "payload_bytes {way}, seq",
-    Sort.ERROR: "error {way}, seq",
-    Sort.KIND: "kind {way}, seq",
-    Sort.QUEUE: "(SELECT name FROM queues WHERE number = queue) {way}, seq",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +65,12 @@ class Query:
         return " AND ".join(conditions), parameters
 
     def order(self) -> str:
-        """The order as SQL."""
-        return _ORDER[self.sort].format(way="DESC" if self.descending else "ASC")
+        """The order as SQL; rows that are equal in it stand as they were found."""
+        way = "DESC" if self.descending else "ASC"
+        if self.sort is Sort.FOUND:
+            return f"seq {way}"
+        field = FIELDS[field_name(self.sort.value)]
+        return f"{field.order or field.sql} {way}, seq"
 
 
 def prepare(connection: sqlite3.Connection) -> None:

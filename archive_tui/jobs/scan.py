@@ -254,7 +254,7 @@ class ScanJob(Job):
         self._waiting += step.batches
         self._unsettled += step.unsettled
         now = time.monotonic()
-        waiting = sum(len(batch.facts) for batch in self._waiting)
+        waiting = sum(len(batch.values) for batch in self._waiting)
         if waiting >= _ROWS_AT_ONCE or (waiting and now - self._kept_at >= _KEEP_EVERY):
             self._keep()
         self._mark(self._fraction)

@@ -179,7 +179,7 @@ def test_filters_are_understood(heading: str) -> None:
 
 
 def test_every_field_of_the_filter_language_is_documented() -> None:
-    from archive_tui.catalog.filter import FIELDS
+    from archive_tui.catalog.fields import FIELDS
 
     documented = {re.findall(r"`(\w+)`", row[0])[0] for row in rows(FILTERS, "Fields")}
     assert documented == set(FIELDS)

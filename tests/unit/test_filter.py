@@ -12,7 +12,8 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.catalog.filter import FIELDS, Filter, FilterError, Form, Term, manual, parse
+from archive_tui.catalog.fields import FIELDS, Form
+from archive_tui.catalog.filter import Filter, FilterError, Term, manual, parse
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.signatures import signature
 from archive_tui.text import encode

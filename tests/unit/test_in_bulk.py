@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.message import TaskMessage
-from archive_tui.asynq.rows import facts_of, facts_of_all
+from archive_tui.asynq.rows import values_of, values_of_all
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import fingerprint
 from archive_tui.asynq.task_copy import Copy
@@ -45,16 +45,16 @@ def contents_of(task_ids: list[bytes], draw: Callable[..., object], state: st.Se
 @given(ids, st.data())
 def test_rows_of_many_are_the_rows_of_each(task_ids: list[bytes], data: st.DataObject) -> None:
     raws = [data.draw(raw_messages) for _ in task_ids]
-    many = facts_of_all(task_ids, raws, 9)  # type: ignore[arg-type]
+    many = values_of_all(task_ids, raws, 9)  # type: ignore[arg-type]
     if many is None:
         assert any(not raw or message.decode(raw) is None for raw in raws)
     else:
-        assert many == [facts_of(one, raw, 9 + len(one)) for one, raw in zip(task_ids, raws, strict=True)]
+        assert many == [values_of(one, raw, 9 + len(one)) for one, raw in zip(task_ids, raws, strict=True)]
 
 
 def test_rows_of_a_large_message_are_left_to_the_careful_way() -> None:
     raw = message.encode(TaskMessage(type="t", error_msg="x" * 70_000))
-    assert facts_of_all([b"one"], [raw], 9) is None
+    assert values_of_all([b"one"], [raw], 9) is None
 
 
 @pytest.mark.parametrize("leftover", [False, True])

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 from archive_tui.asynq import findings, keys
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.rows import READABLE, Facts, RowBatch, facts_of, facts_of_all
+from archive_tui.asynq.rows import RowBatch, Values, own, values_of, values_of_all
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import seconds_of
 from archive_tui.store.link.pipe import Reply
+
+_READABLE = own("readable")
 
 _INDEXED = {b"archived": State.ARCHIVED, b"completed": State.COMPLETED}
 """States whose task data may be an orphan, with the index that would hold it."""
@@ -58,10 +60,10 @@ def _all_alike(
     kind = findings.judge(index, referenced=False)
     if kind is None or states.count(index.value.encode()) != count or scores.count(None) != count:
         return None
-    facts = facts_of_all(ids, messages, len(keys.task_prefix(queue)))
-    if facts is None:
+    values = values_of_all(ids, messages, len(keys.task_prefix(queue)))
+    if values is None:
         return None
-    return Judged([RowBatch(queue, index, kind, facts)], largest=max(map(len, messages)))
+    return Judged([RowBatch(queue, index, kind, values)], largest=max(map(len, messages)))
 
 
 def _one_by_one(
@@ -77,9 +79,8 @@ def _one_by_one(
     prefix_bytes = len(keys.task_prefix(queue))
     kinds = {known: findings.judge(index, referenced=known, leftover=leftover) for known in (False, True)}
     state = index.value.encode()
-    found: dict[bool, list[Facts]] = {False: [], True: []}
-    found_scores: list[int | None] = []
-    husks: dict[bool, list[Facts]] = {False: [], True: []}
+    found: dict[bool, list[Values]] = {False: [], True: []}
+    husks: dict[bool, list[Values]] = {False: [], True: []}
     for task_id, content, score in zip(ids, contents, scores, strict=True):
         if content.__class__ is not list:
             judged.not_tasks += content is not None
@@ -89,13 +90,13 @@ def _one_by_one(
         if raw_state == state:
             known = score is not None
             if kinds[known] is not None:
-                facts = facts_of(task_id, raw_message, prefix_bytes + len(task_id))
-                if not raw_message or not facts[-1] & READABLE:
-                    husks[known].append(facts)
+                scored_at = seconds_of(score) if score.__class__ is bytes else None
+                key_bytes = prefix_bytes + len(task_id)
+                values = values_of(task_id, raw_message, key_bytes, scored_at)
+                if not raw_message or not _READABLE(values):
+                    husks[known].append(values_of(task_id, raw_message, key_bytes))
                     continue
-                found[known].append(facts)
-                if known:
-                    found_scores.append(seconds_of(score) if score.__class__ is bytes else None)
+                found[known].append(values)
                 judged.largest = max(judged.largest, len(raw_message))
         elif index is State.ARCHIVED and raw_state in _INDEXED:
             judged.elsewhere.setdefault(_INDEXED[raw_state], []).append(task_id)
@@ -103,7 +104,7 @@ def _one_by_one(
             judged.unsettled.append(task_id)
     for known, rows in found.items():
         if rows:
-            judged.batches.append(RowBatch(queue, index, kinds[known], rows, found_scores if known else None))
+            judged.batches.append(RowBatch(queue, index, kinds[known], rows))
     for known, rows in husks.items():
         if rows:
             index_name = index.value if known else ""

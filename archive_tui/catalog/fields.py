@@ -1,0 +1,64 @@
+"""The fields that people can filter and sort rows by, each with its SQL over the columns of the catalog's tables."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Form(Enum):
+    """How the values of a field are written in a filter."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BYTES = "size"
+    AGE = "age"
+    MOMENT = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Something that can be asked of a task."""
+
+    sql: str
+    """Expression over the columns of `rows`; never NULL for a text, so that a negated term shows the rest."""
+
+    form: Form
+    """How its values are written."""
+
+    help: str
+    """One line for the help page."""
+
+    order: str = ""
+    """Expression to sort by; empty: `sql` does."""
+
+
+_DIED = "CASE WHEN kind IS NULL THEN scored_at ELSE last_failed_at END"
+
+FIELDS = {
+    "id": Field("CAST(id AS TEXT)", Form.TEXT, "the task's id", "CAST(id AS BLOB)"),
+    "type": Field("type", Form.TEXT, "the task's type, such as type:email:deliver"),
+    "error": Field("error", Form.TEXT, "the error message"),
+    "signature": Field("signature(error)", Form.TEXT, "the error with its variable parts as <n>, <host>, <id> …"),
+    "queue": Field(
+        "(SELECT CAST(name AS TEXT) FROM queues WHERE number = queue)",
+        Form.TEXT,
+        "the queue",
+        "(SELECT name FROM queues WHERE number = queue)",
+    ),
+    "state": Field("coalesce(state, '')", Form.TEXT, "the state that the task data names"),
+    "kind": Field("coalesce(kind, '')", Form.TEXT, "the kind of finding, such as kind:orphan-archived"),
+    "age": Field(_DIED, Form.AGE, "how long ago it died or last failed: age>30d, age<=12h (s, min, h, d, w)"),
+    "died": Field(_DIED, Form.MOMENT, "when, in UTC: died<2026-11-01, died>=2026-11-01T12:30"),
+    "failed": Field("last_failed_at", Form.MOMENT, "when it last failed, in UTC"),
+    "size": Field("payload_bytes", Form.BYTES, "the payload: size>=1MB, size<512 (B, kB, MB, GB, KiB, MiB, GiB)"),
+    "memory": Field("stored_bytes", Form.BYTES, "about what it takes in Redis"),
+    "retried": Field("retried", Form.NUMBER, "how many retries were used: retried<5"),
+    "retry": Field("retry", Form.NUMBER, "how many retries were allowed"),
+}
+
+ALIASES = {"tries": "retried", "message": "error", "archived": "died"}
+"""Other names of fields, in filters and as columns of the screens."""
+
+
+def field_name(name: str) -> str:
+    """The name of a field, as `FIELDS` has it, from any way to write it; one that there is not stays."""
+    return ALIASES.get(name.lower(), name.lower())
