@@ -18,6 +18,7 @@ from archive_tui.journal.recorder import Keeping
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.read import snapshots as reading
+from archive_tui.store.read.leftover import leavings
 from archive_tui.store.write import cleanup
 
 COMMAND = "clean up"
@@ -99,7 +100,7 @@ class CleanUpJob(Job):
         with self._server.pipe() as pipe:
             self.connected()
             for tasks_only in (True, False):
-                for found in cleanup.leavings(pipe, self.queue):
+                for found in leavings(pipe, self.queue):
                     self.checkpoint()
                     began = time.monotonic()
                     self._remove_tasks(pipe, found.rows)

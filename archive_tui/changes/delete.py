@@ -27,7 +27,7 @@ from archive_tui.journal.writer import Writer
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.read import snapshots as reading
-from archive_tui.store.read.queues import is_leftover
+from archive_tui.store.read.leftover import is_leftover
 from archive_tui.store.write import delete as store
 from archive_tui.store.write.delete import Standing
 

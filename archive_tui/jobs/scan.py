@@ -14,14 +14,14 @@ from archive_tui.asynq.rows import RowBatch, TaskRow, batches_of
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace, Stride
-from archive_tui.store.link.consistent_read import Look
+from archive_tui.store.link.clock import round_trip
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.read.index_check import CheckStep, IndexCheck
 from archive_tui.store.read.probe import Candidate
 from archive_tui.store.read.queues import registered
 from archive_tui.store.read.unreferenced import settle
-from archive_tui.store.read.walk import Scan, Step, round_trip
+from archive_tui.store.read.walk import Scan, Step
 
 _RATE_WINDOW = 5.0
 _ROWS_AT_ONCE = 5_000
@@ -100,7 +100,6 @@ class ScanJob(Job):
         self.messages = messages
         self._also = tuple(also)
         self._scan = Scan(queues, count=self._stride.keys, meet_groups=check_indexes)
-        self._look = Look()
         self._check: IndexCheck | None = None
         self._unsettled: list[Candidate] = []
         self._members = 0
@@ -206,7 +205,7 @@ class ScanJob(Job):
             wanted = self.queues
             if wanted is None:
                 wanted = tuple(sorted({*self._scan.queues, *self._also, *registered(pipe)}))
-            self._check = IndexCheck(wanted, self._scan.groups, look=self._look, messages=self.messages)
+            self._check = IndexCheck(wanted, self._scan.groups, messages=self.messages)
         while not self._check.done:
             self._hold()
             began = time.monotonic()
@@ -230,7 +229,7 @@ class ScanJob(Job):
         while self._unsettled:
             part = self._unsettled[-_SETTLED_AT_ONCE:]
             # Closed before the connection is given back, whatever happens: it may be watching keys
-            with closing(settle(pipe, part, self._look, self._scan.leftover)) as steps:
+            with closing(settle(pipe, part, self._scan.leftover)) as steps:
                 while True:
                     self._hold()
                     began = time.monotonic()

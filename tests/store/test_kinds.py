@@ -209,6 +209,26 @@ def test_a_check_that_is_cut_off_goes_on_where_it_was(
         assert told(rows) == findings(valkey.client, messages=messages)
 
 
+@pytest.mark.parametrize("state", ["pending", "archived"])
+@pytest.mark.parametrize("counts", [(10, 500), (500, 10), (10, 500, 10, 40)])
+def test_a_check_that_reads_faster_or_slower_from_now_on_misses_nothing(
+    valkey: Live, state: str, counts: tuple[int, ...]
+) -> None:
+    """The pace sets anew how much a step reads while the next piece has been asked for already."""
+    for number in range(700):
+        put(valkey.asynq, "default", b"gone-%d" % number, state)
+    rows: list[TaskRow] = []
+    with valkey.pipe() as pipe:
+        check = IndexCheck(["default"], {}, count=counts[0])
+        for count in counts:
+            check.count = count
+            rows += check.step(pipe).rows
+        while not check.done:
+            rows += check.step(pipe).rows
+    assert told(rows) == findings(valkey.client)
+    assert len(told(rows)) == 700
+
+
 @pytest.mark.parametrize("state", ["pending", "active"])
 @pytest.mark.parametrize("size", [10, 6_000])
 def test_lost_tasks_beside_short_and_long_lists(valkey: Live, state: str, size: int) -> None:

@@ -16,6 +16,7 @@ from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
 from archive_tui.session import Session
+from archive_tui.store.read.leftover import leavings
 from archive_tui.store.write import cleanup
 from archive_tui.store.write.repair import Types, repair, types_of
 
@@ -343,7 +344,7 @@ def test_leftover_queue_is_cleaned_up_whole(any_server: Live) -> None:
     any_server.client.set(prefix("gone*") + b"processed:2026-01-01", 5)
     rows = []
     with any_server.pipe() as pipe:
-        for found in cleanup.leavings(pipe, "gone*"):
+        for found in leavings(pipe, "gone*"):
             rows += found.rows
             cleanup.remove(pipe, "gone*", [*[key("gone*", row.id) for row in found.rows], *found.others])
     assert len({row.id for row in rows}) == 1_202

@@ -19,7 +19,9 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.errors import DisconnectedError, NotPermittedError
 from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.read.walk import Scan, Step, fraction_of, is_leftover
+from archive_tui.store.read.keyspace import fraction_of
+from archive_tui.store.read.leftover import is_leftover
+from archive_tui.store.read.walk import Scan, Step
 
 MIB = 1024 * 1024
 
@@ -594,7 +596,7 @@ def test_a_scan_in_any_pieces_tells_the_same(
         breaking = Breaking(patch)
         whole, broken = (Scan(queues, count=size, meet_groups=True) for size in (1000, count))
         expected = told(breaking.scan(any_server, whole, set(), username="ann", password="word"), whole)
-        patch.setattr("archive_tui.store.read.walk._WORTH_A_LOOK", worth)
+        patch.setattr("archive_tui.store.read.walk._WORTH_A_PROBE", worth)
         user = {"username": "ann", "password": "word"}
         assert told(breaking.scan(any_server, broken, lost, restart_at=restart_at, **user), broken) == expected
     wanted = QUEUES if queues is None else queues
@@ -742,7 +744,7 @@ def test_a_queue_that_is_no_leftover_any_more_when_it_is_met_again(
         yield
 
     with monkeypatch.context() as patch, valkey.pipe() as pipe:
-        patch.setattr("archive_tui.store.read.walk.referenced", cut)
+        patch.setattr("archive_tui.store.read.referenced.referenced_keys", cut)
         with pytest.raises(DisconnectedError):
             scan.step(pipe)
     assert scan.leftover == {"q"}

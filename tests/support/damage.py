@@ -2,11 +2,10 @@
 
 from archive_tui.asynq import keys
 from archive_tui.asynq.rows import TaskRow
-from archive_tui.store.link.consistent_read import Look
 from archive_tui.store.link.server import Server
 from archive_tui.store.read.index_check import IndexCheck
-from archive_tui.store.read.indexes import referenced
-from archive_tui.store.read.queues import is_leftover
+from archive_tui.store.read.leftover import is_leftover
+from archive_tui.store.read.referenced import referenced_keys
 from archive_tui.store.read.unreferenced import settle
 from support.asynq_data import Asynq, a_message, key, prefix
 from support.servers import Live
@@ -56,10 +55,9 @@ def find(
 ) -> list[TaskRow]:
     """Check the indexes and settle every task there is."""
     rows: list[TaskRow] = []
-    look = Look()
     with (server or live.connect()).pipe() as pipe:
         leftover = frozenset(queue for queue in queues if is_leftover(pipe, queue))
-        check = IndexCheck(queues, count=count, look=look, messages=messages)
+        check = IndexCheck(queues, count=count, messages=messages)
         candidates = []
         while not check.done:
             step = check.step(pipe)
@@ -69,13 +67,13 @@ def find(
         known = {
             one
             for queue in queues
-            for piece in referenced(pipe, queue, without_completed=queue in leftover)
+            for piece in referenced_keys(pipe, queue, without_completed=queue in leftover)
             for one in piece
         }
         for found in live.client.scan_iter(b"asynq:{*}:t:*"):
             place = keys.split_task(found)
             if place is not None and place not in in_index and hash(found) not in known:
                 candidates.append(place)
-        for settled in settle(pipe, candidates, look, leftover):
+        for settled in settle(pipe, candidates, leftover):
             rows += settled
     return rows

@@ -9,19 +9,27 @@ from typing import Any, Literal, TypeAlias
 
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.connection import AbstractConnection
-from redis.exceptions import ConnectionError, NoScriptError
+from redis.exceptions import ConnectionError, ResponseError
 
 from archive_tui.errors import RefusedError
+from archive_tui.store.link.abilities import Abilities
+from archive_tui.store.link.replies import PLAIN, Reply, is_unknown_script, raise_first
 
 Command: TypeAlias = tuple[bytes, ...]
-Reply: TypeAlias = Any
-"""Bytes, int, None, a list of these, or an error of redis-py where errors are returned."""
 
 
 def pack(command: Iterable[bytes]) -> bytes:
     """One command in the protocol's own form."""
     arguments = tuple(command)
     return b"*%d\r\n" % len(arguments) + b"".join([b"$%d\r\n%b\r\n" % (len(one), one) for one in arguments])
+
+
+def pack_around(name: bytes, *after: bytes) -> tuple[bytes, bytes]:
+    """A command packed but for its first argument: what `pack_each` is to put before it, and `after` it."""
+    return (
+        b"*%d\r\n$%d\r\n%b\r\n" % (2 + len(after), len(name), name),
+        b"".join([b"$%d\r\n%b\r\n" % (len(one), one) for one in after]),
+    )
 
 
 def pack_each(before: bytes, values: Sequence[bytes], after: bytes = b"", *, start: bytes = b"") -> bytes:
@@ -35,8 +43,6 @@ def pack_each(before: bytes, values: Sequence[bytes], after: bytes = b"", *, sta
     long = len(start)
     return b"".join([b"%b$%d\r\n%b%b\r\n%b" % (before, long + len(one), start, one, after) for one in values])
 
-
-_PLAIN = frozenset((bytes, list, int))
 
 _WRITING = frozenset((
     b"DEL", b"UNLINK", b"HSET", b"HSETNX", b"HDEL", b"ZADD", b"ZREM", b"ZREMRANGEBYSCORE", b"ZREMRANGEBYRANK",
@@ -55,7 +61,9 @@ class Pipe:
     `read_only` sends no script, and no command that writes.
     """
 
-    def __init__(self, connection: AbstractConnection, *, read_only: bool = False) -> None:
+    def __init__(self, connection: AbstractConnection, abilities: Abilities, *, read_only: bool = False) -> None:
+        self.abilities = abilities
+        """What the server at the other end can do for this user, as far as anybody has asked."""
         self._connection = connection
         self._read_only = read_only
         self.owed = 0
@@ -78,7 +86,7 @@ class Pipe:
         replies: list[Reply] = []
         while len(replies) < count:
             fresh = [gets(False) for _ in range(count - len(replies))]
-            if not _PLAIN.issuperset(map(type, fresh)):
+            if not PLAIN.issuperset(map(type, fresh)):
                 for at, reply in enumerate(fresh):
                     if reply is NOT_ENOUGH_DATA:  # nor is there for those behind it
                         fresh[at:] = [read(disable_decoding=True)]
@@ -130,27 +138,7 @@ class Pipe:
         tail = (b"%d" % len(keys), *keys, *arguments)
         try:
             return self.one(b"EVALSHA", digest, *tail)
-        except NoScriptError:
+        except ResponseError as error:
+            if not is_unknown_script(error):
+                raise
             return self.one(b"EVAL", source, *tail)
-
-
-def raise_first(replies: Sequence[Reply]) -> None:
-    """Raise the first error among some replies."""
-    if _PLAIN.issuperset(map(type, replies)):
-        return
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-
-
-def raise_unless_wrong_type(replies: Iterable[Reply]) -> None:
-    """An index of another type holds no ids; any other error must not pass for an empty index."""
-    for reply in replies:
-        if isinstance(reply, Exception) and not str(reply).startswith("WRONGTYPE"):
-            raise reply
-
-
-def is_refusal(error: Exception) -> bool:
-    """Whether a server error says that a command is forbidden or unknown here."""
-    said = str(error).lower()
-    return "noperm" in said or "no permission" in said or "unknown command" in said or "not allowed" in said

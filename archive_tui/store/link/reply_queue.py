@@ -4,14 +4,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
-from archive_tui.store.link.pipe import Pipe, Reply
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.replies import Reply
 
 Handler: TypeAlias = Callable[[list[Reply]], None]
 
 
-class Conversation:
-    """What was asked and not answered yet, in its order. Answers come in the order of the questions, so whoever sends
-    some says at once who takes how many replies.
+class ReplyQueue:
+    """The replies that are still to come. They come in the order of the questions, so whoever sends some says at once
+    who takes how many.
     """
 
     def __init__(self) -> None:
@@ -24,7 +25,7 @@ class Conversation:
 
     @property
     def under_way(self) -> int:
-        """About how many bytes the answers have that are still to come."""
+        """About how many bytes the replies have that are still to come."""
         return sum(size for _, _, size in self._expected)
 
     def expect(self, count: int, handler: Handler, size: int = 0) -> None:
@@ -32,18 +33,18 @@ class Conversation:
         self._expected.append((count, handler, size))
 
     def answer(self, pipe: Pipe) -> int:
-        """Wait for the oldest answer and hand it over; returns about how many bytes it had."""
+        """Wait for the oldest replies and hand them over; returns about how many bytes they had."""
         count, handle, size = self._expected.popleft()
         handle(pipe.receive(count))
         return size
 
     def drop(self) -> None:
-        """Forget what was asked. Answers that are still to come on this pipe are thrown away by `go_on`."""
+        """Forget who waits for what. Replies that are still to come on this pipe are thrown away by `go_on`."""
         self._stale += sum(count for count, _, _ in self._expected)
         self._expected.clear()
 
     def go_on(self, pipe: Pipe) -> bool:
-        """Make ready to talk on a pipe; False where it is another than before: what was asked will not be answered."""
+        """Make ready to go on on a pipe; False where it is another than before: what was asked will not be answered."""
         same = pipe is self._pipe
         if not same:
             self.drop()

@@ -1,7 +1,5 @@
-"""The connection to one Redis or Valkey server, and the translation of its errors into ours."""
+"""One Redis or Valkey server: who it is, and connections to it."""
 
-import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,52 +9,45 @@ import redis
 from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
 from redis.credentials import CredentialProvider
-from redis.exceptions import (
-    AskError,
-    AuthenticationError,
-    BusyLoadingError,
-    ClusterDownError,
-    MovedError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import NoPermissionError, RedisError
 from redis.retry import Retry
 
-from archive_tui.errors import (
-    ArchiveTuiError,
-    ConnectError,
-    DisconnectedError,
-    NotPermittedError,
-    RefusedError,
-    ReplicaError,
-)
+from archive_tui.errors import ArchiveTuiError, DisconnectedError
 from archive_tui.settings.model import Secret, Settings
+from archive_tui.store.link.abilities import Abilities
 from archive_tui.store.link.pipe import Command, Pipe
+from archive_tui.store.link.replies import translated
 from archive_tui.text import line
 
 _CLIENT_NAME = "archive-tui"
-_REFUSED_IN_SCRIPT = re.compile(r"acl failure|executing the script can't", re.IGNORECASE)
 _READ_SIZE = 256 * 1024
 """Bytes taken from the socket at once; redis-py's default costs eight times the system calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """Who answers at the other end. `run_id` changes when another server process answers at the same address.
-
-    Fields are empty where the server would not tell (`INFO` refused).
-    """
+    """Who answers at the other end. All but the address come from `INFO`; where that is refused they are empty."""
 
     address: str
+    """Host and port, or the path of a socket; safe to show."""
+
     version: str = ""
+    """As the server writes it, "7.2.4"."""
+
     product: str = "redis"
+    """"redis" or "valkey"; also "redis" where it is not known."""
+
     mode: str = ""
+    """"standalone", "cluster" or "sentinel"."""
+
     role: str = ""
+    """"primary" or "replica"."""
+
     run_id: str = ""
+    """Changes when another server process answers at the same address."""
+
     used_memory: int | None = None
+    """Bytes of the server's memory in use; None where it is not known."""
 
 
 class _Credentials(CredentialProvider):
@@ -77,6 +68,8 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.abilities = Abilities()
+        """What this server lacks, shared by all of its pipes."""
         self._pool = _pool(settings)
 
     @property
@@ -89,7 +82,7 @@ class Server:
         """A connection of one's own for as long as the block lasts; every error inside comes out as one of ours."""
         with self.translated():
             connection = self._pool.get_connection()
-            pipe = Pipe(connection, read_only=self.settings.read_only)
+            pipe = Pipe(connection, self.abilities, read_only=self.settings.read_only)
             try:
                 yield pipe
             except BaseException:
@@ -103,7 +96,11 @@ class Server:
                 self._pool.release(connection)
 
     def identify(self) -> ServerInfo:
-        """Ask the server who it is. Raises ConnectError and its kin; goes on without what `INFO` refuses to tell."""
+        """Ask the server who it is. Raises ConnectError and its kin; goes on without what `INFO` refuses to tell.
+
+        What it lacks is found out anew afterwards: another version may answer, or the user may have been granted more.
+        """
+        self.abilities.forget()
         with self.pipe() as pipe:
             commands: list[Command] = [(b"CLIENT", b"SETNAME", _CLIENT_NAME.encode()), (b"INFO",)]
             _, reply = pipe.call(commands, errors="return")
@@ -137,7 +134,7 @@ class Server:
         except ArchiveTuiError:
             raise
         except RedisError as error:
-            raise _ours(error, self.settings) from None
+            raise translated(error, self.settings) from None
         except (OSError, EOFError) as error:
             raise DisconnectedError(f"lost {self.address}: {line(str(error))}") from None
 
@@ -185,80 +182,3 @@ def _greet(connection: AbstractConnection) -> None:
     connection.send_command("PING")  # type: ignore[no-untyped-call]
     with suppress(NoPermissionError):  # that it answered is all we wanted
         connection.read_response()
-
-
-def _ours(error: RedisError, settings: Settings) -> ArchiveTuiError:
-    """The error of ours that says what redis-py's says, and what to do about it."""
-    address = line(settings.address)
-    said = line(str(error)).strip()
-    login = _login_error(error, said, address)
-    if login is not None:
-        return login
-    if isinstance(error, NoPermissionError) or "noperm" in said.lower() or _REFUSED_IN_SCRIPT.search(said):
-        return NotPermittedError(f"{address} does not permit this user: {said}", _command_in(said))
-    if isinstance(error, BusyLoadingError):
-        return DisconnectedError(f"{address} is still loading its data: try again in a moment")
-    if isinstance(error, redis.TimeoutError):
-        check = "host, port, --timeout, and that this port speaks TLS" if settings.tls else "host, port and --timeout"
-        return DisconnectedError(f"{address} did not answer within {settings.timeout:g} s: check {check}")
-    if isinstance(error, redis.ConnectionError):
-        return DisconnectedError(f"cannot reach {address}: {_reason(error, said)}")
-    if isinstance(error, ReadOnlyError):
-        return ReplicaError(f"{address} is a read-only replica: connect to its primary to change anything")
-    if isinstance(error, OutOfMemoryError):
-        return RefusedError(f"{address} is out of memory and refuses to write: {said}")
-    if isinstance(error, MovedError | AskError):
-        return ConnectError(f"{address} is one node of a cluster, and the keys of a queue live on another: {said}")
-    if isinstance(error, ClusterDownError):
-        return DisconnectedError(f"{address}: the cluster is down: {said}")
-    if isinstance(error, ResponseError):
-        if said.lower().startswith("unknown command") or "unknown subcommand" in said.lower():
-            return NotPermittedError(f"{address} does not know a command we need: {said}", _command_in(said))
-        if said.startswith(("BUSY ", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")):
-            return DisconnectedError(f"{address} cannot answer now: {said}")
-    return ArchiveTuiError(f"{address} answered with an error: {said}")
-
-
-def _login_error(error: RedisError, said: str, address: str) -> ArchiveTuiError | None:
-    """Errors of logging in and of choosing the database; redis-py gives several of them the same class."""
-    lowered = said.lower()
-    if "db index is out of range" in lowered or "invalid database" in lowered:
-        return ConnectError(f"{address}: the server has no such database: choose another with --db or in the URL")
-    if isinstance(error, AuthenticationError) or "noauth" in lowered or "invalid username-password" in lowered:
-        if "required" in lowered:
-            return ConnectError(
-                f"{address} asks for a password: set ARCHIVE_TUI_PASSWORD, or use --password-file or --ask-password"
-            )
-        if "without any password" in lowered:
-            return ConnectError(f"{address} has no password set, but one was given: leave it out, or name the user")
-        return ConnectError(f"{address} refused this user and password: check both, and that the user is enabled")
-    return None
-
-
-def _reason(error: RedisError, said: str) -> str:
-    """Why a connection failed, in words; the innermost cause says it best."""
-    cause: BaseException | None = error.__cause__ or error.__context__
-    if isinstance(cause, ConnectionRefusedError):
-        return "connection refused: is the server running, and is this its port?"
-    if isinstance(cause, FileNotFoundError):
-        return "there is no such socket"
-    if isinstance(cause, PermissionError):
-        return "no permission to open the socket"
-    if isinstance(cause, socket.gaierror):
-        return "the host name is unknown"
-    if "certificate verify failed" in said.lower():
-        return "its certificate is not trusted: give its authority with ?ssl_ca_certs=FILE in the URL"
-    if "ssl" in said.lower():
-        return "the TLS handshake failed: does this port speak TLS? (rediss:// means TLS, redis:// none)"
-    if "closed" in said.lower():
-        return "the server closed the connection (does it want TLS, rediss://?)"
-    return said or type(error).__name__
-
-
-def _command_in(said: str) -> str:
-    """The command that a NOPERM or an unknown-command message names, as it stands there."""
-    for quote in ("'", "`"):
-        parts = said.split(quote)
-        if len(parts) >= 3:
-            return parts[1].upper()
-    return ""

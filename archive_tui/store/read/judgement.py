@@ -8,7 +8,7 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.rows import RowBatch, Values, own, values_of, values_of_all
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import seconds_of
-from archive_tui.store.link.pipe import Reply
+from archive_tui.store.link.replies import Reply
 
 _READABLE = own("readable")
 

@@ -7,33 +7,35 @@ from collections.abc import Sequence
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import LISTS, State
-from archive_tui.store.link.pipe import Pipe, raise_unless_wrong_type
-from archive_tui.store.read.unreferenced import pieces
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.replies import raise_unless_wrong_type
+from archive_tui.store.read.indexes import Cursor, Order, aggregation_sets, pieces
 
 _SCORED = (State.SCHEDULED, State.RETRY)
 
 
 def alive(pipe: Pipe, queue: str, rows: Sequence[TaskRow]) -> set[bytes]:
     """The ids of those tasks of a queue that stand in the index of their own state, from which Asynq runs them."""
-    found: set[bytes] = set()
+    alive_ids: set[bytes] = set()
     for state in LISTS:
         ids = {row.id for row in rows if row.state is state}
-        for piece in pieces(pipe, keys.index(queue, state)) if ids else ():
-            found.update(ids.intersection(piece))
-    asked = [(keys.index(queue, row.state), row.id) for row in rows if row.state in _SCORED]
-    asked += _in_groups(pipe, queue, [row.id for row in rows if row.state is State.AGGREGATING])
-    scores = pipe.call([(b"ZSCORE", index, task_id) for index, task_id in asked], errors="return")
+        for piece in pieces(pipe, Cursor(keys.index(queue, state), Order.LIST)) if ids else ():
+            alive_ids.update(ids.intersection(piece.ids))
+    memberships = [(keys.index(queue, row.state), row.id) for row in rows if row.state in _SCORED]
+    memberships += _in_groups(pipe, queue, [row.id for row in rows if row.state is State.AGGREGATING])
+    scores = pipe.call([(b"ZSCORE", index, task_id) for index, task_id in memberships], errors="return")
     raise_unless_wrong_type(scores)
-    return found | {task_id for (_, task_id), score in zip(asked, scores, strict=True) if isinstance(score, bytes)}
+    return alive_ids | {
+        task_id for (_, task_id), score in zip(memberships, scores, strict=True) if isinstance(score, bytes)
+    }
 
 
 def _in_groups(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
-    """The sets in which grouped tasks may stand: those of their groups, and those being aggregated of these."""
+    """The sets in which grouped tasks may stand, each with the id: their groups, and what is aggregated of these."""
     if not ids:
         return []
-    (staged,) = pipe.call([(b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1")], errors="return")
-    raise_unless_wrong_type([staged])
-    places = []
+    staged = aggregation_sets(pipe, queue)
+    memberships = []
     contents = pipe.call([(b"HMGET", keys.task(queue, one), b"group", b"msg") for one in ids], errors="return")
     for task_id, content in zip(ids, contents, strict=True):
         if not isinstance(content, list):  # the script will say what it is
@@ -41,6 +43,6 @@ def _in_groups(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> list[tuple[bytes
         named, raw = content
         decoded = message.decode(raw or b"")
         group = keys.group(queue, named or (decoded.group_key.encode() if decoded is not None else b""))
-        sets = [one for one in staged if one.startswith(group + b":")] if isinstance(staged, list) else []
-        places += [(one, task_id) for one in (group, *sets)]
-    return places
+        sets = [one for one in staged if one.startswith(group + b":")]
+        memberships += [(one, task_id) for one in (group, *sets)]
+    return memberships

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archive_tui.asynq.actions import Action, needs
-from archive_tui.store.link.pipe import Command, Pipe, Reply
+from archive_tui.store.link.pipe import Command, Pipe
+from archive_tui.store.link.replies import Reply
 from archive_tui.text import decode, line
 
 _MOST_QUEUES = 200

@@ -5,15 +5,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from redis.exceptions import NoPermissionError
-
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
 from archive_tui.errors import NotAsynqError
-from archive_tui.store.link.pipe import Command, Pipe, Reply
+from archive_tui.store.link.pipe import Command, Pipe
+from archive_tui.store.link.replies import Reply, is_not_permitted, raise_unless_wrong_type
 from archive_tui.store.link.server import Server
-from archive_tui.text import decode, encode, line
+from archive_tui.store.read.indexes import Cursor, Order, pieces
+from archive_tui.store.read.keyspace import pages
+from archive_tui.text import decode, line
 
 FAILURE_DAYS = 14
 _SAMPLE = 20
@@ -25,7 +26,6 @@ MOST_SCORES = 30_000
 
 _SCORES_AT_ONCE = 1_000
 _COUNTER = re.compile(rb"-?\d{1,20}")
-_DISCOVERY_COUNT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,46 +111,13 @@ def discover(pipe: Pipe) -> Iterator[str | None]:
     After each step comes a None, so that whoever drives the walk can rest between steps.
     """
     known: set[str] = set()
-    cursor = b"0"
-    while True:
-        cursor, found = pipe.one(
-            b"SCAN", cursor, b"MATCH", keys.everything_pattern(), b"COUNT", b"%d" % _DISCOVERY_COUNT
-        )
+    for found in pages(pipe, keys.everything_pattern()):
         for key in found:
             name = keys.queue_of(key)
             if name is not None and name not in known:
                 known.add(name)
                 yield name
-        if cursor == b"0":
-            return
         yield None
-
-
-def is_leftover(pipe: Pipe, queue: str) -> bool:
-    """Whether a queue is missing from `asynq:queues`, has nothing left to do, and is served by nobody. A queue that
-    was deleted while a client goes on enqueueing is not registered again until that client restarts, but it lives.
-    """
-    known, *sizes = pipe.call(
-        [
-            (b"SISMEMBER", keys.QUEUES, encode(queue)),
-            *[(b"LLEN", keys.index(queue, state)) for state in LISTS],
-            (b"ZCARD", keys.index(queue, State.SCHEDULED)),
-            (b"ZCARD", keys.index(queue, State.RETRY)),
-        ],
-        errors="return",
-    )
-    return known == 0 and all(size == 0 for size in sizes) and not _is_served(pipe, queue)
-
-
-def _is_served(pipe: Pipe, queue: str) -> bool:
-    """Whether a running Asynq server serves a queue: it expires completed tasks even if that is not registered."""
-    (servers,) = pipe.call([(b"ZRANGE", keys.SERVERS, b"0", b"-1")], errors="return")
-    if not isinstance(servers, list):
-        return not str(servers).startswith("WRONGTYPE")
-    said = pipe.call([(b"GET", server) for server in servers], errors="return")
-    return any(
-        isinstance(info, Exception) or (info is not None and queue in message.served_queues(info)) for info in said
-    )
 
 
 def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], today: datetime) -> list[QueueStats]:
@@ -177,7 +144,7 @@ def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], tod
     refused = [_refused(part) for part in parts]
     for part, no in zip(parts, refused, strict=True):
         if not no or all(refused):
-            _raise_refusal(part)
+            raise_unless_wrong_type(part)
     waiting = _aggregating(pipe, names, [(part[-2], part[-1]) for part in parts])
     return [
         QueueStats(name, name in known, refused=True) if no else _stats_of(name, name in known, part, aggregating)
@@ -205,14 +172,7 @@ def _aggregating(pipe: Pipe, names: Sequence[str], found: Sequence[tuple[Reply, 
 
 def _refused(replies: Iterable[Reply]) -> bool:
     """Whether this user may not read one of these."""
-    return any(isinstance(reply, NoPermissionError) for reply in replies)
-
-
-def _raise_refusal(replies: Iterable[Reply]) -> None:
-    """A wrong type is a fact about the queue; a missing permission concerns the operator."""
-    for reply in replies:
-        if isinstance(reply, Exception) and not str(reply).startswith("WRONGTYPE"):
-            raise reply
+    return any(map(is_not_permitted, replies))
 
 
 def _stats_of(name: str, is_registered: bool, replies: Sequence[Reply], aggregating: int | None) -> QueueStats:
@@ -289,28 +249,17 @@ def exists(pipe: Pipe, queue: str) -> bool:
     indexes = [keys.index(queue, state) for state in (*LISTS, *SORTED_SETS)]
     if any(pipe.call([(b"EXISTS", key) for key in indexes])):
         return True
-    cursor = b"0"
-    while True:
-        cursor, found = pipe.one(b"SCAN", cursor, b"MATCH", keys.tasks_pattern(queue), b"COUNT", b"1000")
-        if found:
-            return True
-        if cursor == b"0":
-            return False
+    return any(pages(pipe, keys.tasks_pattern(queue)))
 
 
 def archived_scores(pipe: Pipe, queue: str, most: int = MOST_SCORES) -> list[float]:
     """When the tasks of an archive were archived (unix seconds), the oldest first, at most `most`; in pieces, so that
     no reply is long. What is trimmed meanwhile may be missing.
     """
-    index = keys.index(queue, State.ARCHIVED)
+    cursor = Cursor(keys.index(queue, State.ARCHIVED), Order.LOWEST, _SCORES_AT_ONCE, overlap=0, scores=True)
     scores: list[float] = []
-    while len(scores) < most:
-        stop = len(scores) + _SCORES_AT_ONCE - 1
-        (flat,) = pipe.call([(b"ZRANGE", index, b"%d" % len(scores), b"%d" % stop, b"WITHSCORES")], errors="return")
-        _raise_refusal([flat])
-        if not isinstance(flat, list) or not flat:
-            break
-        scores += [float(seconds_of(score)) for score in flat[1::2]]
-        if len(flat) < 2 * _SCORES_AT_ONCE:
+    for piece in pieces(pipe, cursor):
+        scores += [float(seconds_of(score)) for score in piece.scores]
+        if len(scores) >= most:
             break
     return sorted(scores)

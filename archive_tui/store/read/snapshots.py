@@ -7,7 +7,8 @@ from archive_tui.asynq import findings, keys
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.store.link.clock import seconds_in
-from archive_tui.store.link.pipe import Command, Pipe, Reply, pack, pack_each, raise_first
+from archive_tui.store.link.pipe import Command, Pipe, pack, pack_each
+from archive_tui.store.link.replies import Reply, raise_unless_wrong_type
 from archive_tui.text import encode
 
 _OTHER_FIELDS = 100
@@ -45,8 +46,7 @@ def answer(pipe: Pipe, queue: str, ids: Sequence[bytes], indexes: Sequence[State
 def _fields(reply: Reply) -> Sequence[bytes]:
     if isinstance(reply, list):
         return reply
-    if not str(reply).startswith("WRONGTYPE"):
-        raise_first([reply])
+    raise_unless_wrong_type([reply])
     return NOT_A_HASH
 
 

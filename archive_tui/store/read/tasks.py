@@ -2,49 +2,36 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
 
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import Task, UniqueLock, seconds_of
 from archive_tui.errors import NotFoundError
-from archive_tui.store.link.pipe import Command, Pipe, Reply
+from archive_tui.store.link.pipe import Command, Pipe
+from archive_tui.store.link.replies import Reply
+from archive_tui.store.read.budget import within_budget
+from archive_tui.store.read.indexes import Cursor, Order, aggregation_sets, pieces
 from archive_tui.text import line
 
 PIECE = 1_000
 """How many ids one step takes from an index."""
 
-REPLY_BUDGET = 4 * 1024 * 1024
-"""Bytes that the replies to one batch may hold. A single larger message is read alone."""
-
-Item = TypeVar("Item", bound=tuple[Any, ...])
-
-_OVERLAP = 50
 _LPOS_LIMIT = 100_000
 
 
 def listed(pipe: Pipe, queue: str, state: State) -> Iterator[list[tuple[bytes, int | None]]]:
     """The ids of a sorted set with their scores (unix seconds), newest first, or of a list with None; in pieces.
 
-    The index may change between pieces: pieces overlap a little, so that what is removed above does not make us skip
-    what stood below. An id may therefore come twice.
+    The index may change between pieces: an id may come twice, but none that stands there all the while is left out.
     """
-    index = keys.index(queue, state)
-    start = 0
-    while True:
-        stop = b"%d" % (start + PIECE - 1)
-        if state in LISTS:
-            found = [(task_id, None) for task_id in pipe.one(b"LRANGE", index, b"%d" % start, stop)]
-            piece: list[tuple[bytes, int | None]] = list(found)
+    scores = state not in LISTS
+    order = Order.HIGHEST if scores else Order.LIST
+    for piece in pieces(pipe, Cursor(keys.index(queue, state), order, PIECE, scores=scores, strict=True)):
+        if scores:
+            yield list(zip(piece.ids, map(seconds_of, piece.scores), strict=True))
         else:
-            flat = pipe.one(b"ZREVRANGE", index, b"%d" % start, stop, b"WITHSCORES")
-            piece = [(flat[at], seconds_of(flat[at + 1])) for at in range(0, len(flat), 2)]
-        if piece:
-            yield piece
-        if len(piece) < PIECE:
-            return
-        start += PIECE - _OVERLAP
+            yield [(task_id, None) for task_id in piece.ids]
 
 
 def rows(pipe: Pipe, queue: str, state: State, piece: Sequence[tuple[bytes, int | None]]) -> Iterator[list[TaskRow]]:
@@ -65,21 +52,6 @@ def rows(pipe: Pipe, queue: str, state: State, piece: Sequence[tuple[bytes, int 
 def _listed_row(queue: str, task_id: bytes, score: int | None, key: bytes, reply: Reply) -> TaskRow:
     raw_state, raw_message = reply if isinstance(reply, list) else (None, None)
     return row_of(queue, task_id, State.parse(raw_state), raw_message, scored_at=score, key_bytes=len(key))
-
-
-def within_budget(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """Cut items into batches by the message length that each carries last."""
-    batch: list[Item] = []
-    budget = REPLY_BUDGET
-    for item in items:
-        length = item[-1] if isinstance(item[-1], int) else 0
-        if batch and length > budget:
-            yield batch
-            batch, budget = [], REPLY_BUDGET
-        batch.append(item)
-        budget -= length
-    if batch:
-        yield batch
 
 
 def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
@@ -147,8 +119,7 @@ def _look_into_groups(
 ) -> None:
     if not group:
         return
-    (staged,) = pipe.call([(b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1")], errors="return")
-    sets = [keys.group(queue, group), *(staged if isinstance(staged, list) else [])]
+    sets = [keys.group(queue, group), *aggregation_sets(pipe, queue)]
     scores = pipe.call([(b"ZSCORE", key, task_id) for key in sets], errors="return")
     for score in scores:
         if isinstance(score, bytes):

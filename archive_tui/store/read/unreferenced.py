@@ -19,10 +19,13 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
-from archive_tui.store.link.consistent_read import Look
-from archive_tui.store.link.pipe import Pipe, Reply, is_refusal, pack, raise_unless_wrong_type
+from archive_tui.store.link.abilities import Ability
+from archive_tui.store.link.consistent_read import read_together
+from archive_tui.store.link.pipe import Pipe, pack
+from archive_tui.store.link.replies import Reply, is_refusal, is_wrong_type, members_in
+from archive_tui.store.read.budget import within_budget
+from archive_tui.store.read.indexes import Cursor, Order, pieces
 from archive_tui.store.read.probe import Candidate
-from archive_tui.store.read.tasks import within_budget
 from archive_tui.text import decode, encode
 
 _LOOK_LIMIT = 250
@@ -34,8 +37,6 @@ _WATCHED = 5_000
 _WATCHED_AT_ONCE = 50
 """The server compares each key to be watched with all that are watched already."""
 
-_PIECE = 1_000
-_OVERLAP = 100
 _ROUNDS = 5
 
 _HSTRLEN = b"*3\r\n$7\r\nHSTRLEN\r\n$%d\r\n%b\r\n$3\r\nmsg\r\n"
@@ -58,30 +59,29 @@ class _Suspect:
 
 
 def settle(
-    pipe: Pipe, candidates: Sequence[Candidate], look: Look | None = None, leftover: frozenset[str] = frozenset()
+    pipe: Pipe, candidates: Sequence[Candidate], leftover: frozenset[str] = frozenset()
 ) -> Generator[list[TaskRow]]:
     """Look at candidates until it is certain which are findings; yields these, and nothing often, after each step.
 
     An id that stands in the index of another state is none of its findings: that is a mismatch, which the index check
     finds. A lost connection ends it: begin again with the same candidates. Close it where you do not go on to its end.
     """
-    look = look or Look()
     by_queue: dict[str, list[bytes]] = {}
     for queue, task_id in candidates:
         by_queue.setdefault(queue, []).append(task_id)
     for queue, ids in by_queue.items():
         lists: dict[State, list[_Suspect]] = {state: [] for state in LISTS}
         for start in range(0, len(ids), _LOOK_LIMIT):
-            found, suspects = _read(pipe, look, queue, ids[start : start + _LOOK_LIMIT], queue in leftover)
+            found, suspects = _read(pipe, queue, ids[start : start + _LOOK_LIMIT], queue in leftover)
             grouped = [suspect for suspect in suspects if suspect.row.state is State.AGGREGATING]
             if grouped:
-                found += _by_group(pipe, look, queue, grouped)
+                found += _by_group(pipe, queue, grouped)
             for suspect in suspects:
                 if suspect.row.state in lists:
                     lists[suspect.row.state].append(suspect)
             yield found
         for state, waiting in lists.items():
-            yield from _not_in_list(pipe, look, keys.index(queue, state), state, waiting)
+            yield from _not_in_list(pipe, keys.index(queue, state), state, waiting)
 
 
 def _is_of_another_queue(pipe: Pipe, queue: str, task_id: bytes) -> bool:
@@ -91,9 +91,7 @@ def _is_of_another_queue(pipe: Pipe, queue: str, task_id: bytes) -> bool:
     return any(one == 1 for one in known)
 
 
-def _read(
-    pipe: Pipe, look: Look, queue: str, ids: Sequence[bytes], leftover: bool
-) -> tuple[list[TaskRow], list[_Suspect]]:
+def _read(pipe: Pipe, queue: str, ids: Sequence[bytes], leftover: bool) -> tuple[list[TaskRow], list[_Suspect]]:
     """What one transaction proves, and what must be looked for in lists and groups."""
     packed = [_HSTRLEN % (len(key), key) for key in [keys.task(queue, task_id) for task_id in ids]]
     pipe.send(packed)
@@ -104,7 +102,7 @@ def _read(
     for task_id, length in zip(ids, lengths, strict=True):
         if isinstance(length, int):
             sized.append((task_id, length))
-        elif str(length).startswith("WRONGTYPE"):
+        elif is_wrong_type(length):
             if not _is_of_another_queue(pipe, queue, task_id):
                 found.append(TaskRow(queue, task_id, None, Kind.FOREIGN, readable=False))
         else:
@@ -113,7 +111,7 @@ def _read(
         members = [task_id for task_id, _ in batch]
         task_keys = [keys.task(queue, task_id) for task_id in members]
         empty = [number for number, (_, length) in enumerate(batch) if not length]
-        before, after = look.ask(
+        before, after = read_together(
             pipe,
             [
                 *[_HMGET % (len(key), key) for key in task_keys],
@@ -170,7 +168,7 @@ def _judge(
     return _Suspect(row, group or _group_in(raw_message))
 
 
-def _by_group(pipe: Pipe, look: Look, queue: str, suspects: Sequence[_Suspect]) -> list[TaskRow]:
+def _by_group(pipe: Pipe, queue: str, suspects: Sequence[_Suspect]) -> list[TaskRow]:
     """What is wrong with aggregating tasks: those that stand neither in their group's set nor in one that is being
     aggregated, and husks wherever they stand.
     """
@@ -184,7 +182,7 @@ def _by_group(pipe: Pipe, look: Look, queue: str, suspects: Sequence[_Suspect]) 
             sets += [(key, members), *[(one, members) for one in known if one.startswith(key + b":")]]
         commands = [pack((b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1"))]
         commands += [_STATE % (len(suspect.key), suspect.key) for suspect in suspects]
-        moments = look.ask(pipe, commands, sets)
+        moments = read_together(pipe, commands, sets)
         staged = {one for moment in moments if isinstance(moment.replies[0], list) for one in moment.replies[0]}
         if not staged <= set(known):
             known = sorted(staged)
@@ -211,29 +209,25 @@ def _group_in(raw_message: bytes | None) -> bytes | None:
     return decoded.group_key.encode() if decoded is not None else None
 
 
-def _not_in_list(
-    pipe: Pipe, look: Look, index: bytes, state: State, suspects: Sequence[_Suspect]
-) -> Iterator[list[TaskRow]]:
+def _not_in_list(pipe: Pipe, index: bytes, state: State, suspects: Sequence[_Suspect]) -> Iterator[list[TaskRow]]:
     """Those of some tasks that do not stand in the list of their state."""
     for start in range(0, len(suspects), _SHORT_BATCH):
         batch = suspects[start : start + _SHORT_BATCH]
-        found = _not_in_short_list(pipe, look, index, state, batch)
+        found = _not_in_short_list(pipe, index, state, batch)
         if found is None:
-            yield from _not_in_long_list(pipe, look, index, state, suspects[start:])
+            yield from _not_in_long_list(pipe, index, state, suspects[start:])
             return
         yield found
 
 
-def _not_in_short_list(
-    pipe: Pipe, look: Look, index: bytes, state: State, suspects: Sequence[_Suspect]
-) -> list[TaskRow] | None:
+def _not_in_short_list(pipe: Pipe, index: bytes, state: State, suspects: Sequence[_Suspect]) -> list[TaskRow] | None:
     """Read the list and the states as of one moment; None where the list is too long for that."""
     commands = [pack((b"LRANGE", index, b"0", b"%d" % _SHORT_LIST))]
     commands += [_STATE % (len(suspect.key), suspect.key) for suspect in suspects]
-    moments = look.ask(pipe, commands)
+    moments = read_together(pipe, commands)
     standing: set[bytes] = set()
     for moment in moments:
-        ids = _ids(moment.replies[0])
+        ids = members_in(moment.replies[0])
         if len(ids) > _SHORT_LIST:
             return None
         standing.update(ids)
@@ -244,34 +238,26 @@ def _not_in_short_list(
     ]
 
 
-def _ids(reply: Reply) -> list[bytes]:
-    """The ids of a list; one of another type holds none."""
-    raise_unless_wrong_type([reply])
-    return [] if isinstance(reply, Exception) else list(reply)
-
-
-def _not_in_long_list(
-    pipe: Pipe, look: Look, index: bytes, state: State, suspects: Sequence[_Suspect]
-) -> Iterator[list[TaskRow]]:
+def _not_in_long_list(pipe: Pipe, index: bytes, state: State, suspects: Sequence[_Suspect]) -> Iterator[list[TaskRow]]:
     """Read the list in pieces while nobody touches the hashes; those that somebody touches are tried again, and after
     some rounds let go: what moves is not lost.
     """
     # Most of them were only on their way. One look at the list leaves few to be watched.
     standing: set[bytes] = set()
-    for piece in pieces(pipe, index):
-        standing.update(piece)
+    for piece in pieces(pipe, Cursor(index, Order.LIST)):
+        standing.update(piece.ids)
         yield []
     left = [suspect for suspect in suspects if suspect.row.id not in standing]
     pending = [left[start : start + _WATCHED] for start in range(0, len(left), _WATCHED)]
     tries = 0
     while pending:
         chunk = pending.pop()
-        watching = look.transactions and _watch(pipe, chunk)
+        watching = _watch(pipe, chunk)
         try:
             still = _in_state(chunk, state, _states(pipe, chunk))
             missing = {suspect.row.id for suspect in still}
-            for piece in pieces(pipe, index):
-                missing.difference_update(piece)
+            for piece in pieces(pipe, Cursor(index, Order.LIST)):
+                missing.difference_update(piece.ids)
                 yield []
             still = [suspect for suspect in still if suspect.row.id in missing]
             proven = _untouched(pipe, still, state, watching)
@@ -292,6 +278,8 @@ def _not_in_long_list(
 
 def _watch(pipe: Pipe, suspects: Sequence[_Suspect]) -> bool:
     """Watch hashes; False where the server refuses it, and only their states can be compared."""
+    if not all(map(pipe.abilities.has, (Ability.TRANSACTIONS, Ability.WATCH))):
+        return False
     commands = [
         (b"WATCH", *[suspect.key for suspect in suspects[start : start + _WATCHED_AT_ONCE]])
         for start in range(0, len(suspects), _WATCHED_AT_ONCE)
@@ -300,6 +288,7 @@ def _watch(pipe: Pipe, suspects: Sequence[_Suspect]) -> bool:
         if isinstance(reply, Exception):
             if not is_refusal(reply):
                 raise reply
+            pipe.abilities.lose(reply, Ability.WATCH)
             return False
     return True
 
@@ -321,32 +310,6 @@ def _untouched(pipe: Pipe, suspects: Sequence[_Suspect], state: State, watching:
     if not watching:
         return _in_state(suspects, state, _states(pipe, suspects))
     replies = pipe.call([(b"MULTI",), (b"PING",), (b"EXEC",)], errors="return")
+    if any(pipe.abilities.lose(reply, Ability.TRANSACTIONS) for reply in replies):
+        return _in_state(suspects, state, _states(pipe, suspects))
     return list(suspects) if isinstance(replies[-1], list) else None
-
-
-def pieces(pipe: Pipe, index: bytes) -> Iterator[list[bytes]]:
-    """A list in pieces from its head, none of those left out that stand in it all the while.
-
-    Pushes at the head move the rest away from it, which at worst shows an id twice. Removals move it nearer: pieces
-    overlap, and where nothing of the last piece's end is met again we step back.
-    """
-    start = 0
-    tail: set[bytes] = set()
-    back = _OVERLAP
-    while True:
-        (reply,) = pipe.call(
-            [(b"LRANGE", index, b"%d" % start, b"%d" % (start + _PIECE + _OVERLAP - 1))], errors="return"
-        )
-        piece = _ids(reply)
-        if start and tail and tail.isdisjoint(piece):
-            start = max(0, start - back)
-            back *= 2
-            continue
-        back = _OVERLAP
-        if not piece:
-            return
-        yield piece
-        if len(piece) < _PIECE + _OVERLAP:
-            return
-        tail = set(piece[-_OVERLAP:])
-        start += _PIECE

@@ -1,57 +1,61 @@
-"""The scan for task data that Asynq has lost track of, in small steps. Reads only, no scripts (DESIGN.md section 5).
+"""The scan for task data that Asynq has lost track of, in small steps. Reads only, no scripts.
 
-A page is one SCAN reply, or a few where each brings little to look at. What the indexes already explain is passed over:
-they were read before, in pieces. Only the rest costs a second look, and that look reads the state and its index in one
-transaction. Asynq changes both in one script, so what one transaction saw is no torn read: a finding is settled when it
-is made. Where the server refuses transactions the look is taken twice, and only what both saw alike is a finding. What
-is not archived or completed cannot be judged by one look: it is handed on to be settled.
+A page is one SCAN reply, or a few where each brings little to probe. What the indexes already explain is passed over:
+they were read before, in pieces. Only the rest is probed, each key together with its index. What is not archived or
+completed cannot be judged by one probe: it is handed on to be settled.
 
-Questions are sent ahead: while the replies to one page are worked on, the next page and the looks at the last one are
+Questions are sent ahead: while the replies to one page are worked on, the next page and the probes of the last one are
 under way, so that neither side waits for the other, nor both for the network.
+
+Each part of a scan has one owner: `Scan` walks and owns its pages, `Referenced` what the indexes explain, `Probe` the
+probes that wait and what they have proven, `ReplyQueue` whose turn it is to be answered.
 """
 
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
 
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.rows import RowBatch, TaskRow
-from archive_tui.store.link.pipe import Pipe, Reply, pack, raise_first
-from archive_tui.store.link.reply_queue import Conversation
-from archive_tui.store.read.indexes import completed, referenced
-from archive_tui.store.read.probe import Candidate, Page, SecondLook
-from archive_tui.store.read.queues import is_leftover
-from archive_tui.store.read.tasks import REPLY_BUDGET
+from archive_tui.store.link.pipe import Pipe, pack
+from archive_tui.store.link.replies import Reply, raise_first
+from archive_tui.store.link.reply_queue import ReplyQueue
+from archive_tui.store.read.budget import REPLY_BUDGET
+from archive_tui.store.read.keyspace import fraction_of
+from archive_tui.store.read.probe import Candidate, Probe, Proven
+from archive_tui.store.read.referenced import Referenced
 from archive_tui.text import decode
 
 _PAGES_AHEAD = 3
 _REPLIES_A_PAGE = 8
-_WORTH_A_LOOK = 100
-"""Suspects that are looked at without waiting for more: a transaction of a few costs several times as much for each."""
-
-_CURSOR_BITS = 64
+_WORTH_A_PROBE = 100
+"""Suspects that are probed without waiting for more: a transaction of a few costs several times as much for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step of a scan brought: findings, the task keys it met, and how far we are (0 to 1).
-
-    `not_tasks` counts keys that are no hashes. `unsettled` is task data that no index explains, in a state whose index
-    one look cannot ask, or in none: see `settle`.
-    """
+    """What one step of a scan brought."""
 
     batches: list[RowBatch]
+    """Findings, settled."""
+
     keys_by_queue: dict[str, int]
+    """How many task data keys the step met, by queue."""
+
     fraction: float
+    """How far the scan is, from 0 to 1."""
+
     not_tasks: int = 0
+    """How many of the keys are no hashes."""
+
     unsettled: Sequence[Candidate] = ()
+    """Task data that no index explains, in a state whose index one probe cannot ask, or in none: see `settle`."""
 
     @property
     def keys(self) -> int:
-        """How many task keys the step met."""
+        """How many task data keys the step met."""
         return sum(self.keys_by_queue.values())
 
     @property
@@ -60,11 +64,43 @@ class Step:
         return [row for batch in self.batches for row in batch.rows()]
 
 
-def fraction_of(cursor: int) -> float:
-    """How much of the keyspace a SCAN cursor has behind it. Cursors count with their bits reversed, so reversing all
-    64 of them gives the fraction whatever the table's size.
-    """
-    return int(f"{cursor:0{_CURSOR_BITS}b}"[::-1], 2) / (1 << _CURSOR_BITS)
+@dataclass(slots=True)
+class _Page:
+    """A few SCAN replies on their way to findings. Written by `Scan` alone, but for `proven`."""
+
+    following: int = 0
+    """The SCAN cursor behind the replies that have come."""
+
+    replies: int = 0
+    """How many have come."""
+
+    asking: bool = False
+    """Whether another one is under way."""
+
+    answered: bool = False
+    """Whether no more belong to it."""
+
+    unsorted: int = 0
+    """Replies that are not sorted out yet, and keys of which it is not known yet whose they are."""
+
+    suspects: dict[str, list[bytes]] = field(default_factory=dict)
+    """Ids by queue that wait to be probed together."""
+
+    met: Counter[str] = field(default_factory=Counter)
+    """How many task data keys there were, by queue."""
+
+    proven: Proven = field(default_factory=Proven)
+    """What has become of its suspects; the probe's."""
+
+    @property
+    def sorted_out(self) -> bool:
+        """Whether nothing of what has come waits for an answer."""
+        return not self.unsorted and not self.proven.open
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is known that it can tell."""
+        return self.answered and self.sorted_out
 
 
 class Scan:
@@ -72,50 +108,50 @@ class Scan:
 
     A lost connection leaves the scan where it was: call `step` again with a new pipe to the same server process. A
     cursor means nothing to another one: call `restart`.
-
-    With `meet_groups` the same walk meets the sets of groups, whose names `groups` then has by queue.
     """
 
     def __init__(self, queues: Sequence[str] | None = None, *, count: int = 1000, meet_groups: bool = False) -> None:
+        """`count` is how many keys the server looks at for one SCAN reply. With `meet_groups` the same walk meets the
+        sets of groups, for `groups`.
+        """
         self._wanted = None if queues is None else set(queues)
         self._only = queues[0] if queues is not None and len(queues) == 1 else None
         self._pattern = keys.tasks_pattern(self._only, groups=meet_groups)
         self.count = count
         self.groups: dict[str, set[bytes]] = {}
-        self._known: set[int] = set()
-        self._met: set[str] = set()
-        self._conversation = Conversation()
-        self._second = SecondLook(self._conversation)
+        """By queue, the names of the group and aggregation sets that were met, without `g:`."""
+        self._referenced = Referenced()
+        self._replies = ReplyQueue()
+        self._probe = Probe(self._replies, self._referenced)
         self.restart()
 
     def restart(self) -> None:
         """Begin again from the start; what was found before may be found a second time."""
         self._cursor = 0
         self._begun = False
-        self._known.clear()
-        self._met.clear()
-        self._second.restart()
+        self._referenced.clear()
+        self._probe.restart()
         self.groups.clear()
-        self._pages: deque[Page] = deque()
+        self._pages: deque[_Page] = deque()
         self._drop()
 
     def _drop(self) -> None:
         """Forget what is under way, but for the replies of a page that were worked on already. Replies that are still
         to come on this pipe are read and thrown away.
         """
-        self._conversation.drop()
-        self._second.drop()
+        self._replies.drop()
+        self._probe.drop()
         oldest = next(iter(self._pages), None)
         self._pages = deque()
         self._reading: Iterator[None] | None = None
         self._held: deque[Callable[[], None]] = deque()  # what waits for the indexes that are being read
         self._asked = self._cursor
-        if oldest is not None and oldest.replies and not oldest.open:
+        if oldest is not None and oldest.replies and oldest.sorted_out:
             oldest.answered = True  # a link that breaks often must not cost many replies each time
             self._asked = oldest.following
             self._pages.append(oldest)
-        self._few = False  # whether the last reply brought little to look at
-        self._goes_on = False
+        self._few = False  # whether the last reply brought little to probe
+        self._goes_on = False  # whether the oldest page waits for another reply
 
     @property
     def done(self) -> bool:
@@ -130,17 +166,17 @@ class Scan:
     @property
     def queues(self) -> list[str]:
         """The queues whose task data, or whose groups, were met so far."""
-        return sorted({*self._met, *self.groups})
+        return sorted({*self._referenced.queues, *self.groups})
 
     @property
     def indexed(self) -> int:
         """How many ids the indexes of the queues met so far hold."""
-        return len(self._known)
+        return len(self._referenced.tasks)
 
     @property
     def leftover(self) -> frozenset[str]:
         """Those of the queues that were leftover when they were met."""
-        return frozenset(self._second.leftover)
+        return frozenset(self._referenced.leftover)
 
     def step(self, pipe: Pipe) -> Step:
         """Go on until a page is complete, or at least one SCAN reply, a few mebibytes or index pieces further.
@@ -149,10 +185,10 @@ class Scan:
         """
         if self.done:
             return Step([], {}, 1.0)
-        if not self._conversation.go_on(pipe):
+        if not self._replies.go_on(pipe):
             self._drop()
             for page in self._pages:
-                self._look_at(pipe, page)
+                self._probe_suspects(pipe, page)
         took = 0
         self._goes_on = False
         while True:
@@ -160,8 +196,8 @@ class Scan:
             if self._reading is not None:
                 took += REPLY_BUDGET
                 self._read_on(self._reading)
-            elif self._conversation:
-                took += self._conversation.answer(pipe)
+            elif self._replies:
+                took += self._replies.answer(pipe)
             if (self._pages and self._pages[0].complete) or self._goes_on or took > 2 * REPLY_BUDGET:
                 self._send(pipe)
                 return self._finish()
@@ -172,16 +208,17 @@ class Scan:
             return Step([], {}, self.fraction)
         page = self._pages.popleft()
         self._cursor, self._begun = page.following, True
-        return Step(page.batches, page.met, self.fraction, page.not_tasks, page.unsettled)
+        proven = page.proven
+        return Step(proven.batches, page.met, self.fraction, proven.not_tasks, proven.unsettled)
 
     # Asking
 
     def _send(self, pipe: Pipe) -> None:
-        """Send what may be sent: the looks that are waiting, as far as their replies have room, then the next page."""
+        """Send what may be sent: the probes that are waiting, as far as their replies have room, then the next page."""
         if self._held:
             return
-        self._second.send(pipe)
-        if not self._second.waiting:
+        self._probe.send(pipe)
+        if not self._probe.waiting:
             self._send_page(pipe)
 
     def _send_page(self, pipe: Pipe) -> None:
@@ -190,30 +227,30 @@ class Scan:
             at_the_end = not self._asked and (self._begun or page is not None)
             if at_the_end or len(self._pages) >= _PAGES_AHEAD:
                 return
-            page = Page(self._asked)
+            page = _Page()
             self._pages.append(page)
         if page.asking:
             return
         page.asking = True
         pipe.send([pack((b"SCAN", b"%d" % self._asked, b"MATCH", self._pattern, b"COUNT", b"%d" % self.count))])
-        self._conversation.expect(1, lambda replies: self._on_page(pipe, page, replies[0]))
+        self._replies.expect(1, lambda replies: self._on_page(pipe, page, replies[0]))
 
     # Answers
 
-    def _on_page(self, pipe: Pipe, page: Page, reply: Reply) -> None:
+    def _on_page(self, pipe: Pipe, page: _Page, reply: Reply) -> None:
         raise_first([reply])
         page.following = self._asked = int(reply[0])
         page.asking = False
         page.replies += 1
         page.answered = not self._asked or not self._few or page.replies >= _REPLIES_A_PAGE
-        page.open += 1
+        page.unsorted += 1
         self._goes_on = not page.answered and page is self._pages[0]
         if self._held:
             self._held.append(partial(self._sort_out, pipe, page, reply[1]))
         else:
             self._sort_out(pipe, page, reply[1])
 
-    def _sort_out(self, pipe: Pipe, page: Page, found: list[bytes]) -> None:
+    def _sort_out(self, pipe: Pipe, page: _Page, found: list[bytes]) -> None:
         """Count the keys of a reply by queue, and ask about those that no index explains. Only at the end of this is
         the reply no longer open: a connection that is lost in the middle must not lose any of them.
 
@@ -221,13 +258,13 @@ class Scan:
         queue, what its indexes explain is passed over before anything else is asked of a key: that is nearly all.
         """
         if not found:
-            self._look_at(pipe, page)
-            page.open -= 1
+            self._probe_suspects(pipe, page)
+            page.unsorted -= 1
             return
         # The next page is on its way while we sort this one out.
-        if not self._second.waiting:
+        if not self._probe.waiting:
             self._send_page(pipe)
-        if self._only in self._met:
+        if self._only in self._referenced.queues:
             unexplained = self._unexplained(found)
             page.met[self._only] += len(found) - len(unexplained)
             found = unexplained
@@ -239,24 +276,24 @@ class Scan:
             ambiguous = [key for key in found if key.count(keys.TAG_END) > 1]
             found = [key for key in found if key.count(keys.TAG_END) == 1]
         met = self._by_queue(found)
-        new = [queue for queue in met if queue not in self._met]
+        new = [queue for queue in met if queue not in self._referenced.queues]
         if new:
             self._hold(pipe, new, partial(self._sort_out, pipe, page, found + ambiguous))
             return
         page.met.update(met)
         if self._only is None:
             found = self._unexplained(found)
-        self._few = len(found) < _WORTH_A_LOOK
+        self._few = len(found) < _WORTH_A_PROBE
         self._suspect(page, found)
-        self._look_at(pipe, page)
+        self._probe_suspects(pipe, page)
         for key in ambiguous:
             self._ask_whose(pipe, page, key)
-        page.open -= 1
+        page.unsorted -= 1
 
     def _unexplained(self, found: list[bytes]) -> list[bytes]:
         """Those keys that no index explains. Done by C nearly whole."""
         hashes = list(map(hash, found))
-        strangers = set(hashes).difference(self._known)
+        strangers = set(hashes).difference(self._referenced.tasks)
         if len(strangers) in (0, len(found)):
             return found if strangers else []
         return list(compress(found, map(strangers.__contains__, hashes)))
@@ -279,29 +316,20 @@ class Scan:
         if self._only is not None and found:
             return {self._only: len(found)}
         tags = Counter([key[: key.find(keys.TAG_END)] for key in found])
-        places = {tag: keys.split_task(tag + keys.TAG_END) for tag in tags}
+        splits = {tag: keys.split_task(tag + keys.TAG_END) for tag in tags}
         return {
-            place[0]: tags[tag]
-            for tag, place in places.items()
-            if place is not None and (self._wanted is None or place[0] in self._wanted)
+            split[0]: tags[tag]
+            for tag, split in splits.items()
+            if split is not None and (self._wanted is None or split[0] in self._wanted)
         }
 
     def _meet(self, pipe: Pipe, queues: Sequence[str]) -> Iterator[None]:
         """Read the indexes of queues that were met for the first time."""
-        while self._conversation:  # what is under way comes first on this pipe
-            self._conversation.answer(pipe)
+        while self._replies:  # what is under way comes first on this pipe
+            self._replies.answer(pipe)
             yield
         for queue in queues:
-            self._second.leftover.discard(queue)  # it was, when the connection was lost in the middle of this
-            if is_leftover(pipe, queue):
-                self._second.leftover.add(queue)
-                for piece in completed(pipe, queue):
-                    self._second.completed.update(piece)
-                    yield
-            for piece in referenced(pipe, queue, without_completed=queue in self._second.leftover):
-                self._known.update(piece)
-                yield
-            self._met.add(queue)
+            yield from self._referenced.read(pipe, queue)
 
     def _hold(self, pipe: Pipe, queues: Sequence[str], resume: Callable[[], None]) -> None:
         """Have something wait until the indexes of these queues have been read."""
@@ -322,31 +350,31 @@ class Scan:
                 else:
                     resume()
 
-    def _suspect(self, page: Page, unknown: Sequence[bytes]) -> None:
-        """Sort what no index explains by queue, to have a second look at it."""
+    def _suspect(self, page: _Page, unknown: Sequence[bytes]) -> None:
+        """Sort what no index explains by queue, to be probed."""
         if self._only is not None and unknown:
             start = len(keys.task_prefix(self._only))
             page.suspects.setdefault(self._only, []).extend([key[start:] for key in unknown])
             return
         for key in unknown:
-            place = keys.split_task(key)
-            if place is not None and (self._wanted is None or place[0] in self._wanted):
-                page.suspects.setdefault(place[0], []).append(place[1])
+            split = keys.split_task(key)
+            if split is not None and (self._wanted is None or split[0] in self._wanted):
+                page.suspects.setdefault(split[0], []).append(split[1])
 
-    def _look_at(self, pipe: Pipe, page: Page) -> None:
-        """Have the second look at the suspects of a page, if there are enough of them, or no more will come."""
+    def _probe_suspects(self, pipe: Pipe, page: _Page) -> None:
+        """Probe the suspects of a page, if there are enough of them, or no more will come."""
         for queue, ids in list(page.suspects.items()):
-            if page.answered or len(ids) >= _WORTH_A_LOOK:
+            if page.answered or len(ids) >= _WORTH_A_PROBE:
                 del page.suspects[queue]
-                self._second.ask(pipe, page, queue, ids)
+                self._probe.ask(pipe, queue, ids, page.proven)
 
-    def _ask_whose(self, pipe: Pipe, page: Page, key: bytes) -> None:
+    def _ask_whose(self, pipe: Pipe, page: _Page, key: bytes) -> None:
         """Ask for the message of a key that can be read in several ways."""
         pipe.send([pack((b"HGET", key, b"msg"))])
-        page.open += 1
-        self._conversation.expect(1, lambda replies: self._on_whose(pipe, page, key, replies[0]))
+        page.unsorted += 1
+        self._replies.expect(1, lambda replies: self._on_whose(pipe, page, key, replies[0]))
 
-    def _on_whose(self, pipe: Pipe, page: Page, key: bytes, reply: Reply) -> None:
+    def _on_whose(self, pipe: Pipe, page: _Page, key: bytes, reply: Reply) -> None:
         """A key that can be read in several ways belongs where its own message says, else nowhere: a live task must
         not pass for the orphan of another queue.
         """
@@ -355,24 +383,14 @@ class Scan:
         if said in keys.splits(key) and (self._wanted is None or said[0] in self._wanted):
             self._take(pipe, page, key, *said)
         else:
-            page.open -= 1
+            page.unsorted -= 1
 
-    def _take(self, pipe: Pipe, page: Page, key: bytes, queue: str, task_id: bytes) -> None:
+    def _take(self, pipe: Pipe, page: _Page, key: bytes, queue: str, task_id: bytes) -> None:
         """Count a key whose queue is known, and ask about it where no index explains it."""
-        if queue not in self._met:
+        if queue not in self._referenced.queues:
             self._hold(pipe, [queue], partial(self._take, pipe, page, key, queue, task_id))
             return
         page.met[queue] += 1
-        if hash(key) not in self._known:
-            self._second.ask(pipe, page, queue, [task_id])
-        page.open -= 1
-
-
-def round_trip(pipe: Pipe) -> float:
-    """Seconds that a question takes which is no work for the server: the shortest of a few."""
-    found = []
-    for _ in range(3):
-        began = time.perf_counter()
-        pipe.one(b"SCAN", b"0", b"COUNT", b"1")
-        found.append(time.perf_counter() - began)
-    return min(found)
+        if hash(key) not in self._referenced.tasks:
+            self._probe.ask(pipe, queue, [task_id], page.proven)
+        page.unsorted -= 1

@@ -10,15 +10,14 @@ from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
 
-from redis.exceptions import NoScriptError
-
 from archive_tui.asynq import keys
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import LISTS, State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import DisconnectedError
-from archive_tui.store.link.pipe import Pipe, Reply, pack_each
-from archive_tui.store.read.queues import is_leftover
+from archive_tui.store.link.pipe import Pipe, pack_each
+from archive_tui.store.link.replies import Reply, is_unknown_script
+from archive_tui.store.read.leftover import is_leftover
 from archive_tui.store.write.scripts import load
 
 _LONG = 1024
@@ -106,7 +105,7 @@ def answer(pipe: Pipe, count: int) -> list[int] | Exception:
     refused: then nothing of this batch was deleted. Raises where the connection is lost.
     """
     (reply,) = pipe.receive(1)
-    if isinstance(reply, NoScriptError):
+    if is_unknown_script(reply):
         return DisconnectedError("the server has forgotten our script: it is sent again")
     return reply if isinstance(reply, Exception) else _numbers(reply, count)
 

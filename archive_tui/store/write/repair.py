@@ -12,7 +12,8 @@ from archive_tui.asynq.repairs import Destination, Repair, destination, lists_to
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import FINGERPRINT_BYTES
-from archive_tui.store.link.pipe import Pipe, Reply
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.replies import Reply, raise_unless_wrong_type
 from archive_tui.store.read.live_tasks import alive
 from archive_tui.store.read.unreferenced import settle
 from archive_tui.store.write.scripts import load
@@ -134,8 +135,7 @@ def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float) -> "_Entry
     if repair_ is Repair.REMOVE_ID:
         return _Entry(row, b"", "", b"", row.index_name, lists_to_search(row, None), None)
     if not isinstance(content, list):
-        if isinstance(content, Exception) and not str(content).startswith("WRONGTYPE"):
-            raise content
+        raise_unless_wrong_type([content])
         return Outcome.NOT_A_TASK
     raw_state, raw_message, since, group = content
     if content == [None] * 4 and row.fingerprint:

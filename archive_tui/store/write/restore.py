@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from redis._parsers import BaseParser
-
 from archive_tui.asynq import keys
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.replies import error_of
 from archive_tui.store.write.scripts import load
-from archive_tui.text import decode, encode
+from archive_tui.text import encode
 
 
 class Target(StrEnum):
@@ -48,7 +47,7 @@ def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tu
     outcomes = [Outcome(number) for number in reply if isinstance(number, int)]
     failure = None
     if len(outcomes) < len(batch):
-        failure = BaseParser.parse_error(decode(reply[-1]))  # type: ignore[no-untyped-call]
+        failure = error_of(reply[-1])
     return outcomes, failure
 
 

@@ -1,0 +1,62 @@
+"""What a server, or its user, lacks: learned from the first refusal, and remembered for every connection to it.
+
+Whoever can do without a command asks `Abilities` first, and goes the other way where it is lacking. `INFO` and `TIME`
+are not listed: each is one command with its fallback beside it, asked again every time.
+"""
+
+from enum import StrEnum
+
+from archive_tui.store.link.replies import Reply, is_refusal, refused_command
+
+
+class Ability(StrEnum):
+    """A command that can be done without; the value is its name."""
+
+    TRANSACTIONS = "MULTI"
+    """Commands that are carried out as of one moment. Without it we read twice and compare."""
+
+    WATCH = "WATCH"
+    """Being told that somebody has touched a key. Without it we read twice and compare."""
+
+    ZMSCORE = "ZMSCORE"
+    """Scores of many members at once, since Redis 6.2. Without it each is asked for."""
+
+    MEMORY_USAGE = "MEMORY USAGE"
+    """What a key takes; several managed services refuse it. Without it sizes are not known."""
+
+
+_NAMES = {
+    Ability.TRANSACTIONS: ("multi", "exec"),
+    Ability.WATCH: ("watch",),
+    Ability.ZMSCORE: ("zmscore",),
+    Ability.MEMORY_USAGE: ("memory",),
+}
+"""The words by which a refusal names the command, in lower case."""
+
+
+class Abilities:
+    """What one server does for one user. Everything is assumed until it is refused. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lacking: frozenset[Ability] = frozenset()
+
+    def has(self, ability: Ability) -> bool:
+        """Whether something has not been refused so far."""
+        return ability not in self._lacking
+
+    def lose(self, reply: Reply, *used: Ability) -> bool:
+        """Learn from a refusal which of the abilities that a request `used` is lacking. False where the reply is no
+        refusal of one of these: to ask in another way would not help.
+        """
+        if not is_refusal(reply):
+            return False
+        named = (refused_command(str(reply)) or str(reply)).lower()
+        ability = next((ability for ability in used if any(name in named for name in _NAMES[ability])), None)
+        if ability is None:
+            return False
+        self._lacking |= {ability}
+        return True
+
+    def forget(self) -> None:
+        """Assume everything again: another server may answer, or the user may have been granted more."""
+        self._lacking = frozenset()

@@ -1,0 +1,190 @@
+"""What replies and errors mean: a wrong type, a refusal, an error of redis-py's as one of ours.
+
+redis-py cuts the code off before some errors' text and not off before others (8.1), and gives several errors of logging
+in one class. So errors are told apart by class where that is certain, and by their text otherwise: here, nowhere else.
+"""
+
+import re
+import socket
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import redis
+from redis._parsers import BaseParser
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    MovedError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+
+from archive_tui.errors import (
+    ArchiveTuiError,
+    ConnectError,
+    DisconnectedError,
+    NotPermittedError,
+    RefusedError,
+    ReplicaError,
+)
+from archive_tui.settings.model import Settings
+from archive_tui.text import decode, line
+
+Reply: TypeAlias = Any
+"""Bytes, int, None, a list of these, or an error of redis-py where errors are returned."""
+
+PLAIN = frozenset((bytes, list, int, type(None)))
+"""The types of all replies that are no errors."""
+
+_REFUSED_IN_SCRIPT = re.compile(r"acl failure|executing the script can't", re.IGNORECASE)
+_REFUSALS = ("noperm", "no permission", "unknown command", "not allowed")
+
+
+def is_error(reply: Reply) -> bool:
+    """Whether a reply is an error of any kind."""
+    return isinstance(reply, Exception)
+
+
+def is_wrong_type(reply: Reply) -> bool:
+    """Whether a reply says that the key is of another type than the command is for."""
+    return isinstance(reply, Exception) and str(reply).startswith("WRONGTYPE")
+
+
+def is_refusal(reply: Reply) -> bool:
+    """Whether a reply says that the command is forbidden to this user, or unknown to the server."""
+    if not isinstance(reply, Exception):
+        return False
+    said = str(reply).lower()
+    return any(refusal in said for refusal in _REFUSALS)
+
+
+def is_not_permitted(reply: Reply) -> bool:
+    """Whether a reply says that this user may not do what was asked."""
+    return isinstance(reply, NoPermissionError)
+
+
+def is_of_another_slot(reply: Reply) -> bool:
+    """Whether a node of a cluster refuses several keys at once because they live in different slots."""
+    return isinstance(reply, Exception) and str(reply).startswith("CROSSSLOT")
+
+
+def is_unknown_script(reply: Reply) -> bool:
+    """Whether the server does not know, or has forgotten, the script that was named by its SHA-1."""
+    return isinstance(reply, NoScriptError)
+
+
+def raise_first(replies: Sequence[Reply]) -> None:
+    """Raise the first error among some replies."""
+    if PLAIN.issuperset(map(type, replies)):
+        return
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+
+
+def raise_unless_wrong_type(replies: Sequence[Reply]) -> None:
+    """Raise the first error that is no wrong type: an index of another type holds no ids, but whatever else a server
+    says must not pass for an empty index.
+    """
+    if PLAIN.issuperset(map(type, replies)):
+        return
+    for reply in replies:
+        if isinstance(reply, Exception) and not is_wrong_type(reply):
+            raise reply
+
+
+def members_in(reply: Reply) -> Sequence[Any]:
+    """The list in a reply; nothing where the key is missing or of another type. Raises any other error."""
+    if isinstance(reply, list):
+        return reply
+    raise_unless_wrong_type([reply])
+    return []
+
+
+def refused_command(said: str) -> str:
+    """The command that a NOPERM or an unknown-command message names, in upper case; empty where it names none."""
+    for quote in ("'", "`"):
+        parts = said.split(quote)
+        if len(parts) >= 3:
+            return parts[1].upper()
+    return ""
+
+
+def error_of(text: bytes) -> Exception:
+    """The error of redis-py for an error's text as the server sends it, code first."""
+    error: Exception = BaseParser.parse_error(decode(text))  # type: ignore[no-untyped-call]
+    return error
+
+
+def translated(error: RedisError, settings: Settings) -> ArchiveTuiError:
+    """The error of ours for one of redis-py's: one line that says what is wrong, and what to do about it."""
+    address = line(settings.address)
+    said = line(str(error)).strip()
+    login = _login_error(error, said, address)
+    if login is not None:
+        return login
+    if isinstance(error, NoPermissionError) or "noperm" in said.lower() or _REFUSED_IN_SCRIPT.search(said):
+        return NotPermittedError(f"{address} does not permit this user: {said}", refused_command(said))
+    if isinstance(error, BusyLoadingError):
+        return DisconnectedError(f"{address} is still loading its data: try again in a moment")
+    if isinstance(error, redis.TimeoutError):
+        check = "host, port, --timeout, and that this port speaks TLS" if settings.tls else "host, port and --timeout"
+        return DisconnectedError(f"{address} did not answer within {settings.timeout:g} s: check {check}")
+    if isinstance(error, redis.ConnectionError):
+        return DisconnectedError(f"cannot reach {address}: {_reason(error, said)}")
+    if isinstance(error, ReadOnlyError):
+        return ReplicaError(f"{address} is a read-only replica: connect to its primary to change anything")
+    if isinstance(error, OutOfMemoryError):
+        return RefusedError(f"{address} is out of memory and refuses to write: {said}")
+    if isinstance(error, MovedError | AskError):
+        return ConnectError(f"{address} is one node of a cluster, and the keys of a queue live on another: {said}")
+    if isinstance(error, ClusterDownError):
+        return DisconnectedError(f"{address}: the cluster is down: {said}")
+    if isinstance(error, ResponseError):
+        if said.lower().startswith("unknown command") or "unknown subcommand" in said.lower():
+            return NotPermittedError(f"{address} does not know a command we need: {said}", refused_command(said))
+        if said.startswith(("BUSY ", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")):
+            return DisconnectedError(f"{address} cannot answer now: {said}")
+    return ArchiveTuiError(f"{address} answered with an error: {said}")
+
+
+def _login_error(error: RedisError, said: str, address: str) -> ArchiveTuiError | None:
+    """Errors of logging in and of choosing the database; redis-py gives several of them the same class."""
+    lowered = said.lower()
+    if "db index is out of range" in lowered or "invalid database" in lowered:
+        return ConnectError(f"{address}: the server has no such database: choose another with --db or in the URL")
+    if isinstance(error, AuthenticationError) or "noauth" in lowered or "invalid username-password" in lowered:
+        if "required" in lowered:
+            return ConnectError(
+                f"{address} asks for a password: set ARCHIVE_TUI_PASSWORD, or use --password-file or --ask-password"
+            )
+        if "without any password" in lowered:
+            return ConnectError(f"{address} has no password set, but one was given: leave it out, or name the user")
+        return ConnectError(f"{address} refused this user and password: check both, and that the user is enabled")
+    return None
+
+
+def _reason(error: RedisError, said: str) -> str:
+    """Why a connection failed, in words; the innermost cause says it best."""
+    cause: BaseException | None = error.__cause__ or error.__context__
+    if isinstance(cause, ConnectionRefusedError):
+        return "connection refused: is the server running, and is this its port?"
+    if isinstance(cause, FileNotFoundError):
+        return "there is no such socket"
+    if isinstance(cause, PermissionError):
+        return "no permission to open the socket"
+    if isinstance(cause, socket.gaierror):
+        return "the host name is unknown"
+    if "certificate verify failed" in said.lower():
+        return "its certificate is not trusted: give its authority with ?ssl_ca_certs=FILE in the URL"
+    if "ssl" in said.lower():
+        return "the TLS handshake failed: does this port speak TLS? (rediss:// means TLS, redis:// none)"
+    if "closed" in said.lower():
+        return "the server closed the connection (does it want TLS, rediss://?)"
+    return said or type(error).__name__
