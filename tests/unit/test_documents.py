@@ -12,10 +12,12 @@ import click
 import pytest
 from support.servers import Live
 
+from archive_tui.asynq.outcomes import RESTORE, Outcome, Verb
 from archive_tui.catalog.filter import FilterError, parse
 from archive_tui.cli import run
 from archive_tui.cli.commands import cli
 from archive_tui.errors import ArchiveTuiError, ExitCode
+from archive_tui.journal.outcomes import _RESTORED, CODES
 from archive_tui.settings.profiles import _PROFILE_KEYS, Choices, resolve
 from archive_tui.tui import commands
 
@@ -250,6 +252,14 @@ def test_every_exit_code_is_in_the_guide() -> None:
 
     documented = {int(row[0]) for row in rows(GUIDE, "Exit codes")}
     assert documented == set(ExitCode) >= codes(ArchiveTuiError)
+
+
+def test_every_code_of_an_outcome_is_documented() -> None:
+    documented = [(row[0].strip("`"), row[1]) for row in rows(JOURNAL, "Outcomes")]
+    planned = Verb("change", "changed", "changing", "changed as planned")
+    done = [(code, planned.sentence(Outcome(number))) for number, code in enumerate(CODES)]
+    restored = sorted((code, RESTORE.sentence(outcome)) for outcome, code in _RESTORED.items())
+    assert documented == done + restored
 
 
 def test_every_key_is_in_the_guide() -> None:
