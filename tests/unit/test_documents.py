@@ -29,7 +29,7 @@ PAGES = [
 ]  # fmt: skip
 GUIDE, FILTERS, JOURNAL = (ROOT / "docs" / f"{name}.md" for name in ("guide", "filters", "journal"))
 
-NOT_OURS = {"x/rate", "compress/gzip", "internal/rdb/rdb.go"}
+NOT_OURS = {"x/rate", "compress/gzip", "encoding/gob", "internal/rdb/rdb.go"}
 """What looks like a path of this repository, and belongs to Asynq or Go."""
 
 NOBODY = "redis://127.0.0.1:1"
