@@ -25,6 +25,7 @@ from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import RestorePlan
+from archive_tui.changes.sheet import Site
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace
@@ -32,7 +33,7 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.watch import WatchJob, foretell
 from archive_tui.journal import folder
 from archive_tui.journal.audit import Audit
-from archive_tui.journal.recorder import Keeping, Room
+from archive_tui.journal.recorder import Keeping
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.server import Server, ServerInfo
 from archive_tui.store.read import permissions, queues, tasks
@@ -186,11 +187,10 @@ class Session:
         """Where journals are."""
         return self.settings.journal_dir or folder.default_folder()
 
-    def room(self, plan: Plan) -> Room | None:
-        """How much the journal of a plan needs, and how much is free; None where there will be no journal."""
-        if not self.settings.journal:
-            return None
-        return Room.of(plan.totals.stored_bytes, self.free_bytes(self.journal_folder))
+    def site(self) -> Site:
+        """What the sheet of a change says beside its plan: where and when it was planned."""
+        free = self.free_bytes(self.journal_folder) if self.settings.journal else None
+        return Site(self.clock(), self.settings.production, self.settings.journal, free)
 
     @property
     def running(self) -> Sequence[Job]:

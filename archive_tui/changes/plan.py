@@ -9,7 +9,6 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.selection import Selection, Totals
-from archive_tui.wording.people import age, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,38 +26,6 @@ class Plan:
     def count(self) -> int:
         """How many tasks."""
         return self.totals.count
-
-    def seen(self, now: float) -> str:
-        """How old its rows are, in words; empty where nobody says."""
-        if self.seen_at is None:
-            return ""
-        how = "read from the archive" if None in self.totals.by_kind else "found by a scan that began"
-        return f"{how} {age(self.seen_at, now)} ago"
-
-    @property
-    def frees(self) -> str:
-        """What becomes free when all of it is deleted, in words; empty where nothing does."""
-        totals, freed = self.totals, []
-        if totals.locked:
-            freed.append(f"up to {plural(totals.locked, 'unique lock')} that these tasks still hold")
-        if totals.fixed_ids:
-            freed.append(
-                f"{plural(totals.fixed_ids, 'fixed id')} that block{'s' if totals.fixed_ids == 1 else ''} new tasks"
-            )
-        return " and ".join(freed)
-
-    @property
-    def afterwards(self) -> str:
-        """What Asynq will do, or no longer do, when all of it is deleted."""
-        totals, one = self.totals, self.count == 1
-        if totals.fixed_ids:
-            ids = "this id" if one else "these ids"
-            return f"Asynq can enqueue {ids} again{', and others under the locks' if totals.locked else ''}"
-        if totals.locked:
-            return f"Asynq can enqueue others under {'this lock' if one else 'these locks'} again"
-        if None in totals.by_kind:
-            return f"Asynq's tools list and run {'it' if one else 'them'} no more"
-        return f"nothing changes for Asynq, which has lost track of {'it' if one else 'them'} already"
 
 
 def plan_rows(catalog: Catalog, marks: Marks, shown: Sequence[int]) -> Plan:

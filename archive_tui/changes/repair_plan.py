@@ -13,7 +13,6 @@ from archive_tui.catalog.query import Query
 from archive_tui.changes.plan import Plan
 from archive_tui.store.link.server import Server
 from archive_tui.store.write import repair as store
-from archive_tui.wording.people import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +63,6 @@ class RepairPlan:
     def others(self) -> int:
         """How many rows of the plan will be left alone, because no repair fits their kind."""
         return self.plan.count - self.count
-
-    @property
-    def frees(self) -> str:
-        """What becomes free, in words; empty where no id was ever held."""
-        if not self.deletes_data:
-            return "" if set(self.counts) == {Repair.REMOVE_ID} else "nothing: ids and unique locks stay as they are"
-        if not self.plan.frees:
-            return "no unique lock and no fixed id that anybody knows of"
-        # Of a plan with rows of several kinds it is not known which of them hold the locks
-        return f"at most {self.plan.frees}" if self.others else self.plan.frees
-
-    def overflow(self, archived: Mapping[str, int]) -> str:
-        """What Asynq will drop from archives that become too full, in words; empty where none does."""
-        beyond = self.beyond_cap(archived)
-        return f"{plural(beyond, 'id')} more than Asynq keeps: it drops as many of the oldest soon" if beyond else ""
 
     def why_not(self) -> str | None:
         """Why this must not be done at all."""

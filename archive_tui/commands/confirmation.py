@@ -1,7 +1,8 @@
-"""A number that has to be typed before anything is changed."""
+"""The number that has to be typed before anything is changed."""
 
 from collections.abc import Callable
 
+from archive_tui.asynq.outcomes import Verb
 from archive_tui.errors import RefusedError
 
 Ask = Callable[[str], str]
@@ -14,8 +15,8 @@ def refuse_unasked(done: str, *, yes: bool, ask: Ask | None) -> None:
         raise RefusedError(f"nothing was {done}: without a terminal to confirm on, give --yes (or --dry-run)")
 
 
-def confirm(count: int, verb: str, done: str, *, yes: bool, ask: Ask | None) -> None:
+def confirm(count: int, verb: Verb, *, yes: bool, ask: Ask | None) -> None:
     """Have the count typed, unless --yes said so. Raises RefusedError where it was not, or where nobody is there."""
-    refuse_unasked(done, yes=yes, ask=ask)
-    if not yes and ask is not None and ask(f"Type {count} to {verb}").strip() != str(count):
-        raise RefusedError(f"not confirmed: nothing was {done}")
+    refuse_unasked(verb.past, yes=yes, ask=ask)
+    if not yes and ask is not None and ask(f"Type {count} to {verb.base}").strip() != str(count):
+        raise RefusedError(f"not confirmed: nothing was {verb.past}")

@@ -5,18 +5,16 @@ from pathlib import Path
 from typing import TextIO
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
 from archive_tui.commands.foreground import wait
 from archive_tui.commands.queues import refuse_unknown
+from archive_tui.commands.reading import read_kind
 from archive_tui.errors import ExitCode, NotFoundError, UsageError
 from archive_tui.jobs.export import ExportJob
-from archive_tui.jobs.job import Job, JobState
-from archive_tui.jobs.listing import ListJob
+from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.scan import ScanJob
 from archive_tui.session import Session
 from archive_tui.text import line
 from archive_tui.wording.people import plural
@@ -31,16 +29,8 @@ def export(session: Session, queue: str, kind: Kind | None, where: str, path: Pa
         raise NotFoundError(f"there is no folder {line(str(path.parent))}")
     catalog = Catalog()
     try:
-        reading: Job
-        if kind is None:
-            reading = ListJob(session.server, catalog, queue, State.ARCHIVED, session.clock)
-        else:
-            reading = ScanJob(session.server, catalog, [queue], pace)
-        session.run(reading)
-        if wait(reading, None):
+        if not read_kind(session, catalog, queue, kind, pace=pace, progress=False):
             return ExitCode.INTERRUPTED
-        if reading.error is not None:
-            raise reading.error
         chosen = Selection(catalog, catalog.find(Query(where, kind)))
         job = session.run(ExportJob(session.server, chosen, path, pace, session.clock))
         interrupted = wait(job, None)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+from archive_tui.asynq.outcomes import Verb
 from archive_tui.asynq.rows import row_of
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
@@ -20,6 +21,7 @@ from archive_tui.text import encode, line, readable
 from archive_tui.wording.people import exact, number, plural, size, span
 
 _MB = 1_000_000
+REMOVE = Verb("remove for good", "removed", "removing", "removed")
 
 
 def find(folder: Path, name: str) -> Path:
@@ -152,7 +154,7 @@ def prune(
     print(f"{plural(len(gone), 'journal')} to remove, {size(sum(one.size for one in gone))}", file=out)
     if dry_run or not gone:
         return ExitCode.DONE
-    confirm(len(gone), "remove them for good", "removed", yes=yes, ask=ask)
+    confirm(len(gone), REMOVE, yes=yes, ask=ask)
     failed = 0
     for one in gone:
         try:

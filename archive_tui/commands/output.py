@@ -1,18 +1,20 @@
-"""What the commands print alike."""
+"""The forms of output that several commands share: a result as text or JSON, a table, a sheet, a report."""
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
-from archive_tui.asynq.outcomes import Outcome, Verb
-from archive_tui.jobs.progress import ChangeProgress
-from archive_tui.wording.people import number
+from archive_tui.changes.report import Report
+from archive_tui.changes.sheet import Sheet
 from archive_tui.wording.programs import json_line
 
 
-def print_result(what: dict[str, Any] | str, out: TextIO) -> None:
-    """Print one object as JSON, or a text."""
-    print(what if isinstance(what, str) else json_line(what), file=out)
+def print_result(result: Mapping[str, Any] | Iterable[str], out: TextIO) -> None:
+    """Print one object as JSON, or the lines of a text."""
+    if isinstance(result, Mapping):
+        print(json_line(result), file=out)
+    else:
+        print(*result, sep="\n", file=out)
 
 
 LONGEST_NAME = 40
@@ -37,35 +39,25 @@ def _cells(text: str) -> int:
     )
 
 
-def named(outcomes: Mapping[Outcome, int], verb: Verb) -> dict[str, int]:
-    """Counts by outcome, in the order of the outcomes and by their names."""
-    return {verb.name(outcome).replace("_", "-"): count for outcome, count in sorted(outcomes.items())}
+def sheet_lines(sheet: Sheet, address: str) -> Iterator[str]:
+    """A plan for people: one line for each of the sheet's, the block's name before the first that has no label."""
+    yield f"{sheet.summary} at {address}"
+    for name, lines in sheet.blocks:
+        block = name.lower()
+        for one in lines:
+            label = one.label or block
+            yield f"  {label:<8} {one.text}"
+            block = block if one.label else ""
 
 
-def change_json(report: ChangeProgress) -> dict[str, Any]:
-    """A report, but for what its job calls the tasks that it changed."""
-    return {
-        "gone": report.needless,
-        "unconfirmed": report.unconfirmed,
-        "skipped": named({one: count for one, count in report.outcomes.items() if not one.achieved}, report.verb),
-        "unknown": report.unknown,
-        "untouched": report.untouched,
-        "journal": str(report.journal) if report.journal is not None else None,
-        "caution": report.caution or None,
-        "error": report.error or None,
-    }
-
-
-def change_lines(report: ChangeProgress) -> Iterator[str]:
-    """A report in words, but for the tasks that were changed as planned and no more than that."""
-    for outcome, count in sorted(report.outcomes.items()):
-        if outcome is not Outcome.DONE:
-            yield f"{number(count):>10}  {report.verb.sentence(outcome)}"
-    if report.unknown:
-        yield f"{report.unknown:>10,}  unknown: sent, but the answer had not come"
-    if report.unconfirmed:
-        yield f"{report.unconfirmed:>10,}  unconfirmed: sent twice; the first try did it, or somebody else"
-    if report.untouched:
-        yield f"{report.untouched:>10,}  not touched"
-    if report.caution:
-        yield report.caution
+def report_lines(report: Report) -> Iterator[str]:
+    """A report for people."""
+    yield from (one.text for one in report.ending)
+    yield report.title[:1].lower() + report.title[1:]
+    yield from (f"{one.number:>10,}  {one.sentence}" for one in report.counts if not one.in_title)
+    yield from (one.text for one in report.notes)
+    if report.examples:
+        yield "not as planned:"
+        yield from (f"  {task_id}  {sentence}" for task_id, sentence in report.examples)
+        if report.more:
+            yield f"  and {report.more:,} more"

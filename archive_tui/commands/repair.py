@@ -1,32 +1,30 @@
-"""`archive-tui repair`: findings set right as on the screens, without them: plan, confirmation, journal, report."""
+"""`archive-tui repair`: findings of a kind repaired as on the screens."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.outcomes import REPAIR
 from archive_tui.asynq.repairs import Repair, offered
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
+from archive_tui.changes import repair_words
 from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.repair_plan import RepairPlan
-from archive_tui.commands.change import Change, Manner, carry_out, read, refuse_change, say_what_is_missing
-from archive_tui.commands.foreground import scan_line
-from archive_tui.commands.output import change_json, change_lines
+from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, refuse_change
+from archive_tui.commands.queues import refuse_unknown
+from archive_tui.commands.reading import read_findings, say_what_is_missing
 from archive_tui.errors import ExitCode, UsageError
-from archive_tui.jobs.progress import ChangeProgress
-from archive_tui.jobs.scan import ScanJob
 from archive_tui.session import Session
 from archive_tui.store.read import queues
-from archive_tui.text import clip, encode, line, readable
-from archive_tui.wording.people import plural
+from archive_tui.text import encode, line, readable
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to set right, and how. `where` is in the filter language; of more than `limit` findings the oldest are
-    taken. With `messages`, those of all tasks are read to find husks.
+    """Which findings to repair, and how.
 
     Raises UsageError where the action does not fit the kind, or is only for what a person has picked.
     """
@@ -35,8 +33,11 @@ class Wish:
     kind: Kind
     action: Repair
     where: str = ""
+    """A filter; empty for all."""
     limit: int | None = None
+    """At most so many, the oldest first."""
     messages: bool = False
+    """Whether to read the messages of all tasks, to find husks."""
 
     def __post_init__(self) -> None:
         fitting = [one.value for one in offered(self.kind) if not one.by_hand]
@@ -54,91 +55,51 @@ class Wish:
         return " ".join(parts)
 
 
-def repair(session: Session, wish: Wish, manner: Manner) -> int:
-    """Scan, plan, have it confirmed, and set right."""
+def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
+    """Plan a repair, have it confirmed, and carry it out."""
     query = Query(wish.where, wish.kind, now=session.clock())
-    refuse_change(session, wish.queue, query, "changed", manner)
+    query.where()
+    refuse_change(session, REPAIR, manner)
+    refuse_unknown(session, [wish.queue])
     catalog = Catalog()
-    scan = ScanJob(session.server, catalog, [wish.queue], manner.pace, session.clock, messages=wish.messages)
     try:
-        if read(session, scan, manner, lambda: scan_line(scan.progress), "changed"):
+        began = session.clock()
+        if not read_findings(
+            session, catalog, wish.queue, pace=manner.pace, messages=wish.messages, progress=manner.progress
+        ):
             return ExitCode.INTERRUPTED
-        say_what_is_missing(catalog, "set these right", manner.err)
-        found = plan_oldest(catalog, query, limit=wish.limit)
-        plan = RepairPlan.of(replace(found, seen_at=scan.progress.started_at), wish.action)
+        say_what_is_missing(catalog, REPAIR.base, manner.err)
+        plan = RepairPlan.of(replace(plan_oldest(catalog, query, limit=wish.limit), seen_at=began), wish.action)
         archived = _archived(session, wish.queue)
-        change = Change(
-            plan.count,
-            "go on",
-            "changed",
-            _plan_text(session, wish, plan, archived),
-            _plan_json(session, wish, plan, archived),
-            lambda: session.repair(plan, manner.pace, choice=wish.choice, reason=manner.reason),
-            _report_text,
-            _report_json,
+        planned = Planned(
+            sheet=repair_words.sheet(plan, session.site(), archived, tuple(filter_line(wish.where))),
+            nothing=_nothing(session, wish, catalog),
+            start=lambda: session.repair(plan, manner.pace, choice=wish.choice, reason=manner.reason),
+            report=repair_words.report,
+            choice={
+                "queue": readable(encode(wish.queue)),
+                "kind": wish.kind.value,
+                "action": wish.action.value,
+                "where": wish.where or None,
+                "limit": wish.limit,
+            },
+            whole=not catalog.trouble,
         )
-        return carry_out(change, manner, whole=not catalog.trouble)
+        return carry_out(session, planned, manner)
     finally:
         session.stop_jobs()
         catalog.close()
 
 
-def _archived(session: Session, queue: str) -> dict[str, int]:
+def _archived(session: Session, queue: str) -> Mapping[str, int]:
     """How many ids the archive holds now."""
     with session.server.pipe() as pipe:
         stats = queues.stats(pipe, [queue], [queue], datetime.fromtimestamp(session.clock(), UTC))
     return {one.name: one.counts.get(State.ARCHIVED, 0) for one in stats}
 
 
-def _plan_json(session: Session, wish: Wish, plan: RepairPlan, archived: dict[str, int]) -> dict[str, Any]:
-    totals = plan.plan.totals
-    return {
-        "server": session.server.address,
-        "queue": readable(encode(wish.queue)),
-        "kind": wish.kind.value,
-        "action": wish.action.value,
-        "where": wish.where or None,
-        "limit": wish.limit,
-        "planned": plan.count,
-        "types": totals.by_type,
-        "unique_locks": totals.locked,
-        "fixed_ids": totals.fixed_ids,
-        "beyond_cap": plan.beyond_cap(archived),
-        "first_ids": [readable(task_id) for task_id in totals.first_ids],
-    }
-
-
-def _plan_text(session: Session, wish: Wish, plan: RepairPlan, archived: dict[str, int]) -> str:
-    """The plan for people; every foreign text in it is safe to show."""
-    totals = plan.plan.totals
+def _nothing(session: Session, wish: Wish, catalog: Catalog) -> str:
     where = f"queue {line(wish.queue)} at {session.server.address}"
-    if not plan.count:
-        if plan.plan.selection.catalog.trouble:
-            return f"nothing was set right: no {wish.kind.label} among the rows that are kept of {where} matches"
-        return f"nothing to set right: no {wish.kind.label} of {where} matches"
-    lines = [f"{plural(plan.count, 'finding')} ({wish.kind.label}) of {where}", f"  action   {wish.action.label}"]
-    if wish.where:
-        lines.append(f"  filter   {clip(wish.where, 200)}")
-    if plan.frees:
-        lines.append(f"  frees    {plan.frees}")
-    lines.append(f"  then     {wish.action.consequence}")
-    if overflow := plan.overflow(archived):
-        lines.append(f"  beware   {overflow}")
-    lines.append(f"  rows     {plan.plan.seen(session.clock())}")
-    ids = ", ".join(clip(task_id, 36) for task_id in totals.first_ids)
-    lines.append(f"  first    {ids}{', …' if totals.count > len(totals.first_ids) else ''}")
-    lines.append("each is checked again by the server; what changed since is skipped")
-    return "\n".join(lines)
-
-
-def _report_json(report: ChangeProgress) -> dict[str, Any]:
-    done = {"state": report.state.value, "repaired": report.made, "unlocked": report.unlocked}
-    return done | change_json(report)
-
-
-def _report_text(report: ChangeProgress) -> str:
-    lines = [f"set {report.made:,} of {plural(report.planned, 'finding')} right"]
-    lines += change_lines(report)
-    if report.journal is not None:
-        lines.append(f"how it was is in the journal {line(str(report.journal))}")
-    return "\n".join(lines)
+    if catalog.trouble:
+        return f"nothing was repaired: no {wish.kind.label} among the rows that are kept of {where} matches"
+    return f"nothing to repair: no {wish.kind.label} of {where} matches"

@@ -83,7 +83,7 @@ class ScanOnScreen:
     @property
     def confirming(self) -> bool:
         """Whether the plan of a deletion is open."""
-        return type(self.app.screen).__name__ == "DeleteDialog"
+        return type(self.app.screen).__name__ == "ConfirmDialog"
 
     @property
     def reported(self) -> bool:

@@ -29,8 +29,8 @@ from archive_tui.changes.plan import plan_matching
 from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import MENDS_ARCHIVE, RepairPlan, types_of
 from archive_tui.changes.restore import RestoreJob
-from archive_tui.changes.restore_notes import notes
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
+from archive_tui.changes.restore_words import notes
 from archive_tui.commands import journal as journal_command
 from archive_tui.errors import AuditError, DisconnectedError, JournalError, RefusedError
 from archive_tui.jobs.job import Job, JobState
@@ -578,7 +578,7 @@ def test_a_journal_of_repairs_can_be_looked_at(
 def test_the_plan_says_that_there_was_no_data(damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping) -> None:
     path = repaired(damaged, run_job, catalog, keeping, {Kind.GHOST: Repair.REMOVE_ID})
     plan = plan_restore(damaged.connect(), Journal(path))
-    assert notes(plan) == ["22 ids had no task data: there is nothing to put back"]
+    assert notes(plan) == ["22 ids had no task data: there is nothing to restore"]
 
 
 def test_of_a_foreign_key_only_the_id_is_kept_and_nothing_is_put_back(

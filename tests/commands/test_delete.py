@@ -19,9 +19,9 @@ from support.servers import Live, wait_until
 
 from archive_tui.asynq.outcomes import DELETE, REPAIR, Outcome
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.changes import audited
+from archive_tui.changes import audited, delete_words, repair_words
 from archive_tui.commands import delete as headless_delete
-from archive_tui.commands import repair as headless_repair
+from archive_tui.commands.output import report_lines
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.store.write import delete as store
@@ -127,7 +127,7 @@ def test_the_plan_for_people(full: Live, cli: Command) -> None:
 
 def test_a_plan_without_a_journal_says_what_that_means(full: Live, cli: Command) -> None:
     ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--dry-run", "--no-journal"))
-    assert "journal  none is kept: this cannot be undone" in ended.text
+    assert "the journal is turned off: this cannot be undone" in ended.text
     ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--yes", "--no-journal"))
     assert ended.text == "deleted 10 of 10 tasks\n"
     assert journals() == []
@@ -337,9 +337,10 @@ def test_a_husk_that_an_index_holds_is_left_out(any_server: Live, cli: Command, 
 
 
 def test_what_is_unconfirmed_is_in_the_report_for_people() -> None:
+    unconfirmed = "         2  unconfirmed: sent twice; the first try did it, or somebody else"
     outcomes = {Outcome.DONE: 1, Outcome.GONE: 2}
-    said = headless_delete._report_text(ChangeProgress(DELETE, JobState.DONE, 3, 3, outcomes=outcomes, unconfirmed=2))
-    assert "2  unconfirmed: sent twice; the first try did it, or somebody else" in said
+    deleted = ChangeProgress(DELETE, JobState.DONE, 3, 3, outcomes=outcomes, unconfirmed=2)
+    assert unconfirmed in report_lines(delete_words.report(deleted))
     fixed = {Outcome.DONE: 1, Outcome.STATE_CHANGED: 2}
-    said = headless_repair._report_text(ChangeProgress(REPAIR, JobState.DONE, 3, 3, outcomes=fixed, unconfirmed=2))
-    assert "2  unconfirmed: sent twice; the first try did it, or somebody else" in said
+    repaired = ChangeProgress(REPAIR, JobState.DONE, 3, 3, outcomes=fixed, unconfirmed=2)
+    assert unconfirmed in report_lines(repair_words.report(repaired))

@@ -50,8 +50,8 @@ def test_restore_puts_back_what_was_deleted(valkey: Live, cli: Command, tmp_path
     path = deleted(valkey, folder)
     dry = cli("restore", "--url", valkey.url, str(path), "--dry-run")
     assert dry.code == 0
-    assert "restores  30 tasks" in dry.text
-    assert "  to      archived: 30" in dry.text
+    assert f"30 tasks to restore from {path.name}" in dry.text
+    assert "to       where they stood: archived" in dry.text
     assert "night shift" in dry.text
     assert not valkey.client.exists(key("q", "1"))
     refused = cli("restore", "--url", valkey.url, str(path))
@@ -59,7 +59,7 @@ def test_restore_puts_back_what_was_deleted(valkey: Live, cli: Command, tmp_path
     assert not valkey.client.exists(key("q", "1"))
     done = cli("restore", "--url", valkey.url, "--journal-dir", str(folder), path.name[:20], "--yes")
     assert done.code == 0, done.err
-    assert "30  restored" in done.text
+    assert "restored 30 of 30 tasks" in done.text
     assert len(valkey.client.keys("asynq:{q}:t:*")) == 30
     again = cli("restore", "--url", valkey.url, str(path), "--yes")
     assert again.code == 0

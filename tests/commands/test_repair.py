@@ -74,7 +74,7 @@ def test_what_is_set_right(damaged: Live, cli: Command, arguments: list[str], me
     kind, action, *others = arguments
     ended = cli(*repair(damaged, "--kind", kind, "--action", action, *others, "--yes", "--reason", "INC-1"))
     assert ended.code == 0, ended.err
-    assert f"set {len(mended)} of {len(mended)} finding" in ended.text
+    assert f"repaired {len(mended)} of {len(mended)} finding" in ended.text
     after = findings(damaged.client, messages=True)
     assert {task_id.decode() for _, task_id in before.keys() - after.keys()} == mended
     assert not after.keys() - before.keys()
@@ -136,7 +136,7 @@ def test_what_has_changed_is_skipped_and_said(
     monkeypatch.setattr(store, "repair", late)
     ended = cli(*repair(damaged, "--kind", "orphan-archived", "--action", "archive", "--yes"))
     assert ended.code == 4
-    assert "set 4 of 5 findings right" in ended.text
+    assert "repaired 4 of 5 findings" in ended.text
     assert "1  skipped: its state has changed" in ended.text
 
 
@@ -185,7 +185,7 @@ def test_the_count_is_typed_where_there_is_a_terminal(
     except RefusedError as error:
         code = error.exit_code
     session.close()
-    assert (code, asked) == (0 if mended else 5, ["Type 2 to go on"])
+    assert (code, asked) == (0 if mended else 5, ["Type 2 to repair"])
     assert "action   remove the id from its index" in capsys.readouterr().err
     assert before - len(findings(damaged.client)) == mended
 
@@ -204,7 +204,7 @@ def test_a_table_that_is_full_proves_nothing(
     monkeypatch.setattr(headless_repair, "Catalog", lambda: Catalog(limit=3))
     ended = cli(*repair(damaged, "--kind", "lost", "--action", "run", "--yes"))
     assert ended.code == 4
-    assert "nothing to set right" not in ended.text
+    assert "nothing to repair" not in ended.text
     assert "no lost among the rows that are kept" in ended.text
     assert "only the first 3 rows are kept" in ended.err
 

@@ -10,8 +10,8 @@ import pytest
 from support.asynq_data import key
 from support.servers import Live
 
-from archive_tui.changes.restore_notes import notes
 from archive_tui.changes.restore_plan import plan_restore
+from archive_tui.changes.restore_words import notes
 from archive_tui.commands import journal as command
 from archive_tui.jobs.journals import tasks_of
 from archive_tui.journal import folder as journal_folder

@@ -89,7 +89,7 @@ def test_what_was_deleted_comes_back(work: Live, tmp_path: Path) -> None:
         await op.press("ctrl+r")
         await op.arrives("ChoiceDialog")
         await op.press("enter")
-        await op.arrives("RestoreDialog")
+        await op.arrives("ConfirmDialog")
         assert "Restore 9 tasks?" in op.text
         for part in ("queue work", "where they stood: archived", "1 unique lock taken again"):
             assert part in op.dialog
@@ -97,9 +97,9 @@ def test_what_was_deleted_comes_back(work: Live, tmp_path: Path) -> None:
         await op.hears("nothing was restored")
         assert len(work.client.keys("asynq:{work}:t:*")) == 3
         await op.press("b", "enter")
-        await op.arrives("RestoreDialog")
+        await op.arrives("ConfirmDialog")
         await confirm(op, 9)
-        await op.arrives("RestoreReportDialog")
+        await op.arrives("ReportDialog")
         assert "Restored 9 of 9 tasks" in op.text
         await op.press("enter")
         await op.sees("Nothing is left to restore", "9 restored")
@@ -125,7 +125,7 @@ def test_one_task_of_a_journal_in_full(work: Live, tmp_path: Path) -> None:
         await op.press("escape")
         await op.arrives("JournalScreen")
         await op.press("b", "enter")
-        await op.arrives("RestoreDialog")
+        await op.arrives("ConfirmDialog")
         assert "Restore 1 task?" in op.text
         await op.press("tab", "enter")
         await op.hears("restored 1 task")
@@ -143,10 +143,10 @@ def test_some_of_a_journal_run_once(work: Live, tmp_path: Path) -> None:
         await op.press("g", "space", "space")
         await op.sees("2 marked")
         await op.press("b", "down", "down", "enter")
-        await op.arrives("RestoreDialog")
+        await op.arrives("ConfirmDialog")
         assert "to run once: pending" in op.dialog
         await confirm(op, 2)
-        await op.arrives("RestoreReportDialog")
+        await op.arrives("ReportDialog")
 
     operate(with_journal(work, tmp_path), play)
     assert work.client.llen("asynq:{work}:pending") == 2
@@ -164,9 +164,9 @@ def test_what_was_restored_can_be_shown_and_restored_once_more(work: Live, tmp_p
         await op.press("asterisk")
         await op.sees("9 marked")
         await op.press("b", "enter")
-        await op.arrives("RestoreDialog")
+        await op.arrives("ConfirmDialog")
         await confirm(op, 9)
-        await op.arrives("RestoreReportDialog")
+        await op.arrives("ReportDialog")
         await op.press("enter")
         await op.sees("Nothing is left to restore")
         work.client.delete(*work.client.keys("asynq:{work}:*"))  # as a failover may lose them
@@ -175,10 +175,10 @@ def test_what_was_restored_can_be_shown_and_restored_once_more(work: Live, tmp_p
         await op.press("asterisk")
         await op.sees("9 marked")
         await op.press("b", "enter")
-        await op.arrives("RestoreDialog")
+        await op.arrives("ConfirmDialog")
         assert "9 were restored before: those that have run since come back once more" in " ".join(op.dialog.split())
         await confirm(op, 9)
-        await op.arrives("RestoreReportDialog")
+        await op.arrives("ReportDialog")
         assert "Restored 9 of 9 tasks" in op.text
         await op.press("enter")
         await op.press("a")
@@ -252,7 +252,7 @@ def test_a_narrow_terminal_shows_it_all(work: Live, tmp_path: Path) -> None:
         await op.press("asterisk")
         await op.sees("9 marked")
         await op.press("b", "enter")
-        await op.arrives("RestoreDialog")
+        await op.arrives("ConfirmDialog")
         await op.sees("Type 9 to confirm", "Cancel")
 
     operate(with_journal(work, tmp_path), play, size=(80, 24))

@@ -66,15 +66,15 @@ def test_marked_orphans_are_put_back_into_the_archive(work: Live) -> None:
         await choose(
             op, "put back into the archive, as of its last failure: 3", "run once: 3", "run with retries reset: 3"
         )
-        assert "Set 3 findings right?" in op.text
+        assert "Repair 3 findings?" in op.text
         assert "each is checked again by the server" in op.dialog
         assert "found by a scan that began" in op.dialog
         assert "frees nothing: ids and unique locks stay as they are" in op.dialog
         assert "a copy goes to the journal first" in op.dialog
         assert "Type 3 to confirm:" in op.text
         await confirm(op, 3)
-        await op.arrives("RepairReport")
-        assert "Set 3 of 3 findings right" in op.text
+        await op.arrives("ReportDialog")
+        assert "Repaired 3 of 3 findings" in op.text
         assert "how it was is in the journal" in op.dialog
         await op.press("enter")
         await op.sees("0 found")
@@ -103,8 +103,8 @@ def test_all_that_match_are_put_back_as_the_newest_of_the_archive(work: Live) ->
         assert "drops it 90 days from now" in op.dialog
         assert "2 ids more than Asynq keeps" in op.dialog
         await confirm(op, 3)
-        await op.arrives("RepairReport")
-        assert "Set 3 of 3 findings right" in op.text
+        await op.arrives("ReportDialog")
+        assert "Repaired 3 of 3 findings" in op.text
 
     operate(work.settings, play)
     now = work.client.time()[0]
@@ -120,7 +120,7 @@ def test_one_finding_is_run_again(work: Live) -> None:
         await op.scan("work")
         await choose(op, "run once: 1")
         await confirm(op, None)
-        await op.hears("set 1 finding right")
+        await op.hears("repaired 1 finding")
 
     operate(work.settings, play)
     assert work.client.llen(prefix("work") + b"pending") == 1
@@ -160,8 +160,8 @@ def test_what_changed_since_the_scan_is_reported(work: Live) -> None:
         await op.sees("3 marked")
         await choose(op, "put back into the archive, as of its last failure: 3")
         await confirm(op, 3)
-        await op.arrives("RepairReport")
-        assert "Set 2 of 3 findings right" in op.text
+        await op.arrives("ReportDialog")
+        assert "Repaired 2 of 3 findings" in op.text
         assert "its state has changed" in op.dialog
 
     operate(work.settings, play)
@@ -193,7 +193,7 @@ def test_without_a_journal_it_says_that_nothing_is_kept(work: Live) -> None:
         await choose(op, "run once: 1")
         assert "the journal is turned off: this cannot be undone" in op.dialog
         await confirm(op, None)
-        await op.hears("set 1 finding right")
+        await op.hears("repaired 1 finding")
 
     operate(replace(work.settings, journal=False), play)
     assert not (state() / "journal").exists()
@@ -213,13 +213,15 @@ def test_a_journal_that_cannot_be_written_is_said_and_nothing_is_changed(work: L
         await op.press("down", "enter")
         await op.arrives("ConfirmDialog")
         await confirm(op, None)
-        await op.hears("cannot be written")
+        await op.arrives("ReportDialog")
+        assert "cannot be written" in op.dialog
+        await op.press("enter")
         await op.scan("work")
         await choose(op, "run once: 1")
         await confirm(op, None)
-        await op.arrives("RepairReport")
+        await op.arrives("ReportDialog")
         assert "ended by an error: the journal" in op.dialog
-        assert "Set 0 of 1 finding right" in op.text
+        assert "Repaired 0 of 1 finding" in op.text
 
     operate(work.settings, play)
     assert everything(work.client) == before
@@ -261,7 +263,7 @@ def test_a_scan_reads_messages_where_it_is_asked_to(work: Live) -> None:
         await choose(op, "delete data and id: 1")
         assert "frees 1 fixed id that blocks new tasks" in op.dialog
         await confirm(op, 1)
-        await op.hears("set 1 finding right")
+        await op.hears("repaired 1 finding")
         await op.press("M")
         await op.hears("without messages")
         await op.sees("3 found", "complete in")
@@ -330,8 +332,8 @@ def test_an_archive_that_is_stuck_is_mended(valkey: Live) -> None:
         for part in ("This archive is stuck", "8,000 of the 8,003 ids", "remove the id from its index: 8,000"):
             assert part in op.dialog
         await confirm(op, TOO_MANY + 3)
-        await op.arrives("RepairReport")
-        assert "Set 8,003 of 8,003 findings right" in op.text
+        await op.arrives("ReportDialog")
+        assert "Repaired 8,003 of 8,003 findings" in op.text
 
     operate(valkey.settings, play)
     assert findings(valkey.client) == {}
@@ -459,7 +461,7 @@ def test_only_the_foreign_keys_that_were_picked_one_by_one_are_deleted(odd: Live
         odd.asynq.add("work", "odd-2", referenced=False)
         await op.type("delete")
         await op.press("enter")
-        await op.arrives("RepairReport")
+        await op.arrives("ReportDialog")
         assert "it is a hash now" in op.dialog
         assert "their ids, and no more of them, are in the journal" in op.dialog
 

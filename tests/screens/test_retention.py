@@ -37,7 +37,7 @@ def audit() -> list[Any]:
 
 async def delete(op: Operator, count: int) -> None:
     """Confirm the plan of so many, and see its report off."""
-    await op.arrives("DeleteDialog")
+    await op.arrives("ConfirmDialog")
     assert f"Delete {count:,} tasks for good?" in op.text
     await op.type(str(count))
     await op.press("enter")
@@ -105,7 +105,7 @@ def test_what_cannot_be_read_or_keeps_all(aged: Live) -> None:
         await op.press("c", "escape")
         await op.arrives("TasksScreen")
         await op.press("space", "ctrl+d")  # nothing is left hanging
-        await op.arrives("DeleteDialog")
+        await op.arrives("ConfirmDialog")
         await op.press("escape")
 
     operate(aged.settings, play)

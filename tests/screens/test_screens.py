@@ -1249,7 +1249,7 @@ def test_a_dialog_survives_a_change_of_size(shop: Live) -> None:
         await op.plan()
         for width, height in [(60, 15), (30, 8), (160, 40)]:
             await op.resize(width, height)
-            assert op.where == "DeleteDialog"
+            assert op.where == "ConfirmDialog"
         await op.sees("Delete 65 tasks for good?")
         await op.press("enter")
         assert op.where == "TasksScreen"

@@ -386,7 +386,7 @@ def test_the_screens_of_somebody_with_one_queue(small: Live) -> None:
         await op.press("escape")
         await op.tasks("email")
         await op.press("space", "space", "ctrl+d")
-        await op.arrives("DeleteDialog")
+        await op.arrives("ConfirmDialog")
         await op.type("2")
         await op.press("enter")
         await op.arrives("ReportDialog")

@@ -22,8 +22,8 @@ from archive_tui.catalog.query import Query
 from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.plan import plan_matching
 from archive_tui.changes.restore import RestoreJob
-from archive_tui.changes.restore_notes import afterwards
 from archive_tui.changes.restore_plan import plan_restore
+from archive_tui.changes.restore_words import afterwards
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob

@@ -358,7 +358,7 @@ class Operator:
     async def plan(self) -> None:
         """Open the plan of a deletion."""
         await self.press("ctrl+d")
-        await self.arrives("DeleteDialog")
+        await self.arrives("ConfirmDialog")
 
     async def ended(self) -> None:
         """Wait until the app has come to its end."""

@@ -30,8 +30,8 @@ from archive_tui.changes.plan import Plan, plan_matching
 from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore import RestoreJob
-from archive_tui.changes.restore_notes import notes
 from archive_tui.changes.restore_plan import plan_restore
+from archive_tui.changes.restore_words import notes
 from archive_tui.errors import ReplicaError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace

@@ -1,6 +1,6 @@
-"""A plan to be confirmed. Cancel has the focus; where something must be typed, only that in full is a yes."""
+"""The plan of a change, to be confirmed. Cancel has the focus; what must be typed counts only in full."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -9,18 +9,21 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
-from archive_tui.journal.recorder import Room
+from archive_tui.changes.sheet import Line, Sheet
 from archive_tui.settings.model import Settings
 from archive_tui.text import clip, line
-from archive_tui.tui.dialogs.dialog import Dialog
-from archive_tui.wording.people import size
+from archive_tui.tui.dialogs.dialog import TONES, Dialog
 
-_GROUPS = 4
-JOURNAL_OFF = "the journal is turned off: this cannot be undone"
+_REASON = 500
+"""Characters of a reason; more would not fit the list of journals."""
+
+_FRAME = 2
+_BUTTONS = 2
+"""Rows, the blank one above included."""
 
 
 def where(settings: Settings) -> Content:
-    """The server, with the badge of its profile."""
+    """The server, with the badge of a production profile."""
     address = Content.styled(f" {clip(settings.address, 50)} ", "bold")
     if not settings.production:
         return address
@@ -28,37 +31,32 @@ def where(settings: Settings) -> Content:
     return Content.assemble((badge, "bold $text on $error"), address)
 
 
-def listed(counts: Mapping[str, int]) -> str:
-    """The commonest of some counted names, safe to show."""
-    if len(counts) == 1:
-        return clip(next(iter(counts)), 60) or "(none)"
-    shown = [f"{clip(name, 24) or '(none)'} {count:,}" for name, count in list(counts.items())[:_GROUPS]]
-    more = len(counts) - len(shown)
-    return " · ".join(shown) + (f" · {more:,} more" if more else "")
-
-
-def no_room(room: Room, done: str) -> str:
-    """Why nothing will be done where the journal has no room."""
-    return (
-        f"no room for the journal: it needs about {size(room.needed)}, and {size(room.free)} are free: nothing will be "
-        f"{done}"
-    )
-
-
 class ConfirmDialog(Dialog[bool]):
-    """Answers True only after a deliberate yes. `sheet` is what the plan says, `verb` the word on the button; `asked`
-    is what must be typed, a number or a word of small letters; None where choosing the button is enough.
+    """Shows the sheet of any change. Answers True only after a deliberate yes: the button chosen, or the whole of what
+    the sheet wants typed.
+
+    `reason` is what was entered for the journal, where the sheet asks for it.
     """
 
     DEFAULT_CSS = """
-    ConfirmDialog > Vertical { border: round $error; width: 78; border-subtitle-color: $text; }
-    ConfirmDialog VerticalScroll { height: auto; max-height: 100%; }
+    ConfirmDialog > Vertical { border: round $warning; width: 100%; max-width: 98; max-height: 100%;
+        border-subtitle-color: $text; }
+    ConfirmDialog.-grave > Vertical { border: round $error; }
+    ConfirmDialog VerticalScroll { height: auto; }
     ConfirmDialog #plan { height: auto; }
+    ConfirmDialog #locked { height: auto; display: none; color: $text-warning; text-style: bold; }
+    ConfirmDialog #locked.-shown { display: block; }
+    ConfirmDialog .block { height: auto; }
+    ConfirmDialog .name { width: 10; color: $text-muted; }
+    ConfirmDialog .text { width: 1fr; }
     ConfirmDialog .line { height: 1; width: 100%; }
     ConfirmDialog .line Label { color: $text; }
     ConfirmDialog .line Input { border: none; height: 1; width: 16; background: $panel; padding: 0 1; }
-    ConfirmDialog #typed { margin-top: 1; }
-    ConfirmDialog #yes:focus { background: $error; color: $text; }
+    ConfirmDialog #why Label { color: $text-muted; }
+    ConfirmDialog #why Input { width: 1fr; }
+    ConfirmDialog .first { margin-top: 1; }
+    ConfirmDialog #yes:focus { background: $warning; color: $background; }
+    ConfirmDialog.-grave #yes:focus { background: $error; color: $text; }
     """
 
     BINDINGS = [
@@ -68,41 +66,52 @@ class ConfirmDialog(Dialog[bool]):
         Binding("down", "page(1)", show=False),
     ]
 
-    def __init__(self, title: str, where: Content, sheet: Content, verb: str, asked: int | str | None = None) -> None:
-        super().__init__()
-        self._title = title
-        self._where = where
+    def __init__(self, sheet: Sheet, settings: Settings) -> None:
+        super().__init__(classes="-grave" if sheet.grave else None)
+        self.reason = ""
         self._sheet = sheet
-        self._verb = verb
-        self._asked = str(asked) if asked is not None else ""
+        self._where = where(settings)
         self._locked = False
 
     def compose(self) -> ComposeResult:
+        sheet = self._sheet
         with Vertical() as box:
-            box.border_title = Content(self._title)
+            box.border_title = Content(sheet.title)
             box.border_subtitle = self._where  # in the frame, where it is seen however small the terminal is
             with VerticalScroll(can_focus=False):
-                yield Static(self._sheet, id="plan")
-            yield from self.compose_lines()
-            if self._asked:
-                with Horizontal(id="typed", classes="line"):
-                    yield Label(f"Type {self._asked} to confirm: ", id="asked")
+                yield Static("other keys were pressed here: close this, and begin again", id="locked")
+                with Vertical(id="plan"):
+                    for name, lines in sheet.blocks:
+                        with Horizontal(classes="block"):
+                            yield Static(name, classes="name")
+                            yield Static(_content(lines), classes="text")
+            if sheet.asks_reason:
+                with Horizontal(id="why", classes="line first"):
+                    yield Label("Why, for the journal: ")
+                    yield Input(
+                        compact=True, select_on_focus=False, id="reason", placeholder="optional", max_length=_REASON
+                    )
+            if sheet.typed:
+                with Horizontal(id="typed", classes="line" if sheet.asks_reason else "line first"):
+                    yield Label(f"Type {sheet.typed} to confirm: ", id="asked")
                     yield Input(compact=True, select_on_focus=False, id="count")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
-                yield Button(self._verb, id="yes", compact=True, disabled=bool(self._asked))
-
-    def compose_lines(self) -> ComposeResult:
-        """For subclasses: what else is asked, between the plan and what must be typed."""
-        yield from ()
+                yield Button(sheet.button, id="yes", compact=True, disabled=bool(sheet.typed))
 
     def on_mount(self) -> None:
         self.query_one("#cancel", Button).focus()
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Give the sheet the rows that frame, questions and buttons leave, so that it is read from its top."""
+        questions = self._sheet.asks_reason + bool(self._sheet.typed)
+        others = _FRAME + _BUTTONS + (questions + 1 if questions else 0)
+        self.query_one(VerticalScroll).styles.max_height = max(event.size.height - others, 1)
+
     def action_page(self, direction: int) -> None:
         """Read the part of the plan that does not fit."""
-        for part in (self.query_one(VerticalScroll), self.query_one(Vertical)):  # the sheet, or the whole box
-            part.scroll_relative(y=direction * max(part.size.height - 1, 1), animate=False, immediate=True)
+        part = self.query_one(VerticalScroll)
+        part.scroll_relative(y=direction * max(part.size.height - 1, 1), animate=False, immediate=True)
 
     def on_key(self, event: events.Key) -> None:
         """What is asked for goes to the input wherever the focus is, so that it can simply be typed. Anything else
@@ -121,9 +130,9 @@ class ConfirmDialog(Dialog[bool]):
 
     def _fits(self, typed: str) -> bool:
         """Whether these characters may be on their way to what is asked for: any digit, or the letters of the word."""
-        if self._asked.isdigit():
+        if self._sheet.typed.isdigit():
             return all(character.isdigit() for character in typed)
-        return bool(self._asked) and set(typed) <= set(self._asked)
+        return bool(self._sheet.typed) and set(typed) <= set(self._sheet.typed)
 
     def on_paste(self) -> None:
         """What is pasted was not read."""
@@ -135,28 +144,36 @@ class ConfirmDialog(Dialog[bool]):
         for entry in self.query(Input):
             entry.disabled = True
         self.set_focus(self.query_one("#cancel", Button))
-        self.query_one("#plan", Static).update(
-            Content.assemble(("other keys were pressed here: close this, and begin again\n", "bold $text-warning"))
-            + self._sheet
-        )
+        self.query_one("#locked").add_class("-shown")
+
+    @on(Input.Changed, "#reason")
+    def _explained(self, event: Input.Changed) -> None:
+        event.stop()
+        self.reason = event.value.strip()
+
+    @on(Input.Submitted, "#reason")
+    def _explained_all(self, event: Input.Submitted) -> None:
+        """Enter never confirms from here: it goes on to what must be typed, or to Cancel."""
+        event.stop()
+        self.set_focus(self.query_one("#count" if self._sheet.typed and not self._locked else "#cancel"))
 
     @on(Input.Changed, "#count")
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         if not self._fits(event.value):
             self._lock()
-        self.query_one("#yes", Button).disabled = self._locked or event.value != self._asked
+        self.query_one("#yes", Button).disabled = self._locked or event.value != self._sheet.typed
 
     @on(Input.Submitted, "#count")
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if event.value == self._asked and not self._locked:
+        if event.value == self._sheet.typed and not self._locked:
             self.dismiss(True)
         elif not event.value:
             self.dismiss(False)
         else:
             # Here and not as a remark in the corner, which would stand over the buttons of a small terminal
-            said = Content.styled(f"Type {self._asked} to confirm, or esc to cancel: ", "bold $text-warning")
+            said = Content.styled(f"Type {self._sheet.typed} to confirm, or esc to cancel: ", "bold $text-warning")
             self.query_one("#asked", Label).update(said)
 
     @on(Button.Pressed, "#cancel")
@@ -166,3 +183,13 @@ class ConfirmDialog(Dialog[bool]):
     @on(Button.Pressed, "#yes")
     def _yes(self) -> None:
         self.dismiss(not self._locked)
+
+
+def _content(lines: Sequence[Line]) -> Content:
+    """The lines of a block; a label stands before its text, which then is what the eye looks for."""
+    parts: list[str | tuple[str, str]] = []
+    for one in lines:
+        parts += [f"{one.label} "] if one.label else []
+        tone = TONES[one.tone]
+        parts += [(one.text, f"bold {tone}".rstrip() if one.label else tone), "\n"]
+    return Content.assemble(*parts).rstrip()

@@ -1,11 +1,22 @@
-"""What all dialogs share. While one is open, no key of the screen below works."""
+"""The base of all dialogs. While one is open, no key of the screen below works."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from textual.binding import Binding
 from textual.screen import ModalScreen
 
+from archive_tui.changes.sheet import Tone
+
 Answer = TypeVar("Answer")
+
+TONES: Mapping[Tone, str] = {
+    Tone.PLAIN: "",
+    Tone.QUIET: "$text-muted",
+    Tone.CAUTION: "$text-warning",
+    Tone.DANGER: "$text-error",
+}
+"""The style of each tone."""
 
 
 class Dialog(ModalScreen[Answer | None]):

@@ -9,12 +9,13 @@ from functools import partial
 from textual.content import Content
 
 from archive_tui.catalog.marks import Marks
+from archive_tui.changes import delete_words
 from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.plan import Plan, plan_rows
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import OVERTAKEN, background
 from archive_tui.tui.commands import runs
-from archive_tui.tui.dialogs.delete import DeleteDialog
+from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.screens.marking import MarkingScreen
 from archive_tui.tui.widgets.headline import changing
 
@@ -65,10 +66,10 @@ class DeletingScreen(MarkingScreen):
             self._no_plan("these tasks have left the list meanwhile")
             return
         plan = replace(plan, seen_at=self.seen_at)
-        dialog = DeleteDialog(plan, self.session)
+        dialog = ConfirmDialog(delete_words.sheet(plan, self.session.site()), self.session.settings)
         self.app.push_screen(dialog, partial(self._confirmed, plan, choice, dialog))
 
-    def _confirmed(self, plan: Plan, choice: str, dialog: DeleteDialog, confirmed: bool | None) -> None:
+    def _confirmed(self, plan: Plan, choice: str, dialog: ConfirmDialog, confirmed: bool | None) -> None:
         self._planning = False
         if not confirmed:
             self.say("nothing was deleted")
@@ -95,9 +96,9 @@ class DeletingScreen(MarkingScreen):
         self.forget_dead_marks()
         self.session.watch.refresh()
         self.deletion_ended(job)
-        report = job.progress
-        if report.made == report.planned == 1:
-            self.say("deleted 1 task")
+        report = delete_words.report(job.progress)
+        if report.remark:
+            self.say(report.remark)
         else:
             self.app.push_screen(ReportDialog(report))
 

@@ -14,6 +14,7 @@ from archive_tui.asynq.task import Task
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.view import View
+from archive_tui.changes import restore_words
 from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import Chosen, RestorePlan, plan_restore
 from archive_tui.errors import ArchiveTuiError
@@ -25,7 +26,8 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import OVERTAKEN, CommandScreen, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.dialogs.restore import RestoreDialog, RestoreReportDialog
+from archive_tui.tui.dialogs.confirm import ConfirmDialog
+from archive_tui.tui.dialogs.report import ReportDialog
 from archive_tui.tui.screens.marking import MarkingScreen
 from archive_tui.tui.screens.row_columns import common_columns
 from archive_tui.tui.screens.rows import RowsScreen
@@ -227,7 +229,8 @@ class JournalScreen(MarkingScreen):
                 else "these tasks were restored meanwhile"
             )
         else:
-            self.app.push_screen(RestoreDialog(plan, self.session), partial(self._restore_confirmed, plan))
+            sheet = restore_words.sheet(plan, self.session.site())
+            self.app.push_screen(ConfirmDialog(sheet, self.session.settings), partial(self._restore_confirmed, plan))
 
     def _restore_confirmed(self, plan: RestorePlan, confirmed: bool | None) -> None:
         self._planning = False
@@ -265,11 +268,11 @@ class JournalScreen(MarkingScreen):
         self.session.watch.refresh()
         self._replace_marks(Marks())
         self._read()
-        report = job.progress
-        if report.made == report.planned == 1 and not report.examples:
-            self.say("restored 1 task")
+        report = restore_words.report(job.progress)
+        if report.remark:
+            self.say(report.remark)
         else:
-            self.app.push_screen(RestoreReportDialog(report))
+            self.app.push_screen(ReportDialog(report))
 
     def why_not_leave(self) -> str | None:
         return "tasks are being restored: x stops it" if self._restore is not None else None

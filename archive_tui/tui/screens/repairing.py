@@ -11,13 +11,16 @@ from textual.content import Content
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Forecast
+from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
+from archive_tui.changes import cleanup_words, repair_words
 from archive_tui.changes.cleanup import CleanUpJob
 from archive_tui.changes.plan import Plan, plan_matching, plan_rows
 from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import MENDS_ARCHIVE, RepairPlan, choices, not_deletable, not_picked, types_of
+from archive_tui.changes.report import Report
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.archive_check import ArchiveCheckJob
 from archive_tui.jobs.job import JobState
@@ -29,8 +32,9 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import OVERTAKEN, CommandScreen, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
-from archive_tui.tui.dialogs.repair import RepairReport, archive_dialog, clean_up_dialog, repair_dialog
+from archive_tui.tui.dialogs.report import ReportDialog
 from archive_tui.tui.screens.deleting import DeletingScreen
 from archive_tui.tui.widgets.headline import changing
 from archive_tui.wording.people import plural
@@ -134,7 +138,9 @@ class FindingsMending(DeletingScreen):
         if refusal is not None:
             self._no_plan(refusal)
             return
-        self.app.push_screen(repair_dialog(plan, self.session), partial(self._repair_confirmed, plan))
+        archived = {one.name: one.counts.get(State.ARCHIVED, 0) for one in self.session.watch.overview.queues}
+        sheet = repair_words.sheet(plan, self.session.site(), archived)
+        self.app.push_screen(ConfirmDialog(sheet, self.session.settings), partial(self._repair_confirmed, plan))
 
     def _repair_confirmed(self, plan: RepairPlan, confirmed: bool | None) -> None:
         self._planning = False
@@ -162,11 +168,11 @@ class FindingsMending(DeletingScreen):
         self.forget_dead_marks()
         self.session.watch.refresh()
         self.changed()
-        report = job.progress
-        if report.made == report.planned == 1:
-            self.say("deleted 1 foreign key" if job.plan.by_hand else "set 1 finding right")
+        report = repair_words.report(job.progress, by_hand=job.plan.by_hand)
+        if report.remark:
+            self.say(report.remark)
         else:
-            self.app.push_screen(RepairReport(report, copied=not job.plan.by_hand))
+            self.app.push_screen(ReportDialog(report))
 
     def tick(self) -> None:
         self._watch_repair()
@@ -221,7 +227,8 @@ class QueueMending(CommandScreen):
         if choice == "register":
             self._register(queue)
         elif choice == "clean":
-            self.app.push_screen(clean_up_dialog(queue, self.session), partial(self._clean_up, queue))
+            sheet = cleanup_words.sheet(queue, self.session.site())
+            self.app.push_screen(ConfirmDialog(sheet, self.session.settings), partial(self._clean_up, queue))
 
     @background("register")
     def _register(self, queue: str) -> None:
@@ -245,14 +252,15 @@ class QueueMending(CommandScreen):
     @background("mend")
     def _await_clean_up(self, job: CleanUpJob) -> None:
         job.wait()
-        progress = job.progress
         self.session.watch.refresh(leftovers=True)
-        said = f"deleted {plural(progress.keys, 'key')}, {plural(progress.tasks, 'task')} among them"
-        if progress.state is not JobState.DONE:
-            said = f"{progress.error or 'stopped'}; {said}"
-        if progress.caution:
-            said = f"{said}. {progress.caution[0].upper()}{progress.caution[1:]}"
-        self.app.call_from_thread(self._mended, said)
+        self.app.call_from_thread(self._cleaned_up, cleanup_words.report(job.progress))
+
+    def _cleaned_up(self, report: Report) -> None:
+        if report.remark:
+            self._mended(report.remark)
+            return
+        self._mending = False
+        self.app.push_screen(ReportDialog(report))
 
     def _mended(self, said: str) -> None:
         self._mending = False
@@ -285,7 +293,8 @@ class QueueMending(CommandScreen):
                 else "nothing was done"
             )
             return
-        self.app.push_screen(archive_dialog(plan, forecast, self.session), partial(self._mend_archive, plan))
+        sheet = repair_words.archive_sheet(plan, forecast, self.session.site())
+        self.app.push_screen(ConfirmDialog(sheet, self.session.settings), partial(self._mend_archive, plan))
 
     def _mend_archive(self, plan: RepairPlan, confirmed: bool | None) -> None:
         if not confirmed:
@@ -309,7 +318,7 @@ class QueueMending(CommandScreen):
 
     def _archive_mended(self, report: ChangeProgress) -> None:
         self._mending = False
-        self.app.push_screen(RepairReport(report))
+        self.app.push_screen(ReportDialog(repair_words.report(report)))
 
     def background_failed(self, group: str, error: Exception) -> None:
         if group == "mend":

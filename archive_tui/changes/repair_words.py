@@ -1,0 +1,151 @@
+"""A repair in words: the sheet of its plan and the report of what became of it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from archive_tui.asynq.forecast import EXPIRY_DAYS, TOO_MANY, Cause, Forecast
+from archive_tui.asynq.outcomes import DELETE, REPAIR
+from archive_tui.asynq.repairs import Repair
+from archive_tui.asynq.states import ARCHIVE_CAP
+from archive_tui.changes import delete_words
+from archive_tui.changes.repair_plan import RepairPlan
+from archive_tui.changes.report import Report, change_facts, report_of
+from archive_tui.changes.sheet import (
+    CHECKED_AGAIN,
+    JOURNAL_OFF,
+    Line,
+    Sheet,
+    Site,
+    Tone,
+    first_ids,
+    hidden_by_filter,
+    listed,
+    room_lines,
+)
+from archive_tui.jobs.progress import ChangeProgress
+from archive_tui.text import line, readable
+from archive_tui.wording.people import plural
+
+
+def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Sequence[Line] = ()) -> Sheet:
+    """Put the plan of a repair into words. `archived` says how many ids each queue's archive holds now, `chosen` how
+    the findings were chosen.
+    """
+    totals = plan.plan.totals
+    beyond = plan.beyond_cap(archived)
+    kinds = delete_words.kinds_of({kind: count for kind, count in totals.by_kind.items() if kind in plan.repairs})
+    found = plural(plan.count, "finding")
+    return Sheet(
+        verb=DELETE if plan.by_hand else REPAIR,
+        title=f"Delete {plural(plan.count, 'foreign key')} for good?" if plan.by_hand else f"Repair {found}?",
+        summary=f"{found} ({kinds}) of queue {listed(totals.by_queue)}",
+        count=plan.count,
+        what=(
+            *[Line(f"{repair.label}: {count:,}", "action") for repair, count in plan.counts.items()],
+            Line(listed(totals.by_queue), "queue"),
+            Line(kinds, "kind"),
+            *_key_types(plan),
+            *chosen,
+            *first_ids(totals.first_ids, totals.count),
+            *hidden_by_filter(plan.plan.hidden),
+            *_others(plan),
+        ),
+        then=(
+            *[Line(repair.consequence) for repair in plan.counts],
+            *([Line(freed, "frees")] if (freed := _frees(plan)) else []),
+            *_overflow(beyond),
+            *delete_words.rows_seen(plan.plan, site.now),
+            CHECKED_AGAIN,
+        ),
+        way_back=tuple(_way_back(plan, site)),
+        typed=_typed(plan, site),
+        facts={
+            "planned": plan.count,
+            "types": totals.by_type,
+            "unique_locks": totals.locked,
+            "fixed_ids": totals.fixed_ids,
+            "beyond_cap": beyond,
+            "first_ids": [readable(task_id) for task_id in totals.first_ids],
+        },
+    )
+
+
+def archive_sheet(plan: RepairPlan, forecast: Forecast, site: Site) -> Sheet:
+    """Put into words what is wrong with a stuck archive, and the plan that repairs it."""
+    holds = plural(forecast.size, "id")
+    what = (
+        f"This archive holds {holds}, {forecast.size - ARCHIVE_CAP:,} more than Asynq keeps."
+        if forecast.cause is Cause.OVERFULL
+        else f"{forecast.expired:,} of the {holds} in this archive are older than {EXPIRY_DAYS} days."
+    )
+    why = (
+        "Asynq 0.25 and later tries to remove all of them in one call. The call fails (“too many results to unpack”), "
+        f"but only after it deleted their data. From {TOO_MANY:,} on, every archiving fails like this: a task that "
+        "fails for good stays in the archive with the state `active`, and Asynq's tools can neither run nor delete it."
+    )
+    found = sheet(plan, site, {})
+    return replace(
+        found,
+        title=f"Repair the archive: {plural(plan.count, 'id')}?",
+        what=(Line(f"This archive is stuck. {what} {why}"), *found.what),
+        typed=str(plan.count),
+    )
+
+
+def report(progress: ChangeProgress, *, by_hand: bool = False) -> Report:
+    """Put into words what a repair has done. `by_hand`: it deleted foreign keys, of which no copy is kept."""
+    kept = "their ids, and no more of them, are" if by_hand else "how it was is"
+    journal = f"{kept} in the journal {line(str(progress.journal))}" if progress.journal is not None else ""
+    if by_hand:
+        return report_of(replace(progress, verb=DELETE), change_facts(progress), noun="foreign key", journal=journal)
+    return report_of(progress, change_facts(progress), noun="finding", journal=journal)
+
+
+def _typed(plan: RepairPlan, site: Site) -> str:
+    if plan.by_hand:
+        return DELETE.base
+    return str(plan.count) if Repair.CLEAN in plan.counts else site.typed(plan.count)
+
+
+def _key_types(plan: RepairPlan) -> Iterator[Line]:
+    if Repair.DELETE_KEY in plan.counts:
+        yield Line(listed(Counter(line(one) for one in plan.types.values())), "type of key")
+
+
+def _others(plan: RepairPlan) -> Iterator[Line]:
+    if plan.others:
+        yield Line(f"{plural(plan.others, 'chosen row')} of other kinds left alone", tone=Tone.CAUTION)
+
+
+def _frees(plan: RepairPlan) -> str:
+    """What becomes free; empty where no id was ever held."""
+    if not plan.deletes_data:
+        return "" if set(plan.counts) == {Repair.REMOVE_ID} else "nothing: ids and unique locks stay as they are"
+    freed = delete_words.frees(plan.plan.totals)
+    if not freed:
+        return "no unique lock and no fixed id that anybody knows of"
+    # Of a plan with rows of several kinds it is not known which of them hold the locks
+    return f"at most {freed}" if plan.others else freed
+
+
+def _overflow(beyond: int) -> Iterator[Line]:
+    if beyond:
+        yield Line(
+            f"{plural(beyond, 'id')} more than Asynq keeps: it drops as many of the oldest soon", "beware", Tone.CAUTION
+        )
+
+
+def _way_back(plan: RepairPlan, site: Site) -> Iterator[Line]:
+    if not site.journal:
+        yield JOURNAL_OFF
+        return
+    room = room_lines(site, plan.plan.totals.stored_bytes, "changed")
+    if any(one.tone is Tone.DANGER for one in room):
+        yield from room
+    elif plan.by_hand:
+        yield Line("no copy of it is kept: this cannot be undone", tone=Tone.DANGER)
+    elif Repair.CLEAN in plan.counts:
+        yield Line("a copy goes to the journal first: what is deleted can be restored")
+    else:
+        yield Line("a copy goes to the journal first: it says how things were")

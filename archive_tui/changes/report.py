@@ -1,0 +1,128 @@
+"""The report of a change: what became of it in words, written once for the dialog, the command line and the JSON."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from archive_tui.asynq.outcomes import Outcome
+from archive_tui.changes.sheet import Line, Tone
+from archive_tui.jobs.job import JobState
+from archive_tui.jobs.progress import ChangeProgress
+from archive_tui.text import clip
+from archive_tui.wording.people import plural
+
+_EXAMPLES = 100
+_ID = 40
+"""Characters of an id: a UUID fits whole."""
+
+
+class Count(NamedTuple):
+    """How many tasks had one outcome."""
+
+    number: int
+    sentence: str
+    tone: Tone = Tone.PLAIN
+    in_title: bool = False
+    """Whether the report's title gives this count already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a change has done, in words."""
+
+    title: str
+    """“Deleted 3 of 4 tasks”."""
+    remark: str = ""
+    """The same in a remark, where that says it all; empty where the report must be read."""
+    changed_something: bool = False
+    """Whether anything was changed, or may have been."""
+    in_part: bool = False
+    """Whether anything of the plan was not done, or may not have been."""
+    ending: tuple[Line, ...] = ()
+    """Why it ended before it was done."""
+    counts: tuple[Count, ...] = ()
+    notes: tuple[Line, ...] = ()
+    """Doubts about the counts, and where the journal is."""
+    examples: tuple[tuple[str, str], ...] = ()
+    """Some tasks that did not go as planned: id and what happened."""
+    more: int = 0
+    """How many more of these there are."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """The report for programs: fields of the JSON object."""
+
+
+def report_of(progress: ChangeProgress, facts: Mapping[str, Any], *, noun: str = "task", journal: str = "") -> Report:
+    """Put into words what a change has done with the tasks of its plan, each of which is a `noun`. `facts` are for
+    programs; `journal` is a sentence that says what is in the journal, empty where nothing is.
+    """
+    verb, made = progress.verb, progress.made
+    as_planned = made == progress.planned == 1 and not (progress.examples or progress.caution)
+    examples = tuple((clip(one.id, _ID), verb.sentence(one.outcome)) for one in progress.examples[:_EXAMPLES])
+    other = sum(count for outcome, count in progress.outcomes.items() if not _as_planned(outcome))
+    return Report(
+        title=f"{verb.past.capitalize()} {made:,} of {plural(progress.planned, noun)}",
+        remark=f"{verb.past} 1 {noun}" if as_planned else "",
+        changed_something=bool(made or progress.unknown),
+        in_part=progress.in_part,
+        ending=tuple(ending(progress.state, progress.error)),
+        counts=tuple(_counts(progress)),
+        notes=tuple(notes(progress.caution, journal)),
+        examples=examples,
+        more=max(other - len(examples), 0) if examples else 0,
+        facts=facts,
+    )
+
+
+def ending(state: JobState, error: str) -> Iterator[Line]:
+    """The lines that say why a job ended early."""
+    if state is JobState.STOPPED:
+        yield Line("stopped before the end", tone=Tone.CAUTION)
+    if error:
+        yield Line(f"ended by an error: {error}", tone=Tone.DANGER)
+
+
+def notes(caution: str, journal: str) -> Iterator[Line]:
+    """The doubts about the counts, and the sentence about the journal."""
+    if caution:
+        yield Line(caution, tone=Tone.CAUTION)
+    if journal:
+        yield Line(journal, tone=Tone.QUIET)
+
+
+def change_facts(progress: ChangeProgress) -> dict[str, Any]:
+    """The report of a deletion or a repair for programs."""
+    return {
+        "state": progress.state.value,
+        progress.verb.past: progress.made,
+        "unlocked": progress.unlocked,
+        "gone": progress.needless,
+        "unconfirmed": progress.unconfirmed,
+        "skipped": named(progress, [outcome for outcome in progress.outcomes if not outcome.achieved]),
+        "unknown": progress.unknown,
+        "untouched": progress.untouched,
+        "journal": str(progress.journal) if progress.journal is not None else None,
+        "caution": progress.caution or None,
+        "error": progress.error or None,
+    }
+
+
+def named(progress: ChangeProgress, outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """The counts of some outcomes by the names that these have in JSON."""
+    return {progress.verb.name(one).replace("_", "-"): progress.outcomes[one] for one in sorted(outcomes)}
+
+
+def _as_planned(outcome: Outcome) -> bool:
+    return outcome in (Outcome.DONE, Outcome.DONE_AND_UNLOCKED, Outcome.GONE)
+
+
+def _counts(progress: ChangeProgress) -> Iterator[Count]:
+    for outcome, count in sorted(progress.outcomes.items()):
+        tone = Tone.PLAIN if outcome.done else Tone.QUIET if outcome.needless else Tone.CAUTION
+        yield Count(count, progress.verb.sentence(outcome), tone, outcome is Outcome.DONE)
+    if progress.unknown:
+        yield Count(progress.unknown, "unknown: sent, but the answer had not come", Tone.CAUTION)
+    if progress.unconfirmed:
+        sentence = "unconfirmed: sent twice; the first try did it, or somebody else"
+        yield Count(progress.unconfirmed, sentence, Tone.CAUTION)
+    if progress.untouched:
+        yield Count(progress.untouched, "not touched", Tone.CAUTION)

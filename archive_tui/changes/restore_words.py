@@ -1,0 +1,172 @@
+"""A restore in words: the sheet of its plan and the report of what became of it."""
+
+from collections.abc import Iterator
+
+from archive_tui.asynq.outcomes import RESTORE
+from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.changes.report import Report, named, report_of
+from archive_tui.changes.restore_plan import AS_LOST, AS_ORPHAN, RestorePlan
+from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed
+from archive_tui.jobs.progress import ChangeProgress
+from archive_tui.store.write.restore import Target
+from archive_tui.text import encode, line, readable
+from archive_tui.wording.people import ago, exact, plural
+from archive_tui.wording.programs import moment
+
+_GOAL = {Target.BACK: "where they stood", Target.ARCHIVE: "into the archive", Target.RUN: "into pending, to run once"}
+
+
+def sheet(plan: RestorePlan, site: Site) -> Sheet:
+    """Put the plan of a restore into words."""
+    then = afterwards(plan)
+    return Sheet(
+        verb=RESTORE,
+        title=f"Restore {plural(plan.count, 'task')}?",
+        summary=f"{plural(plan.count, 'task')} to restore from {line(plan.journal.path.name)}",
+        count=plan.count,
+        what=tuple(_what(plan, site)),
+        then=(
+            *([Line(then)] if then else []),
+            *[Line(note, tone=Tone.CAUTION) for note in notes(plan)],
+            Line("each is written only where nothing stands; what cannot be is reported"),
+        ),
+        way_back=(Line("what is restored can be deleted again, until a worker runs it"),),
+        typed=site.typed(plan.count),
+        grave=False,
+        facts=_facts(plan),
+    )
+
+
+def _what(plan: RestorePlan, site: Site) -> Iterator[Line]:
+    header = plan.journal.header
+    by = f" by {line(header.user)}" if header.user else ""
+    reason = f": {line(header.reason)}" if header.reason else ""
+    if plan.count:
+        yield Line(listed(plan.by_queue), "queue")
+        yield Line(f"{_GOAL[plan.target]}: {listed(plan.places)}", "to")
+    yield Line(
+        f"{ago(header.created_at, site.now)}, {exact(header.created_at)}{by}, {line(header.command)} on "
+        f"{line(header.server)}{reason}",
+        "written",
+        Tone.QUIET,
+    )
+
+
+def _facts(plan: RestorePlan) -> dict[str, object]:
+    header = plan.journal.header
+    return {
+        "journal": str(plan.journal.path),
+        "created": moment(header.created_at),
+        "created_on": header.server,
+        "elsewhere": bool(plan.elsewhere),
+        "torn": plan.torn,
+        "target": plan.target.value,
+        "planned": plan.count,
+        "queues": [
+            {
+                "queue": readable(encode(queue)),
+                "registered": queue not in plan.unregistered,
+                "planned": count,
+                "beyond_cap": plan.over.get(queue, 0),
+            }
+            for queue, count in plan.by_queue.items()
+        ],
+        "places": plan.places,
+        "due": plan.due,
+        "restored_before": plan.before,
+        "vanished": plan.vanished,
+        "not_deleted": plan.kept,
+        "unsure": plan.unsure,
+        "taken": plan.there,
+        "without_data": plan.bare,
+        "unique_locks": plan.locks,
+        "expired_locks": plan.expired_locks,
+        "fixed_ids": plan.fixed_ids,
+    }
+
+
+def report(progress: ChangeProgress) -> Report:
+    """Put into words what a restore has done."""
+    facts = {
+        "state": progress.state.value,
+        "restored": progress.made,
+        "there": progress.achieved,
+        "outcomes": named(progress, list(progress.outcomes)),
+        "untouched": progress.untouched,
+        "error": progress.error or None,
+    }
+    return report_of(progress, facts)
+
+
+def afterwards(plan: RestorePlan) -> str:
+    """Say what Asynq will do when all of it is back."""
+    places = plan.places
+    said = []
+    if count := places.get(State.PENDING):
+        said.append(f"runs {count:,} as soon as a worker is free")
+    if count := places.get(State.SCHEDULED, 0) + places.get(State.RETRY, 0):
+        due = plan.due.get(State.SCHEDULED, 0) + plan.due.get(State.RETRY, 0)
+        said.append(f"runs {count:,} when {_their(count)} time comes{_of_these(due)}")
+    if count := places.get(State.COMPLETED):
+        said.append(
+            f"deletes {count:,} completed when {_their(count)} retention ends"
+            f"{_of_these(plan.due.get(State.COMPLETED, 0))}"
+        )
+    if count := places.get(State.ARCHIVED):
+        said.append(f"keeps {count:,} in the archive, where its tools list and run them")
+    if count := places.get(AS_ORPHAN, 0) + places.get(AS_LOST, 0):
+        said.append(f"does not see {count:,}, which are in no index")
+    if plan.fixed_ids:
+        said.append(f"refuses new tasks under {plural(plan.fixed_ids, 'fixed id')} again")
+    return f"Asynq {'; '.join(said)}" if said else ""
+
+
+def _their(count: int) -> str:
+    return "its" if count == 1 else "their"
+
+
+def _of_these(due: int) -> str:
+    return f", {due:,} of these at once as it has passed" if due else ""
+
+
+def notes(plan: RestorePlan) -> list[str]:
+    """Everything a person should know before saying yes, the most serious first."""
+    said = []
+    if plan.elsewhere:
+        said.append(f"the journal was written for {line(plan.elsewhere)}, not for this server and database")
+    said += [
+        f"puts the archive of {line(queue)} {more:,} above its {ARCHIVE_CAP:,}: when Asynq next archives a task, it "
+        f"trims {more:,} of the oldest ids, and leaves their data as orphans"
+        for queue, more in plan.over.items()
+    ]
+    if plan.there:
+        said.append(f"{plan.there:,} have task data in Redis now: nothing is written over it")
+    if plan.unsure:
+        said.append(f"{plan.unsure:,} may never have been deleted: the run ended before it knew")
+    if plan.locks:
+        ran_out = f", {plan.expired_locks:,} have run out" if plan.expired_locks else ""
+        said.append(f"{plural(plan.locks, 'unique lock')} taken again where free{ran_out}")
+    if plan.unregistered and plan.target is not Target.RUN:
+        names = ", ".join(map(line, plan.unregistered))
+        said.append(f"Asynq does not know {names}: what is restored there is found by a scan only")
+    if lost := plan.places.get(AS_LOST):
+        said.append(
+            f"{lost:,} should still run, and nothing is put where a worker would take it: a scan finds them as lost, "
+            "and m puts them where their state says, grouped ones into their group"
+        )
+    if plan.kept:
+        said.append(f"{plan.kept:,} more were not deleted by that run, and are left alone")
+    if plan.bare:
+        said.append(f"{plural(plan.bare, 'id')} had no task data: there is nothing to restore")
+    if plan.vanished:
+        said.append(
+            f"{plan.vanished:,} were restored before, and were not there any more when another server took over: they "
+            "were lost with the old one, or have run since"
+        )
+    if plan.before and plan.again:
+        said.append(f"{plan.before:,} were restored before: those that have run since come back once more")
+    elif plan.before:
+        said.append(f"{plan.before:,} more were restored before")
+    if plan.torn:
+        said.append("the run did not end by itself: the journal is whole up to its last batch")
+    return said

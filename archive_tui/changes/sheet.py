@@ -1,0 +1,141 @@
+"""The sheet of a change: its plan in words, written once for the dialog, the command line and the JSON.
+
+Every text in here is safe to show: what comes from Redis, a journal or a settings file has passed `text`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NamedTuple
+
+from archive_tui.asynq.outcomes import Verb
+from archive_tui.journal.recorder import Room
+from archive_tui.text import clip
+from archive_tui.wording.people import plural, size
+
+_NAMES = 4
+"""How many counted names a line shows before it counts the others together."""
+
+_NAME = 24
+"""Characters of each of these names; a name that stands alone gets more."""
+
+_NAME_ALONE = 60
+
+_ID = 36
+"""Characters of an id: a UUID fits whole."""
+
+
+class Tone(Enum):
+    """How much a line stands out. The colour is the screen's own business."""
+
+    PLAIN = "plain"
+    QUIET = "quiet"
+    """May be skipped by a person in a hurry."""
+    CAUTION = "caution"
+    """Must be read before saying yes."""
+    DANGER = "danger"
+    """Something cannot be undone, or will not work."""
+
+
+class Line(NamedTuple):
+    """One line of a sheet. `label` says in a word what the text is about; empty where the block's name says it."""
+
+    text: str
+    label: str = ""
+    tone: Tone = Tone.PLAIN
+
+
+CHECKED_AGAIN = Line("each is checked again by the server; what changed since is skipped")
+JOURNAL_OFF = Line("the journal is turned off: this cannot be undone", tone=Tone.DANGER)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where and when a change is planned: what a sheet says beside its plan."""
+
+    now: float
+    """Unix seconds."""
+    production: bool
+    """Whether a single task must be confirmed by typing, too."""
+    journal: bool
+    """Whether what changes is copied to a journal first."""
+    free_bytes: int | None
+    """Room in the folder of journals; None where nobody knows."""
+
+    def typed(self, count: int) -> str:
+        """What confirms a change of so many: their number; empty where choosing the button is enough."""
+        return str(count) if count > 1 or self.production else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a confirmed plan will do, in words."""
+
+    verb: Verb
+    title: str
+    """A question, the title of the dialog: “Delete 3 tasks for good?”."""
+    summary: str
+    """The first line on the command line, to which it adds the server: “3 tasks to delete from queue work”."""
+    count: int
+    """How many tasks or findings; what the command line wants typed. 0 where there is nothing to do."""
+    what: tuple[Line, ...]
+    then: tuple[Line, ...]
+    """What follows from it."""
+    way_back: tuple[Line, ...]
+    """How it can be undone, if it can."""
+    typed: str = ""
+    """What the dialog wants typed, digits or a word of small letters; empty where choosing the button is enough."""
+    grave: bool = True
+    """Whether something is gone afterwards, so that the dialog warns in its strongest colour."""
+    asks_reason: bool = False
+    """Whether the dialog asks why, for the journal."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """The plan for programs: fields of the JSON object."""
+
+    @property
+    def button(self) -> str:
+        """The word on the button that says yes."""
+        return self.verb.base.capitalize()
+
+    @property
+    def blocks(self) -> Sequence[tuple[str, Sequence[Line]]]:
+        """The three parts with their names, empty ones left out."""
+        named = (("WHAT", self.what), ("THEN", self.then), ("WAY BACK", self.way_back))
+        return [(name, lines) for name, lines in named if lines]
+
+    @property
+    def cautions(self) -> Sequence[Line]:
+        """The lines that must be read even by somebody who said yes beforehand."""
+        return [line for _, lines in self.blocks for line in lines if line.tone is Tone.CAUTION]
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """The commonest of some counted names, safe to show; a single name stands without its count."""
+    if len(counts) == 1:
+        return clip(next(iter(counts)), _NAME_ALONE) or "(none)"
+    shown = [f"{clip(name, _NAME) or '(none)'} {count:,}" for name, count in list(counts.items())[:_NAMES]]
+    between = " · " if any("," in name for name in counts) else ", "
+    more = len(counts) - len(shown)
+    return between.join(shown) + (f" and {more:,} more" if more else "")
+
+
+def first_ids(ids: Sequence[bytes], count: int) -> Iterator[Line]:
+    """The first few ids of a plan of `count`; no line where none are known."""
+    if ids:
+        shown = ", ".join(clip(one, _ID) for one in ids)
+        yield Line(f"{shown}{', …' if count > len(ids) else ''}", "first", Tone.QUIET)
+
+
+def hidden_by_filter(count: int) -> Iterator[Line]:
+    """The warning that a filter hides some of what will be changed."""
+    if count:
+        yield Line(f"{plural(count, 'task')} of these hidden by the filter", tone=Tone.CAUTION)
+
+
+def room_lines(site: Site, stored_bytes: int, done: str) -> list[Line]:
+    """The room for a journal of tasks that take so many bytes in Redis; DANGER where there is too little of it."""
+    room = Room.of(stored_bytes, site.free_bytes)
+    free = f", {size(room.free)} free" if room.free is not None else ""
+    if room.enough:
+        return [Line(f"about {size(room.needed)}{free}", "journal")]
+    return [Line(f"about {size(room.needed)}{free}: too little, nothing will be {done}", "journal", Tone.DANGER)]

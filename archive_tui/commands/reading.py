@@ -1,0 +1,57 @@
+"""Reading what a plan or an export is made of: the archived tasks of a queue, or its findings."""
+
+from collections.abc import Callable
+from typing import TextIO
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.states import State
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.commands.foreground import scan_line, wait
+from archive_tui.errors import ArchiveTuiError
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.listing import ListJob
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan import ScanJob
+from archive_tui.session import Session
+
+
+def read_archive(session: Session, catalog: Catalog, queue: str, *, progress: bool) -> bool:
+    """Fill a catalog with the archived tasks of a queue; False where somebody interrupted it. `progress` shows on
+    stderr how it goes. Raises what the job has failed with.
+    """
+    job = ListJob(session.server, catalog, queue, State.ARCHIVED, session.clock)
+    return _finish(session, job, (lambda: f"{job.progress.listed:,} tasks read") if progress else None)
+
+
+def read_findings(
+    session: Session, catalog: Catalog, queue: str, *, pace: Pace, messages: bool = False, progress: bool
+) -> bool:
+    """Fill a catalog with the findings of a queue, as `read_archive`. With `messages`, those of all tasks are read, to
+    find husks.
+    """
+    job = ScanJob(session.server, catalog, [queue], pace, session.clock, messages=messages)
+    return _finish(session, job, (lambda: scan_line(job.progress)) if progress else None)
+
+
+def read_kind(session: Session, catalog: Catalog, queue: str, kind: Kind | None, *, pace: Pace, progress: bool) -> bool:
+    """Fill a catalog with the archived tasks of a queue, or with its findings where a kind is named."""
+    if kind is None:
+        return read_archive(session, catalog, queue, progress=progress)
+    return read_findings(session, catalog, queue, pace=pace, progress=progress)
+
+
+def say_what_is_missing(catalog: Catalog, verb: str, err: TextIO) -> None:
+    """Warn that more was found than fits into the catalog: first what is there, then the rest."""
+    if catalog.trouble:
+        print(f"archive-tui: {catalog.trouble}: {verb} these, and then run it again", file=err)
+
+
+def _finish(session: Session, job: Job, tell: Callable[[], str] | None) -> bool:
+    session.run(job)
+    if wait(job, tell):
+        return False
+    if job.error is not None:
+        raise job.error
+    if job.state is not JobState.DONE:
+        raise ArchiveTuiError("the queue could not be read whole: nothing was done")
+    return True
