@@ -1,4 +1,4 @@
-"""What can be done to a queue, and the commands that each needs of the server."""
+"""Actions on a queue, and the commands of the server that each needs."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -11,7 +11,10 @@ _NO_SCRIPT = b"0" * 40
 
 
 class Action(StrEnum):
-    """What a user may be permitted to do, or not. Restoring stands for all that writes task data back."""
+    """Something that a user of the server may or may not be permitted to do.
+
+    RESTORE stands for everything that writes task data or ids: restore, repair, run, clean up.
+    """
 
     READ = "read"
     DELETE = "delete"
@@ -19,9 +22,10 @@ class Action(StrEnum):
 
 
 def needs(action: Action, queue: str) -> Iterator[tuple[bytes, ...]]:
-    """The commands of an action, each with arguments of this queue, and such that none would change anything but for
-    the last three of restoring. They are put to the server only inside a transaction that is given up, or as a
-    question.
+    """The commands of an action, with keys of this queue.
+
+    None of them changes anything, but for the last three of RESTORE. So they are sent only inside a transaction that
+    is discarded, or as an argument of ACL DRYRUN.
     """
     task, index = keys.task(queue, _PROBE), keys.index(queue, State.ARCHIVED)
     pending = keys.index(queue, State.PENDING)

@@ -15,11 +15,11 @@ LEASE = "lease"
 """The index of leases, beside `active`: every active task stands in both."""
 
 GROUP = "g:"
-"""What the names of group and aggregation sets begin with, as indexes."""
+"""Prefix of the names that groups have as indexes: `g:<group>`, `g:<group>:<set id>`."""
 
 
 class Kind(StrEnum):
-    """What is wrong; the values are those of the file formats. Each task has one finding at most."""
+    """The kind of a finding; the values are those of the file formats. Each task has one finding at most."""
 
     ORPHAN_ARCHIVED = "orphan-archived"
     ORPHAN_COMPLETED = "orphan-completed"
@@ -36,20 +36,25 @@ class Kind(StrEnum):
 
     @property
     def explained(self) -> "Explanation":
-        """What there is to say about it."""
+        """The texts about the kind, for its help page."""
         return _EXPLAINED[self]
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a person needs to know about a kind: what it is in one plain sentence, how it comes about, what follows
-    from it, and what can be done.
-    """
+    """The texts about one kind of finding, each a sentence or a few."""
 
     what: str
+    """What it is."""
+
     cause: str
+    """How it comes about, with the versions of Asynq that make it."""
+
     consequence: str
+    """What follows from it."""
+
     way_out: str
+    """What can be done about it."""
 
 
 _EXPLAINED = {
@@ -58,7 +63,7 @@ _EXPLAINED = {
         "A worker of Asynq 0.24 or before, or `ArchiveTask` and `ArchiveAll…` of any version up to 0.26.0, archived "
         "into a full archive (9,999 ids) or one with ids older than 90 days: it drops these ids and leaves their data.",
         "Nothing lists, runs or expires it. It takes memory for ever, and its id stays taken.",
-        "Delete it, put it back into the archive, or run it once more.",
+        "Delete it, archive it, or run it once more.",
     ),
     Kind.ORPHAN_COMPLETED: Explanation(
         "A task's data says `completed`, but nothing will ever expire it.",
@@ -70,8 +75,7 @@ _EXPLAINED = {
         "A task should still run, but is in none of the indexes that workers look into.",
         "A crash, or a change by hand, between two structures.",
         "Its work is never done, nothing lists it, and its id stays taken.",
-        "Run it again, put it where its state says, or into the archive. Delete it only if its work is no longer "
-        "wanted.",
+        "Run it again, put it where its state says, or archive it. Delete it only if its work is no longer wanted.",
     ),
     Kind.GHOST: Explanation(
         "An index holds an id whose task data is gone.",
@@ -107,7 +111,7 @@ _EXPLAINED = {
 _ORPHAN_OF = {State.ARCHIVED: Kind.ORPHAN_ARCHIVED, State.COMPLETED: Kind.ORPHAN_COMPLETED}
 
 DELETABLE = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED, Kind.HUSK)
-"""Kinds that a deletion is for: what no index references. A husk may stand in one, and is then skipped."""
+"""Kinds that can be deleted: task data that no index references. A husk that stands in one is skipped."""
 
 ORPHAN_STATES = frozenset(_ORPHAN_OF)
 """States whose unreferenced task data is an orphan: nothing will ever run, list or expire it."""
@@ -131,7 +135,7 @@ def judge(state: State | None, *, referenced: bool, leftover: bool = False) -> K
 
 
 def fits(state: State | None, index: str) -> bool:
-    """Whether task data in this state may stand in this index. Groups are named `g:<group>`."""
+    """Tell whether task data in this state may stand in this index (`g:<group>` for a group)."""
     if state is State.AGGREGATING:
         return index.startswith(GROUP)
     if state is State.ACTIVE and index == LEASE:
@@ -140,19 +144,19 @@ def fits(state: State | None, index: str) -> bool:
 
 
 def state_of(index: str) -> State:
-    """The state that standing in an index means."""
+    """The state that an index stands for."""
     if index.startswith(GROUP):
         return State.AGGREGATING
     return State.ACTIVE if index == LEASE else State(index)
 
 
 def readable(raw_message: bytes | None) -> bool:
-    """Whether there is a message that Asynq can work with; an empty one names no type and no id."""
+    """Tell whether Asynq can work with a message: it is there (not None), not empty, and decodes."""
     return bool(raw_message) and message.decode(raw_message or b"") is not None
 
 
 def stands_in_order(indexes: Collection[str]) -> list[str]:
-    """Indexes in the order in which a finding names one: lists, lease, sorted sets, groups by name."""
+    """Sort the names of indexes: lists, lease, sorted sets, groups by name. A finding names the first."""
     known = {name: number for number, name in enumerate(INDEXES)}
     return sorted(indexes, key=lambda name: (known.get(name, len(known)), name))
 

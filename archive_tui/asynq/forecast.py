@@ -27,7 +27,7 @@ EXPIRY = EXPIRY_DAYS * 86_400
 TOO_MANY = 8_000
 """How many ids at once break the script: Lua's stack takes 7,999 (tried with Redis 7.0 and Valkey 9)."""
 
-_RECENT = 30 * 86_400
+_RECENT = 30 * 86_400  # seconds
 _PACES = (7 * 86_400, 30 * 86_400)
 _FAILS = "Asynq 0.25+ fails to archive the next task, and every one after it"
 _VERSION = re.compile(r"(\d+)\.(\d+)")
@@ -44,40 +44,50 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What is foreseeable for one archive; times in unix seconds.
-
-    `expired` ids are past the line already, and go with the next archiving. `most` ids cross on the day that begins at
-    `most_at` (UTC), more than on any other. With a `cause` archiving breaks: at `breaks_at` (None: at the next
-    archiving), when `together` ids are past the line at once.
-    """
+    """The outlook for one archive. Times are unix seconds; the line is an age of 90 days."""
 
     size: int
+    """Ids in the archive."""
+
     oldest_at: float | None = None
+    """When the oldest of them was archived; None: there is none."""
+
     expired: int = 0
+    """Ids past the line, which Asynq drops when it next archives a task."""
+
     most: int = 0
+    """Ids that cross the line on the day on which most do; 0: none is left to cross it."""
+
     most_at: float | None = None
+    """When that day begins in UTC; None: there is none."""
+
     cause: Cause | None = None
+    """Why archiving will break; None: it will not."""
+
     together: int = 0
+    """Ids past the line, or in the archive, when it breaks; 0 without a cause, and for an old server."""
+
     breaks_at: float | None = None
+    """When it breaks, for ids that cross together; None for every other cause: at the next archive operation."""
 
     @property
     def breaks(self) -> bool:
-        """Whether archiving will break unless something is done."""
+        """Archiving will break unless somebody acts."""
         return self.cause is not None
 
     @property
     def stuck(self) -> bool:
-        """Whether the next archiving fails, and, if tasks were archived since, the last ones did."""
+        """The next archive operation fails; so did every one since the line was crossed."""
         return self.cause in (Cause.EXPIRED, Cause.OVERFULL)
 
     @property
-    def mendable(self) -> bool:
-        """Whether deleting the oldest tasks beforehand prevents it."""
+    def preventable(self) -> bool:
+        """Deleting the oldest tasks prevents it, or ends it."""
         return self.stuck or self.cause is Cause.TOGETHER
 
     @property
     def sentence(self) -> str:
-        """What will happen, in one line; empty where all is well."""
+        """The warning in one line; empty without a cause."""
         if self.cause is Cause.TOGETHER:
             when = _day(self.breaks_at)
             return (
@@ -93,16 +103,18 @@ class Forecast:
 
 
 def is_too_old(product: str, version: str) -> bool:
-    """Whether a server cannot run the archive script of Asynq 0.25 and newer. An unknown version can."""
-    found = _VERSION.match(version)
-    return product == "redis" and found is not None and (int(found[1]), int(found[2])) < (6, 2)
+    """Tell whether a server cannot run the archive script of Asynq 0.25 and newer. One of unknown version can."""
+    match = _VERSION.match(version)
+    return product == "redis" and match is not None and (int(match[1]), int(match[2])) < (6, 2)
 
 
 def forecast(scores: Sequence[float], now: float, *, size: int | None = None, too_old: bool = False) -> Forecast:
-    """Foretell from the scores of an archive, the oldest first. `size` is given where not all scores are.
+    """Make the forecast of an archive from its scores, the oldest first, at `now` (unix seconds).
 
-    Which ids cross together depends on how long nothing is archived: taken is the longest pause of the last 30 days.
-    Ids that the cap is expected to push out before, at the slower of the last 7 and 30 days' pace, are not counted.
+    `size` counts the ids; None: `scores` has one of each. `too_old` is the answer of `is_too_old`.
+
+    Which ids cross the line together depends on how long nothing is archived: the longest pause of the last 30 days
+    is taken for that. Ids that the cap pushes out before, at the slower pace of the last 7 and 30 days, do not count.
     """
     size = len(scores) if size is None else size
     oldest = scores[0] if scores else None
@@ -144,9 +156,7 @@ def _pause(scores: Sequence[float], now: float) -> float:
 
 
 def _pace(scores: Sequence[float], now: float) -> float:
-    """How many tasks a second are archived, by the slower of two periods. A full archive has forgotten what was before
-    its oldest id.
-    """
+    """Tasks archived a second, in the slower of two periods. A full archive knows nothing before its oldest id."""
     paces = []
     for length in _PACES:
         period = min(length, now - scores[0]) if len(scores) >= ARCHIVE_CAP else length

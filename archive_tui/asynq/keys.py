@@ -21,12 +21,12 @@ _QUEUE_KEY = re.compile(
 
 
 def prefix(queue: str) -> bytes:
-    """What every key of a queue starts with; the braces are the hash tag that keeps them in one cluster slot."""
+    """The start of every key of a queue; the braces are the hash tag that keeps them in one cluster slot."""
     return b"asynq:{" + encode(queue) + b"}:"
 
 
 def task_prefix(queue: str) -> bytes:
-    """What every task data key of a queue starts with."""
+    """The start of every task data key of a queue."""
     return prefix(queue) + b"t:"
 
 
@@ -63,12 +63,12 @@ def aggregation_sets(queue: str) -> bytes:
 
 
 def paused(queue: str) -> bytes:
-    """Present while the queue is paused."""
+    """The key that is present while the queue is paused."""
     return prefix(queue) + b"paused"
 
 
 def unique_prefix(queue: str) -> bytes:
-    """What the unique locks of a queue start with."""
+    """The start of the unique locks of a queue."""
     return prefix(queue) + b"unique:"
 
 
@@ -130,10 +130,10 @@ def split_task(key: bytes) -> tuple[str, bytes] | None:
 
 
 GROUP_TAG_END = b"}:g:"
-"""What ends the queue's name in the key of a group's set."""
+"""The text after the queue's name in the key of a group's set."""
 
 TAG_END = b"}:t:"
-"""What ends the queue's name in a task data key; where it stands twice, the key alone does not tell where."""
+"""The text after the queue's name in a task data key. A key that holds it twice is ambiguous: see `splits`."""
 
 
 def splits(key: bytes) -> list[tuple[str, bytes]]:
@@ -147,8 +147,8 @@ def queues_in(key: bytes) -> list[bytes]:
 
 
 def _ends(key: bytes, tag: bytes) -> Iterator[int]:
-    """Where the name of the queue in a key may end: every place at which a tag stands."""
-    at = key.find(tag, 8)
-    while at >= 0:
-        yield at
-        at = key.find(tag, at + 1)
+    """The positions at which the queue's name in a key may end: every place of the tag after one character or more."""
+    position = key.find(tag, 8)
+    while position >= 0:
+        yield position
+        position = key.find(tag, position + 1)

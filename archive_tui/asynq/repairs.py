@@ -1,6 +1,4 @@
-"""What can be done about a finding, apart from deleting an orphan: which repair fits which kind, where a task then
-stands, and what Asynq will do next.
-"""
+"""Repairs of findings: which fits which kind, where a task goes, and what Asynq will do next."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +15,7 @@ _LONGEST = 2**53
 
 
 class Repair(StrEnum):
-    """One way to set something right."""
+    """One way to repair a finding; the values are those of `archive-tui repair --action`."""
 
     ARCHIVE = "archive"
     ARCHIVE_NOW = "archive-now"
@@ -31,42 +29,42 @@ class Repair(StrEnum):
 
     @property
     def label(self) -> str:
-        """What it does, in a few words."""
+        """The repair in a few words, for a menu, a plan and a journal's header."""
         return _LABELS[self]
 
     @property
     def consequence(self) -> str:
-        """What follows, and what Asynq will do next, in one or two sentences."""
+        """The consequences, and what Asynq will do next, in one or two sentences."""
         return _CONSEQUENCES[self]
 
     @property
     def archives(self) -> bool:
-        """Whether it puts ids into the archive, which keeps only so many."""
+        """It adds ids to the archive, which keeps 9,999."""
         return self in (Repair.ARCHIVE, Repair.ARCHIVE_NOW)
 
     @property
     def runs(self) -> bool:
-        """Whether workers will take the task."""
+        """Workers will take the task."""
         return self in (Repair.RUN, Repair.RUN_AFRESH)
 
     @property
     def destroys(self) -> bool:
-        """Whether something is gone afterwards that was there before."""
+        """It deletes data, an id or a key."""
         return self in (Repair.CLEAN, Repair.REMOVE_ID, Repair.DELETE_KEY)
 
     @property
     def by_hand(self) -> bool:
-        """Whether it is only for findings that were picked one by one, because no copy is kept of what it destroys."""
+        """It is offered only for findings that a person marked one by one: no copy is kept of what it deletes."""
         return self is Repair.DELETE_KEY
 
 
 _LABELS = {
-    Repair.ARCHIVE: "put back into the archive, as of its last failure",
-    Repair.ARCHIVE_NOW: "put back into the archive, as of now",
+    Repair.ARCHIVE: "archive, as of its last failure",
+    Repair.ARCHIVE_NOW: "archive, as of now",
     Repair.RUN: "run once",
     Repair.RUN_AFRESH: "run with retries reset",
-    Repair.FOLLOW_INDEX: "set right: the state follows the index",
-    Repair.FOLLOW_STATE: "set right: the index follows the state",
+    Repair.FOLLOW_INDEX: "let the state follow the index",
+    Repair.FOLLOW_STATE: "let the index follow the state",
     Repair.REMOVE_ID: "remove the id from its index",
     Repair.CLEAN: "delete data and id",
     Repair.DELETE_KEY: "delete this key",
@@ -90,7 +88,7 @@ _CONSEQUENCES = {
         "out."
     ),
     Repair.FOLLOW_INDEX: (
-        "The task counts as what its index says; its place and score stay. Asynq's tools work on it again."
+        "The task counts as what its index says, and keeps its score there. Asynq's tools work on it again."
     ),
     Repair.FOLLOW_STATE: (
         "The id goes to the index that its state names, and Asynq goes on from there: a grouped task is in its group "
@@ -126,33 +124,38 @@ _OFFERED = {
 
 
 def offered(kind: Kind | None) -> tuple[Repair, ...]:
-    """The repairs that fit a kind, the likeliest first."""
+    """The repairs that fit a kind, the likeliest first; none for a row that is no finding (None)."""
     return _OFFERED[kind] if kind is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a task goes: the state it gets, the index (the last part of its key), its score there, and the message
-    where that is written anew.
-    """
+    """The place to which a repair moves a task."""
 
     state: State
+    """State that its data will name."""
+
     index: str
+    """Index that will hold its id, by the last part of the key."""
+
     score: int
+    """Score there; of no meaning in a list."""
+
     message: bytes = b""
+    """Message that replaces the task's; empty: it stays as it is."""
 
 
 def destination(repair: Repair, row: TaskRow, raw_message: bytes, group: bytes, now: float) -> Destination | None:
-    """Where a repair puts a task; None where its data does not tell. `now` is unix seconds.
+    """Find the place to which a repair moves a task; None: its data does not say. `now` is unix seconds.
 
-    A task that failed so long ago that Asynq would drop it at once is archived as of now.
+    A task whose last failure is so long ago that Asynq would drop it at once is archived as of now.
     """
     decoded = message.decode(raw_message)
     if decoded is None:
         return None
     if repair.archives:
-        at = _archived_at(decoded, now) if repair is Repair.ARCHIVE else int(now)
-        return Destination(State.ARCHIVED, State.ARCHIVED.value, at)
+        score = _archived_at(decoded, now) if repair is Repair.ARCHIVE else int(now)
+        return Destination(State.ARCHIVED, State.ARCHIVED.value, score)
     if repair.runs:
         afresh = b""
         if repair is Repair.RUN_AFRESH:
@@ -161,13 +164,14 @@ def destination(repair: Repair, row: TaskRow, raw_message: bytes, group: bytes, 
         return Destination(State.PENDING, State.PENDING.value, int(now), afresh)
     if repair is Repair.FOLLOW_INDEX:
         state = findings.state_of(row.index_name)
-        return Destination(state, State.ACTIVE.value if state is State.ACTIVE else row.index_name, _at(row, int(now)))
+        index = State.ACTIVE.value if state is State.ACTIVE else row.index_name
+        return Destination(state, index, _score_of(row, int(now)))
     if repair is Repair.FOLLOW_STATE and row.state is not None:
         return _by_state(row.state, decoded, group, now)
     return None
 
 
-def _at(row: TaskRow, now: int) -> int:
+def _score_of(row: TaskRow, now: int) -> int:
     return row.scored_at if row.scored_at is not None and abs(row.scored_at) < _LONGEST else now
 
 
@@ -189,7 +193,7 @@ def _by_state(state: State, decoded: TaskMessage, group: bytes, now: float) -> D
 
 
 def lists_to_search(row: TaskRow, goal: Destination | None) -> list[State]:
-    """The lists in which the id must be looked for; such a search takes time that grows with the list."""
+    """The lists in which the repair must search for the id; that takes time in proportion to their length."""
     searched: set[State] = set()
     if row.index_name in LISTS:
         searched.update(LISTS)  # a finding names one index, and the id may stand in the other as well

@@ -1,4 +1,4 @@
-"""One task in full, and what tells tasks and their messages apart."""
+"""One task in full; fingerprints of messages, and ids that a producer chose."""
 
 import hashlib
 import re
@@ -9,76 +9,90 @@ from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import State
 
 FINGERPRINT_BYTES = 8
+"""Length of a fingerprint."""
+
 _sha1 = hashlib.sha1
 _FARTHEST = 2**53
 
 
 def fingerprint(raw_message: bytes) -> bytes:
-    """Eight bytes that change when a message changes: how the server recognises the message that a plan was made for.
+    """Compute eight bytes that change when a message changes: the server recognises by them what a plan was made for.
 
-    The start of the SHA-1, because that is what Redis can compute itself (`redis.sha1hex`).
+    They are the start of the SHA-1, because Redis can compute that itself (`redis.sha1hex`).
     """
     return _sha1(raw_message, usedforsecurity=False).digest()[:FINGERPRINT_BYTES]
 
 
 def fingerprints(raw_messages: Iterable[bytes]) -> list[bytes]:
-    """The fingerprint of each."""
-    return [_sha1(one, usedforsecurity=False).digest()[:FINGERPRINT_BYTES] for one in raw_messages]
+    """Compute the fingerprint of each message."""
+    return [_sha1(message, usedforsecurity=False).digest()[:FINGERPRINT_BYTES] for message in raw_messages]
 
 
 GENERATED_ID = "-".join("[0-9a-f]" * length for length in (8, 4, 4, 4, 12))
-"""The ids that Asynq makes itself (`uuid.NewString`, client.go), as a pattern for GLOB and for regular expressions."""
+"""Ids that Asynq makes itself (`uuid.NewString` in client.go of 0.26.0), as a pattern for GLOB and for `re`."""
 
 _generated = re.compile(GENERATED_ID.encode())
 
 
 def is_fixed(task_id: bytes) -> bool:
-    """Whether a producer chose this id; then Asynq enqueues no other under it while there is data."""
+    """Tell whether a producer chose this id: while there is data under it, Asynq refuses to enqueue it again."""
     return _generated.fullmatch(task_id) is None
 
 
 def seconds_of(score: bytes) -> int:
-    """A score as unix seconds. A sorted set takes any float, also infinity: what is absurd stays at the far end."""
+    """Read a score as unix seconds. A sorted set takes any float: beyond ±2⁵³, infinities too, it becomes ±2⁵³."""
     value = float(score)
     return int(min(max(value, -_FARTHEST), _FARTHEST))
 
 
 @dataclass(frozen=True, slots=True)
 class UniqueLock:
-    """The lock named by a task's `unique_key`: who holds it, and for how many seconds yet (None: for ever)."""
+    """The lock that a task's `unique_key` names."""
 
     key: bytes
+    """Key of the lock."""
+
     holder: bytes | None
+    """Id of the task that holds it; None: nobody does, it has expired or was released."""
+
     seconds_left: float | None
+    """Time to live in seconds; None: it has none, or nobody holds the lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task in full, as it stood in Redis at one moment.
-
-    `fields` are all fields of the hash; `message` is None where it is missing or does not decode; `stands_in` names
-    every index that holds the id, with its score where the index has scores; `memory` is what the server says the
-    hash takes (bytes), None where it would not tell.
-    """
+    """One task in full, as it was in Redis at one moment."""
 
     queue: str
-    id: bytes
-    state: State | None
-    fields: dict[bytes, bytes]
-    message: TaskMessage | None
-    stands_in: dict[str, float | None] = field(default_factory=dict)
-    lock: UniqueLock | None = None
-    memory: int | None = None
-    unchecked: tuple[str, ...] = ()
+    """Name of the queue."""
 
-    @property
-    def raw_message(self) -> bytes | None:
-        """The field `msg` as stored."""
-        return self.fields.get(b"msg")
+    id: bytes
+    """Id, by the key."""
+
+    state: State | None
+    """State that the task data names; None: none, or none that Asynq writes."""
+
+    fields: dict[bytes, bytes]
+    """All fields of the hash."""
+
+    message: TaskMessage | None
+    """The field `msg`; None: it is missing or does not decode."""
+
+    stands_in: dict[str, float | None] = field(default_factory=dict)
+    """Indexes that hold the id, each with the score there; None: a list, which has no scores."""
+
+    lock: UniqueLock | None = None
+    """The unique lock; None: the task names none."""
+
+    memory: int | None = None
+    """Bytes that the hash takes, from MEMORY USAGE; None: the server refuses it."""
+
+    unchecked: tuple[str, ...] = ()
+    """Lists that are too long to be searched to their end."""
 
     @property
     def referenced(self) -> bool:
-        """Whether the id stands in the index that the task's state names."""
+        """The id stands in the index that the task's state names."""
         return self.state is not None and self.state.value in self.stands_in
 
     @property

@@ -7,25 +7,33 @@ from archive_tui.asynq.states import State
 
 
 class Copy(NamedTuple):
-    """A task as it stood in Redis. `fields` are names and values by turns; `stood` is the index that held its id, None
-    for none, and `score` its score there as the server writes it. `lock` is the key of the unique lock that it held,
-    until `lock_until` (unix milliseconds; None for ever).
-
-    `fields` are empty where there was no task data.
-    """
+    """A task as it was in Redis."""
 
     queue: str
+    """Name of the queue."""
+
     id: bytes
+    """Id, by the key."""
+
     fields: Sequence[bytes] = ()
+    """Names and values of the hash's fields by turns; empty: there was no task data."""
+
     stood: State | None = None
+    """State whose index held the id; None: no index did."""
+
     score: bytes | None = None
+    """Score in that index, as the server writes it; None: a list, or no index."""
+
     lock: bytes | None = None
+    """Key of the unique lock that the task held; None: it held none."""
+
     lock_until: int | None = None
+    """When the lock expires, in unix milliseconds; None: never, or there is no lock."""
 
     def field(self, name: bytes) -> bytes | None:
-        """The value of one field."""
+        """The value of one field; None: the hash has no such field."""
         fields = self.fields
-        for at in range(0, len(fields), 2):
-            if fields[at] == name:
-                return fields[at + 1]
+        for position in range(0, len(fields), 2):
+            if fields[position] == name:
+                return fields[position + 1]
         return None

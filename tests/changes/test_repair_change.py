@@ -55,11 +55,11 @@ def plan_of(live: Live, catalog: Catalog) -> Plan:
 def test_choices_are_what_fits_most_first_and_deleting_last(damaged: Live, catalog: Catalog) -> None:
     found = choices(plan_of(damaged, catalog))
     assert [(one.label, one.count, one.others) for one in found] == [
-        ("put back into the archive, as of its last failure", 360, 40),
-        ("put back into the archive, as of now", 360, 40),
+        ("archive, as of its last failure", 360, 40),
+        ("archive, as of now", 360, 40),
         ("run once", 360, 40),
         ("run with retries reset", 360, 40),
-        ("set right: the index follows the state", 60, 340),
+        ("let the index follow the state", 60, 340),
         ("remove the id from its index", 40, 360),
         ("delete data and id", 60, 340),
     ]

@@ -153,7 +153,7 @@ def test_everything_that_changes_is_kept_as_it_was(
     assert (kept[b"\xff\x1b"][0].lock, kept[b"loose-1"][0].lock) == (LOCK, None)
     journal = Journal(path)
     header, ending = journal.header, journal.ending()
-    assert header.command.startswith("repair: put back into the archive, ")
+    assert header.command.startswith("repair: archive, ")
     assert "run with retries reset" in header.command
     assert (header.queues, header.planned, header.reason) == ((Q,), len(kept), "tests")
     assert path.name.partition("Z-")[2].startswith("repair-")
@@ -566,13 +566,13 @@ def test_a_journal_of_repairs_can_be_looked_at(
         assert dict(task.fields) == dict(zip(copy.fields[::2], copy.fields[1::2], strict=True))
     shown.close()
     assert journal_command.show(path, as_json=False, out=sys.stdout) == 0
-    assert "repair: put back into the archive" in capsys.readouterr().out
+    assert "repair: archive, as of its last failure" in capsys.readouterr().out
     assert journal_command.show(path, as_json=True, out=sys.stdout) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {one["outcome"] for one in lines} == {"done"}
     assert len([one for one in lines if not one["fields"]]) == 22
     assert journal_command.journals(keeping.folder, as_json=False, out=sys.stdout) == 0
-    assert f"{len(kept)} repair: put back into the archive" in capsys.readouterr().out
+    assert f"{len(kept)} repair: archive, as of its last failure" in capsys.readouterr().out
 
 
 def test_the_plan_says_that_there_was_no_data(damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping) -> None:

@@ -95,7 +95,7 @@ def test_the_plan_for_people_changes_nothing(damaged: Live, cli: Command) -> Non
     assert (ended.code, ended.err) == (0, "")
     for part in (
         "5 findings (orphan, archived) of queue work",
-        "action   put back into the archive, as of its last failure",
+        "action   archive, as of its last failure",
         "filter   loose",
         "drops it 90 days after its failure",
         "frees    nothing: ids and unique locks stay as they are",

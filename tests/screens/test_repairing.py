@@ -63,9 +63,7 @@ def test_marked_orphans_are_put_back_into_the_archive(work: Live) -> None:
         await op.scan("work")
         await op.press("asterisk")
         await op.sees("3 marked")
-        await choose(
-            op, "put back into the archive, as of its last failure: 3", "run once: 3", "run with retries reset: 3"
-        )
+        await choose(op, "archive, as of its last failure: 3", "run once: 3", "run with retries reset: 3")
         assert "Repair 3 findings?" in op.text
         assert "each is checked again by the server" in op.dialog
         assert "found by a scan that began" in op.dialog
@@ -83,7 +81,7 @@ def test_marked_orphans_are_put_back_into_the_archive(work: Live) -> None:
     assert findings(work.client) == {}
     assert {work.client.zscore(prefix("work") + b"archived", f"loose-{number}") for number in range(3)} == {NOW - 100}
     (path,) = (state() / "journal").iterdir()
-    assert Journal(path).header.command == "repair: put back into the archive, as of its last failure"
+    assert Journal(path).header.command == "repair: archive, as of its last failure"
     assert audit() == [("repair", "confirmed"), ("repair", "done")]
 
 
@@ -99,7 +97,7 @@ def test_all_that_match_are_put_back_as_the_newest_of_the_archive(work: Live) ->
         await op.sees("3 match of 4")
         await op.press("asterisk")
         await op.sees("3 marked")
-        await choose(op, "put back into the archive, as of now: 3")
+        await choose(op, "archive, as of now: 3")
         assert "drops it 90 days from now" in op.dialog
         assert "2 ids more than Asynq keeps" in op.dialog
         await confirm(op, 3)
@@ -112,7 +110,7 @@ def test_all_that_match_are_put_back_as_the_newest_of_the_archive(work: Live) ->
     assert all(now - 60 <= score <= now for score in scores)
     assert set(findings(work.client)) == {("work", b"other")}
     (path,) = (state() / "journal").iterdir()
-    assert Journal(path).header.command == "repair: put back into the archive, as of now"
+    assert Journal(path).header.command == "repair: archive, as of now"
 
 
 def test_one_finding_is_run_again(work: Live) -> None:
@@ -158,7 +156,7 @@ def test_what_changed_since_the_scan_is_reported(work: Live) -> None:
         work.client.hset(key("work", "loose-1"), "state", "completed")
         await op.press("asterisk")
         await op.sees("3 marked")
-        await choose(op, "put back into the archive, as of its last failure: 3")
+        await choose(op, "archive, as of its last failure: 3")
         await confirm(op, 3)
         await op.arrives("ReportDialog")
         assert "Repaired 2 of 3 findings" in op.text

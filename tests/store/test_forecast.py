@@ -38,7 +38,7 @@ def test_what_is_past_the_line_goes_with_the_next_archiving(count: int, cause: C
         assert found.sentence.startswith(
             "8,000 archived tasks are past 90 days; Asynq 0.25+ fails to archive the next task"
         )
-        assert found.mendable
+        assert found.preventable
 
 
 @pytest.mark.parametrize(("count", "cause"), [(TOO_MANY, Cause.TOGETHER), (TOO_MANY - 1, None)])
@@ -105,7 +105,7 @@ def test_which_servers_cannot_run_the_script(product: str, version: str, expecte
     assert is_too_old(product, version) is expected
     found = forecast([NOW - 5.0], NOW, too_old=expected)
     assert (found.cause is Cause.OLD_SERVER) == expected
-    assert not found.mendable
+    assert not found.preventable
     assert ("older than 6.2" in found.sentence) == expected
 
 

@@ -231,7 +231,7 @@ class QueuesScreen(QueueMending):
             parts.append((f"⚠ {next(iter(foretold.values())).sentence}\n", "$text-error"))
         for row in rows:
             one = foretold.get(row.stats.name)
-            if one is not None and one.mendable:
+            if one is not None and one.preventable:
                 way_out = "m mends it" if one.stuck else "c cleans up"
                 parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}: {way_out}\n", "bold $text-error"))
         if full:

@@ -170,7 +170,7 @@ class TasksScreen(DeletingScreen):
         from archive_tui.tui.dialogs.retention import RetentionDialog
 
         foretold = self.session.watch.overview.forecasts.get(self.queue)
-        in_danger = foretold is not None and foretold.mendable
+        in_danger = foretold is not None and foretold.preventable
         dialog = RetentionDialog(
             self.catalog.counts().total,
             why=foretold.sentence if foretold is not None and in_danger else "",
