@@ -1,4 +1,4 @@
-"""Every command: its flags, its help, and which module of `commands` does it."""
+"""The commands with their flags and help. What a command does is in the module of `commands` with its name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ import click
 
 from archive_tui import __version__
 from archive_tui.cli.opening import journal_folder, need_terminal, opened, run_screens, session_for, settings_for
-from archive_tui.cli.options import asking, change_options, connection_options, manner_of, one_form, pace_option
+from archive_tui.cli.options import (
+    asking,
+    change_options,
+    connection_options,
+    manner_of,
+    messages_option,
+    one_form,
+    pace_option,
+    reason_option,
+)
 from archive_tui.errors import ExitCode, UsageError
 
 _EXIT_CODES = ", ".join(f"{code} {code.meaning}" for code in ExitCode)
@@ -25,12 +34,12 @@ _EXIT_CODES = ", ".join(f"{code} {code.meaning}" for code in ExitCode)
 )
 @click.version_option(__version__, prog_name="archive-tui")
 @connection_options
-@click.option("--mouse", is_flag=True, help="Let the screens use the mouse; needs more of the link.")
+@click.option("--mouse", is_flag=True, help="Use the mouse on the screens. Needs more bandwidth.")
 @click.pass_context
 def cli(context: click.Context, /, mouse: bool, **connection: Any) -> int | None:
     """Inspect and clean the archives of the Asynq task queue in Redis.
 
-    Without a command, opens the screens.
+    Without a command it opens the screens.
     """
     context.obj = connection
     if context.invoked_subcommand is not None:
@@ -40,22 +49,22 @@ def cli(context: click.Context, /, mouse: bool, **connection: Any) -> int | None
         return run_screens(session, mouse=mouse)
 
 
-@cli.command()
+@cli.command("demo")
 @click.option("--serve", is_flag=True, help="Print the server's URL and keep it running, without the screens.")
-@click.option("--mouse", is_flag=True, help="Let the screens use the mouse.")
-@click.option("--read-only", is_flag=True, help="Take away everything that changes data.")
-@click.option("--quiet-workers", is_flag=True, help="Nothing moves: no imitation of workers.")
-def demo(*, serve: bool, mouse: bool, read_only: bool, quiet_workers: bool) -> int:
-    """Try it: an embedded server with a made-up Asynq installation, gone without a trace afterwards."""
+@click.option("--mouse", is_flag=True, help="Use the mouse on the screens.")
+@click.option("--read-only", is_flag=True, help="Disable every command that changes data.")
+@click.option("--quiet-workers", is_flag=True, help="Imitate no workers: nothing moves.")
+def demo_command(*, serve: bool, mouse: bool, read_only: bool, quiet_workers: bool) -> int:
+    """Try archive-tui on an embedded server with a made-up Asynq installation. Leaves no trace."""
     from dataclasses import replace
 
-    from archive_tui.demo import demo as open_demo
+    from archive_tui.demo import demo
     from archive_tui.settings.url import parse_url
 
     if not serve:
         need_terminal()
     click.echo("starting the demo server and filling it…", err=True)
-    with open_demo(workers=not quiet_workers) as url:
+    with demo(workers=not quiet_workers) as url:
         if serve:
             return _serve(url)
         settings = replace(parse_url(url), read_only=read_only, profile="demo", label="embedded server")
@@ -64,7 +73,7 @@ def demo(*, serve: bool, mouse: bool, read_only: bool, quiet_workers: bool) -> i
 
 
 def _serve(url: str) -> int:
-    """Print the URL and wait to be ended by ctrl+c or a signal."""
+    """Print the URL and wait for ctrl+c or a signal."""
     import signal
     import threading
 
@@ -72,7 +81,7 @@ def _serve(url: str) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     click.echo(url)
-    click.echo("serving until ctrl+c; in another terminal: archive-tui --url '" + url + "'", err=True)
+    click.echo(f"serving until ctrl+c; in another terminal: archive-tui --url '{url}'", err=True)
     try:
         ended.wait()
     except KeyboardInterrupt:
@@ -80,41 +89,39 @@ def _serve(url: str) -> int:
     return ExitCode.DONE
 
 
-@cli.command()
+@cli.command("queues")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @connection_options
 @click.pass_context
-def queues(context: click.Context, /, as_json: bool, **connection: Any) -> int:
-    """List the queues and how they are doing, leftover queues included."""
-    from archive_tui.commands import queues as headless
+def queues_command(context: click.Context, /, as_json: bool, **connection: Any) -> int:
+    """List all queues with their counts, leftover queues included."""
+    from archive_tui.commands.queues import queues
 
     with session_for(context, connection) as session:
-        return headless.queues(session, as_json=as_json, out=sys.stdout)
+        return queues(session, as_json=as_json, out=sys.stdout)
 
 
-@cli.command()
+@cli.command("scan")
 @click.option("--queue", "names", multiple=True, metavar="Q", help="Only this queue; may be repeated.")
 @pace_option
-@click.option(
-    "--messages", is_flag=True, help="Also read every task's message, to find those that do not decode; slower."
-)
+@messages_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with counts.")
 @click.option("--ndjson", is_flag=True, help="One JSON object a finding, a line each.")
 @click.option("--prometheus", is_flag=True, help="Metrics for a textfile collector.")
-@click.option("--check", is_flag=True, help="Exit with 10 if anything was found.")
+@click.option("--check", is_flag=True, help="Exit with 10 if the scan found anything.")
 @connection_options
 @click.pass_context
-def scan(
+def scan_command(
     context: click.Context, /, names: Sequence[str], pace: str, messages: bool, as_json: bool, ndjson: bool,
     prometheus: bool, check: bool, **connection: Any,
 ) -> int:  # fmt: skip
-    """Find everything that is wrong with tasks: data that Asynq has lost track of, and damaged indexes. Reads only."""
-    from archive_tui.commands import scan as headless
+    """Find task data that Asynq has lost track of, and damaged indexes. Reads only."""
+    from archive_tui.commands.scan import scan
     from archive_tui.jobs.pace import Pace
 
     form = one_form(json=as_json, ndjson=ndjson, prometheus=prometheus)
     with session_for(context, connection) as session:
-        return headless.scan(
+        return scan(
             session,
             names=names,
             pace=Pace(pace),
@@ -126,18 +133,19 @@ def scan(
         )
 
 
-@cli.command()
+@cli.command("delete")
 @click.option("--queue", required=True, metavar="Q", help="The queue.")
-@click.option("--kind", metavar="KIND", help="Findings of this kind, such as orphan-archived; scans for them first.")
+@click.option("--kind", metavar="KIND", help="Findings of this kind, such as orphan-archived. Scans first.")
 @click.option("--archived", is_flag=True, help="Archived tasks.")
 @click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'error:~refused age>30d'.")
 @click.option("--older-than", metavar="AGE", help="Only those archived longer ago, such as 30d (with --archived).")
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the newest N that match (with --archived).")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
+@reason_option
 @change_options
 @connection_options
 @click.pass_context
-def delete(
+def delete_command(
     context: click.Context,
     /,
     queue: str,
@@ -152,19 +160,19 @@ def delete(
     """Delete archived tasks, or findings of a kind. Shows the plan and asks before anything is deleted."""
     from archive_tui.asynq.findings import DELETABLE, Kind
     from archive_tui.catalog.filter import span_of
-    from archive_tui.commands import delete as headless
+    from archive_tui.commands.delete import Wish, delete
 
     if archived == (kind is not None):
         raise UsageError("say what to delete: either --archived or --kind KIND")
     if kind is not None and kind not in list(Kind):
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(DELETABLE)}")
     if kind == Kind.FOREIGN:
-        raise UsageError("foreign keys are deleted on the screens only, picked by hand")
+        raise UsageError("foreign keys can be deleted on the screens only, picked by hand")
     if kind is not None and kind not in DELETABLE:
-        raise UsageError(f"{kind} is not for deleting, but for setting right, for which there is `archive-tui repair`")
+        raise UsageError(f"{kind} cannot be deleted: `archive-tui repair` repairs it")
     if not archived and (older_than is not None or keep is not None):
         raise UsageError("--older-than and --keep go with --archived; for findings use --where 'age>30d'")
-    wish = headless.Wish(
+    wish = Wish(
         queue,
         Kind(kind) if kind is not None else None,
         where.strip(),
@@ -174,24 +182,21 @@ def delete(
     )
     manner = manner_of(rest)
     with session_for(context, rest) as session:
-        return headless.delete(session, wish, manner)
+        return delete(session, wish, manner)
 
 
-@cli.command()
+@cli.command("repair")
 @click.option("--queue", required=True, metavar="Q", help="The queue.")
-@click.option(
-    "--kind", required=True, metavar="KIND", help="Findings of this kind, such as lost; scans for them first."
-)
-@click.option("--action", required=True, metavar="ACTION", help="What to do about them, such as run; see below.")
+@click.option("--kind", required=True, metavar="KIND", help="Findings of this kind, such as lost. Scans first.")
+@click.option("--action", required=True, metavar="ACTION", help="What to do about them: one of those above.")
 @click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'type:email:send age>30d'.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N findings, the oldest first.")
-@click.option(
-    "--messages", is_flag=True, help="Also read every task's message, to find those that do not decode; slower."
-)
+@messages_option
+@reason_option
 @change_options
 @connection_options
 @click.pass_context
-def repair(
+def repair_command(
     context: click.Context,
     /,
     queue: str,
@@ -202,127 +207,129 @@ def repair(
     messages: bool,
     **rest: Any,
 ) -> int:
-    """Set findings of a kind right. Shows the plan and asks before anything is changed.
+    """Repair findings of a kind. Shows the plan and asks before anything is changed.
 
-    Actions: archive (as of the last failure), archive-now, run (once more), run-afresh (retries reset), follow-index
-    (state follows index), follow-state, remove-id (of ghosts), clean (delete data and id).
+    Actions: archive (as of the last failure), archive-now, run (once more), run-afresh (with retries reset),
+    follow-index (the state follows the index), follow-state, remove-id (of a ghost), clean (delete data and id).
     """
     from archive_tui.asynq.findings import Kind
     from archive_tui.asynq.repairs import Repair
-    from archive_tui.commands import repair as headless
+    from archive_tui.commands.repair import Wish, repair
 
     if kind not in list(Kind):
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
     if action not in list(Repair):
         raise UsageError(f"there is no such action: choose --action from {', '.join(Repair)}")
-    wish = headless.Wish(queue, Kind(kind), Repair(action), where.strip(), limit, messages)
+    wish = Wish(queue, Kind(kind), Repair(action), where.strip(), limit, messages)
     manner = manner_of(rest)
     with session_for(context, rest) as session:
-        return headless.repair(session, wish, manner)
+        return repair(session, wish, manner)
 
 
-@cli.command()
+@cli.command("show")
 @click.argument("queue")
 @click.argument("task_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--raw", is_flag=True, help="The payload alone, byte for byte.")
 @connection_options
 @click.pass_context
-def show(
+def show_command(
     context: click.Context, /, queue: str, task_id: str, as_json: bool, raw: bool, **connection: Any
 ) -> int:  # fmt: skip
     """Show one task: payload, error, facts, and what Redis holds for it."""
-    from archive_tui.commands import show as headless
+    from archive_tui.commands.show import show
 
     form = one_form(json=as_json, raw=raw)
     with session_for(context, connection) as session:
-        return headless.show(session, queue, os.fsencode(task_id), form=form, out=sys.stdout)
+        return show(session, queue, os.fsencode(task_id), form=form, out=sys.stdout)
 
 
-@cli.command()
+@cli.command("restore")
 @click.argument("journal")
-@click.option("--into-archive", "target", flag_value="archive", help="Put them into the archive, wherever they stood.")
+@click.option("--into-archive", "target", flag_value="archive", help="Restore into the archive, wherever a task stood.")
 @click.option(
-    "--run-once", "target", flag_value="run", help="Queue them: each gets one more attempt, as by Asynq's run."
+    "--run-once",
+    "target",
+    flag_value="run",
+    help="Restore into pending: each task gets one more attempt, as with Asynq's run.",
 )
 @click.option(
     "--again",
     is_flag=True,
-    help="Also what was restored before, as after a failover that lost it. What ran is back, too.",
+    help="Restore again what a failover has lost. Tasks that have run since come back, too.",
 )
-@click.option("--elsewhere", is_flag=True, help="Also where the journal was written for another server or database.")
-@pace_option
-@click.option("--dry-run", is_flag=True, help="Print the plan and restore nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: the plan, and what became of it.")
+@click.option(
+    "--elsewhere", is_flag=True, help="Restore although the journal was written for another server or database."
+)
+@change_options
 @connection_options
 @click.pass_context
-def restore(
+def restore_command(
     context: click.Context, /, journal: str, target: str | None, again: bool, elsewhere: bool, **rest: Any
 ) -> int:  # fmt: skip
-    """Put back what was deleted, from its JOURNAL. Nothing that stands in Redis is written over."""
-    from archive_tui.commands import journal as journals
-    from archive_tui.commands import restore as headless
+    """Restore deleted tasks from their JOURNAL. Never overwrites a key."""
+    from archive_tui.commands.journal import find
+    from archive_tui.commands.restore import Wish, restore
     from archive_tui.store.write.restore import Target
 
-    wish = headless.Wish(Target(target or "back"), elsewhere, again)
+    wish = Wish(Target(target or "back"), elsewhere, again)
     manner = manner_of(rest)
     with session_for(context, rest, may_be_empty=True) as session:  # all may be lost: that is when it is needed
-        path = journals.find(session.journal_folder, journal)
-        return headless.restore(session, path, wish, manner)
+        path = find(session.journal_folder, journal)
+        return restore(session, path, wish, manner)
 
 
-@cli.group(invoke_without_command=True)
+@cli.group("journal", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @connection_options
 @click.pass_context
-def journal(context: click.Context, /, as_json: bool, **connection: Any) -> int | None:
-    """List the journals of deletions, look into one, or remove old ones. Needs no server."""
+def journal_command(context: click.Context, /, as_json: bool, **connection: Any) -> int | None:
+    """List the journals, show one, or remove old ones. Needs no server."""
     context.find_root().obj.update({name: value for name, value in connection.items() if value})
     if context.invoked_subcommand is not None:
         return None
-    from archive_tui.commands import journal as headless
+    from archive_tui.commands.journal import journals
 
-    return headless.journals(journal_folder(context), as_json=as_json, out=sys.stdout)
+    return journals(journal_folder(context), as_json=as_json, out=sys.stdout)
 
 
-@journal.command("list")
+@journal_command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @click.pass_context
 def journal_list(context: click.Context, /, as_json: bool) -> int:
     """List the journals, the newest first."""
-    from archive_tui.commands import journal as headless
+    from archive_tui.commands.journal import journals
 
-    return headless.journals(journal_folder(context), as_json=as_json, out=sys.stdout)
+    return journals(journal_folder(context), as_json=as_json, out=sys.stdout)
 
 
-@journal.command("show")
+@journal_command.command("show")
 @click.argument("name", metavar="JOURNAL")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a task, a line each.")
 @click.pass_context
 def journal_show(context: click.Context, /, name: str, as_json: bool) -> int:
     """Print the tasks of a JOURNAL."""
-    from archive_tui.commands import journal as headless
+    from archive_tui.commands.journal import find, show
 
-    return headless.show(headless.find(journal_folder(context), name), as_json=as_json, out=sys.stdout)
+    return show(find(journal_folder(context), name), as_json=as_json, out=sys.stdout)
 
 
-@journal.command("prune")
+@journal_command.command("prune")
 @click.option("--keep-days", type=click.FloatRange(0), metavar="N", help="Keep those of the last N days.")
 @click.option("--keep-mb", type=click.FloatRange(0), metavar="N", help="Keep the newest, up to N megabytes in all.")
-@click.option("--dry-run", is_flag=True, help="Print what would go and remove nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
 @click.pass_context
 def journal_prune(
     context: click.Context, /, keep_days: float | None, keep_mb: float | None, dry_run: bool, yes: bool
 ) -> int:
-    """Remove journals beyond what is to be kept. Nothing else ever removes one."""
+    """Remove old journals. Nothing else ever removes one."""
     import time
 
-    from archive_tui.commands import journal as headless
+    from archive_tui.commands.journal import prune
 
     settings = settings_for(context, {})
-    return headless.prune(
+    return prune(
         journal_folder(context),
         keep_days=keep_days if keep_days is not None else settings.journal_keep_days,
         keep_mb=keep_mb if keep_mb is not None else settings.journal_keep_mb,
@@ -330,22 +337,22 @@ def journal_prune(
     )  # fmt: skip
 
 
-@cli.command()
+@cli.command("export")
 @click.option("--queue", required=True, metavar="Q", help="The queue.")
-@click.option("--kind", metavar="KIND", help="Findings of this kind, such as orphan-archived; scans for them first.")
+@click.option("--kind", metavar="KIND", help="Findings of this kind, such as orphan-archived. Scans first.")
 @click.option("--archived", is_flag=True, help="Archived tasks.")
 @click.option("--where", default="", metavar="FILTER", help="Only those that match.")
 @pace_option
 @click.argument("file", type=click.Path(path_type=Path))
 @connection_options
 @click.pass_context
-def export(
+def export_command(
     context: click.Context, /, queue: str, kind: str | None, archived: bool, where: str, pace: str, file: Path,
     **connection: Any,
 ) -> int:  # fmt: skip
-    """Write archived tasks, or findings of a kind, to FILE, from which they can be restored. Reads only."""
+    """Write archived tasks, or findings of a kind, to FILE, which restore can read. Changes nothing."""
     from archive_tui.asynq.findings import Kind
-    from archive_tui.commands import export as headless
+    from archive_tui.commands.export import export
     from archive_tui.jobs.pace import Pace
 
     if archived == (kind is not None):
@@ -356,4 +363,4 @@ def export(
         raise UsageError("an export goes to a file, not to standard output: name one")
     chosen = Kind(kind) if kind is not None else None
     with session_for(context, connection) as session:
-        return headless.export(session, queue, chosen, where, file, pace=Pace(pace), out=sys.stdout)
+        return export(session, queue, chosen, where, file, pace=Pace(pace), out=sys.stdout)

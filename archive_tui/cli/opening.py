@@ -1,4 +1,4 @@
-"""From the flags to an opened session, and to the screens."""
+"""Opening a session for the flags of a command, and the screens over it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def opened(settings: Settings, *, may_be_empty: bool = False) -> Iterator[Sessio
 
 
 def settings_for(context: click.Context, after: dict[str, Any]) -> Settings:
-    """What flags, environment and profile come to. Raises UsageError."""
+    """Merge flags, environment and profile into settings. Raises UsageError."""
     from archive_tui.settings.model import Secret
     from archive_tui.settings.profiles import Choices, resolve
 
@@ -56,14 +56,14 @@ def settings_for(context: click.Context, after: dict[str, Any]) -> Settings:
 
 
 def journal_folder(context: click.Context) -> Path:
-    """Where journals are, without a session."""
+    """The folder of the journals, found without a session."""
     from archive_tui.journal.folder import default_folder
 
     return settings_for(context, {}).journal_dir or default_folder()
 
 
 def need_terminal() -> None:
-    """Raise UsageError where the screens could not be shown."""
+    """Raise UsageError where the screens cannot be shown."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "the screens need a terminal; without one, use `archive-tui queues`, `scan`, `show` or `delete`"

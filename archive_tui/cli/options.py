@@ -1,4 +1,4 @@
-"""The flags that several commands have in common."""
+"""The flags that several commands share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 
 
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags that say which server; accepted before and after the name of a command."""
+    """Add the flags that choose the server. They are accepted before and after the name of a command."""
     for option in reversed((
         click.option("--url", metavar="URL", help="Server: redis://, rediss:// or unix:///path. [ARCHIVE_TUI_URL]"),
         click.option("--profile", metavar="NAME", help="A section of profiles.toml. [ARCHIVE_TUI_PROFILE]"),
@@ -34,11 +34,11 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--ask-password", is_flag=True, help="Ask for the password. [or set ARCHIVE_TUI_PASSWORD]"),
         click.option("--db", "database", type=click.IntRange(0, 99_999), help="Database number."),
         click.option("--timeout", type=click.FloatRange(0.1, 3600), callback=_finite, metavar="SECONDS",
-            help="For each answer; 5."),
-        click.option("--read-only", is_flag=True, help="Take away everything that changes data."),
+            help="How long to wait for each answer; 5 by default."),
+        click.option("--read-only", is_flag=True, help="Disable every command that changes data."),
         click.option("--journal-dir", type=click.Path(path_type=Path), metavar="DIR",
-            help="Where journals of deletions are kept. [ARCHIVE_TUI_JOURNAL_DIR]"),
-        click.option("--no-journal", is_flag=True, help="Keep no journal: what is deleted cannot be brought back."),
+            help="Folder of the journals. [ARCHIVE_TUI_JOURNAL_DIR]"),
+        click.option("--no-journal", is_flag=True, help="Keep no journal: what is deleted cannot be restored."),
     )):  # fmt: skip
         command = option(command)
     return command
@@ -49,22 +49,27 @@ pace_option = click.option(
     help="How much of the server's time to take.",
 )  # fmt: skip
 
+reason_option = click.option("--reason", default="", metavar="TEXT", help="Why, recorded in journal and audit.")
+
+messages_option = click.option(
+    "--messages", is_flag=True, help="Also find messages that do not decode. Slower: it reads every task's message."
+)
+
 
 def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The flags of commands that plan a change and carry it out; `manner_of` takes them together."""
+    """Add the flags of commands that plan a change and carry it out. `manner_of` reads them."""
     for option in reversed((
         pace_option,
-        click.option("--reason", default="", metavar="TEXT", help="Why; goes to journal and audit."),
         click.option("--dry-run", is_flag=True, help="Print the plan and change nothing."),
         click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON object: the plan, and what became of it."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object: the plan and its result."),
     )):  # fmt: skip
         command = option(command)
     return command
 
 
 def manner_of(rest: dict[str, Any]) -> Manner:
-    """How to go about a change, taken out of what was given beside the connection."""
+    """Take the flags of `change_options` out of what was given beside the connection."""
     from archive_tui.commands.change import Manner
     from archive_tui.jobs.pace import Pace
 
@@ -74,14 +79,14 @@ def manner_of(rest: dict[str, Any]) -> Manner:
 
 
 def asking() -> Callable[[str], str] | None:
-    """Puts a question on stderr, where the results of a command do not go; None where nobody could answer."""
+    """A function that puts a question on stderr, away from the results; None where nobody could answer."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
     return lambda question: str(click.prompt(question, default="", show_default=False, err=True))
 
 
 def one_form(**asked: bool) -> str:
-    """The one form of output that was asked for; plain text if none was."""
+    """The name of the one form of output that was asked for; "text" if none was. Raises UsageError for two."""
     forms = [name for name, is_asked in asked.items() if is_asked]
     if len(forms) > 1:
         raise UsageError(f"--{forms[0]} and --{forms[1]} exclude each other: choose one")

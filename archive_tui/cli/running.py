@@ -52,7 +52,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _wrong_usage(error: click.ClickException) -> str:
-    """What click has to say, in one line like everything else that fails, and where to read on."""
+    """Click's complaint in one line, with a pointer to the help."""
     from archive_tui.text import line
 
     context = error.ctx if isinstance(error, click.UsageError) else None
@@ -62,7 +62,7 @@ def _wrong_usage(error: click.ClickException) -> str:
 
 
 def _unexpected(error: Exception) -> int:
-    """A defect of ours: one line for the user, the traceback (without variables) into a private file."""
+    """Report a defect of ours: one line for the user, the traceback (without variables) in a private file."""
     import traceback
 
     import platformdirs
@@ -85,7 +85,7 @@ def _unexpected(error: Exception) -> int:
 
 
 def _complain(what: str) -> None:
-    """The one line of a failure, where there is still somebody to read it."""
+    """Print the one line of a failure, if anybody can still read it."""
     with suppress(OSError):
         click.echo(f"archive-tui: {what}", err=True)
 

@@ -1,1 +1,3 @@
-"""The commands without screens: a second, thin front on the jobs. Results to stdout, everything else to stderr."""
+"""The commands without screens, one file each: a thin front on changes and jobs. Results go to stdout, everything else
+to stderr.
+"""

@@ -24,7 +24,7 @@ _FILTER = 200
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How to go about a change."""
+    """The flags that every change on the command line has."""
 
     out: TextIO
     """For results."""
@@ -38,7 +38,7 @@ class Manner:
     yes: bool = False
     as_json: bool = False
     progress: bool = False
-    """Whether to show on `err` how it goes."""
+    """True shows the progress on `err`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ class Planned:
 
     sheet: Sheet
     nothing: str
-    """What to say where there is nothing to do."""
+    """The line to print where there is nothing to do."""
     start: Callable[[], DeleteJob | RepairJob | RestoreJob]
     report: Callable[[ChangeProgress], Report]
     """Puts the progress of the job into words."""
     choice: Mapping[str, Any]
-    """How its tasks were chosen, for programs: fields of the JSON object."""
+    """The choice of its tasks for programs: fields of the JSON object."""
     whole: bool = True
     """False where more was found than the plan holds, so that the command has to be run again."""
 

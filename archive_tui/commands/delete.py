@@ -22,7 +22,7 @@ from archive_tui.wording.people import exact, plural
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which tasks to delete."""
+    """A choice of tasks to delete."""
 
     queue: str
     kind: Kind | None = None
@@ -34,16 +34,16 @@ class Wish:
     older_than: int | None = None
     """Seconds: only what was archived longer ago."""
     keep: int | None = None
-    """How many of the newest to keep."""
+    """So many of the newest stay."""
 
     @property
     def noun(self) -> str:
-        """What is wished to be deleted, in words."""
+        """The sort of tasks, in words."""
         return "archived" if self.kind is None else self.kind.label
 
     @property
     def choice(self) -> str:
-        """How the tasks are chosen, for the audit."""
+        """The choice in words, for the audit."""
         parts = [f"--kind {self.kind.value}" if self.kind is not None else "--archived"]
         parts += [f"--where {self.where}"] if self.where else []
         parts += [f"--older-than {self.older_than}s"] if self.older_than is not None else []

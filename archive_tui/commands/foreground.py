@@ -1,4 +1,4 @@
-"""How a command waits for its job: signals, progress in one line, exit codes."""
+"""Waiting for a job in the foreground: signals, and progress in one line."""
 
 import contextlib
 import signal
@@ -19,7 +19,7 @@ _PATIENCE = 300.0
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """A polite kill, or the end of the SSH session, ends a command as ctrl+c does."""
+    """Let SIGTERM and the end of the SSH session end a command as ctrl+c does."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -44,11 +44,11 @@ def _handling(numbers: Sequence[signal.Signals], handler: Callable[..., None]) -
 
 
 def wait(job: Job, tell: Callable[[], str] | None) -> bool:
-    """Wait for the end, saying now and then what `tell` says; True where ctrl+c or another signal of the kind came
-    meanwhile. The first asks the job to stop at a point that leaves nothing half-done; with the second we do not wait
-    for that, and KeyboardInterrupt is raised.
+    """Wait until a job has ended, and print now and then on stderr what `tell` returns; None prints nothing.
 
-    A server that goes away is waited for, but not for ever: nobody may be watching.
+    True where ctrl+c, SIGTERM or SIGHUP came meanwhile. The first signal asks the job to stop at a point that leaves
+    nothing half-done; the second raises KeyboardInterrupt at once. A server that goes away is waited for up to
+    `_PATIENCE` seconds: nobody may be watching.
     """
     job.patience = _PATIENCE
     asked: list[int] = []
@@ -81,13 +81,13 @@ def wait(job: Job, tell: Callable[[], str] | None) -> bool:
 
 
 def _say(text: str) -> None:
-    """Progress, in the place of what was said before; nothing depends on anybody hearing it."""
+    """Print progress over the line printed before. Nobody has to read it: a closed stderr is no error."""
     with contextlib.suppress(OSError):
         print("\r\x1b[K" + text, end="", file=sys.stderr, flush=True)
 
 
 def scan_line(now: ScanProgress) -> str:
-    """How far a scan is, in one line."""
+    """The progress of a scan in one line."""
     if now.state is JobState.DISCONNECTED:
         return f"disconnected, retrying: {now.trouble}"[:100]
     left = f", about {span(now.seconds_left)} left" if now.seconds_left is not None else ""
@@ -95,7 +95,7 @@ def scan_line(now: ScanProgress) -> str:
 
 
 def change_line(now: ChangeProgress) -> str:
-    """How far a job is that knows how much there is to do, in one line."""
+    """The progress of a change in one line."""
     if now.state is JobState.DISCONNECTED:
         return f"disconnected, retrying: {now.trouble}"[:100]
     return f"{now.share:4.0%}  {now.done:,} of {now.planned:,}, {now.rate:,.0f}/s"

@@ -25,7 +25,10 @@ REMOVE = Verb("remove for good", "removed", "removing", "removed")
 
 
 def find(folder: Path, name: str) -> Path:
-    """The journal that a person names: a path, the name of a file in the folder, or how that begins."""
+    """Find the journal that a person names by a path, by its file name in the folder, or by the beginning of that.
+
+    Raises NotFoundError, and UsageError where several begin like this.
+    """
     given = Path(name)
     if given.exists():
         return given
@@ -166,6 +169,6 @@ def prune(
 
 
 def _old(one: Listed, now: float) -> str:
-    """How long ago it was written; the clock may have been set back since."""
+    """The age of a journal in words; the clock may have been set back since it was written."""
     seconds = now - one.modified_at
     return f"{span(seconds)} old" if seconds >= 0 else f"dated {span(-seconds)} ahead of the clock"

@@ -18,7 +18,7 @@ def print_result(result: Mapping[str, Any] | Iterable[str], out: TextIO) -> None
 
 
 LONGEST_NAME = 40
-"""How much of a name a table shows: one long name must not push the figures of all others off the screen."""
+"""Characters of a name in a table: one long name must not push the figures of all others off the screen."""
 
 
 def print_table(heads: Sequence[str], lines: Sequence[Sequence[str]], out: TextIO) -> None:
@@ -31,7 +31,7 @@ def print_table(heads: Sequence[str], lines: Sequence[Sequence[str]], out: TextI
 
 
 def _cells(text: str) -> int:
-    """How many columns of a terminal a text takes: a sign of Chinese two, an accent on another sign none."""
+    """Count the columns of a terminal that a text takes: a sign of Chinese two, an accent on another sign none."""
     if text.isascii():
         return len(text)
     return sum(

@@ -53,12 +53,12 @@ _COUNTED = (State.PENDING, State.ACTIVE, State.SCHEDULED, State.RETRY, State.COM
 
 
 def _shown(one: QueueStats, state: State) -> str:
-    """How many tasks are in a state; unknown where the index is not of the type Asynq writes."""
+    """The number of tasks in a state; unknown where the index is not of the type Asynq writes."""
     return number(one.counts.get(state))
 
 
 def warnings(foretold: Mapping[str, Forecast]) -> Iterator[str]:
-    """What is foretold to break, a line each; what concerns all queues once."""
+    """The forecasts of trouble, a line each; one that concerns all queues stands once."""
     too_old = next((one for one in foretold.values() if one.cause is Cause.OLD_SERVER), None)
     if too_old is not None:
         yield f"warning: {too_old.sentence}"

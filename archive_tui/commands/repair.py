@@ -24,7 +24,7 @@ from archive_tui.text import encode, line, readable
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which findings to repair, and how.
+    """A choice of findings, and the repair for them.
 
     Raises UsageError where the action does not fit the kind, or is only for what a person has picked.
     """
@@ -37,7 +37,7 @@ class Wish:
     limit: int | None = None
     """At most so many, the oldest first."""
     messages: bool = False
-    """Whether to read the messages of all tasks, to find husks."""
+    """True reads the messages of all tasks, to find husks."""
 
     def __post_init__(self) -> None:
         fitting = [one.value for one in offered(self.kind) if not one.by_hand]
@@ -48,7 +48,7 @@ class Wish:
 
     @property
     def choice(self) -> str:
-        """How the findings are chosen, for the audit."""
+        """The choice in words, for the audit."""
         parts = [f"--kind {self.kind.value}"]
         parts += [f"--where {self.where}"] if self.where else []
         parts += [f"--limit {self.limit}"] if self.limit is not None else []
@@ -92,7 +92,7 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
 
 
 def _archived(session: Session, queue: str) -> Mapping[str, int]:
-    """How many ids the archive holds now."""
+    """Count the ids that the archive holds now."""
     with session.server.pipe() as pipe:
         stats = queues.stats(pipe, [queue], [queue], datetime.fromtimestamp(session.clock(), UTC))
     return {one.name: one.counts.get(State.ARCHIVED, 0) for one in stats}

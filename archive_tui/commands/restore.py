@@ -16,13 +16,13 @@ from archive_tui.text import line
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Where restored tasks go, and what else than usual may be restored; see `plan_restore`."""
+    """The way in which a journal is to be restored; see `plan_restore`."""
 
     target: Target = Target.BACK
     elsewhere: bool = False
-    """Whether to restore what was deleted from another server or database."""
+    """True restores what was deleted from another server or database, too."""
     again: bool = False
-    """Whether to restore what was restored before."""
+    """True restores again what was restored before."""
 
 
 def restore(session: Session, path: Path, wish: Wish, manner: Manner) -> ExitCode:

@@ -312,7 +312,7 @@ def test_what_a_plan_says_was_seen_is_checked_by_the_server(full: Live, cli: Com
 def test_what_is_set_right_is_not_deleted(any_server: Live, cli: Command, kind: str) -> None:
     ended = cli(*at(any_server, "delete", "--queue", "q", "--kind", kind, "--yes"))
     assert ended.code == 2
-    assert "setting right" in ended.err
+    assert "`archive-tui repair` repairs it" in ended.err
 
 
 @pytest.mark.parametrize("place", ["pending", "active", "archived"])

@@ -114,8 +114,8 @@ class ConfirmDialog(Dialog[bool]):
         part.scroll_relative(y=direction * max(part.size.height - 1, 1), animate=False, immediate=True)
 
     def on_key(self, event: events.Key) -> None:
-        """What is asked for goes to the input wherever the focus is, so that it can simply be typed. Anything else
-        that is typed was meant for something else, or pasted: then nothing here says yes any more.
+        """Send what must be typed to its input wherever the focus is. Any other character was meant for another
+        window, or pasted: it locks the dialog.
         """
         if not event.character or not event.is_printable or event.character == " ":
             return
@@ -129,13 +129,13 @@ class ConfirmDialog(Dialog[bool]):
             event.stop()
 
     def _fits(self, typed: str) -> bool:
-        """Whether these characters may be on their way to what is asked for: any digit, or the letters of the word."""
+        """True for characters that may be part of what must be typed: any digit, or the letters of the word."""
         if self._sheet.typed.isdigit():
             return all(character.isdigit() for character in typed)
         return bool(self._sheet.typed) and set(typed) <= set(self._sheet.typed)
 
     def on_paste(self) -> None:
-        """What is pasted was not read."""
+        """Lock the dialog: what is pasted was not read."""
         self._lock()
 
     def _lock(self) -> None:

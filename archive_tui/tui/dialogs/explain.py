@@ -1,4 +1,4 @@
-"""The help pages of the findings: what each kind is, how it comes about, what follows, and what can be done."""
+"""The help pages of the findings: what each kind is, its cause, its consequences, and the ways out."""
 
 from textual.app import ComposeResult
 from textual.binding import Binding

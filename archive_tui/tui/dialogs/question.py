@@ -14,8 +14,8 @@ _CHECK = 0.2
 
 
 class QuestionDialog(Dialog[bool]):
-    """Answers True for `yes`. All texts are our own words. Once what it says is not true any more (`holds`), it closes
-    without an answer, though not from under a dialog that came over it.
+    """Answers True for `yes`. All texts are our own words. Once `holds` returns False, the question is out of date: it
+    closes without an answer, unless another dialog stands over it.
     """
 
     DEFAULT_CSS = """

@@ -1,4 +1,4 @@
-"""Asks which archived tasks are to be kept; the plan of the others follows."""
+"""The question which archived tasks to keep; the plan of the others follows."""
 
 from dataclasses import dataclass
 
@@ -15,21 +15,23 @@ from archive_tui.tui.dialogs.dialog import Dialog
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is to be kept: tasks younger than so many seconds, and the newest so many. None where nothing was said."""
+    """The archived tasks to keep. A task is planned for deletion only where both lines let it go."""
 
     seconds: int | None = None
+    """Younger than so many seconds; None where that line is empty."""
     newest: int | None = None
+    """The newest so many; None where that line is empty."""
 
     @property
     def words(self) -> str:
-        """How the others were chosen, for the audit."""
+        """The choice of the others in words, for the audit."""
         parts = [f"older than {self.seconds} s"] if self.seconds is not None else []
         parts += [f"beyond the newest {self.newest}"] if self.newest is not None else []
         return " and ".join(parts)
 
 
 class RetentionDialog(Dialog[Kept]):
-    """Answers what is to be kept. Nothing is deleted by it: it leads to the plan, which is to be confirmed."""
+    """Answers what to keep. It deletes nothing: the plan follows, and must be confirmed."""
 
     DEFAULT_CSS = """
     RetentionDialog > Vertical { width: 76; }
