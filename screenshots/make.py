@@ -22,9 +22,10 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.retention import RetentionDialog
-from archive_tui.tui.screens.marking import MarkingScreen
+from archive_tui.tui.screens.journal import JournalScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.screens.task import TaskScreen
+from archive_tui.tui.screens.tasks import TasksScreen
 from archive_tui.tui.widgets.filterbar import FilterBar
 
 NOW = 1_795_399_200  # 2026-11-23 02:00:00 UTC: the hour at which this program is used
@@ -32,6 +33,9 @@ HERE = Path(__file__).parent
 _PATIENCE = 60.0
 
 _KEYS = {":": "colon", "~": "tilde", "<": "less_than_sign", ">": "greater_than_sign", " ": "space"}
+
+ListScreen = TasksScreen | ScanScreen | JournalScreen
+LISTS = (TasksScreen, ScanScreen, JournalScreen)
 
 Scene = Callable[[Pilot[None]], Awaitable[None]]
 
@@ -60,13 +64,17 @@ async def queues(pilot: Pilot[None]) -> None:
     await pilot.pause(0.3)
 
 
-async def settled(pilot: Pilot[None]) -> MarkingScreen:
+async def settled(pilot: Pilot[None]) -> ListScreen:
     """The rows screen on top, with its job ended and its view up to date."""
-    await until(pilot, lambda: isinstance(pilot.app.screen, MarkingScreen), "rows screen")
+    await until(pilot, lambda: isinstance(pilot.app.screen, LISTS), "rows screen")
     screen = pilot.app.screen
-    assert isinstance(screen, MarkingScreen)
-    await until(pilot, screen.listing_complete, "job ended")
-    await until(pilot, lambda: screen.view.version == screen.catalog.version and not screen.sorting, "view drawn")
+    assert isinstance(screen, LISTS)
+    await until(pilot, lambda: screen.tasks.complete, "job ended")
+    await until(
+        pilot,
+        lambda: screen.tasks.view.version == screen.tasks.catalog.version and not screen.tasks.sorting,
+        "view drawn",
+    )
     await pilot.pause(0.25)
     return screen
 
@@ -79,9 +87,9 @@ async def tasks(pilot: Pilot[None]) -> None:
     await pilot.press("space", "j", "space")
     text = "error:~refused age<60d"
     await pilot.press("slash", *[_KEYS.get(character, character) for character in text], "enter")
-    await until(pilot, lambda: screen.view.query.text == text, "filtered")
+    await until(pilot, lambda: screen.tasks.view.query.text == text, "filtered")
     await pilot.press("j", "space", "j")
-    await until(pilot, lambda: screen._hidden > 0, "hidden marks counted")
+    await until(pilot, lambda: screen.marks.hidden > 0, "hidden marks counted")
     await pilot.pause(0.25)
 
 
@@ -92,7 +100,7 @@ async def filter_(pilot: Pilot[None]) -> None:
     screen = await settled(pilot)
     text = "error:~refused siez>1kB"
     await pilot.press("slash", *[_KEYS.get(character, character) for character in text])
-    await until(pilot, lambda: screen.query_one(FilterBar).wrong and not screen.sorting, "the complaint")
+    await until(pilot, lambda: screen.query_one(FilterBar).wrong and not screen.tasks.sorting, "the complaint")
     await pilot.pause(0.25)
 
 
@@ -137,7 +145,7 @@ async def scan(pilot: Pilot[None]) -> None:
     await pilot.press("p", "p")
     screen = await settled(pilot)
     assert isinstance(screen, ScanScreen)
-    screen._sort_by("id")
+    screen.tasks.sort_by("id")
     await settled(pilot)
     pilot.app.clear_notifications()
     await pilot.press("g", "j")
@@ -149,8 +157,8 @@ async def delete(pilot: Pilot[None]) -> None:
     await scan(pilot)
     await pilot.press("asterisk")
     screen = pilot.app.screen
-    assert isinstance(screen, MarkingScreen)
-    await until(pilot, lambda: len(screen.marks) > 1000, "marked")
+    assert isinstance(screen, LISTS)
+    await until(pilot, lambda: len(screen.marks.marked) > 1000, "marked")
     await pilot.press("ctrl+d")
     await until(pilot, lambda: pilot.app.screen is not screen, "dialog open")
     await pilot.pause(0.25)
@@ -160,9 +168,9 @@ async def explain(pilot: Pilot[None]) -> None:
     """What a kind of finding is."""
     await scan(pilot)
     screen = pilot.app.screen
-    assert isinstance(screen, MarkingScreen)
+    assert isinstance(screen, LISTS)
     await pilot.press("slash", *[_KEYS.get(character, character) for character in "kind:husk"], "enter")
-    await until(pilot, lambda: screen.view.query.text == "kind:husk", "filtered")
+    await until(pilot, lambda: screen.tasks.view.query.text == "kind:husk", "filtered")
     await pilot.press("g", "h")
     await until(pilot, lambda: isinstance(pilot.app.screen, ExplainDialog), "dialog open")
     await pilot.pause(0.25)
@@ -172,12 +180,12 @@ async def mend(pilot: Pilot[None]) -> None:
     """The plan of a repair: orphans put back into an archive that is full."""
     await scan(pilot)
     screen = pilot.app.screen
-    assert isinstance(screen, MarkingScreen)
+    assert isinstance(screen, LISTS)
     text = "kind:orphan-archived queue:default type:invoice:sync"
     await pilot.press("slash", *[_KEYS.get(character, character) for character in text], "enter")
-    await until(pilot, lambda: screen.view.query.text == text, "filtered")
+    await until(pilot, lambda: screen.tasks.view.query.text == text, "filtered")
     await pilot.press("asterisk")
-    await until(pilot, lambda: len(screen.marks) > 100, "marked")
+    await until(pilot, lambda: len(screen.marks.marked) > 100, "marked")
     await pilot.press("m")
     await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog), "choices")
     await pilot.press("down", "enter")
@@ -192,10 +200,10 @@ async def _emptied(pilot: Pilot[None]) -> None:
     await pilot.press("j", "j", "enter")
     screen = await settled(pilot)
     await pilot.press("asterisk")
-    await until(pilot, lambda: len(screen.marks) > 0, "marked")
+    await until(pilot, lambda: len(screen.marks.marked) > 0, "marked")
     await pilot.press("ctrl+d")
     await until(pilot, lambda: pilot.app.screen is not screen, "dialog open")
-    await pilot.press("tab", *"wrong", "space", *"credentials", "enter", *str(len(screen.marks)), "enter")
+    await pilot.press("tab", *"wrong", "space", *"credentials", "enter", *str(len(screen.marks.marked)), "enter")
     await until(pilot, lambda: type(pilot.app.screen).__name__ == "ReportDialog", "report")
     await pilot.press("enter")
     await settled(pilot)

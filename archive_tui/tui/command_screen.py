@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from textual.message import Message
@@ -29,9 +30,6 @@ EVERYWHERE: tuple[type[Command], ...] = (commands.Palette, commands.Help)
 
 TICK = 0.2
 """Seconds between two looks at what the jobs have done: at most five updates a second reach a thin link."""
-
-OVERTAKEN = "cancelled: you opened another screen before the plan was ready"
-"""Why a plan that took its time is dropped: a dialog over what the operator looks at by now would be a surprise."""
 
 _Parameters = ParamSpec("_Parameters")
 
@@ -75,6 +73,14 @@ def background(
         return start
 
     return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A reason that passes by itself: the command waits for that, and runs then."""
+
+    remark: str
+    """What the operator is told meanwhile."""
 
 
 class Host(Protocol):
@@ -127,11 +133,17 @@ class CommandScreen(Screen[None]):
         super().__init__()
         self.parts: tuple[Any, ...] = ()
         """One of each of the `PARTS`."""
+        self.waiting: type[Command] | None = None
+        """The command that waits for its time; any other command takes its place."""
 
     @property
     def session(self) -> Session:
         """What this run shares between its screens."""
         return cast("Host", self.app).session
+
+    def now(self) -> float:
+        """The time by the clock of this run, in unix seconds."""
+        return self.session.clock()
 
     @property
     def on_top(self) -> bool:
@@ -139,10 +151,11 @@ class CommandScreen(Screen[None]):
         return self.app.screen is self
 
     def on_mount(self) -> None:
-        self.set_interval(TICK, self._tick)
-        self._tick()
+        self.set_interval(TICK, self.look)
+        self.look()
 
-    def _tick(self) -> None:
+    def look(self) -> None:
+        """Show what the jobs have done by now, if this screen is in sight."""
         if self.is_current:
             self.tick()
             self.query_one(StatusBar).show(self.status())
@@ -190,12 +203,12 @@ class CommandScreen(Screen[None]):
         """The object that has the method: this screen, or one of its parts."""
         return next(owner for owner in (self, *self.parts) if isinstance(owner, handler.owner))
 
-    def refusal(self, command: type[Command]) -> str | None:
+    def refusal(self, command: type[Command]) -> str | Wait | None:
         """Why a command cannot run now; None where it can."""
         handler = self._handlers[command]
         if handler.unless is None:
             return None
-        reason: str | None = getattr(self._owner(handler), handler.unless)()
+        reason: str | Wait | None = getattr(self._owner(handler), handler.unless)()
         return reason
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -210,16 +223,22 @@ class CommandScreen(Screen[None]):
 
     def run_command(self, command: type[Command]) -> None:
         """Run a command, or say why it cannot run now."""
+        self.waiting = None  # something else is wanted now
         if command not in self.available():
             self.say(f"{command.title.rstrip('…')}: {self.session.why_read_only}", warning=True)
             return
-        if reason := self.refusal(command):
+        reason = self.refusal(command)
+        if isinstance(reason, Wait):
+            self.waiting = command
+            self.say(reason.remark)
+            return
+        if reason is not None:
             self.say(f"{command.title.rstrip('…')}: {reason}", warning=True)
             return
         self.app.clear_notifications()  # they are about what was done before, and would stand over what comes now
         handler = self._handlers[command]
         getattr(self._owner(handler), handler.method)()
-        self._tick()
+        self.look()
 
     def background_failed(self, group: str, error: Exception) -> None:
         """Work off the UI loop has failed; subclasses tidy up after the group."""
@@ -256,6 +275,17 @@ class CommandScreen(Screen[None]):
     @runs(commands.Back)
     def back(self) -> None:
         self.app.pop_screen()
+
+
+class Part:
+    """A part of a screen that draws nothing itself. It may run commands, and work off the UI loop."""
+
+    def __init__(self, screen: CommandScreen) -> None:
+        self.screen = screen
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        """Tidy up after work of this group that has failed, and say so."""
+        self.screen.background_failed(group, error)
 
 
 def _running(session: Session) -> Iterator[str]:

@@ -70,7 +70,7 @@ class Handler:
     """
 
 
-def runs(command: type[Command], *, unless: Callable[[Any], str | None] | None = None) -> Callable[[_Method], _Method]:
+def runs(command: type[Command], *, unless: Callable[[Any], object] | None = None) -> Callable[[_Method], _Method]:
     """Mark the method that runs a command. `unless` is a method of the same class that gives the reason why the command
     cannot run just now, and None where it can.
     """

@@ -53,32 +53,32 @@ class ScanOnScreen:
     @property
     def at_full_pace(self) -> bool:
         """Whether its jobs leave the server no rest; the key `p` changes the pace."""
-        return self.rows.pace is Pace.FULL
+        return self.rows.flow.pace is Pace.FULL
 
     @property
     def scanned(self) -> bool:
         """Whether the scan has ended."""
-        return bool(self.rows.listing_complete())
+        return bool(self.rows.tasks.complete)
 
     @property
     def settled(self) -> bool:
         """Whether the table shows what was asked for last, and all of it."""
-        rows = self.rows
+        rows = self.rows.tasks
         return rows.view.query == rows.query_now and rows.view.version == rows.catalog.version
 
     @property
     def shown(self) -> int:
         """How many rows the table has."""
-        return len(self.rows.view)
+        return len(self.rows.tasks.view)
 
     @property
     def marked(self) -> int:
         """How many rows are marked."""
-        return len(self.rows.marks)
+        return len(self.rows.marks.marked)
 
     def sort_by(self, column: str) -> None:
         """Choose a column to sort by."""
-        self.rows._sort_by(column)
+        self.rows.tasks.sort_by(column)
 
     @property
     def confirming(self) -> bool:

@@ -24,7 +24,8 @@ from archive_tui.asynq.forecast import TOO_MANY
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.plan import Plan, plan_matching, plan_rows
 from archive_tui.demo import DEMO_SEED, fill
-from archive_tui.tui.screens import repairing
+from archive_tui.tui import queue_repair
+from archive_tui.tui.lists import finding_changes
 
 ARCHIVED = prefix("work") + b"archived"
 
@@ -384,7 +385,7 @@ def late(catalog: Catalog) -> Iterator[threading.Event]:
 def test_a_plan_that_is_asked_for_while_tasks_are_marked_waits_for_all_of_them(shop: Live, key: str) -> None:
     async def play(op: Operator) -> None:
         await op.scan("default")
-        with op.holding(), late(op.app.screen.catalog) as found:
+        with op.holding(), late(op.app.screen.tasks.catalog) as found:
             await op.press("asterisk", key)
             await op.hears("in a moment: marking first")
             assert op.where == "ScanScreen"
@@ -392,7 +393,7 @@ def test_a_plan_that_is_asked_for_while_tasks_are_marked_waits_for_all_of_them(s
             await op.until(lambda: op.where.endswith("Dialog"), "the plan")
         assert f"{len(op.app.screen_stack[-2].marks)} " in op.dialog
         await op.press("escape")
-        await op.sees(f"{op.app.screen.catalog.counts().total} marked")
+        await op.sees(f"{op.app.screen.tasks.catalog.counts().total} marked")
 
     operate(shop.settings, play)
 
@@ -400,11 +401,11 @@ def test_a_plan_that_is_asked_for_while_tasks_are_marked_waits_for_all_of_them(s
 def test_esc_takes_a_plan_back_that_waits_for_marks(shop: Live) -> None:
     async def play(op: Operator) -> None:
         await op.scan("default")
-        with op.holding(), late(op.app.screen.catalog) as found:
+        with op.holding(), late(op.app.screen.tasks.catalog) as found:
             await op.press("asterisk", "ctrl+d", "s", "escape")
             await op.until(lambda: op.where == "ScanScreen", "back")
             found.set()
-            await op.sees(f"{op.app.screen.catalog.counts().total} marked")
+            await op.sees(f"{op.app.screen.tasks.catalog.counts().total} marked")
             await op.holds(lambda: op.where == "ScanScreen")
 
     operate(shop.settings, play)
@@ -416,13 +417,13 @@ def test_esc_takes_back_what_is_still_being_marked(shop: Live) -> None:
         screen = op.app.screen
         await op.press("space")
         await op.sees("1 marked")
-        with op.holding(), late(screen.catalog) as found:
+        with op.holding(), late(screen.tasks.catalog) as found:
             await op.press("asterisk", "escape")
             await op.until(lambda: "marked" not in op.text, "no marks")
             await op.press("asterisk", "escape", "space")
             await op.sees("1 marked")
             found.set()
-            await op.holds(lambda: len(screen.marks) == 1)
+            await op.holds(lambda: len(screen.marks.marked) == 1)
         assert op.where == "ScanScreen"
 
     operate(shop.settings, play)
@@ -809,7 +810,7 @@ def test_a_plan_that_comes_late_stays_away_from_what_was_opened_meanwhile(
         assert ready.wait(30)
         return plan_rows(*args)
 
-    monkeypatch.setattr(repairing, "plan_rows", late)
+    monkeypatch.setattr(finding_changes, "plan_rows", late)
 
     async def play(op: Operator) -> None:
         await op.scan("work")
@@ -818,7 +819,7 @@ def test_a_plan_that_comes_late_stays_away_from_what_was_opened_meanwhile(
             await op.until(lambda: op.where != "ScanScreen", "opened")
             here = op.app.screen
             ready.set()
-        await op.hears("another screen was opened meanwhile: nothing was planned")
+        await op.hears("cancelled: you opened another screen before the plan was ready")
         assert op.app.screen is here
         await op.press("escape", asked)  # what was dropped can be asked for again
         await op.arrives("ConfirmDialog" if asked == "ctrl+d" else "ChoiceDialog")
@@ -839,7 +840,7 @@ def test_a_mending_that_was_looked_into_late_stays_away_from_what_was_opened_mea
         assert ready.wait(30)
         return plan_matching(*args)
 
-    monkeypatch.setattr(repairing, "plan_matching", late)
+    monkeypatch.setattr(queue_repair, "plan_matching", late)
 
     async def play(op: Operator) -> None:
         await op.queues()
@@ -847,7 +848,7 @@ def test_a_mending_that_was_looked_into_late_stays_away_from_what_was_opened_mea
             await op.press("m", "question_mark")
             await op.arrives("HelpDialog")
             ready.set()
-        await op.hears("nothing was done")
+        await op.hears("cancelled: you opened another screen before the plan was ready")
         assert op.where == "HelpDialog"
 
     operate(valkey.settings, play, clock=time.time)
@@ -864,7 +865,7 @@ def test_a_clean_up_whose_archive_is_read_late_stays_away_from_the_task_that_was
             with link.held():
                 await op.press("c", "question_mark")
                 await op.arrives("HelpDialog")
-            await op.hears("another screen was opened meanwhile: nothing was planned")
+            await op.hears("cancelled: you opened another screen before the plan was ready")
             assert op.where == "HelpDialog"
 
         operate(settings, play)

@@ -879,7 +879,7 @@ def test_groups_stay_where_they_are_scrolled_to_while_they_change_places(shop: L
         panel.scroll_end(animate=False)
         await op.until(lambda: panel.scroll_y > 0 and groups(op), "the end of the groups")
         before, at = [one.id for one in panel.options], panel.scroll_y
-        catalog = op.app.screen.catalog
+        catalog = op.app.screen.tasks.catalog
         commonest = next(iter(catalog.counts().by_type))
         most = catalog.find(Query(type=commonest))[1:]
         await asyncio.to_thread(lambda: catalog.remove(most))
@@ -965,7 +965,7 @@ def test_groups_stay_where_they_are_scrolled_to_while_counts_change(shop: Live) 
         panel.scroll_end(animate=False)  # as a wheel does: the highlight stays where it is
         await op.until(lambda: panel.scroll_y > 0, "the end of the groups")
         before, at = [one.prompt for one in panel.options], panel.scroll_y
-        catalog = op.app.screen.catalog
+        catalog = op.app.screen.tasks.catalog
         await asyncio.to_thread(lambda: catalog.remove(catalog.find(Query())[:1]))
         await op.until(lambda: [one.prompt for one in panel.options] not in ([], before), "other counts")
         assert panel.scroll_y == min(at, panel.max_scroll_y) > 0

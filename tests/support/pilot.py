@@ -318,7 +318,8 @@ class Operator:
             if found is None or "reading…" in self.lines[1]:
                 return False
             read = int(found[1].replace(",", ""))
-            if self.app.screen.sorting or self.app.screen.view.version != self.app.screen.catalog.version:
+            tasks = self.app.screen.tasks
+            if tasks.sorting or tasks.view.version != tasks.catalog.version:
                 return False
             return count in (None, read) and len(self.rows) >= min(read, len(self.part(TABLE)) - 1)
 
@@ -327,7 +328,7 @@ class Operator:
     async def unfiltered(self) -> None:
         """Wait until the table shows all rows again."""
         await self.sees_no("match of")
-        await self.until(lambda: not self.app.screen.sorting, "all rows")
+        await self.until(lambda: not self.app.screen.tasks.sorting, "all rows")
 
     async def task(self) -> None:
         """Open the task under the cursor of a list, and wait until it is read."""
@@ -348,12 +349,9 @@ class Operator:
         await self.arrives("ScanScreen")
         await self.sees("complete in")
         screen = self.app.screen
-        await self.until(lambda: screen.view.version == screen.catalog.version, "rows drawn")
-
-        def signed() -> bool:
-            return bool(screen._signed == screen.catalog.version and screen._groups[-1] == screen._signatures)
-
-        await self.until(signed, "errors grouped")
+        tasks = screen.tasks
+        await self.until(lambda: tasks.view.version == tasks.catalog.version, "rows drawn")
+        await self.until(lambda: screen.grouped, "errors grouped")
 
     async def plan(self) -> None:
         """Open the plan of a deletion."""

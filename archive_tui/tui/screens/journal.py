@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 
@@ -14,27 +15,22 @@ from archive_tui.asynq.task import Task
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.view import View
-from archive_tui.changes import restore_words
-from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import Chosen, RestorePlan, plan_restore
-from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.journals import JournalJob
 from archive_tui.journal.reader import Header, Journal
 from archive_tui.store.write.restore import Target
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import OVERTAKEN, CommandScreen, background
+from archive_tui.tui.command_screen import CommandScreen, Wait, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.dialogs.confirm import ConfirmDialog
-from archive_tui.tui.dialogs.report import ReportDialog
-from archive_tui.tui.screens.marking import MarkingScreen
-from archive_tui.tui.screens.row_columns import common_columns
-from archive_tui.tui.screens.rows import RowsScreen
+from archive_tui.tui.lists.change_flow import ChangeFlow, restore
+from archive_tui.tui.lists.columns import common_columns
+from archive_tui.tui.lists.marks import RowMarks
+from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.widgets.columns import Column
-from archive_tui.tui.widgets.filterbar import FilterBar
-from archive_tui.tui.widgets.headline import HeadLine, changing, name_room, title
+from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.wording.people import age, exact
@@ -73,39 +69,49 @@ class JournalTaskScreen(TaskScreen):
                 yield label, value
 
 
-class JournalScreen(MarkingScreen):
+class JournalScreen(CommandScreen):
     """The tasks of one journal that can be restored; those that were, leave the table."""
 
     TITLE_IN_HELP = "Journal"
     COMMANDS_HERE = (
-        *(
-            commands.Restore if command is commands.Delete else command
-            for command in RowsScreen.ROW_COMMANDS
-            if command is not commands.Follow
-        ),
+        commands.Stop,
+        commands.Open,
+        commands.Mark,
+        commands.Restore,
+        commands.MarkAll,
+        commands.Filter,
+        commands.Sort,
+        commands.MarkRange,
+        commands.Unmark,
+        commands.Wide,
+        commands.Back,
+        commands.Leave,
         commands.Again,
     )
-    FIRST_QUERY = Query(sort=Sort.FOUND)
-    OF_MARKED = frozenset({commands.Restore})
+    PARTS = (TaskList, RowMarks)
 
     def __init__(self, path: Path, header: Header) -> None:
         super().__init__()
         self.path = path
         self.header = header
+        self.tasks = TaskList(self._columns(), self._task_screen, Query(sort=Sort.FOUND))
+        self.marks = RowMarks(self, self.tasks)
+        self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
+        self.parts = (self.tasks, self.marks)
         self._job: JournalJob | None = None
-        self._restore: RestoreJob | None = None
         self._again = False
 
     def compose(self) -> ComposeResult:
         yield StatusBar()
         yield HeadLine(id="head")
-        yield self.compose_table()
-        yield FilterBar("in id, type or error")
+        yield self.tasks
         yield KeyBar()
 
-    def columns(self) -> Sequence[Column[TaskRow]]:
+    def _columns(self) -> Sequence[Column[TaskRow]]:
         columns = common_columns(
-            self.session.clock, "Died", lambda row: row.scored_at if row.scored_at is not None else row.last_failed_at
+            self.now,
+            "Died",
+            lambda row: row.scored_at if row.scored_at is not None else row.last_failed_at,
         )
         if len(self.header.queues) == 1:
             return columns
@@ -116,38 +122,41 @@ class JournalScreen(MarkingScreen):
         self._read()
         super().on_mount()
 
-    def on_unmount(self) -> None:
-        if self._job is not None:
-            self._job.stop()
-        super().on_unmount()
+    def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        return HELP
 
     def _read(self) -> None:
-        self._job = self.session.run(JournalJob(self.path, self.catalog, again=self._again))
+        self._job = self.session.run(JournalJob(self.path, self.tasks.catalog, again=self._again))
+        self.tasks.fill(self._job)
 
-    def listing_complete(self) -> bool:
-        return self._job is not None and self._job.state.ended
-
-    def breadcrumb(self) -> str:
-        return f"journal ▸ {self._named()}"
+    def _task_screen(self, index: int) -> CommandScreen:
+        assert self._job is not None  # noqa: S101 - there are rows only where something was read
+        tasks = self.tasks
+        where = f"journal ▸ {self._named()}"
+        return JournalTaskScreen(self._job, tasks.view, index, where, tasks.table.move_to_key, final=tasks.complete)
 
     def _named(self) -> str:
         return line(exact(self.header.created_at))
 
     def tick(self) -> None:
-        self._watch_restore()
-        super().tick()
+        self.flow.watch()
+        self.tasks.keep_up()
+        self._draw_head()
 
-    def draw_head(self) -> None:
+    @on(TaskList.Changed)
+    def _view_changed(self) -> None:
+        self.marks.view_changed()
+        self._draw_head()
+
+    def _draw_head(self) -> None:
         job = self._job
         if job is None:
             return
-        if self._restore is not None:
-            self.query_one("#head", HeadLine).show(
-                changing("restoring", "$text-warning", self._restore.progress, self._restore.pace)
-            )
+        if (restoring := self.flow.line()) is not None:
+            self.query_one("#head", HeadLine).show(restoring)
             return
         progress = job.progress
-        total = self.catalog.counts().total
+        total = self.tasks.catalog.counts().total
         complete = progress.state.ended
         queues = ", ".join(clip(queue, name_room(self.size.width)) for queue in self.header.queues[:2])
         parts: list[Content | str | tuple[str, str]] = [
@@ -166,121 +175,108 @@ class JournalScreen(MarkingScreen):
             parts.append((f"   {progress.kept:,} were not deleted", "$text-muted"))
         if progress.unsure and complete:
             parts.append((f"   {progress.unsure:,} perhaps never deleted", "$text-warning"))
-        parts.append(self.counts_of_view(total=total, complete=complete))
+        parts.append(self.marks.counts(total=total, complete=complete))
         self.query_one("#head", HeadLine).show(Content.assemble(*parts))
-        self.table.empty_text = (
+        self.tasks.table.empty_text = (
             "No task matches the filter: esc shows all."
-            if self.query_now.filtered and total
+            if self.tasks.query_now.filtered and total
             else "This journal could not be read."
             if job.error is not None
             else "Nothing is left to restore."
         )
 
-    def task_screen(self, index: int, *, final: bool) -> CommandScreen:
-        assert self._job is not None  # noqa: S101 - there are rows only where something was read
-        return JournalTaskScreen(self._job, self.view, index, self.breadcrumb(), self.table.move_to_key, final=final)
-
     # Restoring
 
-    def why_not_restore(self) -> str | None:
-        busy = None
-        if not self.listing_complete():
-            busy = "the journal is still being read"
+    def why_not_restore(self) -> str | Wait | None:
+        """Why nothing can be restored now."""
+        otherwise = None
+        if not self.tasks.complete:
+            otherwise = "the journal is still being read"
         elif self.session.restoring is not None:
-            busy = "something is being restored already: x stops it"
+            otherwise = "something is being restored already: x stops it"
         elif self.session.deleting is not None:
-            busy = "a deletion is running: x stops it"
-        return self.why_no_plan("restore", busy)
+            otherwise = "a deletion is running: x stops it"
+        return self.flow.why_not("restore", otherwise)
 
     @runs(commands.Restore, unless=why_not_restore)
     def restore(self) -> None:
-        self._planning = True
-        self.app.push_screen(
-            ChoiceDialog("Restore to", _TARGETS, Target.BACK.value), partial(self._target_chosen, self.chosen())
-        )
+        """Ask where to, and plan to restore what is chosen."""
+        self.flow.begin()
+        dialog = ChoiceDialog("Restore to", _TARGETS, Target.BACK.value)
+        self.app.push_screen(dialog, partial(self._target_chosen, self.marks.chosen()))
 
     def _target_chosen(self, marks: Marks, target: str | None) -> None:
         if target is None:
-            self._planning = False
-            self.say("nothing was restored")
+            self.flow.abandon("nothing was restored", warning=False)
             return
         self.say("planning…")
-        self._plan_restore(marks, Target(target))
+        self._plan(marks, Target(target))
 
     @background("plan")
-    def _plan_restore(self, marks: Marks, target: Target) -> None:
+    def _plan(self, marks: Marks, target: Target) -> None:
         seqs = list(marks)
+        catalog = self.tasks.catalog
         chosen: Chosen | None = None
-        if len(seqs) < self.catalog.counts().total:
-            found: set[tuple[str, bytes]] = set()
+        if len(seqs) < catalog.counts().total:
+            names: set[tuple[str, bytes]] = set()
             for start in range(0, len(seqs), _PART):
-                found.update((row.queue, row.id) for row in self.catalog.rows(seqs[start : start + _PART]).values())
-            chosen = frozenset(found)
+                names.update((row.queue, row.id) for row in catalog.rows(seqs[start : start + _PART]).values())
+            chosen = frozenset(names)
         plan = plan_restore(self.session.server, Journal(self.path), target, chosen, again=self._again)
-        self.app.call_from_thread(self._confirm_restore, plan)
+        self.app.call_from_thread(self._confirm, plan)
 
-    def _confirm_restore(self, plan: RestorePlan) -> None:
-        if not self.on_top:
-            self._no_plan(OVERTAKEN)
-        elif not plan.count:
-            self._no_plan(
-                "these had no data: there is nothing to put back"
-                if plan.bare
-                else "these tasks were restored meanwhile"
-            )
+    def _confirm(self, plan: RestorePlan) -> None:
+        if plan.count:
+            self.flow.confirm(restore(plan, self.session))
+        elif plan.bare:
+            self.flow.abandon("these had no data: there is nothing to restore")
         else:
-            sheet = restore_words.sheet(plan, self.session.site())
-            self.app.push_screen(ConfirmDialog(sheet, self.session.settings), partial(self._restore_confirmed, plan))
+            self.flow.abandon("these tasks were restored meanwhile")
 
-    def _restore_confirmed(self, plan: RestorePlan, confirmed: bool | None) -> None:
-        self._planning = False
-        if not confirmed:
-            self.say("nothing was restored")
-            return
-        try:
-            self._restore = self.session.restore(plan, self.pace, elsewhere=bool(plan.elsewhere))
-        except ArchiveTuiError as error:
-            self.say(str(error), warning=True)
-            return
-        self._tick()
+    def background_failed(self, group: str, error: Exception) -> None:
+        if group == "plan":
+            self.flow.cancel()
+        super().background_failed(group, error)
 
     def why_not_again(self) -> str | None:
-        if self._restore is not None:
-            return "something is being restored: x stops it"
-        if self._planning:
+        """Why what was restored before cannot be shown now."""
+        if self.flow.job is not None:
+            return self.flow.busy
+        if self.flow.planning:
             return "a plan is being made"
-        if not self.listing_complete():
+        if not self.tasks.complete:
             return "the journal is still being read"
         back = self._job.progress.back if self._job is not None else 0
         return None if back or self._again else "nothing of this journal was restored before"
 
     @runs(commands.Again, unless=why_not_again)
     def again(self) -> None:
+        """Also show what was restored before, or no longer."""
         self._again = not self._again
-        self._replace_marks(Marks())  # they speak of rows that get other numbers
+        self.marks.unmark()  # they speak of rows that get other numbers
         self._read()
 
-    def _watch_restore(self) -> None:
-        job = self._restore
-        if job is None or not job.state.ended:
-            return
-        self._restore = None
+    def _changed(self) -> None:
         self.session.watch.refresh()
-        self._replace_marks(Marks())
+        self.marks.unmark()
         self._read()
-        report = restore_words.report(job.progress)
-        if report.remark:
-            self.say(report.remark)
-        else:
-            self.app.push_screen(ReportDialog(report))
+
+    # Leaving and stopping
 
     def why_not_leave(self) -> str | None:
-        return "tasks are being restored: x stops it" if self._restore is not None else None
+        return self.flow.busy
+
+    @runs(commands.Back)
+    def back(self) -> None:
+        """Undo the filter, then the marks, then leave."""
+        if not self.tasks.clear_filter() and not self.marks.take_back():
+            self.run_command(commands.Leave)
 
     def why_not_stop(self) -> str | None:
-        return "nothing is running" if self._restore is None else None
+        """Why there is nothing to stop."""
+        return "nothing is running" if self.flow.job is None else None
 
     @runs(commands.Stop, unless=why_not_stop)
     def stop(self) -> None:
-        if self._restore is not None:
-            self._restore.stop()
+        """Stop restoring."""
+        self.flow.stop()

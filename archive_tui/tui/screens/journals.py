@@ -167,7 +167,7 @@ class JournalsScreen(CommandScreen):
 
     @on(FilterBar.Changed)
     def _filter_changed(self) -> None:
-        self._tick()
+        self.look()
 
     def why_not_open(self) -> str | None:
         row = self._table.cursor_row

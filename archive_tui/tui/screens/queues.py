@@ -18,10 +18,11 @@ from archive_tui.session import ScanSummary
 from archive_tui.store.read.queues import QueueStats
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import QuitWanted, ScanWanted
+from archive_tui.tui.command_screen import CommandScreen, QuitWanted, ScanWanted
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.screens.repairing import QueueMending
+from archive_tui.tui.lists.change_flow import ChangeFlow
+from archive_tui.tui.queue_repair import QueueRepair
 from archive_tui.tui.widgets.columns import Cell, Column, Tone
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.keybar import KeyBar
@@ -145,7 +146,7 @@ class QueueSource:
         return self._keys.index(key) if key in self._keys else None
 
 
-class QueuesScreen(QueueMending):
+class QueuesScreen(CommandScreen):
     """All queues, refreshing by itself."""
 
     TITLE_IN_HELP = "Queues"
@@ -165,10 +166,13 @@ class QueuesScreen(QueueMending):
         commands.Back,
         commands.Quit,
     )
+    PARTS = (QueueRepair,)
     CSS = "#notice { height: auto; max-height: 6; padding: 0 1; color: $text-warning; }"
 
     def __init__(self) -> None:
         super().__init__()
+        self.flow = ChangeFlow(self, self._changed)
+        self.parts = (QueueRepair(self, self.flow, self.current),)
         self._numbers: dict[str, int] = {}
         self._sort, self._descending = "queue", False
         self._drawn: object = None
@@ -184,7 +188,11 @@ class QueuesScreen(QueueMending):
     def _table(self) -> VirtualTable[QueueRow]:
         return self.query_one("#queues", VirtualTable)
 
+    def _changed(self) -> None:
+        self.session.watch.refresh(leftovers=True)
+
     def tick(self) -> None:
+        self.flow.watch()
         overview = self.session.watch.overview
         text = self.query_one(FilterBar).text.casefold()
         now = self.session.clock()
@@ -232,7 +240,7 @@ class QueuesScreen(QueueMending):
         for row in rows:
             one = foretold.get(row.stats.name)
             if one is not None and one.preventable:
-                way_out = "m mends it" if one.stuck else "c cleans up"
+                way_out = "m repairs it" if one.stuck else "c cleans up"
                 parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}: {way_out}\n", "bold $text-error"))
         if full:
             text = (
@@ -264,9 +272,10 @@ class QueuesScreen(QueueMending):
 
     @on(FilterBar.Changed)
     def _filter_changed(self) -> None:
-        self._tick()
+        self.look()
 
     def current(self) -> QueueStats | None:
+        """The queue under the cursor."""
         row = self._table.cursor_row
         return row.stats if row is not None else None
 
@@ -334,7 +343,7 @@ class QueuesScreen(QueueMending):
         if name is not None:
             self._descending = not self._descending if name == self._sort else name not in ("queue",)
             self._sort = name
-            self._tick()
+            self.look()
 
     @runs(commands.PauseRefresh)
     def pause_refresh(self) -> None:

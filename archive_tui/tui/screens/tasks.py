@@ -1,27 +1,32 @@
 """The tasks in one queue's archive, newest first: the list to hand-pick from."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 
 from archive_tui.asynq.actions import Action
-from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
-from archive_tui.changes.delete import DeleteJob
-from archive_tui.changes.plan import Plan, Retention, plan_oldest
+from archive_tui.changes.plan import Plan, Retention, plan_oldest, plan_rows
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import OVERTAKEN, ScanWanted, background
+from archive_tui.tui.command_screen import CommandScreen, ScanWanted, Wait, background
 from archive_tui.tui.commands import runs
-from archive_tui.tui.dialogs.retention import Kept
-from archive_tui.tui.screens.deleting import DeletingScreen
-from archive_tui.tui.screens.row_columns import common_columns
-from archive_tui.tui.screens.rows import RowsScreen
-from archive_tui.tui.widgets.columns import Column
+from archive_tui.tui.dialogs.retention import Kept, RetentionDialog
+from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow, deletion
+from archive_tui.tui.lists.columns import common_columns
+from archive_tui.tui.lists.marks import RowMarks
+from archive_tui.tui.lists.task_list import HELP, TaskList
+from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
@@ -34,22 +39,39 @@ _OLD = 10.0
 """Seconds after which the list says how old it is."""
 
 
-class TasksScreen(DeletingScreen):
+class TasksScreen(CommandScreen):
     """One queue's archive."""
 
     TITLE_IN_HELP = "Archived tasks"
     COMMANDS_HERE = (
-        *RowsScreen.ROW_COMMANDS[:-2],
+        commands.Stop,
+        commands.Open,
+        commands.Mark,
+        commands.Delete,
+        commands.MarkAll,
+        commands.Filter,
+        commands.Sort,
+        commands.MarkRange,
+        commands.Unmark,
+        commands.Follow,
+        commands.Wide,
         commands.ScanQueue,
         commands.CleanOld,
         commands.Refresh,
-        *RowsScreen.ROW_COMMANDS[-2:],
+        commands.Back,
+        commands.Leave,
     )
-    FIRST_QUERY = Query(sort=Sort.DIED, descending=True)
+    PARTS = (TaskList, RowMarks)
 
     def __init__(self, queue: str, *, cleaning: bool = False) -> None:
+        """`cleaning`: ask what to keep of the archive as soon as it is read."""
         super().__init__()
         self.queue = queue
+        columns = common_columns(self.now, "Died", lambda row: row.scored_at)
+        self.tasks = TaskList(columns, self._task_screen, Query(sort=Sort.DIED, descending=True))
+        self.marks = RowMarks(self, self.tasks)
+        self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
+        self.parts = (self.tasks, self.marks)
         self._cleaning = cleaning
         self._job: ListJob | None = None
         self._counted: ListJob | None = None
@@ -57,55 +79,52 @@ class TasksScreen(DeletingScreen):
     def compose(self) -> ComposeResult:
         yield StatusBar()
         yield HeadLine(id="head")
-        yield self.compose_table()
-        yield self.compose_filter()
+        yield self.tasks
         yield KeyBar()
-
-    def columns(self) -> Sequence[Column[TaskRow]]:
-        return common_columns(self.session.clock, "Died", lambda row: row.scored_at)
 
     def on_mount(self) -> None:
         self.read_again()
         super().on_mount()
 
-    def on_unmount(self) -> None:
-        if self._job is not None:
-            self._job.stop()
-        super().on_unmount()
+    def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        return HELP
 
-    def listing_complete(self) -> bool:
-        return self._job is not None and self._job.state.ended
+    def _task_screen(self, index: int) -> CommandScreen:
+        tasks = self.tasks
+        return TaskScreen(tasks.view, index, self._breadcrumb(), tasks.table.move_to_key, final=tasks.complete)
 
-    @property
-    def seen_at(self) -> float | None:
-        return self._job.progress.read_at if self._job is not None else None
-
-    def breadcrumb(self) -> str:
+    def _breadcrumb(self) -> str:
         return f"{line(self.queue)} ▸ archived"
 
     def tick(self) -> None:
         if self._job is not None and self._job.state.ended and self._counted is not self._job:
             self._counted = self._job
-            if len(self.marks):
-                self.forget_dead_marks()
-        super().tick()
-        if self._cleaning and self._shown_complete and not self.sorting:
+            self.marks.forget_dead()
+        self.flow.watch()
+        self.tasks.keep_up()
+        self._draw_head()
+        if self._cleaning and self.tasks.shown:
             self._cleaning = False
             self.call_later(self._begin_cleaning)
+
+    @on(TaskList.Changed)
+    def _view_changed(self) -> None:
+        self.marks.view_changed()
+        self._draw_head()
 
     def _begin_cleaning(self) -> None:
         """What the screen was opened for, now that the archive is read."""
         if self.on_top:
             self.run_command(commands.CleanOld)
         else:
-            self._no_plan(OVERTAKEN)
+            self.say(OVERTAKEN, warning=True)
 
-    def draw_head(self) -> None:
+    def _draw_head(self) -> None:
         job = self._job
         if job is None:
             return
         progress = job.progress
-        total = self.catalog.counts().total
+        total = self.tasks.catalog.counts().total
         complete = progress.complete
         parts: list[Content | str | tuple[str, str]] = [
             title(clip(self.queue, name_room(self.size.width)), "archived"),
@@ -119,14 +138,14 @@ class TasksScreen(DeletingScreen):
             parts.append(("   reading…", "$text-warning"))
         elif progress.read_at is not None and self.session.clock() - progress.read_at >= _OLD:
             parts.append((f"   read {age(progress.read_at, self.session.clock())} ago: r reads again", "$text-muted"))
-        parts.append(self.counts_of_view(total=total, complete=complete))
-        self.query_one("#head", HeadLine).show(self.deletion_line() or Content.assemble(*parts))
+        parts.append(self.marks.counts(total=total, complete=complete))
+        self.query_one("#head", HeadLine).show(self.flow.line() or Content.assemble(*parts))
         gone = self.session.watch.overview.read_at is not None and not any(
             one.name == self.queue for one in self.session.watch.overview.queues
         )
-        self.table.empty_text = (
+        self.tasks.table.empty_text = (
             "No task matches the filter: esc shows all."
-            if self.query_now.filtered and total
+            if self.tasks.query_now.filtered and total
             else "The archive could not be read."
             if progress.state is JobState.FAILED
             else f"Queue {line(self.queue)} is gone."
@@ -134,70 +153,113 @@ class TasksScreen(DeletingScreen):
             else "The archive is empty."
         )
 
+    # Reading
+
     def why_not_refresh(self) -> str | None:
-        if self._planning or self._deletion is not None:
+        """Why the archive cannot be read again now."""
+        if self.flow.planning or self.flow.job is not None:
             return "not while a deletion is planned or running"
-        if self._job is not None and not self._job.state.ended:
-            return "still reading"
-        return None
+        return "still reading" if self._reading else None
 
     @runs(commands.Refresh, unless=why_not_refresh)
     def read_again(self) -> None:
-        self._job = self.session.run(
-            ListJob(self.session.server, self.catalog, self.queue, State.ARCHIVED, self.session.clock)
-        )
+        """Read the archive again."""
+        session = self.session
+        self._job = session.run(ListJob(session.server, self.tasks.catalog, self.queue, State.ARCHIVED, session.clock))
+        self.tasks.fill(self._job)
 
-    def deletion_ended(self, job: DeleteJob) -> None:
-        if self.why_not_refresh() is None:
-            self.read_again()
-
-    def why_not_delete(self) -> str | None:
-        if self._job is not None and not self._job.state.ended:
-            return "the archive is still being read"
-        return self.session.why_not(Action.DELETE, self.queue) or super().why_not_delete()
+    @property
+    def _reading(self) -> bool:
+        return self._job is not None and not self._job.state.ended
 
     def why_not_stop(self) -> str | None:
-        return None if self._job is not None and not self._job.state.ended else super().why_not_stop()
+        """Why there is nothing to stop."""
+        return None if self._reading or self.flow.job is not None else "nothing is running"
 
     @runs(commands.Stop, unless=why_not_stop)
     def stop(self) -> None:
-        super().stop()
+        """Stop reading, and stop the deletion."""
+        self.flow.stop()
         if self._job is not None:
             self._job.stop()
 
+    # Deleting
+
+    def _changed(self) -> None:
+        self.marks.forget_dead()
+        self.session.watch.refresh()
+        if self.why_not_refresh() is None:
+            self.read_again()
+
+    def why_not_delete(self) -> str | Wait | None:
+        """Why nothing can be deleted now."""
+        if self._reading:
+            return "the archive is still being read"
+        another = "another deletion is running: x stops it" if self.session.deleting is not None else None
+        return self.session.why_not(Action.DELETE, self.queue) or self.flow.why_not("delete", another)
+
+    @runs(commands.Delete, unless=why_not_delete)
+    def delete(self) -> None:
+        """Plan to delete what is chosen."""
+        self.flow.begin()
+        self._plan_deletion(self.marks.chosen(), self.tasks.view.seqs)
+
+    @background("plan")
+    def _plan_deletion(self, marks: Marks, shown: array[int]) -> None:
+        plan = plan_rows(self.tasks.catalog, marks, shown)
+        self.app.call_from_thread(self._confirm, plan, "by hand", "these tasks have left the list meanwhile")
+
     @runs(commands.CleanOld, unless=why_not_delete)
     def clean_old(self) -> None:
-        from archive_tui.tui.dialogs.retention import RetentionDialog
-
-        foretold = self.session.watch.overview.forecasts.get(self.queue)
-        in_danger = foretold is not None and foretold.preventable
+        """Ask what to keep of the archive, and plan to delete the rest."""
+        forecast = self.session.watch.overview.forecasts.get(self.queue)
+        in_danger = forecast is not None and forecast.preventable
         dialog = RetentionDialog(
-            self.catalog.counts().total,
-            why=foretold.sentence if foretold is not None and in_danger else "",
-            filtered=self.query_now.filtered,
+            self.tasks.catalog.counts().total,
+            why=forecast.sentence if forecast is not None and in_danger else "",
+            filtered=self.tasks.query_now.filtered,
             newest=_SAFE if in_danger else None,
         )
-        self._planning = True
-        self.app.push_screen(dialog, self._keep)
+        self.flow.begin()
+        self.app.push_screen(dialog, self._retention_chosen)
 
-    def _keep(self, kept: Kept | None) -> None:
+    def _retention_chosen(self, kept: Kept | None) -> None:
         if kept is None:
-            self._planning = False
+            self.flow.cancel()
         else:
-            self._plan_old(kept, self.query_now)
+            self._plan_old(kept, self.tasks.query_now)
 
     @background("plan")
     def _plan_old(self, kept: Kept, query: Query) -> None:
         before = self.session.clock() - kept.seconds if kept.seconds is not None else None
-        plan = plan_oldest(self.catalog, query, Retention(before, kept.newest))
-        self.app.call_from_thread(self._confirm_old, plan, kept)
+        plan = plan_oldest(self.tasks.catalog, query, Retention(before, kept.newest))
+        self.app.call_from_thread(self._confirm, plan, kept.words, "nothing to delete: all of them are kept")
 
-    def _confirm_old(self, plan: Plan, kept: Kept) -> None:
-        if plan.count:
-            self._confirm(plan, kept.words)
-        else:
-            self._no_plan("nothing to delete: all of them are kept")
+    def _confirm(self, plan: Plan, how: str, if_empty: str) -> None:
+        if not plan.count:
+            self.flow.abandon(if_empty)
+            return
+        read_at = self._job.progress.read_at if self._job is not None else None
+        plan = replace(plan, seen_at=read_at)
+        self.flow.confirm(deletion(plan, self.session, self.tasks.choice(how)))
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        if group == "plan":
+            self.flow.cancel()
+        super().background_failed(group, error)
+
+    # Leaving
+
+    def why_not_leave(self) -> str | None:
+        return self.flow.busy
+
+    @runs(commands.Back)
+    def back(self) -> None:
+        """Undo the filter, then the marks, then leave."""
+        if not self.tasks.clear_filter() and not self.marks.take_back():
+            self.run_command(commands.Leave)
 
     @runs(commands.ScanQueue)
     def scan_queue(self) -> None:
+        """Scan this queue."""
         self.post_message(ScanWanted(self.queue))

@@ -1,0 +1,235 @@
+"""The flow of a change, whichever it is: plan, confirm, start, watch, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from textual.content import Content
+
+from archive_tui.asynq.forecast import Forecast
+from archive_tui.asynq.outcomes import CLEAN_UP, DELETE, REPAIR, RESTORE
+from archive_tui.asynq.states import State
+from archive_tui.changes import cleanup_words, delete_words, repair_words, restore_words
+from archive_tui.changes.cleanup import CleanUpJob
+from archive_tui.changes.delete import DeleteJob
+from archive_tui.changes.plan import Plan
+from archive_tui.changes.repair import RepairJob
+from archive_tui.changes.repair_plan import RepairPlan
+from archive_tui.changes.report import Report
+from archive_tui.changes.restore import RestoreJob
+from archive_tui.changes.restore_plan import RestorePlan
+from archive_tui.changes.sheet import Sheet
+from archive_tui.errors import ArchiveTuiError
+from archive_tui.jobs.pace import Pace
+from archive_tui.session import Session
+from archive_tui.tui.command_screen import CommandScreen, Part, Wait
+from archive_tui.tui.dialogs.confirm import ConfirmDialog
+from archive_tui.tui.dialogs.report import ReportDialog
+from archive_tui.tui.lists.marks import RowMarks
+from archive_tui.tui.lists.task_list import TaskList
+from archive_tui.tui.widgets.headline import changing
+
+ChangeJob = DeleteJob | RepairJob | RestoreJob | CleanUpJob
+
+OVERTAKEN = "cancelled: you opened another screen before the plan was ready"
+"""Why a plan that took its time is dropped: a dialog over what the operator looks at by now would be a surprise."""
+
+_NOUNS = {DELETE: "a deletion", REPAIR: "a repair", RESTORE: "a restore", CLEAN_UP: "a clean-up"}
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A plan that is ready to be confirmed."""
+
+    sheet: Sheet
+    """The plan in words."""
+
+    start: Callable[[Pace, str], ChangeJob]
+    """Starts what was confirmed, at a pace and for a reason. Raises RefusedError and kin."""
+
+    report: Callable[[Any], Report]
+    """Puts into words what the job has done, once it has ended."""
+
+    release: Callable[[], None] = lambda: None
+    """Gives back what the plan holds. Called once it is over, however that came about."""
+
+
+class ChangeFlow(Part):
+    """What is being changed from this screen. One change at a time; while a plan is made or looked at, the rows of the
+    list stay as they are.
+    """
+
+    def __init__(
+        self,
+        screen: CommandScreen,
+        ended: Callable[[], None],
+        tasks: TaskList | None = None,
+        marks: RowMarks | None = None,
+    ) -> None:
+        """`ended` is called when a change has ended, before its report."""
+        super().__init__(screen)
+        self.pace = Pace.POLITE
+        """The pace of changes that are started from here."""
+        self.planning = False
+        """Whether a plan is being made, or looked at."""
+        self.job: ChangeJob | None = None
+        """What is running; None for nothing."""
+        self._proposal: Proposal | None = None
+        self._ended = ended
+        self._tasks = tasks
+        self._marks = marks
+
+    # Planning
+
+    @property
+    def busy(self) -> str | None:
+        """The change that is running, as a reason not to do something else; None for none."""
+        if self._proposal is None or self.job is None:
+            return None
+        return f"{_NOUNS[self._proposal.sheet.verb]} is running: x stops it"
+
+    def why_not(self, what: str, otherwise: str | None = None) -> str | Wait | None:
+        """Why nothing can be planned for the chosen rows now; `what` is as in "to delete", and `otherwise` is a reason
+        of the screen's own.
+        """
+        if self._marks is not None and (unsteady := self._marks.why_not_choose()):
+            return unsteady
+        if self.planning:
+            return "a plan is being made"
+        if reason := otherwise or self.busy:
+            return reason
+        if self._marks is not None and not len(self._marks.chosen()):
+            return f"there is nothing to {what}"
+        return "the server is away" if self.screen.session.watch.trouble else None
+
+    def begin(self) -> None:
+        """A plan is being made from now on."""
+        self._set_planning(True)
+
+    def abandon(self, reason: str, *, warning: bool = True) -> None:
+        """There will be no plan."""
+        self._set_planning(False)
+        self.screen.say(reason, warning=warning)
+
+    def cancel(self) -> None:
+        """There will be no plan: the operator has turned back before it was made."""
+        self._set_planning(False)
+
+    def _set_planning(self, planning: bool) -> None:
+        self.planning = planning
+        if self._tasks is not None:
+            self._tasks.frozen = planning
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        self.cancel()
+        super().background_failed(group, error)
+
+    # Confirming and starting
+
+    def confirm(self, proposal: Proposal) -> None:
+        """Show the plan, and start it once it is confirmed. Over another screen its dialog would be a surprise."""
+        if not self.screen.on_top:
+            proposal.release()
+            self.abandon(OVERTAKEN)
+            return
+        dialog = ConfirmDialog(proposal.sheet, self.screen.session.settings)
+        self.screen.app.push_screen(dialog, partial(self._answered, proposal, dialog))
+
+    def _answered(self, proposal: Proposal, dialog: ConfirmDialog, confirmed: bool | None) -> None:
+        if not confirmed:
+            proposal.release()
+            self.abandon(f"nothing was {proposal.sheet.verb.past}", warning=False)
+            return
+        try:
+            self.job = proposal.start(self.pace, dialog.reason)
+        except ArchiveTuiError as error:
+            proposal.release()
+            self.abandon(str(error))
+            return
+        self._proposal = proposal
+        self._set_planning(False)
+        self.screen.look()
+
+    # Watching and reporting
+
+    def watch(self) -> None:
+        """See whether the change has ended, and report it."""
+        job, proposal = self.job, self._proposal
+        if job is None or proposal is None or not job.state.ended:
+            return
+        self.job = self._proposal = None
+        proposal.release()
+        self._ended()
+        report = proposal.report(job.progress)
+        if report.remark:
+            self.screen.say(report.remark)
+        else:
+            self.screen.app.push_screen(ReportDialog(report))
+
+    def line(self) -> Content | None:
+        """How far the change is, for the head of the screen; None where nothing is running."""
+        if self.job is None or isinstance(self.job, CleanUpJob):
+            return None
+        progress = self.job.progress
+        tone = "$text-error" if progress.verb is DELETE else "$text-warning"
+        return changing(progress.verb.ongoing, tone, progress, self.job.pace)
+
+    def set_pace(self, pace: Pace) -> None:
+        """Change the pace of what is running, and of what is started later."""
+        self.pace = pace
+        if self.job is not None:
+            self.job.pace = pace
+
+    def stop(self) -> None:
+        """Stop the change at its next safe point."""
+        if self.job is not None:
+            self.job.stop()
+
+
+def deletion(plan: Plan, session: Session, choice: str) -> Proposal:
+    """Propose to delete tasks; `choice` says how they were chosen."""
+    return Proposal(
+        delete_words.sheet(plan, session.site()),
+        lambda pace, reason: session.delete(plan, pace, choice=choice, reason=reason),
+        delete_words.report,
+    )
+
+
+def repair(plan: RepairPlan, session: Session, choice: str) -> Proposal:
+    """Propose to repair findings; `choice` says how they were chosen."""
+    archived = {one.name: one.counts.get(State.ARCHIVED, 0) for one in session.watch.overview.queues}
+    return Proposal(
+        repair_words.sheet(plan, session.site(), archived),
+        lambda pace, reason: session.repair(plan, pace, choice=choice, reason=reason),
+        partial(repair_words.report, by_hand=plan.by_hand),
+    )
+
+
+def archive_repair(plan: RepairPlan, forecast: Forecast, session: Session, release: Callable[[], None]) -> Proposal:
+    """Propose to clear an archive that is stuck; `release` closes the catalog that the plan was made from."""
+    choice = "all that is wrong in a stuck archive"
+    return Proposal(
+        repair_words.archive_sheet(plan, forecast, session.site()),
+        lambda pace, reason: session.repair(plan, pace, choice=choice, reason=reason),
+        repair_words.report,
+        release,
+    )
+
+
+def restore(plan: RestorePlan, session: Session) -> Proposal:
+    """Propose to restore what a journal holds."""
+    return Proposal(
+        restore_words.sheet(plan, session.site()),
+        lambda pace, _reason: session.restore(plan, pace, elsewhere=bool(plan.elsewhere)),
+        restore_words.report,
+    )
+
+
+def clean_up(queue: str, session: Session) -> Proposal:
+    """Propose to clean up a leftover queue."""
+    return Proposal(
+        cleanup_words.sheet(queue, session.site()), lambda _pace, _reason: session.clean_up(queue), cleanup_words.report
+    )

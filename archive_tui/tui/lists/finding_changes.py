@@ -1,0 +1,151 @@
+"""What can be done about findings in a list: delete orphans, repair the rest, explain any."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from archive_tui.asynq.actions import Action
+from archive_tui.catalog.marks import Marks
+from archive_tui.changes.plan import Plan, plan_rows
+from archive_tui.changes.repair_plan import RepairPlan, choices, not_deletable, not_picked, types_of
+from archive_tui.store.write.repair import Types
+from archive_tui.tui import commands
+from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
+from archive_tui.tui.commands import runs
+from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.dialogs.explain import ExplainDialog
+from archive_tui.tui.lists import change_flow
+from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
+from archive_tui.tui.lists.marks import RowMarks
+from archive_tui.tui.lists.task_list import TaskList
+from archive_tui.wording.people import plural
+
+
+class FindingChanges(Part):
+    """Plans for the marked findings, or for the one under the cursor."""
+
+    def __init__(
+        self,
+        screen: CommandScreen,
+        tasks: TaskList,
+        marks: RowMarks,
+        flow: ChangeFlow,
+        *,
+        seen_at: Callable[[], float | None],
+        why_not: Callable[[], str | None],
+    ) -> None:
+        """`seen_at` gives the time since which the findings may have changed in Redis (unix seconds, None where nobody
+        knows), `why_not` a reason of the screen's own why nothing can be changed now.
+        """
+        super().__init__(screen)
+        self._tasks, self._marks, self._flow = tasks, marks, flow
+        self._seen_at = seen_at
+        self._why_not = why_not
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        self._flow.background_failed(group, error)
+
+    # Deleting
+
+    def why_not_delete(self) -> str | Wait | None:
+        """Why nothing can be deleted now."""
+        another = "another deletion is running: x stops it" if self.screen.session.deleting is not None else None
+        return self._why_not() or self._flow.why_not("delete", another)
+
+    @runs(commands.Delete, unless=why_not_delete)
+    def delete(self) -> None:
+        """Plan to delete what is chosen."""
+        self._flow.begin()
+        self._plan_deletion(self._marks.chosen(), self._tasks.view.seqs)
+
+    @background("plan")
+    def _plan_deletion(self, marks: Marks, shown: array[int]) -> None:
+        """Deleting is for what no index references. What stands in an index is repaired, or deleted from there."""
+        call = self.screen.app.call_from_thread
+        left_out = [seq for seq in not_deletable(self._tasks.catalog) if seq in marks]
+        marks.discard(left_out)
+        if left_out:
+            some = f"{plural(len(left_out), 'finding')} of other kinds left out: m has what can be done about them"
+            call(self.screen.say, some, warning=True, seconds=8)
+        if not len(marks):
+            call(self._flow.abandon, "no orphan among these: m has what can be done about them")
+            return
+        call(self._confirm_deletion, plan_rows(self._tasks.catalog, marks, shown))
+
+    def _confirm_deletion(self, plan: Plan) -> None:
+        if not plan.count:
+            self._flow.abandon("these findings have left the list meanwhile")
+            return
+        plan = replace(plan, seen_at=self._seen_at())
+        choice = self._tasks.choice("by hand")
+        self._flow.confirm(change_flow.deletion(plan, self.screen.session, choice))
+
+    # Repairing
+
+    def why_not_repair(self) -> str | Wait | None:
+        """Why nothing can be repaired now."""
+        row = self._tasks.table.cursor_row
+        refused = self.screen.session.why_not(Action.RESTORE, row.queue) if row is not None else None
+        return refused or self.why_not_delete()
+
+    @runs(commands.Repair, unless=why_not_repair)
+    def repair(self) -> None:
+        """Plan to repair what is chosen."""
+        self._flow.begin()
+        self._plan_repair(self._marks.chosen(), self._marks.chosen_by_hand(), self._tasks.view.seqs)
+
+    @background("plan")
+    def _plan_repair(self, marks: Marks, picked: Marks, shown: array[int]) -> None:
+        call = self.screen.app.call_from_thread
+        left_out = not_picked(self._tasks.catalog, marks, picked)
+        marks.discard(left_out)
+        if left_out:
+            some = f"{plural(len(left_out), 'foreign key')} left out: point at one, or mark one by one with space"
+            if not len(marks):
+                call(self._flow.abandon, some)
+                return
+            call(self.screen.say, some, warning=True, seconds=8)
+        plan = plan_rows(self._tasks.catalog, marks, shown)
+        call(self._choose_repair, plan, types_of(self.screen.session.server, plan))
+
+    def _choose_repair(self, plan: Plan, types: Types) -> None:
+        if not self.screen.on_top:
+            self._flow.abandon(OVERTAKEN)
+            return
+        if not plan.count:
+            self._flow.abandon("these findings have left the list meanwhile")
+            return
+        plans = choices(replace(plan, seen_at=self._seen_at()), types)
+        if not plans:
+            self._flow.abandon("nothing but deleting helps here: ctrl+d, and h explains")
+            return
+        names = {str(number): f"{one.label}: {one.count:,}" for number, one in enumerate(plans)}
+        title = f"What to do with {plural(plan.count, 'finding')}?"
+        self.screen.app.push_screen(ChoiceDialog(title, names, wide=True), partial(self._confirm_repair, plans))
+
+    def _confirm_repair(self, plans: Sequence[RepairPlan], name: str | None) -> None:
+        if name is None:
+            self._flow.cancel()
+            return
+        plan = plans[int(name)]
+        if refusal := plan.why_not():
+            self._flow.abandon(refusal)
+            return
+        choice = self._tasks.choice("by hand")
+        self._flow.confirm(change_flow.repair(plan, self.screen.session, choice))
+
+    # Explaining
+
+    def why_not_explain(self) -> str | None:
+        """Why nothing can be explained now."""
+        return "no finding here" if self._tasks.table.cursor_row is None else None
+
+    @runs(commands.Explain, unless=why_not_explain)
+    def explain(self) -> None:
+        """Explain the finding under the cursor."""
+        row = self._tasks.table.cursor_row
+        if row is not None and row.kind is not None:
+            self.screen.app.push_screen(ExplainDialog(row.kind))

@@ -1,0 +1,281 @@
+"""A list of tasks: a catalog that a job fills, a query asked of it, the view that answers, the table that shows it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+from archive_tui.asynq.rows import TaskRow
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.filter import HINT, FilterError, manual, parse
+from archive_tui.catalog.query import Query, Sort
+from archive_tui.catalog.view import View
+from archive_tui.jobs.job import Job
+from archive_tui.text import line
+from archive_tui.tui import commands
+from archive_tui.tui.command_screen import CommandScreen, background
+from archive_tui.tui.commands import runs
+from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.widgets.columns import Column
+from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.table import VirtualTable
+
+HELP = {"What a filter may say": manual()}
+"""The page about filters, for the help of a screen with a list."""
+
+
+class TaskList(Vertical):
+    """A table of tasks with the line to filter it. The screen fills `catalog` with a job that it gives to `fill`, and
+    calls `keep_up` a few times a second.
+    """
+
+    DEFAULT_CSS = """
+    TaskList { height: 1fr; }
+    TaskList FilterBar { margin-bottom: 0; }
+    """
+
+    class Changed(Message):
+        """The table shows another view."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column[TaskRow]],
+        open_task: Callable[[int], CommandScreen],
+        first_query: Query | None = None,
+        *,
+        beside: Widget | None = None,
+    ) -> None:
+        """`open_task` makes the screen of the task at an index of the view; `beside` stands left of the table."""
+        super().__init__()
+        self.catalog = Catalog()
+        self.query_now = first_query or Query()
+        """What the operator asks; `view` answers it a moment later."""
+        self.view = View(self.catalog, self.query_now, -1)
+        self.frozen = False
+        """Whether the rows stay as they are, although the catalog changes: while a plan is made, or looked at."""
+        self.table = VirtualTable[TaskRow](columns, id="rows")
+        self.table.show(self.view, complete=False)
+        self._filter_bar = FilterBar("a word, or field:value", hint=HINT)
+        self._beside = beside
+        self._open_task = open_task
+        self._job: Job | None = None
+        self._answered_at = 0.0
+        self._answer_took = 0.0
+        self._asking = False
+        self._shown_complete = False
+
+    def compose(self) -> ComposeResult:
+        if self._beside is None:
+            yield self.table
+        else:
+            with Horizontal():
+                yield self._beside
+                yield self.table
+        yield self._filter_bar
+
+    def on_unmount(self) -> None:
+        if self._job is not None:
+            self._job.stop()
+        self.catalog.close()
+
+    @property
+    def _screen(self) -> CommandScreen:
+        return cast("CommandScreen", self.screen)
+
+    # The job that fills the catalog
+
+    def fill(self, job: Job) -> None:
+        """Take note of the job that fills the catalog from now on. It is stopped when the list goes."""
+        self._job = job
+
+    @property
+    def complete(self) -> bool:
+        """Whether the job that fills the catalog has ended, however it ended."""
+        return self._job is not None and self._job.state.ended
+
+    @property
+    def shown(self) -> bool:
+        """Whether the table shows all that the job brought, in the order that was asked for."""
+        return self._shown_complete and not self.sorting
+
+    def start_again(self) -> None:
+        """Begin with an empty catalog, and with no filter."""
+        old, self.catalog = self.catalog, Catalog()
+        self.query_now = self.query_now.unfiltered()
+        self._filter_bar.clear()
+        self.view = View(self.catalog, self.query_now, -1)
+        self._job = None
+        self._show(self.view)
+        old.close()
+
+    # The view keeps up with the catalog, off the UI loop
+
+    def keep_up(self) -> None:
+        """Ask for a new view where the catalog or the query has changed."""
+        asked_anew = self.view.query != self.query_now
+        stale = asked_anew or self.view.version != self.catalog.version
+        rested = time.monotonic() - self._answered_at > 3 * self._answer_took
+        if stale and not self._asking and (asked_anew or (rested and not self.frozen)):
+            self._asking = True
+            self._ask(self.query_now)
+        elif not stale and self.complete and not self._shown_complete:
+            self._show(self.view)
+
+    @background("view")
+    def _ask(self, query: Query) -> None:
+        began = time.monotonic()
+        view = View.of(self.catalog, query, self.view)
+        took = time.monotonic() - began
+        self.app.call_from_thread(self._answer, view, took)
+
+    def _answer(self, view: View, took: float) -> None:
+        self._asking = False
+        self._answered_at, self._answer_took = time.monotonic(), took
+        if not self.is_mounted or view.query != self.query_now or view.catalog is not self.catalog:
+            return  # the operator has asked something else meanwhile; the next tick asks again
+        self.view = view
+        self.table.sorted_by = (view.query.sort.value, view.query.descending)
+        self._show(view)
+        self.post_message(self.Changed())
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        """The view could not be made: the next tick asks again."""
+        self._asking, self._answered_at = False, time.monotonic()
+        self._screen.background_failed(group, error)
+
+    def _show(self, view: View) -> None:
+        """Give a view to the table; what an empty one says depends on whether there may yet be rows."""
+        self._shown_complete = self.complete and view.version == self.catalog.version
+        self.table.show(view, complete=self._shown_complete)
+
+    @property
+    def sorting(self) -> bool:
+        """Whether the table still shows the answer to an earlier question."""
+        return self.view.query != self.query_now
+
+    def ask(self, query: Query) -> None:
+        """Show what this query finds, as soon as it is found; the old view stays usable until then."""
+        self.query_now = query
+        self._screen.look()
+
+    # What it says about itself
+
+    def counts(self, *, total: int, complete: bool) -> Content:
+        """`n of m`, and what the filter matches."""
+        least = "" if complete else "≥ "
+        parts: list[tuple[str, str]] = []
+        query = self.query_now
+        if query.filtered:
+            if not self.sorting:  # the view still answers the question before
+                parts.append((f"   {len(self.view):,} match of {least}{total:,}", "$text-accent"))
+            narrowed = [str(query.kind.label)] if query.kind is not None else []
+            narrowed += [f"type {line(query.type)[:40] or '(none)'}"] if query.type is not None else []
+            narrowed += [f"error {line(query.signature)[:40]}"] if query.signature is not None else []
+            narrowed += [f"“{line(query.text)[:40]}”"] if query.text else []
+            parts.append((f"   filter: {', '.join(narrowed)}", "$text-muted"))
+        if self.sorting:
+            parts.append(("   sorting…", "$text-warning"))
+        return Content.assemble(*parts)
+
+    def choice(self, how: str) -> str:
+        """How rows were chosen, for the audit: `how`, and what the list was narrowed to."""
+        query = self.query_now
+        narrowed = [f"kind {query.kind.value}"] if query.kind is not None else []
+        narrowed += [f"type {query.type}"] if query.type is not None else []
+        narrowed += [f"error {query.signature}"] if query.signature is not None else []
+        narrowed += [f"filter {query.text}"] if query.text.strip() else []
+        return ", ".join([how, *narrowed])
+
+    # Opening
+
+    @on(VirtualTable.Opened, "#rows")
+    def _opened(self) -> None:
+        self._screen.run_command(commands.Open)
+
+    def why_not_open(self) -> str | None:
+        """Why no task can be opened now."""
+        return "no task here" if self.table.cursor_index is None else None
+
+    @runs(commands.Open, unless=why_not_open)
+    def open(self) -> None:
+        """Open the task under the cursor."""
+        index = self.table.cursor_index
+        if index is not None:
+            self.app.push_screen(self._open_task(index))
+
+    # Moving
+
+    @on(VirtualTable.FollowStopped, "#rows")
+    def _follow_stopped(self) -> None:
+        self._screen.say("no longer following")
+
+    @runs(commands.Follow)
+    def follow(self) -> None:
+        """Follow new rows, or no longer."""
+        self.table.follow = not self.table.follow
+        self._screen.say("following new rows" if self.table.follow else "no longer following")
+
+    @runs(commands.Wide)
+    def wide(self) -> None:
+        """Show whole columns, or fit them to the screen."""
+        self.table.wide = not self.table.wide
+
+    # Filtering and sorting
+
+    @property
+    def filter_unreadable(self) -> bool:
+        """Whether what stands in the filter line cannot be read."""
+        return self._filter_bar.wrong
+
+    @on(FilterBar.Changed)
+    def _filter_changed(self, event: FilterBar.Changed) -> None:
+        event.stop()
+        now = self._screen.session.clock()
+        try:
+            parse(event.text, now)
+        except FilterError as error:  # the rows stay as they are until it can be read
+            self._filter_bar.complain(str(error).removeprefix("the filter, "))
+            return
+        self._filter_bar.complain("")
+        if event.text != self.query_now.text:  # a later moment alone is no other question
+            self.ask(replace(self.query_now, text=event.text, now=now if event.text else None))
+
+    @runs(commands.Filter)
+    def filter(self) -> None:
+        """Type a filter."""
+        self._filter_bar.open()
+
+    def clear_filter(self) -> bool:
+        """Show all rows again; False where all were shown already."""
+        if not self._filter_bar.clear() and not self.query_now.filtered:
+            return False
+        self.ask(self.query_now.unfiltered())
+        return True
+
+    @on(VirtualTable.SortWanted, "#rows")
+    def _sort_wanted(self, event: VirtualTable.SortWanted) -> None:
+        self.sort_by(event.name)
+
+    @runs(commands.Sort)
+    def sort(self) -> None:
+        """Choose what to sort by."""
+        names = {column.name: column.title for column in self.table.columns if column.sortable}
+        names |= {Sort.FOUND.value: "As found"}
+        self.app.push_screen(ChoiceDialog("Sort by", names, self.query_now.sort.value), self.sort_by)
+
+    def sort_by(self, name: str | None) -> None:
+        """Sort by a column; by the same one again in the other direction. None for nothing chosen."""
+        if name is None:
+            return
+        again = name == self.query_now.sort.value
+        down = not self.query_now.descending if again else name in (Sort.DIED, Sort.SIZE, Sort.TRIES)
+        self.ask(replace(self.query_now, sort=Sort(name), descending=down))
