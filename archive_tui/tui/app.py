@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.app import App, SystemCommand
-from textual.binding import Binding
 from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.worker import WorkerFailed
@@ -21,6 +20,7 @@ from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.restore import RestoreJob
 from archive_tui.jobs.job import Job
 from archive_tui.session import Session
+from archive_tui.tui import commands
 from archive_tui.tui.command_screen import QuitWanted, ScanWanted
 from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
 from archive_tui.tui.dialogs.question import QuestionDialog
@@ -72,8 +72,8 @@ class ArchiveApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     SUSPENDED_SCREEN_CLASS = "-beneath"
     BINDINGS: ClassVar = [
-        Binding("ctrl+c", "interrupt", show=False, priority=True),
-        Binding("ctrl+q", "quit_politely", show=False, priority=True),
+        commands.QuitAtOnce.binding("interrupt"),
+        commands.QuitAnywhere.binding("quit_politely"),
     ]
     CSS = """
     CommandScreen { background: $background; }

@@ -254,7 +254,8 @@ class CommandScreen(Screen[None]):
     def help(self) -> None:
         from archive_tui.tui.dialogs.help import HelpDialog
 
-        self.app.push_screen(HelpDialog(self.TITLE_IN_HELP, self.available(), self.help_pages()))
+        listed = [*self.available(), *commands.MOVES, *commands.QUITS]
+        self.app.push_screen(HelpDialog(self.TITLE_IN_HELP, listed, self.help_pages()))
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         """What the help says beside the keys: a title, and what is written with what it means."""

@@ -1,10 +1,26 @@
 """Commands: each has a method wherever it is listed, a key of its own on its screen, and an id to remap it by."""
 
-import pytest
+import importlib
+import pkgutil
 
+import pytest
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.widget import Widget
+
+from archive_tui import tui
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen
 from archive_tui.tui.commands import Command, runs
+from archive_tui.tui.widgets.document import DocumentView
+from archive_tui.tui.widgets.table import VirtualTable
+
+IDS = (
+    "again back change-pace clean-old copy copy-id delete down explain filter first follow groups help journals "
+    "last leave mark mark-all mark-range next-task open page-down page-up palette pause-refresh pause-scan "
+    "previous-task quit quit-anywhere quit-at-once read-again refresh repair repair-queue rescan restore save "
+    "scan-all scan-messages scan-queue scroll-left scroll-right search search-next sort stop unmark up wide wrap"
+)
 
 
 class Wave(Command):
@@ -66,6 +82,43 @@ def test_a_reason_must_be_a_method() -> None:
             @runs(Nod, unless=why_not_nod)  # type: ignore[name-defined]  # noqa: F821
             def nod(self) -> None:
                 pass
+
+
+def classes_with_bindings() -> list[type[DOMNode]]:
+    """Every class of the screens, dialogs and widgets that has bindings of its own."""
+    for module in pkgutil.walk_packages(tui.__path__, f"{tui.__name__}."):
+        importlib.import_module(module.name)
+    waiting: list[type] = [DOMNode]
+    found = set()
+    while waiting:
+        waiting += (one := waiting.pop()).__subclasses__()
+        if one.__module__.startswith(tui.__name__) and "BINDINGS" in vars(one):
+            found.add(one)
+    return sorted(found, key=lambda one: one.__name__)
+
+
+def test_every_binding_has_an_id_to_remap_it_by() -> None:
+    classes = classes_with_bindings()
+    assert len(classes) > 8
+    for one in classes:
+        ids = [binding.id if isinstance(binding, Binding) else None for binding in one.BINDINGS]
+        assert all(ids), one.__name__
+        assert len(set(ids)) == len(ids), one.__name__
+
+
+@pytest.mark.parametrize("widget", [VirtualTable, DocumentView])
+def test_lists_and_documents_know_every_way_to_move(widget: type[Widget]) -> None:
+    bound = {binding.id: binding for binding in widget.BINDINGS if isinstance(binding, Binding)}
+    for move in commands.MOVES:
+        binding = bound[move.id()]
+        assert binding.key == move.key
+        assert hasattr(widget, f"action_{binding.action.partition('(')[0]}")
+
+
+def test_the_ids_of_commands_stay() -> None:
+    """People remap keys by them: a new name for a command breaks what they have written down."""
+    known = [one for one in vars(commands).values() if isinstance(one, type) and issubclass(one, Command)]
+    assert " ".join(sorted(one.id() for one in known if one not in (Command, commands.Move))) == IDS
 
 
 def test_every_binding_of_a_command_has_its_id() -> None:

@@ -60,10 +60,8 @@ class ConfirmDialog(Dialog[bool]):
     """
 
     BINDINGS = [
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("up", "page(-1)", show=False),
-        Binding("down", "page(1)", show=False),
+        Binding("pageup,up", "page(-1)", show=False, id="plan-page-up"),
+        Binding("pagedown,down", "page(1)", show=False, id="plan-page-down"),
     ]
 
     def __init__(self, sheet: Sheet, settings: Settings) -> None:

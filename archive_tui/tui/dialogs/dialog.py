@@ -33,7 +33,7 @@ class Dialog(ModalScreen[Answer | None]):
     Dialog Button { margin-left: 2; min-width: 10; border: none; height: 1; background: $panel; }
     Dialog Button:focus { background: $primary; color: $background; text-style: bold; }
     """
-    BINDINGS = [Binding("escape", "answer_nothing", "back", show=False)]
+    BINDINGS = [Binding("escape", "answer_nothing", "back", show=False, id="close-dialog")]
 
     def action_answer_nothing(self) -> None:
         """Close without an answer."""

@@ -19,9 +19,9 @@ class ExplainDialog(Dialog[None]):
     ExplainDialog VerticalScroll { height: auto; max-height: 100%; }
     """
     BINDINGS = [
-        Binding("right,n", "turn(1)", "next kind", show=False),
-        Binding("left,p", "turn(-1)", "previous kind", show=False),
-        Binding("q,enter,h", "answer_nothing", "back", show=False),
+        Binding("right,n", "turn(1)", "next kind", show=False, id="next-kind"),
+        Binding("left,p", "turn(-1)", "previous kind", show=False, id="previous-kind"),
+        Binding("q,enter,h", "answer_nothing", "back", show=False, id="close-explanation"),
     ]
 
     def __init__(self, kind: Kind) -> None:

@@ -12,17 +12,6 @@ from textual.widgets import Static
 from archive_tui.tui.commands import Command
 from archive_tui.tui.dialogs.dialog import Dialog
 
-_MOVING = [
-    ("↑ ↓ j k", "Move by one row."),
-    ("pgup pgdn", "Move by one page."),
-    ("g home · G end", "Go to the first or the last row."),
-]
-
-_LEAVING = [
-    ("ctrl+q", "Quit, from anywhere; asks first while tasks are being changed."),
-    ("ctrl+c", "Quit at once; what is running stops where nothing is half-done."),
-]
-
 _KEYS = 18
 _SENTENCE = 58
 
@@ -34,7 +23,7 @@ class HelpDialog(Dialog[None]):
     HelpDialog > Vertical { width: 84; }
     HelpDialog VerticalScroll { height: auto; max-height: 100%; }
     """
-    BINDINGS = [Binding("q,question_mark,enter", "answer_nothing", "back", show=False)]
+    BINDINGS = [Binding("q,question_mark,enter", "answer_nothing", "back", show=False, id="close-help")]
 
     def __init__(
         self,
@@ -55,15 +44,10 @@ class HelpDialog(Dialog[None]):
 
     def _sheet(self) -> Content:
         parts: list[str | tuple[str, str]] = []
-        for key, sentence in _MOVING:
-            parts += [(f"{key:>{_KEYS - 2}}", "bold $text-accent"), f"  {sentence}\n"]
-        parts.append("\n")
         for command in self._commands:
             keys = " ".join(command.keys())
             tone = "$text-error" if command.danger else "$text-accent"
             parts += [(f"{keys:>{_KEYS - 2}}", f"bold {tone}"), f"  {_wrapped(command.help)}\n"]
-        for key, sentence in _LEAVING:
-            parts += [(f"{key:>{_KEYS - 2}}", "bold $text-accent"), f"  {_wrapped(sentence)}\n"]
         for title, entries in self._pages.items():
             parts.append((f"\n{' ' * _KEYS}{title}\n", "bold"))
             for written, meaning in entries:

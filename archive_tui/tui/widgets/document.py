@@ -14,13 +14,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from archive_tui.payloads.rendering import Document, TextDocument
+from archive_tui.tui import commands
 
 _WRAP_LINES = 100_000
 _SIDEWAYS = 8
 _CHOP_CHARACTERS = 100_000
 
 
-class DocumentView(ScrollView, can_focus=True):
+class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
     """Shows a `Document`. Long lines are broken at the edge (`wrap`) or scrolled sideways; nothing is cut off."""
 
     DEFAULT_CSS = """
@@ -30,10 +31,16 @@ class DocumentView(ScrollView, can_focus=True):
     """
     COMPONENT_CLASSES = {"document--match"}
     BINDINGS = [
-        Binding("j", "scroll_down", show=False),
-        Binding("k", "scroll_up", show=False),
-        Binding("g", "scroll_home", show=False),
-        Binding("G", "scroll_end", show=False),
+        commands.Up.binding("scroll_up"),
+        commands.Down.binding("scroll_down"),
+        commands.PageUp.binding("page_up"),
+        commands.PageDown.binding("page_down"),
+        commands.First.binding("scroll_home"),
+        commands.Last.binding("scroll_end"),
+        commands.ScrollLeft.binding("scroll_left"),
+        commands.ScrollRight.binding("scroll_right"),
+        Binding("ctrl+pageup", "page_left", show=False, id="page-left"),
+        Binding("ctrl+pagedown", "page_right", show=False, id="page-right"),
     ]
 
     wrap: reactive[bool] = reactive(True)

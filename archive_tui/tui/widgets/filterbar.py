@@ -34,7 +34,7 @@ class FilterBar(Vertical):
     FilterBar Input { border: none; height: 1; padding: 0; background: $surface; width: 1fr; }
     """
 
-    BINDINGS = [Binding("escape", "clear", show=False)]
+    BINDINGS = [Binding("escape", "clear", show=False, id="clear-filter")]
 
     class Changed(Message):
         """The text is another one."""

@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.actions import SkipAction
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size, clamp
 from textual.message import Message
 from textual.reactive import reactive
@@ -21,6 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from archive_tui import text
+from archive_tui.tui import commands
 from archive_tui.tui.widgets.columns import GAP, STEADY, Cell, Column, Layout, Row, Tone, fit, lay_out
 from archive_tui.tui.widgets.source import Nothing, Pages, Source
 
@@ -38,15 +39,15 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
     ALLOW_SELECT = False  # a double click opens a row; it does not select the text of the whole table
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home,g", "first", "First", show=False),
-        Binding("end,G", "last", "Last", show=False),
-        Binding("left", "pan(-1)", "Scroll left", show=False),
-        Binding("right", "pan(1)", "Scroll right", show=False),
-        Binding("enter", "open", "Open", show=False),
+        commands.Up.binding("move(-1)"),
+        commands.Down.binding("move(1)"),
+        commands.PageUp.binding("page(-1)"),
+        commands.PageDown.binding("page(1)"),
+        commands.First.binding("first"),
+        commands.Last.binding("last"),
+        commands.ScrollLeft.binding("pan(-1)"),
+        commands.ScrollRight.binding("pan(1)"),
+        commands.Open.binding("open"),
     ]
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
