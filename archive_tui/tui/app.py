@@ -58,9 +58,9 @@ _TERMINAL_CHECK = 2.0
 # What changes tasks, and what there is to say when somebody wants to leave meanwhile
 _UNDER_WAY: dict[type[Job], tuple[str, str]] = {
     DeleteJob: ("A deletion is running", "What was deleted stays deleted."),
-    RestoreJob: ("Tasks are being restored", "What was restored stays; the rest can be later."),
-    RepairJob: ("Findings are being set right", "What was set right stays so; the rest can be later."),
-    CleanUpJob: ("A queue is being cleaned up", "What was deleted stays deleted; the rest can be later."),
+    RestoreJob: ("A restore is running", "What was restored stays; the rest can be restored later."),
+    RepairJob: ("A repair is running", "What was repaired stays repaired; the rest can be repaired later."),
+    CleanUpJob: ("A clean-up is running", "What was deleted stays deleted; the rest can be deleted later."),
 }
 
 

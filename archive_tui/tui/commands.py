@@ -304,24 +304,22 @@ class Delete(Command):
 class CleanOld(Command):
     key = "c"
     title = "clean old…"
-    help = (
-        "Delete what has been in the archive for long, or is beyond the newest so many: asks, and then shows the plan."
-    )
+    help = "Delete old tasks from the archive: asks what to keep by age and number, then shows the plan."
     danger = True
     footer = False
 
 
 class Repair(Command):
     key = "m"
-    title = "set right…"
-    help = "Choose what to do about the marked findings, or the one under the cursor: put back, run, set right, remove."
+    title = "repair…"
+    help = "Choose how to repair the marked findings, or the one under the cursor. Nothing happens before you confirm."
     danger = True
 
 
 class RepairQueue(Command):
     key = "m"
-    title = "set right…"
-    help = "Set the queue under the cursor right: register or clean up a leftover queue, mend an archive that is stuck."
+    title = "repair…"
+    help = "Repair the queue under the cursor: register or clean up a leftover queue, clear an archive that is stuck."
     danger = True
     footer = False
 
@@ -335,13 +333,13 @@ class Explain(Command):
 class Journals(Command):
     key = "J"
     title = "journal"
-    help = "Show what was deleted, when and by whom, and bring it back."
+    help = "Show what was deleted, when and by whom, and restore it."
 
 
 class Restore(Command):
     key = "ctrl+r,b"
     title = "restore…"
-    help = "Plan to put back the marked tasks, or the one under the cursor. Nothing happens before you confirm."
+    help = "Plan to restore the marked tasks, or the one under the cursor. Nothing happens before you confirm."
     danger = True
 
 
@@ -349,7 +347,7 @@ class Again(Command):
     key = "a"
     title = "restored ones"
     help = (
-        "Also show what was restored before, to put it back once more: after a failover that lost it, for instance. "
+        "Also show what was restored before, to restore it once more: after a failover that lost it, for instance. "
         "What has run since would run again."
     )
     footer = False

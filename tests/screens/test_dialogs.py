@@ -391,7 +391,7 @@ def test_a_plan_that_is_asked_for_while_tasks_are_marked_waits_for_all_of_them(s
             assert op.where == "ScanScreen"
             found.set()
             await op.until(lambda: op.where.endswith("Dialog"), "the plan")
-        assert f"{len(op.app.screen_stack[-2].marks)} " in op.dialog
+        assert f"{len(op.app.screen_stack[-2].marks.marked)} " in op.dialog
         await op.press("escape")
         await op.sees(f"{op.app.screen.tasks.catalog.counts().total} marked")
 

@@ -138,7 +138,7 @@ def test_nothing_happens_without_a_yes(work: Live) -> None:
         await op.sees("3 marked")
         await choose(op, "run once: 3")
         await op.press("enter")  # Cancel has the focus
-        await op.hears("nothing was changed")
+        await op.hears("nothing was repaired")
         await choose(op, "run once: 3")
         await op.type("y")
         assert "other keys were pressed here" in op.dialog
@@ -324,7 +324,7 @@ def test_an_archive_that_is_stuck_is_mended(valkey: Live) -> None:
 
     async def play(op: Operator) -> None:
         await op.queues()
-        await op.sees("8,000 archived tasks are past 90 days", "m mends it")
+        await op.sees("8,000 archived tasks are past 90 days", "m repairs it")
         await op.press("m")
         await op.arrives("ConfirmDialog")
         for part in ("This archive is stuck", "8,000 of the 8,003 ids", "remove the id from its index: 8,000"):
@@ -397,10 +397,10 @@ def test_the_foreign_key_under_the_cursor_is_deleted_when_the_word_is_typed(odd:
         await op.type("1")
         assert "other keys were pressed here" in op.dialog
         await op.press("escape")
-        await op.hears("nothing was changed")
+        await op.hears("nothing was deleted")
         await choose(op, "delete this key: 1")
         await op.press("enter")  # Cancel has the focus
-        await op.hears("nothing was changed")
+        await op.hears("nothing was deleted")
         assert everything(odd.client) == before
         await choose(op, "delete this key: 1")
         await op.type("delete")

@@ -13,7 +13,7 @@ from archive_tui.tui.commands import Command
 from archive_tui.tui.dialogs.dialog import Dialog
 
 _KEYS = 18
-_SENTENCE = 58
+_SENTENCE = 52
 
 
 class HelpDialog(Dialog[None]):

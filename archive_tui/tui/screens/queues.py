@@ -240,7 +240,7 @@ class QueuesScreen(CommandScreen):
         for row in rows:
             one = foretold.get(row.stats.name)
             if one is not None and one.preventable:
-                way_out = "m repairs it" if one.stuck else "c cleans up"
+                way_out = "m repairs it" if one.stuck else "c deletes the oldest"
                 parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}: {way_out}\n", "bold $text-error"))
         if full:
             text = (
