@@ -22,9 +22,11 @@ from typing import Any
 
 import report
 import verdicts
-from measure import Measurement, median
-from schedule import SLUGS, START, chosen
+from installation import Installation, NoInstallationError
+from measure import Measurement, median, ratios
+from schedule import SLUGS, START, SUBJECTS, chosen
 from server import ServerUnavailable, embedded
+from startup import OTHER
 
 QUICK = 20_000
 _BUSY = 0.5
@@ -43,6 +45,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} tasks, once: whether everything works")
     parser.add_argument("--server", metavar="BINARY", help="a redis-server or valkey-server; else the embedded Valkey")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure of every run here")
+    parser.add_argument(
+        "--against", type=Path, metavar="FOLDER",
+        help="an installation of another version (a checkout with its .venv), run in turn with this one",
+    )  # fmt: skip
     parser.add_argument("--markdown", action="store_true", help="print the tables of docs/performance.md instead")
     parser.add_argument("--show", type=Path, metavar="FILE", help="print what --json wrote earlier; measures nothing")
     arguments = parser.parse_args()
@@ -91,6 +97,14 @@ def main() -> int:
             show(earlier, int(tasks), markdown=arguments.markdown)
         return 0
     kept: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), "sizes": {}}
+    other = None
+    if arguments.against is not None:
+        try:
+            other = Installation.at(arguments.against)
+        except NoInstallationError as reason:
+            print(f"--against: {reason}", file=sys.stderr)
+            return 2
+        kept["against"] = {"name": other.name, "commit": other.commit, **other.facts}
     began = time.monotonic()
 
     terminal = sys.stderr.isatty()
@@ -107,7 +121,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="archive-tui-bench-") as folder:
             try:
                 binary = arguments.server or embedded()
-                one = Measurement(tasks, arguments.repeat, binary, Path(folder), say)
+                one = Measurement(tasks, arguments.repeat, binary, Path(folder), say, other)
                 one.measure(chosen(wanted), start=START in wanted and not number)
             except ServerUnavailable as reason:
                 print(f"no server to measure on: {reason}", file=sys.stderr)
@@ -124,6 +138,8 @@ def main() -> int:
             "results": figures,
             "runs": one.runs,
             "start": one.start,
+            "their_runs": one.theirs,
+            "against": compared(one),
             "left_out": one.left_out,
             "verdicts": [asdict(verdict) for verdict in judged],
         }
@@ -136,6 +152,28 @@ def main() -> int:
         print(f"\nmeasured in {time.monotonic() - began:.0f} s")
         print(f"{missed} requirements NOT met" if missed else "every requirement that was judged is met")
     return 1 if missed else 0
+
+
+def compared(one: Measurement) -> dict[str, Any]:
+    """Every subject that another version was measured with, by title: seconds of both, and the ratios."""
+    pairs = {
+        f"{subject.shape}: {subject.title}": (one.runs[subject.slug], theirs)
+        for subject in SUBJECTS
+        if (theirs := one.theirs.get(subject.slug))
+    }
+    pairs |= {
+        name: (one.start[name]["runs"], one.start[name + OTHER]["runs"])
+        for name in one.start
+        if name + OTHER in one.start
+    }
+    return {
+        name: {
+            "seconds": median(ours)["seconds"],
+            "their_seconds": median(theirs)["seconds"],
+            "ratios": ratios(ours, theirs),
+        }
+        for name, (ours, theirs) in pairs.items()
+    }
 
 
 def show(kept: dict[str, Any], tasks: int, *, markdown: bool) -> None:
@@ -162,6 +200,8 @@ def show(kept: dict[str, Any], tasks: int, *, markdown: bool) -> None:
         print(f"\nthe UI loop at 140 × 40, {figures['screen']['found']:,} rows\n{report.stalls(figures['screen'])}")
     if size["start"]:
         print(f"\nstarting\n{report.start(size['start'])}")
+    if size["against"]:
+        print(f"\nagainst {kept['against']['name']}, medians of pairs of runs\n{report.against(size['against'])}")
     if size["left_out"]:
         print("\nleft out\n" + "\n".join(f"  {slug}: {why}" for slug, why in size["left_out"].items()))
     if judged:

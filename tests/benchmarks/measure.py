@@ -13,6 +13,7 @@ from typing import Any
 import others
 import startup
 from data import QUEUE, Shape
+from installation import Installation
 from schedule import DELAY_MS, START, Run, Subject, rounds
 from server import BenchServer, running
 from witness import Watch
@@ -29,11 +30,23 @@ class LeftOutError(Exception):
 
 
 class Measurement:
-    """One size of data, all of its subjects. `say` tells a person how far it is."""
+    """One size of data, all of its subjects, and those of another version in turn with ours. `say` tells a person how
+    far it is.
+    """
 
-    def __init__(self, tasks: int, repeat: int, binary: str, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        tasks: int,
+        repeat: int,
+        binary: str,
+        folder: Path,
+        say: Callable[[str], None],
+        against: Installation | None = None,
+    ) -> None:
         self.tasks = tasks
         self.runs: dict[str, list[Result]] = {}
+        self.theirs: dict[str, list[Result]] = {}
+        """Runs of the other version, each right after ours of the same place in `runs`."""
         self.left_out: dict[str, str] = {}
         self.built: dict[str, Result] = {}
         self.start: Result = {}
@@ -42,6 +55,7 @@ class Measurement:
         self._binary = binary
         self._folder = folder
         self._say = say
+        self._against = against
         self._asynq: Path | None = None
         self._environment = os.environ | {
             f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("STATE", "CONFIG", "DATA")
@@ -58,7 +72,8 @@ class Measurement:
             with running(self._binary) as server:
                 server.fill(Shape.ARCHIVE, 100)
                 self.server = server.facts()
-                self.start = startup.measure(server.url, self._environment, _STARTS if self.tasks > 20_000 else 3)
+                times = _STARTS if self.tasks > 20_000 else 3
+                self.start = startup.measure(server.url, self._environment, times, self._against)
 
     def size(self, shape: Shape) -> int:
         """How many tasks a queue of this shape gets."""
@@ -88,6 +103,12 @@ class Measurement:
                     continue
                 self._compare(subject, result)
                 self.runs.setdefault(subject.slug, []).append(result)
+                if self._against is not None and subject.versioned:
+                    if spoilt:
+                        server.bring_back()
+                    self._say(f"{shape}: {subject.title}, {self._against.name}")
+                    theirs = self._python(subject.does, server.url, server, self._against.python)
+                    self.theirs.setdefault(subject.slug, []).append(theirs)
 
     def _compare(self, subject: Subject, result: Result) -> None:
         """Say how much longer a task took than with what was run right before."""
@@ -144,10 +165,11 @@ class Measurement:
         figures = {"seconds": ended.seconds, "cpu_seconds": ended.cpu_seconds, "peak_mib": ended.peak_mib}
         return figures | seen | judge(ended)
 
-    def _python(self, name: str, url: str, server: BenchServer) -> Result:
-        """A function of subjects.py in a process of its own; watched from its `begin` to its `end`."""
+    def _python(self, does: str, url: str, server: BenchServer, python: str = sys.executable) -> Result:
+        """A function of subjects.py or ours.py in a process of its own; watched from its `begin` to its `end`."""
+        module, _, name = does.partition(".")
         process = subprocess.Popen(
-            [sys.executable, str(HERE / "subjects.py"), name, url],
+            [python, str(HERE / f"{module}.py"), name, url, QUEUE],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self._environment,
         )  # fmt: skip
         assert process.stdin is not None
@@ -169,7 +191,7 @@ class Measurement:
         finally:
             process.wait()
         if process.returncode:
-            raise SystemExit(f"the benchmark's subject {name!r} failed")
+            raise SystemExit(f"the benchmark's subject {does!r} failed, run by {python}")
         figures: Result = json.loads((rest if line == "end\n" else line + rest).splitlines()[-1])
         if "left_out" in figures:
             raise LeftOutError(figures["left_out"])
@@ -207,6 +229,20 @@ def median(runs: Sequence[Result]) -> Result:
         together[name] = max(values) if name in _WORST else statistics.median(values)
     slowest = max((run for run in runs), key=lambda run: run.get("slowest_call_ms") or 0.0)
     return together | {name: slowest[name] for name in ("slowest_call_ms", "slowest_call") if name in slowest}
+
+
+COMPARED = ("seconds", "cpu_seconds", "server_cpu_seconds", "peak_mib")
+"""The figures of two versions that are put against each other."""
+
+
+def ratios(ours: Sequence[Result], theirs: Sequence[Result]) -> dict[str, float]:
+    """How many times as much a subject takes with us as with another version: the median over the pairs of runs."""
+    pairs = list(zip(ours, theirs, strict=True))
+    return {
+        name: statistics.median(mine[name] / other[name] for mine, other in pairs)
+        for name in COMPARED
+        if all(mine.get(name) and other.get(name) for mine, other in pairs)
+    }
 
 
 _WORST = {"peak_mib", "ping_max_ms"}

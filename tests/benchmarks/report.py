@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from measure import COMPARED
 from schedule import SUBJECTS
 from verdicts import Verdict
 
@@ -102,6 +103,19 @@ def stalls(screen: Mapping[str, Any]) -> str:
 def start(figures: Mapping[str, Mapping[str, Any]]) -> str:
     """How long it takes to start."""
     return aligned([[f"  {name}", f"{one['seconds'] * 1000:.0f} ms"] for name, one in figures.items()])
+
+
+def against(compared: Mapping[str, Mapping[str, Any]]) -> str:
+    """Two versions, subject by subject: seconds of both, and how many times as much of each figure we take."""
+    lines: list[Sequence[str]] = [["", "seconds", "theirs", "time", "CPU", "server CPU", "memory"]]
+    lines += [
+        [
+            f"  {name}", f"{one['seconds']:.3f}", f"{one['their_seconds']:.3f}",
+            *(f"{one['ratios'][figure]:.3f} ×" if figure in one["ratios"] else "" for figure in COMPARED),
+        ]
+        for name, one in compared.items()
+    ]  # fmt: skip
+    return aligned(lines)
 
 
 def verdicts(judged: Sequence[Verdict]) -> str:

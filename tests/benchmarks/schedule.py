@@ -10,7 +10,7 @@ from data import Shape
 class Run(Enum):
     """How a subject is run."""
 
-    PYTHON = auto()  # a function of subjects.py
+    PYTHON = auto()  # a function of subjects.py or ours.py
     LINKED = auto()  # the same over a slow link
     HEADLESS = auto()  # archive-tui without screens
     REDIS_CLI = auto()
@@ -20,8 +20,8 @@ class Run(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One line of the table. `does` is the function or command; `against` the slug of the subject that is run right
-    before it, each time, and that its ratio speaks of.
+    """One line of the table. `does` is the module and function, or the command; `against` the slug of the subject that
+    is run right before it, each time, and that its ratio speaks of.
     """
 
     slug: str
@@ -33,35 +33,44 @@ class Subject:
     destroys: bool = False
     once: bool = False
 
+    @property
+    def versioned(self) -> bool:
+        """Whether another version of archive_tui can do the same: see `--against`."""
+        return self.run is Run.PYTHON and self.does.startswith("ours.")
+
 
 DELAY_MS = 20
 """Round trip of the slow link, in milliseconds."""
 
 SUBJECTS: tuple[Subject, ...] = (
-    Subject("idle", "nothing", Shape.HEALTHY, Run.PYTHON, "idle", once=True),
-    Subject("healthy-floor", "floor: bare SCAN", Shape.HEALTHY, Run.PYTHON, "floor"),
-    Subject("healthy-scan", "our scan of task data", Shape.HEALTHY, Run.PYTHON, "scan", "healthy-floor"),
-    Subject("healthy-check", "… and its index check", Shape.HEALTHY, Run.PYTHON, "scan_and_check", "healthy-floor"),
-    Subject("floor", "floor: bare SCAN", Shape.LEAKY, Run.PYTHON, "floor"),
-    Subject("reading", "SCAN and bare HMGET", Shape.LEAKY, Run.PYTHON, "reading", "floor"),
-    Subject("recipe", "usual recipe (slice)", Shape.LEAKY, Run.PYTHON, "recipe", "floor"),
+    Subject("idle", "nothing", Shape.HEALTHY, Run.PYTHON, "subjects.idle", once=True),
+    Subject("healthy-floor", "floor: bare SCAN", Shape.HEALTHY, Run.PYTHON, "subjects.floor"),
+    Subject("healthy-scan", "our scan of task data", Shape.HEALTHY, Run.PYTHON, "ours.scan", "healthy-floor"),
+    Subject(
+        "healthy-check", "… and its index check", Shape.HEALTHY, Run.PYTHON, "ours.scan_and_check", "healthy-floor"
+    ),
+    Subject("floor", "floor: bare SCAN", Shape.LEAKY, Run.PYTHON, "subjects.floor"),
+    Subject("reading", "SCAN and bare HMGET", Shape.LEAKY, Run.PYTHON, "subjects.reading", "floor"),
+    Subject("recipe", "usual recipe (slice)", Shape.LEAKY, Run.PYTHON, "subjects.recipe", "floor"),
     Subject("redis-cli", "redis-cli --scan", Shape.LEAKY, Run.REDIS_CLI, "", "floor"),
-    Subject("scan", "our scan", Shape.LEAKY, Run.PYTHON, "scan", "floor"),
+    Subject("scan", "our scan", Shape.LEAKY, Run.PYTHON, "ours.scan", "floor"),
     Subject("headless", "archive-tui scan --json", Shape.LEAKY, Run.HEADLESS, "", "floor", once=True),
-    Subject("link-floor", f"floor, {DELAY_MS} ms away", Shape.LEAKY, Run.LINKED, "floor", once=True),
-    Subject("link-scan", f"our scan, {DELAY_MS} ms away", Shape.LEAKY, Run.LINKED, "scan", "link-floor", once=True),
-    Subject("unlink", "blind UNLINK", Shape.LEAKY, Run.PYTHON, "unlink", destroys=True),
-    Subject("delete", "our deletion, no journal", Shape.LEAKY, Run.PYTHON, "delete", "unlink", destroys=True),
-    Subject("delete-journal", "our deletion", Shape.LEAKY, Run.PYTHON, "delete_journal", "unlink", destroys=True),
-    Subject("screen", "the screens", Shape.LEAKY, Run.PYTHON, "screen", destroys=True, once=True),
-    Subject("large-floor", "floor: bare SCAN", Shape.LARGE, Run.PYTHON, "floor"),
-    Subject("large-scan", "our scan", Shape.LARGE, Run.PYTHON, "scan", "large-floor"),
+    Subject("link-floor", f"floor, {DELAY_MS} ms away", Shape.LEAKY, Run.LINKED, "subjects.floor", once=True),
+    Subject(
+        "link-scan", f"our scan, {DELAY_MS} ms away", Shape.LEAKY, Run.LINKED, "ours.scan", "link-floor", once=True
+    ),
+    Subject("unlink", "blind UNLINK", Shape.LEAKY, Run.PYTHON, "subjects.unlink", destroys=True),
+    Subject("delete", "our deletion, no journal", Shape.LEAKY, Run.PYTHON, "ours.delete", "unlink", destroys=True),
+    Subject("delete-journal", "our deletion", Shape.LEAKY, Run.PYTHON, "ours.delete_journal", "unlink", destroys=True),
+    Subject("screen", "the screens", Shape.LEAKY, Run.PYTHON, "subjects.screen", destroys=True, once=True),
+    Subject("large-floor", "floor: bare SCAN", Shape.LARGE, Run.PYTHON, "subjects.floor"),
+    Subject("large-scan", "our scan", Shape.LARGE, Run.PYTHON, "ours.scan", "large-floor"),
     Subject("asynq-list", "Asynq lists the archive", Shape.ARCHIVE, Run.ASYNQ, "list-archived"),
     Subject("asynq-ls", "asynq task ls", Shape.ARCHIVE, Run.ASYNQ_CLI, "", "asynq-list"),
-    Subject("list", "our listing", Shape.ARCHIVE, Run.PYTHON, "listing", "asynq-list"),
+    Subject("list", "our listing", Shape.ARCHIVE, Run.PYTHON, "ours.listing", "asynq-list"),
     Subject("asynq-delete", "Asynq deletes all", Shape.ARCHIVE, Run.ASYNQ, "delete-all-archived", destroys=True),
     Subject(
-        "archive-delete", "our list and deletion", Shape.ARCHIVE, Run.PYTHON, "archive_delete", "asynq-delete",
+        "archive-delete", "our list and deletion", Shape.ARCHIVE, Run.PYTHON, "ours.archive_delete", "asynq-delete",
         destroys=True,
     ),
 )  # fmt: skip

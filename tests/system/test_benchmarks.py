@@ -81,6 +81,39 @@ def test_one_subject_brings_what_it_is_compared_with_and_nothing_else(tmp_path: 
     assert "| healthy queue | our scan of task data |" in ended.stdout
 
 
+def test_another_version_runs_in_turn_with_this_one(tmp_path: Path) -> None:
+    """The other version is this one here: what matters is that its own interpreter runs it, and how often."""
+    kept = tmp_path / "figures.json"
+    subjects = ["healthy-scan", "delete-journal", "start"]
+    command = [sys.executable, str(HERE), "--tasks", "1000", "--repeat", "2", "--only", *subjects]
+    ended = subprocess.run(
+        [*command, "--against", sys.prefix, "--json", str(kept)], capture_output=True, text=True, check=False
+    )
+    figures = json.loads(kept.read_text())
+    size = figures["sizes"]["1000"]
+    assert {slug: len(runs) for slug, runs in size["their_runs"].items()} == {"healthy-scan": 2, "delete-journal": 2}
+    titles = ["healthy: our scan of task data", "leaky: our deletion", "--version", "first queues on screen"]
+    assert list(size["against"]) == titles
+    for title, found in size["against"].items():
+        assert found["ratios"]["seconds"] > 0
+        assert title in ended.stdout
+    assert f"against {figures['against']['name']}" in ended.stdout
+
+
+def test_ratios_are_medians_of_pairs_and_leave_out_what_was_not_measured(benchmark: ModuleType) -> None:
+    import measure
+
+    ours = [{"seconds": 2.0, "peak_mib": 10}, {"seconds": 6.0, "peak_mib": 10}, {"seconds": 3.0, "peak_mib": 10}]
+    theirs = [{"seconds": 1.0, "peak_mib": 20}, {"seconds": 2.0, "peak_mib": None}, {"seconds": 3.0, "peak_mib": 20}]
+    assert measure.ratios(ours, theirs) == {"seconds": 2.0}
+
+
+def test_a_folder_without_another_version_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, str(HERE), "--quick", "--against", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (2, f"--against: no virtual environment in {tmp_path}\n")
+
+
 @pytest.mark.parametrize("arguments", [["--tasks", "10"], ["--repeat", "0"], ["--only", "nonsense"]])
 def test_wrong_usage_is_refused(arguments: list[str]) -> None:
     ended = subprocess.run([sys.executable, str(HERE), *arguments], capture_output=True, text=True, check=False)
