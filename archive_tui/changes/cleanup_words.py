@@ -10,13 +10,14 @@ from archive_tui.wording.people import plural
 
 _NAME = 60
 
+_WAY_BACK = (
+    Line("the data of its tasks goes to the journal first: it can be restored"),
+    Line("grouped tasks come back as lost tasks: scan the queue, and m moves them into their groups"),
+)
+
 
 def sheet(queue: str, site: Site) -> Sheet:
     """Say what cleaning up a leftover queue will delete. Nobody has counted it, so no number is to be typed."""
-    kept = (
-        "the data of its tasks goes to the journal first: it can be restored, grouped tasks as lost ones, which m on a "
-        "scan puts into their groups again"
-    )
     return Sheet(
         verb=CLEAN_UP,
         title="Clean up a leftover queue?",
@@ -36,7 +37,7 @@ def sheet(queue: str, site: Site) -> Sheet:
                 "do, served by nobody"
             ),
         ),
-        way_back=(Line(kept) if site.journal else JOURNAL_OFF,),
+        way_back=_WAY_BACK if site.journal else (JOURNAL_OFF,),
     )
 
 

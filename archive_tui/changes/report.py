@@ -56,9 +56,10 @@ def report_of(progress: ChangeProgress, facts: Mapping[str, Any], *, noun: str =
     programs; `journal` is a sentence that says what is in the journal, empty where nothing is.
     """
     verb, made = progress.verb, progress.made
-    as_planned = made == progress.planned == 1 and not (progress.examples or progress.caution)
-    examples = tuple((clip(one.id, _ID), verb.sentence(one.outcome)) for one in progress.examples[:_EXAMPLES])
-    other = sum(count for outcome, count in progress.outcomes.items() if not _as_planned(outcome))
+    odd = [one for one in progress.examples if _is_odd(one.outcome)]
+    as_planned = made == progress.planned == 1 and not (odd or progress.caution)
+    examples = tuple((clip(one.id, _ID), verb.sentence(one.outcome)) for one in odd[:_EXAMPLES])
+    other = sum(count for outcome, count in progress.outcomes.items() if _is_odd(outcome))
     return Report(
         title=f"{verb.past.capitalize()} {made:,} of {plural(progress.planned, noun)}",
         remark=f"{verb.past} 1 {noun}" if as_planned else "",
@@ -111,8 +112,9 @@ def named(progress: ChangeProgress, outcomes: Sequence[Outcome]) -> dict[str, in
     return {progress.verb.name(one).replace("_", "-"): progress.outcomes[one] for one in sorted(outcomes)}
 
 
-def _as_planned(outcome: Outcome) -> bool:
-    return outcome in (Outcome.DONE, Outcome.DONE_AND_UNLOCKED, Outcome.GONE)
+def _is_odd(outcome: Outcome) -> bool:
+    """True for what a person may want to look at: a task that was left alone, or is not quite as it was before."""
+    return not outcome.needless and outcome not in (Outcome.DONE, Outcome.DONE_AND_UNLOCKED)
 
 
 def _counts(progress: ChangeProgress) -> Iterator[Count]:

@@ -150,7 +150,7 @@ class RestoreJob(Job):
         self._unsure = False
 
     def _example(self, copy: Copy, outcome: Outcome) -> None:
-        if outcome is not Outcome.DONE and len(self._examples) < _EXAMPLES:
+        if outcome is not Outcome.DONE and not outcome.needless and len(self._examples) < _EXAMPLES:
             self._examples.append(Example(copy.queue, copy.id, outcome))
 
     def _write_back(self, pipe: Pipe, batch: int, places: Sequence[int], copies: Sequence[Copy]) -> None:

@@ -22,13 +22,13 @@ def sheet(plan: RestorePlan, site: Site) -> Sheet:
     return Sheet(
         verb=RESTORE,
         title=f"Restore {plural(plan.count, 'task')}?",
-        summary=f"{plural(plan.count, 'task')} to restore from {line(plan.journal.path.name)}",
+        summary=f"{plural(plan.count, 'task')} of {line(plan.journal.path.name)} to restore",
         count=plan.count,
         what=tuple(_what(plan, site)),
         then=(
             *([Line(then)] if then else []),
             *[Line(note, tone=Tone.CAUTION) for note in notes(plan)],
-            Line("each is written only where nothing stands; what cannot be is reported"),
+            Line("restore never overwrites a key; it reports what it could not restore, and why"),
         ),
         way_back=(Line("what is restored can be deleted again, until a worker runs it"),),
         typed=site.typed(plan.count),

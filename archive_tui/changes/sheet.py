@@ -123,7 +123,8 @@ def first_ids(ids: Sequence[bytes], count: int) -> Iterator[Line]:
     """The first few ids of a plan of `count`; no line where none are known."""
     if ids:
         shown = ", ".join(clip(one, _ID) for one in ids)
-        yield Line(f"{shown}{', …' if count > len(ids) else ''}", "first", Tone.QUIET)
+        more = count > len(ids)
+        yield Line(f"{shown}{', …' if more else ''}", "first" if more else "ids" if count > 1 else "id", Tone.QUIET)
 
 
 def hidden_by_filter(count: int) -> Iterator[Line]:

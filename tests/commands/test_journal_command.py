@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.asynq_data import NOW, key
@@ -18,8 +19,10 @@ from support.servers import Live
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes.plan import plan_matching
+from archive_tui.errors import RefusedError
 from archive_tui.jobs.listing import ListJob
 from archive_tui.session import Session
+from archive_tui.store.write import restore as store
 
 
 def deleted(live: Live, folder: Path, count: int = 30) -> Path:
@@ -45,12 +48,12 @@ def delete_again(live: Live, folder: Path, queue: str = "q") -> Path:
     return job.progress.journal
 
 
-def test_restore_puts_back_what_was_deleted(valkey: Live, cli: Command, tmp_path: Path) -> None:
+def test_a_journal_restores_what_was_deleted(valkey: Live, cli: Command, tmp_path: Path) -> None:
     folder = tmp_path / "j"
     path = deleted(valkey, folder)
     dry = cli("restore", "--url", valkey.url, str(path), "--dry-run")
     assert dry.code == 0
-    assert f"30 tasks to restore from {path.name}" in dry.text
+    assert f"30 tasks of {path.name} to restore" in dry.text
     assert "to       where they stood: archived" in dry.text
     assert "night shift" in dry.text
     assert not valkey.client.exists(key("q", "1"))
@@ -105,6 +108,37 @@ def test_what_could_not_be_restored_is_exit_code_4(valkey: Live, cli: Command, t
     ended = cli("restore", "--url", valkey.url, str(path), "--yes")
     assert ended.code == 4
     assert "1  skipped: other task data stands under its id" in ended.text
+
+
+def test_an_error_after_some_tasks_were_restored_is_exit_code_4(
+    valkey: Live, cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = deleted(valkey, tmp_path, count=250)
+    restore, calls = store.restore, []
+
+    def refuse_the_third(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise RefusedError("out of memory")
+        return restore(*arguments)
+
+    monkeypatch.setattr(store, "restore", refuse_the_third)
+    ended = cli("restore", "--url", valkey.url, str(path), "--yes", "--json")
+    assert (ended.code, "out of memory" in ended.err) == (4, True)
+    report = ended.json["report"]
+    assert (report["state"], report["restored"], report["untouched"]) == ("failed", 200, 50)
+    assert valkey.client.zcard("asynq:{q}:archived") == 200
+    calls[:] = [(), ()]
+    nothing = cli("restore", "--url", valkey.url, str(path), "--yes")
+    assert nothing.code == 5, "nothing was restored this time"
+    assert cli("restore", "--url", valkey.url, str(path), "--yes").code == 0
+
+
+def test_nobody_to_confirm_is_said_before_the_journal_is_read(valkey: Live, cli: Command, tmp_path: Path) -> None:
+    valkey.asynq.register("q")
+    (tmp_path / "text").write_text("hello")
+    ended = cli("restore", "--url", valkey.url, str(tmp_path / "text"))
+    assert (ended.code, "without a terminal to confirm on" in ended.complaint) == (5, True)
 
 
 @pytest.mark.parametrize(("flag", "index"), [("--into-archive", b"archived"), ("--run-once", b"pending")])

@@ -684,6 +684,7 @@ def test_the_whole_plan_can_be_read_at_60_by_15(work: Live) -> None:
         await op.plan()
         await op.sees("Type 2 to confirm:")
         seen = op.text
+        assert "WHAT" in seen, "a sheet is read from its top"
         for scroll in ("up", "pageup", "up", "up", "home", "down", "pagedown"):
             await op.press(scroll)
             seen += op.text
