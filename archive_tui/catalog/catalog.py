@@ -35,10 +35,13 @@ from archive_tui.text import encode
 LIMIT = 5_000_000
 """How many rows are kept; what is found beyond is counted."""
 
-_SHARED = [column for column in COLUMNS if column.shared]
 _NAMES = f"{names_of(COLUMNS)}, generation"
 _UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in _NAMES.split(", "))
 _QUEUE = [column.name for column in COLUMNS].index(QUEUE)
+_SHARED = [column for column in COLUMNS if column.shared]
+_SCORE = [column for column in COLUMNS if column.score]
+_INSERTED = f"{names_of((*OWN, *_SCORE, *_SHARED))}, generation"
+_OWN_MARKS = marks(OWN)
 _ADDED_AT_ONCE = 20_000
 _FOUND_AT_ONCE = 100_000
 _REMOVED_AT_ONCE = 10_000
@@ -252,7 +255,7 @@ class Catalog:
 
     def _write(self, table: str, batch: RowBatch, conflict: str = "") -> None:
         """Insert the rows of a batch, each with a number of its own."""
-        values = [(seq, *one) for seq, one in enumerate(batch.values, self._next)]
+        values = [(seq, *one) for seq, one in enumerate(batch.scored_values, self._next)]
         self._next += len(values)
         self._writer.executemany(f"{self._insert(table, batch, numbered=True)} {conflict}", values)
 
@@ -260,18 +263,17 @@ class Catalog:
         """The same for rows that are not in the table yet: SQLite itself counts on from the first one's number, and
         takes the rest as they are.
         """
-        first, *others = batch.values
+        first, *others = batch.scored_values
         self._writer.execute(self._insert("rows", batch, numbered=True), (self._next, *first))
         self._writer.executemany(self._insert("rows", batch, numbered=False), others)
         self._next += len(batch.values)
 
     def _insert(self, table: str, batch: RowBatch, *, numbered: bool) -> str:
         """The statement that inserts a row; what the rows of a batch share stands in it."""
-        shared = [literal(self._plain(column, getattr(batch, column.name))) for column in _SHARED]
-        return (
-            f"INSERT INTO {table} ({'seq, ' if numbered else ''}{names_of(OWN)}, {names_of(_SHARED)}, generation) "
-            f"VALUES ({'?, ' if numbered else ''}{marks(OWN)}, {', '.join(shared)}, {self._generation})"
-        )
+        shared = ", ".join([literal(self._plain(column, getattr(batch, column.name))) for column in _SHARED])
+        columns, own_values = (f"seq, {_INSERTED}", f"?, {_OWN_MARKS}") if numbered else (_INSERTED, _OWN_MARKS)
+        score = "NULL" if batch.scores is None else "?"
+        return f"INSERT INTO {table} ({columns}) VALUES ({own_values}, {score}, {shared}, {self._generation})"
 
     def _plain(self, column: Column, value: Any) -> Plain:
         """A shared value as the table keeps it."""
@@ -462,7 +464,7 @@ class Catalog:
         sql = f"SELECT seq, {names_of(COLUMNS)} FROM rows WHERE seq IN ({marks(part)})"
         for seq, *plain in connection.execute(sql, part):
             plain[_QUEUE] = self._queues[plain[_QUEUE]]
-            yield seq, row_from(plain)
+            yield seq, row_from(*plain)
 
     def _recount(self) -> None:
         """Count afresh: some rows were known already, and only SQLite knows which."""

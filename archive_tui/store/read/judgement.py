@@ -80,6 +80,7 @@ def _one_by_one(
     kinds = {known: findings.judge(index, referenced=known, leftover=leftover) for known in (False, True)}
     state = index.value.encode()
     found: dict[bool, list[Values]] = {False: [], True: []}
+    found_scores: list[int | None] = []
     husks: dict[bool, list[Values]] = {False: [], True: []}
     for task_id, content, score in zip(ids, contents, scores, strict=True):
         if content.__class__ is not list:
@@ -90,13 +91,13 @@ def _one_by_one(
         if raw_state == state:
             known = score is not None
             if kinds[known] is not None:
-                scored_at = seconds_of(score) if score.__class__ is bytes else None
-                key_bytes = prefix_bytes + len(task_id)
-                values = values_of(task_id, raw_message, key_bytes, scored_at)
+                values = values_of(task_id, raw_message, prefix_bytes + len(task_id))
                 if not raw_message or not _READABLE(values):
-                    husks[known].append(values_of(task_id, raw_message, key_bytes))
+                    husks[known].append(values)
                     continue
                 found[known].append(values)
+                if known:
+                    found_scores.append(seconds_of(score) if score.__class__ is bytes else None)
                 judged.largest = max(judged.largest, len(raw_message))
         elif index is State.ARCHIVED and raw_state in _INDEXED:
             judged.elsewhere.setdefault(_INDEXED[raw_state], []).append(task_id)
@@ -104,7 +105,7 @@ def _one_by_one(
             judged.unsettled.append(task_id)
     for known, rows in found.items():
         if rows:
-            judged.batches.append(RowBatch(queue, index, kinds[known], rows))
+            judged.batches.append(RowBatch(queue, index, kinds[known], rows, found_scores if known else None))
     for known, rows in husks.items():
         if rows:
             index_name = index.value if known else ""
