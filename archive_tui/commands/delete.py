@@ -13,7 +13,7 @@ from archive_tui.changes.repair_plan import not_deletable
 from archive_tui.changes.sheet import Line
 from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, refuse_change
 from archive_tui.commands.queues import refuse_unknown
-from archive_tui.commands.reading import read_kind, say_what_is_missing
+from archive_tui.commands.reading import catalog_for, read_kind, say_what_is_missing
 from archive_tui.errors import ExitCode
 from archive_tui.session import Session
 from archive_tui.text import encode, line, readable
@@ -58,8 +58,7 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     query.where()
     refuse_change(session, DELETE, manner)
     refuse_unknown(session, [wish.queue])
-    catalog = Catalog()
-    try:
+    with catalog_for(session) as catalog:
         began = session.clock()
         if not read_kind(session, catalog, wish.queue, wish.kind, pace=manner.pace, progress=manner.progress):
             return ExitCode.INTERRUPTED
@@ -85,9 +84,6 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
             whole=not catalog.trouble and not standing,
         )
         return carry_out(session, planned, manner)
-    finally:
-        session.stop_jobs()
-        catalog.close()
 
 
 def _standing(wish: Wish, catalog: Catalog, query: Query) -> frozenset[int]:

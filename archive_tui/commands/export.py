@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import TextIO
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
 from archive_tui.commands.foreground import wait
 from archive_tui.commands.queues import refuse_unknown
-from archive_tui.commands.reading import read_kind
+from archive_tui.commands.reading import catalog_for, read_kind
 from archive_tui.errors import ExitCode, NotFoundError, UsageError
 from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import JobState
@@ -20,25 +19,25 @@ from archive_tui.text import line
 from archive_tui.wording.people import plural
 
 
-def export(session: Session, queue: str, kind: Kind | None, where: str, path: Path, *, pace: Pace, out: TextIO) -> int:
-    """Write archived tasks, or findings of a kind, to a new file."""
+def export(
+    session: Session, queue: str, kind: Kind | None, where: str, path: Path, *, pace: Pace, out: TextIO
+) -> ExitCode:
+    """Write archived tasks, or findings of a kind, to a new file. `where` is a filter, empty for all."""
+    query = Query(where, kind, now=session.clock())
+    query.where()
     refuse_unknown(session, [queue])
     if path.exists():
         raise UsageError(f"{line(str(path))} exists already: choose another name")
     if not path.parent.is_dir():
         raise NotFoundError(f"there is no folder {line(str(path.parent))}")
-    catalog = Catalog()
-    try:
+    with catalog_for(session) as catalog:
         if not read_kind(session, catalog, queue, kind, pace=pace, progress=False):
             return ExitCode.INTERRUPTED
-        chosen = Selection(catalog, catalog.find(Query(where, kind)))
+        chosen = Selection(catalog, catalog.find(query))
         job = session.run(ExportJob(session.server, chosen, path, pace, session.clock))
         interrupted = wait(job, None)
         if job.error is not None:
             raise job.error
-    finally:
-        session.stop_jobs()
-        catalog.close()
     report = job.progress
     print(f"{plural(report.written, 'task')} written to {line(str(path))}", file=out)
     if report.gone:

@@ -42,7 +42,7 @@ def find(folder: Path, name: str) -> Path:
     return found[0]
 
 
-def journals(folder: Path, *, as_json: bool, out: TextIO) -> int:
+def journals(folder: Path, *, as_json: bool, out: TextIO) -> ExitCode:
     """List the journals, the newest first."""
     found = journal_folder.listed(folder)
     if as_json:
@@ -84,7 +84,7 @@ def _listed_json(one: Listed) -> dict[str, Any]:
     }
 
 
-def show(path: Path, *, as_json: bool, out: TextIO) -> int:
+def show(path: Path, *, as_json: bool, out: TextIO) -> ExitCode:
     """Print the tasks of a journal: one JSON object a line, or a table."""
     journal = Journal(path)
     outline = journal.outline()
@@ -146,7 +146,7 @@ def prune(
     yes: bool,
     ask: Ask | None,
     out: TextIO,
-) -> int:
+) -> ExitCode:
     """Say which journals go beyond what is to be kept, ask, and remove them."""
     if keep_days is None and keep_mb is None:
         raise UsageError("say what to keep: --keep-days N, --keep-mb N, or both in the profile (journal_keep_days, …)")

@@ -17,7 +17,7 @@ from archive_tui.wording.people import UNKNOWN, age, number, size
 from archive_tui.wording.programs import json_line, moment
 
 
-def queues(session: Session, *, as_json: bool, out: TextIO) -> int:
+def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
     """Print how every queue is doing, leftover queues included."""
     with session.server.pipe() as pipe:
         registered = store.registered(pipe)

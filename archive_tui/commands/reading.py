@@ -1,6 +1,7 @@
 """Reading what a plan or an export is made of: the archived tasks of a queue, or its findings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from archive_tui.asynq.findings import Kind
@@ -13,6 +14,17 @@ from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.session import Session
+
+
+@contextmanager
+def catalog_for(session: Session) -> Iterator[Catalog]:
+    """An empty catalog. When it closes, the jobs that may use it have ended."""
+    catalog = Catalog()
+    try:
+        yield catalog
+    finally:
+        session.stop_jobs()
+        catalog.close()
 
 
 def read_archive(session: Session, catalog: Catalog, queue: str, *, progress: bool) -> bool:

@@ -15,7 +15,7 @@ from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, refuse_change
 from archive_tui.commands.queues import refuse_unknown
-from archive_tui.commands.reading import read_findings, say_what_is_missing
+from archive_tui.commands.reading import catalog_for, read_findings, say_what_is_missing
 from archive_tui.errors import ExitCode, UsageError
 from archive_tui.session import Session
 from archive_tui.store.read import queues
@@ -61,8 +61,7 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     query.where()
     refuse_change(session, REPAIR, manner)
     refuse_unknown(session, [wish.queue])
-    catalog = Catalog()
-    try:
+    with catalog_for(session) as catalog:
         began = session.clock()
         if not read_findings(
             session, catalog, wish.queue, pace=manner.pace, messages=wish.messages, progress=manner.progress
@@ -86,9 +85,6 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
             whole=not catalog.trouble,
         )
         return carry_out(session, planned, manner)
-    finally:
-        session.stop_jobs()
-        catalog.close()
 
 
 def _archived(session: Session, queue: str) -> Mapping[str, int]:

@@ -7,13 +7,13 @@ from typing import Any, TextIO
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.rows import TaskRow
-from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
 from archive_tui.catalog.signatures import signature
 from archive_tui.commands.foreground import scan_line, wait
 from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.commands.queues import archived_json, refuse_unknown
+from archive_tui.commands.reading import catalog_for
 from archive_tui.errors import ExitCode
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob, ScanProgress
@@ -37,19 +37,17 @@ def scan(
     check: bool,
     out: TextIO,
     progress: bool,
-) -> int:
+) -> ExitCode:
     """Scan queues (all where none is named) and print what was found in the asked form. With `messages`, those of all
     tasks are read.
     """
     refuse_unknown(session, names)
-    catalog = Catalog()
     wanted, refused = (list(names), []) if names else session.scope()
     if refused:
         shown = ", ".join(line(name) for name in refused)
         print(f"not scanned, as this user may not read them: {shown}", file=sys.stderr)
-    job = ScanJob(session.server, catalog, wanted, pace, messages=messages)
-    try:
-        session.run(job)
+    with catalog_for(session) as catalog:
+        job = session.run(ScanJob(session.server, catalog, wanted, pace, session.clock, messages=messages))
         interrupted = wait(job, (lambda: scan_line(job.progress)) if progress else None)
         if job.error is not None:
             raise job.error
@@ -61,10 +59,6 @@ def scan(
         if interrupted:
             return ExitCode.INTERRUPTED
         return ExitCode.FOUND if check and catalog.counts().total else ExitCode.DONE
-    finally:
-        job.stop()
-        job.wait(5)
-        catalog.close()
 
 
 def _print_scan(session: Session, job: ScanJob, form: str, out: TextIO) -> None:

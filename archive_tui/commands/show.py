@@ -15,7 +15,7 @@ from archive_tui.wording.programs import json_line, moment
 from archive_tui.wording.task import facts
 
 
-def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO) -> int:
+def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO) -> ExitCode:
     """Print one task: for people, as JSON, or its payload byte for byte."""
     task = session.read_task(queue, task_id)
     if form == "raw":

@@ -20,10 +20,11 @@ from support.servers import Live, wait_until
 from archive_tui.asynq.outcomes import DELETE, REPAIR, Outcome
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes import audited, delete_words, repair_words
-from archive_tui.commands import delete as headless_delete
+from archive_tui.commands import reading
 from archive_tui.commands.output import report_lines
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.progress import ChangeProgress
+from archive_tui.session import Session
 from archive_tui.store.write import delete as store
 
 DAY = 86_400
@@ -47,7 +48,7 @@ def full(any_server: Live) -> Live:
 @pytest.fixture(autouse=True)
 def _fixed_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands live in the tests' world."""
-    real = headless_delete.Session.__init__
+    real = Session.__init__
     monkeypatch.setattr(
         "archive_tui.session.Session.__init__", lambda self, settings: real(self, settings, clock=lambda: NOW)
     )
@@ -201,7 +202,7 @@ def test_what_was_skipped_makes_it_a_part(full: Live, cli: Command, monkeypatch:
 def test_what_does_not_fit_into_the_table_is_left_for_the_next_time(
     full: Live, cli: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(headless_delete, "Catalog", lambda: Catalog(limit=3))
+    monkeypatch.setattr(reading, "Catalog", lambda: Catalog(limit=3))
     ended = cli(*at(full, "delete", "--queue", "q", "--kind", "orphan-archived", "--yes"))
     assert ended.code == 4
     assert "deleted 3 of 3 tasks" in ended.text
@@ -212,7 +213,7 @@ def test_what_does_not_fit_into_the_table_is_left_for_the_next_time(
 
 
 def test_a_table_that_is_full_proves_nothing(full: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(headless_delete, "Catalog", lambda: Catalog(limit=3))
+    monkeypatch.setattr(reading, "Catalog", lambda: Catalog(limit=3))
     ended = cli(*at(full, "delete", "--queue", "q", "--kind", "orphan-archived", "--where", "type:nothing", "--yes"))
     assert ended.code == 4
     assert "no orphan, archived task among the rows that are kept" in ended.text

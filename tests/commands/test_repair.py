@@ -14,8 +14,9 @@ from support.servers import Live
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair, offered
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.commands import foreground
-from archive_tui.commands import repair as headless_repair
+from archive_tui.commands import foreground, reading
+from archive_tui.commands.change import Manner
+from archive_tui.commands.repair import Wish, repair
 from archive_tui.errors import DisconnectedError, RefusedError
 from archive_tui.jobs.pace import Pace
 from archive_tui.journal.reader import Journal
@@ -46,7 +47,7 @@ def damaged(any_server: Live) -> Live:
     return any_server
 
 
-def repair(live: Live, *arguments: str) -> list[str]:
+def repairing(live: Live, *arguments: str) -> list[str]:
     return at(live, "repair", "--queue", Q, *arguments)
 
 
@@ -72,7 +73,7 @@ def journals() -> list[Path]:
 def test_what_is_set_right(damaged: Live, cli: Command, arguments: list[str], mended: set[str]) -> None:
     before = findings(damaged.client, messages=True)
     kind, action, *others = arguments
-    ended = cli(*repair(damaged, "--kind", kind, "--action", action, *others, "--yes", "--reason", "INC-1"))
+    ended = cli(*repairing(damaged, "--kind", kind, "--action", action, *others, "--yes", "--reason", "INC-1"))
     assert ended.code == 0, ended.err
     assert f"repaired {len(mended)} of {len(mended)} finding" in ended.text
     after = findings(damaged.client, messages=True)
@@ -91,7 +92,7 @@ def test_the_plan_for_people_changes_nothing(damaged: Live, cli: Command) -> Non
     damaged.asynq.add_many(Q, [f"full-{number}" for number in range(9_995)])
     before = everything(damaged.client)
     wanted = ["--kind", "orphan-archived", "--action", "archive", "--where", "loose"]
-    ended = cli(*repair(damaged, *wanted, "--dry-run"))
+    ended = cli(*repairing(damaged, *wanted, "--dry-run"))
     assert (ended.code, ended.err) == (0, "")
     for part in (
         "5 findings (orphan, archived) of queue work",
@@ -111,15 +112,15 @@ def test_the_plan_for_people_changes_nothing(damaged: Live, cli: Command) -> Non
 
 def test_plan_and_report_as_json(damaged: Live, cli: Command) -> None:
     wanted = ["--kind", "husk", "--action", "clean", "--messages", "--json"]
-    planned = cli(*repair(damaged, *wanted, "--dry-run")).json
+    planned = cli(*repairing(damaged, *wanted, "--dry-run")).json
     assert (planned["planned"], planned["action"], planned["report"]) == (3, "clean", None)
     assert planned["beyond_cap"] == 0
-    done = cli(*repair(damaged, *wanted, "--yes")).json
+    done = cli(*repairing(damaged, *wanted, "--yes")).json
     assert done | {"report": None} == planned
     report = done["report"]
     assert (report["state"], report["repaired"], report["unlocked"], report["skipped"]) == ("done", 3, 1, {})
     assert Path(report["journal"]) in journals()
-    assert cli(*repair(damaged, *wanted, "--yes")).json["planned"] == 0
+    assert cli(*repairing(damaged, *wanted, "--yes")).json["planned"] == 0
 
 
 def test_what_has_changed_is_skipped_and_said(
@@ -134,7 +135,7 @@ def test_what_has_changed_is_skipped_and_said(
         return real(*arguments, **options)
 
     monkeypatch.setattr(store, "repair", late)
-    ended = cli(*repair(damaged, "--kind", "orphan-archived", "--action", "archive", "--yes"))
+    ended = cli(*repairing(damaged, "--kind", "orphan-archived", "--action", "archive", "--yes"))
     assert ended.code == 4
     assert "repaired 4 of 5 findings" in ended.text
     assert "1  skipped: its state has changed" in ended.text
@@ -155,7 +156,7 @@ def test_what_has_changed_is_skipped_and_said(
 )
 def test_what_is_refused(damaged: Live, cli: Command, arguments: list[str], code: int, complaint: str) -> None:
     before = everything(damaged.client)
-    ended = cli(*repair(damaged, *arguments))
+    ended = cli(*repairing(damaged, *arguments))
     assert ended.code == code
     assert complaint in ended.complaint
     assert everything(damaged.client) == before
@@ -179,9 +180,9 @@ def test_the_count_is_typed_where_there_is_a_terminal(
     session = Session(damaged.settings)
     session.open()
     before = len(findings(damaged.client))
-    wish = headless_repair.Wish(Q, Kind.GHOST, Repair.REMOVE_ID)
+    wish = Wish(Q, Kind.GHOST, Repair.REMOVE_ID)
     try:
-        code = headless_repair.repair(session, wish, headless_repair.Manner(sys.stdout, sys.stderr, ask, Pace.FULL))
+        code = repair(session, wish, Manner(sys.stdout, sys.stderr, ask, Pace.FULL))
     except RefusedError as error:
         code = error.exit_code
     session.close()
@@ -201,8 +202,8 @@ def test_a_table_that_is_full_proves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The orphans fill it; what is lost is told last, and only counted."""
-    monkeypatch.setattr(headless_repair, "Catalog", lambda: Catalog(limit=3))
-    ended = cli(*repair(damaged, "--kind", "lost", "--action", "run", "--yes"))
+    monkeypatch.setattr(reading, "Catalog", lambda: Catalog(limit=3))
+    ended = cli(*repairing(damaged, "--kind", "lost", "--action", "run", "--yes"))
     assert ended.code == 4
     assert "nothing to repair" not in ended.text
     assert "no lost among the rows that are kept" in ended.text

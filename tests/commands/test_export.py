@@ -1,0 +1,62 @@
+"""`archive-tui export`: what it writes, and that this can be restored."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from support.asynq_data import NOW
+from support.command_line import Command
+from support.contents import content
+from support.servers import Live
+
+from archive_tui.session import Session
+
+
+def test_an_export_needs_a_folder(valkey: Live, cli: Command, tmp_path: Path) -> None:
+    valkey.asynq.register("q")
+    ended = cli("export", "--url", valkey.url, "--queue", "q", "--archived", str(tmp_path / "none" / "file"))
+    assert (ended.code, "there is no folder" in ended.complaint) == (6, True)
+
+
+@pytest.mark.parametrize(("where", "code", "written"), [("age>", 2, 0), ("age<1h", 0, 1), ("age>1h", 0, 2)])
+def test_an_export_by_a_filter(
+    valkey: Live, cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, code: int, written: int
+) -> None:
+    """A filter that cannot be parsed is refused before anything is read; ages count by the session's clock."""
+    monkeypatch.setattr(Session.__init__, "__defaults__", (lambda: NOW, *Session.__init__.__defaults__[1:]))
+    valkey.asynq.register("q")
+    for number in range(3):
+        valkey.asynq.add("q", f"{number}", score=NOW - number * 5_000)
+    file = tmp_path / "file"
+    ended = cli("export", "--url", valkey.url, "--queue", "q", "--archived", "--where", where, str(file))
+    assert (ended.code, file.exists()) == (code, code == 0), ended.err
+    if code == 0:
+        assert ended.text.startswith(f"{written} task")
+
+
+def test_what_was_exported_can_be_restored(valkey: Live, cli: Command, tmp_path: Path) -> None:
+    valkey.asynq.register("q")
+    for number in range(30):
+        valkey.asynq.add("q", f"{number}", error_msg="refused" if number % 3 == 0 else "late", score=NOW - number)
+    valkey.asynq.add("q", "orphan", referenced=False)
+    before = content(valkey)
+    archive, orphans, some = tmp_path / "archive", tmp_path / "orphans", tmp_path / "some"
+    assert cli("export", "--url", valkey.url, "--queue", "q", "--archived", str(archive)).code == 0
+    kind = ("--kind", "orphan-archived")
+    assert cli("export", "--url", valkey.url, "--queue", "q", *kind, str(orphans)).code == 0
+    where = ("--where", "refused")
+    ended = cli("export", "--url", valkey.url, "--queue", "q", "--archived", *where, str(some))
+    assert f"10 tasks written to {some}" in ended.text
+    assert archive.stat().st_mode & 0o777 == 0o600
+    assert content(valkey) == before
+    valkey.client.flushdb()
+    valkey.asynq.register("q")
+    for path in (archive, orphans):
+        assert cli("restore", "--url", valkey.url, str(path), "--yes").code == 0
+    assert content(valkey) == before
+    assert cli("export", "--url", valkey.url, "--queue", "q", "--archived", str(archive)).code == 2
+    assert cli("export", "--url", valkey.url, "--queue", "nope", "--archived", str(tmp_path / "x")).code == 6
+    assert cli("export", "--url", valkey.url, "--queue", "q", str(tmp_path / "x")).code == 2
+    header = json.loads(gzip.decompress(some.read_bytes()).splitlines()[0])
+    assert (header["command"], header["planned"]) == ("export", 10)
