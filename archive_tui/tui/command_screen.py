@@ -159,7 +159,7 @@ class CommandScreen(Screen[None]):
         if self.is_current:
             self.tick()
             self.query_one(StatusBar).show(self.status())
-            self.query_one(KeyBar).show(self._footer())
+            self._draw_footer()
 
     def tick(self) -> None:
         """Look at what the jobs have done and show it; called a few times a second while the screen is on top."""
@@ -190,10 +190,10 @@ class CommandScreen(Screen[None]):
         read_only = self.session.read_only
         return [command for command in (*self.COMMANDS_HERE, *EVERYWHERE) if not (command.danger and read_only)]
 
-    def _footer(self) -> list[type[Command]]:
+    def _draw_footer(self) -> None:
         shown = [command for command in self.available() if command.footer and not self._pointless(command)]
-        last = [command for command in shown if command in (commands.Help, commands.Leave, commands.Quit)]
-        return [command for command in shown if command not in last] + last[::-1]
+        always = [command for command in (commands.Help, commands.Leave, commands.Quit) if command in shown]
+        self.query_one(KeyBar).show([command for command in shown if command not in always], always)
 
     def _pointless(self, command: type[Command]) -> bool:
         """Whether a command for running jobs has none to act on; it need not take room then."""

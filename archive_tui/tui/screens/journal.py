@@ -84,9 +84,9 @@ class JournalScreen(CommandScreen):
         commands.MarkRange,
         commands.Unmark,
         commands.Wide,
+        commands.Again,
         commands.Back,
         commands.Leave,
-        commands.Again,
     )
     PARTS = (TaskList, RowMarks)
 
@@ -227,6 +227,7 @@ class JournalScreen(CommandScreen):
 
     def _confirm(self, plan: RestorePlan) -> None:
         if plan.count:
+            self.app.clear_notifications()  # no longer planning
             self.flow.confirm(restore(plan, self.session))
         elif plan.bare:
             self.flow.abandon("these had no data: there is nothing to restore")

@@ -18,6 +18,7 @@ from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.tui.widgets.keybar import KeyBar
+from archive_tui.tui.widgets.source import Rows
 from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.tui.widgets.table import VirtualTable
 from archive_tui.wording.people import UNKNOWN, age, number, plural, size
@@ -51,26 +52,6 @@ def _why(one: Listed) -> str | Cell:
     if one.problem:
         return Cell(clip(one.problem.replace(f"{line(str(one.path))} ", ""), _SHOWN), "bad")
     return clip(one.header.reason, _SHOWN)
-
-
-class JournalSource:
-    """Journals as rows; a row's key is its path's number of arrival, given by the screen."""
-
-    def __init__(self, rows: Sequence[Listed], keys: Sequence[int]) -> None:
-        self.rows = rows
-        self._keys = keys
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def page(self, start: int, count: int) -> Sequence[Listed]:
-        return self.rows[start : start + count]
-
-    def key(self, index: int) -> int:
-        return self._keys[index]
-
-    def find(self, key: int) -> int | None:
-        return self._keys.index(key) if key in self._keys else None
 
 
 class JournalsScreen(CommandScreen):
@@ -140,7 +121,7 @@ class JournalsScreen(CommandScreen):
         keys = [self._numbers.setdefault(str(one.path), len(self._numbers)) for one in rows]
         folder = line(str(self.session.journal_folder))
         self._table.empty_text = "No journal matches the filter." if text else f"No journals in {folder}."
-        self._table.show(JournalSource(rows, keys), complete=True)
+        self._table.show(Rows(rows, keys), complete=True)
         total = f"   {plural(len(job.found), 'journal')}, {size(sum(one.size for one in job.found))}"
         parts: list[Content | str | tuple[str, str]] = [title("journal"), total, (f"   {folder}", "$text-muted")]
         if job.error is not None:

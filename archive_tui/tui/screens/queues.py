@@ -26,6 +26,7 @@ from archive_tui.tui.queue_repair import QueueRepair
 from archive_tui.tui.widgets.columns import Cell, Column, Tone
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.keybar import KeyBar
+from archive_tui.tui.widgets.source import Rows
 from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.tui.widgets.table import VirtualTable
 from archive_tui.wording.people import UNKNOWN, age, bar, number, size, sparkline
@@ -126,26 +127,6 @@ _SORTS: dict[str, Any] = {
 }
 
 
-class QueueSource:
-    """The queues as rows of a table; a row's key is its queue's number of arrival, given by the screen."""
-
-    def __init__(self, rows: Sequence[QueueRow], keys: Sequence[int]) -> None:
-        self.rows = rows
-        self._keys = keys
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def page(self, start: int, count: int) -> Sequence[QueueRow]:
-        return self.rows[start : start + count]
-
-    def key(self, index: int) -> int:
-        return self._keys[index]
-
-    def find(self, key: int) -> int | None:
-        return self._keys.index(key) if key in self._keys else None
-
-
 class QueuesScreen(CommandScreen):
     """All queues, refreshing by itself."""
 
@@ -220,7 +201,7 @@ class QueuesScreen(CommandScreen):
         table = self._table
         table.sorted_by = (self._sort, self._descending)
         table.empty_text = "No queue matches the filter." if text else "No queues."
-        table.show(QueueSource(rows, keys), complete=overview.read_at is not None)
+        table.show(Rows(rows, keys), complete=overview.read_at is not None)
         self.query_one("#notice", Static).update(self._notice(rows))
 
     def _notice(self, rows: Sequence[QueueRow]) -> Content:

@@ -1,4 +1,4 @@
-"""The footer: the keys of this screen, as many as fit; the last ones, help and quit, always do."""
+"""The footer: the keys of this screen, as many as fit; help and the way out always do."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,6 @@ from textual.content import Content
 from textual.widget import Widget
 
 from archive_tui.tui.commands import Command
-
-_LAST = 2
 
 
 class KeyBar(Widget):
@@ -19,26 +17,27 @@ class KeyBar(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._commands: Sequence[type[Command]] = ()
+        self._commands: tuple[type[Command], ...] = ()
+        self._always: tuple[type[Command], ...] = ()
 
-    def show(self, commands: Sequence[type[Command]]) -> None:
-        """Show these commands, in their order."""
-        if tuple(commands) != tuple(self._commands):
-            self._commands = tuple(commands)
+    def show(self, commands: Sequence[type[Command]], always: Sequence[type[Command]]) -> None:
+        """Show `commands` in their order, as many as fit, and then all of `always`."""
+        shown = (tuple(commands), tuple(always))
+        if shown != (self._commands, self._always):
+            self._commands, self._always = shown
             self.refresh()
 
     def render(self) -> Content:
         room = self.size.width - 1
-        last = self._commands[-_LAST:]
-        used = sum(_width(command) for command in last)
+        used = sum(_width(command) for command in self._always)
         chosen: list[type[Command]] = []
-        for command in self._commands[:-_LAST]:
+        for command in self._commands:
             if used + _width(command) > room:
                 break
             used += _width(command)
             chosen.append(command)
         parts: list[Content | str | tuple[str, str]] = [" "]
-        for command in (*chosen, *last):
+        for command in (*chosen, *self._always):
             tone = "$text-error" if command.danger else "$text-accent"
             parts += [(command.keys()[0], f"bold {tone}"), f" {command.title}   "]
         return Content.assemble(*parts)

@@ -47,6 +47,26 @@ class Nothing:
         return None
 
 
+class Rows(Generic[Row]):
+    """Rows that are all in memory, each with its key."""
+
+    def __init__(self, rows: Sequence[Row], keys: Sequence[int]) -> None:
+        self._rows = rows
+        self._keys = keys
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def page(self, start: int, count: int) -> Sequence[Row]:
+        return self._rows[start : start + count]
+
+    def key(self, index: int) -> int:
+        return self._keys[index]
+
+    def find(self, key: int) -> int | None:
+        return self._keys.index(key) if key in self._keys else None
+
+
 class Pages(Generic[Row]):
     """The rows of one source, of which some pages are kept. `complain` is told what could not be read."""
 
