@@ -1,4 +1,4 @@
-"""The table of rows: filled by a job in its thread, read by the screen in another, neither waiting for the other."""
+"""The catalog: a table of rows. A job fills it in its thread, a screen reads it in another; neither waits for long."""
 
 import contextlib
 import sqlite3
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.rows import COLUMNS, OWN, Column, Plain, RowBatch, TaskRow, batches_of, kept_id, own, row_from
+from archive_tui.asynq.rows import COLUMNS, OWN, Column, Plain, RowBatch, TaskRow, batches_of, own, row_from
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import FINGERPRINT_BYTES, GENERATED_ID
 from archive_tui.catalog.counts import Change, Counts, Tally
@@ -27,13 +27,13 @@ from archive_tui.catalog.database import (
     parts,
     schema,
 )
-from archive_tui.catalog.duplicates import Seen
+from archive_tui.catalog.duplicates import KnownIds
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.errors import CatalogError
 from archive_tui.text import encode
 
 LIMIT = 5_000_000
-"""How many rows are kept; what is found beyond is counted."""
+"""Rows that are kept; more are only counted."""
 
 _NAMES = f"{names_of(COLUMNS)}, generation"
 _UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in _NAMES.split(", "))
@@ -46,45 +46,70 @@ _ADDED_AT_ONCE = 20_000
 _FOUND_AT_ONCE = 100_000
 _REMOVED_AT_ONCE = 10_000
 _SETTLED_AT_ONCE = 20_000
-"""Up to so many rows a walk costs a few milliseconds."""
+"""Rows up to which a walk over the table costs a few milliseconds."""
 
 _STATES: dict[str | None, State | None] = {None: None} | {state.value: state for state in State}
 _KINDS: dict[str | None, Kind | None] = {None: None} | {kind.value: kind for kind in Kind}
 
 
 class Sums(NamedTuple):
-    """What some rows add up to; see `selection.Totals`."""
+    """The sums of some rows of one queue, kind and type; as in `selection.Totals`."""
 
     rows: int
+    """Rows."""
+
     stored_bytes: int
+    """Estimate of their bytes in Redis."""
+
     unsized: int
+    """Rows of unknown size, which are not in it."""
+
     locked: int
+    """Tasks that name a unique lock."""
+
     fixed_ids: int
+    """Tasks with an id that a producer chose."""
 
 
 class Targets(NamedTuple):
-    """What a deletion needs of rows of one queue, state and kind, of which all or none have a score: columns, because a
-    deletion goes through millions of them. `sizes` are estimates in bytes, `seen` fingerprints; those `unique` may hold
-    a unique lock.
+    """The parts of rows that a deletion needs, of rows alike in queue, state and kind; by columns, because a deletion
+    goes through millions of them.
     """
 
     queue: str
-    state: State | None
-    kind: Kind | None
-    scored: bool
-    seqs: list[int]
-    ids: list[bytes]
-    sizes: list[int | None]
-    seen: list[bytes]
-    unique: list[bool]
+    """Name of the queue."""
 
-    def extend(self, others: "Targets") -> None:
-        """Append others of the same queue, state and kind."""
-        self.seqs.extend(others.seqs)
-        self.ids.extend(others.ids)
-        self.sizes.extend(others.sizes)
-        self.seen.extend(others.seen)
-        self.unique.extend(others.unique)
+    state: State | None
+    """State that the task data named."""
+
+    kind: Kind | None
+    """Kind of the findings; None: rows of a listing."""
+
+    scored: bool
+    """All rows have a score; False: none has."""
+
+    seqs: list[int]
+    """Numbers of the rows."""
+
+    ids: list[bytes]
+    """Their ids."""
+
+    sizes: list[int | None]
+    """Estimates of their bytes in Redis; None: unknown."""
+
+    fingerprints: list[bytes]
+    """Fingerprints of their messages; empty: there was none."""
+
+    unique: list[bool]
+    """The task may hold a unique lock: its message names one, or cannot be read."""
+
+    def extend(self, more: "Targets") -> None:
+        """Append targets of the same queue, state and kind."""
+        self.seqs.extend(more.seqs)
+        self.ids.extend(more.ids)
+        self.sizes.extend(more.sizes)
+        self.fingerprints.extend(more.fingerprints)
+        self.unique.extend(more.unique)
 
 
 _ALIKE = itemgetter(0, 1, 2, 3)
@@ -106,7 +131,7 @@ class Catalog:
         self._next = 1
         self._waiting = 0
         self._indexed = False
-        self._seen = Seen()
+        self._known_ids = KnownIds()
         self._trouble = ""
         self._tally = Tally()
         self._queues: list[str] = []
@@ -147,16 +172,16 @@ class Catalog:
 
     @property
     def trouble(self) -> str:
-        """Why not every row is kept; empty where all are."""
+        """The reason why not every row is kept; empty: all are."""
         if self._trouble:
             return self._trouble
         return f"only the first {self._limit:,} rows are kept, the rest is counted" if self._tally.unkept else ""
 
     def append(self, batches: Sequence[RowBatch]) -> None:
-        """Take in what a scan has found, in one transaction. What is known already is passed over; what may be known
-        waits for `settle`.
+        """Add what a scan has found, in one transaction. Known rows are passed over; those that may be known wait for
+        `settle`.
 
-        Beyond the limit, or where the disk is full, rows are only counted.
+        Beyond the limit, or when the disk is full, rows are only counted.
         """
         with self._write_lock:
             if self._indexed:
@@ -176,9 +201,9 @@ class Catalog:
                 self.settle()
 
     def add(self, rows: Sequence[TaskRow], *, update: bool = False) -> int:
-        """Take single rows in; returns how many were new. A row known already is passed over, or brought up to date.
+        """Add single rows; returns how many were new. A known row is passed over, or replaced with `update`.
 
-        Raises CatalogError where the disk is full.
+        Raises CatalogError when the disk is full.
         """
         with self._write_lock:
             known = self._tally.total
@@ -197,7 +222,7 @@ class Catalog:
             return self._tally.total - known
 
     def settle(self) -> None:
-        """Decide about the rows that came with an id that may have come before: walks the table once."""
+        """Add the waiting rows that are new, and drop the others; walks the table once."""
         with self._write_lock:
             if not self._waiting or self._closed:
                 return
@@ -211,7 +236,7 @@ class Catalog:
             self._tally.change(self._changes(new))
 
     def _settle(self) -> list[tuple[int, str | None, str, int]]:
-        """Move what is new from `waiting` to `rows`; how many by queue, kind and type."""
+        """Move what is new from `waiting` to `rows`; returns the numbers by queue, kind and type."""
         run = self._writer.execute
         run("CREATE INDEX waiting_by_id ON waiting (id, queue)")
         run(
@@ -229,7 +254,7 @@ class Catalog:
         return new
 
     def _append_all(self, batches: Sequence[RowBatch]) -> list[tuple[RowBatch, int]]:
-        """Write what is certainly new, in one transaction; gives it back with how many rows of each batch were kept."""
+        """Write what is certainly new, in one transaction; returns it, with the number of rows kept of each batch."""
         room = 0 if self._trouble else max(0, self._limit - self._tally.kept)
         added = []
         with self._changing(only_adding=True):
@@ -240,10 +265,10 @@ class Catalog:
         return added
 
     def _append(self, batch: RowBatch, room: int) -> tuple[RowBatch, int]:
-        waiting = self._seen.sift(map(_ID, batch.values), hash(batch.queue))
+        waiting = self._known_ids.sift(map(_ID, batch.values), hash(batch.queue))
         new = batch
         # Without room nobody finds out any more: most of them are new, unless it is known exactly that they are not
-        if waiting and (room or self._seen.exact):
+        if waiting and (room or self._known_ids.exact):
             if room:
                 self._write("waiting", batch.part(waiting))
                 self._waiting += len(waiting)
@@ -260,16 +285,14 @@ class Catalog:
         self._writer.executemany(f"{self._insert(table, batch, numbered=True)} {conflict}", values)
 
     def _write_new(self, batch: RowBatch) -> None:
-        """The same for rows that are not in the table yet: SQLite itself counts on from the first one's number, and
-        takes the rest as they are.
-        """
+        """Insert rows that are not in the table yet. SQLite itself counts on from the number of the first."""
         first, *others = batch.scored_values
         self._writer.execute(self._insert("rows", batch, numbered=True), (self._next, *first))
         self._writer.executemany(self._insert("rows", batch, numbered=False), others)
         self._next += len(batch.values)
 
     def _insert(self, table: str, batch: RowBatch, *, numbered: bool) -> str:
-        """The statement that inserts a row; what the rows of a batch share stands in it."""
+        """Write the statement that inserts a row; the values that the rows of a batch share are part of it."""
         shared = ", ".join([literal(self._plain(column, getattr(batch, column.name))) for column in _SHARED])
         columns, own_values = (f"seq, {_INSERTED}", f"?, {_OWN_MARKS}") if numbered else (_INSERTED, _OWN_MARKS)
         score = "NULL" if batch.scores is None else "?"
@@ -282,7 +305,7 @@ class Catalog:
         return value if column.form.keep is None else column.form.keep(value)
 
     def _number(self, queue: str) -> int:
-        """The number of a queue; a new one is written down."""
+        """The number of a queue; a new queue gets the next."""
         number = self._queue_numbers.get(queue)
         if number is None:
             number = self._queue_numbers[queue] = len(self._queues)
@@ -296,30 +319,30 @@ class Catalog:
             self._indexed = True
 
     def begin_listing(self) -> None:
-        """What is added from here on is a new listing; `end_listing` forgets what it did not see again."""
+        """Begin a new listing: `end_listing` removes the rows that are not added again from here on."""
         with self._write_lock:
             self._generation += 1
 
     def end_listing(self) -> None:
-        """Forget the rows that were not added since `begin_listing`."""
+        """Remove the rows that were not added since `begin_listing`."""
         with self._write_lock:
             with self._changing():
                 self._writer.execute("DELETE FROM rows WHERE generation < ?", (self._generation,))
             self._recount()
 
     def clear(self) -> None:
-        """Forget every row."""
+        """Remove every row."""
         with self._write_lock:
             with self._changing():
                 self._writer.execute("DELETE FROM rows")
                 self._writer.execute("DELETE FROM waiting")
-            self._seen = Seen()
+            self._known_ids = KnownIds()
             self._waiting = 0
             self._trouble = ""
             self._recount()
 
     def remove(self, seqs: Iterable[int]) -> None:
-        """Forget rows, for instance because their tasks were deleted."""
+        """Remove rows, such as those of tasks that were deleted."""
         numbers = list(seqs)
         # Few statements, each of one or two steps: Python takes a turn at the interpreter after each step, and where
         # others are busy with it, waits for that longer than SQLite works
@@ -334,7 +357,7 @@ class Catalog:
             self._tally.change(self._changes(gone, sign=-1))
 
     def counts(self) -> Counts:
-        """How many rows there are now. Never waits for a writer: while one is busy, the counts before its change."""
+        """The numbers of rows. Never waits for a writer: while one is busy, they are those before its change."""
         if self._write_lock.acquire(blocking=False):
             try:
                 if self._counted != self._version:
@@ -346,16 +369,17 @@ class Catalog:
 
     @property
     def version(self) -> int:
-        """Changes whenever the rows do."""
+        """A number that changes whenever the rows do."""
         return self._version
 
     @property
     def edition(self) -> int:
-        """Changes whenever rows change or go; while it stays, rows are only added, with higher numbers."""
+        """A number that changes whenever rows change or go; while it stays, rows were only added, with new numbers."""
         return self._edition
 
     def signatures(self, most: int) -> tuple[dict[str, int], int]:
-        """The commonest signatures of errors with how many rows have each, and how many signatures there are in all.
+        """The commonest `most` signatures of errors with their numbers of rows, and the number of all signatures.
+
         May take seconds: not for the UI loop.
         """
         alike = "SELECT error, count(*) AS n FROM rows WHERE error <> '' GROUP BY error"
@@ -370,8 +394,8 @@ class Catalog:
         return dict(found[:most]), len(found)
 
     def find(self, query: Query, after: int = 0) -> "array[int]":
-        """The `seq` of every row that a query shows, in its order, of those above `after`. May take seconds: not for
-        the UI loop.
+        """The numbers above `after` of the rows that a query shows, in its order. May take seconds: not for the UI
+        loop.
         """
         condition, parameters = query.where()
         # Long texts of fixed-width numbers: SQLite makes them without holding Python up, and two million rows never
@@ -396,15 +420,15 @@ class Catalog:
                     after = numbers[-1]
 
     def rows(self, seqs: Sequence[int]) -> dict[int, TaskRow]:
-        """The rows with these numbers; those forgotten meanwhile are missing."""
+        """The rows with these numbers; those that have left the catalog are missing."""
         with self._page_lock:
             if self._closed:
                 return {}
             return {seq: row for part in parts(list(seqs)) for seq, row in self._read(self._pages, part)}
 
     def add_up(self, seqs: "array[int]") -> Iterator[tuple[tuple[str, Kind | None, str], Sums]]:
-        """What the rows with these numbers add up to by queue, kind and type, a part of them at a time; a group comes
-        as often as it is met. Not for the UI loop.
+        """Add up the rows with these numbers by queue, kind and type, a part of them at a time: a group may come
+        several times. Not for the UI loop.
         """
         sql = (
             "SELECT queue, kind, rows.type, count(*), coalesce(sum(stored_bytes), 0), sum(stored_bytes IS NULL), "
@@ -419,8 +443,8 @@ class Catalog:
                 yield (self._queues[queue], _KINDS[kind], type_), Sums(*sums)
 
     def targets(self, seqs: Sequence[int]) -> list[Targets]:
-        """What a deletion needs of the rows with these numbers, in this order but for what is kept apart; a fifth of
-        the time of `rows`.
+        """The rows with these numbers as targets of a deletion, in this order within each; in a fifth of the time of
+        `rows`.
         """
         sql = (
             "SELECT queue, state, kind, scored_at IS NULL, seq, CAST(rows.id AS BLOB), stored_bytes, fingerprint, "
@@ -437,7 +461,7 @@ class Catalog:
         return targets
 
     def sums(self) -> dict[tuple[str, Kind | None], tuple[int, int | None]]:
-        """How many rows there are and about how many bytes they take, by queue and kind; None for no known size."""
+        """The numbers of rows and estimates of their bytes in Redis by queue and kind; None: no size is known."""
         sql = "SELECT queue, kind, count(*), sum(stored_bytes) FROM rows GROUP BY queue, kind"
         with self._view_lock:
             found = [] if self._closed else self._views.execute(sql).fetchall()
@@ -449,17 +473,6 @@ class Catalog:
             sums[place] = (kept + count, (kept_bytes or 0) + stored)
         return sums
 
-    def seq_of(self, queue: str, task_id: bytes) -> int | None:
-        """The number of a task's row, None where there is none. May walk the table: not for the UI loop."""
-        with self._view_lock:
-            if self._closed or queue not in self._queue_numbers:
-                return None
-            found = self._views.execute(
-                "SELECT seq FROM rows WHERE queue = ? AND id = ?",
-                (self._queue_numbers[queue], kept_id(task_id)),
-            ).fetchone()
-            return found[0] if found else None
-
     def _read(self, connection: sqlite3.Connection, part: Sequence[int]) -> Iterator[tuple[int, TaskRow]]:
         sql = f"SELECT seq, {names_of(COLUMNS)} FROM rows WHERE seq IN ({marks(part)})"
         for seq, *plain in connection.execute(sql, part):
@@ -467,13 +480,13 @@ class Catalog:
             yield seq, row_from(*plain)
 
     def _recount(self) -> None:
-        """Count afresh: some rows were known already, and only SQLite knows which."""
+        """Count anew: some rows were known already, and only SQLite knows which."""
         self._tally = Tally()
         found = self._writer.execute("SELECT queue, kind, type, count(*) FROM rows GROUP BY queue, kind, type")
         self._tally.change(self._changes(found))
 
     def _changes(self, found: Iterable[tuple[int, str | None, str, int]], sign: int = 1) -> Iterator[Change]:
-        """Counts as the tally takes them, from rows of queue, kind, type and count."""
+        """Turn records of queue, kind, type and count into changes for the tally."""
         return ((self._queues[queue], _KINDS[kind], type_, sign * count) for queue, kind, type_, count in found)
 
     @contextlib.contextmanager
@@ -493,7 +506,7 @@ class Catalog:
 
 
 def _these(seqs: list[int]) -> tuple[str, tuple[object, ...]]:
-    """What chooses some rows in SQL; those that follow one another, as in a long deletion, in less time."""
+    """Write the condition for some rows; numbers that follow one another, as in a long deletion, take less time."""
     if seqs == list(range(seqs[0], seqs[0] + len(seqs))):
         return "seq BETWEEN ? AND ?", (seqs[0], seqs[-1])
     return "seq IN (SELECT value FROM json_each(?))", (str(seqs),)

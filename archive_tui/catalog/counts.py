@@ -1,4 +1,4 @@
-"""How many rows there are, counted as they come and go: nobody waits for a walk over the table."""
+"""Counts of rows, kept as rows come and go: nobody waits for a walk over the table."""
 
 import heapq
 from collections import Counter
@@ -9,44 +9,54 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.rows import RowBatch, own
 
 TOP_TYPES = 50
-"""How many types are counted one by one for the screen."""
+"""Types that the screen shows with their counts."""
 
 _TYPE, _STORED_BYTES = own("type"), own("stored_bytes")
 
 Change = tuple[str, Kind | None, str, int]
-"""Queue, kind, type, and by how much their count changes."""
+"""Queue, kind and type, and the number of rows that have come (or gone, below 0)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many rows there are: in all, by queue, by kind and by type (the commonest `TOP_TYPES` of them).
-
-    `unkept` of them were only counted, because the table has its limit or the disk is full.
-    """
+    """The numbers of rows at one moment."""
 
     total: int = 0
+    """All rows, also those that were only counted."""
+
     by_queue: dict[str, int] = field(default_factory=dict)
+    """Rows by queue."""
+
     by_kind: dict[Kind, int] = field(default_factory=dict)
+    """Findings by kind, the most first."""
+
     by_type: dict[str, int] = field(default_factory=dict)
+    """Rows of the commonest `TOP_TYPES` types, the most first."""
+
     types: int = 0
+    """Types that there are in all."""
+
     unkept: int = 0
+    """Rows that were only counted, because the table has reached its limit or the disk is full."""
 
 
 class Tally:
-    """Running counts. `kept` rows stand in the table, `unkept` ones do not; of the latter `unkept_sums` knows how many
-    there are and about how many bytes they take, by queue and kind.
-    """
+    """Running counts."""
 
     def __init__(self) -> None:
-        self.kept = self.unkept = 0
+        self.kept = 0
+        """Rows in the table."""
+        self.unkept = 0
+        """Rows that were only counted."""
         self.unkept_sums: dict[tuple[str, Kind | None], tuple[int, int]] = {}
+        """Their number and an estimate of their bytes in Redis, by queue and kind."""
         self._by_queue: Counter[str] = Counter()
         self._by_kind: Counter[Kind] = Counter()
         self._by_type: Counter[str] = Counter()
 
     @property
     def total(self) -> int:
-        """How many were counted."""
+        """All rows that were counted."""
         return self._by_queue.total()
 
     def take(self, batch: RowBatch, kept: int) -> None:
@@ -64,7 +74,7 @@ class Tally:
         self._by_type.update(map(_TYPE, batch.values))
 
     def change(self, changes: Iterable[Change]) -> None:
-        """Rows of the table have come or gone."""
+        """Count rows that have come into the table or left it."""
         for queue, kind, type_, count in changes:
             self.kept += count
             self._by_queue[queue] += count
@@ -87,5 +97,5 @@ class Tally:
 
 
 def _commonest(counted: tuple[str, int]) -> tuple[int, str]:
-    """Sorts by count, the highest first, and then by name."""
+    """Key that sorts by count, the highest first, then by name."""
     return -counted[1], counted[0]

@@ -1,4 +1,4 @@
-"""The file behind the catalog: what is in it, how it is opened, and how many numbers come out of it at once."""
+"""The file behind the catalog: its schema, derived from the columns of a row, its connections, and reading numbers."""
 
 import contextlib
 import sqlite3
@@ -52,11 +52,11 @@ def literal(value: Plain) -> str:
 
 
 _SLICE = 16 * 20_000
-"""Digits that are turned into numbers at once."""
+"""Digits that become numbers in one piece."""
 
 
 def connect(path: str, cache_mib: int) -> sqlite3.Connection:
-    """Open the file. Readers and the one writer do not wait for each other; nothing needs to outlive the program."""
+    """Open the file. Readers and the one writer do not wait for each other; nothing outlives the program."""
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
     cache = f"cache_size={-1024 * cache_mib}"
     for pragma in ("page_size=16384", "journal_mode=WAL", "synchronous=OFF", cache, "temp_store=FILE"):
@@ -67,7 +67,7 @@ def connect(path: str, cache_mib: int) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
-    """Several questions about the same rows, whatever is written meanwhile."""
+    """Read several times from the same rows, whatever is written meanwhile."""
     connection.execute("BEGIN")
     try:
         yield
@@ -77,22 +77,22 @@ def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def numbers_in(text: str, *, narrow: bool) -> "array[int]":
-    """Numbers of eight or sixteen hexadecimal digits each; a slice at a time, so that other threads get their turn."""
-    found = array("q")
+    """Read numbers of eight (`narrow`) or sixteen hexadecimal digits each; in slices: other threads get a turn."""
+    numbers = array("q")
     for start in range(0, len(text), _SLICE):
         part = array("I" if narrow else "q", bytes.fromhex(text[start : start + _SLICE]))
         if sys.byteorder == "little":
             part.byteswap()
-        found += array("q", part)
-    return found
+        numbers += array("q", part)
+    return numbers
 
 
 def parts(values: list[Any], size: int = 500) -> Iterator[list[Any]]:
-    """Values in lists that are short enough for one statement."""
+    """Cut values into lists that are short enough for one statement."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
 
 
 def marks(part: Sequence[object]) -> str:
-    """Places in a statement for as many values."""
+    """The question marks of a statement for as many values."""
     return ",".join("?" * len(part))

@@ -1,17 +1,18 @@
-"""Which ids came already: exactly while they are few, and with rare false alarms when they are millions."""
+"""Detection of ids that came before: exact while they are few, with rare false alarms when they are millions."""
 
 from collections.abc import Iterable
 
 _SLOTS = 1 << 24
-"""Bytes, of which each id takes one: when a million have come, one new id in 17 raises a false alarm. Bits would do
-with an eighth, but take twice the time.
+"""Bytes of the table, of which each id takes one: after a million ids, one new id in 17 raises a false alarm. Bits
+would need an eighth of the room and twice the time.
 """
 
 _EXACT = 50_000
+"""Ids up to which the hashes themselves are kept."""
 
 
-class Seen:
-    """Remembers hashes: of the first thousands themselves, then where each falls among some million slots."""
+class KnownIds:
+    """A set of hashes of ids: the hashes themselves while they are few, then a mark in one of 16 million slots each."""
 
     def __init__(self) -> None:
         self._hashes: set[int] = set()
@@ -19,37 +20,38 @@ class Seen:
 
     @property
     def exact(self) -> bool:
-        """Whether what may have come before certainly did."""
+        """An id that `sift` reports has certainly come before."""
         return not self._slots
 
     def sift(self, ids: Iterable[object], salt: int = 0) -> list[int]:
-        """Remember ids, and give the places of those that may have come before; all others are certainly new. Ids that
-        are told apart by more than themselves need a `salt`.
+        """Remember ids, and return the positions of those that may have come before; all others are certainly new.
+
+        Equal ids with different values of `salt`, such as the hash of their queue, are different ids.
         """
         if len(self._hashes) > _EXACT:
             self._slots = bytearray(_SLOTS)
-            for one in self._hashes:
-                self._slots[one % _SLOTS] = 1
+            for value in self._hashes:
+                self._slots[value % _SLOTS] = 1
             self._hashes.clear()
         return self._sift_slots(ids, salt) if self._slots else self._sift_hashes(ids, salt)
 
     def _sift_hashes(self, ids: Iterable[object], salt: int) -> list[int]:
         known = self._hashes
-        old: list[int] = []
-        for place, one in enumerate(map(hash, ids)):
-            if one ^ salt in known:
-                old.append(place)
+        repeated: list[int] = []
+        for position, value in enumerate(map(hash, ids)):
+            if value ^ salt in known:
+                repeated.append(position)
             else:
-                known.add(one ^ salt)
-        return old
+                known.add(value ^ salt)
+        return repeated
 
     def _sift_slots(self, ids: Iterable[object], salt: int) -> list[int]:
         slots, mask = self._slots, _SLOTS - 1
-        old: list[int] = []
-        for place, one in enumerate(map(hash, ids)):
-            at = (one ^ salt) & mask
-            if slots[at]:
-                old.append(place)
+        repeated: list[int] = []
+        for position, value in enumerate(map(hash, ids)):
+            slot = (value ^ salt) & mask
+            if slots[slot]:
+                repeated.append(position)
             else:
-                slots[at] = 1
-        return old
+                slots[slot] = 1
+        return repeated

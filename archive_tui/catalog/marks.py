@@ -1,11 +1,11 @@
-"""The rows that a person has marked."""
+"""Marks: the set of rows that a person has marked."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 
 _AT_ONCE = 20_000
-"""Row numbers that are gone through in one piece: nobody else gets a turn at the interpreter meanwhile."""
+"""Row numbers handled in one piece: no other thread gets a turn at the interpreter meanwhile."""
 
 
 class Marks:
@@ -22,10 +22,10 @@ class Marks:
         return isinstance(seq, int) and 0 <= seq < len(self._bits) and self._bits[seq] == 1
 
     def __iter__(self) -> Iterator[int]:
-        at = self._bits.find(1)
-        while at >= 0:
-            yield at
-            at = self._bits.find(1, at + 1)
+        seq = self._bits.find(1)
+        while seq >= 0:
+            yield seq
+            seq = self._bits.find(1, seq + 1)
 
     def add(self, seqs: Sequence[int]) -> None:
         """Mark rows; those marked already stay so."""
@@ -46,7 +46,7 @@ class Marks:
                 self._bits[seq] = 0
 
     def subtract(self, other: "Marks") -> None:
-        """Unmark the rows that are marked there."""
+        """Unmark the rows that another set marks."""
         size = len(self._bits)
         mine, theirs = (int.from_bytes(bits, "little") for bits in (self._bits, other._bits[:size]))
         self._bits = bytearray((mine & ~theirs).to_bytes(size, "little"))
@@ -59,14 +59,14 @@ class Marks:
     def chosen(self, seqs: Sequence[int]) -> "array[int]":
         """Those of these rows that are marked, in their order."""
         size = len(self._bits)
-        found = array("q")
+        marked = array("q")
         for part in _pieces(seqs):
             known = part if max(part) < size else [seq for seq in part if seq < size]
-            found.extend(compress(known, map(self._bits.__getitem__, known)))
-        return found
+            marked.extend(compress(known, map(self._bits.__getitem__, known)))
+        return marked
 
     def copy(self) -> "Marks":
-        """The same marks, to be changed on their own."""
+        """A copy that can be changed on its own."""
         marks = Marks()
         marks._bits = self._bits.copy()
         marks._count = self._count

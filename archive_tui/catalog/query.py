@@ -1,4 +1,4 @@
-"""Which rows to show, and in which order."""
+"""Queries: which rows to show, and in which order."""
 
 import sqlite3
 import time
@@ -28,21 +28,32 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A filter and an order. `text` is in the filter language (see `terms`); its ages count from `now` (unix seconds),
-    by default from whenever the question is asked.
-    """
+    """A filter and an order. A row is shown where everything that is given holds."""
 
     text: str = ""
+    """Filter in the language of `catalog.filter`; empty: every row."""
+
     kind: Kind | None = None
+    """Only findings of this kind; None: all rows."""
+
     type: str | None = None
+    """Only tasks of this type; None: of all."""
+
     signature: str | None = None
+    """Only tasks whose error has this signature; None: all."""
+
     sort: Sort = Sort.FOUND
+    """The order."""
+
     descending: bool = False
+    """The order is turned round."""
+
     now: float | None = None
+    """Moment from which the filter's ages count, in unix seconds; None: the one at which the rows are asked for."""
 
     @property
     def filtered(self) -> bool:
-        """Whether any row may be hidden."""
+        """Some rows may be hidden."""
         return bool(self.text.strip()) or (self.kind, self.type, self.signature) != (None, None, None)
 
     def unfiltered(self) -> "Query":
@@ -74,5 +85,5 @@ class Query:
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Teach a connection what conditions may call. Errors repeat: most signatures are remembered, not made."""
+    """Give a connection the functions that conditions call. Errors repeat, so signatures are cached."""
     connection.create_function("signature", 1, lru_cache(10_000)(signature), deterministic=True)

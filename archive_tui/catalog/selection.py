@@ -1,4 +1,4 @@
-"""The frozen choice of rows that a plan is made of (DESIGN.md section 6)."""
+"""Selections: frozen choices of rows, of which plans are made."""
 
 from array import array
 from collections import Counter
@@ -18,48 +18,66 @@ _BATCH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a selection adds up to. `stored_bytes` is an estimate; `unsized` rows are not in it. `locked` tasks carry a
-    unique key; `fixed_ids` were chosen by their producer, and block that job for as long as the data exists.
-    """
+    """The sums of a selection."""
 
     count: int
+    """Rows."""
+
     stored_bytes: int
+    """Estimate of the bytes that they take in Redis, without those of unknown size."""
+
     unsized: int
+    """Rows of unknown size."""
+
     locked: int
+    """Tasks that name a unique lock."""
+
     fixed_ids: int
+    """Tasks with an id that their producer chose, and that nobody can enqueue again while the data exists."""
+
     by_queue: dict[str, int]
+    """Rows by queue, the most first; so are the next two."""
+
     by_type: dict[str, int]
+    """Rows by type of task."""
+
     by_kind: dict[Kind | None, int]
+    """Rows by kind of finding; None: rows that are none."""
+
     first_ids: tuple[bytes, ...]
+    """Ids of up to three rows, in the order of the selection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Row numbers, chosen once; what is filtered, sorted or found later does not change them."""
+    """Rows chosen once; later filtering, sorting and scanning does not change them."""
 
     catalog: Catalog
+    """Where the rows are."""
+
     seqs: "array[int]"
+    """Their numbers, in the order in which they were chosen."""
 
     def __len__(self) -> int:
         return len(self.seqs)
 
     def batches(self, size: int = _BATCH) -> Iterator[list[tuple[int, TaskRow]]]:
-        """The chosen rows with their numbers, in their order; rows forgotten meanwhile are left out."""
+        """The rows with their numbers, in order, in lists of up to `size`; rows that left the catalog are missing."""
         for start in range(0, len(self.seqs), size):
             part = self.seqs[start : start + size]
             rows = self.catalog.rows(part)
             yield [(seq, rows[seq]) for seq in part if seq in rows]
 
     def as_found(self) -> "array[int]":
-        """The chosen numbers in the order in which the rows were found, and stand in the table: to read and to remove
-        two million rows in another order would touch every page of it again and again.
+        """The numbers in the order of the table. Reading two million rows in another order would touch each page of
+        the file again and again.
         """
         marks = Marks()
         marks.add(self.seqs)
         return array("q", marks)
 
     def totals(self) -> Totals:
-        """Add the chosen rows up. Reads them all: not for the UI loop."""
+        """Add the rows up. Reads them all: not for the UI loop."""
         count = stored = unsized = locked = fixed = 0
         queues, types, kinds = Counter[str](), Counter[str](), Counter[Kind | None]()
         for (queue, kind, type_), sums in self.catalog.add_up(self.as_found()):
@@ -78,5 +96,5 @@ class Selection:
 
 
 def _ranked(counter: Counter[Name]) -> dict[Name, int]:
-    """Counts by name, the highest first, then in the order of the names."""
+    """Sort counts by name, the highest first, equal ones by their names."""
     return dict(sorted(counter.items(), key=lambda counted: (-counted[1], counted[0] or "")))

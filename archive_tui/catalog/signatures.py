@@ -1,4 +1,4 @@
-"""Signatures: error messages with their variable parts replaced, so that what failed alike is counted together."""
+"""Signatures: error messages with their variable parts replaced, so that like failures are counted together."""
 
 import re
 
@@ -18,6 +18,6 @@ _LONGEST = 300
 
 
 def signature(error: str) -> str:
-    """The first line of an error with quoted text, addresses, ids and numbers replaced by placeholders."""
+    """Replace quoted text, addresses, ids and numbers in the first line of an error; at most 300 characters of it."""
     first = error[:2000].lstrip().split("\n", 1)[0]
     return _PARTS.sub(lambda match: f"<{match.lastgroup}>", first)[:_LONGEST]

@@ -1,4 +1,4 @@
-"""What a table shows at one moment: the row numbers in their order, frozen; the rows are fetched page by page."""
+"""Views: what a table shows at one moment. The row numbers are frozen in their order, the rows read page by page."""
 
 import struct
 from array import array
@@ -12,18 +12,27 @@ from archive_tui.catalog.query import Query, Sort
 _WIDTH = struct.calcsize("q")
 
 GONE = TaskRow("", b"", None, readable=False)
-"""Stands where a row was forgotten after the view was made."""
+"""The row shown where one has left the catalog since the view was made."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The answer to a query. `version` is the catalog's at that time: a view is stale when the catalog has moved on."""
+    """The answer to a query."""
 
     catalog: Catalog
+    """Where the rows are."""
+
     query: Query
+    """What was asked."""
+
     version: int
+    """The catalog's version then: the view is out of date when the catalog has another."""
+
     seqs: "array[int]" = field(default_factory=lambda: array("q"))
+    """Numbers of the rows, in the order of the query."""
+
     edition: int = -1
+    """The catalog's edition then: while the catalog has the same, rows were only added since."""
 
     @classmethod
     def of(cls, catalog: Catalog, query: Query, before: "View | None" = None) -> "View":
@@ -49,19 +58,19 @@ class View:
         return len(self.seqs)
 
     def key(self, index: int) -> int:
-        """The number (`seq`) of the row at an index: its identity across views."""
+        """The number of the row at an index: its identity across views."""
         return self.seqs[index]
 
     def find(self, key: int) -> int | None:
-        """Where a row stands, None where the view does not show it."""
-        raw, wanted = self.seqs.tobytes(), struct.pack("q", key)
-        at = raw.find(wanted)  # several times faster than `array.index`, which boxes every number
-        while at >= 0 and at % _WIDTH:
-            at = raw.find(wanted, at + 1)
-        return at // _WIDTH if at >= 0 else None
+        """The index of the row with this number; None: the view does not show it."""
+        raw, number = self.seqs.tobytes(), struct.pack("q", key)
+        offset = raw.find(number)  # several times faster than `array.index`, which boxes every number
+        while offset >= 0 and offset % _WIDTH:
+            offset = raw.find(number, offset + 1)
+        return offset // _WIDTH if offset >= 0 else None
 
     def page(self, start: int, count: int) -> Sequence[TaskRow]:
-        """The rows from an index on; `GONE` stands for a row forgotten meanwhile."""
+        """Up to `count` rows from an index on; `GONE` for each that has left the catalog."""
         seqs = self.seqs[start : start + count]
         rows = self.catalog.rows(seqs)
         return [rows.get(seq, GONE) for seq in seqs]

@@ -191,7 +191,13 @@ def lots(selection: Selection, tasks: Callable[[], int], *, copying: bool) -> It
 
 
 def _doomed(members: Targets, part: slice, standing: Standing) -> list[Doomed]:
-    columns = members.ids[part], repeat(members.state), members.seen[part], repeat(standing), members.unique[part]
+    columns = (
+        members.ids[part],
+        repeat(members.state),
+        members.fingerprints[part],
+        repeat(standing),
+        members.unique[part],
+    )
     return list(map(Doomed._make, zip(*columns, strict=False)))
 
 

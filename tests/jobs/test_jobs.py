@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from support.asynq_data import NOW, key, lock_key, prefix
-from support.catalogs import Hooked, ids, once
+from support.catalogs import Hooked, ids, once, seq_of
 from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
@@ -415,7 +415,7 @@ def test_a_second_listing_keeps_numbers_and_forgets_what_has_gone(valkey: Live, 
     valkey.asynq.add("q", "8", error_msg="changed", score=NOW + 5)
     assert run_job(ListJob(valkey.connect(), catalog, "q")).wait(20)
     assert ids(catalog) == (numbers(2500) | {b"new"}) - {b"7"}
-    assert catalog.seq_of("q", b"8") == seqs[b"8"]
+    assert seq_of(catalog, "q", b"8") == seqs[b"8"]
     assert catalog.rows([seqs[b"8"]])[seqs[b"8"]].error == "changed"
 
 
@@ -482,7 +482,7 @@ def test_marked_rows_are_planned_the_shown_ones_first(valkey: Live, catalog: Cat
     valkey.asynq.add("q", "other", referenced=False, type="other")
     scanned(valkey, catalog, run_job)
     marks = Marks()
-    marks.add([seq for task_id in (b"1", b"2", b"other") if (seq := catalog.seq_of("q", task_id)) is not None])
+    marks.add([seq for task_id in (b"1", b"2", b"other") if (seq := seq_of(catalog, "q", task_id)) is not None])
     shown = catalog.find(Query(type="email:send", sort=Sort.ID, descending=True))
     plan = plan_rows(catalog, marks, shown)
     assert (plan.count, plan.hidden) == (3, 1)

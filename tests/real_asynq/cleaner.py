@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import pytest
+from support.catalogs import seq_of
 
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import Outcome
@@ -220,7 +221,7 @@ def every(step: int, catalog: Catalog) -> Plan:
 
 def chosen(catalog: Catalog, wanted: Iterable[Ref]) -> Plan:
     """The plan to delete just these, as if a person had marked them."""
-    seqs = [seq for queue, task_id in wanted if (seq := catalog.seq_of(queue, task_id.encode())) is not None]
+    seqs = [seq for queue, task_id in wanted if (seq := seq_of(catalog, queue, task_id.encode())) is not None]
     return _marked(catalog, seqs)
 
 

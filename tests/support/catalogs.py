@@ -1,4 +1,4 @@
-"""Catalogs that call back, and the ids in a catalog."""
+"""Catalogs that call back; the ids in a catalog, and the number of a task's row."""
 
 from collections.abc import Callable, Sequence
 
@@ -37,3 +37,9 @@ def once(action: Callable[[], object]) -> Callable[[], None]:
 
 def ids(catalog: Catalog) -> set[bytes]:
     return {row.id for row in catalog.rows(catalog.find(Query())).values()}
+
+
+def seq_of(catalog: Catalog, queue: str, task_id: bytes) -> int | None:
+    """The number of a task's row; None: there is none."""
+    rows = catalog.rows(catalog.find(Query()))
+    return next((seq for seq, row in rows.items() if (row.queue, row.id) == (queue, task_id)), None)

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from support.catalogs import seq_of
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage, encode
@@ -85,7 +86,7 @@ def test_rows_come_out_as_they_went_in(catalog: Catalog, rows: list[TaskRow]) ->
     assert sorted(contents(catalog), key=IDENTITY) == sorted(rows, key=IDENTITY)
     check_counts(catalog, rows)
     for row in rows:
-        seq = catalog.seq_of(row.queue, row.id)
+        seq = seq_of(catalog, row.queue, row.id)
         assert seq is not None
         assert catalog.rows([seq])[seq] == row
 
@@ -104,10 +105,10 @@ def test_the_same_id_in_another_queue_is_another_task(catalog: Catalog) -> None:
 
 def test_a_row_is_brought_up_to_date_and_keeps_its_number(catalog: Catalog) -> None:
     catalog.add([a_row(1), a_row(2)])
-    seq = catalog.seq_of("q", b"2")
+    seq = seq_of(catalog, "q", b"2")
     newer = a_row(2, type="other", kind=None, error="worse", retried=9, queue="q")
     assert catalog.add([newer, a_row(3)], update=True) == 1
-    assert catalog.seq_of("q", b"2") == seq
+    assert seq_of(catalog, "q", b"2") == seq
     assert contents(catalog) == [a_row(1), newer, a_row(3)]
     check_counts(catalog, contents(catalog))
 
@@ -121,21 +122,21 @@ def test_a_later_listing_forgets_what_it_did_not_see(catalog: Catalog) -> None:
     catalog.add([a_row(number) for number in range(10)], update=True)
     catalog.end_listing()
     assert len(contents(catalog)) == 10
-    numbers = {row.id: catalog.seq_of("q", row.id) for row in contents(catalog)}
+    numbers = {row.id: seq_of(catalog, "q", row.id) for row in contents(catalog)}
     catalog.begin_listing()
     catalog.add([a_row(number, error="again") for number in (3, 5, 20)], update=True)
     assert len(contents(catalog)) == 11  # until it has ended nothing is missed
     catalog.end_listing()
     assert sorted(row.id for row in contents(catalog)) == [b"20", b"3", b"5"]
-    assert catalog.seq_of("q", b"3") == numbers[b"3"]
-    assert catalog.seq_of("q", b"4") is None
+    assert seq_of(catalog, "q", b"3") == numbers[b"3"]
+    assert seq_of(catalog, "q", b"4") is None
     check_counts(catalog, contents(catalog))
 
 
 def test_numbers_are_never_given_twice(catalog: Catalog) -> None:
     catalog.begin_listing()
     catalog.add([a_row(1), a_row(2)], update=True)
-    seq = catalog.seq_of("q", b"2")
+    seq = seq_of(catalog, "q", b"2")
     assert seq is not None
     marks = Marks()
     marks.add([seq])  # somebody marks task 2
@@ -145,7 +146,7 @@ def test_numbers_are_never_given_twice(catalog: Catalog) -> None:
     catalog.begin_listing()
     catalog.add([a_row(1), a_row(3)], update=True)
     catalog.end_listing()
-    assert catalog.seq_of("q", b"3") not in marks  # nobody has marked task 3
+    assert seq_of(catalog, "q", b"3") not in marks  # nobody has marked task 3
 
 
 def test_rows_are_forgotten(catalog: Catalog) -> None:
@@ -569,7 +570,6 @@ def test_a_closed_catalog_is_empty(catalog: Catalog) -> None:
     assert list(catalog.find(Query())) == []
     assert catalog.rows([1]) == {}
     assert catalog.sums() == {}
-    assert catalog.seq_of("q", b"1") is None
     assert view.page(0, 5) == [GONE]
     assert catalog.counts().total in (0, 1)
     for change in (lambda: catalog.add([a_row(2)]), lambda: catalog.remove([1]), catalog.end_listing):
@@ -718,7 +718,7 @@ def test_rows_that_a_full_disk_did_not_take_are_not_counted(tmp_path: Path) -> N
 def test_what_is_new_is_told_from_what_may_have_come_before(groups: list[list[int]], exact: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duplicates, "_EXACT", exact)
-        known = duplicates.Seen()
+        known = duplicates.KnownIds()
         met: set[int] = set()
         for group in groups:
             old = known.sift(group)
