@@ -545,9 +545,9 @@ def test_what_failed_alike_has_one_signature(one: tuple[object, ...], other: tup
     "text", ['"' * 4000, "a." * 2000, "a-" * 2000, "[:" * 2000, "0" * 4000, "f1" * 2000, "x://" * 1000]
 )
 def test_no_error_takes_long_to_sign(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     signature(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 # Living and dying
