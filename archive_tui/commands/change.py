@@ -67,6 +67,11 @@ def refuse_change(session: Session, verb: Verb, manner: Manner) -> None:
         refuse_unasked(verb.past, yes=manner.yes, ask=manner.ask)
 
 
+def flags_of(**values: str | int | None) -> str:
+    """Write flags as they were given, for the audit; those without a value are left out."""
+    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in values.items() if value not in (None, ""))
+
+
 def filter_line(where: str) -> Iterable[Line]:
     """The filter that chose the tasks of a plan; no line where there is none."""
     if where:

@@ -11,7 +11,7 @@ from archive_tui.changes import delete_words
 from archive_tui.changes.plan import Plan, Retention, plan_oldest
 from archive_tui.changes.repair_plan import not_deletable
 from archive_tui.changes.sheet import Line
-from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, refuse_change
+from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
 from archive_tui.commands.queues import refuse_unknown
 from archive_tui.commands.reading import catalog_for, read_kind, say_what_is_missing
 from archive_tui.errors import ExitCode
@@ -44,12 +44,9 @@ class Wish:
     @property
     def choice(self) -> str:
         """The choice in words, for the audit."""
-        parts = [f"--kind {self.kind.value}" if self.kind is not None else "--archived"]
-        parts += [f"--where {self.where}"] if self.where else []
-        parts += [f"--older-than {self.older_than}s"] if self.older_than is not None else []
-        parts += [f"--keep {self.keep}"] if self.keep is not None else []
-        parts += [f"--limit {self.limit}"] if self.limit is not None else []
-        return " ".join(parts)
+        sort = f"--kind {self.kind.value}" if self.kind is not None else "--archived"
+        age = f"{self.older_than}s" if self.older_than is not None else None
+        return f"{sort} {flags_of(where=self.where, older_than=age, keep=self.keep, limit=self.limit)}".rstrip()
 
 
 def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:

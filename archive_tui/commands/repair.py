@@ -13,7 +13,7 @@ from archive_tui.catalog.query import Query
 from archive_tui.changes import repair_words
 from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.repair_plan import RepairPlan
-from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, refuse_change
+from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
 from archive_tui.commands.queues import refuse_unknown
 from archive_tui.commands.reading import catalog_for, read_findings, say_what_is_missing
 from archive_tui.errors import ExitCode, UsageError
@@ -49,10 +49,7 @@ class Wish:
     @property
     def choice(self) -> str:
         """The choice in words, for the audit."""
-        parts = [f"--kind {self.kind.value}"]
-        parts += [f"--where {self.where}"] if self.where else []
-        parts += [f"--limit {self.limit}"] if self.limit is not None else []
-        return " ".join(parts)
+        return flags_of(kind=self.kind.value, where=self.where, limit=self.limit)
 
 
 def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
