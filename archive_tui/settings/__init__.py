@@ -1,1 +1,1 @@
-"""What a run needs: connection, journal, limits; from flags, environment and profile."""
+"""The settings of a run: connection, guards, journal; from flags, environment and profile."""

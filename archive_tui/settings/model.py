@@ -1,11 +1,11 @@
-"""What a run needs, frozen and typed. Secrets never appear in a repr."""
+"""The settings of a run, frozen and typed. Secrets never appear in a repr."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 
 class Secret:
-    """A password. It shows itself to nobody who does not ask for it by name: not in a repr, a log or a crash report."""
+    """A password that shows only through `reveal`: not in a repr, a log or a crash report."""
 
     __slots__ = ("_value",)
 
@@ -30,41 +30,79 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How a `rediss://` server is verified: files in PEM; without `ca_file` the system's authorities are trusted."""
+    """How a `rediss://` server is verified. Files are PEM."""
 
     ca_file: str | None = None
+    """Certificates of the authorities that are trusted; None: those of the system."""
+
     cert_file: str | None = None
+    """Our certificate; None: we show none."""
+
     key_file: str | None = None
+    """Key of our certificate; None: it is in `cert_file`."""
+
     verify: bool = True
+    """The server's certificate is checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a run needs to know. `timeout` is in seconds and holds for connecting and for each answer; `syslog` is
-    the socket of a syslog that hears the audit as well.
-    """
+    """What a run needs to know: server, guards, journal and audit."""
 
     host: str = "127.0.0.1"
+    """Name or address of the server; of no meaning with `socket`."""
+
     port: int = 6379
+    """Port of the server, from 1; of no meaning with `socket`."""
+
     socket: str | None = None
+    """Path of the server's unix socket; None: it is reached by `host` and `port`."""
+
     database: int = 0
+    """Number of the database, from 0."""
+
     username: str | None = None
+    """User of the server; None: its default user."""
+
     password: Secret | None = None
+    """Password of the user; None: no login."""
+
     tls: Tls | None = None
+    """TLS; None: the connection is not encrypted."""
+
     timeout: float = 5.0
+    """Seconds for connecting and for each answer, above 0."""
+
     profile: str | None = None
+    """Name of the profile; None: none was chosen."""
+
     production: bool = False
+    """The profile is marked as production: red, and confirmed by a typed number."""
+
     read_only: bool = False
+    """Nothing may be changed."""
+
     label: str | None = None
+    """Text shown in place of the address; None: the address itself."""
+
     syslog: str | None = None
+    """Path of the socket of a syslog that gets the audit as well; None: only the file does."""
+
     journal: bool = True
+    """Deletions are recorded, so that they can be restored."""
+
     journal_dir: Path | None = None
+    """Folder of the journals; None: the one in the user's state directory."""
+
     journal_keep_days: float | None = None
+    """Age in days at which `journal prune` deletes a journal; None: no limit, 0: at once."""
+
     journal_keep_mb: float | None = None
+    """Size of all journals in megabytes (10⁶ bytes) above which `journal prune` deletes the oldest; None: no limit."""
 
     @property
     def address(self) -> str:
-        """Where we connect to, without secrets: `host:port/db` or `socket path/db`, or the label that stands for it."""
+        """The server without secrets: `host:port/db` or `path of the socket/db`, or the label that stands for it."""
         if self.label is not None:
             return self.label
         if self.socket is not None:

@@ -10,16 +10,21 @@ import platformdirs
 
 from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.settings.model import Secret, Settings
-from archive_tui.settings.url import parse_url, urlsplit_has_password
+from archive_tui.settings.url import has_password, parse_url
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
+"""The server when nobody names one."""
+
 _PROFILE_KEYS = {"url", "username", "password_file", "db", "timeout", "production", "read_only", "syslog"}
 _PROFILE_KEYS |= {"journal", "journal_dir", "journal_keep_days", "journal_keep_mb"}
-_LONGEST_TIMEOUT = 3600.0
+_LONGEST_TIMEOUT = 3600.0  # seconds
+_NO = {"", "0", "false", "no", "off"}
+_YES = {"1", "true", "yes", "on"}
+_SYSLOG = "/dev/log"
 
 
 def read_password_file(path: Path) -> Secret:
-    """The first line of a file. Raises NotFoundError or UsageError."""
+    """Read a password from the first line of a file. Raises NotFoundError or UsageError."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -34,96 +39,120 @@ def read_password_file(path: Path) -> Secret:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the command line said; None where it said nothing."""
+    """The flags of the command line; None, or False, where a flag was not given."""
 
     url: str | None = None
+    """`--url`."""
+
     profile: str | None = None
+    """`--profile`."""
+
     username: str | None = None
+    """`--username`."""
+
     password: Secret | None = None
+    """Password that was typed for `--ask-password`."""
+
     password_file: Path | None = None
+    """`--password-file`."""
+
     database: int | None = None
+    """`--db`, from 0."""
+
     timeout: float | None = None
+    """`--timeout`, in seconds, above 0."""
+
     read_only: bool = False
+    """`--read-only`."""
+
     no_journal: bool = False
+    """`--no-journal`."""
+
     journal_dir: Path | None = None
+    """`--journal-dir`."""
+
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    """The environment, with its `ARCHIVE_TUI_…`."""
 
 
 def default_profile_file() -> Path:
-    """Where profiles are looked for."""
+    """The file of profiles in the user's configuration directory."""
     return Path(platformdirs.user_config_dir("archive-tui", appauthor=False)) / "profiles.toml"
 
 
 def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
-    """Put flags, environment and profile together; flags win over environment, environment over profile.
+    """Merge flags, environment and profile; flags win over environment, environment over profile.
 
-    Raises UsageError or NotFoundError.
+    `profile_file` None: the default one. Raises UsageError or NotFoundError.
     """
     environment = choices.environment
-    if choices.url is not None and urlsplit_has_password(choices.url):
+    _refuse_bad_url(choices.url)
+    name = choices.profile or environment.get("ARCHIVE_TUI_PROFILE")
+    profile = _Profile.read(name, profile_file or default_profile_file()) if name else _Profile({})
+    settings = parse_url(_url(choices, profile))
+    _refuse_missing_files(settings)
+    username = choices.username or environment.get("ARCHIVE_TUI_USERNAME") or profile.text("username")
+    password = _password(choices, profile)
+    database = choices.database if choices.database is not None else profile.database()
+    journal_dir = environment.get("ARCHIVE_TUI_JOURNAL_DIR") or profile.text("journal_dir")
+    return replace(
+        settings,
+        username=username or settings.username,
+        password=password if password is not None else settings.password,
+        database=database if database is not None else settings.database,
+        timeout=choices.timeout or profile.timeout() or settings.timeout,
+        profile=name,
+        production=profile.flag("production"),
+        read_only=choices.read_only or profile.flag("read_only") or _is_on(environment, "ARCHIVE_TUI_READ_ONLY"),
+        syslog=_syslog(environment.get("ARCHIVE_TUI_SYSLOG") or profile.get("syslog")),
+        journal=profile.flag("journal", default=True) and not choices.no_journal,
+        journal_dir=choices.journal_dir or (_expanded(journal_dir) if journal_dir else None),
+        journal_keep_days=profile.amount("journal_keep_days"),
+        journal_keep_mb=profile.amount("journal_keep_mb"),
+    )
+
+
+def _refuse_bad_url(url: str | None) -> None:
+    """Refuse a `--url` that is empty or holds a password."""
+    if url is None:
+        return
+    if has_password(url):
         raise UsageError(
             "a password in --url would show in the process list: "
             "use ARCHIVE_TUI_URL, ARCHIVE_TUI_PASSWORD, --password-file or --ask-password"
         )
-    profile_name = choices.profile or environment.get("ARCHIVE_TUI_PROFILE")
-    profile: Mapping[str, object] = _profile(profile_name, profile_file) if profile_name else {}
-    if choices.url is not None and not choices.url.strip():
+    if not url.strip():
         raise UsageError("--url is empty: write redis://host:6379/0")
-    url = choices.url or (None if choices.profile else environment.get("ARCHIVE_TUI_URL"))
-    settings = parse_url(url or _text(profile, "url") or environment.get("ARCHIVE_TUI_URL") or DEFAULT_URL)
-    for named in (settings.tls.ca_file, settings.tls.cert_file, settings.tls.key_file) if settings.tls else ():
-        if named is not None and not Path(named).is_file():
-            raise NotFoundError(f"no file {named}, which the server URL names")
-    username = choices.username or environment.get("ARCHIVE_TUI_USERNAME") or _text(profile, "username")
-    if username:
-        settings = replace(settings, username=username)
-    password = _password(choices, profile)
-    if password is not None:
-        settings = replace(settings, password=password)
-    database = choices.database if choices.database is not None else _database(profile)
-    if database is not None:
-        settings = replace(settings, database=database)
-    return replace(
-        settings,
-        timeout=choices.timeout or _number(profile, "timeout") or settings.timeout,
-        profile=profile_name,
-        production=_flag(profile, "production"),
-        syslog=_syslog(environment.get("ARCHIVE_TUI_SYSLOG") or profile.get("syslog", False)),
-        read_only=choices.read_only
-        or _flag(profile, "read_only")
-        or environment.get("ARCHIVE_TUI_READ_ONLY", "").strip().lower() not in {"", "0", "false", "no", "off"},
-        journal=not choices.no_journal and ("journal" not in profile or _flag(profile, "journal")),
-        journal_dir=_journal_dir(choices, profile),
-        journal_keep_days=_amount(profile, "journal_keep_days"),
-        journal_keep_mb=_amount(profile, "journal_keep_mb"),
-    )
 
 
-def _journal_dir(choices: Choices, profile: Mapping[str, object]) -> Path | None:
-    if choices.journal_dir is not None:
-        return choices.journal_dir
-    named = choices.environment.get("ARCHIVE_TUI_JOURNAL_DIR") or _text(profile, "journal_dir")
-    return _expanded(named) if named else None
+def _url(choices: Choices, profile: "_Profile") -> str:
+    """The URL of the server: a profile from the command line wins over a URL from the environment."""
+    from_environment = choices.environment.get("ARCHIVE_TUI_URL")
+    if choices.url:
+        return choices.url
+    if choices.profile:
+        return profile.text("url") or from_environment or DEFAULT_URL
+    return from_environment or profile.text("url") or DEFAULT_URL
 
 
-def _amount(profile: Mapping[str, object], key: str) -> float | None:
-    value = profile.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise UsageError(f"{key} in the profile must be a number, 0 or more")
-    return float(value)
+def _refuse_missing_files(settings: Settings) -> None:
+    """Refuse a URL that names a file which is not there."""
+    tls = settings.tls
+    for name in (tls.ca_file, tls.cert_file, tls.key_file) if tls else ():
+        if name is not None and not Path(name).is_file():
+            raise NotFoundError(f"no file {name}, which the server URL names")
 
 
-def _password(choices: Choices, profile: Mapping[str, object]) -> Secret | None:
+def _password(choices: Choices, profile: "_Profile") -> Secret | None:
+    """The password from flags, environment or profile; None: none of them has one."""
     if choices.password is not None:
         return choices.password
     if choices.password_file is not None:
         return read_password_file(choices.password_file)
-    if found := choices.environment.get("ARCHIVE_TUI_PASSWORD"):
-        return Secret(found)
-    if named := choices.environment.get("ARCHIVE_TUI_PASSWORD_FILE") or _text(profile, "password_file"):
-        return read_password_file(_expanded(named))
+    if password := choices.environment.get("ARCHIVE_TUI_PASSWORD"):
+        return Secret(password)
+    if name := choices.environment.get("ARCHIVE_TUI_PASSWORD_FILE") or profile.text("password_file"):
+        return read_password_file(_expanded(name))
     return None
 
 
@@ -134,63 +163,92 @@ def _expanded(name: str) -> Path:
         raise NotFoundError(f"no password file {name}: there is no such user") from None
 
 
-def _profile(name: str, profile_file: Path | None) -> Mapping[str, object]:
-    path = profile_file or default_profile_file()
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise NotFoundError(f"no profile file {path}: write one with a section [{name}] and url = …") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"the profile file {path} cannot be read: {error}") from None
-    profile = content.get(name)
-    if not isinstance(profile, dict):
-        known = ", ".join(sorted(key for key, value in content.items() if isinstance(value, dict))) or "none"
-        raise NotFoundError(f"no profile {name!r} in {path} (it has: {known})")
-    unknown = sorted(set(profile) - _PROFILE_KEYS)
-    if unknown:
-        raise UsageError(f"profile {name!r} in {path} has unknown keys: {', '.join(unknown)}")
-    return profile
-
-
-def _flag(profile: Mapping[str, object], key: str) -> bool:
-    """A guard that is misspelt must not be taken for an open gate."""
-    value = profile.get(key, False)
-    if not isinstance(value, bool):
-        raise UsageError(f"{key} in the profile must be true or false, without quotes")
-    return value
+def _is_on(environment: Mapping[str, str], name: str) -> bool:
+    """Read a switch of the environment: everything but a no is a yes, because the switches are guards."""
+    return environment.get(name, "").strip().lower() not in _NO
 
 
 def _syslog(value: object) -> str | None:
-    """The socket of the syslog that hears the audit as well: `true` is the usual one."""
-    if value is False or (isinstance(value, str) and value.lower() in {"", "0", "false", "no", "off"}):
+    """The socket of the syslog that gets the audit as well; `true` is the usual one, None and a no are none."""
+    if value is None or value is False or (isinstance(value, str) and value.lower() in _NO):
         return None
-    if value is True or (isinstance(value, str) and value.lower() in {"1", "true", "yes", "on"}):
-        return "/dev/log"
+    if value is True or (isinstance(value, str) and value.lower() in _YES):
+        return _SYSLOG
     if isinstance(value, str) and value.startswith("/"):
         return value
-    raise UsageError("syslog must be true or the path of its socket, such as /dev/log")
+    raise UsageError(f"syslog must be true or the path of its socket, such as {_SYSLOG}")
 
 
-def _database(profile: Mapping[str, object]) -> int | None:
-    value = profile.get("db")
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise UsageError("db in the profile must be a number")
-    return value
+class _Profile:
+    """One section of the profile file. Every reader returns None, or the default, for a key that is not there."""
 
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._values = values
 
-def _text(profile: Mapping[str, object], key: str) -> str | None:
-    value = profile.get(key)
-    if value is not None and not isinstance(value, str):
-        raise UsageError(f"{key} in the profile must be text in quotes")
-    return value
+    @classmethod
+    def read(cls, name: str, path: Path) -> "_Profile":
+        """Read a section of a file. Raises NotFoundError or UsageError."""
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise NotFoundError(f"no profile file {path}: write one with a section [{name}] and url = …") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UsageError(f"the profile file {path} cannot be read: {error}") from None
+        values = content.get(name)
+        if not isinstance(values, dict):
+            known = ", ".join(sorted(key for key, value in content.items() if isinstance(value, dict))) or "none"
+            raise NotFoundError(f"no profile {name!r} in {path} (it has: {known})")
+        unknown = sorted(set(values) - _PROFILE_KEYS)
+        if unknown:
+            raise UsageError(f"profile {name!r} in {path} has unknown keys: {', '.join(unknown)}")
+        return cls(values)
 
+    def get(self, key: str) -> object:
+        """A value as it is."""
+        return self._values.get(key)
 
-def _number(profile: Mapping[str, object], key: str) -> float | None:
-    value = profile.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST_TIMEOUT:
-        raise UsageError(f"{key} in the profile must be a number of seconds up to {_LONGEST_TIMEOUT:g}")
-    return float(value)
+    def text(self, key: str) -> str | None:
+        """A text."""
+        value = self.get(key)
+        if value is not None and not isinstance(value, str):
+            raise UsageError(f"{key} in the profile must be text in quotes")
+        return value
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """A switch. A misspelt one is refused: a guard must not be taken for an open gate."""
+        value = self._values.get(key, default)
+        if not isinstance(value, bool):
+            raise UsageError(f"{key} in the profile must be true or false, without quotes")
+        return value
+
+    def amount(self, key: str) -> float | None:
+        """A number from 0 on."""
+        value = self._number(key)
+        if value is not None and not 0 <= value < float("inf"):
+            raise UsageError(f"{key} in the profile must be a number, 0 or more")
+        return value
+
+    def timeout(self) -> float | None:
+        """The timeout in seconds, above 0."""
+        value = self._number("timeout")
+        if value is not None and not 0 < value <= _LONGEST_TIMEOUT:
+            raise UsageError(f"timeout in the profile must be a number of seconds up to {_LONGEST_TIMEOUT:g}")
+        return value
+
+    def database(self) -> int | None:
+        """The number of the database, from 0."""
+        value = self.get("db")
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise UsageError("db in the profile must be a number")
+        return value
+
+    def _number(self, key: str) -> float | None:
+        """A number; NaN for a value that is none, which no range holds."""
+        value = self.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return float("nan")
+        return float(value)

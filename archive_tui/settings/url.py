@@ -65,14 +65,14 @@ def _tls(options: Mapping[str, str]) -> Tls:
 
 
 def parse_database(value: str) -> int:
-    """A database number. Raises UsageError."""
+    """Read the number of a database. Raises UsageError."""
     if not re.fullmatch(r"\d{1,5}", value):
         raise UsageError("the database must be a number, such as redis://host:6379/0 or --db 0")
     return int(value)
 
 
-def urlsplit_has_password(url: str) -> bool:
-    """Whether a URL carries a password."""
+def has_password(url: str) -> bool:
+    """Tell whether a URL holds a password, or may hold one."""
     try:
         parts = urlsplit(url)
         return bool(parts.password) or "password" in dict(parse_qsl(parts.query))
