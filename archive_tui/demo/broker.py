@@ -80,7 +80,7 @@ return 1
 
 
 class Broker:
-    """What a worker or producer asks of Redis; `client` must answer in bytes. Times are unix seconds."""
+    """The requests of a worker or producer to Redis; `client` must answer in bytes. Times are unix seconds."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client: Any = client

@@ -11,31 +11,40 @@ from archive_tui.demo.layout import Layout
 _KEPT_DAYS = 90
 _DAY = 86_400
 _WEEKEND = 0.55
-"""What is left of the traffic on Saturdays and Sundays."""
+"""The share of the traffic that is left on Saturdays and Sundays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A bad time: around `days_ago` (give or take `spread` days), up to `failures` more failures a day."""
+    """A bad time."""
 
     days_ago: float
+    """Its worst moment."""
+
     spread: float
+    """Days before and after it in which the extra failures fall to about a third."""
+
     failures: int
+    """Extra failures a day at the worst moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What a queue processes on an ordinary weekday, which share of it fails, and what went wrong beyond that.
-
-    `ended_days_ago` is for a queue that is not used any more; `before` are the tasks of all the time before the
-    ninety days.
-    """
+    """The traffic of a queue."""
 
     processed: int
+    """Tasks on an ordinary weekday."""
+
     failing: float = 0.01
+    """The share of them that fails, from 0 to 1."""
+
     incidents: tuple[Incident, ...] = ()
+
     ended_days_ago: int = 0
+    """Days since the queue was used last; 0 for one that is in use."""
+
     before: int = 0
+    """Tasks processed before the ninety days of which there are counters."""
 
 
 def record(layout: Layout, traffic: Traffic, now: int, random: Random) -> None:

@@ -1,4 +1,4 @@
-"""What the demo needs beyond archive_tui's own dependencies, imported only when it is used."""
+"""Import of the packages that only the demo needs, when they are used."""
 
 import importlib
 from types import ModuleType

@@ -1,17 +1,17 @@
-"""What goes wrong in the made-up installation: error messages as Go programs write them, with their variable parts."""
+"""Error messages of the made-up installation, as Go programs write them, with their variable parts."""
 
 from collections.abc import Callable
 from random import Random
 
-Mishap = Callable[[Random], str]
+ErrorMaker = Callable[[Random], str]
 """Makes one error message."""
 
 
-def any_of(*weighted: tuple[int, Mishap]) -> Mishap:
-    """One of several mishaps, each as often as its weight says."""
+def any_of(*weighted: tuple[int, ErrorMaker]) -> ErrorMaker:
+    """One of several error messages, each as often as its weight says."""
     weights = [weight for weight, _ in weighted]
-    mishaps = [mishap for _, mishap in weighted]
-    return lambda random: random.choices(mishaps, weights)[0](random)
+    makers = [maker for _, maker in weighted]
+    return lambda random: random.choices(makers, weights)[0](random)
 
 
 def refused(random: Random) -> str:

@@ -23,7 +23,7 @@ _ARCHIVED_BY_HAND, _GIVEN_UP, _UNIQUE, _WITH_DEADLINE = 0.02, 0.08, 0.03, 0.03
 """Shares of the archived tasks: never run, not retried to the end, with a unique lock, with a deadline."""
 
 Weights = dict[Job, int]
-"""How often each job appears among the tasks of a queue."""
+"""The weight of each job among the tasks of a queue."""
 
 
 class Filling:
@@ -62,7 +62,7 @@ class Filling:
             message.retried = self.random.randint(1, min(job.retries, 9))
             delay = retry_delay(message.retried, self.random)
             failed_at = self.now - self.random.randrange(delay)
-            fail(message, job.mishap(self.random), failed_at)
+            fail(message, job.error(self.random), failed_at)
             self.layout.sorted(message, State.RETRY, failed_at + delay)
 
     def archived(
@@ -120,7 +120,8 @@ class Filling:
             self.layout.aggregation_set(group, set_id, self.now + _AGGREGATION)
 
     def crashed(self, lost: Sequence[str], ghosts: Sequence[str], mismatches: Sequence[str]) -> None:
-        """What is left where the server lost its last writes and somebody moved tasks by hand; by ids, at any scale.
+        """Tasks that are left where the server lost its last writes and somebody moved tasks by hand; by ids, at any
+        scale.
 
         Lost tasks wait for an attempt that no index knows of, ghosts have no data any more, and mismatches stand in
         the archive while their data says that they wait for another attempt.
@@ -130,7 +131,7 @@ class Filling:
             message = enqueued(job, self.layout.queue, self.random, task_id)
             message.retried = self.random.randint(1, job.retries)
             failed_at = self.now - self.random.randint(5 * DAY, 6 * DAY)
-            fail(message, job.mishap(self.random), failed_at)
+            fail(message, job.error(self.random), failed_at)
             self.layout.data(message, State.RETRY)
             if task_id in mismatches:
                 self.layout.mention(task_id.encode(), State.ARCHIVED, failed_at)
@@ -149,7 +150,7 @@ class Filling:
         self.layout.lock(old, DAY, holder=new.id)
 
     def _scaled(self, count: int, most: float = math.inf) -> int:
-        """How many of `count` tasks there are at this scale, or at `most`: never none where there should be some."""
+        """Number of tasks for `count` at this scale, or at `most`: never none where there should be some."""
         return max(1, round(count * min(self._scale, most)))
 
     @property
@@ -185,7 +186,7 @@ class Filling:
             if fate >= _ARCHIVED_BY_HAND:
                 given_up = fate < _ARCHIVED_BY_HAND + _GIVEN_UP
                 message.retried = self.random.randint(0, job.retries) if given_up else job.retries
-                fail(message, job.mishap(self.random), at)
+                fail(message, job.error(self.random), at)
             if fate >= 1 - _UNIQUE:
                 message.unique_key = unique_key(message.queue, message.type, message.payload)
             elif fate >= 1 - _UNIQUE - _WITH_DEADLINE:

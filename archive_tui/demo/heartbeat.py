@@ -1,4 +1,4 @@
-"""The sign of life that an Asynq server process gives: which process it is, and what its workers are doing."""
+"""The heartbeat of an Asynq server process: which process it is, and what its workers are doing."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ _TTL = 10
 """Seconds after which a process that says nothing counts as gone."""
 
 
-class Presence:
+class Heartbeat:
     """One server process among the others. Its keys vanish by themselves when it stops giving signs of life."""
 
     def __init__(self, server_id: str, queues: Mapping[str, int], started: int) -> None:

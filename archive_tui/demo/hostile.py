@@ -1,4 +1,4 @@
-"""What a screen must survive: ids, types and errors that try to be more than text, and keys that Asynq never wrote."""
+"""Contents that a screen must survive: texts that try to be more than text, and keys that are not Asynq's."""
 
 import base64
 
@@ -65,10 +65,10 @@ DAMAGED = (
 
 
 def fill(queue: Filling) -> None:
-    """Put everything nasty into one queue; every kind of text once into the archive and once among the orphans."""
+    """Put everything hostile into one queue; every kind of text once into the archive and once among the orphans."""
     texts: list[tuple[Job, str | None, str]] = [
         *((EMAIL, task_id, "dial tcp 10.0.0.7:587: connect: connection refused") for task_id in IDS),
-        *((Job(type_, EMAIL.payload, EMAIL.mishap), None, "context deadline exceeded") for type_ in TYPES),
+        *((Job(type_, EMAIL.payload, EMAIL.error), None, "context deadline exceeded") for type_ in TYPES),
         *((EMAIL, None, error) for error in ERRORS),
     ]
     for age, (job, task_id, error) in enumerate(texts, start=1):

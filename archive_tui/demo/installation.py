@@ -21,7 +21,7 @@ from archive_tui.demo.job_types import (
 )
 from archive_tui.demo.layout import Writer
 
-NASTY_QUEUE = "odd [*?] name"
+HOSTILE_QUEUE = "odd [*?] name"
 LEFTOVER_QUEUE = "old-reports"
 
 LOST = tuple(f"picture:{number}:large" for number in range(40_211, 40_217))
@@ -64,7 +64,7 @@ def fill(client: redis.Redis, *, seed: int, now: int, scale: float = 1.0) -> Non
         _reports(queue("reports", {REPORT: 9, EXPORT: 1}))
         _pictures(queue("images:resize", {PICTURE: 60, THUMBNAIL: 40}))
         _idle(queue("idle", {CLEANUP: 1}))
-        _nasty(queue(NASTY_QUEUE, {EMAIL: 1}))
+        _hostile(queue(HOSTILE_QUEUE, {EMAIL: 1}))
         _leftover(queue(LEFTOVER_QUEUE, {REPORT: 1}))
 
 
@@ -149,7 +149,7 @@ def _idle(queue: Filling) -> None:
     daily_counters.record(queue.layout, Traffic(24, 0.0, before=700), queue.now, queue.random)
 
 
-def _nasty(queue: Filling) -> None:
+def _hostile(queue: Filling) -> None:
     queue.layout.register()
     hostile.fill(queue)
     daily_counters.record(queue.layout, Traffic(40, 0.2, ended_days_ago=3), queue.now, queue.random)

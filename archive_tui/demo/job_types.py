@@ -1,4 +1,4 @@
-"""Which jobs the made-up shop has its workers do: a type of task, what it carries and how it fails."""
+"""The jobs that the made-up shop has its workers do: a type of task, what it carries and how it fails."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from random import Random
 
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.demo import error_messages, payloads
-from archive_tui.demo.error_messages import Mishap
+from archive_tui.demo.error_messages import ErrorMaker
 
 _HALF_AN_HOUR = 1_800
 """Seconds: the timeout that Asynq gives a task for which the producer chose none."""
@@ -16,13 +16,21 @@ _SHARE_WITH_HEADERS = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One type of task. `retries` and `timeout` (seconds) are what its producer asks for; Asynq's defaults."""
+    """One type of task."""
 
     type: str
+
     payload: Callable[[Random], bytes]
-    mishap: Mishap
+    """Makes the payload of one task."""
+
+    error: ErrorMaker
+    """Makes the error message of one failure."""
+
     retries: int = 25
+    """Times that it is tried again; Asynq's default where its producer asks for nothing else."""
+
     timeout: int = _HALF_AN_HOUR
+    """Seconds that one attempt may take."""
 
 
 EMAIL = Job("email:deliver", payloads.email, error_messages.mail)

@@ -1,4 +1,4 @@
-"""What the made-up tasks carry: every sort of payload that producers really send, each made from a random source."""
+"""Payloads of the made-up tasks: every sort of payload that producers really send, each made from a random source."""
 
 import gzip
 import json

@@ -18,21 +18,21 @@ _SOCKET_PATH_LIMIT = 100
 """Bytes that a socket's path may take on every system: Linux allows 107, macOS 103."""
 
 _FAREWELL = 10.0
-"""Seconds that the keeper may take to clean up before we do it ourselves."""
+"""Seconds that the supervisor may take to clean up before we do it ourselves."""
 
 
 class DemoServer:
     """An embedded server without TCP port and without persistence, in a fresh directory that only its owner may enter.
 
     A context manager. Inside, `url` and `directory` say where it is; afterwards process and directory are gone. A
-    small process of its own (`keeper`) sees to that, also when this process is killed.
+    small process of its own (`supervisor`) sees to that, also when this process is killed.
 
     Entering raises UsageError where the extra `demo` is missing or has no server for this system, and ArchiveTuiError
     where the server does not start.
     """
 
     def __init__(self) -> None:
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._supervisor: subprocess.Popen[bytes] | None = None
         self._socket: Path | None = None
 
     @property
@@ -42,24 +42,24 @@ class DemoServer:
 
     @property
     def url(self) -> str:
-        """How to connect: `unix:///…/valkey.sock?db=0`."""
+        """The URL to connect to: `unix:///…/valkey.sock?db=0`."""
         return f"unix://{quote(os.fsencode(self._running))}?db=0"
 
     def __enter__(self) -> Self:
         program = [sys.executable, "-I", "-S", supervisor.__file__, _find_binary(), _parent_directory()]
-        self._keeper = subprocess.Popen(
+        self._supervisor = subprocess.Popen(
             program,
-            stdin=subprocess.PIPE,  # nothing is ever written: that it ends tells the keeper that we did
+            stdin=subprocess.PIPE,  # nothing is ever written: that it ends tells the supervisor that we did
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             cwd="/",
         )
         try:
-            with cast("IO[bytes]", self._keeper.stdout) as answer:
+            with cast("IO[bytes]", self._supervisor.stdout) as answer:
                 word, _, rest = answer.read().partition(b" ")
             if word != b"ready":
-                reason = os.fsdecode(rest) or "its keeper ended"
+                reason = os.fsdecode(rest) or "its supervisor ended"
                 raise ArchiveTuiError(f"the demo's server did not start: {reason}")
             self._socket = Path(os.fsdecode(rest))
         except BaseException:
@@ -79,7 +79,7 @@ class DemoServer:
         return self._socket
 
     def _close(self) -> None:
-        process, self._keeper = self._keeper, None
+        process, self._supervisor = self._supervisor, None
         left, self._socket = self._socket, None
         if process is not None:
             cast("IO[bytes]", process.stdin).close()
@@ -89,7 +89,7 @@ class DemoServer:
                 process.kill()
                 process.wait()
         if left is not None:
-            shutil.rmtree(left.parent, ignore_errors=True)  # already gone, unless somebody killed the keeper
+            shutil.rmtree(left.parent, ignore_errors=True)  # already gone, unless somebody killed the supervisor
 
 
 def _find_binary() -> str:
@@ -102,7 +102,7 @@ def _find_binary() -> str:
 
 
 def _parent_directory() -> str:
-    """Where the private directory goes: with other temporary files, unless the socket's path would get too long."""
+    """The folder of the private directory: with other temporary files, unless the socket's path would get too long."""
     usual = tempfile.gettempdir()
     path = Path(usual, f"{supervisor.DIRECTORY_PREFIX}12345678", supervisor.SOCKET_NAME)
     return usual if len(os.fsencode(path)) <= _SOCKET_PATH_LIMIT else "/tmp"  # noqa: S108  (mkdtemp makes it private)

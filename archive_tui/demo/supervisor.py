@@ -1,6 +1,6 @@
-"""Keeps the demo's server: starts it, waits until nobody needs it any more, and removes every trace of it.
+"""The supervisor of the demo's server: starts it, waits until nobody needs it, and removes every trace of it.
 
-This is a program of its own, run as `python keeper.py SERVER-BINARY PARENT-DIRECTORY` by `archive_tui.demo.server`; it
+A program of its own, run as `python supervisor.py SERVER-BINARY PARENT-DIRECTORY` by `archive_tui.demo.server`; it
 needs the standard library alone. Standard input is a pipe whose other end only the demo holds: however the demo ends,
 be it by SIGKILL, the pipe ends with it. In a session of its own it hears neither ctrl+c nor the terminal hanging up.
 Standard output carries one answer, `ready <path of the socket>` or `failed <reason>`, and is closed after it.
@@ -99,12 +99,12 @@ def _start(binary: str, directory: Path) -> "subprocess.Popen[bytes]":
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=directory,
-            preexec_fn=_die_with_keeper(),  # noqa: PLW1509  (this process has one thread)
+            preexec_fn=_die_with_supervisor(),  # noqa: PLW1509  (this process has one thread)
         )
 
 
-def _die_with_keeper() -> Callable[[], None] | None:
-    """What the server does before it starts, so that not even a killed keeper leaves it behind; only Linux can."""
+def _die_with_supervisor() -> Callable[[], None] | None:
+    """Have the server end with us even when we are killed; None on every system but Linux."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl

@@ -12,7 +12,7 @@ import redis
 
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.demo.broker import Broker
-from archive_tui.demo.heartbeat import Presence
+from archive_tui.demo.heartbeat import Heartbeat
 from archive_tui.demo.job_types import (
     EMAIL,
     INVOICE,
@@ -62,7 +62,7 @@ class Workers:
         self._random = Random(f"{seed}/workers")
         self._clock = clock
         self._beat = beat
-        self._presence = Presence(make_id(self._random), _CONCURRENCY, int(clock()))
+        self._heartbeat = Heartbeat(make_id(self._random), _CONCURRENCY, int(clock()))
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -94,7 +94,7 @@ class Workers:
                 broker.enqueue(enqueued(self._random.choice(_PRODUCED[queue]), queue, self._random), now)
             broker.extend_leases(queue, now)
         active = [task for queue in _CONCURRENCY for task in broker.active(queue)]
-        self._presence.announce(client, active, sum(_CONCURRENCY.values()), int(now))
+        self._heartbeat.announce(client, active, sum(_CONCURRENCY.values()), int(now))
 
     def _end(self, broker: Broker, task: TaskMessage, now: float) -> bool:
         """End an active task one way or the other; True where it is not to come back."""
@@ -102,7 +102,7 @@ class Workers:
         if fate < _SUCCEEDS:
             return broker.done(task, now)
         job = JOBS.get(task.type, EMAIL)
-        error = job.mishap(self._random)
+        error = job.error(self._random)
         if fate < _SUCCEEDS + _RETRIES and task.retried < task.retry:
             broker.retry(task, now, error, retry_delay(task.retried, self._random))
             return False
@@ -115,4 +115,4 @@ class Workers:
                     self.step(client)
                 self._stopping.wait(self._beat)
             with suppress(redis.RedisError):
-                self._presence.withdraw(client)
+                self._heartbeat.withdraw(client)

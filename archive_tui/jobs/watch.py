@@ -61,6 +61,7 @@ class WatchJob(Job):
 
     def refresh(self, *, leftovers: bool = False) -> None:
         """Read again soon; with `leftovers`, walk the keyspace for leftover queues again as well."""
+        self._server.abilities.forget()  # what was refused may be permitted by now
         self._rediscover = self._rediscover or leftovers
         self._memory_at = -_MEMORY_EVERY
         self._forecasts = {}

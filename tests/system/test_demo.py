@@ -23,7 +23,7 @@ from archive_tui.asynq.states import ARCHIVE_CAP, LISTS, SORTED_SETS, State
 from archive_tui.demo import DEMO_SEED, DemoServer, Workers, demo, fill, hostile, installation
 from archive_tui.demo.broker import Broker
 from archive_tui.demo.filling import Filling
-from archive_tui.demo.installation import LEFTOVER_QUEUE, NASTY_QUEUE
+from archive_tui.demo.installation import HOSTILE_QUEUE, LEFTOVER_QUEUE
 from archive_tui.demo.job_types import EMAIL, LOGS
 from archive_tui.demo.layout import Writer
 from archive_tui.errors import UsageError
@@ -31,7 +31,7 @@ from archive_tui.errors import UsageError
 NOW = 1_795_000_000
 SMALL = 0.01
 DAY = 86_400
-QUEUES = {"default", "critical", "email", "reports", "images:resize", "idle", NASTY_QUEUE}
+QUEUES = {"default", "critical", "email", "reports", "images:resize", "idle", HOSTILE_QUEUE}
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 
@@ -193,19 +193,19 @@ def test_the_server_is_private_and_keeps_nothing(server: DemoServer, client: red
 def test_the_server_leaves_nothing_behind() -> None:
     with DemoServer() as server, redis.Redis.from_url(server.url) as client:
         directory, pid = server.directory, client.info("server")["process_id"]
-        keeper = parent_of(pid)
+        supervisor = parent_of(pid)
         client.set("some", "data")
         client.bgsave()
     assert not directory.exists()
     assert not is_running(pid)
-    assert not is_running(keeper)
+    assert not is_running(supervisor)
     with pytest.raises(RuntimeError, match="only inside"):
         _ = server.url
 
 
 @needs_proc
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent")
-def test_the_server_dies_with_its_keeper() -> None:
+def test_the_server_dies_with_its_supervisor() -> None:
     with DemoServer() as server, redis.Redis.from_url(server.url) as client:
         directory, pid = server.directory, client.info("server")["process_id"]
         os.kill(parent_of(pid), signal.SIGKILL)
@@ -214,7 +214,7 @@ def test_the_server_dies_with_its_keeper() -> None:
 
 
 @needs_proc
-def test_the_keeper_can_be_told_to_stop() -> None:
+def test_the_supervisor_can_be_told_to_stop() -> None:
     with DemoServer() as server, redis.Redis.from_url(server.url) as client:
         directory, pid = server.directory, client.info("server")["process_id"]
         os.kill(parent_of(pid), signal.SIGTERM)
@@ -252,12 +252,12 @@ def test_nothing_is_left_when_the_owner_is_killed(number: signal.Signals) -> Non
         assert owner.stdout is not None
         pid, url = owner.stdout.readline().split()
         directory = Path(url.removeprefix("unix://").partition("?")[0]).parent
-        keeper = parent_of(int(pid))
+        supervisor = parent_of(int(pid))
         assert directory.exists()
         assert is_running(int(pid))
         os.killpg(owner.pid, number)
         assert owner.wait(10) != 0
-        wait_until(lambda: not directory.exists() and not is_running(int(pid)) and not is_running(keeper))
+        wait_until(lambda: not directory.exists() and not is_running(int(pid)) and not is_running(supervisor))
 
 
 @pytest.mark.parametrize("name", ["l" * 200, "with space, 100 % and ?"])
@@ -349,7 +349,7 @@ def test_counts_are_as_promised(full: redis.Redis, full_tasks: dict[str, Tasks])
             "completed": 30,
         },
         "idle": {},
-        NASTY_QUEUE: {"pending": 1, "archived": len(hostile.IDS) + len(hostile.TYPES) + len(hostile.ERRORS) + 1},
+        HOSTILE_QUEUE: {"pending": 1, "archived": len(hostile.IDS) + len(hostile.TYPES) + len(hostile.ERRORS) + 1},
         LEFTOVER_QUEUE: {"completed": 50},
     }
     assert full.exists(keys.paused("email")) == 1
@@ -434,8 +434,8 @@ def test_counters_of_ninety_days(full: redis.Redis) -> None:
     assert 0 < full.ttl(keys.failed_on("default", days[89])) <= DAY
 
 
-def test_nasty_things_are_there(full: redis.Redis, full_tasks: dict[str, Tasks]) -> None:
-    tasks = full_tasks[NASTY_QUEUE]
+def test_hostile_things_are_there(full: redis.Redis, full_tasks: dict[str, Tasks]) -> None:
+    tasks = full_tasks[HOSTILE_QUEUE]
     orphans = [tasks.message(task_id) for task_id in tasks.unreferenced(State.ARCHIVED) - set(hostile.DAMAGED)]
     archived = [tasks.message(task_id) for task_id in set(tasks.indexes[State.ARCHIVED]) - set(hostile.DAMAGED)]
     assert {decoded.id for decoded in archived} >= set(hostile.IDS)
@@ -447,8 +447,8 @@ def test_nasty_things_are_there(full: redis.Redis, full_tasks: dict[str, Tasks])
     assert tasks.data[husk_pending] == {b"state": b"pending"}
     assert message.decode(tasks.data[garbled][b"msg"]) is None
     assert message.decode(tasks.data[garbled_orphan][b"msg"]) is None
-    assert full.type(keys.task(NASTY_QUEUE, string)) == b"string"
-    assert full.type(keys.task(NASTY_QUEUE, list_)) == b"list"
+    assert full.type(keys.task(HOSTILE_QUEUE, string)) == b"string"
+    assert full.type(keys.task(HOSTILE_QUEUE, list_)) == b"list"
 
 
 def test_every_kind_of_damage_is_there(full: redis.Redis) -> None:

@@ -1,4 +1,4 @@
-"""What a server, or its user, lacks: learned from the first refusal, and remembered for every connection to it.
+"""Abilities that a server, or its user, lacks: learned from the first refusal, remembered for all connections to it.
 
 Whoever can do without a command asks `Abilities` first, and goes the other way where it is lacking. `INFO` and `TIME`
 are not listed: each is one command with its fallback beside it, asked again every time.
@@ -22,7 +22,7 @@ class Ability(StrEnum):
     """Scores of many members at once, since Redis 6.2. Without it each is asked for."""
 
     MEMORY_USAGE = "MEMORY USAGE"
-    """What a key takes; several managed services refuse it. Without it sizes are not known."""
+    """The memory that a key takes; several managed services refuse it. Without it sizes are not known."""
 
 
 _NAMES = {
@@ -35,13 +35,13 @@ _NAMES = {
 
 
 class Abilities:
-    """What one server does for one user. Everything is assumed until it is refused. Safe to share between threads."""
+    """The abilities of one server and user, assumed until they are refused. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lacking: frozenset[Ability] = frozenset()
 
     def has(self, ability: Ability) -> bool:
-        """Whether something has not been refused so far."""
+        """Tell whether something has not been refused so far."""
         return ability not in self._lacking
 
     def lose(self, reply: Reply, *used: Ability) -> bool:

@@ -19,7 +19,7 @@ Membership: TypeAlias = tuple[bytes, Sequence[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What the server held at one moment."""
+    """The state of the server at one moment."""
 
     replies: Sequence[Reply]
     """The reply to each command; errors of single commands are among them."""

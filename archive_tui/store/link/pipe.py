@@ -63,11 +63,12 @@ class Pipe:
 
     def __init__(self, connection: AbstractConnection, abilities: Abilities, *, read_only: bool = False) -> None:
         self.abilities = abilities
-        """What the server at the other end can do for this user, as far as anybody has asked."""
+        """The abilities of the server at the other end, for this user."""
         self._connection = connection
         self._read_only = read_only
         self.owed = 0
-        """How many replies are still to come; where this is not 0 at the end, nobody else may use the connection."""
+        """Number of replies that are still to come; where this is not 0 at the end, nobody else may use the connection.
+        """
 
     def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
         """Send commands that were packed already, each an item; otherwise `count` says how many they are."""

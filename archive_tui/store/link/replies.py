@@ -1,4 +1,4 @@
-"""What replies and errors mean: a wrong type, a refusal, an error of redis-py's as one of ours.
+"""The meaning of replies and errors: a wrong type, a refusal, an error of redis-py's as one of ours.
 
 redis-py cuts the code off before some errors' text and not off before others (8.1), and gives several errors of logging
 in one class. So errors are told apart by class where that is certain, and by their text otherwise: here, nowhere else.
@@ -46,18 +46,13 @@ _REFUSED_IN_SCRIPT = re.compile(r"acl failure|executing the script can't", re.IG
 _REFUSALS = ("noperm", "no permission", "unknown command", "not allowed")
 
 
-def is_error(reply: Reply) -> bool:
-    """Whether a reply is an error of any kind."""
-    return isinstance(reply, Exception)
-
-
 def is_wrong_type(reply: Reply) -> bool:
-    """Whether a reply says that the key is of another type than the command is for."""
+    """Tell whether a reply says that the key is of another type than the command is for."""
     return isinstance(reply, Exception) and str(reply).startswith("WRONGTYPE")
 
 
 def is_refusal(reply: Reply) -> bool:
-    """Whether a reply says that the command is forbidden to this user, or unknown to the server."""
+    """Tell whether a reply says that the command is forbidden to this user, or unknown to the server."""
     if not isinstance(reply, Exception):
         return False
     said = str(reply).lower()
@@ -65,17 +60,17 @@ def is_refusal(reply: Reply) -> bool:
 
 
 def is_not_permitted(reply: Reply) -> bool:
-    """Whether a reply says that this user may not do what was asked."""
+    """Tell whether a reply says that this user may not do what was asked."""
     return isinstance(reply, NoPermissionError)
 
 
 def is_of_another_slot(reply: Reply) -> bool:
-    """Whether a node of a cluster refuses several keys at once because they live in different slots."""
+    """Tell whether a node of a cluster refuses several keys at once because they live in different slots."""
     return isinstance(reply, Exception) and str(reply).startswith("CROSSSLOT")
 
 
 def is_unknown_script(reply: Reply) -> bool:
-    """Whether the server does not know, or has forgotten, the script that was named by its SHA-1."""
+    """Tell whether the server does not know, or has forgotten, the script that was named by its SHA-1."""
     return isinstance(reply, NoScriptError)
 
 
@@ -171,7 +166,7 @@ def _login_error(error: RedisError, said: str, address: str) -> ArchiveTuiError 
 
 
 def _reason(error: RedisError, said: str) -> str:
-    """Why a connection failed, in words; the innermost cause says it best."""
+    """The reason why a connection failed, in words; the innermost cause says it best."""
     cause: BaseException | None = error.__cause__ or error.__context__
     if isinstance(cause, ConnectionRefusedError):
         return "connection refused: is the server running, and is this its port?"

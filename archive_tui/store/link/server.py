@@ -26,7 +26,7 @@ _READ_SIZE = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """Who answers at the other end. All but the address come from `INFO`; where that is refused they are empty."""
+    """The server at the other end. All but the address come from `INFO`; where that is refused they are empty."""
 
     address: str
     """Host and port, or the path of a socket; safe to show."""
@@ -69,12 +69,12 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.abilities = Abilities()
-        """What this server lacks, shared by all of its pipes."""
+        """Shared by all pipes to this server."""
         self._pool = _pool(settings)
 
     @property
     def address(self) -> str:
-        """Where the server is, safe to show."""
+        """The address of the server, safe to show."""
         return line(self.settings.address)
 
     @contextmanager

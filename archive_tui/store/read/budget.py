@@ -1,4 +1,4 @@
-"""How much the replies to one batch of questions may hold: messages can be large, and nothing may fill our memory."""
+"""The size of a batch: messages can be large, and the replies to one batch of questions must not fill our memory."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar

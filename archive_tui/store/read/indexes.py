@@ -4,7 +4,7 @@ An index changes while it is walked. This is what a walk guarantees: **an id tha
 piece to the last, in a sorted set with an unchanged score, is met at least once.**
 
 - What comes in before us moves the rest away: some ids are met twice.
-- What is taken out before us moves the rest nearer, past the place where we go on. So each piece begins with the end of
+- What is taken out before us moves the rest nearer, past the rank where we go on. So each piece begins with the end of
   the piece before. Where nothing of that end is met again, the walk steps back, further each time, until something is.
 - `Order.ANY` leaves it to ZSCAN, which guarantees the same whatever becomes of the scores.
 
@@ -59,7 +59,7 @@ _NOTHING = Piece((), ())
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a walk is: it makes the question for the next piece, and reads the answer."""
+    """The point that a walk has reached: it makes the question for the next piece, and reads the answer."""
 
     key: bytes
     """The key of the index. One that is missing holds no ids."""
@@ -73,10 +73,10 @@ class Cursor:
     """Ids that two pieces share at most; 0 for a walk without guarantee."""
 
     scores: bool = False
-    """Whether the scores are wanted as well; not of a list."""
+    """True to read the scores as well; not of a list."""
 
     strict: bool = False
-    """Whether a key of another type is an error; else it holds no ids."""
+    """True where a key of another type is an error; else it holds no ids."""
 
     at: int = 0
     """Rank of the first id to ask for; with `Order.ANY` the cursor of ZSCAN."""
@@ -85,7 +85,7 @@ class Cursor:
     """The last ids of the piece before."""
 
     back: int = 0
-    """How far to step back where none of these is met again."""
+    """Ids to step back where none of these is met again."""
 
     def question(self) -> bytes:
         """The packed command that reads the next piece."""
@@ -117,7 +117,7 @@ class Cursor:
         return replace(self, at=self.at + self.size - shared, end=end, back=shared)
 
     def skip(self) -> "Cursor":
-        """Where a walk without overlap goes on, should the piece be a full one."""
+        """The point where a walk without overlap goes on, should the piece be a full one."""
         return replace(self, at=self.at + self.size)
 
 

@@ -1,4 +1,7 @@
-"""What one look at task data proves: findings, and what must be looked at otherwise."""
+"""The proof in one probe of task data: findings, and what must be read in another way. Pure: it is given the replies.
+
+To judge is to say of task data and index, read at one moment, what kind of finding they are, as `asynq.findings` says.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,16 +21,22 @@ _INDEXED = {b"archived": State.ARCHIVED, b"completed": State.COMPLETED}
 
 @dataclass(slots=True)
 class Judged:
-    """What a look has shown of some tasks of one queue: `batches` are findings, `elsewhere` ids whose state names
-    another index than the one that was asked, `unsettled` ids that one look cannot judge. `not_tasks` of these are no
-    hashes. `largest` is the length of the largest message.
-    """
+    """The outcome of a probe of some tasks of one queue."""
 
     batches: list[RowBatch] = field(default_factory=list)
+    """Findings."""
+
     elsewhere: dict[State, list[bytes]] = field(default_factory=dict)
+    """Ids whose state names another index than the one that was asked, by that state."""
+
     unsettled: list[bytes] = field(default_factory=list)
+    """Ids that one probe cannot judge."""
+
     not_tasks: int = 0
+    """Number of these that are no hashes."""
+
     largest: int = 0
+    """Bytes of the largest message; 0 where none was read."""
 
 
 def judge(
@@ -39,7 +48,7 @@ def judge(
     *,
     leftover: bool,
 ) -> Judged:
-    """Judge tasks by state and message (`contents`, None where there was no saying) and by their score in an index
+    """Judge tasks by state and message (`contents`, None where two reads differed) and by their score in an index
     (None for none), all read at one moment.
     """
     judged = _all_alike(queue, index, ids, contents, scores)

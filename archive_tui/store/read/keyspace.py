@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from archive_tui.store.link.pipe import Pipe
 
 COUNT = 1_000
-"""Keys that the server looks at for one page, matching or not; it needs less than a millisecond for them."""
+"""Keys that the server visits for one page, matching or not; it needs less than a millisecond for them."""
 
 _CURSOR_BITS = 64
 
@@ -31,7 +31,7 @@ def pages(pipe: Pipe, pattern: bytes, count: int = COUNT) -> Iterator[list[bytes
 
 
 def fraction_of(cursor: int) -> float:
-    """How much of the keyspace a cursor has behind it, from 0 to 1. Cursors count with their bits reversed, so
+    """The share of the keyspace that a cursor has behind it, from 0 to 1. Cursors count with their bits reversed, so
     reversing all 64 of them gives the fraction whatever the table's size.
     """
     return int(f"{cursor:0{_CURSOR_BITS}b}"[::-1], 2) / (1 << _CURSOR_BITS)

@@ -27,8 +27,8 @@ class Leavings:
 
 
 def is_leftover(pipe: Pipe, queue: str) -> bool:
-    """Whether a queue is missing from `asynq:queues`, has nothing left to do, and is served by nobody. A queue that
-    was deleted while a client goes on enqueueing is not registered again until that client restarts, but it lives.
+    """Tell whether a queue is missing from `asynq:queues`, has nothing left to do, and is served by nobody. A queue
+    that was deleted while a client goes on enqueueing is not registered again until that client restarts, but it lives.
     """
     known, *sizes = pipe.call(
         [
@@ -43,7 +43,7 @@ def is_leftover(pipe: Pipe, queue: str) -> bool:
 
 
 def _is_served(pipe: Pipe, queue: str) -> bool:
-    """Whether a running Asynq server serves a queue: it expires completed tasks even if that is not registered.
+    """Tell whether a running Asynq server serves a queue: it expires completed tasks even if that is not registered.
     Where that cannot be read, it may be so.
     """
     (servers,) = pipe.call([(b"ZRANGE", keys.SERVERS, b"0", b"-1")], errors="return")

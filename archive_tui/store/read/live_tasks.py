@@ -1,4 +1,4 @@
-"""Which tasks are alive although their id stands where it should not. The id of a ghost can be enqueued again: then a
+"""Tasks that are alive although their id stands where it should not. The id of a ghost can be enqueued again: then a
 task that will run has its id in the old index as well.
 """
 

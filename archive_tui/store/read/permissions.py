@@ -1,4 +1,4 @@
-"""What this user may do here: asked of the server, never tried out.
+"""The permissions of this user: asked of the server, never tried out.
 
 `ACL DRYRUN` answers exactly that, to users who may use it (Redis 7 and newer). Otherwise a transaction is begun, each
 command is queued, and all of it is given up: the server checks the user's rights when it queues a command, and runs
@@ -21,21 +21,28 @@ _KEYS = "its keys"
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What is refused, by queue and action: names of commands, or `its keys`. A queue that was not asked about is
-    permitted everything, as far as anybody knows. `user` is empty where the server would not say.
+    """The actions that this user is refused. A queue that was not asked about is permitted everything, as far as
+    anybody knows.
     """
 
     user: str = ""
+    """Empty where the server would not say."""
+
     refused: Mapping[tuple[str, Action], tuple[str, ...]] = field(default_factory=dict)
+    """By queue and action, the names of commands, or `its keys`; what is permitted is missing."""
+
     asked: frozenset[tuple[str, Action]] = frozenset()
+    """The queues and actions that were asked about."""
 
     def why_not(self, action: Action, queue: str) -> str:
-        """Why this user cannot do something in a queue, in words; empty where they can, or where nobody knows."""
+        """The reason why this user cannot do something in a queue, in words; empty where they can, or where nobody
+        knows.
+        """
         refused = self.refused.get((queue, action), ())
         return f"the server refuses {_who(self.user)} {', '.join(refused)}" if refused else ""
 
     def why_nowhere(self, action: Action) -> str:
-        """Why this user can do something in no queue at all; empty where they can in one."""
+        """The reason why this user can do something in no queue at all; empty where they can in one."""
         queues = [queue for queue, asked in self.asked if asked is action]
         if not queues or not all((queue, action) in self.refused for queue in queues):
             return ""
@@ -70,7 +77,7 @@ def discover(pipe: Pipe, queues: Sequence[str], *, read_only: bool = False) -> P
             refused.setdefault((queue, action), {})[reason] = None
     return Permissions(
         decode(user),
-        {place: tuple(reasons) for place, reasons in refused.items()},
+        {question: tuple(reasons) for question, reasons in refused.items()},
         frozenset((queue, action) for queue, action, _ in wanted),
     )
 
@@ -100,7 +107,7 @@ def _queued(pipe: Pipe, commands: Sequence[Command]) -> Sequence[Reply] | None:
 
 
 def _refusal(command: Command, answer: Reply) -> Iterator[str]:
-    """What an answer refuses: the command, or the keys; anything else that a server may answer is no refusal."""
+    """The command, or the keys, that an answer refuses; anything else that a server may answer is no refusal."""
     said = str(answer).lower() if isinstance(answer, Exception) else decode(answer).lower()
     if "permission" not in said and "noperm" not in said and "unknown command" not in said:
         return

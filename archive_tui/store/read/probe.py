@@ -38,7 +38,7 @@ Candidate: TypeAlias = tuple[str, bytes]
 
 @dataclass(slots=True)
 class Proven:
-    """What probes have shown of some suspects so far. Written by `Probe` alone."""
+    """The outcome of probing some suspects, so far. Written by `Probe` alone."""
 
     open: int = 0
     """Questions that are not answered yet, sent or waiting to be sent."""
@@ -47,10 +47,12 @@ class Proven:
     """Findings."""
 
     unsettled: list[Candidate] = field(default_factory=list)
-    """What one probe cannot judge: task data in a state whose index it cannot ask, or in none, and what is no hash."""
+    """Suspects that one probe cannot judge: task data in a state whose index it cannot ask, or in none, and what is no
+    hash.
+    """
 
     not_tasks: int = 0
-    """How many of the suspects are no hashes."""
+    """Number of suspects that are no hashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,12 @@ class _Request:
 
 @dataclass(slots=True)
 class _Sizes:
-    """What is known of the message sizes of a queue. SCAN meets keys in an order that has nothing to do with their
-    size, so those met so far tell of those to come.
+    """The message sizes of a queue, as far as they were met. SCAN meets keys in an order that has nothing to do with
+    their size, so those met so far tell of those to come.
     """
 
     seen: int = 0
-    """How many messages were measured."""
+    """Number of messages that were measured."""
 
     largest: int = 0
     """Bytes of the largest of them."""
@@ -86,14 +88,14 @@ class _Sizes:
 
     @property
     def small(self) -> bool:
-        """Whether a whole probe is safe without asking for each length first."""
+        """Tell whether a whole probe is safe without asking for each length first."""
         return self.seen >= _SAMPLE and self.largest * _MOST_IDS <= REPLY_BUDGET
 
 
 class Probe:
     """Probes suspects of any queue, and adds what that shows to the `Proven` they came with.
 
-    Its answers come through a queue of replies that it shares with whoever scans; `referenced` is only looked into.
+    Its answers come through a queue of replies that it shares with whoever scans; `referenced` is only read.
     """
 
     def __init__(self, replies: ReplyQueue, referenced: Referenced) -> None:
@@ -105,7 +107,7 @@ class Probe:
 
     @property
     def waiting(self) -> bool:
-        """Whether probes wait for their turn to be sent."""
+        """Tell whether probes wait for their turn to be sent."""
         return bool(self._waiting)
 
     def drop(self) -> None:
@@ -255,8 +257,8 @@ def _split(replies: Sequence[Reply], count: int) -> _Answers:
 
 
 def _alike(first: _Answers, second: _Answers) -> _Answers:
-    """What two probes one after the other have in common: a hash must be the same both times, else it counts as None,
-    and whoever stood in the index at either time counts as standing in it.
+    """The answers that two probes one after the other have in common: a hash must be the same both times, else it
+    counts as None, and whoever stood in the index at either time counts as standing in it.
     """
     contents = [one if one == other else None for one, other in zip(first[0], second[0], strict=True)]
     scores = [other if one is None else one for one, other in zip(first[1], second[1], strict=True)]

@@ -9,6 +9,7 @@ from archive_tui.asynq import keys, message
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
 from archive_tui.errors import NotAsynqError
+from archive_tui.store.link.abilities import Ability
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import Reply, is_not_permitted, raise_unless_wrong_type
 from archive_tui.store.link.server import Server
@@ -30,24 +31,38 @@ _COUNTER = re.compile(rb"-?\d{1,20}")
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """How one queue is doing. `oldest_archived_at` is unix seconds; `failed` counts a day each, the oldest day first.
-
-    `memory` is an estimate in bytes from a sample of its tasks, None where the server would not tell. `unreadable`
-    names indexes that are not of the type Asynq writes. Of a queue that this user may not read, `refused`, nothing
-    else is known.
-    """
+    """The figures of one queue."""
 
     name: str
+
     registered: bool
+    """True where it stands in `asynq:queues`; one that does not may be leftover."""
+
     counts: dict[State, int] = field(default_factory=dict)
+    """Tasks in each state; a state is missing where its index cannot be counted."""
+
     groups: int = 0
+    """Number of groups whose tasks wait."""
+
     oldest_archived_at: int | None = None
+    """Unix seconds; None where the archive is empty."""
+
     failed: tuple[int, ...] = ()
+    """Failures a UTC day, the oldest day first, today last; empty where they cannot be read."""
+
     processed_today: int = 0
+    """Tasks processed this UTC day, failed ones included."""
+
     paused: bool = False
+
     memory: int | None = None
+    """Estimate in bytes, from a sample of its tasks; None where it is not measured, or the server would not tell."""
+
     unreadable: tuple[str, ...] = ()
+    """Indexes that are not of the type that Asynq writes."""
+
     refused: bool = False
+    """True where this user may not read it; then nothing else is known."""
 
 
 def registered(pipe: Pipe) -> list[str]:
@@ -84,7 +99,7 @@ def recognise(server: Server, *, may_be_empty: bool = False) -> list[str]:
 
 
 def _refuse_legacy(pipe: Pipe, server: Server, names: Sequence[str]) -> None:
-    """Recognise storage of Asynq before 0.18, where the lists hold whole messages (DESIGN.md section 2)."""
+    """Recognise storage of Asynq 0.17.2 and before, where the lists hold whole messages (docs/asynq-storage.md)."""
     commands: list[Command] = []
     for name in names:
         dead, deadlines = keys.legacy(name)
@@ -121,7 +136,7 @@ def discover(pipe: Pipe) -> Iterator[str | None]:
 
 
 def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], today: datetime) -> list[QueueStats]:
-    """How the queues are doing, in one round trip for all of them; groups cost a second one. Raises NotPermittedError
+    """The figures of some queues, in one round trip for all of them; groups cost a second one. Raises NotPermittedError
     where none of them may be read.
     """
     commands: list[Command] = []
@@ -153,7 +168,7 @@ def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], tod
 
 
 def _aggregating(pipe: Pipe, names: Sequence[str], found: Sequence[tuple[Reply, Reply]]) -> list[int | None]:
-    """How many tasks wait in groups or are being aggregated; None for a queue with too many groups to ask each."""
+    """Number of tasks that wait in groups or are being aggregated; None for a queue with too many groups."""
     countable = [isinstance(groups, int) and groups <= _MOST_GROUPS for groups, _ in found]
     commands = [(b"SMEMBERS", keys.groups(name)) for name, able in zip(names, countable, strict=True) if able]
     members = iter(pipe.call(commands, errors="return"))
@@ -171,7 +186,7 @@ def _aggregating(pipe: Pipe, names: Sequence[str], found: Sequence[tuple[Reply, 
 
 
 def _refused(replies: Iterable[Reply]) -> bool:
-    """Whether this user may not read one of these."""
+    """Tell whether this user may not read one of these."""
     return any(map(is_not_permitted, replies))
 
 
@@ -203,6 +218,8 @@ def memory(pipe: Pipe, names: Sequence[str]) -> list[int | None]:
     """About how many bytes the referenced tasks and the indexes of each queue take: each state's average over a sample
     of its tasks times its size. None where the server refuses `MEMORY USAGE`. Two round trips for all queues.
     """
+    if not pipe.abilities.has(Ability.MEMORY_USAGE):
+        return [None] * len(names)
     states = (*LISTS, *SORTED_SETS)
     commands: list[Command] = []
     for name in names:
@@ -221,7 +238,10 @@ def memory(pipe: Pipe, names: Sequence[str]) -> list[int | None]:
             if isinstance(size_reply, int) and isinstance(ids, list) and ids:
                 sizes[-1].append((size_reply, len(ids)))
                 asked += [keys.task(name, task_id) for task_id in ids]
-    usage = iter(pipe.call([(b"MEMORY", b"USAGE", key) for key in asked], errors="return"))
+    weights = pipe.call([(b"MEMORY", b"USAGE", key) for key in asked], errors="return")
+    if any(pipe.abilities.lose(reply, Ability.MEMORY_USAGE) for reply in weights):
+        return [None] * len(names)
+    usage = iter(weights)
     totals = []
     for one in sizes:
         indexes = [next(usage) for _ in states]
@@ -243,7 +263,7 @@ def _total(indexes: Sequence[Reply], samples: Sequence[tuple[int, Sequence[Reply
 
 
 def exists(pipe: Pipe, queue: str) -> bool:
-    """Whether a queue is registered or has at least one key of its own; may walk the keyspace."""
+    """Tell whether a queue is registered or has at least one key of its own; may walk the keyspace."""
     if pipe.one(b"SISMEMBER", keys.QUEUES, queue.encode("utf-8", "surrogateescape")):
         return True
     indexes = [keys.index(queue, state) for state in (*LISTS, *SORTED_SETS)]
@@ -253,8 +273,8 @@ def exists(pipe: Pipe, queue: str) -> bool:
 
 
 def archived_scores(pipe: Pipe, queue: str, most: int = MOST_SCORES) -> list[float]:
-    """When the tasks of an archive were archived (unix seconds), the oldest first, at most `most`; in pieces, so that
-    no reply is long. What is trimmed meanwhile may be missing.
+    """The moments at which the tasks of an archive were archived (unix seconds), the oldest first, at most `most`; in
+    pieces, so that no reply is long. What is trimmed meanwhile may be missing.
     """
     cursor = Cursor(keys.index(queue, State.ARCHIVED), Order.LOWEST, _SCORES_AT_ONCE, overlap=0, scores=True)
     scores: list[float] = []

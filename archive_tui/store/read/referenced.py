@@ -1,4 +1,4 @@
-"""Which task data the indexes explain: what a scan need not probe.
+"""The task data that indexes explain, and that a scan need not probe.
 
 Indexes are read in pieces and without overlap, so what moves past us between two pieces is missing here. An id that is
 missing need not be unreferenced: it is only worth a probe.
@@ -15,7 +15,8 @@ from archive_tui.store.read.leftover import is_leftover
 
 
 class Referenced:
-    """What the indexes of some queues hold. Whoever scans has it `read` a queue; everybody else only looks into it.
+    """The contents of the indexes of some queues. Whoever scans has it `read` a queue; everybody else only reads its
+    sets.
 
     Task data is known by the hash of its key: a set of these is a third as large as one of keys. Python's hash of bytes
     has 64 bits and a random seed: among millions of keys, two that share one are not to be expected.

@@ -7,21 +7,23 @@ from archive_tui.asynq import findings, keys
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.store.link.clock import seconds_in
-from archive_tui.store.link.pipe import Command, Pipe, pack, pack_each
+from archive_tui.store.link.pipe import Command, Pipe, pack, pack_around, pack_each
 from archive_tui.store.link.replies import Reply, raise_unless_wrong_type
 from archive_tui.text import encode
 
+_HGETALL, _ = pack_around(b"HGETALL")
 _OTHER_FIELDS = 100
+"""Bytes that the fields beside message and result are taken for."""
 
 NOT_A_HASH: Sequence[bytes] = (b"", b"")
 """Stands for the fields of a key that is no hash."""
 
 
 def request(queue: str, ids: Sequence[bytes], indexes: Sequence[State | None]) -> tuple[list[bytes], int]:
-    """What to send to read these tasks, each with its score in one index or none, and how many commands it is; `answer`
-    takes the replies.
+    """The packed commands that read these tasks, each with its score in one index or none, and how many they are;
+    `answer` takes the replies.
     """
-    packed = [pack_each(b"*2\r\n$7\r\nHGETALL\r\n", ids, start=keys.task_prefix(queue))]
+    packed = [pack_each(_HGETALL, ids, start=keys.task_prefix(queue))]
     for one, index in zip(ids, indexes, strict=True):
         if index in SORTED_SETS:
             packed.append(pack((b"ZSCORE", keys.index(queue, index), one)))
@@ -37,10 +39,8 @@ def answer(pipe: Pipe, queue: str, ids: Sequence[bytes], indexes: Sequence[State
     if not any(wanted):
         return list(map(Copy, repeat(queue), ids, fields))
     scores = iter(replies[len(ids) :])
-    places = [
-        _place(index, next(scores)) if want else (None, None) for index, want in zip(indexes, wanted, strict=True)
-    ]
-    return list(map(Copy, repeat(queue), ids, fields, *zip(*places, strict=True)))
+    stood = [_stood(index, next(scores)) if want else (None, None) for index, want in zip(indexes, wanted, strict=True)]
+    return list(map(Copy, repeat(queue), ids, fields, *zip(*stood, strict=True)))
 
 
 def _fields(reply: Reply) -> Sequence[bytes]:
@@ -50,12 +50,13 @@ def _fields(reply: Reply) -> Sequence[bytes]:
     return NOT_A_HASH
 
 
-def _place(index: State | None, score: Reply) -> tuple[State | None, bytes | None]:
+def _stood(index: State | None, score: Reply) -> tuple[State | None, bytes | None]:
+    """The index where a task stood and its score; None and None where it did not stand there."""
     return (index, score) if isinstance(score, bytes) else (None, None)
 
 
 def name_locks(copies: Sequence[Copy]) -> bool:
-    """Whether any of these may hold a unique lock."""
+    """Tell whether any of these may hold a unique lock."""
     return any(len(copy.fields) > 4 and _lock_of(copy) is not None for copy in copies)
 
 
@@ -88,25 +89,25 @@ def sizes(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> list[int]:
     return [message + result + _OTHER_FIELDS for message, result in zip(lengths[::2], lengths[1::2], strict=True)]
 
 
-def whole(pipe: Pipe, queue: str, ids: Sequence[bytes], places: Sequence[str] | None = None) -> list[Copy]:
-    """Tasks with all that a journal keeps of them, locks included. `places` are the indexes in which they stand, each
-    the last part of its key, "" for none; without it, each is looked for in the index that its own state names.
+def whole(pipe: Pipe, queue: str, ids: Sequence[bytes], index_names: Sequence[str] | None = None) -> list[Copy]:
+    """Tasks with all that goes into a journal, locks included. `index_names` are the indexes in which they stand, each
+    the last part of its key, "" for none; without it, each is searched for in the index that its own state names.
 
     A group's set counts as `aggregating`, its name is a field of the task; the lease counts as `active`.
     """
     replies = pipe.call([(b"HGETALL", keys.task(queue, one)) for one in ids], errors="return")
     copies = [Copy(queue, one, _fields(reply)) for one, reply in zip(ids, replies, strict=True)]
-    if places is None:
-        places = [_named_index(copy) for copy in copies]
+    if index_names is None:
+        index_names = [_named_index(copy) for copy in copies]
     prefix = keys.prefix(queue)
-    scored = [at for at, place in enumerate(places) if place and place not in LISTS]
-    scores = pipe.call([(b"ZSCORE", prefix + encode(places[at]), ids[at]) for at in scored], errors="return")
+    scored = [at for at, name in enumerate(index_names) if name and name not in LISTS]
+    scores = pipe.call([(b"ZSCORE", prefix + encode(index_names[at]), ids[at]) for at in scored], errors="return")
     for at, score in zip(scored, scores, strict=True):
         if isinstance(score, bytes):
-            copies[at] = copies[at]._replace(stood=findings.state_of(places[at]), score=score)
-    for at, place in enumerate(places):
-        if place in LISTS:
-            copies[at] = copies[at]._replace(stood=State(place))
+            copies[at] = copies[at]._replace(stood=findings.state_of(index_names[at]), score=score)
+    for at, name in enumerate(index_names):
+        if name in LISTS:
+            copies[at] = copies[at]._replace(stood=State(name))
     return with_locks(pipe, copies)
 
 

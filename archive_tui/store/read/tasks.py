@@ -15,7 +15,7 @@ from archive_tui.store.read.indexes import Cursor, Order, aggregation_sets, piec
 from archive_tui.text import line
 
 PIECE = 1_000
-"""How many ids one step takes from an index."""
+"""Ids that one step takes from an index."""
 
 _LPOS_LIMIT = 100_000
 
@@ -82,8 +82,8 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
     stands_in: dict[str, float | None] = {
         name: float(reply) for name, reply in zip(names, replies[1:], strict=True) if isinstance(reply, bytes)
     }
-    unchecked = _look_into_lists(pipe, queue, task_id, stands_in)
-    _look_into_groups(pipe, queue, task_id, fields.get(b"group"), stands_in)
+    unchecked = _search_lists(pipe, queue, task_id, stands_in)
+    _search_groups(pipe, queue, task_id, fields.get(b"group"), stands_in)
     (memory,) = pipe.call([(b"MEMORY", b"USAGE", key)], errors="return")
     lock_key = fields.get(b"unique_key") or (decoded.unique_key.encode() if decoded is not None else b"")
     return Task(
@@ -99,8 +99,10 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
     )
 
 
-def _look_into_lists(pipe: Pipe, queue: str, task_id: bytes, stands_in: dict[str, float | None]) -> tuple[str, ...]:
-    """Look for the id in the lists, the first hundred thousand of each: a list has no cheap membership test."""
+def _search_lists(pipe: Pipe, queue: str, task_id: bytes, stands_in: dict[str, float | None]) -> tuple[str, ...]:
+    """Search the lists for the id, and return those whose end was not reached: the first hundred thousand ids of each
+    are searched, for a list has no cheap membership test.
+    """
     unchecked = []
     for state in LISTS:
         index = keys.index(queue, state)
@@ -114,7 +116,7 @@ def _look_into_lists(pipe: Pipe, queue: str, task_id: bytes, stands_in: dict[str
     return tuple(unchecked)
 
 
-def _look_into_groups(
+def _search_groups(
     pipe: Pipe, queue: str, task_id: bytes, group: bytes | None, stands_in: dict[str, float | None]
 ) -> None:
     if not group:

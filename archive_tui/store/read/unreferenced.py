@@ -28,7 +28,9 @@ from archive_tui.store.read.indexes import Cursor, Order, pieces
 from archive_tui.store.read.probe import Candidate
 from archive_tui.text import decode, encode
 
-_LOOK_LIMIT = 250
+_MOST_IDS = 250
+"""Tasks that are read together as of one moment."""
+
 _SHORT_LIST = 5_000
 """Ids of a list that are read in one go: about half a millisecond of the server's time."""
 
@@ -39,19 +41,18 @@ _WATCHED_AT_ONCE = 50
 
 _ROUNDS = 5
 
-_HSTRLEN = b"*3\r\n$7\r\nHSTRLEN\r\n$%d\r\n%b\r\n$3\r\nmsg\r\n"
-_STATE = b"*3\r\n$4\r\nHGET\r\n$%d\r\n%b\r\n$5\r\nstate\r\n"
-_HMGET = b"*5\r\n$5\r\nHMGET\r\n$%d\r\n%b\r\n$5\r\nstate\r\n$3\r\nmsg\r\n$5\r\ngroup\r\n"
-_EXISTS = b"*2\r\n$6\r\nEXISTS\r\n$%d\r\n%b\r\n"
 _SETS = (*[state.value for state in SORTED_SETS], findings.LEASE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Suspect:
-    """Task data that stood in no sorted set when it was read: its row as a finding, and its group if it names one."""
+    """Task data that stood in no sorted set when it was read."""
 
     row: TaskRow
+    """The row of the finding that it may be."""
+
     group: bytes | None
+    """The group that its hash or its message names; None for none."""
 
     @property
     def key(self) -> bytes:
@@ -61,7 +62,7 @@ class _Suspect:
 def settle(
     pipe: Pipe, candidates: Sequence[Candidate], leftover: frozenset[str] = frozenset()
 ) -> Generator[list[TaskRow]]:
-    """Look at candidates until it is certain which are findings; yields these, and nothing often, after each step.
+    """Read candidates until it is certain which are findings; yields these, and nothing often, after each step.
 
     An id that stands in the index of another state is none of its findings: that is a mismatch, which the index check
     finds. A lost connection ends it: begin again with the same candidates. Close it where you do not go on to its end.
@@ -71,8 +72,8 @@ def settle(
         by_queue.setdefault(queue, []).append(task_id)
     for queue, ids in by_queue.items():
         lists: dict[State, list[_Suspect]] = {state: [] for state in LISTS}
-        for start in range(0, len(ids), _LOOK_LIMIT):
-            found, suspects = _read(pipe, queue, ids[start : start + _LOOK_LIMIT], queue in leftover)
+        for start in range(0, len(ids), _MOST_IDS):
+            found, suspects = _read(pipe, queue, ids[start : start + _MOST_IDS], queue in leftover)
             grouped = [suspect for suspect in suspects if suspect.row.state is State.AGGREGATING]
             if grouped:
                 found += _by_group(pipe, queue, grouped)
@@ -85,17 +86,15 @@ def settle(
 
 
 def _is_of_another_queue(pipe: Pipe, queue: str, task_id: bytes) -> bool:
-    """Whether what looks like a foreign key may be an index of a queue with a longer name: of `a}:t:b` beside `a`."""
+    """Tell whether a foreign key may be an index of a queue with a longer name: of `a}:t:b` beside `a`."""
     names = [name for name in keys.queues_in(keys.task(queue, task_id)) if name != encode(queue)]
     known = pipe.call([(b"SISMEMBER", keys.QUEUES, name) for name in names], errors="return")
     return any(one == 1 for one in known)
 
 
 def _read(pipe: Pipe, queue: str, ids: Sequence[bytes], leftover: bool) -> tuple[list[TaskRow], list[_Suspect]]:
-    """What one transaction proves, and what must be looked for in lists and groups."""
-    packed = [_HSTRLEN % (len(key), key) for key in [keys.task(queue, task_id) for task_id in ids]]
-    pipe.send(packed)
-    lengths = pipe.receive(len(packed))
+    """Findings that one transaction proves, and suspects that must be searched for in lists and groups."""
+    lengths = pipe.call([(b"HSTRLEN", keys.task(queue, task_id), b"msg") for task_id in ids], errors="return")
     found: list[TaskRow] = []
     suspects: list[_Suspect] = []
     sized: list[tuple[bytes, int]] = []
@@ -114,8 +113,8 @@ def _read(pipe: Pipe, queue: str, ids: Sequence[bytes], leftover: bool) -> tuple
         before, after = read_together(
             pipe,
             [
-                *[_HMGET % (len(key), key) for key in task_keys],
-                *[_EXISTS % (len(task_keys[number]), task_keys[number]) for number in empty],
+                *[pack((b"HMGET", key, b"state", b"msg", b"group")) for key in task_keys],
+                *[pack((b"EXISTS", task_keys[number])) for number in empty],
             ],
             [(keys.prefix(queue) + name.encode(), members) for name in _SETS],
         )
@@ -131,7 +130,7 @@ def _read(pipe: Pipe, queue: str, ids: Sequence[bytes], leftover: bool) -> tuple
                 for name, first, second in zip(_SETS, before.scores, after.scores, strict=True)
                 if first[number] is not None or second[number] is not None
             }
-            suspect = _judge(queue, task_id, content, stands_in, leftover)
+            suspect = _suspect_of(queue, task_id, content, stands_in, leftover)
             if suspect is None:
                 continue
             lost, grouped = suspect.row.kind is Kind.LOST, suspect.row.state is State.AGGREGATING
@@ -142,10 +141,12 @@ def _read(pipe: Pipe, queue: str, ids: Sequence[bytes], leftover: bool) -> tuple
     return found, suspects
 
 
-def _judge(
+def _suspect_of(
     queue: str, task_id: bytes, content: Sequence[Reply], scores: Mapping[str, bytes], leftover: bool
 ) -> _Suspect | None:
-    """Whether task data is wrong as far as sorted sets can tell; `scores` are those in the sets where it stands."""
+    """Task data that is wrong as far as sorted sets can tell, None where it is not; `scores` are those in the sets that
+    hold its id.
+    """
     raw_state, raw_message, group = content
     state = State.parse(raw_state)
     key_bytes = len(keys.task(queue, task_id))
@@ -160,8 +161,7 @@ def _judge(
     elif scores:
         return None
     else:
-        judged = findings.judge(state, referenced=False)
-        kind, index = judged or Kind.LOST, ""
+        kind, index = findings.judge(state, referenced=False) or Kind.LOST, ""
     row = row_of(
         queue, task_id, state, raw_message, kind=kind, scored_at=scored_at, key_bytes=key_bytes, index_name=index
     )
@@ -169,7 +169,7 @@ def _judge(
 
 
 def _by_group(pipe: Pipe, queue: str, suspects: Sequence[_Suspect]) -> list[TaskRow]:
-    """What is wrong with aggregating tasks: those that stand neither in their group's set nor in one that is being
+    """Findings among aggregating tasks: those that stand neither in their group's set nor in one that is being
     aggregated, and husks wherever they stand.
     """
     known: list[bytes] = []
@@ -181,7 +181,7 @@ def _by_group(pipe: Pipe, queue: str, suspects: Sequence[_Suspect]) -> list[Task
         for key, members in by_group.items():
             sets += [(key, members), *[(one, members) for one in known if one.startswith(key + b":")]]
         commands = [pack((b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1"))]
-        commands += [_STATE % (len(suspect.key), suspect.key) for suspect in suspects]
+        commands += [pack((b"HGET", suspect.key, b"state")) for suspect in suspects]
         moments = read_together(pipe, commands, sets)
         staged = {one for moment in moments if isinstance(moment.replies[0], list) for one in moment.replies[0]}
         if not staged <= set(known):
@@ -223,7 +223,7 @@ def _not_in_list(pipe: Pipe, index: bytes, state: State, suspects: Sequence[_Sus
 def _not_in_short_list(pipe: Pipe, index: bytes, state: State, suspects: Sequence[_Suspect]) -> list[TaskRow] | None:
     """Read the list and the states as of one moment; None where the list is too long for that."""
     commands = [pack((b"LRANGE", index, b"0", b"%d" % _SHORT_LIST))]
-    commands += [_STATE % (len(suspect.key), suspect.key) for suspect in suspects]
+    commands += [pack((b"HGET", suspect.key, b"state")) for suspect in suspects]
     moments = read_together(pipe, commands)
     standing: set[bytes] = set()
     for moment in moments:
@@ -242,7 +242,7 @@ def _not_in_long_list(pipe: Pipe, index: bytes, state: State, suspects: Sequence
     """Read the list in pieces while nobody touches the hashes; those that somebody touches are tried again, and after
     some rounds let go: what moves is not lost.
     """
-    # Most of them were only on their way. One look at the list leaves few to be watched.
+    # Most of them were only on their way: one walk over the list leaves few to be watched.
     standing: set[bytes] = set()
     for piece in pieces(pipe, Cursor(index, Order.LIST)):
         standing.update(piece.ids)
@@ -294,10 +294,7 @@ def _watch(pipe: Pipe, suspects: Sequence[_Suspect]) -> bool:
 
 
 def _states(pipe: Pipe, suspects: Sequence[_Suspect]) -> list[Reply]:
-    if not suspects:
-        return []
-    pipe.send([_STATE % (len(suspect.key), suspect.key) for suspect in suspects])
-    return pipe.receive(len(suspects))
+    return pipe.call([(b"HGET", suspect.key, b"state") for suspect in suspects], errors="return")
 
 
 def _in_state(suspects: Sequence[_Suspect], state: State, replies: Sequence[Reply]) -> list[_Suspect]:

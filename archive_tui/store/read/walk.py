@@ -36,26 +36,26 @@ _WORTH_A_PROBE = 100
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step of a scan brought."""
+    """The result of one step of a scan."""
 
     batches: list[RowBatch]
     """Findings, settled."""
 
     keys_by_queue: dict[str, int]
-    """How many task data keys the step met, by queue."""
+    """Number of task data keys that the step met, by queue."""
 
     fraction: float
-    """How far the scan is, from 0 to 1."""
+    """Progress of the scan, from 0 to 1."""
 
     not_tasks: int = 0
-    """How many of the keys are no hashes."""
+    """Number of these keys that are no hashes."""
 
     unsettled: Sequence[Candidate] = ()
     """Task data that no index explains, in a state whose index one probe cannot ask, or in none: see `settle`."""
 
     @property
     def keys(self) -> int:
-        """How many task data keys the step met."""
+        """Number of task data keys that the step met."""
         return sum(self.keys_by_queue.values())
 
     @property
@@ -72,13 +72,13 @@ class _Page:
     """The SCAN cursor behind the replies that have come."""
 
     replies: int = 0
-    """How many have come."""
+    """Number of replies that have come."""
 
     asking: bool = False
-    """Whether another one is under way."""
+    """True while another one is under way."""
 
     answered: bool = False
-    """Whether no more belong to it."""
+    """True once no more belong to it."""
 
     unsorted: int = 0
     """Replies that are not sorted out yet, and keys of which it is not known yet whose they are."""
@@ -87,19 +87,19 @@ class _Page:
     """Ids by queue that wait to be probed together."""
 
     met: Counter[str] = field(default_factory=Counter)
-    """How many task data keys there were, by queue."""
+    """Number of task data keys in them, by queue."""
 
     proven: Proven = field(default_factory=Proven)
-    """What has become of its suspects; the probe's."""
+    """The outcome of probing its suspects; written by the probe."""
 
     @property
     def sorted_out(self) -> bool:
-        """Whether nothing of what has come waits for an answer."""
+        """Tell whether nothing of what has come waits for an answer."""
         return not self.unsorted and not self.proven.open
 
     @property
     def complete(self) -> bool:
-        """Whether everything is known that it can tell."""
+        """Tell whether everything is known that it can tell."""
         return self.answered and self.sorted_out
 
 
@@ -111,7 +111,7 @@ class Scan:
     """
 
     def __init__(self, queues: Sequence[str] | None = None, *, count: int = 1000, meet_groups: bool = False) -> None:
-        """`count` is how many keys the server looks at for one SCAN reply. With `meet_groups` the same walk meets the
+        """`count` is how many keys the server visits for one SCAN reply. With `meet_groups` the same walk meets the
         sets of groups, for `groups`.
         """
         self._wanted = None if queues is None else set(queues)
@@ -155,12 +155,12 @@ class Scan:
 
     @property
     def done(self) -> bool:
-        """Whether the cursor has come back to 0."""
+        """Tell whether the cursor has come back to 0."""
         return self._begun and self._cursor == 0
 
     @property
     def fraction(self) -> float:
-        """How far the scan is, from 0 to 1."""
+        """Progress of the scan, from 0 to 1."""
         return 1.0 if self.done else fraction_of(self._cursor)
 
     @property
@@ -170,7 +170,7 @@ class Scan:
 
     @property
     def indexed(self) -> int:
-        """How many ids the indexes of the queues met so far hold."""
+        """Number of ids in the indexes of the queues met so far."""
         return len(self._referenced.tasks)
 
     @property
@@ -312,7 +312,7 @@ class Scan:
         return rest
 
     def _by_queue(self, found: Sequence[bytes]) -> dict[str, int]:
-        """How many keys there are of each queue that is wanted."""
+        """Number of keys of each queue that is wanted."""
         if self._only is not None and found:
             return {self._only: len(found)}
         tags = Counter([key[: key.find(keys.TAG_END)] for key in found])
