@@ -1,13 +1,15 @@
 """The walk over an index: whatever comes and goes meanwhile, what stands there all the while is met."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import redis
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.servers import Live
 
+from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read.indexes import OVERLAP, PIECE, Cursor, Order, aggregation_sets, pieces, pieces_ahead
 
 KEY = b"index"
@@ -61,6 +63,7 @@ def test_scores_come_with_their_ids(valkey: Live, order: Order) -> None:
     assert met == {one: number for number, one in enumerate(ids(700))}
 
 
+@example(Order.LIST, 1, [(0, 1)], 0).via("a piece that could not overlap the next one")
 @given(
     st.sampled_from(ORDERS),
     st.integers(1, 40),
@@ -145,3 +148,31 @@ def test_the_sets_that_are_being_aggregated(valkey: Live) -> None:
         assert list(aggregation_sets(pipe, "q")) == []
         valkey.client.zadd("asynq:{q}:aggregation_sets", {"asynq:{q}:g:one:set": 1})
         assert list(aggregation_sets(pipe, "q")) == [b"asynq:{q}:g:one:set"]
+
+
+@pytest.mark.parametrize("order", [Order.LIST, Order.LOWEST, Order.HIGHEST])
+def test_a_walk_ends_however_much_comes_in_before_it(
+    valkey: Live, monkeypatch: pytest.MonkeyPatch, order: Order
+) -> None:
+    """More is put in between two questions than a piece holds: the end of the last piece has moved far away."""
+    members = ids(1_000)
+    fill(valkey, order, members)
+    receive, questions, met = Pipe.receive, 0, set()
+
+    def busy(pipe: Pipe, count: int) -> list[Any]:
+        nonlocal questions
+        replies = receive(pipe, count)
+        questions += 1
+        late = ids(150, b"late-%d" % questions)
+        if order is Order.LIST:
+            valkey.client.lpush(KEY, *late)
+        else:
+            valkey.client.zadd(KEY, dict.fromkeys(late, -1 if order is Order.LOWEST else 5_000))
+        return replies
+
+    monkeypatch.setattr(Pipe, "receive", busy)
+    with valkey.pipe() as pipe:
+        for piece in pieces(pipe, Cursor(KEY, order, 100)):
+            met |= set(piece.ids)
+            assert questions < 300
+    assert met >= set(members)

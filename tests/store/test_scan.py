@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support import asynq_data
 from support.asynq_data import NOW
 from support.installations import INSTALLATIONS, QUEUES, Planted, planted
-from support.servers import Found, Live
+from support.servers import Found, Live, rows_of
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
@@ -545,7 +545,7 @@ def told(found: Found, scan: Scan) -> tuple[Any, ...]:
     met: Counter[str] = Counter()
     for step in found.steps:
         met.update(step.keys_by_queue)
-    rows = sorted((row.queue, row.id, str(row.kind)) for step in found.steps for row in step.rows)
+    rows = sorted((row.queue, row.id, str(row.kind)) for step in found.steps for row in rows_of(step))
     unsettled = sorted(one for step in found.steps for one in step.unsettled)
     return rows, unsettled, +met, found.total("not_tasks"), scan.groups, scan.leftover
 
@@ -753,5 +753,5 @@ def test_a_queue_that_is_no_leftover_any_more_when_it_is_met_again(
         steps = []
         while not scan.done:
             steps.append(scan.step(pipe))
-    assert [step.rows for step in steps if step.rows] == []
+    assert not any(map(rows_of, steps))
     assert not scan.leftover

@@ -34,8 +34,6 @@ def test_who_answers(any_server: Live) -> None:
     assert info.version == facts.get("valkey_version", facts["redis_version"])
     assert (info.mode, info.role, info.run_id) == ("standalone", "primary", facts["run_id"])
     assert info.address == f"{any_server.settings.socket}/0"
-    assert info.used_memory is not None
-    assert info.used_memory > 100_000
 
 
 def test_we_say_our_name_to_the_server(any_server: Live) -> None:
@@ -239,7 +237,7 @@ def test_a_command_that_the_server_does_not_know(own_server: Callable[..., Live]
 def test_a_server_that_will_not_say_who_it_is(any_server: Live) -> None:
     any_server.user("ann", "~*", "+@all", "-info", "-client")
     info = any_server.connect(username="ann", password="word").identify()
-    assert (info.version, info.run_id, info.used_memory) == ("", "", None)
+    assert (info.version, info.run_id) == ("", "")
     assert info.address == any_server.connect().address
 
 

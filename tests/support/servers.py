@@ -142,6 +142,11 @@ class Live:
         self.client.close()
 
 
+def rows_of(step: Step) -> list[TaskRow]:
+    """The findings of one step, one by one."""
+    return [row for batch in step.batches for row in batch.rows()]
+
+
 @dataclass
 class Found:
     """What a whole scan has brought."""
@@ -150,7 +155,7 @@ class Found:
 
     @property
     def rows(self) -> list[TaskRow]:
-        return list({(row.queue, row.id): row for step in self.steps for row in step.rows}.values())
+        return list({(row.queue, row.id): row for step in self.steps for row in rows_of(step)}.values())
 
     @property
     def findings(self) -> set[tuple[str, bytes, str]]:

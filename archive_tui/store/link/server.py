@@ -46,9 +46,6 @@ class ServerInfo:
     run_id: str = ""
     """Changes when another server process answers at the same address."""
 
-    used_memory: int | None = None
-    """Bytes of the server's memory in use; None where it is not known."""
-
 
 class _Credentials(CredentialProvider):
     """Hands the password to redis-py when it logs in, and keeps it out of every repr before that."""
@@ -111,7 +108,6 @@ class Server:
             for fact in reply.decode("utf-8", "replace").splitlines()
             if ":" in fact and fact[0] != "#"
         )
-        memory = facts.get("used_memory", "")
         return ServerInfo(
             self.address,
             version=line(facts.get("valkey_version") or facts.get("redis_version", "")),
@@ -119,7 +115,6 @@ class Server:
             mode=line(facts.get("server_mode") or facts.get("redis_mode", "")),
             role={"master": "primary", "slave": "replica"}.get(facts.get("role", ""), line(facts.get("role", ""))),
             run_id=facts.get("run_id", ""),
-            used_memory=int(memory) if memory.isdecimal() else None,
         )
 
     def close(self) -> None:

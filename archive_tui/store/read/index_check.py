@@ -330,7 +330,7 @@ def _in_list(pipe: Pipe, walk: _Walk, cursor: Cursor, members: Sequence[bytes]) 
     rows: list[TaskRow] = []
     left = list(members)
     low = max(0, cursor.at - _MARGIN)
-    high = cursor.at + cursor.size + _MARGIN
+    high = cursor.at + cursor.span + _MARGIN
     for attempt in range(_AGAIN):
         commands = _reading(walk.queue, left)
         commands.append(pack((b"LRANGE", cursor.key, b"%d" % low, b"%d" % high)))

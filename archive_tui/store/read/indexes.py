@@ -5,7 +5,8 @@ piece to the last, in a sorted set with an unchanged score, is met at least once
 
 - What comes in before us moves the rest away: some ids are met twice.
 - What is taken out before us moves the rest nearer, past the rank where we go on. So each piece begins with the end of
-  the piece before. Where nothing of that end is met again, the walk steps back, further each time, until something is.
+  the piece before. Where nothing of that end is met again, more has come or gone than two pieces share: the next
+  question asks for a wider stretch, to both sides, until the end is met or the walk is back at the start of the index.
 - `Order.ANY` leaves it to ZSCAN, which guarantees the same whatever becomes of the scores.
 
 Without overlap (`overlap=0`) there is no guarantee: what moves past us is missed. Reads only.
@@ -24,10 +25,15 @@ from archive_tui.store.link.replies import Reply, members_in, raise_first
 PIECE = 2_500
 """Ids that one question asks for; the server needs less than a millisecond for them."""
 
-OVERLAP = 100
-"""Ids at the end of a piece that the next one begins with; half of a piece where that is less."""
+OVERLAP = 50
+"""Ids at the end of a piece that the next one begins with; half of a piece where that is less. One would do: more spare
+us stepping back where a few are taken out, and cost as many replies again.
+"""
 
 _AHEAD = 4
+
+_WIDEST = 10_000
+"""Ids by which one question widens the stretch that is searched; from there on the walk only steps back."""
 
 
 class Order(Enum):
@@ -67,7 +73,7 @@ class Cursor:
     order: Order
 
     size: int = PIECE
-    """Ids that the question asks for, those that overlap included."""
+    """Ids that a question asks for, those that overlap included; at least two where pieces overlap."""
 
     overlap: int = OVERLAP
     """Ids that two pieces share at most; 0 for a walk without guarantee."""
@@ -84,19 +90,27 @@ class Cursor:
     end: frozenset[bytes] = frozenset()
     """The last ids of the piece before."""
 
+    wider: int = 0
+    """Ids that the question asks for beyond `size`, to find that end again."""
+
     back: int = 0
-    """Ids to step back where none of these is met again."""
+    """Ids by which the next question widens the stretch, should this one not find it."""
+
+    @property
+    def span(self) -> int:
+        """Ids that the question asks for."""
+        return (max(2, self.size) if self.overlap else self.size) + self.wider
 
     def question(self) -> bytes:
         """The packed command that reads the next piece."""
         if self.order is Order.ANY:
             return pack((b"ZSCAN", self.key, b"%d" % self.at, b"COUNT", b"%d" % self.size))
-        bounds = b"%d" % self.at, b"%d" % (self.at + self.size - 1)
+        bounds = b"%d" % self.at, b"%d" % (self.at + self.span - 1)
         return pack((self.order.value, self.key, *bounds, *([b"WITHSCORES"] if self.scores else [])))
 
     def answer(self, reply: Reply) -> "tuple[Piece, Cursor | None]":
         """The piece in the reply to the question, and where to go on, None at the end. The piece is empty where the
-        walk steps back. Raises every error, but a wrong type only where the cursor is strict.
+        end of the one before is not met. Raises every error, but a wrong type only where the cursor is strict.
         """
         if self.strict:
             raise_first([reply])
@@ -108,13 +122,27 @@ class Cursor:
             return Piece(flat[::2], flat[1::2] if self.scores else ()), replace(self, at=at) if at else None
         piece = Piece(flat[::2], flat[1::2]) if self.scores else Piece(flat, ())
         if self.at and self.end and self.end.isdisjoint(piece.ids):
-            return _NOTHING, replace(self, at=max(0, self.at - self.back), back=2 * self.back)
-        return piece, None if len(piece.ids) < self.size else self._following(piece.ids)
+            return _NOTHING, self._wider()
+        following = None if len(piece.ids) < self.span else self._following(piece.ids)
+        return self._cut(piece) if self.wider else piece, following
+
+    def _wider(self) -> "Cursor":
+        """Ask for more to both sides: what has come in moved the end away, what was taken out moved it nearer."""
+        at = max(0, self.at - self.back)
+        wider = self.wider + self.at - at + self.back if self.back <= _WIDEST else 0
+        return replace(self, at=at, wider=wider, back=2 * self.back)
+
+    def _cut(self, piece: Piece) -> Piece:
+        """Leave out what stands before the end that was met again: it was met before, or has come in since."""
+        start = next((number for number, task_id in enumerate(piece.ids) if task_id in self.end), 0)
+        return Piece(piece.ids[start:], piece.scores[start:])
 
     def _following(self, ids: Sequence[bytes]) -> "Cursor":
-        shared = min(self.overlap, self.size // 2)
+        size = self.span - self.wider
+        shared = min(self.overlap, size // 2)
         end = frozenset(ids[-shared:]) if shared else self.end
-        return replace(self, at=self.at + self.size - shared, end=end, back=shared)
+        back = max(size // 2, self.back // 4)  # where much comes and goes it will do so again
+        return replace(self, at=self.at + self.span - shared, end=end, wider=0, back=back)
 
     def skip(self) -> "Cursor":
         """The point where a walk without overlap goes on, should the piece be a full one."""

@@ -18,7 +18,7 @@ from functools import partial
 from itertools import compress
 
 from archive_tui.asynq import keys, message
-from archive_tui.asynq.rows import RowBatch, TaskRow
+from archive_tui.asynq.rows import RowBatch
 from archive_tui.store.link.pipe import Pipe, pack
 from archive_tui.store.link.replies import Reply, raise_first
 from archive_tui.store.link.reply_queue import ReplyQueue
@@ -57,11 +57,6 @@ class Step:
     def keys(self) -> int:
         """Number of task data keys that the step met."""
         return sum(self.keys_by_queue.values())
-
-    @property
-    def rows(self) -> list[TaskRow]:
-        """The findings one by one."""
-        return [row for batch in self.batches for row in batch.rows()]
 
 
 @dataclass(slots=True)
