@@ -9,22 +9,11 @@ from typing import TypeVar
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Forecast
+from archive_tui.asynq.outcomes import Verb
 from archive_tui.asynq.task import Task
-from archive_tui.changes.audited import (
-    AuditedCleanUpJob,
-    AuditedDeleteJob,
-    AuditedRepairJob,
-    AuditedRestoreJob,
-    audited,
-    whereabouts,
-)
-from archive_tui.changes.cleanup import CleanUpJob
-from archive_tui.changes.delete import DeleteJob
-from archive_tui.changes.plan import Plan
-from archive_tui.changes.repair import RepairJob
-from archive_tui.changes.repair_plan import RepairPlan
-from archive_tui.changes.restore import RestoreJob
-from archive_tui.changes.restore_plan import RestorePlan
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.changes.auditing import audited, whereabouts
+from archive_tui.changes.engine import ChangeJob, Plannable
 from archive_tui.changes.sheet import Site
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.job import Job
@@ -33,7 +22,6 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.watch import WatchJob, foretell
 from archive_tui.journal import folder
 from archive_tui.journal.audit import Audit
-from archive_tui.journal.recorder import Keeping
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.server import Server, ServerInfo
 from archive_tui.store.read import permissions, queues, tasks
@@ -135,47 +123,48 @@ class Session:
         job.start()
         return job
 
-    def delete(self, plan: Plan, pace: Pace = Pace.POLITE, *, choice: str = "", reason: str = "") -> DeleteJob:
-        """Carry out a plan that was confirmed; `choice` says how its tasks were chosen, `reason` why.
-
-        The only place from which screens and command line delete. Raises RefusedError.
+    def start(self, plan: Plannable, pace: Pace = Pace.POLITE, *, choice: str = "", reason: str = "") -> ChangeJob:
+        """Carry out a plan that was confirmed; `choice` says how its tasks were chosen, `reason` why. The only place
+        from which screens and command line change anything of a task. Raises RefusedError.
         """
-        self._must(Action.DELETE, plan.totals.by_queue, "nothing can be deleted")
+        change = plan.change()
+        self._must(change.action, change.queues, f"nothing can be {change.verb.past}")
         return self.run(
-            AuditedDeleteJob(
+            ChangeJob(
                 self.server,
-                plan,
+                change,
                 self.audit,
                 pace,
+                journal=self.journal_folder if self.settings.journal else None,
                 choice=choice,
                 reason=reason,
-                keeping=Keeping.by(self.settings, reason),
                 clock=self.clock,
+                stopwatch=self.stopwatch,
             )
         )
 
-    def repair(self, plan: RepairPlan, pace: Pace = Pace.POLITE, *, choice: str = "", reason: str = "") -> RepairJob:
-        """Carry out a repair that was confirmed; `choice` says how its findings were chosen, `reason` why. The only
-        place from which screens and command line repair. Raises RefusedError.
-        """
-        self._must(Action.RESTORE, plan.plan.totals.by_queue, "nothing can be set right")
-        keeping = Keeping.by(self.settings, reason)
+    def scan(
+        self,
+        catalog: Catalog,
+        queues: Sequence[str] | None = None,
+        pace: Pace = Pace.POLITE,
+        *,
+        messages: bool = False,
+    ) -> ScanJob:
+        """Start to scan some queues, or all (None), into a catalog; with `messages` those of all tasks are read."""
+        known = [one.name for one in self.watch.overview.queues] if self.watch.begun else None
         return self.run(
-            AuditedRepairJob(self.server, plan, self.audit, pace, choice=choice, reason=reason, keeping=keeping)
+            ScanJob(
+                self.server,
+                catalog,
+                queues,
+                pace,
+                self.clock,
+                stopwatch=self.stopwatch,
+                messages=messages,
+                also=known,
+            )
         )
-
-    def clean_up(self, queue: str) -> CleanUpJob:
-        """Delete every key of a leftover queue, as was confirmed. Raises RefusedError."""
-        self._must(Action.DELETE, [queue], "nothing can be deleted")
-        return self.run(AuditedCleanUpJob(self.server, queue, self.audit, keeping=Keeping.by(self.settings)))
-
-    def restore(self, plan: RestorePlan, pace: Pace = Pace.POLITE, *, elsewhere: bool = False) -> RestoreJob:
-        """Put back what was confirmed; `elsewhere`: also where the journal was written for another server.
-
-        Raises RefusedError.
-        """
-        self._must(Action.RESTORE, plan.by_queue, "nothing can be restored")
-        return self.run(AuditedRestoreJob(self.server, plan, self.audit, pace, elsewhere=elsewhere, clock=self.clock))
 
     def _must(self, action: Action, queues: Iterable[str], otherwise: str) -> None:
         """Raises RefusedError where something cannot be done in one of these queues."""
@@ -197,15 +186,10 @@ class Session:
         """The jobs that have not ended, the watch aside."""
         return [job for job in self._jobs if not job.state.ended and job is not self.watch]
 
-    @property
-    def restoring(self) -> RestoreJob | None:
-        """What is being put back, if anything is."""
-        return next((job for job in self.running if isinstance(job, RestoreJob)), None)
-
-    @property
-    def deleting(self) -> DeleteJob | None:
-        """The deletion that is under way, if one is."""
-        return next((job for job in self.running if isinstance(job, DeleteJob)), None)
+    def changing(self, verb: Verb) -> ChangeJob | None:
+        """The change of this kind that is under way; None where none is."""
+        changes = (job for job in self.running if isinstance(job, ChangeJob))
+        return next((job for job in changes if job.change.verb is verb), None)
 
     def note_scan(self, job: ScanJob) -> None:
         """Remember what a scan has found, for the queues screen."""

@@ -1,10 +1,10 @@
 """The clean-up of a leftover queue in words: its sheet and its report."""
 
 from archive_tui.asynq.outcomes import CLEAN_UP
-from archive_tui.changes.cleanup import CleanUpProgress
 from archive_tui.changes.report import Report, ending, notes
 from archive_tui.changes.sheet import JOURNAL_OFF, Line, Sheet, Site, Tone
 from archive_tui.jobs.job import JobState
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import clip, line
 from archive_tui.wording.people import plural
 
@@ -41,12 +41,12 @@ def sheet(queue: str, site: Site) -> Sheet:
     )
 
 
-def report(progress: CleanUpProgress) -> Report:
+def report(progress: ChangeProgress) -> Report:
     """Put into words what a clean-up has done."""
-    did = f"deleted {plural(progress.keys, 'key')}, {plural(progress.tasks, 'task')} among them"
+    did = f"deleted {plural(progress.keys, 'key')}, {plural(progress.made, 'task')} among them"
     whole = progress.state is JobState.DONE and not progress.caution
     journal = ""
-    if progress.journal is not None and progress.tasks:
+    if progress.journal is not None and progress.made:
         journal = f"a copy of the tasks is in the journal {line(str(progress.journal))}"
     return Report(
         title=did.capitalize(),

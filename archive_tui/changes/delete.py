@@ -1,459 +1,319 @@
-"""The job that carries out a plan: journal, verified deletion, report (DESIGN.md section 6).
+"""Deleting task data: the change that carries out a `Plan`.
 
-One path for one row and for two million, for the screen and for the command line. The server works on one lot while
-the next is read and written to the journal; a lot is sent to be deleted only when the journal has it on disk.
+One path for one row and for two million, for the screen and for the command line. It is the change that overlaps: the
+server works on one batch while the next is read and written to the journal.
 """
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 
+from archive_tui.asynq.actions import Action
+from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.outcomes import DELETE, Outcome
-from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import fingerprint, fingerprints
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes import failover
-from archive_tui.changes.batches import Call, Lot, lots, split
+from archive_tui.changes.auditing import Facts
+from archive_tui.changes.engine import Call, Change, ChangeBatch, Correction
 from archive_tui.changes.plan import Plan
-from archive_tui.errors import RefusedError, ReplicaError
-from archive_tui.jobs.job import Job, JobState, Stopped
-from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.progress import ChangeProgress, Example
-from archive_tui.journal.recorder import Keeping, moment
-from archive_tui.journal.writer import Writer
+from archive_tui.jobs.batches import CALL_BYTES, TargetBatch, row_batches
+from archive_tui.jobs.job import Leaving
+from archive_tui.journal.recorder import Recorder
 from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.link.server import Server
-from archive_tui.store.read import snapshots as reading
+from archive_tui.store.read import snapshots
 from archive_tui.store.read.leftover import is_leftover
 from archive_tui.store.write import delete as store
-from archive_tui.store.write.delete import Standing
+from archive_tui.store.write.delete import Doomed, Standing, is_plain
 
 _FIRST_CALL = 200
 _LONGEST_CALL = 500
+_FEWEST = 50
 """Tasks of one script call; several microseconds each. It begins small and grows where the server is fast."""
 
 _CALL_SECONDS = 0.001
 """How long one call should keep the server: other clients wait for that long."""
 
-_LOT_CALLS = 3
+_BATCH_CALLS = 3
 _CAREFUL_CALLS = 5
 _WAITED = 0.0003
+"""Seconds for which an answer must have been waited for to say anything about the server."""
+
 _REMEMBERED = 8
-_FEWEST = 50
-_REMOVED_AT_ONCE = 5_000
-_REMOVED_EVERY = 0.2
-_EXAMPLES = 200
-_AWAY = frozenset({Outcome.GONE.value, Outcome.DONE.value, Outcome.DONE_AND_UNLOCKED.value})
 _RAW_STATES = {None: None} | {state: state.value.encode() for state in State}
-_LARGE = 8 * 1024 * 1024
-
-Record = Callable[[Pipe, Sequence[TaskRow]], None]
-"""Called before a lot is deleted; raises where that must not happen."""
 
 
-class DeleteJob(Job):
-    """Carry out a plan. A stop, or a server that stays away, leaves a clean prefix done (`lots` has the
-    order) and the rest untouched.
+@dataclass(slots=True, eq=False, kw_only=True)
+class DeleteBatch(ChangeBatch):
+    """Tasks of one queue, one state and one standing that are to be deleted."""
 
-    Without `keeping` there is no journal, and what is deleted cannot be brought back.
-    """
+    doomed: Sequence[Doomed]
+    """What must still be true of each when it is deleted."""
 
-    def __init__(
-        self,
-        server: Server,
-        plan: Plan,
-        pace: Pace = Pace.POLITE,
-        record: Record | None = None,
-        keeping: Keeping | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        super().__init__("delete")
-        if server.settings.read_only:
-            raise RefusedError("this is a read-only session: nothing can be deleted")
+    standing: Standing
+
+    indexes: Sequence[State | None]
+    """The index in which each must stand, None for none."""
+
+    plain: bool = False
+    """Whether all copies have a message, a state, nothing else, and no lock."""
+
+    requests: list[bytes] | None = None
+    """The open calls, packed to be sent."""
+
+    asleep: bool = True
+    """Whether its leftover queue was still one when it was about to be sent."""
+
+    sent_at: float = 0.0
+    """When it was sent, by the monotonic clock."""
+
+    @property
+    def alone(self) -> bool:
+        return self.standing is Standing.LEFTOVER
+
+    def cut(self, places: slice) -> "DeleteBatch":
+        return DeleteBatch(
+            queue=self.queue,
+            ids=self.ids[places],
+            seqs=self.seqs[places],
+            doomed=self.doomed[places],
+            standing=self.standing,
+            indexes=self.indexes[places],
+        )
+
+    def slice(self, tasks: int) -> None:
+        """Cut what is chosen into calls of so many tasks, and of what the server can compare in a moment."""
+        places, copies = self.chosen, self.copies
+        sizes = None
+        # What is not plain may hold more than the message by which it was sized
+        if copies is not None and (not self.plain or self.largest * tasks > CALL_BYTES):
+            sizes = [sum(map(len, copy.fields)) for copy in copies]
+        if copies is None or self.plain:
+            forms: list[Sequence[int]] = [places]
+        else:
+            plain = [is_plain(copies[at]) for at in places]
+            forms = [places] if len(set(plain)) < 2 else _parted(places, plain)
+        self.calls = [Call(at) for alike in forms for at in _cut(alike, tasks, sizes)]
+
+
+def _batch(rows: TargetBatch) -> DeleteBatch:
+    columns = rows.ids, repeat(rows.state), rows.fingerprints, repeat(rows.standing), rows.unique
+    return DeleteBatch(
+        queue=rows.queue,
+        ids=rows.ids,
+        seqs=rows.seqs,
+        weight=rows.weight,
+        largest=rows.largest,
+        unsized=rows.unsized,
+        doomed=list(map(Doomed._make, zip(*columns, strict=False))),
+        standing=rows.standing,
+        indexes=rows.indexes,
+    )
+
+
+class DeleteChange(Change[DeleteBatch]):
+    """Deletes the rows of a plan, in its order (`row_batches` has it)."""
+
+    verb = DELETE
+    action = Action.DELETE
+    leaving = Leaving("A deletion is running", "What was deleted stays deleted.")
+    caution = failover.caution("deleted", "there again")
+    after_demotion = "what was deleted last may not have reached the new one, and be there again; scan there to see it"
+    overlaps = True
+
+    def __init__(self, plan: Plan) -> None:
+        totals = plan.totals
         self.plan = plan
-        self.pace = pace
-        self.keeping = keeping
-        self._server = server
-        self._witness = failover.Witness(server)
-        self._unsure = False
-        self._record = record
-        self._clock = clock
-        self._writer: Writer | None = None
-        self._journal_path: Path | None = None
-        self._feed: Iterator[Lot] = iter(())
-        self._again: deque[Lot] = deque()
-        self._prepared: set[str] = set()
+        self.count = totals.count
+        self.queues = list(totals.by_queue)
+        self.stored_bytes = totals.stored_bytes
+        self.catalog = plan.selection.catalog
+        self._batches: Iterator[DeleteBatch] = iter(())
         self._call_tasks = _FIRST_CALL
         self._calls = 0
         self._answered_at = 0.0
         self._seconds_a_task: deque[float] = deque(maxlen=_REMEMBERED)
-        self._outcomes: Counter[int] = Counter()
-        self._skipped: list[Example] = []
-        self._unconfirmed = self._unknown = 0
-        self._done = 0
-        self._removed: list[int] = []
-        self._removed_at = 0.0
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="rows")
-        self._removing: Future[None] | None = None
-        self._began = time.monotonic()
-        self._ended_at: float | None = None
 
-    @property
-    def progress(self) -> ChangeProgress:
-        """What was done so far; safe to read from any thread."""
-        seconds = (self._ended_at or time.monotonic()) - self._began
-        return ChangeProgress(
-            DELETE,
-            self.state,
-            self.plan.count,
-            self._done,
-            self._done / seconds if seconds > 0 else 0.0,
-            self.trouble,
-            str(self.error) if self.error else "",
-            outcomes={Outcome(number): count for number, count in dict(self._outcomes).items()},
-            unknown=self._unknown,
-            unconfirmed=self._unconfirmed,
-            examples=tuple(self._skipped),
-            journal=self._journal_path,
-            caution=failover.caution("deleted", "there again") if self._unsure else "",
-        )
+    def facts(self) -> Facts:
+        totals = self.plan.totals
+        return {
+            "queues": totals.by_queue,
+            "kinds": kinds(totals.by_kind),
+            "planned": totals.count,
+            "bytes": totals.stored_bytes,
+        }
 
-    def work(self) -> None:
-        self._began = time.monotonic()
-        self._feed = lots(self.plan.selection, self._lot_tasks, copying=self.keeping is not None)
-        state = JobState.FAILED
-        try:
-            if self.keeping is not None:
-                totals = self.plan.totals
-                self._writer = self.keeping.begin(
-                    self._server.settings, list(totals.by_queue), totals.count, totals.stored_bytes, self._clock
-                )
-                self._journal_path = self._writer.path
-            self.reconnecting(self._attempt)
-            state = JobState.DONE
-        except Stopped:
-            state = JobState.STOPPED
-            raise
-        except ReplicaError as error:
-            said = "what was deleted last may not have reached the new one, and be there again; scan there to see it"
-            raise (failover.demoted(error, said) if self._done else error) from None
-        finally:
-            self._unknown = sum(lot.unknown for lot in self._again)
-            self._ended_at = time.monotonic()
-            try:
-                self._close_journal(state)
-            finally:
-                self._forget_rows(at_last=True)
-                self._pool.shutdown()
+    def begin(self, *, journaled: bool) -> None:
+        self._batches = map(_batch, row_batches(self.plan.selection, self._batch_tasks, copying=journaled))
 
-    def _lot_tasks(self) -> int:
-        """How many tasks the next lot may have where nothing is copied: after a careful beginning some calls, sent
+    def _batch_tasks(self) -> int:
+        """How many tasks the next batch may have where nothing is copied: after a careful beginning some calls, sent
         together, so that the server need not wait for us after each.
         """
-        return self._call_tasks * (_LOT_CALLS if self._calls > _CAREFUL_CALLS else 1)
+        return self._call_tasks * (_BATCH_CALLS if self._calls > _CAREFUL_CALLS else 1)
 
-    # One connection
+    def next_batch(self, pipe: Pipe) -> DeleteBatch | None:
+        return next(self._batches, None)
 
-    def _attempt(self) -> None:
-        """Work until all is done or the connection is lost; what was not finished is taken up again by the next one.
+    def prepare(self, pipe: Pipe, queue: str) -> None:
+        store.prepare(pipe, queue)
 
-        What is sent, and so what is answered, comes in this order: reading of a lot, deletion of the lot before it,
-        reading of the next lot, deletion of this one.
-        """
-        if self._witness.look():
-            self._unsure = self._done > 0
-        with self._server.pipe() as pipe:
-            self._prepared.clear()
-            self.connected()
-            if self._unsure:
-                self._look_again(pipe)
-            asked: Lot | None = None
-            following: Lot | None = None
-            lot = self._take()
-            try:
-                while lot is not None:
-                    began = time.monotonic()
-                    if self._stop.is_set() or self.paused:
-                        self._drain(pipe, lot, asked)
-                        asked = None
-                        self.checkpoint()
-                    if self._must_be_alone(lot):
-                        self._answers(pipe, asked)
-                        asked = None
-                    self._make_ready(pipe, lot, asked)
-                    following = self._take()
-                    if following is not None and self._may_read_ahead(lot, following):
-                        self._read(pipe, following)
-                    requests = self._requests(lot)
-                    self._answers(pipe, asked)
-                    asked = None
-                    if lot.kept is not None:
-                        lot.kept.result()
-                    if self._record is not None and not lot.tries:
-                        self._record(pipe, self._rows(lot))
-                    asked = lot
-                    self._ask(pipe, lot, requests)
-                    lot, following = following, None
-                    self._forget_rows()
-                    self.rest(self.pace.rest_after(time.monotonic() - began))
-                self._answers(pipe, asked)
-            except Stopped:
-                self._drain(pipe, lot, asked)
-                raise
-            finally:
-                for one in (following, lot, asked):
-                    if one is not None and not one.finished and one not in self._again:
-                        one.asked_to_read = False
-                        self._again.appendleft(one)
+    # Reading
 
-    def _look_again(self, pipe: Pipe) -> None:
-        """Another server answers than the one that deleted: what that one had not passed on is there again. A lot that
-        was answered in part is asked for as a whole; of all before it, the journal knows what they were.
-        """
-        for call in [call for lot in self._again for call in lot.calls or () if call.outcomes is not None]:
-            self._outcomes = self._outcomes - Counter(call.outcomes)
-            self._done -= len(call.at)
-            if call.tries > 1:
-                self._unconfirmed -= list(call.outcomes or ()).count(Outcome.GONE.value)
-            call.outcomes = None
-        if self._writer is None:
-            return
-        self._writer.flush()
-        for found in failover.undone(pipe, self._writer.path):
-            self.checkpoint()
-            for copy, outcome in found.tasks:
-                self._outcomes = self._outcomes - Counter([outcome.value]) + Counter([Outcome.BACK.value])
-                if len(self._skipped) < _EXAMPLES:
-                    self._skipped.append(Example(copy.queue, copy.id, Outcome.BACK))
-            if found.tasks:
-                self._writer.done(found.batch, found.digits)
-        self._unsure = False
+    def send_read(self, pipe: Pipe, batch: DeleteBatch) -> None:
+        pipe.send(*snapshots.request(batch.queue, batch.ids, batch.indexes))
 
-    def _take(self) -> Lot | None:
-        return self._again.popleft() if self._again else next(self._feed, None)
-
-    def _drain(self, pipe: Pipe, lot: Lot | None, asked: Lot | None) -> None:
-        """Take every answer that is under way; what was read of a lot that is not written down yet is forgotten."""
-        if lot is not None and lot.asked_to_read:
-            reading.answer(pipe, lot.queue, lot.ids, lot.indexes)
-            lot.asked_to_read = False
-        self._answers(pipe, asked)
-
-    # Reading and writing down
-
-    def _must_be_alone(self, lot: Lot) -> bool:
-        """Whether something must be asked at once that cannot wait behind the answers under way."""
-        if lot.asked_to_read:
-            return False
-        return (
-            lot.queue not in self._prepared
-            or lot.standing is Standing.LEFTOVER
-            or (self._writer is not None and lot.copies is None)
-        )
-
-    def _make_ready(self, pipe: Pipe, lot: Lot, asked: Lot | None) -> None:
-        """Read a lot, leave out what is no longer as planned, and begin to write the rest to the journal."""
-        if lot.queue not in self._prepared:
-            store.prepare(pipe, lot.queue)
-            self._prepared.add(lot.queue)
-        if self._writer is None or lot.copies is not None:
-            return
-        if lot.unsized:
-            first, *others = split(lot, reading.sizes(pipe, lot.queue, lot.ids))
-            self._again.extendleft(reversed(others))
-            lot.seqs, lot.doomed, lot.unsized = first.seqs, first.doomed, False
-            lot.weight, lot.largest = first.weight, first.largest
-        if not lot.asked_to_read:
-            self._read(pipe, lot)
-        copies = reading.answer(pipe, lot.queue, lot.ids, lot.indexes)
+    def take_read(self, pipe: Pipe, batch: DeleteBatch) -> list[Copy]:
+        copies = snapshots.answer(pipe, batch.queue, batch.ids, batch.indexes)
         self._answered_at = time.monotonic()  # what was sent behind it begins only now
-        lot.asked_to_read = False
-        if reading.name_locks(copies):
-            self._answers(pipe, asked)
-            copies = reading.with_locks(pipe, copies)
-        self._judge(lot, copies)
-        if lot.wanted:
-            wanted = copies if len(lot.wanted) == len(copies) else [copies[at] for at in lot.wanted]
-            add = self._writer.add_large if lot.weight > _LARGE else self._writer.add
-            lot.batch, lot.kept = add(wanted)
+        return copies
 
-    def _may_read_ahead(self, lot: Lot, following: Lot) -> bool:
-        return (
-            self._writer is not None
-            and following.copies is None
-            and not following.unsized
-            and lot.standing is not Standing.LEFTOVER
-            and following.queue in self._prepared
-        )
+    def lacks_locks(self, copies: Sequence[Copy]) -> bool:
+        return snapshots.name_locks(copies)
 
-    def _read(self, pipe: Pipe, lot: Lot) -> None:
-        pipe.send(*reading.request(lot.queue, lot.ids, lot.indexes))
-        lot.asked_to_read = True
-
-    def _judge(self, lot: Lot, copies: list[Copy]) -> None:
-        """Leave out what is no longer as it was planned: it is neither written down nor deleted."""
-        if _all_as_planned(lot, copies):
-            lot.copies, lot.wanted, lot.plain = copies, range(len(copies)), True
+    def check(self, batch: DeleteBatch, copies: list[Copy]) -> None:
+        batch.copies = copies
+        if _all_as_planned(batch, copies):
+            batch.places, batch.plain = range(len(copies)), True
             return
-        wanted: list[int] = []
-        for at, ((_, state, seen, _, _), copy) in enumerate(zip(lot.doomed, copies, strict=True)):
+        places: list[int] = []
+        for at, ((_, state, seen, _, _), copy) in enumerate(zip(batch.doomed, copies, strict=True)):
             fields = copy.fields
             message: bytes | None
-            found: bytes | None
+            raw_state: bytes | None
             if len(fields) == 4 and fields[0] == b"msg" and fields[2] == b"state":
-                message, found = fields[1], fields[3]
+                message, raw_state = fields[1], fields[3]
             else:
-                message, found = copy.field(b"msg"), copy.field(b"state")
-            if found == _RAW_STATES[state] and message is not None and fingerprint(message) == seen:
-                wanted.append(at)
+                message, raw_state = copy.field(b"msg"), copy.field(b"state")
+            as_planned = raw_state == _RAW_STATES[state] and message is not None and fingerprint(message) == seen
+            outcome = None if as_planned else _difference(copy, state, raw_state, message, seen)
+            if outcome is None:
+                places.append(at)
             else:
-                outcome = _difference(copy, state, found, message, seen)
-                if outcome is None:
-                    wanted.append(at)
-                else:
-                    lot.outcomes[at] = outcome.value
-        lot.copies, lot.wanted = copies, wanted
-        self._account(lot, list(lot.outcomes), list(lot.outcomes.values()))
+                batch.left_out[at] = outcome
+        batch.places = places
 
     # Deleting
 
-    def _requests(self, lot: Lot) -> list[bytes]:
-        if lot.calls is None:
-            lot.slice(self._call_tasks)
-        packed = []
-        for call in lot.open_calls:
-            whole = len(call.at) == len(lot.doomed)
-            doomed = lot.doomed if whole else [lot.doomed[at] for at in call.at]
-            copies = [lot.copies[at] for at in call.at] if lot.copies is not None else None
-            packed.append(store.request(lot.queue, doomed, copies))
-        return packed
+    def slice(self, batch: DeleteBatch) -> None:
+        batch.slice(self._call_tasks)
 
-    def _rows(self, lot: Lot) -> list[TaskRow]:
-        rows = self.plan.selection.catalog.rows(lot.seqs)
-        return [rows[seq] for seq in lot.seqs if seq in rows]
+    def pack(self, batch: DeleteBatch) -> None:
+        batch.requests = []
+        for call in batch.open_calls:
+            whole = len(call.at) == len(batch.doomed)
+            doomed = batch.doomed if whole else [batch.doomed[at] for at in call.at]
+            copies = [batch.copies[at] for at in call.at] if batch.copies is not None else None
+            batch.requests.append(store.request(batch.queue, doomed, copies))
 
-    def _ask(self, pipe: Pipe, lot: Lot, requests: Sequence[bytes]) -> None:
-        calls = lot.open_calls
-        lot.tries += 1
-        if lot.standing is Standing.LEFTOVER and calls and not is_leftover(pipe, lot.queue):
-            for call in calls:
-                call.outcomes = [Outcome.QUEUE_AWAKE.value] * len(call.at)
-                self._account(lot, call.at, call.outcomes)
-        else:
-            for call in calls:
-                call.tries += 1
-            lot.sent_at = time.monotonic()
+    def send(self, pipe: Pipe, batch: DeleteBatch) -> None:
+        if batch.standing is Standing.LEFTOVER:
+            batch.asleep = is_leftover(pipe, batch.queue)
+        requests, batch.requests = batch.requests or [], None
+        if batch.asleep:
+            batch.sent()
+            batch.sent_at = time.monotonic()
             pipe.send(requests)
-        if lot.finished:
-            self._conclude(lot)
 
-    def _answers(self, pipe: Pipe, lot: Lot | None) -> None:
-        """Take what the server says of a lot, and account for it, also where it refuses in the middle."""
-        if lot is None or lot.finished:
-            return
+    def take(self, pipe: Pipe, batch: DeleteBatch) -> Iterator[Call]:
         refusal: Exception | None = None
         began = time.monotonic()
-        calls = lot.open_calls
+        calls = batch.open_calls
         for call in calls:
-            said = store.answer(pipe, len(call.at))
-            if isinstance(said, Exception):
-                refusal = refusal or said
-                call.tries -= 1  # nothing of this call was done
+            if not batch.asleep:
+                call.outcomes = [Outcome.QUEUE_AWAKE] * len(call.at)
+                yield call
+                continue
+            answer = store.answer(pipe, len(call.at))
+            if isinstance(answer, Exception):
+                refusal = refusal or answer
+                call.tries -= 1
             else:
-                call.outcomes = said
-                if call.tries > 1:
-                    self._unconfirmed += list(said).count(Outcome.GONE.value)
-                self._account(lot, call.at, said)
-        self._adapt(lot, calls, began)
+                call.outcomes = answer
+                yield call
+        if batch.asleep:
+            self._adapt(batch, calls, began)
         if refusal is not None:
             raise refusal
-        self._conclude(lot)
 
-    def _adapt(self, lot: Lot, calls: Sequence[Call], began: float) -> None:
-        """Calls as large as the server answers in a moment. Told only where we had to wait for it, and by the
-        best of some answers: whatever else holds us up makes a server look slow, never fast.
+    def _adapt(self, batch: DeleteBatch, calls: Sequence[Call], began: float) -> None:
+        """Size calls to about a millisecond of server time, judged by the fastest recent answer that was waited for:
+        whatever else holds us up makes a server look slow, never fast.
         """
         now = time.monotonic()
-        begun_at, self._answered_at = max(lot.sent_at, self._answered_at), now
+        begun_at, self._answered_at = max(batch.sent_at, self._answered_at), now
         self._calls += len(calls)
         if not calls or self._calls <= _CAREFUL_CALLS or now - began < _WAITED:
             return
         self._seconds_a_task.append((now - begun_at) / sum(len(call.at) for call in calls))
-        wanted = int(_CALL_SECONDS / min(self._seconds_a_task))
-        self._call_tasks = max(_FEWEST, min(wanted, int(self._call_tasks * 1.25), _LONGEST_CALL))
+        tasks = int(_CALL_SECONDS / min(self._seconds_a_task))
+        self._call_tasks = max(_FEWEST, min(tasks, int(self._call_tasks * 1.25), _LONGEST_CALL))
 
-    def _account(self, lot: Lot, places: Sequence[int], numbers: Sequence[int]) -> None:
-        """Count outcomes that are known now."""
-        for number in set(numbers):
-            self._outcomes[number] += numbers.count(number)
-        if _AWAY.issuperset(numbers):
-            self._removed += lot.seqs if len(places) == len(lot.seqs) else [lot.seqs[at] for at in places]
-        else:
-            for at, number in zip(places, numbers, strict=True):
-                if number in _AWAY:
-                    self._removed.append(lot.seqs[at])
-                elif len(self._skipped) < _EXAMPLES:
-                    self._skipped.append(Example(lot.queue, lot.doomed[at].id, Outcome(number)))
-        self._done += len(numbers)
+    # After a failover
 
-    def _conclude(self, lot: Lot) -> None:
-        """Tell the journal what became of a lot."""
-        if self._writer is not None and lot.batch is not None:
-            self._writer.done(lot.batch, lot.digits())
-            lot.batch = lot.copies = None
+    def recheck(self, pipe: Pipe, recorder: Recorder | None) -> Iterator[list[Correction]] | None:
+        if recorder is None:
+            return None
+        recorder.flush()
+        return self._undone(pipe, recorder)
 
-    def _close_journal(self, state: JobState) -> None:
-        if self._writer is None:
-            return
-        for lot in self._again:
-            self._conclude(lot)
-        counts = {DELETE.name(Outcome(number)): count for number, count in sorted(self._outcomes.items())}
-        counts |= {"unknown": self._unknown} if self._unknown else {}
-        self._writer.close({"end": moment(self._clock()), "state": state.value, "counts": counts})
-        if not self._writer.batches:
-            self._writer.path.unlink(missing_ok=True)
-            self._journal_path = None
-
-    def _forget_rows(self, *, at_last: bool = False) -> None:
-        """Take what is gone out of the catalog, some thousand rows at once and beside the deletion."""
-        now = time.monotonic()
-        due = len(self._removed) >= _REMOVED_AT_ONCE or now - self._removed_at >= _REMOVED_EVERY
-        if self._removed and (due or at_last):
-            if self._removing is not None:
-                if not self._removing.done() and not at_last:
-                    return
-                self._removing.result()
-            seqs, self._removed = self._removed, []
-            self._removed_at = now
-            self._removing = self._pool.submit(self.plan.selection.catalog.remove, seqs)
-        if at_last and self._removing is not None:
-            self._removing.result()
+    def _undone(self, pipe: Pipe, recorder: Recorder) -> Iterator[list[Correction]]:
+        for undone in failover.undone(pipe, recorder.path):
+            yield [Correction(copy.queue, copy.id, before, Outcome.BACK) for copy, before in undone.tasks]
+            if undone.tasks:
+                recorder.done(undone.batch, undone.codes)
 
 
-def _all_as_planned(lot: Lot, copies: Sequence[Copy]) -> bool:
-    """Whether all of a lot are plain and as they were planned, as nearly always: then nothing is done one by one."""
+def kinds(counts: dict[Kind | None, int]) -> Facts:
+    """Counts by kind as the audit names them; tasks of an archive have no kind."""
+    return {"archived" if kind is None else kind.value: count for kind, count in counts.items()}
+
+
+def _parted(places: Sequence[int], plain: Sequence[bool]) -> list[Sequence[int]]:
+    return [[at for at, is_one in zip(places, plain, strict=True) if is_one is form] for form in (True, False)]
+
+
+def _cut(places: Sequence[int], tasks: int, sizes: Sequence[int] | None) -> Iterator[Sequence[int]]:
+    if sizes is None:
+        for start in range(0, len(places), tasks):
+            yield places[start : start + tasks]
+        return
+    part: list[int] = []
+    total = 0
+    for at in places:
+        if part and (len(part) >= tasks or total + sizes[at] > CALL_BYTES):
+            yield part
+            part, total = [], 0
+        part.append(at)
+        total += sizes[at]
+    if part:
+        yield part
+
+
+def _all_as_planned(batch: DeleteBatch, copies: Sequence[Copy]) -> bool:
+    """Whether all of a batch are plain and as they were planned, as nearly always: then nothing is done one by one."""
     count = len(copies)
     try:
         names, messages, others, states = zip(*[copy[2] for copy in copies], strict=True)
     except ValueError:
         return False
     return names.count(b"msg") == others.count(b"state") == states.count(
-        _RAW_STATES[lot.doomed[0].state]
-    ) == count and fingerprints(messages) == [doomed[2] for doomed in lot.doomed]
+        _RAW_STATES[batch.doomed[0].state]
+    ) == count and fingerprints(messages) == [doomed[2] for doomed in batch.doomed]
 
 
 def _difference(
-    copy: Copy, state: State | None, found: bytes | None, message: bytes | None, seen: bytes
+    copy: Copy, state: State | None, raw_state: bytes | None, message: bytes | None, seen: bytes
 ) -> Outcome | None:
     """Why a task is not as it was planned; None where it is."""
-    if copy.fields is reading.NOT_A_HASH:
+    if copy.fields is snapshots.NOT_A_HASH:
         return Outcome.NOT_A_TASK
     if not copy.fields:
         return Outcome.GONE
-    if state is None or found != _RAW_STATES[state]:
+    if state is None or raw_state != _RAW_STATES[state]:
         return Outcome.STATE_CHANGED
     now = fingerprint(message) if message is not None else b""
     return None if now == seen else Outcome.MESSAGE_CHANGED

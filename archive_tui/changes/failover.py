@@ -12,28 +12,12 @@ from archive_tui.errors import ReplicaError
 from archive_tui.journal.outcomes import CODES, UNKNOWN, was_deleted
 from archive_tui.journal.reader import Journal
 from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.link.server import Server
 from archive_tui.store.write import restore as store
 
 
 def caution(did: str, now: str) -> str:
     """What there is to say where nobody can know what the new server has heard of."""
     return f"another server answers than the one that began: what that one had {did} last may be {now}; scan to see it"
-
-
-class Witness:
-    """Knows who answered last. Where the server does not tell who it is (`INFO` refused), every new connection may lead
-    to another.
-    """
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._run_id: str | None = None
-
-    def look(self) -> bool:
-        """Whether another server process answers than the time before; asks it. Raises DisconnectedError."""
-        before, self._run_id = self._run_id, self._server.identify().run_id
-        return before is not None and (before != self._run_id or not before)
 
 
 class Undone(NamedTuple):
@@ -43,7 +27,7 @@ class Undone(NamedTuple):
 
     batch: int
     tasks: list[tuple[Copy, Outcome]]
-    digits: str
+    codes: str
 
 
 def undone(pipe: Pipe, path: Path) -> Iterator[Undone]:
@@ -53,15 +37,15 @@ def undone(pipe: Pipe, path: Path) -> Iterator[Undone]:
     journal = Journal(path)
     outline = journal.outline()
     for batch, copies in journal.batches(outline):
-        digits = list(outline.outcomes.get(batch, ""))
-        places = [at for at, digit in enumerate(digits) if was_deleted(digit)]
+        codes = list(outline.outcomes.get(batch, ""))
+        places = [at for at, code in enumerate(codes) if was_deleted(code)]
         unchanged = store.unchanged(pipe, [copies[at] for at in places])
         tasks = []
         for at, there in zip(places, unchanged, strict=True):
             if there:
-                tasks.append((copies[at], Outcome(CODES.index(digits[at]))))
-                digits[at] = UNKNOWN
-        yield Undone(batch, tasks, "".join(digits))
+                tasks.append((copies[at], Outcome(CODES.index(codes[at]))))
+                codes[at] = UNKNOWN
+        yield Undone(batch, tasks, "".join(codes))
 
 
 def demoted(error: ReplicaError, what: str) -> ReplicaError:

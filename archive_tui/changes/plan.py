@@ -4,11 +4,15 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.selection import Selection, Totals
+
+if TYPE_CHECKING:
+    from archive_tui.changes.engine import Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,12 @@ class Plan:
     totals: Totals
     hidden: int = 0
     seen_at: float | None = None
+
+    def change(self) -> "Change[Any]":
+        """The change that carries it out."""
+        from archive_tui.changes.delete import DeleteChange
+
+        return DeleteChange(self)
 
     @property
     def count(self) -> int:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair, offered
@@ -13,6 +14,9 @@ from archive_tui.catalog.query import Query
 from archive_tui.changes.plan import Plan
 from archive_tui.store.link.server import Server
 from archive_tui.store.write import repair as store
+
+if TYPE_CHECKING:
+    from archive_tui.changes.engine import Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,12 @@ class RepairPlan:
     def of(cls, plan: Plan, repair: Repair, types: store.Types | None = None) -> "RepairPlan":
         """One repair for every kind that it fits."""
         return cls(plan, {kind: repair for kind in Kind if repair in offered(kind)}, types or {})
+
+    def change(self) -> "Change[Any]":
+        """The change that carries it out."""
+        from archive_tui.changes.repair import RepairChange
+
+        return RepairChange(self)
 
     @property
     def count(self) -> int:
@@ -120,7 +130,7 @@ def types_of(server: Server, plan: Plan) -> store.Types:
 
 
 def not_deletable(catalog: Catalog) -> list[int]:
-    """The findings of a catalog that are not for a `DeleteJob`, by their row numbers: it deletes what no index
+    """The findings of a catalog that are not for a deletion, by their row numbers: it takes what no index
     references. Not for the UI loop.
     """
     seqs: list[int] = []

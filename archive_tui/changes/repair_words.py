@@ -93,11 +93,11 @@ def archive_sheet(plan: RepairPlan, forecast: Forecast, site: Site) -> Sheet:
     )
 
 
-def report(progress: ChangeProgress, *, by_hand: bool = False) -> Report:
-    """Put into words what a repair has done. `by_hand`: it deleted foreign keys, of which no copy is kept."""
-    kept = "their ids, and no more of them, are" if by_hand else "how it was is"
+def report(progress: ChangeProgress) -> Report:
+    """Put into words what a repair has done. Foreign keys are deleted, and no copy is kept of them."""
+    kept = "their ids, and no more of them, are" if not progress.copied else "how it was is"
     journal = f"{kept} in the journal {line(str(progress.journal))}" if progress.journal is not None else ""
-    if by_hand:
+    if not progress.copied:
         return report_of(replace(progress, verb=DELETE), change_facts(progress), noun="foreign key", journal=journal)
     return report_of(progress, change_facts(progress), noun="finding", journal=journal)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from archive_tui.asynq import findings
 from archive_tui.asynq.findings import Kind
@@ -16,6 +17,9 @@ from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.write import restore as store
 from archive_tui.store.write.restore import Target
+
+if TYPE_CHECKING:
+    from archive_tui.changes.engine import Change
 
 _TIMED = (State.SCHEDULED, State.RETRY, State.COMPLETED)
 """States in which Asynq does something at the moment that is the score."""
@@ -38,7 +42,8 @@ class RestorePlan:
     above its cap. Queues in `unregistered` are not known to Asynq. `bare` ids had no data, such as ghosts that were
     removed: there is nothing to put back, and they are left out. `vanished` were put back, and were not there any more
     when another server had taken over. With `again`, what was put back before is not left out. Of `places`, the times
-    of `due` have passed: these are run, or deleted, at once. `fixed_ids` were chosen by their producer.
+    of `due` have passed: these are run, or deleted, at once. `fixed_ids` were chosen by their producer. With
+    `anywhere` it is carried out although the journal was written for another server, which is refused without.
     """
 
     journal: Journal
@@ -62,24 +67,18 @@ class RestorePlan:
     again: bool = False
     due: dict[str, int] = field(default_factory=dict)
     fixed_ids: int = 0
+    anywhere: bool = False
+
+    def change(self) -> "Change[Any]":
+        """The change that carries it out."""
+        from archive_tui.changes.restore import RestoreChange
+
+        return RestoreChange(self)
 
     @property
     def torn(self) -> bool:
         """Whether the journal was cut off by a crash; what it holds is whole."""
         return self.outline.torn or self.outline.ending is None
-
-
-def restorable(outline: Outline, batch: int, *, again: bool = False) -> list[bool]:
-    """Which tasks of a batch may be put back: those that the run deleted, or may have deleted, and that were not
-    restored before.
-    """
-    count = outline.tasks[batch]
-    outcomes = outline.outcomes.get(batch, "").ljust(count, UNKNOWN)
-    restored = "" if again else outline.restored.get(batch, "")
-    done = restored.ljust(count, UNKNOWN)
-    return [
-        may_be_gone(outcome) and not is_back(back) for outcome, back in zip(outcomes[:count], done[:count], strict=True)
-    ]
 
 
 @dataclass(slots=True)
@@ -158,7 +157,7 @@ def plan_restore(
     with server.pipe() as pipe:
         review = _Review(target, now_of(pipe), journal.header.is_export)
         for batch, copies in journal.batches(outline):
-            may = restorable(outline, batch, again=again)
+            may = outline.restorable(batch, again=again)
             outcomes = outline.outcomes.get(batch, "").ljust(len(copies), UNKNOWN)
             backs = outline.restored.get(batch, "").ljust(len(copies), UNKNOWN)
             wanted = [

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from archive_tui.asynq.outcomes import Verb
-from archive_tui.changes.delete import DeleteJob
-from archive_tui.changes.repair import RepairJob
+from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.report import Report
-from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.sheet import Line, Sheet
 from archive_tui.commands.confirmation import Ask, confirm, refuse_unasked
 from archive_tui.commands.foreground import change_line, wait
@@ -48,7 +46,7 @@ class Planned:
     sheet: Sheet
     nothing: str
     """The line to print where there is nothing to do."""
-    start: Callable[[], DeleteJob | RepairJob | RestoreJob]
+    start: Callable[[], ChangeJob]
     report: Callable[[ChangeProgress], Report]
     """Puts the progress of the job into words."""
     choice: Mapping[str, Any]

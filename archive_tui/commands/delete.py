@@ -68,7 +68,7 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         planned = Planned(
             sheet=delete_words.sheet(plan, session.site(), tuple(_chosen(wish, session.clock()))),
             nothing=_nothing(session, wish, catalog, left_out=bool(standing)),
-            start=lambda: session.delete(plan, manner.pace, choice=wish.choice, reason=manner.reason),
+            start=lambda: session.start(plan, manner.pace, choice=wish.choice, reason=manner.reason),
             report=delete_words.report,
             choice={
                 "queue": readable(encode(wish.queue)),

@@ -16,9 +16,9 @@ from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
 from archive_tui.journal.outcomes import is_back, name_of, outcome_of
 from archive_tui.journal.reader import Journal
-from archive_tui.journal.recorder import moment
 from archive_tui.text import encode, line, readable
 from archive_tui.wording.people import exact, number, plural, size, span
+from archive_tui.wording.programs import moment
 
 _MB = 1_000_000
 REMOVE = Verb("remove for good", "removed", "removing", "removed")
@@ -76,7 +76,7 @@ def _listed_json(one: Listed) -> dict[str, Any]:
         "queues": [readable(encode(queue)) for queue in header.queues],
         "user": header.user,
         "host": header.host,
-        "created": moment(header.created_at) if header.created_at is not None else None,
+        "created": moment(header.created_at),
         "reason": header.reason,
         "planned": header.planned,
         "state": ending.state if ending is not None else None,

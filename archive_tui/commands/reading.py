@@ -12,7 +12,6 @@ from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.scan import ScanJob
 from archive_tui.session import Session
 
 
@@ -31,8 +30,8 @@ def read_archive(session: Session, catalog: Catalog, queue: str, *, progress: bo
     """Fill a catalog with the archived tasks of a queue; False where somebody interrupted it. `progress` shows on
     stderr how it goes. Raises what the job has failed with.
     """
-    job = ListJob(session.server, catalog, queue, State.ARCHIVED, session.clock)
-    return _finish(session, job, (lambda: f"{job.progress.listed:,} tasks read") if progress else None)
+    job = session.run(ListJob(session.server, catalog, queue, State.ARCHIVED, session.clock))
+    return _finish(job, (lambda: f"{job.progress.listed:,} tasks read") if progress else None)
 
 
 def read_findings(
@@ -41,8 +40,8 @@ def read_findings(
     """Fill a catalog with the findings of a queue, as `read_archive`. With `messages`, those of all tasks are read, to
     find husks.
     """
-    job = ScanJob(session.server, catalog, [queue], pace, session.clock, messages=messages)
-    return _finish(session, job, (lambda: scan_line(job.progress)) if progress else None)
+    job = session.scan(catalog, [queue], pace, messages=messages)
+    return _finish(job, (lambda: scan_line(job.progress)) if progress else None)
 
 
 def read_kind(session: Session, catalog: Catalog, queue: str, kind: Kind | None, *, pace: Pace, progress: bool) -> bool:
@@ -58,8 +57,7 @@ def say_what_is_missing(catalog: Catalog, verb: str, err: TextIO) -> None:
         print(f"archive-tui: {catalog.trouble}: {verb} these, and then run it again", file=err)
 
 
-def _finish(session: Session, job: Job, tell: Callable[[], str] | None) -> bool:
-    session.run(job)
+def _finish(job: Job, tell: Callable[[], str] | None) -> bool:
     if wait(job, tell):
         return False
     if job.error is not None:

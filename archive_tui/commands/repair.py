@@ -70,7 +70,7 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         planned = Planned(
             sheet=repair_words.sheet(plan, session.site(), archived, tuple(filter_line(wish.where))),
             nothing=_nothing(session, wish, catalog),
-            start=lambda: session.repair(plan, manner.pace, choice=wish.choice, reason=manner.reason),
+            start=lambda: session.start(plan, manner.pace, choice=wish.choice, reason=manner.reason),
             report=repair_words.report,
             choice={
                 "queue": readable(encode(wish.queue)),

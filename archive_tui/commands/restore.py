@@ -1,6 +1,6 @@
 """`archive-tui restore`: the tasks of a journal restored as on the screens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archive_tui.asynq.outcomes import RESTORE
@@ -37,7 +37,7 @@ def restore(session: Session, path: Path, wish: Wish, manner: Manner) -> ExitCod
     planned = Planned(
         sheet=restore_words.sheet(plan, session.site()),
         nothing=f"nothing to restore from {line(path.name)} to {session.server.address}",
-        start=lambda: session.restore(plan, manner.pace, elsewhere=wish.elsewhere),
+        start=lambda: session.start(replace(plan, anywhere=wish.elsewhere), manner.pace, reason=manner.reason),
         report=restore_words.report,
         choice={},
     )

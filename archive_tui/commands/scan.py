@@ -47,7 +47,7 @@ def scan(
         shown = ", ".join(line(name) for name in refused)
         print(f"not scanned, as this user may not read them: {shown}", file=sys.stderr)
     with catalog_for(session) as catalog:
-        job = session.run(ScanJob(session.server, catalog, wanted, pace, session.clock, messages=messages))
+        job = session.scan(catalog, wanted, pace, messages=messages)
         interrupted = wait(job, (lambda: scan_line(job.progress)) if progress else None)
         if job.error is not None:
             raise job.error
@@ -97,7 +97,11 @@ def _scan_json(session: Session, job: ScanJob) -> dict[str, Any]:
     info = session.info
     with session.server.pipe() as pipe:
         registered = store.registered(pipe)
-        wanted = job.queues if job.queues is not None else sorted({*registered, *job.keys_by_queue})
+        wanted = (
+            job.queues
+            if job.queues is not None
+            else sorted({*registered, *job.keys_by_queue, *job.catalog.counts().by_queue})
+        )
         stats = store.stats(pipe, wanted, registered, datetime.fromtimestamp(session.clock(), UTC))
     sums = job.catalog.sums()
     return {

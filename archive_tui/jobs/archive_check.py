@@ -4,9 +4,9 @@ import time
 
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.changes.failover import Witness
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.witness import Witness
 from archive_tui.store.link.server import Server
 from archive_tui.store.read.index_check import IndexCheck
 

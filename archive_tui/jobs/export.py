@@ -1,20 +1,20 @@
 """Writing tasks into a file of the journal's form, without deleting them: what was exported can be restored."""
 
+import itertools
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from archive_tui.catalog.selection import Selection
-from archive_tui.changes.batches import lots, split
+from archive_tui.jobs.batches import TargetBatch, row_batches, split
 from archive_tui.jobs.job import Job, JobState, Stopped
 from archive_tui.jobs.pace import Pace
 from archive_tui.journal.reader import EXPORT
-from archive_tui.journal.recorder import Keeping
-from archive_tui.journal.writer import Writer
+from archive_tui.journal.recorder import Recorder, Run
 from archive_tui.store.link.server import Server
-from archive_tui.store.read import snapshots as reading
-from archive_tui.wording.programs import moment
+from archive_tui.store.read import snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,46 +48,54 @@ class ExportJob(Job):
         self._written = self._gone = 0
 
     @property
+    def doing(self) -> str:
+        return f"exporting {self._written:,} of {len(self._selection):,}"
+
+    @property
     def progress(self) -> ExportProgress:
         """How far it is; safe to read from any thread."""
         return ExportProgress(self.state, len(self._selection), self._written, self._gone, self.trouble)
 
     def work(self) -> None:
         queues = list(self._selection.totals().by_queue)
-        keeping = Keeping(self._path.parent, command=EXPORT)
-        header = keeping.header(self._server.settings, queues, len(self._selection), self._clock)
-        writer = Writer(self._path, header)
+        run = Run(self._server.address, EXPORT, queues, len(self._selection))
+        recorder = Recorder.at(self._path, run, self._clock)
         state = JobState.FAILED
         try:
-            self._waiting = lots(self._selection, lambda: 0, copying=True)
-            self._ready = [next(self._waiting, None)]
-            self.reconnecting(lambda: self._attempt(writer))
+            batches = row_batches(self._selection, lambda: 0, copying=True)
+            waiting: deque[TargetBatch] = deque()
+            self.reconnecting(lambda: self._attempt(recorder, waiting, batches))
             state = JobState.DONE
         except Stopped:
             state = JobState.STOPPED
             raise
         finally:
-            counts = {"exported": self._written, "gone": self._gone}
-            writer.close({"end": moment(self._clock()), "state": state.value, "counts": counts})
+            recorder.close(state.value, {"exported": self._written, "gone": self._gone})
 
-    def _attempt(self, writer: Writer) -> None:
+    def _attempt(self, recorder: Recorder, waiting: deque[TargetBatch], batches: Iterator[TargetBatch]) -> None:
+        """Write until all is written or the connection is lost; the first of `waiting` is the batch at work."""
         with self._server.pipe() as pipe:
             self.connected()
-            while (lot := self._ready[0]) is not None:
+            while True:
                 self.checkpoint()
                 began = time.monotonic()
-                if lot.unsized:
-                    self._ready[:1] = split(lot, reading.sizes(pipe, lot.queue, lot.ids))
+                if not waiting:
+                    waiting.extend(itertools.islice(batches, 1))
+                if not waiting:
+                    return
+                batch = waiting[0]
+                if batch.unsized:
+                    parts = split(batch, snapshots.sizes(pipe, batch.queue, batch.ids))
+                    waiting.popleft()
+                    waiting.extendleft(reversed(parts))
                     continue
-                pipe.send(*reading.request(lot.queue, lot.ids, lot.indexes))
-                copies = reading.answer(pipe, lot.queue, lot.ids, lot.indexes)
-                copies = reading.with_locks(pipe, copies)
-                whole = [copy for copy in copies if copy.fields and copy.fields is not reading.NOT_A_HASH]
+                pipe.send(*snapshots.request(batch.queue, batch.ids, batch.indexes))
+                copies = snapshots.answer(pipe, batch.queue, batch.ids, batch.indexes)
+                copies = snapshots.with_locks(pipe, copies)
+                whole = [copy for copy in copies if copy.fields and copy.fields is not snapshots.NOT_A_HASH]
                 if whole:
-                    writer.add_large(whole)[1].result()
+                    recorder.begin(whole, batch.weight)[1].result()
                 self._written += len(whole)
                 self._gone += len(copies) - len(whole)
-                del self._ready[0]
-                if not self._ready:
-                    self._ready.append(next(self._waiting, None))
+                waiting.popleft()
                 self.rest(self._pace.rest_after(time.monotonic() - began))

@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import StrEnum
+from typing import NamedTuple
 
 from archive_tui.errors import ArchiveTuiError, DisconnectedError
 from archive_tui.text import line
@@ -30,6 +31,16 @@ class JobState(StrEnum):
     def ended(self) -> bool:
         """Whether nothing more will happen."""
         return self in (JobState.DONE, JobState.STOPPED, JobState.FAILED)
+
+
+class Leaving(NamedTuple):
+    """What to say to somebody who quits while a job changes something."""
+
+    running: str
+    """As in "A deletion is running"."""
+
+    stays: str
+    """What becomes of what was done, and of the rest."""
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: how a job's thread unwinds when it was asked to stop
@@ -71,6 +82,16 @@ class Job(ABC):
     def begun(self) -> bool:
         """Whether it was ever started."""
         return self._state is not JobState.READY
+
+    @property
+    def doing(self) -> str:
+        """What it is doing and how far it is, for the top line; empty for what is of no interest there."""
+        return ""
+
+    @property
+    def leaving(self) -> Leaving | None:
+        """What to say to somebody who quits meanwhile; None where nobody need be asked."""
+        return None
 
     def start(self) -> None:
         """Begin. A job runs once."""

@@ -12,7 +12,6 @@ from archive_tui.asynq.states import State
 from archive_tui.asynq.task import Task, UniqueLock, seconds_of
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.changes.restore_plan import restorable
 from archive_tui.errors import NotFoundError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.journal import folder as journal_folder
@@ -79,8 +78,8 @@ class JournalJob(Job):
         self.catalog.clear()
         for batch, copies in journal.batches(outline):
             self.checkpoint()
-            may = restorable(outline, batch)
-            ever = restorable(outline, batch, again=True)
+            may = outline.restorable(batch)
+            ever = outline.restorable(batch, again=True)
             shown = ever if self._again else may
             self.catalog.add([_row(copy) for copy, able in zip(copies, shown, strict=True) if able])
             self._read += len(copies)

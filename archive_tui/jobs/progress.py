@@ -26,7 +26,7 @@ class ChangeProgress:
     state: JobState
 
     planned: int
-    """Tasks of the plan."""
+    """Tasks of the plan; of a clean-up, which has no list of them, those that it has met so far."""
 
     done: int = 0
     """Tasks of the plan that the job is through with, whatever became of them."""
@@ -57,8 +57,14 @@ class ChangeProgress:
     journal: Path | None = None
     """The file that holds a copy of everything that was changed; None where there is none."""
 
+    copied: bool = True
+    """Whether the journal holds the tasks as they were; else only their ids."""
+
     caution: str = ""
     """Why the counts may not be true any more, in words; empty where they are."""
+
+    keys: int = 0
+    """Keys that were deleted, task data included; only a clean-up counts them."""
 
     @property
     def share(self) -> float:

@@ -19,7 +19,7 @@ from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.read.index_check import CheckStep, IndexCheck
 from archive_tui.store.read.probe import Candidate
-from archive_tui.store.read.queues import registered
+from archive_tui.store.read.queues import discover, registered
 from archive_tui.store.read.unreferenced import settle
 from archive_tui.store.read.walk import Scan, Step
 
@@ -72,8 +72,9 @@ class ScanJob(Job):
     """Scan some queues, or all. Findings go to the catalog batch by batch; what is found first of a task stays.
 
     Without `check_indexes` it looks only at what has task data. With `messages` it also reads the messages of tasks
-    that stand where they should. `also` are queues whose indexes are checked although they may have no task data: a
-    scan of all meets only those that have some, or are registered.
+    that stand where they should. `also` are queues whose indexes are checked
+    although they may have no task data, for a scan of all meets only those that have some, or are registered; None:
+    the keyspace is walked for them.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class ScanJob(Job):
         stopwatch: Callable[[], float] = time.monotonic,
         check_indexes: bool = True,
         messages: bool = False,
-        also: Sequence[str] = (),
+        also: Sequence[str] | None = (),
     ) -> None:
         super().__init__("scan")
         self.catalog = catalog
@@ -98,7 +99,7 @@ class ScanJob(Job):
         self._stride = Stride(pace)
         self._checks_indexes = check_indexes
         self.messages = messages
-        self._also = tuple(also)
+        self._also = also
         self._scan = Scan(queues, count=self._stride.keys, meet_groups=check_indexes)
         self._check: IndexCheck | None = None
         self._unsettled: list[Candidate] = []
@@ -134,6 +135,10 @@ class ScanJob(Job):
             self._phase,
             self._members,
         )
+
+    @property
+    def doing(self) -> str:
+        return f"scan {self._fraction:.0%}" + (" paused" if self.state is JobState.PAUSED else "")
 
     @property
     def _phase(self) -> Phase:
@@ -204,7 +209,7 @@ class ScanJob(Job):
         if self._check is None:
             wanted = self.queues
             if wanted is None:
-                wanted = tuple(sorted({*self._scan.queues, *self._also, *registered(pipe)}))
+                wanted = tuple(sorted({*self._scan.queues, *self._known(pipe), *registered(pipe)}))
             self._check = IndexCheck(wanted, self._scan.groups, messages=self.messages)
         while not self._check.done:
             self._hold()
@@ -217,6 +222,21 @@ class ScanJob(Job):
             self._found(step.rows)
             self._mark(self._fraction)
             self._rest(began)
+
+    def _known(self, pipe: Pipe) -> Sequence[str]:
+        """The queues that may have ids in indexes and no task data; walks over the keyspace where nobody named them."""
+        if self._also is not None:
+            return self._also
+        names: list[str] = []
+        began = time.monotonic()
+        for name in discover(pipe):
+            if name is not None:
+                names.append(name)
+            else:
+                self._hold()
+                self.rest(self.pace.rest_after(time.monotonic() - began))
+                began = time.monotonic()
+        return names
 
     def _rest(self, began: float) -> None:
         """Leave the server alone after a step, and learn from how long it took."""

@@ -11,12 +11,12 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import platformdirs
 
 from archive_tui.errors import AuditError
+from archive_tui.wording.programs import moment
 
 _NOTICE = 13 * 8 + 5
 """What syslog calls an audit message (facility 13) worth a notice (severity 5)."""
@@ -53,8 +53,7 @@ class Audit:
         self._write({"event": "ended", "action": action, "name": name, **facts})
 
     def _write(self, facts: Mapping[str, object]) -> None:
-        now = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        line = json.dumps({"time": now, **facts}).encode()
+        line = json.dumps({"time": moment(self._clock()), **facts}).encode()
         try:
             self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _append(self.file, line + b"\n")

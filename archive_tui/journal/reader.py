@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError, NotFoundError
 from archive_tui.journal import format
-from archive_tui.journal.outcomes import merged
+from archive_tui.journal.outcomes import UNKNOWN, is_back, may_be_gone, merged
 from archive_tui.text import decode, line
 
 _GZIP = 31
@@ -83,6 +83,18 @@ class Outline:
     def count(self) -> int:
         """How many tasks it holds."""
         return sum(self.tasks.values())
+
+    def restorable(self, batch: int, *, again: bool = False) -> list[bool]:
+        """Which tasks of a batch may be restored: those that the run deleted, or may have deleted, and that were not
+        restored before; with `again` also those that were.
+        """
+        count = self.tasks[batch]
+        outcomes = self.outcomes.get(batch, "").ljust(count, UNKNOWN)
+        restored = ("" if again else self.restored.get(batch, "")).ljust(count, UNKNOWN)
+        return [
+            may_be_gone(outcome) and not is_back(back)
+            for outcome, back in zip(outcomes[:count], restored[:count], strict=True)
+        ]
 
 
 class Journal:
@@ -308,7 +320,7 @@ def _header(path: Path, content: bytearray) -> Header:
         tuple(_queue_names(queues)) if isinstance(queues, list) else (),
         text("user"),
         text("host"),
-        moment(value.get("created")),
+        _seconds(value.get("created")),
         text("reason"),
         planned if isinstance(planned, int) else None,
     )
@@ -327,14 +339,14 @@ def _ending(value: Mapping[str, Any]) -> Ending:
     state = value.get("state")
     return Ending(
         state if isinstance(state, str) else "",
-        moment(value.get("end")),
+        _seconds(value.get("end")),
         {str(name): count for name, count in counts.items() if isinstance(count, int)}
         if isinstance(counts, dict)
         else {},
     )
 
 
-def moment(value: object) -> float | None:
+def _seconds(value: object) -> float | None:
     """Unix seconds of an RFC 3339 time; None for anything else."""
     if not isinstance(value, str):
         return None

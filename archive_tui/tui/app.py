@@ -14,11 +14,6 @@ from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.worker import WorkerFailed
 
-from archive_tui.changes.cleanup import CleanUpJob
-from archive_tui.changes.delete import DeleteJob
-from archive_tui.changes.repair import RepairJob
-from archive_tui.changes.restore import RestoreJob
-from archive_tui.jobs.job import Job
 from archive_tui.session import Session
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import QuitWanted, ScanWanted
@@ -54,14 +49,6 @@ _THEME = Theme(
     },
 )
 _TERMINAL_CHECK = 2.0
-
-# What changes tasks, and what there is to say when somebody wants to leave meanwhile
-_UNDER_WAY: dict[type[Job], tuple[str, str]] = {
-    DeleteJob: ("A deletion is running", "What was deleted stays deleted."),
-    RestoreJob: ("A restore is running", "What was restored stays; the rest can be restored later."),
-    RepairJob: ("A repair is running", "What was repaired stays repaired; the rest can be repaired later."),
-    CleanUpJob: ("A clean-up is running", "What was deleted stays deleted; the rest can be deleted later."),
-}
 
 
 class ArchiveApp(App[None]):
@@ -132,15 +119,15 @@ class ArchiveApp(App[None]):
     @on(QuitWanted)
     def action_quit_politely(self) -> None:
         """Leave; where tasks are being changed, ask first."""
-        changing = [
-            (job, *words) for job in self.session.running for kind, words in _UNDER_WAY.items() if isinstance(job, kind)
-        ]
+        changing = [(job, job.leaving) for job in self.session.running if job.leaving is not None]
         if not changing:
             self.exit()
         elif not isinstance(self.screen, QuestionDialog):
-            job, title, stays = changing[0]
-            text = f"Leaving stops it after the batch it is working on. {stays}"
-            question = QuestionDialog(title, text, lambda: not job.state.ended, yes="Stop it and leave", no="Stay")
+            job, leaving = changing[0]
+            text = f"Leaving stops it after the batch it is working on. {leaving.stays}"
+            question = QuestionDialog(
+                leaving.running, text, lambda: not job.state.ended, yes="Stop it and leave", no="Stay"
+            )
             self.push_screen(question, lambda leave: self.exit() if leave else None)
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
@@ -11,11 +11,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
 
-from archive_tui.changes.delete import DeleteJob
-from archive_tui.changes.restore import RestoreJob
 from archive_tui.errors import ArchiveTuiError
-from archive_tui.jobs.job import JobState
-from archive_tui.jobs.scan import ScanJob
 from archive_tui.session import Session
 from archive_tui.text import line
 from archive_tui.tui import commands
@@ -180,7 +176,7 @@ class CommandScreen(Screen[None]):
             None if overview.read_at is None else max(session.clock() - overview.read_at, 0.0),
             session.watch.paused,
             session.watch.trouble,
-            " · ".join(_running(session)),
+            " · ".join(job.doing for job in session.running if job.doing),
         )
 
     # Commands
@@ -287,15 +283,3 @@ class Part:
     def background_failed(self, group: str, error: Exception) -> None:
         """Tidy up after work of this group that has failed, and say so."""
         self.screen.background_failed(group, error)
-
-
-def _running(session: Session) -> Iterator[str]:
-    for job in session.running:
-        if isinstance(job, ScanJob):
-            yield f"scan {job.progress.fraction:.0%}" + (" paused" if job.state is JobState.PAUSED else "")
-        elif isinstance(job, DeleteJob):
-            progress = job.progress
-            yield f"deleting {progress.done:,} of {progress.planned:,}"
-        elif isinstance(job, RestoreJob):
-            restoring = job.progress
-            yield f"restoring {restoring.done:,} of {restoring.planned:,}"

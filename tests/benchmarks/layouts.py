@@ -4,10 +4,14 @@
 layout is added where names change, and goes with the last version that nobody compares with any more.
 """
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="archive-tui-audit-")
+"""Where the audit of measured changes goes; removed at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Layout:
 
 def installed() -> Layout:
     """The layout of the version that this interpreter finds."""
-    for layout in (_changes_apart, _all_jobs_together):
+    for layout in (_one_engine, _all_jobs_together):
         try:
             return layout()
         except ModuleNotFoundError as missing:
@@ -50,19 +54,20 @@ def installed() -> Layout:
     raise SystemExit("this version of archive_tui keeps its jobs where the benchmark does not look for them")
 
 
-def _changes_apart() -> Layout:
-    """Since commit 0709605: what changes Redis has a package of its own."""
+def _one_engine() -> Layout:
+    """Since one engine carries every change out, between two lines of the audit."""
     from archive_tui.catalog.catalog import Catalog
     from archive_tui.catalog.query import Query
-    from archive_tui.changes.delete import DeleteJob
+    from archive_tui.changes.engine import ChangeJob
     from archive_tui.changes.plan import plan_matching
     from archive_tui.jobs.listing import ListJob
     from archive_tui.jobs.pace import Pace
     from archive_tui.jobs.scan import ScanJob
-    from archive_tui.journal.recorder import Keeping
+    from archive_tui.journal.audit import Audit
     from archive_tui.settings.url import parse_url
     from archive_tui.store.link.server import Server
 
+    audit = Audit(Path(_FOLDER.name) / "audit.jsonl")
     return Layout(
         settings=parse_url,
         server=Server,
@@ -70,9 +75,7 @@ def _changes_apart() -> Layout:
         scan=lambda server, catalog, queue, check: ScanJob(server, catalog, [queue], Pace.FULL, check_indexes=check),
         listing=ListJob,
         plan=lambda catalog: plan_matching(catalog, Query()),
-        deletion=lambda server, plan, folder: DeleteJob(
-            server, plan, Pace.FULL, keeping=None if folder is None else Keeping(folder)
-        ),
+        deletion=lambda server, plan, folder: ChangeJob(server, plan.change(), audit, Pace.FULL, journal=folder),
         deleted=lambda progress: int(progress.made),
     )
 

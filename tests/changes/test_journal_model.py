@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from support.asynq_data import NOW, key, lock_key, prefix
+from support.changes import deletion, restoring_job
 from support.proxy import Cutter
 from support.servers import Live
 
@@ -30,9 +31,7 @@ from archive_tui.asynq.message import TaskMessage
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
-from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.plan import plan_rows
-from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.job import Job
@@ -41,7 +40,6 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal import writer
 from archive_tui.journal.reader import Journal
-from archive_tui.journal.recorder import Keeping
 from archive_tui.store.link.server import Server
 from archive_tui.store.write.restore import Target
 
@@ -182,7 +180,7 @@ class History(RuleBasedStateMachine):
         marks = Marks()
         marks.add([seq for seq, row in rows.items() if row.id in chosen])
         plan = plan_rows(catalog, marks, list(rows))
-        job = DeleteJob(server, plan, Pace.FULL, self._disturbing(fault, moved, lambda: job), Keeping(self.folder))
+        job = deletion(server, plan, Pace.FULL, self._disturbing(fault, moved, lambda: job), self.folder)
         self._under(fault, at, job)
         catalog.close()
         server.close()
@@ -212,7 +210,7 @@ class History(RuleBasedStateMachine):
         except ArchiveTuiError:
             return  # cut off before its header was written
         before = {one: self._data(one) for one in IDS}
-        job = RestoreJob(server, plan, Pace.FULL, clock=lambda: NOW)
+        job = restoring_job(server, plan, Pace.FULL, clock=lambda: NOW)
         self._under(fault, at, job)
         for task_id in IDS:
             if not before[task_id] and self._data(task_id):
@@ -242,7 +240,7 @@ class History(RuleBasedStateMachine):
             finish(job)
         self.cutter.left = None
         progress: Any = job.progress
-        self.did[f"{type(job).__name__} {fault}"] += progress.made
+        self.did[f"{progress.verb.base} {fault}"] += progress.made
 
     def _journals(self) -> list[Path]:
         return sorted(self.folder.glob("*.journal.gz"))
@@ -299,7 +297,7 @@ def test_every_accepted_task_is_processed_present_or_in_a_journal(
         assert _done(kind) > least, f"these histories were too tame: {History.done}"
 
 
-_LEAST = {"DeleteJob": 30, "RestoreJob": 5}
+_LEAST = {"delete": 30, "restore": 5}
 
 
 def _done(kind: str) -> int:

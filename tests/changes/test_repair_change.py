@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support.asynq_data import NOW, prefix
 from support.catalogs import Hooked, once
+from support.changes import cleaning_up, repairing
 from support.damage import find, put
 from support.oracle import findings
 from support.servers import Live, wait_until
@@ -18,9 +19,7 @@ from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.changes.cleanup import CleanUpJob
 from archive_tui.changes.plan import Plan, plan_matching
-from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import RepairPlan, choices
 from archive_tui.errors import ArchiveTuiError, DisconnectedError, RefusedError
 from archive_tui.jobs.archive_check import ArchiveCheckJob
@@ -100,7 +99,7 @@ def test_everything_is_set_right_in_batches(damaged: Live, catalog: Catalog, run
         assert len({(row.queue, row.kind) for row in rows}) == 1
         recorded.extend(row.id for row in rows)
 
-    job = RepairJob(damaged.connect(), RepairPlan(plan_of(damaged, catalog), how), pace, record)
+    job = repairing(damaged.connect(), RepairPlan(plan_of(damaged, catalog), how), pace, record)
     assert run_job(job).wait(30)
     report = job.progress
     assert (report.state, report.made, report.planned, report.in_part) == (JobState.DONE, 400, 400, False)
@@ -116,7 +115,7 @@ def test_what_could_not_be_recorded_is_not_touched(damaged: Live, catalog: Catal
 
     before = findings(damaged.client)
     plan = RepairPlan.of(plan_of(damaged, catalog), Repair.ARCHIVE)
-    job = RepairJob(damaged.connect(), plan, Pace.FULL, record)
+    job = repairing(damaged.connect(), plan, Pace.FULL, record)
     assert run_job(job).wait(30)
     assert (job.state, job.progress.error, job.progress.untouched) == (JobState.FAILED, "the disk is full", 360)
     assert findings(damaged.client) == before
@@ -145,7 +144,7 @@ def test_a_server_that_does_not_tell_who_it_is_is_doubted_only_after_a_loss(
     real = Server.identify
     after_calls(monkeypatch, {lost: lose})
     monkeypatch.setattr(Server, "identify", lambda self: replace(real(self), run_id=""))
-    job = RepairJob(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.ARCHIVE), Pace.FULL)
+    job = repairing(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.ARCHIVE), Pace.FULL)
     assert run_job(job).wait(30)
     assert job.progress.state is JobState.DONE
     assert bool(job.progress.caution) == bool(lost)
@@ -156,7 +155,7 @@ def test_answer_that_is_lost_leaves_nothing_half_done(
 ) -> None:
     """The second batch is done, but its answer does not come: it is sent again, and reported as what it is."""
     after_calls(monkeypatch, {2: lose})
-    job = RepairJob(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.RUN), Pace.FULL)
+    job = repairing(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.RUN), Pace.FULL)
     assert run_job(job).wait(30)
     report = job.progress
     assert report.state is JobState.DONE
@@ -180,7 +179,7 @@ def test_what_was_sent_before_the_server_stayed_away_is_unknown_and_not_untouche
         lose()
 
     after_calls(monkeypatch, {2: lose_for_good})
-    job = RepairJob(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.RUN), Pace.FULL)
+    job = repairing(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.RUN), Pace.FULL)
     job.patience = 0.1
     assert run_job(job).wait(30)
     report = job.progress
@@ -192,7 +191,7 @@ def test_what_was_sent_before_the_server_stayed_away_is_unknown_and_not_untouche
 
 
 def test_stop_leaves_the_rest_untouched(damaged: Live, catalog: Catalog, run_job: Run) -> None:
-    job = RepairJob(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.RUN), Pace.FULL)
+    job = repairing(damaged.connect(), RepairPlan.of(plan_of(damaged, catalog), Repair.RUN), Pace.FULL)
     job.pause()
     run_job(job)
     wait_until(lambda: job.state is JobState.PAUSED)
@@ -204,19 +203,19 @@ def test_stop_leaves_the_rest_untouched(damaged: Live, catalog: Catalog, run_job
 def test_read_only_session_sets_nothing_right(damaged: Live, catalog: Catalog) -> None:
     server = damaged.connect(read_only=True)
     with pytest.raises(RefusedError):
-        RepairJob(server, RepairPlan.of(plan_of(damaged, catalog), Repair.RUN))
+        repairing(server, RepairPlan.of(plan_of(damaged, catalog), Repair.RUN))
     with pytest.raises(RefusedError):
-        CleanUpJob(server, Q)
+        cleaning_up(server, Q)
 
 
 def test_leftover_queue_is_cleaned_up(valkey: Live, run_job: Run) -> None:
     valkey.asynq.add_many("gone", [f"done-{number}" for number in range(1_100)], "completed")
     valkey.asynq.add("gone", "waiting", "aggregating")
     recorded: list[TaskRow] = []
-    job = CleanUpJob(valkey.connect(), "gone", Pace.FULL, lambda pipe, rows: recorded.extend(rows))
+    job = cleaning_up(valkey.connect(), "gone", Pace.FULL, lambda pipe, rows: recorded.extend(rows))
     assert run_job(job).wait(30)
     progress = job.progress
-    assert (progress.state, progress.tasks) == (JobState.DONE, 1_101)
+    assert (progress.state, progress.made) == (JobState.DONE, 1_101)
     assert progress.keys >= 1_101 + 3
     assert len({row.id for row in recorded}) == 1_101
     assert not valkey.client.keys("asynq:{gone}*")
@@ -225,7 +224,7 @@ def test_leftover_queue_is_cleaned_up(valkey: Live, run_job: Run) -> None:
 def test_queue_that_is_in_use_is_not_cleaned_up(valkey: Live, run_job: Run) -> None:
     valkey.asynq.register("used")
     valkey.asynq.add("used", "one", "completed")
-    job = CleanUpJob(valkey.connect(), "used", Pace.FULL)
+    job = cleaning_up(valkey.connect(), "used", Pace.FULL)
     assert run_job(job).wait(30)
     assert job.state is JobState.FAILED
     assert "no leftover" in job.progress.error

@@ -12,6 +12,7 @@ from typing import Any
 import platformdirs
 import pytest
 from support.asynq_data import NOW, key, lock_key, prefix
+from support.changes import cleaning_up, repairing, restoring_job
 from support.contents import content
 from support.damage import find, put
 from support.oracle import findings
@@ -24,11 +25,9 @@ from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.changes.cleanup import CleanUpJob
+from archive_tui.changes.cleanup import CleanUpPlan
 from archive_tui.changes.plan import plan_matching
-from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import MENDS_ARCHIVE, RepairPlan, types_of
-from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
 from archive_tui.changes.restore_words import notes
 from archive_tui.commands import journal as journal_command
@@ -40,7 +39,6 @@ from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal import writer
 from archive_tui.journal.reader import Journal
-from archive_tui.journal.recorder import Keeping
 from archive_tui.session import Session
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.pipe import Pipe
@@ -54,9 +52,9 @@ Run = Callable[[Job], Job]
 
 
 @pytest.fixture
-def keeping(tmp_path: Path) -> Keeping:
+def journal_dir(tmp_path: Path) -> Path:
     """A folder for journals."""
-    return Keeping(tmp_path / "journal", reason="tests")
+    return tmp_path / "journal"
 
 
 @pytest.fixture
@@ -93,8 +91,8 @@ def ended(job: Job, run_job: Run) -> Any:
     return job
 
 
-def repaired(live: Live, run_job: Run, catalog: Catalog, keeping: Keeping, how: dict[Kind, Repair]) -> Path:
-    job = ended(RepairJob(live.connect(), plan_of(live, catalog, how), Pace.FULL, keeping=keeping), run_job)
+def repaired(live: Live, run_job: Run, catalog: Catalog, journal_dir: Path, how: dict[Kind, Repair]) -> Path:
+    job = ended(repairing(live.connect(), plan_of(live, catalog, how), Pace.FULL, journal_dir=journal_dir), run_job)
     assert job.state is JobState.DONE, job.error
     assert job.progress.made == job.progress.planned
     assert job.progress.journal is not None
@@ -115,7 +113,7 @@ def held(path: Path) -> dict[bytes, tuple[Copy, str]]:
 
 def put_back(live: Live, run_job: Run, path: Path, target: Target = Target.BACK) -> tuple[RestorePlan, ChangeProgress]:
     plan = plan_restore(live.connect(), Journal(path), target)
-    job = ended(RestoreJob(live.connect(), plan, Pace.FULL), run_job)
+    job = ended(restoring_job(live.connect(), plan, Pace.FULL), run_job)
     assert job.state is JobState.DONE, job.error
     return plan, job.progress
 
@@ -133,10 +131,10 @@ EVERYTHING = {
 
 
 def test_everything_that_changes_is_kept_as_it_was(
-    damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping
+    damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path
 ) -> None:
     before = data_of(damaged)
-    path = repaired(damaged, run_job, catalog, keeping, EVERYTHING)
+    path = repaired(damaged, run_job, catalog, journal_dir, EVERYTHING)
     assert findings(damaged.client) == {}
     kept = held(path)
     before.pop(b"well")
@@ -163,12 +161,12 @@ def test_everything_that_changes_is_kept_as_it_was(
 
 @pytest.mark.parametrize("what", ["repair", "clean up"])
 def test_the_disk_has_it_before_it_changes(
-    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, monkeypatch: pytest.MonkeyPatch, what: str
+    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     seen: list[bytes] = []
 
     def look(ids: list[bytes]) -> None:
-        (path,) = keeping.folder.iterdir()
+        (path,) = journal_dir.iterdir()
         assert set(ids) <= set(held(path))
         seen.extend(ids)
 
@@ -187,10 +185,10 @@ def test_the_disk_has_it_before_it_changes(
     if what == "repair":
         valkey.asynq.add_many(Q, [f"{number}" for number in range(250)], referenced=False)
         plan = plan_of(valkey, catalog, {Kind.ORPHAN_ARCHIVED: Repair.RUN})
-        job = RepairJob(valkey.connect(), plan, Pace.FULL, keeping=keeping)
+        job = repairing(valkey.connect(), plan, Pace.FULL, journal_dir=journal_dir)
     else:
         valkey.asynq.add_many(Q, [f"{number}" for number in range(250)], "completed")
-        job = CleanUpJob(valkey.connect(), Q, Pace.FULL, keeping=keeping)
+        job = cleaning_up(valkey.connect(), Q, Pace.FULL, journal_dir=journal_dir)
     ended(job, run_job)
     assert job.state is JobState.DONE, job.error
     assert len(seen) == 250
@@ -212,15 +210,15 @@ def full_after(count: int) -> Callable[[int, Any], int]:
 
 
 @pytest.fixture(params=["no room", "full", "full at once", "no folder", "sync"])
-def obstacle(request: pytest.FixtureRequest, keeping: Keeping, monkeypatch: pytest.MonkeyPatch) -> Keeping:
+def obstacle(request: pytest.FixtureRequest, journal_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A journal that cannot be written."""
     if request.param == "no room":
         monkeypatch.setattr(journal_folder, "free_bytes", lambda folder: 1000)
     elif request.param.startswith("full"):
         monkeypatch.setattr(writer.os, "write", full_after(0 if request.param.endswith("once") else 1))
     elif request.param == "no folder":
-        keeping.folder.touch()
-        keeping = replace(keeping, folder=keeping.folder / "in a file")
+        journal_dir.touch()
+        journal_dir = journal_dir / "in a file"
     else:
         syncs = iter(range(2))  # of the header, and of the folder
         real = os.fsync
@@ -231,17 +229,17 @@ def obstacle(request: pytest.FixtureRequest, keeping: Keeping, monkeypatch: pyte
             real(file)
 
         monkeypatch.setattr(writer.os, "fsync", sync)
-    return keeping
+    return journal_dir
 
 
 @pytest.mark.parametrize("how", [Repair.ARCHIVE, Repair.RUN, Repair.CLEAN, Repair.REMOVE_ID, Repair.FOLLOW_INDEX])
 def test_a_repair_that_cannot_be_kept_changes_nothing(
-    damaged: Live, run_job: Run, catalog: Catalog, obstacle: Keeping, how: Repair
+    damaged: Live, run_job: Run, catalog: Catalog, obstacle: Path, how: Repair
 ) -> None:
     before = content(damaged)
     catalog.add(find(damaged, [Q], 1000))
     plan = RepairPlan.of(plan_matching(catalog, Query()), how)
-    job = ended(RepairJob(damaged.connect(), plan, Pace.FULL, keeping=obstacle), run_job)
+    job = ended(repairing(damaged.connect(), plan, Pace.FULL, journal_dir=obstacle), run_job)
     assert isinstance(job.error, JournalError), job.error
     assert len(job.progress.error.splitlines()) == 1
     assert "--journal-dir" in job.progress.error
@@ -249,22 +247,22 @@ def test_a_repair_that_cannot_be_kept_changes_nothing(
     assert content(damaged) == before
 
 
-def test_a_clean_up_that_cannot_be_kept_changes_nothing(valkey: Live, run_job: Run, obstacle: Keeping) -> None:
+def test_a_clean_up_that_cannot_be_kept_changes_nothing(valkey: Live, run_job: Run, obstacle: Path) -> None:
     valkey.asynq.add_many("gone", [f"done-{number}" for number in range(50)], "completed")
     before = content(valkey)
-    job = ended(CleanUpJob(valkey.connect(), "gone", Pace.FULL, keeping=obstacle), run_job)
+    job = ended(cleaning_up(valkey.connect(), "gone", Pace.FULL, journal_dir=obstacle), run_job)
     assert isinstance(job.error, JournalError), job.error
-    assert (job.progress.tasks, job.progress.keys) == (0, 0)
+    assert (job.progress.made, job.progress.keys) == (0, 0)
     assert content(valkey) == before
 
 
 def test_a_disk_that_fills_up_leaves_the_rest(
-    damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+    damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = data_of(damaged)
     plan = plan_of(damaged, catalog, {Kind.ORPHAN_ARCHIVED: Repair.ARCHIVE})
     monkeypatch.setattr(writer.os, "write", full_after(2))
-    job = ended(RepairJob(damaged.connect(), plan, Pace.FULL, keeping=keeping), run_job)
+    job = ended(repairing(damaged.connect(), plan, Pace.FULL, journal_dir=journal_dir), run_job)
     monkeypatch.undo()
     assert isinstance(job.error, JournalError)
     changed = {one for one in before if damaged.client.zscore(prefix(Q) + b"archived", one)} - {b"well", b"stuck"}
@@ -275,11 +273,11 @@ def test_a_disk_that_fills_up_leaves_the_rest(
 # What a journal of repairs is good for
 
 
-def test_what_was_deleted_comes_back(damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping) -> None:
+def test_what_was_deleted_comes_back(damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path) -> None:
     """Everything but membership in lists and groups: nothing is put back to where a worker would take it."""
     before = content(damaged)
     how = dict.fromkeys((Kind.LOST, Kind.MISMATCH, Kind.HUSK), Repair.CLEAN)
-    path = repaired(damaged, run_job, catalog, keeping, how)
+    path = repaired(damaged, run_job, catalog, journal_dir, how)
     assert not damaged.client.exists(LOCK)
     plan, report = put_back(damaged, run_job, path)
     assert (plan.bare, plan.there) == (0, 0)
@@ -294,10 +292,10 @@ def test_what_was_deleted_comes_back(damaged: Live, run_job: Run, catalog: Catal
 
 @pytest.mark.parametrize("target", list(Target))
 def test_what_was_changed_is_left_alone(
-    damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping, target: Target
+    damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path, target: Target
 ) -> None:
     how = {kind: repair for kind, repair in EVERYTHING.items() if kind not in (Kind.GHOST, Kind.HUSK)}
-    path = repaired(damaged, run_job, catalog, keeping, how)
+    path = repaired(damaged, run_job, catalog, journal_dir, how)
     before = content(damaged)
     plan, report = put_back(damaged, run_job, path, target)
     assert (plan.count, plan.there, report.made) == (135, 135, 0)
@@ -308,9 +306,9 @@ def test_what_was_changed_is_left_alone(
 
 
 def test_what_was_changed_and_lost_later_comes_back(
-    damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping
+    damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path
 ) -> None:
-    path = repaired(damaged, run_job, catalog, keeping, {Kind.ORPHAN_ARCHIVED: Repair.ARCHIVE})
+    path = repaired(damaged, run_job, catalog, journal_dir, {Kind.ORPHAN_ARCHIVED: Repair.ARCHIVE})
     before = content(damaged)
     damaged.client.delete(key(Q, "loose-7"))
     damaged.client.zrem(prefix(Q) + b"archived", "loose-7")
@@ -322,8 +320,8 @@ def test_what_was_changed_and_lost_later_comes_back(
     assert after == before
 
 
-def test_ids_that_had_no_data_are_told_apart(damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping) -> None:
-    path = repaired(damaged, run_job, catalog, keeping, dict(MENDS_ARCHIVE))  # type: ignore[arg-type]
+def test_ids_that_had_no_data_are_told_apart(damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path) -> None:
+    path = repaired(damaged, run_job, catalog, journal_dir, dict(MENDS_ARCHIVE))  # type: ignore[arg-type]
     damaged.client.hset(key(Q, "gone-3"), "state", "somebody else's")
     before = content(damaged)
     for target in Target:
@@ -337,9 +335,9 @@ def test_ids_that_had_no_data_are_told_apart(damaged: Live, run_job: Run, catalo
 
 
 def test_a_journal_of_ghosts_alone_has_nothing_to_put_back(
-    damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping
+    damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path
 ) -> None:
-    path = repaired(damaged, run_job, catalog, keeping, {Kind.GHOST: Repair.REMOVE_ID})
+    path = repaired(damaged, run_job, catalog, journal_dir, {Kind.GHOST: Repair.REMOVE_ID})
     before = content(damaged)
     plan, report = put_back(damaged, run_job, path)
     assert (plan.count, plan.bare, report.done, report.in_part) == (0, 22, 0, False)
@@ -347,14 +345,14 @@ def test_a_journal_of_ghosts_alone_has_nothing_to_put_back(
 
 
 def test_what_is_there_no_more_is_neither_kept_nor_touched(
-    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping
+    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path
 ) -> None:
     valkey.asynq.add_many(Q, ["a", "b", "c", "d"], referenced=False)
     plan = plan_of(valkey, catalog, {Kind.ORPHAN_ARCHIVED: Repair.ARCHIVE})
     valkey.client.delete(key(Q, "a"), key(Q, "b"))
     valkey.client.set(key(Q, "b"), "text")
     valkey.client.hset(key(Q, "c"), "state", "completed")
-    job = ended(RepairJob(valkey.connect(), plan, Pace.FULL, keeping=keeping), run_job)
+    job = ended(repairing(valkey.connect(), plan, Pace.FULL, journal_dir=journal_dir), run_job)
     assert job.progress.outcomes == {
         Outcome.GONE: 1, Outcome.NOT_A_TASK: 1, Outcome.STATE_CHANGED: 1, Outcome.DONE: 1
     }  # fmt: skip
@@ -364,7 +362,7 @@ def test_what_is_there_no_more_is_neither_kept_nor_touched(
 
 
 def test_an_answer_that_is_lost_is_unknown_to_the_journal(
-    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     valkey.asynq.add_many(Q, [f"{number}" for number in range(250)], "pending", referenced=False)
     before = content(valkey)
@@ -381,7 +379,7 @@ def test_an_answer_that_is_lost_is_unknown_to_the_journal(
     whole = store.repair
     monkeypatch.setattr(store, "repair", cut)
     plan = plan_of(valkey, catalog, {Kind.LOST: Repair.CLEAN})
-    job = ended(RepairJob(valkey.connect(), plan, Pace.FULL, keeping=keeping), run_job)
+    job = ended(repairing(valkey.connect(), plan, Pace.FULL, journal_dir=journal_dir), run_job)
     assert job.state is JobState.DONE
     assert not valkey.client.keys("asynq:{q}:t:*")
     digits = [digit for _, digit in held(job.progress.journal).values()]
@@ -403,10 +401,10 @@ def leftovers(live: Live) -> None:
     live.client.set(key("gone", "text"), "no task")
 
 
-def test_a_clean_up_can_be_undone(any_server: Live, run_job: Run, keeping: Keeping) -> None:
+def test_a_clean_up_can_be_undone(any_server: Live, run_job: Run, journal_dir: Path) -> None:
     leftovers(any_server)
     before = content(any_server)
-    job = ended(CleanUpJob(any_server.connect(), "gone", Pace.FULL, keeping=keeping), run_job)
+    job = ended(cleaning_up(any_server.connect(), "gone", Pace.FULL, journal_dir=journal_dir), run_job)
     assert job.state is JobState.DONE, job.error
     assert not any_server.client.keys("asynq:{gone}*")
     path = job.progress.journal
@@ -431,7 +429,7 @@ def test_a_clean_up_can_be_undone(any_server: Live, run_job: Run, keeping: Keepi
 
 
 def test_a_clean_up_whose_answer_is_lost(
-    valkey: Live, run_job: Run, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+    valkey: Live, run_job: Run, journal_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leftovers(valkey)
     before = content(valkey)
@@ -447,7 +445,7 @@ def test_a_clean_up_whose_answer_is_lost(
 
     whole = cleanup.remove
     monkeypatch.setattr(cleanup, "remove", cut)
-    job = ended(CleanUpJob(valkey.connect(), "gone", Pace.FULL, keeping=keeping), run_job)
+    job = ended(cleaning_up(valkey.connect(), "gone", Pace.FULL, journal_dir=journal_dir), run_job)
     assert job.state is JobState.DONE, job.error
     assert not valkey.client.keys("asynq:{gone}*")
     assert "-" in {digit for _, digit in held(job.progress.journal).values()}
@@ -457,11 +455,11 @@ def test_a_clean_up_whose_answer_is_lost(
     assert {one: before[one] for one in after} == after
 
 
-def test_a_clean_up_that_is_refused_has_deleted_nothing(valkey: Live, run_job: Run, keeping: Keeping) -> None:
+def test_a_clean_up_that_is_refused_has_deleted_nothing(valkey: Live, run_job: Run, journal_dir: Path) -> None:
     valkey.asynq.register("used")
     valkey.asynq.add("used", "one", "completed")
     before = content(valkey)
-    job = ended(CleanUpJob(valkey.connect(), "used", Pace.FULL, keeping=keeping), run_job)
+    job = ended(cleaning_up(valkey.connect(), "used", Pace.FULL, journal_dir=journal_dir), run_job)
     assert isinstance(job.error, RefusedError)
     assert content(valkey) == before
     assert [digit for _, digit in held(job.progress.journal).values()] == ["x"]
@@ -494,11 +492,11 @@ def finished(job: Job) -> Any:
 def test_every_action_has_its_lines(session: Session, damaged: Live, catalog: Catalog) -> None:
     damaged.asynq.add_many("gone", ["a", "b"], "completed")
     damaged.asynq.add_many("back", ["a", "b"], "completed")
-    repair = finished(session.repair(plan_of(damaged, catalog, {Kind.LOST: Repair.CLEAN}), choice="by hand"))
+    repair = finished(session.start(plan_of(damaged, catalog, {Kind.LOST: Repair.CLEAN}), choice="by hand"))
     journal = repair.progress.journal
     assert journal.parent == session.journal_folder
-    finished(session.restore(plan_restore(session.server, Journal(journal))))
-    clean = finished(session.clean_up("gone"))
+    finished(session.start(plan_restore(session.server, Journal(journal))))
+    clean = finished(session.start(CleanUpPlan("gone")))
     assert session.register("back")
     lines = audit()
     assert [(one["event"], one["action"]) for one in lines] == [
@@ -519,15 +517,15 @@ def test_every_action_has_its_lines(session: Session, damaged: Live, catalog: Ca
 def test_without_an_audit_nothing_is_changed(session: Session, damaged: Live, catalog: Catalog) -> None:
     damaged.asynq.add_many("gone", ["a", "b"], "completed")
     plan = plan_of(damaged, catalog, {Kind.LOST: Repair.CLEAN})
-    journal = finished(session.repair(plan)).progress.journal
+    journal = finished(session.start(plan)).progress.journal
     session.audit.file.unlink()
     session.audit.file.mkdir()
     before = content(damaged)
     catalog.clear()
     jobs = [
-        session.repair(plan_of(damaged, catalog, EVERYTHING)),
-        session.restore(plan_restore(session.server, Journal(journal))),
-        session.clean_up("gone"),
+        session.start(plan_of(damaged, catalog, EVERYTHING)),
+        session.start(plan_restore(session.server, Journal(journal))),
+        session.start(CleanUpPlan("gone")),
     ]
     for job in jobs:
         assert job.wait(30)
@@ -542,7 +540,7 @@ def test_without_a_journal_nothing_is_kept(damaged: Live, catalog: Catalog) -> N
     settings: Settings = replace(damaged.settings, journal=False)
     session = Session(settings)
     session.open()
-    job = finished(session.repair(plan_of(damaged, catalog, {Kind.LOST: Repair.CLEAN})))
+    job = finished(session.start(plan_of(damaged, catalog, {Kind.LOST: Repair.CLEAN})))
     assert (job.progress.made, job.progress.journal) == (3, None)
     assert not session.journal_folder.exists()
     assert audit()[-1]["journal"] is None
@@ -553,9 +551,9 @@ def test_without_a_journal_nothing_is_kept(damaged: Live, catalog: Catalog) -> N
 
 
 def test_a_journal_of_repairs_can_be_looked_at(
-    damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping, capsys: pytest.CaptureFixture[str]
+    damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = repaired(damaged, run_job, catalog, keeping, EVERYTHING)
+    path = repaired(damaged, run_job, catalog, journal_dir, EVERYTHING)
     kept = held(path)
     shown = Catalog()
     job = ended(JournalJob(path, shown), run_job)
@@ -571,18 +569,18 @@ def test_a_journal_of_repairs_can_be_looked_at(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {one["outcome"] for one in lines} == {"done"}
     assert len([one for one in lines if not one["fields"]]) == 22
-    assert journal_command.journals(keeping.folder, as_json=False, out=sys.stdout) == 0
+    assert journal_command.journals(journal_dir, as_json=False, out=sys.stdout) == 0
     assert f"{len(kept)} repair: archive, as of its last failure" in capsys.readouterr().out
 
 
-def test_the_plan_says_that_there_was_no_data(damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping) -> None:
-    path = repaired(damaged, run_job, catalog, keeping, {Kind.GHOST: Repair.REMOVE_ID})
+def test_the_plan_says_that_there_was_no_data(damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path) -> None:
+    path = repaired(damaged, run_job, catalog, journal_dir, {Kind.GHOST: Repair.REMOVE_ID})
     plan = plan_restore(damaged.connect(), Journal(path))
     assert notes(plan) == ["22 ids had no task data: there is nothing to restore"]
 
 
 def test_of_a_foreign_key_only_the_id_is_kept_and_nothing_is_put_back(
-    damaged: Live, run_job: Run, catalog: Catalog, keeping: Keeping
+    damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path
 ) -> None:
     for number in range(3):
         damaged.client.set(key(Q, f"odd-{number}"), b"text" * 100)
@@ -591,7 +589,7 @@ def test_of_a_foreign_key_only_the_id_is_kept_and_nothing_is_put_back(
     damaged.client.delete(key(Q, "odd-1"))
     damaged.asynq.add(Q, "odd-1")
     before = content(damaged)
-    job = ended(RepairJob(damaged.connect(), plan, Pace.FULL, keeping=keeping), run_job)
+    job = ended(repairing(damaged.connect(), plan, Pace.FULL, journal_dir=journal_dir), run_job)
     assert (job.state, job.progress.made, job.progress.changed) == (JobState.DONE, 2, 1)
     after = content(damaged)
     assert after == {one: value for one, value in before.items() if one not in (key(Q, "odd-0"), key(Q, "odd-2"))}

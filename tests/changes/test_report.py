@@ -1,13 +1,13 @@
 """The report of a change, from the counts of its progress."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from archive_tui.asynq.outcomes import DELETE, REPAIR, RESTORE, Outcome, Verb
+from archive_tui.asynq.outcomes import CLEAN_UP, DELETE, REPAIR, RESTORE, Outcome, Verb
 from archive_tui.changes import cleanup_words, delete_words, repair_words, restore_words
-from archive_tui.changes.cleanup import CleanUpProgress
 from archive_tui.changes.report import Report
 from archive_tui.changes.sheet import Tone
 from archive_tui.commands.output import report_lines
@@ -97,14 +97,15 @@ def test_a_report_for_programs_keeps_its_fields() -> None:
 
 def test_of_deleted_foreign_keys_the_journal_holds_the_ids_alone() -> None:
     progress = ChangeProgress(REPAIR, JobState.DONE, 2, 2, outcomes={Outcome.DONE: 2}, journal=Path("/j/one.gz"))
-    report = repair_words.report(progress, by_hand=True)
+    report = repair_words.report(replace(progress, copied=False))
     assert report.title == "Deleted 2 of 2 foreign keys"
     assert [note.text for note in report.notes] == ["their ids, and no more of them, are in the journal /j/one.gz"]
     assert "how it was is in the journal" in repair_words.report(progress).notes[0].text
 
 
 def test_a_clean_up_that_failed_must_be_read() -> None:
-    assert cleanup_words.report(CleanUpProgress(JobState.DONE, 3, 9)).remark == "deleted 9 keys, 3 tasks among them"
-    failed = cleanup_words.report(CleanUpProgress(JobState.FAILED, 0, 0, error="the queue is in use"))
+    done = ChangeProgress(CLEAN_UP, JobState.DONE, 3, 3, outcomes={Outcome.DONE: 3}, keys=9)
+    assert cleanup_words.report(done).remark == "deleted 9 keys, 3 tasks among them"
+    failed = cleanup_words.report(ChangeProgress(CLEAN_UP, JobState.FAILED, 0, error="the queue is in use"))
     assert (failed.remark, failed.in_part, failed.changed_something) == ("", True, False)
     assert [line.text for line in failed.ending] == ["ended by an error: the queue is in use"]

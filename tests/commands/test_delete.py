@@ -19,11 +19,13 @@ from support.servers import Live, wait_until
 
 from archive_tui.asynq.outcomes import DELETE, REPAIR, Outcome
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.changes import audited, delete_words, repair_words
+from archive_tui.changes import delete_words, repair_words
 from archive_tui.commands import reading
 from archive_tui.commands.output import report_lines
+from archive_tui.errors import AuditError
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.progress import ChangeProgress
+from archive_tui.journal.audit import Audit
 from archive_tui.session import Session
 from archive_tui.store.write import delete as store
 
@@ -232,9 +234,9 @@ def test_without_an_audit_nothing_is_deleted(full: Live, cli: Command) -> None:
 
 def test_an_audit_that_ends_too_early_is_said(full: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
-        raise audited.AuditError("no room")
+        raise AuditError("no room")
 
-    monkeypatch.setattr(audited.Audit, "end", fail)
+    monkeypatch.setattr(Audit, "end", fail)
     ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--yes"))
     assert ended.code == 4
     assert "deleted 10 of 10 tasks" in ended.text

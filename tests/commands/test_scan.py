@@ -149,6 +149,14 @@ def test_a_scan_for_people(damaged: Live, cli: Command) -> None:
     assert ended.err.splitlines() == ["1 key under t: that hold no task data"]
 
 
+def test_a_scan_of_all_queues_finds_ids_of_a_queue_without_task_data(any_server: Live, cli: Command) -> None:
+    any_server.asynq.register("q")
+    any_server.client.zadd(asynq_data.prefix("forgotten") + b"archived", {"gone": NOW})
+    report = cli("scan", "--url", any_server.url, "--json").json
+    found = {queue["queue"]: queue["findings"] for queue in report["queues"]}
+    assert found["forgotten"]["ghost"]["count"] == 1
+
+
 def test_a_scan_of_named_queues(damaged: Live, cli: Command) -> None:
     ended = cli(*at(damaged, "scan", "--json", "--queue", "left", "--queue", "fine"))
     assert {queue["queue"]: queue["tasks"] for queue in ended.json["queues"]} == {"left": 2, "fine": 10}

@@ -14,16 +14,17 @@ from typing import Any
 import pytest
 from support.asynq_data import NOW, key, lock_key, prefix
 from support.catalogs import Hooked, ids, once, seq_of
+from support.changes import deletion
 from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.outcomes import Outcome
+from archive_tui.asynq.outcomes import DELETE, Outcome
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
-from archive_tui.changes.delete import DeleteJob
+from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.plan import Plan, plan_matching, plan_rows
 from archive_tui.errors import CatalogError, NotAsynqError, NotFoundError, NotPermittedError, RefusedError
 from archive_tui.jobs.job import Job, JobState
@@ -498,8 +499,8 @@ def adds_up(progress: ChangeProgress) -> bool:
     return progress.planned == told
 
 
-def deletion(live: Live, plan: Plan, record: Callable[[Pipe, Sequence[TaskRow]], None] | None = None) -> DeleteJob:
-    return DeleteJob(live.connect(), plan, Pace.FULL, record)
+def deleting(live: Live, plan: Plan, record: Callable[[Pipe, Sequence[TaskRow]], None] | None = None) -> ChangeJob:
+    return deletion(live.connect(), plan, Pace.FULL, record)
 
 
 def nth(count: int, action: Callable[[], object]) -> Callable[[Pipe, Sequence[TaskRow]], None]:
@@ -519,7 +520,7 @@ def test_everything_planned_is_deleted(any_server: Live, catalog: Catalog, run_j
     any_server.asynq.add_many("q", [b"fine%d" % number for number in range(50)])
     any_server.asynq.add("q", "locked", referenced=False, unique=lock_key("q"))
     scanned(any_server, catalog, run_job)
-    job = run_job(deletion(any_server, plan_matching(catalog, Query())))
+    job = run_job(deleting(any_server, plan_matching(catalog, Query())))
     assert job.wait(20)
     progress = job.progress
     assert (progress.state, progress.planned, progress.made, progress.unlocked) == (JobState.DONE, 901, 901, 1)
@@ -541,7 +542,7 @@ def test_what_changed_is_reported_with_its_reason(any_server: Live, catalog: Cat
     any_server.client.hset(key("q", "3"), "state", "pending")
     any_server.client.hset(key("q", "4"), "msg", "x")
     any_server.client.set(key("q", "5"), "x")
-    job = run_job(deletion(any_server, plan))
+    job = run_job(deleting(any_server, plan))
     assert job.wait(20)
     progress = job.progress
     assert (progress.made, progress.needless, progress.changed, progress.untouched) == (295, 1, 4, 0)
@@ -561,7 +562,7 @@ def test_a_plan_is_frozen(valkey: Live, catalog: Catalog, run_job: Run) -> None:
     valkey.asynq.add_many("q", [b"later%d" % number for number in range(50)], referenced=False)
     scanned(valkey, catalog, run_job)
     assert catalog.counts().total == 350
-    job = run_job(deletion(valkey, plan))
+    job = run_job(deleting(valkey, plan))
     assert job.wait(20)
     assert job.progress.made == job.progress.planned == 300
     assert data_left(valkey) == ids(catalog) == {b"later%d" % number for number in range(50)}
@@ -576,7 +577,7 @@ def test_a_stop_leaves_a_clean_prefix_done(valkey: Live, catalog: Catalog, run_j
     def stop() -> None:
         job.stop()
 
-    job = deletion(valkey, plan, nth(3, stop))
+    job = deleting(valkey, plan, nth(3, stop))
     run_job(job)
     assert job.wait(20)
     progress = job.progress
@@ -586,7 +587,7 @@ def test_a_stop_leaves_a_clean_prefix_done(valkey: Live, catalog: Catalog, run_j
     assert adds_up(progress)
     assert progress.in_part
     assert data_left(valkey) == ids(catalog) == set(order[progress.made :])
-    again = run_job(deletion(valkey, plan))  # the same plan can be resumed
+    again = run_job(deleting(valkey, plan))  # the same plan can be resumed
     assert again.wait(20)
     assert again.progress.made == 1500 - progress.made
     assert data_left(valkey) == set()
@@ -599,7 +600,7 @@ def test_a_deletion_is_held_and_goes_on(valkey: Live, catalog: Catalog, run_job:
     def pause() -> None:
         job.pause()
 
-    job = deletion(valkey, plan_matching(catalog, Query()), nth(2, pause))
+    job = deleting(valkey, plan_matching(catalog, Query()), nth(2, pause))
     run_job(job)
     wait_until(lambda: job.state is JobState.PAUSED and job.progress.done == 400)
     assert len(data_left(valkey)) == 1100
@@ -614,7 +615,7 @@ def test_a_deletion_survives_a_server_that_is_killed(lasting: Live, catalog: Cat
     lasting.asynq.add_many("q", [b"fine%d" % number for number in range(50)])
     scanned(lasting, catalog, run_job)
     assert lasting.process is not None
-    job = deletion(lasting, plan_matching(catalog, Query()), nth(3, lasting.process.kill))
+    job = deleting(lasting, plan_matching(catalog, Query()), nth(3, lasting.process.kill))
     run_job(job)
     wait_until(lambda: job.state is JobState.DISCONNECTED)
     progress = job.progress
@@ -638,7 +639,7 @@ def test_a_batch_whose_reply_was_lost_is_not_claimed(
     plan = plan_matching(catalog, Query())
     valkey.client.delete(key("q", next(row.id for batch in plan.selection.batches() for _, row in batch)))
     server = valkey.connect(socket=str(proxy.path))
-    job = DeleteJob(server, plan, Pace.FULL, nth(3, lambda: proxy.cut_after(b"EVALSHA")))
+    job = deletion(server, plan, Pace.FULL, nth(3, lambda: proxy.cut_after(b"EVALSHA")))
     run_job(job)
     assert job.wait(20)
     assert proxy.has_cut
@@ -660,7 +661,7 @@ def test_a_batch_whose_reply_never_came_is_told_as_unknown(
         proxy.cut_after(b"EVALSHA")
 
     server = valkey.connect(socket=str(proxy.path))
-    job = DeleteJob(server, plan_matching(catalog, Query()), Pace.FULL, nth(3, lose))
+    job = deletion(server, plan_matching(catalog, Query()), Pace.FULL, nth(3, lose))
     run_job(job)
     wait_until(lambda: job.state is JobState.DISCONNECTED)
     job.stop()
@@ -678,7 +679,7 @@ def test_leftovers_whose_queue_awakes_are_kept(any_server: Live, catalog: Catalo
     scanned(any_server, catalog, run_job)
     plan = plan_matching(catalog, Query())
     any_server.asynq.register("left")
-    job = run_job(deletion(any_server, plan))
+    job = run_job(deleting(any_server, plan))
     assert job.wait(20)
     assert (job.progress.made, job.progress.changed) == (1, 300)
     assert adds_up(job.progress)
@@ -708,7 +709,7 @@ def test_each_batch_is_written_down_before_it_is_deleted(valkey: Live, catalog: 
         assert pipe.one(b"EXISTS", *[key(row.queue, row.id) for row in rows]) == len(rows)
         batches.append(rows)
 
-    job = run_job(deletion(valkey, plan_matching(catalog, Query()), record))
+    job = run_job(deleting(valkey, plan_matching(catalog, Query()), record))
     assert job.wait(20)
     assert job.error is None
     assert job.progress.made == 2360
@@ -727,7 +728,7 @@ def test_nothing_is_deleted_that_could_not_be_written_down(valkey: Live, catalog
     def full() -> None:
         raise RefusedError("the journal's disk is full")
 
-    job = run_job(deletion(valkey, plan_matching(catalog, Query()), nth(3, full)))
+    job = run_job(deleting(valkey, plan_matching(catalog, Query()), nth(3, full)))
     assert job.wait(20)
     progress = job.progress
     assert (progress.state, progress.error) == (JobState.FAILED, "the journal's disk is full")
@@ -745,7 +746,7 @@ def test_a_permission_that_is_taken_away_ends_a_deletion(any_server: Live, catal
         any_server.client.execute_command("ACL", "SETUSER", "ann", "-evalsha")
 
     server = any_server.connect(username="ann", password="word")
-    job = run_job(DeleteJob(server, plan_matching(catalog, Query()), Pace.FULL, nth(3, take_away)))
+    job = run_job(deletion(server, plan_matching(catalog, Query()), Pace.FULL, nth(3, take_away)))
     assert job.wait(20)
     progress = job.progress
     assert isinstance(job.error, NotPermittedError)
@@ -760,7 +761,7 @@ def test_listed_tasks_and_leftovers_leave_their_indexes(any_server: Live, catalo
     assert run_job(ListJob(any_server.connect(), catalog, "q")).wait(20)
     any_server.asynq.add_many("left", numbers(300), "completed")
     scanned(any_server, catalog, run_job)
-    job = run_job(deletion(any_server, plan_matching(catalog, Query())))
+    job = run_job(deleting(any_server, plan_matching(catalog, Query())))
     assert job.wait(20)
     assert job.progress.made == 600
     assert any_server.client.keys("asynq:*") == [b"asynq:queues"]
@@ -771,7 +772,7 @@ def test_rows_that_are_forgotten_after_planning_are_untouched(valkey: Live, cata
     scanned(valkey, catalog, run_job)
     plan = plan_matching(catalog, Query())
     catalog.remove(list(plan.selection.seqs)[:100])
-    job = run_job(deletion(valkey, plan))
+    job = run_job(deleting(valkey, plan))
     assert job.wait(20)
     assert (job.progress.made, job.progress.untouched) == (200, 100)
     assert len(data_left(valkey)) == 100
@@ -785,7 +786,7 @@ def test_the_report_adds_up_where_the_catalog_cannot_be_written(valkey: Live, ru
     catalog = Full()
     fill(valkey, 500)
     scanned(valkey, catalog, run_job)
-    job = run_job(deletion(valkey, plan_matching(catalog, Query())))
+    job = run_job(deleting(valkey, plan_matching(catalog, Query())))
     assert job.wait(20)
     catalog.close()
     assert adds_up(job.progress)
@@ -796,7 +797,7 @@ def test_a_read_only_session_deletes_nothing(valkey: Live, catalog: Catalog, run
     fill(valkey, 10)
     scanned(valkey, catalog, run_job)
     with pytest.raises(RefusedError, match="read-only session") as caught:
-        DeleteJob(valkey.connect(read_only=True), plan_matching(catalog, Query()))
+        deletion(valkey.connect(read_only=True), plan_matching(catalog, Query()))
     assert caught.value.exit_code == 5
     assert len(data_left(valkey)) == 10
 
@@ -989,20 +990,20 @@ def test_a_session_keeps_account_of_its_jobs(valkey: Live, session: Session, hoo
     session.run(scan)
     wait_until(lambda: scan.state is JobState.PAUSED)
     assert list(session.running) == [scan]
-    assert session.deleting is None
+    assert session.changing(DELETE) is None
     scan.resume()
     assert scan.wait(20)
     assert list(session.running) == []
     session.note_scan(scan)
     assert (session.scans["q"].findings, session.scans["q"].complete) == (3000, True)
-    job = DeleteJob(session.server, plan_matching(hooked, Query()))
+    job = deletion(session.server, plan_matching(hooked, Query()))
     job.pause()
     session.run(job)
-    assert session.deleting is job
+    assert session.changing(DELETE) is job
     session.close()
     assert job.state is JobState.STOPPED
     assert session.watch.state is JobState.STOPPED
-    assert session.deleting is None
+    assert session.changing(DELETE) is None
     assert len(data_left(valkey)) == 3000
 
 

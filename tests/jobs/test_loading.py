@@ -9,20 +9,18 @@ import pytest
 import redis
 from support.agreement import COUNT, check_agreement, fill, journals_in, plan_of
 from support.catalogs import Hooked, ids, once
+from support.changes import deletion, restoring_job
 from support.command_line import Command
 from support.contents import content
 from support.servers import Live, wait_until
 
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.changes.delete import DeleteJob
-from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
-from archive_tui.journal.recorder import Keeping
 
 Run = Callable[[Job], Job]
 
@@ -43,8 +41,8 @@ def slow_to_load(own_server: Callable[..., Live], any_binary: str) -> Live:
 
 
 @pytest.fixture
-def keeping(tmp_path: Path) -> Keeping:
-    return Keeping(tmp_path / "journal")
+def journal_dir(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
 
 
 def start_again(live: Live) -> None:
@@ -86,7 +84,7 @@ def test_a_scan_waits_for_it(slow_to_load: Live, run_job: Run, hooked: Hooked) -
     assert ids(hooked) == {b"%d" % number for number in range(COUNT)}
 
 
-def test_a_deletion_waits_for_it(slow_to_load: Live, run_job: Run, catalog: Catalog, keeping: Keeping) -> None:
+def test_a_deletion_waits_for_it(slow_to_load: Live, run_job: Run, catalog: Catalog, journal_dir: Path) -> None:
     before = content(slow_to_load)
     plan = plan_of(slow_to_load, run_job, catalog)
     calls = [0]
@@ -96,16 +94,16 @@ def test_a_deletion_waits_for_it(slow_to_load: Live, run_job: Run, catalog: Cata
         if calls[0] == 2:
             start_again(slow_to_load)
 
-    job = DeleteJob(slow_to_load.connect(), plan, Pace.FULL, restart, keeping)
+    job = deletion(slow_to_load.connect(), plan, Pace.FULL, restart, journal_dir)
     run_job(job)
     seen_waiting(job)
     assert job.wait(30)
     assert job.error is None
     assert job.progress.made + job.progress.unconfirmed == COUNT
     assert Outcome.BACK not in job.progress.outcomes
-    check_agreement(slow_to_load, before, journals_in(keeping), job.progress)
-    restoring = RestoreJob(
-        slow_to_load.connect(), plan_restore(slow_to_load.connect(), Journal(journals_in(keeping)[0])), Pace.GENTLE
+    check_agreement(slow_to_load, before, journals_in(journal_dir), job.progress)
+    restoring = restoring_job(
+        slow_to_load.connect(), plan_restore(slow_to_load.connect(), Journal(journals_in(journal_dir)[0])), Pace.GENTLE
     )
     run_job(restoring)
     wait_until(lambda: restoring.progress.done > 300)
@@ -118,7 +116,7 @@ def test_a_deletion_waits_for_it(slow_to_load: Live, run_job: Run, catalog: Cata
 
 
 def test_a_server_that_starts_with_an_old_dump_has_undone_a_part(
-    own_server: Callable[..., Live], any_binary: str, run_job: Run, catalog: Catalog, keeping: Keeping
+    own_server: Callable[..., Live], any_binary: str, run_job: Run, catalog: Catalog, journal_dir: Path
 ) -> None:
     """Nothing was written to its disk since the dump: what it had acknowledged after it is there again."""
     live = own_server(binary=any_binary)
@@ -134,9 +132,9 @@ def test_a_server_that_starts_with_an_old_dump_has_undone_a_part(
             assert live.process is not None
             live.process.restart()
 
-    job = DeleteJob(live.connect(), plan, Pace.FULL, go_back, keeping)
+    job = deletion(live.connect(), plan, Pace.FULL, go_back, journal_dir)
     run_job(job)
     assert job.wait(30)
     assert job.error is None
     assert job.progress.outcomes[Outcome.BACK] > 0
-    check_agreement(live, before, journals_in(keeping), job.progress)
+    check_agreement(live, before, journals_in(journal_dir), job.progress)

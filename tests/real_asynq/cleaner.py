@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 import pytest
 from support.catalogs import seq_of
+from support.changes import cleaning_up, deletion, repairing, restoring_job
 
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import Outcome
@@ -19,13 +20,10 @@ from archive_tui.asynq.task_copy import Copy
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
-from archive_tui.changes.batches import Lot
-from archive_tui.changes.cleanup import CleanUpJob
-from archive_tui.changes.delete import DeleteJob
+from archive_tui.changes.delete import DeleteBatch, DeleteChange
+from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.plan import Plan, plan_matching, plan_rows
-from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import RepairPlan
-from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
@@ -33,7 +31,6 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
-from archive_tui.journal.recorder import Keeping
 from archive_tui.session import Session
 from archive_tui.settings.url import parse_url
 from archive_tui.store.link.pipe import Pipe
@@ -71,7 +68,7 @@ class Cleaner:
         self._request, self._answer = store.request, store.answer
         patch.setattr(store, "request", self._pack)
         patch.setattr(store, "answer", self._logged)
-        patch.setattr(DeleteJob, "_ask", self._noting(DeleteJob._ask))
+        patch.setattr(DeleteChange, "send", self._noting(DeleteChange.send))
 
     def __enter__(self) -> Self:
         self._server = Server(parse_url(self._url))
@@ -114,7 +111,7 @@ class Cleaner:
                 plan.selection.catalog,
                 [(row.queue, row.id.decode()) for row in rows(plan.selection.catalog) if row.id.decode() in ids],
             )
-        return ended(RepairJob(self._server, RepairPlan.of(plan, how), Pace.FULL)).progress
+        return ended(repairing(self._server, RepairPlan.of(plan, how), Pace.FULL)).progress
 
     def register(self, queue: str) -> bool:
         """Register a leftover queue again."""
@@ -123,13 +120,13 @@ class Cleaner:
 
     def clean_up(self, queue: str, folder: Path) -> Path:
         """Clean up a leftover queue; the journal of it."""
-        job = ended(CleanUpJob(self._server, queue, Pace.FULL, keeping=Keeping(folder)))
+        job = ended(cleaning_up(self._server, queue, Pace.FULL, journal_dir=folder))
         assert job.progress.journal is not None
         return job.progress.journal
 
     def restore(self, journal: Path) -> ChangeProgress:
         """Put back what a journal holds."""
-        return ended(RestoreJob(self._server, plan_restore(self._server, Journal(journal)), Pace.FULL)).progress
+        return ended(restoring_job(self._server, plan_restore(self._server, Journal(journal)), Pace.FULL)).progress
 
     def forecast(self, queue: str) -> Forecast:
         """What is foreseeable for an archive."""
@@ -143,9 +140,9 @@ class Cleaner:
         assert job.progress.complete
         return job.catalog
 
-    def job(self, plan: Plan, pace: Pace = Pace.FULL) -> DeleteJob:
+    def job(self, plan: Plan, pace: Pace = Pace.FULL) -> ChangeJob:
         """The job that carries out a plan, not yet started."""
-        return DeleteJob(self._server, plan, pace)
+        return deletion(self._server, plan, pace)
 
     def delete(self, plan: Plan, pace: Pace = Pace.FULL) -> ChangeProgress:
         """Carry out a plan to its end."""
@@ -157,17 +154,17 @@ class Cleaner:
         """A careless `delete` asks nothing before it is its turn."""
         return self._request(queue, batch, copies) if self._delete is store.delete else b""
 
-    def _noting(self, ask: Callable[[DeleteJob, Pipe, Lot, Sequence[bytes]], None]) -> Callable[..., None]:
+    def _noting(self, send: Callable[[DeleteChange, Pipe, DeleteBatch], None]) -> Callable[..., None]:
         """Note what a deletion has really asked for: what is packed may yet be dropped."""
 
-        def asking(job: DeleteJob, pipe: Pipe, lot: Lot, requests: Sequence[bytes]) -> None:
-            before = [(call, call.tries) for call in lot.open_calls]
-            ask(job, pipe, lot, requests)
+        def sending(change: DeleteChange, pipe: Pipe, batch: DeleteBatch) -> None:
+            before = [(call, call.tries) for call in batch.open_calls]
+            send(change, pipe, batch)
             self._asked[threading.get_ident()].extend(
-                (lot.queue, [lot.doomed[at] for at in call.at]) for call, tries in before if call.tries > tries
+                (batch.queue, [batch.doomed[at] for at in call.at]) for call, tries in before if call.tries > tries
             )
 
-        return asking
+        return sending
 
     def _logged(self, pipe: Pipe, count: int) -> list[int] | Exception:
         queue, batch = self._asked[threading.get_ident()].popleft()

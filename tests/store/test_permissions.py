@@ -20,6 +20,7 @@ from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
+from archive_tui.changes.cleanup import CleanUpPlan
 from archive_tui.changes.plan import plan_matching
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_plan import plan_restore
@@ -129,7 +130,7 @@ def test_whoever_may_only_read_is_told_so_and_deletes_nothing(shop: Live, cli: C
     catalog = Catalog()
     finished(session, ListJob(session.server, catalog, "email"))
     with pytest.raises(RefusedError, match="EVALSHA"):
-        session.delete(plan_matching(catalog, Query()))
+        session.start(plan_matching(catalog, Query()))
     catalog.close()
     session.close()
     ended = cli(*at(shop, "delete", "--queue", "email", "--archived", "--yes"))
@@ -193,12 +194,12 @@ def test_repairing_needs_only_what_the_readme_says(shop: Live, how: int) -> None
     catalog = Catalog()
     finished(session, ScanJob(session.server, catalog, ["email"], Pace.FULL))
     plan = RepairPlan(plan_matching(catalog, Query()), REPAIRS[how])
-    job = session.repair(plan)
+    job = session.start(plan)
     assert job.wait(20)
     assert job.state is JobState.DONE, job.error
     assert (job.progress.made, job.progress.in_part) == (plan.count, False)
     catalog.close()
-    clean_up = session.clean_up("left")
+    clean_up = session.start(CleanUpPlan("left"))
     assert clean_up.wait(20)
     assert clean_up.state is JobState.DONE, clean_up.error
     shop.asynq.add("left", "two", "completed")
@@ -212,11 +213,11 @@ def test_restoring_needs_only_what_the_readme_says(shop: Live, target: Target) -
     session = opened(a_user(shop, READING, DELETING, RESTORING))
     catalog = Catalog()
     finished(session, ListJob(session.server, catalog, "email"))
-    deleted = session.delete(plan_matching(catalog, Query()))
+    deleted = session.start(plan_matching(catalog, Query()))
     assert deleted.wait(20)
     catalog.close()
     assert deleted.progress.journal is not None
-    job = session.restore(plan_restore(session.server, Journal(deleted.progress.journal), target))
+    job = session.start(plan_restore(session.server, Journal(deleted.progress.journal), target))
     assert job.wait(20)
     assert job.state is JobState.DONE, job.error
     assert job.progress.outcomes == {Outcome.DONE: 6}
@@ -234,10 +235,10 @@ def test_each_word_of_the_third_line_is_needed(shop: Live, word: str) -> None:
     finished(session, ScanJob(session.server, catalog, ["email"], Pace.FULL))
     plan = RepairPlan.of(plan_matching(catalog, Query()), Repair.ARCHIVE)
     with pytest.raises(RefusedError, match=word[1:].upper()):
-        session.repair(plan)
+        session.start(plan)
     if word != "+set":  # only a restore needs it
         session.permissions = Permissions()  # nothing is known: the first attempt tells
-        job = session.repair(plan)
+        job = session.start(plan)
         assert job.wait(20)
         assert isinstance(job.error, NotPermittedError), job.error
         assert job.progress.made == 0

@@ -12,16 +12,14 @@ from typing import Any
 import pytest
 from support import asynq_data
 from support.asynq_data import NOW, a_message, key, lock_key, prefix
-from support.changes import Run, delete_all, planned, put_back
+from support.changes import Run, delete_all, deletion, planned, put_back, restoring_job
 from support.contents import content
 from support.servers import Live, wait_until
 
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.plan import plan_matching
-from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.changes.restore_words import afterwards
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
@@ -31,16 +29,15 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal import reader
 from archive_tui.journal.reader import Journal
-from archive_tui.journal.recorder import Keeping
 from archive_tui.store.write.restore import Target
 
 LOCK = lock_key("q")
 
 
 @pytest.fixture
-def keeping(tmp_path: Path) -> Keeping:
+def journal_dir(tmp_path: Path) -> Path:
     """A folder for journals."""
-    return Keeping(tmp_path / "journal", reason="tests")
+    return tmp_path / "journal"
 
 
 def a_mixed_lot(live: Live) -> None:
@@ -60,11 +57,11 @@ def a_mixed_lot(live: Live) -> None:
     live.asynq.add_many("q", [b"n%d" % number for number in range(300)], referenced=False)
 
 
-def test_everything_comes_back_byte_for_byte(any_server: Live, run_job: Run, keeping: Keeping) -> None:
+def test_everything_comes_back_byte_for_byte(any_server: Live, run_job: Run, journal_dir: Path) -> None:
     a_mixed_lot(any_server)
     before = asynq_data.everything(any_server.client)
     ttl = any_server.client.pttl(LOCK)
-    deleted = delete_all(any_server, run_job, keeping)
+    deleted = delete_all(any_server, run_job, journal_dir)
     assert deleted.made == 309
     assert set(any_server.client.keys("*")) == {b"asynq:queues"}
     plan = planned(any_server, deleted)
@@ -79,7 +76,7 @@ def test_everything_comes_back_byte_for_byte(any_server: Live, run_job: Run, kee
     assert any_server.client.get(LOCK) == b"locked"
 
 
-def test_tasks_go_back_to_where_they_stood(any_server: Live, run_job: Run, keeping: Keeping) -> None:
+def test_tasks_go_back_to_where_they_stood(any_server: Live, run_job: Run, journal_dir: Path) -> None:
     any_server.asynq.register("q")
     for number in range(450):
         any_server.asynq.add("q", f"{number}", score=NOW - number - 0.5)
@@ -87,17 +84,17 @@ def test_tasks_go_back_to_where_they_stood(any_server: Live, run_job: Run, keepi
     any_server.asynq.add_many("left", [b"%d" % number for number in range(20)], "completed")
     a_mixed_lot(any_server)
     before = content(any_server)
-    listed = delete_all(any_server, run_job, keeping, listed="q")
-    found = delete_all(any_server, run_job, keeping)
+    listed = delete_all(any_server, run_job, journal_dir, listed="q")
+    found = delete_all(any_server, run_job, journal_dir)
     assert (listed.made, found.made) == (450, 330)
     for progress in (found, listed):
         put_back(any_server, run_job, planned(any_server, progress))
     assert content(any_server) == before
 
 
-def test_nothing_is_put_back_twice(any_server: Live, run_job: Run, keeping: Keeping) -> None:
+def test_nothing_is_put_back_twice(any_server: Live, run_job: Run, journal_dir: Path) -> None:
     a_mixed_lot(any_server)
-    deleted = delete_all(any_server, run_job, keeping)
+    deleted = delete_all(any_server, run_job, journal_dir)
     plan = planned(any_server, deleted)
     put_back(any_server, run_job, plan)
     before = content(any_server)
@@ -111,10 +108,10 @@ def test_nothing_is_put_back_twice(any_server: Live, run_job: Run, keeping: Keep
     assert content(any_server) == before
 
 
-def test_what_is_there_already_is_recognised(any_server: Live, run_job: Run, keeping: Keeping) -> None:
+def test_what_is_there_already_is_recognised(any_server: Live, run_job: Run, journal_dir: Path) -> None:
     a_mixed_lot(any_server)
     before = content(any_server)
-    deleted = delete_all(any_server, run_job, keeping)
+    deleted = delete_all(any_server, run_job, journal_dir)
     assert deleted.journal is not None
     saved = deleted.journal.read_bytes()
     put_back(any_server, run_job, planned(any_server, deleted))
@@ -127,9 +124,9 @@ def test_what_is_there_already_is_recognised(any_server: Live, run_job: Run, kee
     assert content(any_server) == before
 
 
-def test_nothing_is_written_over(any_server: Live, run_job: Run, keeping: Keeping) -> None:
+def test_nothing_is_written_over(any_server: Live, run_job: Run, journal_dir: Path) -> None:
     a_mixed_lot(any_server)
-    deleted = delete_all(any_server, run_job, keeping)
+    deleted = delete_all(any_server, run_job, journal_dir)
     any_server.asynq.add("q", "plain", "pending")  # enqueued again under its fixed id
     any_server.client.set(key("q", "broken"), "a string")
     any_server.client.zadd(prefix("q") + b"retry", {"empty": NOW})
@@ -160,10 +157,10 @@ def of_long_ago(path: Path) -> None:
     path.write_bytes(b"".join(gzip.compress(re.sub(rb'"until_ms":\d+', b'"until_ms":1000', one)) for one in members))
 
 
-def test_a_lock_that_has_run_out_is_not_taken(valkey: Live, run_job: Run, keeping: Keeping) -> None:
+def test_a_lock_that_has_run_out_is_not_taken(valkey: Live, run_job: Run, journal_dir: Path) -> None:
     a_mixed_lot(valkey)
     valkey.client.pexpire(LOCK, 100_000)
-    deleted = delete_all(valkey, run_job, keeping)
+    deleted = delete_all(valkey, run_job, journal_dir)
     assert planned(valkey, deleted).expired_locks == 0
     assert deleted.journal is not None
     of_long_ago(deleted.journal)
@@ -174,9 +171,9 @@ def test_a_lock_that_has_run_out_is_not_taken(valkey: Live, run_job: Run, keepin
     assert not valkey.client.exists(LOCK)
 
 
-def test_into_the_archive(any_server: Live, run_job: Run, keeping: Keeping) -> None:
+def test_into_the_archive(any_server: Live, run_job: Run, journal_dir: Path) -> None:
     a_mixed_lot(any_server)
-    deleted = delete_all(any_server, run_job, keeping)
+    deleted = delete_all(any_server, run_job, journal_dir)
     plan = planned(any_server, deleted, Target.ARCHIVE)
     assert plan.places == {"archived": 309}
     began = int(any_server.client.time()[0])
@@ -188,10 +185,10 @@ def test_into_the_archive(any_server: Live, run_job: Run, keeping: Keeping) -> N
     assert any_server.scan().rows == []
 
 
-def test_run_once(any_server: Live, run_job: Run, keeping: Keeping) -> None:
+def test_run_once(any_server: Live, run_job: Run, journal_dir: Path) -> None:
     a_mixed_lot(any_server)
     any_server.client.srem("asynq:queues", "q")
-    deleted = delete_all(any_server, run_job, keeping)
+    deleted = delete_all(any_server, run_job, journal_dir)
     plan = planned(any_server, deleted, Target.RUN)
     assert (plan.places, plan.unregistered) == ({"pending": 309}, ("q",))
     began = any_server.client.time()[0]
@@ -206,14 +203,14 @@ def test_run_once(any_server: Live, run_job: Run, keeping: Keeping) -> None:
     assert any_server.asynq.take("q") in pending
 
 
-def test_the_plan_says_what_asynq_will_do_next(valkey: Live, run_job: Run, keeping: Keeping) -> None:
+def test_the_plan_says_what_asynq_will_do_next(valkey: Live, run_job: Run, journal_dir: Path) -> None:
     now = valkey.client.time()[0]
     valkey.asynq.register("q")
     valkey.asynq.add_many("q", [b"o%d" % number for number in range(3)], referenced=False)
     valkey.asynq.add("q", "8d7f3f2e-1111-4222-8333-444455556666", referenced=False)
     for number in range(5):
         valkey.asynq.add("left", f"{number}", "completed", score=now + (-60 if number < 2 else 3600))
-    deleted = delete_all(valkey, run_job, keeping)
+    deleted = delete_all(valkey, run_job, journal_dir)
     assert afterwards(planned(valkey, deleted)) == (
         "Asynq deletes 5 completed when their retention ends, 2 of these at once as it has passed; "
         "does not see 4, which are in no index; refuses new tasks under 8 fixed ids again"
@@ -228,10 +225,10 @@ def test_the_plan_says_what_asynq_will_do_next(valkey: Live, run_job: Run, keepi
     assert afterwards(planned(valkey, deleted)) == ""
 
 
-def test_the_plan_warns_of_an_archive_that_would_be_trimmed(valkey: Live, run_job: Run, keeping: Keeping) -> None:
+def test_the_plan_warns_of_an_archive_that_would_be_trimmed(valkey: Live, run_job: Run, journal_dir: Path) -> None:
     valkey.asynq.register("q")
     valkey.asynq.add_many("q", [b"%d" % number for number in range(100)])
-    deleted = delete_all(valkey, run_job, keeping, listed="q")
+    deleted = delete_all(valkey, run_job, journal_dir, listed="q")
     valkey.client.zadd(prefix("q") + b"archived", {f"x{number}": NOW for number in range(9_950)})
     assert planned(valkey, deleted).over == {"q": 51}
     put_back(valkey, run_job, planned(valkey, deleted))
@@ -239,9 +236,9 @@ def test_the_plan_warns_of_an_archive_that_would_be_trimmed(valkey: Live, run_jo
     assert (again.count, again.there, again.over) == (100, 100, {})  # nothing is added by what is there
 
 
-def test_only_what_was_chosen(valkey: Live, run_job: Run, keeping: Keeping) -> None:
+def test_only_what_was_chosen(valkey: Live, run_job: Run, journal_dir: Path) -> None:
     a_mixed_lot(valkey)
-    deleted = delete_all(valkey, run_job, keeping)
+    deleted = delete_all(valkey, run_job, journal_dir)
     plan = planned(valkey, deleted, chosen=frozenset({("q", b"n1"), ("q", b"locked")}))
     assert plan.count == 2
     assert put_back(valkey, run_job, plan).made == 2
@@ -250,43 +247,43 @@ def test_only_what_was_chosen(valkey: Live, run_job: Run, keeping: Keeping) -> N
     assert (rest.count, rest.before) == (307, 2)
 
 
-def test_another_server_is_refused_unless_asked_for(valkey: Live, run_job: Run, keeping: Keeping) -> None:
+def test_another_server_is_refused_unless_asked_for(valkey: Live, run_job: Run, journal_dir: Path) -> None:
     a_mixed_lot(valkey)
-    deleted = delete_all(valkey, run_job, keeping)
+    deleted = delete_all(valkey, run_job, journal_dir)
     assert deleted.journal is not None
     server = valkey.connect(label="elsewhere:6379/0")
     plan = plan_restore(server, Journal(deleted.journal))
     assert plan.elsewhere == valkey.settings.address
     with pytest.raises(RefusedError, match="was written for"):
-        RestoreJob(server, plan)
-    job = RestoreJob(server, plan, Pace.FULL, elsewhere=True)
+        restoring_job(server, plan)
+    job = restoring_job(server, plan, Pace.FULL, elsewhere=True)
     run_job(job)
     assert job.wait(20)
     assert job.progress.made == 309
 
 
-def test_a_read_only_session_restores_nothing(valkey: Live, run_job: Run, keeping: Keeping) -> None:
+def test_a_read_only_session_restores_nothing(valkey: Live, run_job: Run, journal_dir: Path) -> None:
     a_mixed_lot(valkey)
-    deleted = delete_all(valkey, run_job, keeping)
+    deleted = delete_all(valkey, run_job, journal_dir)
     assert deleted.journal is not None
     server = valkey.connect(read_only=True)
     with pytest.raises(RefusedError, match="read-only"):
-        RestoreJob(server, plan_restore(server, Journal(deleted.journal)))
+        restoring_job(server, plan_restore(server, Journal(deleted.journal)))
 
 
 @pytest.mark.parametrize("command", ["hset", "zadd", "lpush", "set", "del", "evalsha", "zscore", "hgetall"])
 @pytest.mark.parametrize("target", [Target.BACK, Target.RUN])
 def test_what_is_not_permitted_leaves_nothing_half_written(
-    any_server: Live, run_job: Run, keeping: Keeping, command: str, target: Target
+    any_server: Live, run_job: Run, journal_dir: Path, command: str, target: Target
 ) -> None:
     any_server.asynq.register("q")
     any_server.asynq.add_many("q", [b"%d" % number for number in range(5)])
     any_server.asynq.add("q", "lock", unique=LOCK)
-    deleted = delete_all(any_server, run_job, keeping, listed="q")
+    deleted = delete_all(any_server, run_job, journal_dir, listed="q")
     before = content(any_server)
     any_server.user("ann", "~*", "+@all", f"-{command}")
     plan = planned(any_server, deleted, target)
-    job = RestoreJob(any_server.connect(username="ann", password="word"), plan, Pace.FULL)
+    job = restoring_job(any_server.connect(username="ann", password="word"), plan, Pace.FULL)
     run_job(job)
     assert job.wait(20)
     needed = not (command == "lpush" and target is Target.BACK) and not (command == "zadd" and target is Target.RUN)
@@ -300,14 +297,14 @@ def test_what_is_not_permitted_leaves_nothing_half_written(
 
 
 def test_a_server_out_of_memory_refuses_whole_tasks(
-    own_server: Callable[..., Live], run_job: Run, keeping: Keeping
+    own_server: Callable[..., Live], run_job: Run, journal_dir: Path
 ) -> None:
     live = own_server()
     a_mixed_lot(live)
-    deleted = delete_all(live, run_job, keeping)
+    deleted = delete_all(live, run_job, journal_dir)
     before = content(live)
     live.client.config_set("maxmemory", 1)
-    job = RestoreJob(live.connect(), planned(live, deleted), Pace.FULL)
+    job = restoring_job(live.connect(), planned(live, deleted), Pace.FULL)
     run_job(job)
     assert job.wait(20)
     assert isinstance(job.error, RefusedError), job.progress
@@ -318,13 +315,13 @@ def test_a_server_out_of_memory_refuses_whole_tasks(
     assert put_back(live, run_job, planned(live, deleted)).made == 309
 
 
-def test_a_restore_survives_a_server_that_is_killed(lasting: Live, run_job: Run, keeping: Keeping) -> None:
+def test_a_restore_survives_a_server_that_is_killed(lasting: Live, run_job: Run, journal_dir: Path) -> None:
     lasting.asynq.register("q")
     lasting.asynq.add_many("q", [b"%d" % number for number in range(3000)], referenced=False)
     before = content(lasting)
-    deleted = delete_all(lasting, run_job, keeping)
+    deleted = delete_all(lasting, run_job, journal_dir)
     assert lasting.process is not None
-    job = RestoreJob(lasting.connect(), planned(lasting, deleted), Pace.GENTLE)
+    job = restoring_job(lasting.connect(), planned(lasting, deleted), Pace.GENTLE)
     run_job(job)
     wait_until(lambda: job.progress.done > 300)
     lasting.process.kill()
@@ -337,12 +334,12 @@ def test_a_restore_survives_a_server_that_is_killed(lasting: Live, run_job: Run,
     assert content(lasting) == before
 
 
-def test_a_stop_and_another_go(valkey: Live, run_job: Run, keeping: Keeping) -> None:
+def test_a_stop_and_another_go(valkey: Live, run_job: Run, journal_dir: Path) -> None:
     valkey.asynq.register("q")
     valkey.asynq.add_many("q", [b"%d" % number for number in range(3000)])
     before = content(valkey)
-    deleted = delete_all(valkey, run_job, keeping, listed="q")
-    job = RestoreJob(valkey.connect(), planned(valkey, deleted), Pace.GENTLE)
+    deleted = delete_all(valkey, run_job, journal_dir, listed="q")
+    job = restoring_job(valkey.connect(), planned(valkey, deleted), Pace.GENTLE)
     run_job(job)
     wait_until(lambda: job.progress.done > 300)
     job.stop()
@@ -363,13 +360,13 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
 
 
-def test_the_format_is_what_the_documents_say(valkey: Live, run_job: Run, keeping: Keeping) -> None:
+def test_the_format_is_what_the_documents_say(valkey: Live, run_job: Run, journal_dir: Path) -> None:
     """Any tool can read it: gzip, a JSON object a line, fields in base64."""
     import base64
 
     valkey.asynq.register("q")
     raw = valkey.asynq.add("q", "one", score=NOW + 0.25, unique=LOCK)
-    progress = delete_all(valkey, run_job, keeping, listed="q")
+    progress = delete_all(valkey, run_job, journal_dir, listed="q")
     assert progress.journal is not None
     assert progress.journal.stat().st_mode & 0o777 == 0o600
     assert progress.journal.parent.stat().st_mode & 0o777 == 0o700
@@ -387,7 +384,7 @@ def test_the_format_is_what_the_documents_say(valkey: Live, run_job: Run, keepin
     assert (end["state"], end["counts"]) == ("done", {"deleted_and_unlocked": 1})
 
 
-def test_what_was_not_deleted_is_not_restored(any_server: Live, run_job: Run, keeping: Keeping) -> None:
+def test_what_was_not_deleted_is_not_restored(any_server: Live, run_job: Run, journal_dir: Path) -> None:
     any_server.asynq.register("q")
     any_server.asynq.add_many("q", [b"%d" % number for number in range(50)], referenced=False)
     catalog = Catalog()
@@ -399,7 +396,7 @@ def test_what_was_not_deleted_is_not_restored(any_server: Live, run_job: Run, ke
         any_server.asynq.refer("q", "3", "archived")
         any_server.client.delete(key("q", "4"))
 
-    job = DeleteJob(any_server.connect(), plan_matching(catalog, Query()), Pace.FULL, change, keeping)
+    job = deletion(any_server.connect(), plan_matching(catalog, Query()), Pace.FULL, change, journal_dir)
     run_job(job)
     assert job.wait(20)
     catalog.close()
@@ -409,7 +406,7 @@ def test_what_was_not_deleted_is_not_restored(any_server: Live, run_job: Run, ke
     assert (plan.count, plan.kept) == (46, 4)
 
 
-def test_a_score_that_moved_is_not_deleted(valkey: Live, run_job: Run, keeping: Keeping) -> None:
+def test_a_score_that_moved_is_not_deleted(valkey: Live, run_job: Run, journal_dir: Path) -> None:
     valkey.asynq.register("q")
     valkey.asynq.add_many("q", [b"%d" % number for number in range(5)])
     catalog = Catalog()
@@ -418,7 +415,7 @@ def test_a_score_that_moved_is_not_deleted(valkey: Live, run_job: Run, keeping: 
     def change(_pipe: Any, _rows: Any) -> None:
         valkey.client.zadd(prefix("q") + b"archived", {"3": NOW + 5})
 
-    job = DeleteJob(valkey.connect(), plan_matching(catalog, Query()), Pace.FULL, change, keeping)
+    job = deletion(valkey.connect(), plan_matching(catalog, Query()), Pace.FULL, change, journal_dir)
     run_job(job)
     assert job.wait(20)
     catalog.close()
@@ -426,14 +423,14 @@ def test_a_score_that_moved_is_not_deleted(valkey: Live, run_job: Run, keeping: 
     assert valkey.client.zrange(prefix("q") + b"archived", 0, -1) == [b"3"]
 
 
-def test_a_large_message_goes_through(valkey: Live, run_job: Run, keeping: Keeping) -> None:
+def test_a_large_message_goes_through(valkey: Live, run_job: Run, journal_dir: Path) -> None:
     valkey.asynq.register("q")
     for number in range(3):
         valkey.asynq.add("q", f"{number}", payload=bytes(range(256)) * 40_000)
     valkey.asynq.add("q", "done", "completed", referenced=False, fields={b"result": b"r" * 9_000_000})
     before = content(valkey)
-    one = delete_all(valkey, run_job, keeping, listed="q")
-    two = delete_all(valkey, run_job, keeping)
+    one = delete_all(valkey, run_job, journal_dir, listed="q")
+    two = delete_all(valkey, run_job, journal_dir)
     assert (one.made, two.made) == (3, 1)
     for progress in (one, two):
         put_back(valkey, run_job, planned(valkey, progress))
@@ -452,9 +449,3 @@ def test_an_error_names_the_journal_that_is_none(tmp_path: Path) -> None:
         Journal(newer)
     with pytest.raises(ArchiveTuiError, match="no journal"):
         Journal(tmp_path / "missing")
-
-
-def test_settings_do_not_matter_here(valkey: Live) -> None:
-    assert Keeping.by(replace(valkey.settings, journal=False)) is None
-    kept = Keeping.by(replace(valkey.settings, journal_dir=Path("/somewhere")), "why")
-    assert kept == Keeping(Path("/somewhere"), "why")

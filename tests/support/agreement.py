@@ -12,7 +12,6 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
-from archive_tui.journal.recorder import Keeping
 from archive_tui.journal.writer import SUFFIX
 from support.asynq_data import key, lock_key
 from support.contents import content
@@ -79,5 +78,5 @@ def check_agreement(live: Live, before: dict[bytes, Any], journals: list[Path], 
         assert (lock in after) == (key("q", before[lock]) in left), "a task and its lock go together"
 
 
-def journals_in(keeping: Keeping) -> list[Path]:
-    return sorted(one for one in keeping.folder.glob("*") if one.name.endswith(SUFFIX))
+def journals_in(journal_dir: Path) -> list[Path]:
+    return sorted(one for one in journal_dir.glob("*") if one.name.endswith(SUFFIX))

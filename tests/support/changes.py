@@ -1,29 +1,122 @@
-"""Whole changes in one call: delete what was found, plan and run its restore."""
+"""Whole changes in one call, and single jobs of each kind as a test wants them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.changes.delete import DeleteJob
-from archive_tui.changes.plan import plan_matching
-from archive_tui.changes.restore import RestoreJob
+from archive_tui.changes.cleanup import CleanUpPlan
+from archive_tui.changes.engine import Change, ChangeBatch, ChangeJob, Plannable
+from archive_tui.changes.plan import Plan, plan_matching
+from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
+from archive_tui.journal.audit import Audit
 from archive_tui.journal.reader import Journal
-from archive_tui.journal.recorder import Keeping
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.server import Server
 from archive_tui.store.write.restore import Target
 from support.servers import Live
 
 Run = Callable[[Job], Job]
+Before = Callable[[Pipe, Sequence[TaskRow]], None]
+"""Called before a batch is sent for the first time; what it raises ends the job."""
+
+
+class Silent(Audit):
+    """An audit that writes nothing, so that a test may break the disk under the journal alone."""
+
+    def begin(self, action: str, facts: Mapping[str, object]) -> str:
+        return ""
+
+    def end(self, action: str, name: str, facts: Mapping[str, object]) -> None:
+        pass
+
+
+def deletion(
+    server: Server,
+    plan: Plan,
+    pace: Pace = Pace.POLITE,
+    before: Before | None = None,
+    journal_dir: Path | None = None,
+    clock: Callable[[], float] | None = None,
+    audit: Audit | None = None,
+) -> ChangeJob:
+    return _job(server, plan, pace, before, journal_dir, clock, audit)
+
+
+def repairing(
+    server: Server,
+    plan: RepairPlan,
+    pace: Pace = Pace.POLITE,
+    before: Before | None = None,
+    journal_dir: Path | None = None,
+    clock: Callable[[], float] | None = None,
+) -> ChangeJob:
+    return _job(server, plan, pace, before, journal_dir, clock)
+
+
+def cleaning_up(
+    server: Server,
+    queue: str,
+    pace: Pace = Pace.POLITE,
+    before: Before | None = None,
+    journal_dir: Path | None = None,
+) -> ChangeJob:
+    return _job(server, CleanUpPlan(queue), pace, before, journal_dir, None)
+
+
+def restoring_job(
+    server: Server,
+    plan: RestorePlan,
+    pace: Pace = Pace.POLITE,
+    *,
+    elsewhere: bool = False,
+    clock: Callable[[], float] | None = None,
+) -> ChangeJob:
+    return _job(server, replace(plan, anywhere=elsewhere), pace, None, None, clock)
+
+
+def _job(
+    server: Server,
+    plan: Plannable,
+    pace: Pace,
+    before: Before | None,
+    journal_dir: Path | None,
+    clock: Callable[[], float] | None,
+    audit: Audit | None = None,
+) -> ChangeJob:
+    change = plan.change()
+    if before is not None:
+        _call_before(change, before)
+    options: dict[str, Any] = {"clock": clock} if clock is not None else {}
+    return ChangeJob(server, change, audit or Silent(), pace, journal=journal_dir, reason="tests", **options)
+
+
+def _call_before(change: Change[Any], before: Before) -> None:
+    send = change.send
+
+    def sending(pipe: Pipe, batch: ChangeBatch) -> None:
+        if not batch.tries:
+            if change.catalog is None:
+                before(pipe, [row_of(batch.queue, task_id, None, None) for task_id in batch.ids])
+            else:
+                rows = change.catalog.rows(batch.seqs)
+                before(pipe, [rows[seq] for seq in batch.seqs if seq in rows])
+        send(pipe, batch)
+
+    change.send = sending  # type: ignore[method-assign]
 
 
 def delete_all(
-    live: Live, run_job: Run, keeping: Keeping | None, *queues: str, listed: str | None = None, **options: Any
+    live: Live, run_job: Run, journal_dir: Path | None, *queues: str, listed: str | None = None, **options: Any
 ) -> ChangeProgress:
     """Delete every finding, or the archive of a queue, with a journal."""
     catalog = Catalog()
@@ -31,7 +124,7 @@ def delete_all(
         assert run_job(ListJob(live.connect(), catalog, listed)).wait(20)
     else:
         assert run_job(ScanJob(live.connect(), catalog, list(queues) or None, pace=Pace.FULL)).wait(20)
-    job = DeleteJob(live.connect(), plan_matching(catalog, Query()), Pace.FULL, None, keeping, **options)
+    job = deletion(live.connect(), plan_matching(catalog, Query()), Pace.FULL, None, journal_dir, **options)
     run_job(job)
     assert job.wait(30)
     assert job.error is None, job.error
@@ -45,7 +138,7 @@ def planned(live: Live, progress: ChangeProgress, target: Target = Target.BACK, 
 
 
 def put_back(live: Live, run_job: Run, plan: RestorePlan, **options: Any) -> ChangeProgress:
-    job = RestoreJob(live.connect(), plan, Pace.FULL, **options)
+    job = restoring_job(live.connect(), plan, Pace.FULL, **options)
     run_job(job)
     assert job.wait(30)
     assert job.error is None, job.error

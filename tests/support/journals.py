@@ -24,7 +24,7 @@ def delete_again(live: Live, folder: Path, queue: str = "q") -> Path:
     catalog = Catalog()
     listing = session.run(ListJob(session.server, catalog, queue))
     assert listing.wait(20)
-    job = session.delete(plan_matching(catalog, Query()), reason="night shift")
+    job = session.start(plan_matching(catalog, Query()), reason="night shift")
     assert job.wait(20)
     assert job.error is None
     session.close()

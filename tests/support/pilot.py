@@ -19,8 +19,7 @@ from textual.color import Color
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from archive_tui.changes import batches
-from archive_tui.jobs import pace
+from archive_tui.jobs import batches, pace
 from archive_tui.jobs.pace import Pace
 from archive_tui.session import Session
 from archive_tui.settings.model import Settings

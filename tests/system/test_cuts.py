@@ -8,6 +8,7 @@ import pytest
 from support import asynq_data, oracle
 from support.agreement import COUNT, check_agreement, fill, journals_in, plan_of
 from support.asynq_data import NOW, key
+from support.changes import deletion, repairing, restoring_job
 from support.contents import content
 from support.proxy import Cut, Forwarder
 from support.servers import Live
@@ -16,17 +17,13 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import Repair
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.changes.delete import DeleteJob
 from archive_tui.changes.plan import plan_matching
-from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import RepairPlan
-from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
-from archive_tui.journal.recorder import Keeping
 from archive_tui.store.link.server import Server
 from archive_tui.store.write.restore import Target
 
@@ -36,8 +33,8 @@ PLACES = ["length", "bulk", "crlf", "between", "array", "nested"]
 
 
 @pytest.fixture
-def keeping(tmp_path: Path) -> Keeping:
-    return Keeping(tmp_path / "journal")
+def journal_dir(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
 
 
 @pytest.fixture
@@ -107,19 +104,19 @@ def test_a_deletion_deletes_the_same(
     through: Through,
     catalog: Catalog,
     run_job: Run,
-    keeping: Keeping,
+    journal_dir: Path,
     place: str,
     times: int,
     journal: bool,
 ) -> None:
     before = fill(valkey)
     cut = Cut(place, times, b"EVALSHA")
-    job = DeleteJob(through(cut), plan_of(valkey, run_job, catalog), Pace.FULL, None, keeping if journal else None)
+    job = deletion(through(cut), plan_of(valkey, run_job, catalog), Pace.FULL, None, journal_dir if journal else None)
     progress = finish(run_job, job, cut)
     assert progress.made + progress.unconfirmed == COUNT
     assert {one for one in content(valkey) if b"}:t:" in one} == {one for one in before if b"}:t:fine" in one}
     if journal:
-        check_agreement(valkey, before, journals_in(keeping), progress)
+        check_agreement(valkey, before, journals_in(journal_dir), progress)
 
 
 @pytest.mark.parametrize("place", ["length", "crlf", "between", "array"])
@@ -130,19 +127,19 @@ def test_a_restore_restores_the_same(
     through: Through,
     catalog: Catalog,
     run_job: Run,
-    keeping: Keeping,
+    journal_dir: Path,
     place: str,
     times: int,
     target: Target,
 ) -> None:
     before = fill(valkey)
-    job = DeleteJob(valkey.connect(), plan_of(valkey, run_job, catalog), Pace.FULL, None, keeping)
+    job = deletion(valkey.connect(), plan_of(valkey, run_job, catalog), Pace.FULL, None, journal_dir)
     run_job(job)
     assert job.wait(30)
-    (path,) = journals_in(keeping)
+    (path,) = journals_in(journal_dir)
     cut = Cut(place, times, b"EVALSHA")
     plan = plan_restore(valkey.connect(), Journal(path), target)
-    progress = finish(run_job, RestoreJob(through(cut), plan, Pace.FULL, elsewhere=True), cut)
+    progress = finish(run_job, restoring_job(through(cut), plan, Pace.FULL, elsewhere=True), cut)
     assert progress.achieved == COUNT
     if target is Target.BACK:
         assert content(valkey) == before
@@ -155,7 +152,7 @@ def test_a_restore_restores_the_same(
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("place", ["length", "bulk", "crlf", "between", "array"])
 def test_a_repair_repairs_the_same(
-    valkey: Live, through: Through, catalog: Catalog, run_job: Run, keeping: Keeping, place: str, journal: bool
+    valkey: Live, through: Through, catalog: Catalog, run_job: Run, journal_dir: Path, place: str, journal: bool
 ) -> None:
     how = {
         Kind.ORPHAN_ARCHIVED: Repair.ARCHIVE, Kind.LOST: Repair.RUN, Kind.GHOST: Repair.REMOVE_ID,
@@ -167,6 +164,6 @@ def test_a_repair_repairs_the_same(
     cut = Cut(place, 3, b"EVALSHA")
     plan = RepairPlan(plan_matching(catalog, Query()), how)
     assert plan.count == len(wrong)
-    progress = finish(run_job, RepairJob(through(cut), plan, Pace.FULL, None, keeping if journal else None), cut)
+    progress = finish(run_job, repairing(through(cut), plan, Pace.FULL, None, journal_dir if journal else None), cut)
     assert progress.made + progress.unconfirmed >= len(wrong)
     assert oracle.findings(valkey.client) == {}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.agreement import COUNT, check_agreement, fill, journals_in, plan_of
 from support.catalogs import Hooked, ids, once
-from support.changes import put_back
+from support.changes import cleaning_up, deletion, put_back, repairing, restoring_job
 from support.contents import content
 from support.proxy import Forwarder
 from support.servers import Live, wait_until
@@ -22,14 +22,10 @@ from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.changes.audited import AuditedDeleteJob
-from archive_tui.changes.batches import Call, Lot
-from archive_tui.changes.cleanup import CleanUpJob
-from archive_tui.changes.delete import DeleteJob
+from archive_tui.changes.delete import DeleteBatch
+from archive_tui.changes.engine import Call, ChangeJob
 from archive_tui.changes.plan import Plan, plan_matching
-from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import RepairPlan
-from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.changes.restore_words import notes
 from archive_tui.errors import ReplicaError
@@ -39,7 +35,6 @@ from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.audit import Audit
 from archive_tui.journal.reader import Journal
-from archive_tui.journal.recorder import Keeping
 from archive_tui.store.link.pipe import pack
 from archive_tui.store.link.server import Server
 from archive_tui.store.write.delete import Doomed, Standing
@@ -91,8 +86,8 @@ def pair(own_server: Callable[..., Live], any_binary: str, free_port: int, tmp_p
 
 
 @pytest.fixture
-def keeping(tmp_path: Path) -> Keeping:
-    return Keeping(tmp_path / "journal")
+def journal_dir(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
 
 
 def at_calls(actions: dict[int, Callable[[], object]]) -> Callable[[Any, Any], None]:
@@ -119,17 +114,17 @@ def finish(run_job: Run, job: Any) -> Any:
     return job.progress
 
 
-def restored_by_all(pair: Pair, run_job: Run, keeping: Keeping) -> dict[bytes, Any]:
+def restored_by_all(pair: Pair, run_job: Run, journal_dir: Path) -> dict[bytes, Any]:
     """What the new primary holds when every journal was put back there."""
-    for path in journals_in(keeping):
+    for path in journals_in(journal_dir):
         plan = plan_restore(pair.new.connect(), Journal(path))
         put_back(pair.new, run_job, plan, elsewhere=True)
     return content(pair.new)
 
 
-def deletion(pair: Pair, plan: Plan, keeping: Keeping | None, **actions: Callable[[], object]) -> DeleteJob:
+def deleting(pair: Pair, plan: Plan, journal_dir: Path | None, **actions: Callable[[], object]) -> ChangeJob:
     moments = {int(name[1:]): action for name, action in actions.items()}
-    return DeleteJob(pair.connect(), plan, Pace.FULL, at_calls(moments), keeping)
+    return deletion(pair.connect(), plan, Pace.FULL, at_calls(moments), journal_dir)
 
 
 def test_a_scan_begins_again(pair: Pair, run_job: Run, hooked: Hooked) -> None:
@@ -150,7 +145,7 @@ def test_a_scan_begins_again(pair: Pair, run_job: Run, hooked: Hooked) -> None:
 
 
 def test_a_deletion_goes_on_where_nothing_was_lost(
-    pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path
 ) -> None:
     before = filled(pair)
 
@@ -159,20 +154,20 @@ def test_a_deletion_goes_on_where_nothing_was_lost(
         pair.promote()
         pair.fail_over()
 
-    job = deletion(pair, plan_of(pair.old, run_job, catalog), keeping, _2=fail_over)
+    job = deleting(pair, plan_of(pair.old, run_job, catalog), journal_dir, _2=fail_over)
     progress = finish(run_job, job)
     assert (job.error, progress.caution) == (None, "")
     assert progress.made + progress.unconfirmed == COUNT
     assert Outcome.BACK not in progress.outcomes
-    check_agreement(pair.new, before, journals_in(keeping), progress)
-    assert restored_by_all(pair, run_job, keeping) == before
+    check_agreement(pair.new, before, journals_in(journal_dir), progress)
+    assert restored_by_all(pair, run_job, journal_dir) == before
 
 
 def test_what_a_deletion_had_not_passed_on_is_told_and_not_claimed(
-    pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path
 ) -> None:
     before = filled(pair)
-    job = deletion(pair, plan_of(pair.old, run_job, catalog), keeping, _2=pair.promote, _3=pair.fail_over)
+    job = deleting(pair, plan_of(pair.old, run_job, catalog), journal_dir, _2=pair.promote, _3=pair.fail_over)
     progress = finish(run_job, job)
     back = progress.outcomes[Outcome.BACK]
     assert job.error is None
@@ -181,27 +176,27 @@ def test_what_a_deletion_had_not_passed_on_is_told_and_not_claimed(
     assert (progress.in_part, progress.caution) == (True, "")
     assert {one.outcome for one in progress.examples} == {Outcome.BACK}
     assert len([one for one in content(pair.new) if b"}:t:" in one and b"fine" not in one]) == back
-    check_agreement(pair.new, before, journals_in(keeping), progress)
-    ending = Journal(journals_in(keeping)[0]).ending()
+    check_agreement(pair.new, before, journals_in(journal_dir), progress)
+    ending = Journal(journals_in(journal_dir)[0]).ending()
     assert ending is not None
     assert ending.counts["back"] == back
-    delete_the_rest(pair, run_job, keeping, back)
-    check_agreement(pair.new, before, journals_in(keeping), None)
-    assert restored_by_all(pair, run_job, keeping) == before
+    delete_the_rest(pair, run_job, journal_dir, back)
+    check_agreement(pair.new, before, journals_in(journal_dir), None)
+    assert restored_by_all(pair, run_job, journal_dir) == before
 
 
-def delete_the_rest(pair: Pair, run_job: Run, keeping: Keeping, count: int) -> None:
+def delete_the_rest(pair: Pair, run_job: Run, journal_dir: Path, count: int) -> None:
     """Find on the new primary what is there again, and delete it there."""
     catalog = Catalog()
     assert run_job(ScanJob(pair.new.connect(), catalog, pace=Pace.FULL)).wait(20)
-    again = finish(run_job, DeleteJob(pair.new.connect(), plan_matching(catalog, Query()), Pace.FULL, None, keeping))
+    again = finish(run_job, deletion(pair.new.connect(), plan_matching(catalog, Query()), Pace.FULL, None, journal_dir))
     assert again.made == count
     catalog.close()
 
 
 def test_without_a_journal_a_deletion_says_that_it_cannot_know(pair: Pair, run_job: Run, catalog: Catalog) -> None:
     filled(pair)
-    job = deletion(pair, plan_of(pair.old, run_job, catalog), None, _2=pair.promote, _3=pair.fail_over)
+    job = deleting(pair, plan_of(pair.old, run_job, catalog), None, _2=pair.promote, _3=pair.fail_over)
     progress = finish(run_job, job)
     assert job.error is None
     assert "another server answers" in progress.caution
@@ -212,7 +207,7 @@ def test_the_audit_does_not_claim_what_nobody_knows(pair: Pair, run_job: Run, ca
     filled(pair)
     moments = at_calls({2: pair.promote, 3: pair.fail_over})
     plan = plan_of(pair.old, run_job, catalog)
-    job = AuditedDeleteJob(pair.connect(), plan, Audit(tmp_path / "audit"), Pace.FULL, record=moments)
+    job = deletion(pair.connect(), plan, Pace.FULL, moments, audit=Audit(tmp_path / "audit"))
     finish(run_job, job)
     ended = json.loads((tmp_path / "audit").read_text().splitlines()[-1])
     assert "another server answers" in ended["caution"]
@@ -220,7 +215,7 @@ def test_the_audit_does_not_claim_what_nobody_knows(pair: Pair, run_job: Run, ca
 
 
 def test_a_new_task_under_an_id_that_was_freed_is_not_one_that_is_back(
-    pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path
 ) -> None:
     filled(pair)
     plan = plan_of(pair.old, run_job, catalog)
@@ -232,19 +227,19 @@ def test_a_new_task_under_an_id_that_was_freed_is_not_one_that_is_back(
         pair.new.asynq.add("q", first, "pending", payload=b"another")
         pair.fail_over()
 
-    progress = finish(run_job, deletion(pair, plan, keeping, _2=fail_over))
+    progress = finish(run_job, deleting(pair, plan, journal_dir, _2=fail_over))
     assert Outcome.BACK not in progress.outcomes
     assert progress.made + progress.unconfirmed == COUNT
     assert [one for one in content(pair.new) if one.endswith(b"}:t:" + first)]
 
 
 def test_a_primary_that_becomes_a_replica_ends_a_deletion(
-    pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path
 ) -> None:
     """The address still leads to the old primary. It says READONLY by now, and nobody can tell there what is lost."""
     before = filled(pair)
     plan = plan_of(pair.old, run_job, catalog)
-    job = deletion(pair, plan, keeping, _2=pair.promote, _3=lambda: pair.demote(_free_port()))
+    job = deleting(pair, plan, journal_dir, _2=pair.promote, _3=lambda: pair.demote(_free_port()))
     progress: ChangeProgress = finish(run_job, job)
     assert isinstance(job.error, ReplicaError)
     assert job.error.exit_code == 5
@@ -255,13 +250,13 @@ def test_a_primary_that_becomes_a_replica_ends_a_deletion(
     left = {one for one in content(pair.new) if b"}:t:" in one}
     missing = {one for one in before if b"}:t:" in one} - left
     assert len(missing) < progress.made, "the rest is there again, as the error says"
-    delete_the_rest(pair, run_job, keeping, COUNT - len(missing))
-    assert restored_by_all(pair, run_job, keeping) == before
+    delete_the_rest(pair, run_job, journal_dir, COUNT - len(missing))
+    assert restored_by_all(pair, run_job, journal_dir) == before
 
 
-def repair_of(pair: Pair, plan: Plan, **actions: Callable[[], object]) -> RepairJob:
+def repair_of(pair: Pair, plan: Plan, **actions: Callable[[], object]) -> ChangeJob:
     moments = {int(name[1:]): action for name, action in actions.items()}
-    return RepairJob(pair.connect(), RepairPlan.of(plan, Repair.ARCHIVE_NOW), Pace.FULL, at_calls(moments))
+    return repairing(pair.connect(), RepairPlan.of(plan, Repair.ARCHIVE_NOW), Pace.FULL, at_calls(moments))
 
 
 def test_what_a_repair_had_not_passed_on_is_not_claimed(pair: Pair, run_job: Run, catalog: Catalog) -> None:
@@ -285,7 +280,7 @@ def test_a_repair_on_one_server_has_nothing_to_be_cautious_about(pair: Pair, run
     pair.old.user("narrow", "+@all", "-info", "~*")
     plan = plan_of(pair.old, run_job, catalog)
     server = pair.old.connect(username="narrow", password="word")
-    progress = finish(run_job, RepairJob(server, RepairPlan.of(plan, Repair.ARCHIVE_NOW), Pace.FULL))
+    progress = finish(run_job, repairing(server, RepairPlan.of(plan, Repair.ARCHIVE_NOW), Pace.FULL))
     assert (progress.made, progress.caution, progress.in_part) == (COUNT, "", False)
 
 
@@ -312,10 +307,10 @@ def _free_port() -> int:
 
 
 @pytest.fixture
-def deleted(pair: Pair, run_job: Run, catalog: Catalog, keeping: Keeping) -> tuple[Path, dict[bytes, Any]]:
+def deleted(pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path) -> tuple[Path, dict[bytes, Any]]:
     """A journal of what both servers have deleted, and what there was before."""
     before = filled(pair)
-    progress = finish(run_job, deletion(pair, plan_of(pair.old, run_job, catalog), keeping))
+    progress = finish(run_job, deleting(pair, plan_of(pair.old, run_job, catalog), journal_dir))
     assert progress.made == COUNT
     pair.in_step()
     assert progress.journal is not None
@@ -326,7 +321,7 @@ def test_a_restore_goes_on_where_nothing_was_lost(
     pair: Pair, run_job: Run, deleted: tuple[Path, dict[bytes, Any]]
 ) -> None:
     path, before = deleted
-    job = RestoreJob(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
+    job = restoring_job(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
     run_job(job)
     wait_until(lambda: job.progress.done > 300)
     job.pause()
@@ -347,7 +342,7 @@ def test_what_a_restore_had_not_passed_on_can_be_put_back_again(
     pair: Pair, run_job: Run, deleted: tuple[Path, dict[bytes, Any]]
 ) -> None:
     path, before = deleted
-    job = RestoreJob(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
+    job = restoring_job(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
     run_job(job)
     wait_until(lambda: job.progress.done > 300)
     pair.promote()
@@ -386,7 +381,7 @@ def test_what_was_put_back_before_a_failover_is_put_back_again_where_asked_for(
     plan = plan_restore(pair.connect(), Journal(path), again=True)
     assert (plan.count, plan.before, plan.there) == (COUNT, COUNT, 0)
     assert any("restored before: those that have run" in note for note in notes(plan))
-    job = RestoreJob(pair.connect(), plan, Pace.FULL, elsewhere=True)
+    job = restoring_job(pair.connect(), plan, Pace.FULL, elsewhere=True)
     assert finish(run_job, job).made == COUNT
     assert content(pair.new) == before
 
@@ -395,7 +390,7 @@ def test_a_primary_that_becomes_a_replica_ends_a_restore(
     pair: Pair, run_job: Run, deleted: tuple[Path, dict[bytes, Any]]
 ) -> None:
     path, before = deleted
-    job = RestoreJob(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
+    job = restoring_job(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
     run_job(job)
     wait_until(lambda: job.progress.done > 300)
     pair.promote()
@@ -412,20 +407,30 @@ def test_a_primary_that_becomes_a_replica_ends_a_restore(
 def test_what_was_gone_at_the_second_try_is_unconfirmed_once(valkey: Live, catalog: Catalog) -> None:
     """Counted on the old server; a lot that it answered in part is asked for on the new one as a whole."""
     valkey.asynq.add("q", "one", referenced=False)
-    job = DeleteJob(valkey.connect(), plan_matching(catalog, Query()))
+    job = deletion(valkey.connect(), plan_matching(catalog, Query()))
     doomed = Doomed(b"one", State.ARCHIVED, b"", Standing.ORPHAN)
-    lot = Lot("q", Standing.ORPHAN, [1], [doomed], calls=[Call([0], tries=2)])
-    job._again.append(lot)
+    batch = DeleteBatch(
+        queue="q",
+        ids=[b"one"],
+        seqs=[1],
+        doomed=[doomed],
+        standing=Standing.ORPHAN,
+        indexes=[None],
+        calls=[Call([0], tries=2)],
+    )
+    job._again.append(batch)
     for _ in range(2):
         with valkey.pipe() as pipe:
             pipe.send([pack((b"EVAL", b"return {0}", b"0"))])
-            job._answers(pipe, lot)
+            job._answers(pipe, batch)
             assert job.progress.unconfirmed == job.progress.outcomes[Outcome.GONE] == 1
-            job._look_again(pipe)
+            job._recheck(pipe)
     assert (job.progress.unconfirmed, job.progress.done) == (0, 0)
 
 
-def test_a_clean_up_says_that_it_counts_twice_what_a_failover_undid(pair: Pair, run_job: Run, keeping: Keeping) -> None:
+def test_a_clean_up_says_that_it_counts_twice_what_a_failover_undid(
+    pair: Pair, run_job: Run, journal_dir: Path
+) -> None:
     pair.old.asynq.add_many("gone", [b"%d" % number for number in range(3_000)], "completed")
     pair.in_step()
     steps = iter((pair.promote, pair.fail_over))
@@ -433,9 +438,9 @@ def test_a_clean_up_says_that_it_counts_twice_what_a_failover_undid(pair: Pair, 
     def step(_pipe: Any, _rows: Any) -> None:
         next(steps, lambda: None)()
 
-    job = CleanUpJob(pair.connect(), "gone", Pace.FULL, step, keeping)
+    job = cleaning_up(pair.connect(), "gone", Pace.FULL, step, journal_dir)
     progress = finish(run_job, job)
     assert (job.error, progress.state) == (None, JobState.DONE)
     assert "counted twice" in progress.caution
-    assert progress.tasks > 3_000
+    assert progress.made > 3_000
     assert pair.new.client.keys("asynq:{gone}:*") == []

@@ -12,31 +12,28 @@ from typing import Any
 
 import pytest
 from support.agreement import COUNT, check_agreement, data_of, fill, journals_in, plan_of
-from support.changes import Run, planned, put_back
+from support.changes import Run, deletion, planned, put_back, restoring_job
 from support.contents import content
 from support.proxy import Cutter
 from support.servers import Live, wait_until
 
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.changes.delete import DeleteJob
-from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.errors import JournalError, NotPermittedError
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.journal import writer
 from archive_tui.journal.reader import Journal
-from archive_tui.journal.recorder import Keeping
 from archive_tui.store.write.restore import Target
 
 
 @pytest.fixture
-def keeping(tmp_path: Path) -> Keeping:
-    return Keeping(tmp_path / "journal")
+def journal_dir(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
 
 
-def restore_all(live: Live, run_job: Run, keeping: Keeping) -> None:
-    for path in journals_in(keeping):
+def restore_all(live: Live, run_job: Run, journal_dir: Path) -> None:
+    for path in journals_in(journal_dir):
         put_back(live, run_job, plan_restore(live.connect(), Journal(path), Target.BACK))
 
 
@@ -44,7 +41,7 @@ def restore_all(live: Live, run_job: Run, keeping: Keeping) -> None:
 
 
 @pytest.mark.parametrize("when", [1, 2, 3])
-def test_a_server_that_is_killed(lasting: Live, run_job: Run, catalog: Catalog, keeping: Keeping, when: int) -> None:
+def test_a_server_that_is_killed(lasting: Live, run_job: Run, catalog: Catalog, journal_dir: Path, when: int) -> None:
     before = fill(lasting)
     plan = plan_of(lasting, run_job, catalog)
     process = lasting.process
@@ -56,15 +53,15 @@ def test_a_server_that_is_killed(lasting: Live, run_job: Run, catalog: Catalog, 
         if calls[0] == when:
             process.kill()
 
-    job = DeleteJob(lasting.connect(), plan, Pace.FULL, kill, keeping)
+    job = deletion(lasting.connect(), plan, Pace.FULL, kill, journal_dir)
     run_job(job)
     wait_until(lambda: job.state is JobState.DISCONNECTED)
     process.start()
     assert job.wait(30)
     assert job.error is None
     assert job.progress.made + job.progress.unconfirmed == COUNT
-    check_agreement(lasting, before, journals_in(keeping), job.progress)
-    restore_all(lasting, run_job, keeping)
+    check_agreement(lasting, before, journals_in(journal_dir), job.progress)
+    restore_all(lasting, run_job, journal_dir)
     assert content(lasting) == before
 
 
@@ -78,21 +75,21 @@ def cutter(valkey: Live, tmp_path: Path) -> Iterator[Cutter]:
 
 @pytest.mark.parametrize("count", [1, 60, 4_000, 30_000, 60_001, 90_000, 123_456, 200_000])
 def test_a_connection_that_is_cut_in_a_reply(
-    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, cutter: Cutter, count: int
+    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path, cutter: Cutter, count: int
 ) -> None:
     before = fill(valkey)
     plan = plan_of(valkey, run_job, catalog)
     server = valkey.connect(socket=str(cutter.path))
     cutter.left = count
-    job = DeleteJob(server, plan, Pace.FULL, None, keeping)
+    job = deletion(server, plan, Pace.FULL, None, journal_dir)
     run_job(job)
     assert job.wait(30)
     assert job.error is None
     assert job.progress.made + job.progress.unconfirmed == COUNT
-    check_agreement(valkey, before, journals_in(keeping), job.progress)
+    check_agreement(valkey, before, journals_in(journal_dir), job.progress)
     cutter.left = count
     deleted = job.progress
-    restoring = RestoreJob(server, planned(valkey, deleted), Pace.FULL, elsewhere=True)
+    restoring = restoring_job(server, planned(valkey, deleted), Pace.FULL, elsewhere=True)
     run_job(restoring)
     assert restoring.wait(30)
     assert restoring.error is None
@@ -124,7 +121,7 @@ def refusals(live: Live) -> dict[str, tuple[Callable[[], object], Callable[[], o
 
 @pytest.mark.parametrize("what", ["READONLY", "NOPERM", "NOSCRIPT", "MISCONF"])
 def test_a_server_that_refuses_in_the_middle(
-    own_server: Callable[..., Live], run_job: Run, catalog: Catalog, keeping: Keeping, what: str
+    own_server: Callable[..., Live], run_job: Run, catalog: Catalog, journal_dir: Path, what: str
 ) -> None:
     live = own_server()
     live.user("ann", "~*", "+@all")
@@ -138,7 +135,7 @@ def test_a_server_that_refuses_in_the_middle(
         if calls[0] == 2:
             begin()
 
-    job = DeleteJob(live.connect(username="ann", password="word"), plan, Pace.FULL, refuse, keeping)
+    job = deletion(live.connect(username="ann", password="word"), plan, Pace.FULL, refuse, journal_dir)
     run_job(job)
     assert job.wait(30)
     end()
@@ -150,17 +147,17 @@ def test_a_server_that_refuses_in_the_middle(
         assert 0 < job.progress.made < COUNT
         assert job.progress.untouched == COUNT - job.progress.made
     assert job.progress.unknown == 0
-    check_agreement(live, before, journals_in(keeping), job.progress)
-    again = DeleteJob(live.connect(), plan, Pace.FULL, None, keeping)
+    check_agreement(live, before, journals_in(journal_dir), job.progress)
+    again = deletion(live.connect(), plan, Pace.FULL, None, journal_dir)
     run_job(again)
     assert again.wait(30)
-    check_agreement(live, before, journals_in(keeping), None)
+    check_agreement(live, before, journals_in(journal_dir), None)
     assert job.progress.made + again.progress.made == COUNT
-    restore_all(live, run_job, keeping)
+    restore_all(live, run_job, journal_dir)
     assert content(live) == before
 
 
-def test_a_server_that_is_busy_is_waited_for(own_server: Callable[..., Live], run_job: Run, keeping: Keeping) -> None:
+def test_a_server_that_is_busy_is_waited_for(own_server: Callable[..., Live], run_job: Run, journal_dir: Path) -> None:
     live = own_server("--busy-reply-threshold", "50")
     before = fill(live)
     catalog = Catalog()
@@ -176,7 +173,7 @@ def test_a_server_that_is_busy_is_waited_for(own_server: Callable[..., Live], ru
         threading.Thread(target=hang, daemon=True).start()
         wait_until(lambda: _says_busy(live))
 
-    job = DeleteJob(live.connect(), plan, Pace.FULL, _once(busy), keeping)
+    job = deletion(live.connect(), plan, Pace.FULL, _once(busy), journal_dir)
     run_job(job)
     wait_until(lambda: job.state is JobState.DISCONNECTED)
     assert "cannot answer now" in job.progress.trouble
@@ -184,7 +181,7 @@ def test_a_server_that_is_busy_is_waited_for(own_server: Callable[..., Live], ru
     assert job.wait(30)
     assert job.error is None
     assert job.progress.made == COUNT
-    check_agreement(live, before, journals_in(keeping), job.progress)
+    check_agreement(live, before, journals_in(journal_dir), job.progress)
     assert done.wait(20)
     catalog.close()
 
@@ -231,30 +228,30 @@ def break_writing(monkeypatch: pytest.MonkeyPatch, after: int, *, partly: bool =
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("partly", [False, True])
 def test_a_disk_that_is_full(
-    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, monkeypatch: pytest.MonkeyPatch, after: int,
+    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path, monkeypatch: pytest.MonkeyPatch, after: int,
     partly: bool,
 ) -> None:  # fmt: skip
     before = fill(valkey)
     plan = plan_of(valkey, run_job, catalog)
     break_writing(monkeypatch, after, partly=partly)
-    job = DeleteJob(valkey.connect(), plan, Pace.FULL, None, keeping)
+    job = deletion(valkey.connect(), plan, Pace.FULL, None, journal_dir)
     run_job(job)
     assert job.wait(30)
     monkeypatch.undo()
     assert isinstance(job.error, JournalError)
     assert "No space left on device" in str(job.error)
-    journals = [] if after == 0 else journals_in(keeping)
+    journals = [] if after == 0 else journals_in(journal_dir)
     check_agreement(valkey, before, journals, job.progress)
     if after < 2:
         assert job.progress.made == 0
     else:
         assert job.progress.made > 0
-        restore_all(valkey, run_job, keeping)
+        restore_all(valkey, run_job, journal_dir)
         assert content(valkey) == before
 
 
 def test_a_sync_that_fails(
-    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = fill(valkey)
     plan = plan_of(valkey, run_job, catalog)
@@ -268,19 +265,19 @@ def test_a_sync_that_fails(
         real(file)
 
     monkeypatch.setattr(writer.os, "fsync", fsync)
-    job = DeleteJob(valkey.connect(), plan, Pace.FULL, None, keeping)
+    job = deletion(valkey.connect(), plan, Pace.FULL, None, journal_dir)
     run_job(job)
     assert job.wait(30)
     monkeypatch.undo()
     assert isinstance(job.error, JournalError)
-    check_agreement(valkey, before, journals_in(keeping), job.progress)
+    check_agreement(valkey, before, journals_in(journal_dir), job.progress)
 
 
 def test_a_folder_that_is_not_ours(valkey: Live, run_job: Run, catalog: Catalog, tmp_path: Path) -> None:
     before = fill(valkey, 100)
     plan = plan_of(valkey, run_job, catalog)
     (tmp_path / "file").touch()
-    job = DeleteJob(valkey.connect(), plan, Pace.FULL, None, Keeping(tmp_path / "file" / "journal"))
+    job = deletion(valkey.connect(), plan, Pace.FULL, None, tmp_path / "file" / "journal")
     run_job(job)
     assert job.wait(30)
     assert isinstance(job.error, JournalError)
@@ -289,17 +286,17 @@ def test_a_folder_that_is_not_ours(valkey: Live, run_job: Run, catalog: Catalog,
 
 
 def test_too_little_room_is_seen_before(
-    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = fill(valkey, 100)
     plan = plan_of(valkey, run_job, catalog)
     monkeypatch.setattr("archive_tui.journal.folder.free_bytes", lambda _folder: 1_000_000)
-    job = DeleteJob(valkey.connect(), plan, Pace.FULL, None, keeping)
+    job = deletion(valkey.connect(), plan, Pace.FULL, None, journal_dir)
     run_job(job)
     assert job.wait(30)
     assert isinstance(job.error, JournalError)
     assert "no room for the journal" in str(job.error)
-    assert not journals_in(keeping)
+    assert not journals_in(journal_dir)
     assert content(valkey) == before
 
 
@@ -311,8 +308,8 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.changes import delete as jobs, restore as restoring
-from archive_tui.journal.recorder import Keeping
+from archive_tui.changes.engine import ChangeJob
+from support.changes import deletion, restoring_job
 from archive_tui.jobs.pace import Pace
 from archive_tui.changes.plan import plan_matching
 from archive_tui.changes.restore_plan import plan_restore
@@ -352,9 +349,9 @@ if place == "half-written":
         return half(file, content) if calls == number else real_write(file, content)
     writer.os.write = torn
 writer.os.fsync = die_at("after-sync", die_at("before-sync", os.fsync), after=True)
-jobs.DeleteJob._ask = die_at("after-ask", die_at("before-ask", jobs.DeleteJob._ask), after=True)
-jobs.DeleteJob._answers = die_at("after-answer", jobs.DeleteJob._answers, after=True)
-jobs.DeleteJob._conclude = die_at("after-done", jobs.DeleteJob._conclude, after=True)
+ChangeJob._send = die_at("after-ask", die_at("before-ask", ChangeJob._send), after=True)
+ChangeJob._answers = die_at("after-answer", ChangeJob._answers, after=True)
+ChangeJob._conclude = die_at("after-done", ChangeJob._conclude, after=True)
 store.restore = die_at("after-restore", die_at("before-restore", store.restore), after=True)
 writer.Appender.add = die_at("after-note", die_at("before-note", writer.Appender.add), after=True)
 server = Server(Settings(socket=sys.argv[1]))
@@ -363,9 +360,9 @@ if sys.argv[4] == "delete":
     scan = ScanJob(server, catalog, pace=Pace.FULL)
     scan.start()
     scan.wait()
-    job = jobs.DeleteJob(server, plan_matching(catalog, Query()), Pace.FULL, None, Keeping(Path(sys.argv[5])))
+    job = deletion(server, plan_matching(catalog, Query()), Pace.FULL, None, Path(sys.argv[5]))
 else:
-    job = restoring.RestoreJob(server, plan_restore(server, Journal(Path(sys.argv[5]))), Pace.FULL)
+    job = restoring_job(server, plan_restore(server, Journal(Path(sys.argv[5]))), Pace.FULL)
 job.start()
 job.wait()
 sys.exit(0 if job.error is None else 1)
@@ -389,25 +386,25 @@ KILLS = [
 
 @pytest.mark.parametrize(("place", "number"), KILLS)
 def test_our_process_is_killed_while_it_deletes(
-    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, place: str, number: int
+    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path, place: str, number: int
 ) -> None:
     before = fill(valkey)
-    assert die(valkey, place, number, "delete", keeping.folder) == -signal.SIGKILL
+    assert die(valkey, place, number, "delete", journal_dir) == -signal.SIGKILL
     whole = []
-    for path in journals_in(keeping):
+    for path in journals_in(journal_dir):
         try:
             Journal(path)
             whole.append(path)
         except JournalError:  # not even its header was written
             assert data_of(content(valkey)) == data_of(before)
     check_agreement(valkey, before, whole, None)
-    resumed = DeleteJob(valkey.connect(), plan_of(valkey, run_job, catalog), Pace.FULL, None, keeping)
+    resumed = deletion(valkey.connect(), plan_of(valkey, run_job, catalog), Pace.FULL, None, journal_dir)
     run_job(resumed)
     assert resumed.wait(30)
     assert resumed.error is None
     missing = set(data_of(before)) - set(data_of(content(valkey)))
     assert len(missing) == COUNT
-    whole += [path for path in journals_in(keeping) if path == resumed.progress.journal]
+    whole += [path for path in journals_in(journal_dir) if path == resumed.progress.journal]
     check_agreement(valkey, before, whole, None)
     for path in whole:
         put_back(valkey, run_job, plan_restore(valkey.connect(), Journal(path)))
@@ -420,13 +417,13 @@ def test_our_process_is_killed_while_it_deletes(
      ("after-note", 1), ("before-note", 2), ("half-written", 1), ("half-written", 2), ("before-sync", 1)],
 )  # fmt: skip
 def test_our_process_is_killed_while_it_restores(
-    valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping, place: str, number: int
+    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path, place: str, number: int
 ) -> None:
     before = fill(valkey)
-    job = DeleteJob(valkey.connect(), plan_of(valkey, run_job, catalog), Pace.FULL, None, keeping)
+    job = deletion(valkey.connect(), plan_of(valkey, run_job, catalog), Pace.FULL, None, journal_dir)
     run_job(job)
     assert job.wait(30)
-    (path,) = journals_in(keeping)
+    (path,) = journals_in(journal_dir)
     assert die(valkey, place, number, "restore", path) == -signal.SIGKILL
     left = content(valkey)
     assert all(before[one] == value for one, value in left.items())
@@ -436,14 +433,14 @@ def test_our_process_is_killed_while_it_restores(
     assert (again.count, again.before) == (0, COUNT)
 
 
-def test_only_one_process_restores_a_journal(valkey: Live, run_job: Run, catalog: Catalog, keeping: Keeping) -> None:
+def test_only_one_process_restores_a_journal(valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path) -> None:
     fill(valkey, 300)
-    job = DeleteJob(valkey.connect(), plan_of(valkey, run_job, catalog), Pace.FULL, None, keeping)
+    job = deletion(valkey.connect(), plan_of(valkey, run_job, catalog), Pace.FULL, None, journal_dir)
     run_job(job)
     assert job.wait(30)
     plan = planned(valkey, job.progress)
     with writer.Appender(plan.journal.path):
-        other = RestoreJob(valkey.connect(), plan, Pace.FULL)
+        other = restoring_job(valkey.connect(), plan, Pace.FULL)
         run_job(other)
         assert other.wait(20)
         assert isinstance(other.error, JournalError)

@@ -25,7 +25,6 @@ from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.jobs.job import Job
 from archive_tui.journal.audit import default_file
 from archive_tui.journal.reader import Journal
-from archive_tui.journal.recorder import Keeping
 
 Run = Callable[[Job], Job]
 Process = Callable[..., "subprocess.Popen[bytes]"]
@@ -46,9 +45,9 @@ def full(valkey: Live) -> Live:
 
 
 @pytest.fixture
-def keeping(home: Path) -> Keeping:
+def journal_dir(home: Path) -> Path:
     """Where a process of its own keeps its journals."""
-    return Keeping(home / "XDG_STATE_HOME" / "archive-tui" / "journal")
+    return home / "XDG_STATE_HOME" / "archive-tui" / "journal"
 
 
 def audit() -> list[dict[str, Any]]:
@@ -73,10 +72,10 @@ def orderly(ended: Any, code: int = 130) -> None:
     assert "unexpected" not in ended.err
 
 
-def deleted(full: Live, process: Process, keeping: Keeping) -> Path:
+def deleted(full: Live, process: Process, journal_dir: Path) -> Path:
     """All orphans, in one journal."""
     orderly(finish(process("delete", "--url", full.url, *FIND, "--pace", "full", "--yes")), 0)
-    (path,) = journals_in(keeping)
+    (path,) = journals_in(journal_dir)
     return path
 
 
@@ -98,7 +97,7 @@ def test_while_a_command_scans(full: Live, process: Process, number: int) -> Non
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP])
-def test_while_a_command_deletes(full: Live, process: Process, keeping: Keeping, run_job: Run, number: int) -> None:
+def test_while_a_command_deletes(full: Live, process: Process, journal_dir: Path, run_job: Run, number: int) -> None:
     before = content(full)
     started = process("delete", "--url", full.url, *FIND, "--pace", "gentle", "--yes", "--json")
     wait_until(lambda: tasks(full) < COUNT)
@@ -109,8 +108,8 @@ def test_while_a_command_deletes(full: Live, process: Process, keeping: Keeping,
     assert report["state"] == "stopped"
     assert 0 < report["deleted"] == COUNT + 50 - tasks(full)
     assert report["deleted"] + report["untouched"] == COUNT
-    check_agreement(full, before, journals_in(keeping), None)
-    (path,) = journals_in(keeping)
+    check_agreement(full, before, journals_in(journal_dir), None)
+    (path,) = journals_in(journal_dir)
     ending = Journal(path).ending()
     assert ending is not None
     assert ending.state == "stopped"
@@ -120,9 +119,9 @@ def test_while_a_command_deletes(full: Live, process: Process, keeping: Keeping,
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_while_a_command_restores(full: Live, process: Process, keeping: Keeping, run_job: Run, number: int) -> None:
+def test_while_a_command_restores(full: Live, process: Process, journal_dir: Path, run_job: Run, number: int) -> None:
     before = content(full)
-    path = deleted(full, process, keeping)
+    path = deleted(full, process, journal_dir)
     started = process("restore", "--url", full.url, str(path), "--pace", "gentle", "--yes")
     wait_until(lambda: tasks(full) > 50)
     started.send_signal(number)
@@ -161,7 +160,7 @@ def test_while_a_command_exports(full: Live, process: Process, tmp_path: Path, n
 @pytest.mark.parametrize(
     ("after", "number"), list(zip([1, 4, 12, 18, 24, 40, 120, 2000, 6100], itertools.cycle(SIGNALS), strict=False))
 )
-def test_at_any_moment(full: Live, process: Process, keeping: Keeping, run_job: Run, after: int, number: int) -> None:
+def test_at_any_moment(full: Live, process: Process, journal_dir: Path, run_job: Run, after: int, number: int) -> None:
     """Wherever it was: at the greeting, in the scan, between scan and plan, in the journal, in a batch, at the end."""
     before = content(full)
     full.client.config_resetstat()
@@ -173,12 +172,12 @@ def test_at_any_moment(full: Live, process: Process, keeping: Keeping, run_job: 
         assert audit() == []
     elif ended.code != 0:
         orderly(ended)
-    check_agreement(full, before, journals_in(keeping), None)
+    check_agreement(full, before, journals_in(journal_dir), None)
     events = [line["event"] for line in audit()]
     assert events in ([], ["confirmed", "ended"])
     if events:
         assert audit()[1]["deleted"] == COUNT + 50 - tasks(full)
-    for path in journals_in(keeping):
+    for path in journals_in(journal_dir):
         ending = Journal(path).ending()
         assert ending is not None
         put_back(full, run_job, plan_restore(full.connect(), Journal(path)))
@@ -186,7 +185,7 @@ def test_at_any_moment(full: Live, process: Process, keeping: Keeping, run_job: 
 
 
 def test_a_second_signal_ends_it_at_once_and_loses_nothing(
-    full: Live, process: Process, keeping: Keeping, run_job: Run
+    full: Live, process: Process, journal_dir: Path, run_job: Run
 ) -> None:
     before = content(full)
     started = process("delete", "--url", full.url, *FIND, "--pace", "gentle", "--yes", "--json")
@@ -195,12 +194,12 @@ def test_a_second_signal_ends_it_at_once_and_loses_nothing(
         started.send_signal(number)
     ended = finish(started)
     orderly(ended)
-    check_agreement(full, before, journals_in(keeping), None)
-    put_back(full, run_job, plan_restore(full.connect(), Journal(journals_in(keeping)[0])))
+    check_agreement(full, before, journals_in(journal_dir), None)
+    put_back(full, run_job, plan_restore(full.connect(), Journal(journals_in(journal_dir)[0])))
     assert content(full) == before
 
 
-def test_the_terminal_goes_while_a_command_deletes(full: Live, home: Path, keeping: Keeping, run_job: Run) -> None:
+def test_the_terminal_goes_while_a_command_deletes(full: Live, home: Path, journal_dir: Path, run_job: Run) -> None:
     """The SSH session is cut: there is nobody to report to, and no place to write to."""
     before = content(full)
     terminal = Terminal(
@@ -213,8 +212,8 @@ def test_the_terminal_goes_while_a_command_deletes(full: Live, home: Path, keepi
         assert terminal.process.wait(30) in (1, 130)
     finally:
         terminal.close()
-    check_agreement(full, before, journals_in(keeping), None)
-    (path,) = journals_in(keeping)
+    check_agreement(full, before, journals_in(journal_dir), None)
+    (path,) = journals_in(journal_dir)
     ending = Journal(path).ending()
     assert ending is not None
     assert ending.state == "stopped"
@@ -280,12 +279,12 @@ def confirmed(terminal: Terminal, live: Live) -> None:
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_while_the_screens_delete(screens: Terminal, full: Live, keeping: Keeping, run_job: Run, how: str) -> None:
+def test_while_the_screens_delete(screens: Terminal, full: Live, journal_dir: Path, run_job: Run, how: str) -> None:
     before = content(full)
     confirmed(screens, full)
     interrupted(screens, how)
-    check_agreement(full, before, journals_in(keeping), None)
-    (path,) = journals_in(keeping)
+    check_agreement(full, before, journals_in(journal_dir), None)
+    (path,) = journals_in(journal_dir)
     ending = Journal(path).ending()
     assert ending is not None
     assert audit()[-1]["result"] == ending.state
@@ -296,10 +295,10 @@ def test_while_the_screens_delete(screens: Terminal, full: Live, keeping: Keepin
 
 @pytest.mark.parametrize("how", HOW)
 def test_while_the_screens_restore(
-    screens: Terminal, full: Live, process: Process, keeping: Keeping, run_job: Run, how: str
+    screens: Terminal, full: Live, process: Process, journal_dir: Path, run_job: Run, how: str
 ) -> None:
     before = content(full)
-    path = deleted(full, process, keeping)
+    path = deleted(full, process, journal_dir)
     screens.sees("orphan scan")
     screens.type("J")
     screens.sees("6,000")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,7 @@ from archive_tui.asynq.rows import values_of, values_of_all
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import fingerprint
 from archive_tui.asynq.task_copy import Copy
-from archive_tui.changes.batches import Lot
-from archive_tui.changes.delete import _all_as_planned
+from archive_tui.changes.delete import DeleteBatch, _all_as_planned
 from archive_tui.journal import format
 from archive_tui.store.link.pipe import pack, pack_each
 from archive_tui.store.read import snapshots as reading
@@ -130,16 +130,28 @@ def test_requests_packed_together_are_those_packed_alone(values: list[bytes]) ->
     assert b"*%d\r\n" % len(values) + pack_each(b"", values) == pack(values)
 
 
+def batch_of(doomed: list[Doomed], **options: Any) -> DeleteBatch:
+    return DeleteBatch(
+        queue="q",
+        ids=[one.id for one in doomed],
+        seqs=range(len(doomed)),
+        doomed=doomed,
+        standing=Standing.ORPHAN,
+        indexes=[None] * len(doomed),
+        **options,
+    )
+
+
 def test_a_call_is_small_for_the_server_also_where_tasks_hold_more_than_their_message() -> None:
     """A worker may have written a result before its task failed for good: the list knows the messages alone."""
     fields = (b"msg", b"m" * 100, b"state", b"archived", b"result", b"r" * 50_000)
     copies = [Copy("q", b"%d" % number, fields) for number in range(100)]
     doomed = [Doomed(one.id, State.ARCHIVED, b"", Standing.ORPHAN) for one in copies]
-    lot = Lot("q", Standing.ORPHAN, range(100), doomed, weight=35_000, largest=350, copies=copies)
-    lot.slice(500)
-    assert lot.calls is not None
-    assert [at for call in lot.calls for at in call.at] == list(range(100))
-    assert max(len(call.at) for call in lot.calls) * 50_000 < 1024 * 1024
+    batch = batch_of(doomed, weight=35_000, largest=350, copies=copies)
+    batch.slice(500)
+    assert batch.calls is not None
+    assert [at for call in batch.calls for at in call.at] == list(range(100))
+    assert max(len(call.at) for call in batch.calls) * 50_000 < 1024 * 1024
 
 
 MESSAGES = [b"", b"m", b"n" * 2000]
@@ -164,6 +176,6 @@ def test_a_lot_that_is_as_planned_is_so_in_each_of_its_tasks(
     doomed = [
         Doomed(one.id, state, fingerprint(seen), Standing.ORPHAN) for one, (_, seen) in zip(copies, found, strict=True)
     ]
-    lot = Lot("q", Standing.ORPHAN, range(len(copies)), doomed)
+    batch = batch_of(doomed)
     each = [state is not None and fields == (b"msg", seen, b"state", state.value.encode()) for fields, seen in found]
-    assert _all_as_planned(lot, copies) == all(each)
+    assert _all_as_planned(batch, copies) == all(each)

@@ -74,6 +74,13 @@ def is_unknown_script(reply: Reply) -> bool:
     return isinstance(reply, NoScriptError)
 
 
+def is_answer(error: Exception) -> bool:
+    """Whether an error is what the server, or this session, said instead of doing something; else nobody knows whether
+    it was done.
+    """
+    return isinstance(error, ResponseError | RefusedError)
+
+
 def raise_first(replies: Sequence[Reply]) -> None:
     """Raise the first error among some replies."""
     if PLAIN.issuperset(map(type, replies)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,13 +13,11 @@ from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import CLEAN_UP, DELETE, REPAIR, RESTORE
 from archive_tui.asynq.states import State
 from archive_tui.changes import cleanup_words, delete_words, repair_words, restore_words
-from archive_tui.changes.cleanup import CleanUpJob
-from archive_tui.changes.delete import DeleteJob
+from archive_tui.changes.cleanup import CleanUpPlan
+from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.plan import Plan
-from archive_tui.changes.repair import RepairJob
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.report import Report
-from archive_tui.changes.restore import RestoreJob
 from archive_tui.changes.restore_plan import RestorePlan
 from archive_tui.changes.sheet import Sheet
 from archive_tui.errors import ArchiveTuiError
@@ -31,8 +29,6 @@ from archive_tui.tui.dialogs.report import ReportDialog
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.task_list import TaskList
 from archive_tui.tui.widgets.headline import changing
-
-ChangeJob = DeleteJob | RepairJob | RestoreJob | CleanUpJob
 
 OVERTAKEN = "cancelled: you opened another screen before the plan was ready"
 """Why a plan that took its time is dropped: a dialog over what the operator looks at by now would be a surprise."""
@@ -171,7 +167,7 @@ class ChangeFlow(Part):
 
     def line(self) -> Content | None:
         """How far the change is, for the head of the screen; None where nothing is running."""
-        if self.job is None or isinstance(self.job, CleanUpJob):
+        if self.job is None or self.job.change.count is None:
             return None
         progress = self.job.progress
         tone = "$text-error" if progress.verb is DELETE else "$text-warning"
@@ -193,7 +189,7 @@ def deletion(plan: Plan, session: Session, choice: str) -> Proposal:
     """Propose to delete tasks; `choice` says how they were chosen."""
     return Proposal(
         delete_words.sheet(plan, session.site()),
-        lambda pace, reason: session.delete(plan, pace, choice=choice, reason=reason),
+        lambda pace, reason: session.start(plan, pace, choice=choice, reason=reason),
         delete_words.report,
     )
 
@@ -203,8 +199,8 @@ def repair(plan: RepairPlan, session: Session, choice: str) -> Proposal:
     archived = {one.name: one.counts.get(State.ARCHIVED, 0) for one in session.watch.overview.queues}
     return Proposal(
         repair_words.sheet(plan, session.site(), archived),
-        lambda pace, reason: session.repair(plan, pace, choice=choice, reason=reason),
-        partial(repair_words.report, by_hand=plan.by_hand),
+        lambda pace, reason: session.start(plan, pace, choice=choice, reason=reason),
+        repair_words.report,
     )
 
 
@@ -213,7 +209,7 @@ def archive_repair(plan: RepairPlan, forecast: Forecast, session: Session, relea
     choice = "all that is wrong in a stuck archive"
     return Proposal(
         repair_words.archive_sheet(plan, forecast, session.site()),
-        lambda pace, reason: session.repair(plan, pace, choice=choice, reason=reason),
+        lambda pace, reason: session.start(plan, pace, choice=choice, reason=reason),
         repair_words.report,
         release,
     )
@@ -223,7 +219,7 @@ def restore(plan: RestorePlan, session: Session) -> Proposal:
     """Propose to restore what a journal holds."""
     return Proposal(
         restore_words.sheet(plan, session.site()),
-        lambda pace, _reason: session.restore(plan, pace, elsewhere=bool(plan.elsewhere)),
+        lambda pace, reason: session.start(replace(plan, anywhere=bool(plan.elsewhere)), pace, reason=reason),
         restore_words.report,
     )
 
@@ -231,5 +227,7 @@ def restore(plan: RestorePlan, session: Session) -> Proposal:
 def clean_up(queue: str, session: Session) -> Proposal:
     """Propose to clean up a leftover queue."""
     return Proposal(
-        cleanup_words.sheet(queue, session.site()), lambda _pace, _reason: session.clean_up(queue), cleanup_words.report
+        cleanup_words.sheet(queue, session.site()),
+        lambda pace, reason: session.start(CleanUpPlan(queue), pace, reason=reason),
+        cleanup_words.report,
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from archive_tui.asynq.actions import Action
+from archive_tui.asynq.outcomes import DELETE
 from archive_tui.catalog.marks import Marks
 from archive_tui.changes.plan import Plan, plan_rows
 from archive_tui.changes.repair_plan import RepairPlan, choices, not_deletable, not_picked, types_of
@@ -52,7 +53,9 @@ class FindingChanges(Part):
 
     def why_not_delete(self) -> str | Wait | None:
         """Why nothing can be deleted now."""
-        another = "another deletion is running: x stops it" if self.screen.session.deleting is not None else None
+        another = (
+            "another deletion is running: x stops it" if self.screen.session.changing(DELETE) is not None else None
+        )
         return self._why_not() or self._flow.why_not("delete", another)
 
     @runs(commands.Delete, unless=why_not_delete)

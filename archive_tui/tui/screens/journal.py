@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 
+from archive_tui.asynq.outcomes import DELETE, RESTORE
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task import Task
 from archive_tui.catalog.marks import Marks
@@ -192,9 +193,9 @@ class JournalScreen(CommandScreen):
         otherwise = None
         if not self.tasks.complete:
             otherwise = "the journal is still being read"
-        elif self.session.restoring is not None:
+        elif self.session.changing(RESTORE) is not None:
             otherwise = "something is being restored already: x stops it"
-        elif self.session.deleting is not None:
+        elif self.session.changing(DELETE) is not None:
             otherwise = "a deletion is running: x stops it"
         return self.flow.why_not("restore", otherwise)
 

@@ -117,20 +117,8 @@ class ScanScreen(CommandScreen):
 
     def _start(self) -> None:
         queues, self._refused = ([self.queue], []) if self.queue is not None else self.session.scope()
-        known = [one.name for one in self.session.watch.overview.queues]
-        session = self.session
-        job = ScanJob(
-            session.server,
-            self.tasks.catalog,
-            queues,
-            self.flow.pace,
-            session.clock,
-            stopwatch=session.stopwatch,
-            messages=self._messages,
-            also=known,
-        )
-        self._job = session.run(job)
-        self.tasks.fill(job)
+        self._job = self.session.scan(self.tasks.catalog, queues, self.flow.pace, messages=self._messages)
+        self.tasks.fill(self._job)
 
     def tick(self) -> None:
         self.flow.watch()

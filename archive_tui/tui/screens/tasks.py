@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from archive_tui.asynq.actions import Action
+from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
@@ -195,7 +196,7 @@ class TasksScreen(CommandScreen):
         """Why nothing can be deleted now."""
         if self._reading:
             return "the archive is still being read"
-        another = "another deletion is running: x stops it" if self.session.deleting is not None else None
+        another = "another deletion is running: x stops it" if self.session.changing(DELETE) else None
         return self.session.why_not(Action.DELETE, self.queue) or self.flow.why_not("delete", another)
 
     @runs(commands.Delete, unless=why_not_delete)
