@@ -9,7 +9,6 @@ visible signs here, and what comes out is shown as plain content, never parsed a
 import base64
 import unicodedata
 
-_NEWLINE_SIGN = "␊"
 _TAB_WIDTH = 4
 
 
@@ -47,12 +46,12 @@ def decode(raw: bytes) -> str:
 
 
 def encode(value: str) -> bytes:
-    """The bytes that `decode` was given."""
+    """Encode text from `decode` to the bytes that it was given."""
     return value.encode("utf-8", "surrogateescape")
 
 
 def line(value: str | bytes) -> str:
-    """Foreign text as one safe line: everything that could move the cursor or change the terminal is a visible sign."""
+    """Make one safe line of foreign text: what could move the cursor or change the terminal becomes a visible sign."""
     if isinstance(value, bytes):
         value = decode(value)
     if value.isascii() and value.isprintable():
@@ -61,7 +60,7 @@ def line(value: str | bytes) -> str:
 
 
 def block(value: str | bytes) -> str:
-    """Foreign text as safe lines: like `line`, but line ends stay line ends and tabs become spaces."""
+    """Make safe lines of foreign text: as `line` does, but line ends stay line ends and tabs become spaces."""
     if isinstance(value, bytes):
         value = decode(value)
     value = value.replace("\r\n", "\n").expandtabs(_TAB_WIDTH)
@@ -69,7 +68,7 @@ def block(value: str | bytes) -> str:
 
 
 def clip(value: str | bytes, width: int) -> str:
-    """Foreign text as one safe line of at most `width` characters, the cut shown by an ellipsis."""
+    """Make one safe line of at most `width` characters, a cut shown by an ellipsis; 0 and less give an empty one."""
     if isinstance(value, bytes):
         value = decode(value)
     if width <= 0:
@@ -79,7 +78,7 @@ def clip(value: str | bytes, width: int) -> str:
 
 
 def readable(raw: bytes) -> str | dict[str, str]:
-    """Bytes as JSON holds them in all file formats: text, or what stands for bytes that are none."""
+    """Put bytes into JSON as all file formats do: text where they are UTF-8, else `{"base64": …}`."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

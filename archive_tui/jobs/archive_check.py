@@ -1,4 +1,4 @@
-"""The job that looks at every id of one archive, to see what is wrong in one that is stuck."""
+"""The job that checks every id of one archive, to find what is wrong in one that is stuck."""
 
 import time
 
@@ -12,7 +12,7 @@ from archive_tui.store.read.index_check import IndexCheck
 
 
 class ArchiveCheckJob(Job):
-    """Look at every id of one archive, and put what is wrong into a catalog."""
+    """Check every id of one archive; the findings go into a catalog."""
 
     def __init__(self, server: Server, catalog: Catalog, queue: str, pace: Pace = Pace.POLITE) -> None:
         super().__init__("check")
@@ -25,7 +25,7 @@ class ArchiveCheckJob(Job):
 
     @property
     def fraction(self) -> float:
-        """How far the check is, from 0 to 1."""
+        """The part of the archive that was checked, from 0 to 1."""
         return self._check.fraction
 
     def work(self) -> None:

@@ -1,4 +1,4 @@
-"""Writing tasks into a file of the journal's form, without deleting them: what was exported can be restored."""
+"""The job that writes tasks to a file in the form of a journal: what was exported can be restored."""
 
 import itertools
 import time
@@ -19,13 +19,22 @@ from archive_tui.store.read import snapshots
 
 @dataclass(frozen=True, slots=True)
 class ExportProgress:
-    """How far an export is. `gone` tasks had no data any more when they were read."""
+    """Progress of an export; counts of tasks."""
 
     state: JobState
+    """State of the job."""
+
     planned: int
+    """Tasks to be written."""
+
     written: int = 0
+    """Tasks written."""
+
     gone: int = 0
+    """Tasks that had no data any more."""
+
     trouble: str = ""
+    """Why the job waits for the server; empty: it does not."""
 
 
 class ExportJob(Job):
@@ -53,7 +62,7 @@ class ExportJob(Job):
 
     @property
     def progress(self) -> ExportProgress:
-        """How far it is; safe to read from any thread."""
+        """The progress now; safe to read from any thread."""
         return ExportProgress(self.state, len(self._selection), self._written, self._gone, self.trouble)
 
     def work(self) -> None:

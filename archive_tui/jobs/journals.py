@@ -1,4 +1,4 @@
-"""Looking at journals for the screens: the list of them, and the tasks of one."""
+"""Jobs that read journals: the list of a folder, and the tasks of one."""
 
 import time
 from dataclasses import dataclass
@@ -22,40 +22,47 @@ from archive_tui.text import line
 _MADE = {"exported"} | {verb.name(outcome) for verb in VERBS.values() for outcome in Outcome if outcome.done}
 
 
-def tasks_of(one: Listed) -> int | None:
-    """How many tasks a run deleted, set right or exported; None where it did not end by itself."""
-    if one.ending is None:
+def tasks_of(listed: Listed) -> int | None:
+    """The number of tasks that a run changed or exported; None: it did not end by itself."""
+    if listed.ending is None:
         return None
-    return sum(count for name, count in one.ending.counts.items() if name in _MADE)
+    return sum(count for name, count in listed.ending.counts.items() if name in _MADE)
 
 
-class ShelfJob(Job):
-    """Lists the journals of a folder; `found` is there when it has ended."""
+class FolderJob(Job):
+    """List the journals of a folder: `journals` is there when the job has ended, the newest first."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__("journals")
-        self.found: list[Listed] = []
+        self.journals: list[Listed] = []
         self._folder = folder
 
     def work(self) -> None:
-        self.found = journal_folder.listed(self._folder)
+        self.journals = journal_folder.listed(self._folder)
 
 
 @dataclass(frozen=True, slots=True)
 class JournalProgress:
-    """How far the reading of a journal is. `back` tasks were restored before, and `kept` were never deleted: neither is
-    among the rows, unless the former were asked for.
-    """
+    """Progress of reading a journal; counts of tasks."""
 
     state: JobState
+    """State of the job."""
+
     read: int = 0
+    """Tasks read."""
+
     back: int = 0
+    """Tasks that were restored before; they are no rows, unless the job was made with `again`."""
+
     kept: int = 0
+    """Tasks that the run did not change; they are no rows."""
+
     unsure: int = 0
+    """Tasks of batches whose outcome the journal does not hold."""
 
 
 class JournalJob(Job):
-    """Reads what can be restored from a journal into a catalog; with `again`, also what was restored before."""
+    """Read what can be restored from a journal into a catalog; with `again`, also what was restored before."""
 
     def __init__(self, path: Path, catalog: Catalog, *, again: bool = False) -> None:
         super().__init__("journal")
@@ -68,7 +75,7 @@ class JournalJob(Job):
 
     @property
     def progress(self) -> JournalProgress:
-        """How far it is; safe to read from any thread."""
+        """The progress now; safe to read from any thread."""
         return JournalProgress(self.state, self._read, self._back, self._kept, self._unsure)
 
     def work(self) -> None:
@@ -110,15 +117,15 @@ def _row(copy: Copy) -> TaskRow:
 
 
 def task_of(copy: Copy) -> Task:
-    """A copy as the task that it was."""
+    """Make the task in full that a copy was taken of. Its lock counts as held until it expires."""
     raw = copy.field(b"msg")
-    stood: dict[str, float | None] = {}
+    stands_in: dict[str, float | None] = {}
     if copy.stood is not None:
-        stood[copy.stood.value] = float(copy.score) if copy.score is not None else None
+        stands_in[copy.stood.value] = float(copy.score) if copy.score is not None else None
     lock = None
     if copy.lock is not None:
-        left = copy.lock_until / 1000 - time.time() if copy.lock_until is not None else None
-        lock = UniqueLock(copy.lock, copy.id if left is None or left > 0 else None, left)
+        seconds_left = copy.lock_until / 1000 - time.time() if copy.lock_until is not None else None
+        lock = UniqueLock(copy.lock, copy.id if seconds_left is None or seconds_left > 0 else None, seconds_left)
     fields = dict(zip(copy.fields[::2], copy.fields[1::2], strict=True))
     message = decode(raw) if raw is not None else None
-    return Task(copy.queue, copy.id, State.parse(fields.get(b"state")), fields, message, stood, lock)
+    return Task(copy.queue, copy.id, State.parse(fields.get(b"state")), fields, message, stands_in, lock)

@@ -1,4 +1,4 @@
-"""The job that lists the tasks of one index into a catalog, newest first."""
+"""The job that lists the tasks of one index into a catalog, the newest first."""
 
 import time
 from collections.abc import Callable
@@ -13,20 +13,29 @@ from archive_tui.store.read import tasks
 
 @dataclass(frozen=True, slots=True)
 class ListProgress:
-    """How far a listing is. `listed` counts ids read; `complete` says that the whole index was read, at
-    `read_at` (unix seconds).
-    """
+    """Progress of a listing."""
 
     state: JobState
+    """State of the job."""
+
     listed: int = 0
+    """Ids read."""
+
     complete: bool = False
+    """The whole index was read."""
+
     read_at: float | None = None
+    """When it had been read, in unix seconds; None: it has not yet."""
+
     trouble: str = ""
+    """Why the job waits for the server; empty: it does not."""
 
 
 class ListJob(Job):
-    """List a queue's index. On a catalog that was filled before, rows are brought up to date and keep their numbers,
-    and what the index no longer holds is forgotten at the end.
+    """List an index of a queue.
+
+    In a catalog that was filled before, rows are updated and keep their numbers; at the end those are removed that the
+    index no longer holds.
     """
 
     def __init__(
@@ -49,7 +58,7 @@ class ListJob(Job):
 
     @property
     def progress(self) -> ListProgress:
-        """How far the listing is now; safe to read from any thread."""
+        """The progress now; safe to read from any thread."""
         return ListProgress(self.state, self._listed, self._complete, self._read_at, self.trouble)
 
     def work(self) -> None:
@@ -60,11 +69,11 @@ class ListJob(Job):
         with self._server.pipe() as pipe:
             self.connected()
             self.catalog.begin_listing()
-            seen: set[bytes] = set()
+            known_ids: set[bytes] = set()
             for piece in tasks.listed(pipe, self.queue, self.index):
                 self.checkpoint()
-                fresh = [(task_id, score) for task_id, score in piece if task_id not in seen]
-                seen.update(task_id for task_id, _ in fresh)
+                fresh = [(task_id, score) for task_id, score in piece if task_id not in known_ids]
+                known_ids.update(task_id for task_id, _ in fresh)
                 for rows in tasks.rows(pipe, self.queue, self.index, fresh):
                     self.checkpoint()
                     self.catalog.add(rows, update=True)

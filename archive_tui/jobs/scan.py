@@ -36,7 +36,7 @@ _CHECK_COST = 4.0
 
 
 class Phase(StrEnum):
-    """What a scan is doing."""
+    """The three parts of a scan."""
 
     TASK_DATA = "task data"
     INDEXES = "checking indexes"
@@ -45,27 +45,52 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScanProgress:
-    """How far a scan is. `fraction` is 0 to 1, `rate` task keys a second, times unix seconds.
-
-    `complete` says that the whole keyspace was walked: before that every count is a lower bound. `not_tasks` are keys
-    under `t:` that are no hashes, `members` ids in indexes that were checked.
-    """
+    """Progress of a scan. Every count is a lower bound until it is complete."""
 
     state: JobState
+    """State of the job."""
+
     keys: int = 0
+    """Task keys met."""
+
     found: int = 0
+    """Findings."""
+
     fraction: float = 0.0
+    """Part of the work that is done, from 0 to 1."""
+
     rate: float = 0.0
+    """Task keys a second, over the last seconds; of the whole scan when it has ended."""
+
     seconds_left: float | None = None
+    """Estimate of the time left; None: unknown."""
+
     pace: Pace = Pace.POLITE
+    """The pace."""
+
     restarts: int = 0
+    """Times that the scan began again, because another server process answered."""
+
     not_tasks: int = 0
+    """Keys under `t:` that are no hashes."""
+
     started_at: float = 0.0
+    """When the scan began, in unix seconds."""
+
     finished_at: float | None = None
+    """When it ended, in unix seconds; None: it has not."""
+
     complete: bool = False
+    """Everything was walked, checked and settled."""
+
     trouble: str = ""
+    """Why the job waits for the server, or why not every row is kept; empty: neither is so."""
+
     phase: Phase = Phase.TASK_DATA
+    """The part of the scan."""
+
     members: int = 0
+    """Ids in indexes that were checked."""
 
 
 class ScanJob(Job):
@@ -116,7 +141,7 @@ class ScanJob(Job):
 
     @property
     def progress(self) -> ScanProgress:
-        """How far the scan is now; cheap, and safe to read from any thread."""
+        """The progress now; cheap, and safe to read from any thread."""
         rate, left = self._speed()
         return ScanProgress(
             self.state,
@@ -150,7 +175,7 @@ class ScanJob(Job):
 
     @property
     def _fraction(self) -> float:
-        """How much of the work is done. Settling is not known beforehand, and short."""
+        """The part of the work that is done. Settling does not count: its length is unknown, and short."""
         if self._complete:
             return 1.0
         walked = self._scan.fraction
@@ -200,7 +225,7 @@ class ScanJob(Job):
         self._complete = True
 
     def _hold(self) -> None:
-        """Where the job is asked to hold, what it has found is shown first."""
+        """Hold if somebody asked for it; what was found so far is shown first."""
         if not self._go.is_set():
             self._keep()
         self.checkpoint()
@@ -239,13 +264,13 @@ class ScanJob(Job):
         return names
 
     def _rest(self, began: float) -> None:
-        """Leave the server alone after a step, and learn from how long it took."""
+        """Leave the server alone after a step, and adapt the next to the time that this one took."""
         took = time.monotonic() - began
         self._stride.took(took)
         self.rest(self.pace.rest_after(took))
 
     def _settle(self, pipe: Pipe) -> None:
-        """Settle what waits for it. What was begun when the connection was lost is begun again."""
+        """Settle the candidates. Those that were begun when the connection was lost are begun again."""
         while self._unsettled:
             part = self._unsettled[-_SETTLED_AT_ONCE:]
             # Closed before the connection is given back, whatever happens: it may be watching keys
@@ -279,14 +304,14 @@ class ScanJob(Job):
         self._mark(self._fraction)
 
     def _mark(self, fraction: float) -> None:
-        """Note how far the scan is now, for its speed."""
+        """Note the progress, from which the speed follows."""
         now = time.monotonic()
         if not self._recent or now - self._recent[-1][0] >= 0.1:
             self._recent = [mark for mark in self._recent if now - mark[0] <= _RATE_WINDOW]
             self._recent.append((now, self._keys, fraction))
 
     def _keep(self) -> None:
-        """Put what was found into the catalog; a few thousand rows at once cost half of what they cost in hundreds."""
+        """Put the findings into the catalog; a few thousand rows at once cost half of what they cost in hundreds."""
         batches, self._waiting = self._waiting, []
         self._kept_at = time.monotonic()
         if batches:

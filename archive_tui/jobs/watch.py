@@ -1,4 +1,4 @@
-"""The job behind the queues screen: reads how every queue is doing again and again, and looks for leftover queues."""
+"""The job behind the queues screen: reads the state of every queue again and again, searches for leftover queues."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,23 +21,32 @@ _DISCOVERY_SLICE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All queues at one moment. `read_at` is unix seconds, `latency` of one PING in seconds.
-
-    `searching` says that the keyspace is still being walked for leftover queues. `forecasts` are of the queues that
-    were foretold already.
-    """
+    """All queues at one moment."""
 
     queues: tuple[QueueStats, ...] = ()
+    """The queues, by name."""
+
     info: ServerInfo | None = None
+    """The server; None: not reached yet."""
+
     read_at: float | None = None
+    """When the queues were read, in unix seconds; None: not yet."""
+
     latency: float | None = None
+    """Seconds that the server took to answer one command; None: not measured yet."""
+
     searching: bool = True
+    """The keyspace is still being walked for leftover queues."""
+
     memory_refused: bool = False
+    """The server refuses MEMORY USAGE."""
+
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
+    """Forecasts by queue, as far as they have been made."""
 
 
 class WatchJob(Job):
-    """Keeps `overview` fresh every `interval` seconds until it is stopped; survives a server that goes away."""
+    """Keep `overview` fresh every `interval` seconds until stopped; a server that goes away is waited for."""
 
     def __init__(
         self,
@@ -68,7 +77,7 @@ class WatchJob(Job):
         self._wake.set()
 
     def work(self) -> None:
-        # Whatever is wrong may be mended while we wait, and a screen that never heals is worse than one that asks again
+        # Whatever is wrong may end while we wait, and a screen that never recovers is worse than one that asks again
         self.reconnecting(self._attempt, on=ArchiveTuiError)
 
     def _attempt(self) -> None:
@@ -88,14 +97,14 @@ class WatchJob(Job):
                 self.idle(self.interval)
 
     def _discover(self, pipe: Pipe, info: ServerInfo) -> None:
-        """Walk the keyspace in slices, half of the time at most, and keep the overview fresh meanwhile."""
+        """Search the keyspace in slices, half of the time at most, and keep the overview fresh meanwhile."""
         fresh_until = time.monotonic() + self.interval
         slice_began = time.monotonic()
-        found: set[str] = set()
+        names: set[str] = set()
         for name in queues.discover(pipe):
             self.checkpoint()
             if name is not None:
-                found.add(name)
+                names.add(name)
                 self._names.add(name)
             now = time.monotonic()
             if now - slice_began > _DISCOVERY_SLICE:
@@ -104,7 +113,7 @@ class WatchJob(Job):
             if now > fresh_until:
                 self._read(pipe, info)
                 fresh_until = time.monotonic() + self.interval
-        self._names = found
+        self._names = names
         self._read(pipe, info, searching=False)
 
     def _read(self, pipe: Pipe, info: ServerInfo, *, searching: bool | None = None) -> None:
@@ -136,7 +145,7 @@ class WatchJob(Job):
         )
 
     def _foretell(self, pipe: Pipe, stats: Sequence[QueueStats], too_old: bool, now: float) -> None:
-        """Foretell the archives that have changed, now and then: the scores of a full one are ten replies."""
+        """Make the forecasts again every minute: the scores of a full archive are ten replies."""
         for one in stats:
             made_at, made = self._forecasts.get(one.name, (-_FORECAST_EVERY, None))
             if made is None or time.monotonic() - made_at >= _FORECAST_EVERY:
@@ -144,6 +153,6 @@ class WatchJob(Job):
 
 
 def foretell(pipe: Pipe, one: QueueStats, now: float, *, too_old: bool) -> Forecast:
-    """The forecast of one queue, from the scores in its archive."""
+    """Make the forecast of one queue from the scores in its archive."""
     size = one.counts.get(State.ARCHIVED, 0)  # none of a queue that may not be read
     return forecast(queues.archived_scores(pipe, one.name) if size else [], now, size=size, too_old=too_old)

@@ -1,1 +1,1 @@
-"""What producers put into a payload: recognise it, and show all of it."""
+"""Payloads: recognising what a producer has put in, and showing all of it."""

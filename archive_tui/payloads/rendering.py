@@ -1,8 +1,8 @@
-"""What a payload is, and how to show all of it: JSON, other text, or hexadecimal with ASCII.
+"""Rendering of payloads as lines: JSON, other text, or hexadecimal with ASCII.
 
-Asynq's payloads are bytes that mean something only to the producer; this tells by looking. Everything comes out of the
-text door, so any line may be put on a screen. Lines of binary payloads are made when they are asked for: a payload of
-50 MiB has three million of them.
+Asynq's payloads are bytes that mean something only to their producer, so the format is recognised by the content. All
+lines have passed `text.py` and are safe to show. Lines of binary payloads are made on demand: a payload of 50 MiB has
+three million of them.
 """
 
 import json
@@ -19,13 +19,14 @@ _BINARY_SHARE = 0.1
 
 
 class Document(ABC):
-    """Lines of safe text. `format` is a word for a heading."""
+    """Lines of safe text."""
 
     format: str
+    """Format of the content, a word for a heading."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many lines."""
+        """The number of lines."""
 
     @abstractmethod
     def line(self, index: int) -> str:
@@ -33,24 +34,24 @@ class Document(ABC):
 
     @abstractmethod
     def plain(self) -> bytes:
-        """The whole document as it is copied."""
+        """The whole document, for copying."""
 
     def find(self, needle: str, start: int, *, backwards: bool = False) -> int | None:
-        """The next line that holds `needle`, whatever its case, from `start` on and round the end; None if there is
-        none.
+        """The index of the next line that holds `needle`, in any case, from `start` on and past the end; None: none
+        does.
         """
-        wanted = needle.casefold()
+        folded = needle.casefold()
         size = len(self)
         step = -1 if backwards else 1
         for distance in range(size):
             index = (start + step * distance) % size
-            if wanted in self.line(index).casefold():
+            if folded in self.line(index).casefold():
                 return index
         return None
 
 
 class TextDocument(Document):
-    """Text that is kept as lines: JSON made readable, or text as it is."""
+    """Text as lines: formatted JSON, or text as it is."""
 
     def __init__(self, format_: str, content: str) -> None:
         self.format = format_
@@ -89,27 +90,28 @@ class HexDocument(Document):
         return "\n".join(self.line(index) for index in range(len(self))).encode()
 
     def find(self, needle: str, start: int, *, backwards: bool = False) -> int | None:
-        """The next line on which `needle`, as text or as hexadecimal digits, begins."""
-        at = _search(self._raw.lower(), needle.lower().encode("utf-8", "replace"), start * _HEX_WIDTH, backwards)
-        if at is None:
+        """The index of the next line on which `needle`, as text or as hexadecimal digits, begins; None: none."""
+        offset = _search(self._raw.lower(), needle.lower().encode("utf-8", "replace"), start * _HEX_WIDTH, backwards)
+        if offset is None:
             try:
                 digits = bytes.fromhex(needle)
             except ValueError:
                 return None
-            at = _search(self._raw, digits, start * _HEX_WIDTH, backwards)
-        return at // _HEX_WIDTH if at is not None else None
+            offset = _search(self._raw, digits, start * _HEX_WIDTH, backwards)
+        return offset // _HEX_WIDTH if offset is not None else None
 
 
-def _search(raw: bytes, wanted: bytes, start: int, backwards: bool) -> int | None:
-    if not wanted:
+def _search(raw: bytes, needle: bytes, start: int, backwards: bool) -> int | None:
+    """The offset of the next `needle` from `start` on and past the end; None: there is none."""
+    if not needle:
         return None
     if backwards:
-        before = raw.rfind(wanted, 0, start + _HEX_WIDTH + len(wanted) - 1)
-        found = before if before >= 0 else raw.rfind(wanted)
+        before = raw.rfind(needle, 0, start + _HEX_WIDTH + len(needle) - 1)
+        offset = before if before >= 0 else raw.rfind(needle)
     else:
-        after = raw.find(wanted, start)
-        found = after if after >= 0 else raw.find(wanted)
-    return found if found >= 0 else None
+        after = raw.find(needle, start)
+        offset = after if after >= 0 else raw.find(needle)
+    return offset if offset >= 0 else None
 
 
 class _Number(str):
@@ -123,7 +125,7 @@ class _Members(list[tuple[str, Any]]):
 
 
 def document(raw: bytes) -> Document:
-    """Tell what bytes are and make them readable. May take seconds on tens of mebibytes: not for the UI loop."""
+    """Recognise the format of bytes and make a document of them. Tens of MiB take seconds: not for the UI loop."""
     if not raw:
         return TextDocument("empty", "(no payload)")
     pretty = _pretty_json(raw)
@@ -145,7 +147,7 @@ def _is_text(raw: bytes) -> bool:
 
 
 def _pretty_json(raw: bytes) -> str | None:
-    """JSON objects and arrays with two spaces of indentation; None for anything else."""
+    """Format a JSON object or array with two spaces of indentation; None: it is neither."""
     if raw.lstrip()[:1] not in (b"{", b"["):
         return None
     try:
@@ -175,7 +177,7 @@ def _write(value: Any, newline: str) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    """A JSON string as it reads best; with escapes where it holds half a surrogate pair, which no encoding takes."""
+    """Write a JSON string without escapes, unless it holds half a surrogate pair, which no encoding takes."""
     quoted = json.dumps(text, ensure_ascii=False)
     try:
         quoted.encode()

@@ -1,30 +1,30 @@
-"""How numbers, sizes and times are written for people, on a screen and on the command line."""
+"""Numbers, sizes and times as people read them, on a screen and on the command line."""
 
 from datetime import UTC, datetime, timedelta
 
 import humanize
 
 UNKNOWN = "–"
-"""What is not known yet; 0 means that somebody looked and there is none."""
+"""Sign for a value that is not measured yet; 0 is one that is, and is nothing."""
 
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
 def number(value: int | None) -> str:
-    """A count with its thousands separated."""
+    """Write a count with its thousands separated."""
     return UNKNOWN if value is None else f"{value:,}"
 
 
 def size(value: int | None) -> str:
-    """A number of bytes, short: 312 B, 1.1 MB."""
+    """Write a number of bytes, short: 312 B, 1.1 MB."""
     if value is None:
         return UNKNOWN
     return humanize.naturalsize(value).replace(" Bytes", " B").replace(" Byte", " B")
 
 
 def span(seconds: float) -> str:
-    """A length of time in its largest unit, short: 45 s, 3 min, 11 h, 87 d."""
+    """Write a length of time in its largest unit, short: 45 s, 3 min, 11 h, 87 d."""
     if seconds < 0:
         return "-" + span(-seconds)
     for unit, length, limit in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 48 * 3600)):
@@ -34,14 +34,14 @@ def span(seconds: float) -> str:
 
 
 def age(moment: float | None, now: float) -> str:
-    """How long ago a moment was (both in unix seconds), short; a moment to come is `in …`."""
+    """Write how long ago a moment was (both in unix seconds), short; a moment to come is `in …`."""
     if moment is None:
         return UNKNOWN
     return span(now - moment) if moment <= now else f"in {span(moment - now)}"
 
 
 def exact(moment: float | None) -> str:
-    """A moment in UTC, to the second."""
+    """Write a moment (unix seconds) in UTC, to the second."""
     if moment is None:
         return UNKNOWN
     try:
@@ -51,7 +51,7 @@ def exact(moment: float | None) -> str:
 
 
 def ago(moment: float | None, now: float) -> str:
-    """A moment in words, beside `exact`: 3 minutes ago."""
+    """Write how long ago a moment was (both in unix seconds) in words, beside `exact`: 3 minutes ago."""
     if moment is None:
         return UNKNOWN
     try:
@@ -61,7 +61,7 @@ def ago(moment: float | None, now: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in words: 30 minutes, 1 hour and 5 minutes."""
+    """Write a length of time in words: 30 minutes, 1 hour and 5 minutes."""
     try:
         return humanize.precisedelta(timedelta(seconds=seconds), minimum_unit="seconds", format="%0.0f")
     except OverflowError:
@@ -69,7 +69,7 @@ def duration(seconds: float) -> str:
 
 
 def bar(fraction: float, width: int) -> str:
-    """A bar of up to `width` cells, to an eighth of a cell; anything above nothing shows at least a sliver."""
+    """Draw a bar of up to `width` cells, to an eighth of a cell; a fraction above 0 shows at least a sliver."""
     fraction = min(max(fraction, 0.0), 1.0)
     eighths = max(round(fraction * width * 8), 1 if fraction > 0 else 0)
     full, rest = divmod(eighths, 8)
@@ -77,7 +77,7 @@ def bar(fraction: float, width: int) -> str:
 
 
 def sparkline(values: tuple[int, ...]) -> str:
-    """One column a value; the highest value fills it, and zero is a flat line."""
+    """Draw one column a value; the highest value fills it, and 0 is a flat line."""
     top = max(values, default=0)
     if top == 0:
         return _SPARKS[0] * len(values)
@@ -85,5 +85,5 @@ def sparkline(values: tuple[int, ...]) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """A counted word: 1 task, 1,204 tasks."""
+    """Write a counted word: 1 task, 1,204 tasks."""
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

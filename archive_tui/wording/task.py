@@ -1,4 +1,4 @@
-"""All there is to say about one task beside its payload and error: labels and values, safe to show."""
+"""The facts of one task beside its payload and error: labels and values, safe to show."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _SCORE_MEANS = {"scheduled": "to run", "retry": "to run", "completed": "expires"
 
 
 def facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
-    """Label and value, line by line; a value may have several lines. `now` is unix seconds."""
+    """The facts as labels and values, in their order; a value may have several lines. `now` is unix seconds."""
     yield "Id", line(task.id)
     yield "Queue", line(task.queue)
     state = task.fields.get(b"state")
@@ -55,7 +55,7 @@ def _message_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
 
 
 def _tries(retried: int, retry: int) -> str:
-    """Asynq does not reset `retried` when an archived task is run: it gets exactly one more attempt."""
+    """Write the tries. Asynq (up to 0.26.0) keeps `retried` when an archived task is run: it gets one more attempt."""
     return f"{retried} of {retry}" + ("; the next run is the last" if retried >= retry else "")
 
 

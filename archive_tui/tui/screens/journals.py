@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from archive_tui.jobs.journals import ShelfJob, tasks_of
+from archive_tui.jobs.journals import FolderJob, tasks_of
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
 from archive_tui.text import clip, line
@@ -70,7 +70,7 @@ class JournalsScreen(CommandScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._job: ShelfJob | None = None
+        self._job: FolderJob | None = None
         self._numbers: dict[str, int] = {}
         self._drawn: object = None
 
@@ -117,17 +117,17 @@ class JournalsScreen(CommandScreen):
         if drawn == self._drawn:
             return
         self._drawn = drawn
-        rows = [one for one in job.found if text in _searched(one)]
+        rows = [one for one in job.journals if text in _searched(one)]
         keys = [self._numbers.setdefault(str(one.path), len(self._numbers)) for one in rows]
         folder = line(str(self.session.journal_folder))
         self._table.empty_text = "No journal matches the filter." if text else f"No journals in {folder}."
         self._table.show(Rows(rows, keys), complete=True)
-        total = f"   {plural(len(job.found), 'journal')}, {size(sum(one.size for one in job.found))}"
+        total = f"   {plural(len(job.journals), 'journal')}, {size(sum(one.size for one in job.journals))}"
         parts: list[Content | str | tuple[str, str]] = [title("journal"), total, (f"   {folder}", "$text-muted")]
         if job.error is not None:
             parts.append((f"   {job.error}", "$text-error"))
         self.query_one("#head", HeadLine).show(Content.assemble(*parts))
-        self.query_one("#notice", Static).update(self._notice(job.found))
+        self.query_one("#notice", Static).update(self._notice(job.journals))
 
     def _notice(self, found: Sequence[Listed]) -> Content:
         settings = self.session.settings
@@ -171,7 +171,7 @@ class JournalsScreen(CommandScreen):
     @runs(commands.Refresh)
     def read_again(self) -> None:
         if self._job is None or self._job.state.ended:
-            self._job = self.session.run(ShelfJob(self.session.journal_folder))
+            self._job = self.session.run(FolderJob(self.session.journal_folder))
 
     @runs(commands.Wide)
     def wide(self) -> None:
