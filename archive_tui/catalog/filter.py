@@ -2,9 +2,9 @@
 
 `refused type:email:deliver age>30d -state:retry or error:~"no such host"`
 
-Plain words match anywhere in id, type or error. `field:value` wants the whole value, `field:~part` a part of it;
-numbers, sizes and times are compared. Terms stand together (and), `or` separates alternatives, `-` or `not` before a
-term turns it round: it then shows exactly the rows that the term alone would hide.
+Plain words match anywhere in id, type or error. `field:value` matches the whole value, `field:~part` a part of it;
+numbers, sizes and times are compared. Terms side by side must all hold (and), `or` separates alternatives, `-` or
+`not` before a term negates it: it then shows exactly the rows that the term alone would hide.
 """
 
 import difflib
@@ -21,14 +21,15 @@ from archive_tui.errors import UsageError
 from archive_tui.text import clip, encode
 
 HINT = 'word  "two words"  type:email:send  error:~refused  age>30d  size>=1MB  retried<5  -not  or'
-"""The language in one line, for beneath an empty filter."""
+"""The language in one line, shown under an empty filter."""
 
 
 class FilterError(UsageError):
-    """A filter that cannot be read. `position` counts characters from 0; the message names the place as well."""
+    """A filter that cannot be parsed; the message points at the mistake."""
 
     def __init__(self, reason: str, text: str, position: int) -> None:
         self.position = position
+        """Where the mistake is, in characters from 0."""
         rest = text[position:].split(maxsplit=1)
         where = f"at “{clip(rest[0], 24)}” (character {position + 1})" if rest else "at its end"
         super().__init__(f"the filter, {where}: {reason}")
@@ -58,20 +59,29 @@ _HEAD = re.compile(r"([A-Za-z_][A-Za-z_-]*)(:~|>=|<=|[:<>=])")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One condition. Of a plain word `field` is None; `part` looks for a part of a text, else `operator` compares."""
+    """One condition of a filter."""
 
     field: str | None
+    """Name of the field; None: a plain word, which matches in several."""
+
     value: str | int
+    """Text to match, or number to compare with."""
+
     operator: str = "="
+    """How a number is compared, as in SQL."""
+
     part: bool = False
+    """A part of the text is enough."""
+
     negated: bool = False
+    """The rows that match are hidden."""
 
     def sql(self) -> tuple[str, list[object]]:
         """The condition, which is never NULL, with its parameters."""
         parameters: list[object] = [self.value]
         if self.field is None:
-            found = [_contains(FIELDS[name].sql) for name in _PLAIN]
-            condition, parameters = f"({' OR '.join(found)})", [_folded(self.value)] * len(_PLAIN)
+            matches = [_contains(FIELDS[name].sql) for name in _PLAIN]
+            condition, parameters = f"({' OR '.join(matches)})", [_folded(self.value)] * len(_PLAIN)
         elif FIELDS[self.field].form is not Form.TEXT:
             condition = f"coalesce(({FIELDS[self.field].sql}) {self.operator} ?, 0)"
         else:
@@ -90,7 +100,7 @@ def _contains(sql: str) -> str:
 
 
 def _folded(value: object) -> bytes:
-    """Without regard to ASCII case; as bytes, because a NUL would end a text."""
+    """Fold the ASCII case of a text; into bytes, because a NUL would end a text."""
     try:
         return encode(str(value)).lower()
     except UnicodeEncodeError:
@@ -99,9 +109,10 @@ def _folded(value: object) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Alternatives, each of terms that must all hold. Nothing at all shows every row."""
+    """A filter, parsed."""
 
     alternatives: tuple[tuple[Term, ...], ...] = ()
+    """Alternatives, each of terms that must all hold; none: every row is shown."""
 
     def sql(self) -> tuple[str, list[object]]:
         """One SQL condition with its parameters."""
@@ -115,28 +126,35 @@ class Filter:
                 parameters += values
             alternatives.append(" AND ".join(conditions))
         if len(alternatives) > 1:
-            return "(" + " OR ".join(f"({one})" for one in alternatives) + ")", parameters
+            return "(" + " OR ".join(f"({condition})" for condition in alternatives) + ")", parameters
         return "".join(alternatives) or "1", parameters
 
 
 def _cost(term: Term) -> int:
-    """Cheap conditions first: SQLite asks them in this order, and a row that fails one is not asked the next."""
+    """Rank a term by its cost: SQLite evaluates conditions in their order, and stops at the first that fails."""
     if term.field is None or term.field == "error":
         return 1
     return 2 if term.field == "signature" else 0
 
 
 class _Word(NamedTuple):
-    """A piece of the text between spaces, quotes taken away: what follows its first `head` characters was quoted."""
+    """A piece of the text between spaces."""
 
     text: str
+    """The piece without quotes."""
+
     at: int
+    """Where it begins, in characters from 0."""
+
     head: int
+    """Length of the part before the quotes."""
+
     quoted: bool
+    """The rest was quoted."""
 
 
 def parse(text: str, now: float) -> Filter:
-    """Read a filter; ages count from `now` (unix seconds). Raises FilterError, which points at the wrong place."""
+    """Parse a filter; ages count from `now` (unix seconds). Raises FilterError."""
     alternatives: list[tuple[Term, ...]] = []
     terms: list[Term] = []
     negated: _Word | None = None
@@ -167,40 +185,40 @@ def parse(text: str, now: float) -> Filter:
 
 
 def _words(text: str) -> Iterator[_Word]:
-    """The pieces between spaces. A quote opens where a piece or the value of a field begins; elsewhere it is text."""
+    """Split at spaces. A quote opens where a piece or the value of a field begins; elsewhere it is text."""
     at = 0
     while at < len(text):
         if text[at].isspace():
             at += 1
             continue
-        start, found = at, ""
-        while at < len(text) and not text[at].isspace() and not (text[at] == '"' and _may_quote(found)):
-            found += text[at]
+        start, piece = at, ""
+        while at < len(text) and not text[at].isspace() and not (text[at] == '"' and _may_quote(piece)):
+            piece += text[at]
             at += 1
-        head, quoted = len(found), at < len(text) and text[at] == '"'
+        head, quoted = len(piece), at < len(text) and text[at] == '"'
         if quoted:
             inside, at = _quoted(text, at)
-            found += inside
+            piece += inside
             if at < len(text) and not text[at].isspace():
                 raise FilterError("a space must follow a closing quote", text, at)
-        yield _Word(found, start, head, quoted)
+        yield _Word(piece, start, head, quoted)
 
 
 def _may_quote(before: str) -> bool:
-    """Whether a quote after this opens one."""
-    found = _HEAD.fullmatch(before.removeprefix("-"))
-    return before in ("", "-") or (found is not None and field_name(found[1]) in FIELDS)
+    """Tell whether a quote after this text opens a quotation."""
+    field = _HEAD.fullmatch(before.removeprefix("-"))
+    return before in ("", "-") or (field is not None and field_name(field[1]) in FIELDS)
 
 
 def _quoted(text: str, start: int) -> tuple[str, int]:
-    """What stands between the quote at `start` and the next, and where the text goes on."""
-    found, at = "", start + 1
+    """The text between the quote at `start` and the next, and the position after that."""
+    inside, at = "", start + 1
     while at < len(text):
         if text[at] == '"':
-            return found, at + 1
+            return inside, at + 1
         if text[at] == "\\" and text[at + 1 : at + 2] in ('"', "\\"):
             at += 1
-        found += text[at]
+        inside += text[at]
         at += 1
     raise FilterError("this quote is not closed", text, start)
 
@@ -213,23 +231,23 @@ def _term(word: _Word, text: str, now: float, *, negated: bool) -> Term:
         negated, content, at, head = True, content[1:], at + 1, head - 1
         if not content and not quoted:
             raise FilterError("“-” needs a term right after it; in quotes it is looked for", text, at - 1)
-    found = _HEAD.match(content)
-    if found is None or found.end() > head:
+    start = _HEAD.match(content)
+    if start is None or start.end() > head:
         return Term(None, content, part=True, negated=negated)
-    name = field_name(found[1])
+    name, operator = field_name(start[1]), start[2]
     if name not in FIELDS:
         near = difflib.get_close_matches(name, FIELDS, 1, 0.75)
         if not near:  # such as email:deliver or 10.0.0.7:587: text like any other
             return Term(None, content, part=True, negated=negated)
-        raise FilterError(f"no field “{clip(found[1], 20)}”, did you mean {near[0]}? In quotes it is text", text, at)
-    value, place = content[found.end() :], at + found.end()
+        raise FilterError(f"no field “{clip(start[1], 20)}”, did you mean {near[0]}? In quotes it is text", text, at)
+    value, place = content[start.end() :], at + start.end()
     if not value and not quoted:
         raise FilterError(f'{name} needs a value; {name}:"" is an empty one', text, at)
     if FIELDS[name].form is Form.TEXT:
-        return _text_term(name, found[2], value, text, at, place, negated=negated)
-    if found[2] == ":~":
+        return _text_term(name, operator, value, text, at, place, negated=negated)
+    if operator == ":~":
         raise FilterError(f"{name} is compared: {_example(name)}", text, at)
-    return Term(name, _quantity(name, found[2], value, text, place, now), _operator(name, found[2]), False, negated)
+    return Term(name, _quantity(name, operator, value, text, place, now), _operator(name, operator), False, negated)
 
 
 def _text_term(name: str, operator: str, value: str, text: str, at: int, place: int, *, negated: bool) -> Term:
@@ -242,7 +260,7 @@ def _text_term(name: str, operator: str, value: str, text: str, at: int, place: 
 
 
 def _operator(name: str, operator: str) -> str:
-    """How the stored value is compared: the older a task, the smaller the moment at which it died."""
+    """The operator in SQL. An age is turned round: the older a task, the smaller the moment at which it died."""
     if FIELDS[name].form is Form.AGE:
         return {">": "<", ">=": "<=", "<": ">", "<=": ">="}[operator]
     return _COMPARISONS[operator]
@@ -254,15 +272,15 @@ def _quantity(name: str, operator: str, value: str, text: str, place: int, now: 
         if operator in (":", "="):
             raise FilterError(f"{name} is compared: {_example(name)}", text, place)
         return _moment(name, value, text, place)
-    found = _QUANTITY.fullmatch(value)
+    quantity = _QUANTITY.fullmatch(value)
     if form is Form.NUMBER:
-        if found is None or found[2] or "." in found[1]:
+        if quantity is None or quantity[2] or "." in quantity[1]:
             raise FilterError(f"{name} wants a whole number: {_example(name)}", text, place)
-        return int(found[1])
-    unit = _UNITS[form].get(found[2].lower()) if found is not None else None
-    if found is None or unit is None:
+        return int(quantity[1])
+    unit = _UNITS[form].get(quantity[2].lower()) if quantity is not None else None
+    if quantity is None or unit is None:
         raise FilterError(f"{name} wants a number and a unit: {_example(name)}", text, place)
-    amount = min(int(float(found[1]) * unit), _LARGEST)
+    amount = min(int(float(quantity[1]) * unit), _LARGEST)
     if form is Form.AGE:
         if operator in (":", "="):
             raise FilterError(f"{name} is compared: {_example(name)}", text, place)
@@ -271,22 +289,22 @@ def _quantity(name: str, operator: str, value: str, text: str, place: int, now: 
 
 
 def _moment(name: str, value: str, text: str, place: int) -> int:
-    """A date or a time in UTC, as unix seconds."""
+    """Read a date or a time in UTC as unix seconds."""
     try:
-        found: date = datetime.fromisoformat(value)
+        read: date = datetime.fromisoformat(value)
     except ValueError:
         raise FilterError(f"{name} wants a date or time in UTC: {_example(name)}", text, place) from None
-    moment = found if isinstance(found, datetime) else datetime.combine(found, datetime.min.time())
+    moment = read if isinstance(read, datetime) else datetime.combine(read, datetime.min.time())
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def span_of(text: str) -> int:
-    """A length of time such as `30d` or `12h`, in seconds. Raises UsageError."""
-    found = _QUANTITY.fullmatch(text.strip())
-    unit = _UNITS[Form.AGE].get(found[2].lower()) if found is not None else None
-    if found is None or unit is None:
+    """Read a length of time such as `30d` or `12h` in seconds. Raises UsageError."""
+    quantity = _QUANTITY.fullmatch(text.strip())
+    unit = _UNITS[Form.AGE].get(quantity[2].lower()) if quantity is not None else None
+    if quantity is None or unit is None:
         raise UsageError(f"“{clip(text, 20)}” is no length of time: write 30d, 12h, 90min or 2w")
-    return min(int(float(found[1]) * unit), _LARGEST)
+    return min(int(float(quantity[1]) * unit), _LARGEST)
 
 
 def _example(name: str) -> str:
@@ -297,12 +315,12 @@ def _example(name: str) -> str:
 
 
 def manual() -> Sequence[tuple[str, str]]:
-    """The language for a help page: how something is written, and what it shows."""
+    """The language for a help page, as pairs: what to write, and what it shows."""
     return [
         ("word", "a word anywhere in id, type or error, without regard to case"),
         ('"two words"', "a text with spaces, or a word that would mean something else"),
         ("field:value", "the whole value; field:~part a part of it"),
         ("a b · a or b", "both · either"),
         ("-a · not a", "what a would hide"),
-        *[(name + (":" if one.form is Form.TEXT else " "), one.help) for name, one in FIELDS.items()],
+        *[(name + (":" if field.form is Form.TEXT else " "), field.help) for name, field in FIELDS.items()],
     ]

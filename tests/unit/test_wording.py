@@ -1,9 +1,11 @@
 """How numbers, times and objects are written for people and for programs."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+import archive_tui
 from archive_tui.wording.programs import json_line, moment
 
 
@@ -35,3 +37,9 @@ def test_a_line_of_json_holds_nothing_that_a_terminal_obeys() -> None:
     assert written.isascii()
     assert written.isprintable()
     assert json.loads(written) == {"id": hostile}
+
+
+def test_no_other_module_writes_moments_for_programs() -> None:
+    package = Path(archive_tui.__file__).parent
+    writers = [str(path.relative_to(package)) for path in package.rglob("*.py") if ".isoformat(" in path.read_text()]
+    assert writers == ["wording/programs.py"]
