@@ -1,4 +1,4 @@
-"""The frozen list of what a confirmed deletion will touch, and what it adds up to (DESIGN.md section 6)."""
+"""Frozen list of what a confirmed deletion will touch, and what it adds up to."""
 
 from array import array
 from bisect import bisect_left

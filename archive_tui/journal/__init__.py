@@ -1,1 +1,1 @@
-"""What we have done: the write-ahead record of deletions, read back to restore (DESIGN.md sections 6 and 10)."""
+"""What we have done: the write-ahead record of changes, read back to restore (docs/journal.md)."""

@@ -1,4 +1,4 @@
-"""The lines of a journal: newline-delimited JSON (DESIGN.md section 10).
+"""Lines of a journal: newline-delimited JSON (docs/journal.md).
 
     {"archive_tui": "journal", "version": 1, …}                      the header, once
     {"queue", "id", "index", "score", "lock", "fields": {name: b64}} a task, before it is deleted

@@ -139,6 +139,14 @@ def test_paths_of_the_repository_exist(page: Path) -> None:
             assert (ROOT / code).exists(), code
 
 
+def test_documents_that_the_program_names_are_there() -> None:
+    files = [path for path in (ROOT / "archive_tui").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    files += [ROOT / "pyproject.toml", ROOT / "Makefile", ROOT / ".ci" / "run"]
+    for path in files:
+        for name in re.findall(r"(?<![\w/.-])[\w-]+(?:/[\w-]+)*\.md\b", path.read_text(errors="replace")):
+            assert (ROOT / name).exists(), f"{path.relative_to(ROOT)} names {name}"
+
+
 @every_page
 def test_command_lines_are_understood(
     page: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
