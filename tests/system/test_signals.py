@@ -129,7 +129,7 @@ def test_while_a_command_restores(full: Live, process: Process, journal_dir: Pat
     orderly(ended)
     back = tasks(full) - 50
     assert 0 < back < COUNT
-    assert f"{back:,}  restored" in ended.text
+    assert f"restored {back:,} of {COUNT:,} tasks" in ended.text
     assert f"{COUNT - back:,}  not touched" in ended.text
     assert (audit()[-1]["result"], audit()[-1]["restored"]) == ("stopped", back)
     plan = plan_restore(full.connect(), Journal(path))
