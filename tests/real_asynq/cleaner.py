@@ -13,7 +13,7 @@ from support.catalogs import seq_of
 from support.changes import cleaning_up, deletion, repairing, restoring_job
 
 from archive_tui.asynq.forecast import Forecast
-from archive_tui.asynq.outcomes import Outcome
+from archive_tui.asynq.outcomes import DELETE, Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task_copy import Copy
@@ -180,7 +180,7 @@ class Cleaner:
             Attempt(
                 (queue, doomed.id.decode()), doomed.standing is Standing.ORPHAN,
                 outcome.done, outcome not in _AS_WISHED,
-                f"{story} {outcome.sentence} (wanted {doomed.state}, message {doomed.fingerprint.hex()})",
+                f"{story} {DELETE.sentence(outcome)} (wanted {doomed.state}, message {doomed.fingerprint.hex()})",
             )
             for doomed, outcome in zip(batch, map(Outcome, said), strict=True)
         ]  # fmt: skip
