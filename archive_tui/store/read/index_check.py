@@ -271,7 +271,8 @@ class IndexCheck:
         return CheckStep(rows, 0, self.fraction)
 
     def _question(self, walk: _Walk) -> bytes:
-        walk.cursor = replace(walk.cursor, size=self.count)
+        if walk.cursor.size != self.count:
+            walk.cursor = replace(walk.cursor, size=self.count)
         return walk.cursor.question()
 
     def _piece(self, pipe: Pipe, walk: _Walk) -> tuple[Cursor, Sequence[bytes]]:
