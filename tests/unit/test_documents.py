@@ -327,3 +327,38 @@ def test_the_sample_of_a_journal_has_the_keys_of_the_real_thing(
     _, *sample = samples(JOURNAL)
     assert [set(one) for one in sample] == [set(one) for one in [*real, *map(json.loads, audit)]]
     assert sample[0]["version"] == real[0]["version"]
+
+
+def modules() -> list[str]:
+    """Every module of the package by its dotted name below it, packages and generated code aside."""
+    package = ROOT / "archive_tui"
+    paths = [path for path in package.rglob("*.py") if path.stem not in ("__init__", "__main__", "message_pb2")]
+    return sorted(".".join(path.relative_to(package).with_suffix("").parts) for path in paths)
+
+
+def rooms() -> dict[str, set[str]]:
+    """What the architecture names in backticks, by section; a section is known by each name in its heading."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    found: dict[str, set[str]] = {}
+    for section in re.split(r"^### ", text.partition("## The rooms")[2].partition("## How to add")[0], flags=re.M)[1:]:
+        heading, _, _body = section.partition("\n")
+        for room in re.findall(r"`([\w.]+)`", heading) or [heading]:
+            found[room] = set(re.findall(r"`([\w.]+)`", section))
+    return found
+
+
+@pytest.mark.parametrize("module", modules())
+def test_the_architecture_has_a_word_on_every_module(module: str) -> None:
+    package, _, name = module.rpartition(".")
+    parts = package.split(".") if package else [""]
+    sections = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    named = set().union(*[rooms().get(section, set()) for section in [*sections, "Used by all", "session"]])
+    assert {name, module} & named, f"docs/architecture.md says nothing of {module}"
+
+
+def test_the_architecture_names_no_module_that_is_gone() -> None:
+    names = {name for module in modules() for name in (module, module.rpartition(".")[2])}
+    packages = {"store.link", "store.read", "store.write", *{module.partition(".")[0] for module in modules()}}
+    not_modules = {"doing", "leaving", "prelude.lua", "message_pb2", "runs", "danger"}
+    named = {name for room in rooms().values() for name in room if re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", name)}
+    assert named - names - packages - not_modules == set()
