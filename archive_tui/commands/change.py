@@ -9,7 +9,7 @@ from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.report import Report
 from archive_tui.changes.sheet import Line, Sheet
 from archive_tui.commands.confirmation import Ask, confirm, refuse_unasked
-from archive_tui.commands.foreground import change_line, wait
+from archive_tui.commands.foreground import attend, change_line
 from archive_tui.commands.output import print_result, report_lines, sheet_lines
 from archive_tui.errors import ExitCode, RefusedError
 from archive_tui.jobs.pace import Pace
@@ -88,8 +88,7 @@ def carry_out(session: Session, planned: Planned, manner: Manner) -> ExitCode:
     if not manner.yes:
         print(*shown, sep="\n", file=manner.err)
     confirm(sheet.count, sheet.verb, yes=manner.yes, ask=manner.ask)
-    job = planned.start()
-    interrupted = wait(job, (lambda: change_line(job.progress)) if manner.progress else None)
+    job, interrupted = attend(planned.start, (lambda job: change_line(job.progress)) if manner.progress else None)
     report = planned.report(job.progress)
     text = [*[one.text for one in sheet.cautions if manner.yes], *report_lines(report)]
     print_result(described | {"report": report.facts} if manner.as_json else text, manner.out)

@@ -7,7 +7,7 @@ from typing import TextIO
 from archive_tui.asynq.findings import Kind
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
-from archive_tui.commands.foreground import wait
+from archive_tui.commands.foreground import attend
 from archive_tui.commands.queues import refuse_unknown
 from archive_tui.commands.reading import catalog_for, read_kind
 from archive_tui.errors import ExitCode, NotFoundError, UsageError
@@ -34,8 +34,8 @@ def export(
         if not read_kind(session, catalog, queue, kind, pace=pace, progress=False):
             return ExitCode.INTERRUPTED
         chosen = Selection(catalog, catalog.find(query))
-        job = session.run(ExportJob(session.server, chosen, path, pace, session.clock))
-        interrupted = wait(job, None)
+        export_job = ExportJob(session.server, chosen, path, pace, session.clock)
+        job, interrupted = attend(lambda: session.run(export_job), None)
         if job.error is not None:
             raise job.error
     report = job.progress

@@ -5,11 +5,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanProgress
 from archive_tui.wording.people import span
+
+AnyJob = TypeVar("AnyJob", bound=Job)
 
 _PROGRESS_EVERY = 0.5
 _LOOK_EVERY = 0.05
@@ -43,14 +46,16 @@ def _handling(numbers: Sequence[signal.Signals], handler: Callable[..., None]) -
             signal.signal(one, previous)
 
 
-def wait(job: Job, tell: Callable[[], str] | None) -> bool:
-    """Wait until a job has ended, and print now and then on stderr what `tell` returns; None prints nothing.
+def attend(start: Callable[[], AnyJob], tell: Callable[[AnyJob], str] | None) -> tuple[AnyJob, bool]:
+    """Start a job and wait for its end, showing now and then what `tell` says of it (None: nothing). Return the job,
+    and True where ctrl+c or another signal of the kind came meanwhile. The first asks the job to stop at a point that
+    leaves nothing half-done; the second raises KeyboardInterrupt at once.
 
-    True where ctrl+c, SIGTERM or SIGHUP came meanwhile. The first signal asks the job to stop at a point that leaves
-    nothing half-done; the second raises KeyboardInterrupt at once. A server that goes away is waited for up to
-    `_PATIENCE` seconds: nobody may be watching.
+    Signals count from before the start: one that arrives while the job begins stops it like any other, and what it has
+    done is still reported.
+
+    A server that goes away is waited for, but not for ever: nobody may be watching.
     """
-    job.patience = _PATIENCE
     asked: list[int] = []
     told_at = time.monotonic()
     trouble = ""
@@ -61,6 +66,8 @@ def wait(job: Job, tell: Callable[[], str] | None) -> bool:
 
     try:
         with _handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), note):
+            job = start()
+            job.patience = _PATIENCE
             while not job.wait(_LOOK_EVERY):
                 if len(asked) > 1:
                     raise KeyboardInterrupt
@@ -68,7 +75,7 @@ def wait(job: Job, tell: Callable[[], str] | None) -> bool:
                     job.stop()
                 if tell is not None and time.monotonic() - told_at >= _PROGRESS_EVERY:
                     told_at = time.monotonic()
-                    _say(tell())
+                    _say(tell(job))
                 elif tell is None and job.trouble and not trouble:
                     trouble = job.trouble
                     print(f"archive-tui: {trouble}: waiting for it, at most {span(_PATIENCE)}", file=sys.stderr)
@@ -77,7 +84,7 @@ def wait(job: Job, tell: Callable[[], str] | None) -> bool:
     finally:
         if tell is not None:
             _say("")
-    return bool(asked)
+    return job, bool(asked)
 
 
 def _say(text: str) -> None:

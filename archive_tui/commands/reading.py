@@ -7,9 +7,9 @@ from typing import TextIO
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.commands.foreground import scan_line, wait
+from archive_tui.commands.foreground import AnyJob, attend, scan_line
 from archive_tui.errors import ArchiveTuiError
-from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.session import Session
@@ -30,8 +30,8 @@ def read_archive(session: Session, catalog: Catalog, queue: str, *, progress: bo
     """Fill a catalog with the archived tasks of a queue; False where somebody interrupted it. `progress` shows on
     stderr how it goes. Raises what the job has failed with.
     """
-    job = session.run(ListJob(session.server, catalog, queue, State.ARCHIVED, session.clock))
-    return _finish(job, (lambda: f"{job.progress.listed:,} tasks read") if progress else None)
+    job = ListJob(session.server, catalog, queue, State.ARCHIVED, session.clock)
+    return _finish(lambda: session.run(job), (lambda job: f"{job.progress.listed:,} tasks read") if progress else None)
 
 
 def read_findings(
@@ -40,8 +40,8 @@ def read_findings(
     """Fill a catalog with the findings of a queue, as `read_archive`. With `messages`, those of all tasks are read, to
     find husks.
     """
-    job = session.scan(catalog, [queue], pace, messages=messages)
-    return _finish(job, (lambda: scan_line(job.progress)) if progress else None)
+    tell = (lambda job: scan_line(job.progress)) if progress else None
+    return _finish(lambda: session.scan(catalog, [queue], pace, messages=messages), tell)
 
 
 def read_kind(session: Session, catalog: Catalog, queue: str, kind: Kind | None, *, pace: Pace, progress: bool) -> bool:
@@ -57,8 +57,9 @@ def say_what_is_missing(catalog: Catalog, verb: str, err: TextIO) -> None:
         print(f"archive-tui: {catalog.trouble}: {verb} these, and then run it again", file=err)
 
 
-def _finish(job: Job, tell: Callable[[], str] | None) -> bool:
-    if wait(job, tell):
+def _finish(start: Callable[[], AnyJob], tell: Callable[[AnyJob], str] | None) -> bool:
+    job, interrupted = attend(start, tell)
+    if interrupted:
         return False
     if job.error is not None:
         raise job.error

@@ -10,7 +10,7 @@ from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
 from archive_tui.catalog.signatures import signature
-from archive_tui.commands.foreground import scan_line, wait
+from archive_tui.commands.foreground import attend, scan_line
 from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.commands.queues import archived_json, refuse_unknown
 from archive_tui.commands.reading import catalog_for
@@ -46,9 +46,9 @@ def scan(
     if refused:
         shown = ", ".join(line(name) for name in refused)
         print(f"not scanned, as this user may not read them: {shown}", file=sys.stderr)
+    tell = (lambda job: scan_line(job.progress)) if progress else None
     with catalog_for(session) as catalog:
-        job = session.scan(catalog, wanted, pace, messages=messages)
-        interrupted = wait(job, (lambda: scan_line(job.progress)) if progress else None)
+        job, interrupted = attend(lambda: session.scan(catalog, wanted, pace, messages=messages), tell)
         if job.error is not None:
             raise job.error
         _print_scan(session, job, form, out)

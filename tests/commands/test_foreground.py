@@ -1,5 +1,7 @@
-"""A server that goes away and stays away: a command without screens waits, says so, and gives up in the end."""
+"""Waiting for a job without screens: signals, and a server that goes away and stays away."""
 
+import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -25,6 +27,23 @@ def scan(own_server: Callable[..., Live], catalog: Catalog) -> tuple[Live, ScanJ
     return live, job
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_a_job_starts_stops_it_and_leaves_its_report(
+    scan: tuple[Live, ScanJob], number: signal.Signals
+) -> None:
+    """The job's thread can be far ahead of the one that started it."""
+    job = scan[1]
+
+    def start() -> ScanJob:
+        job.start()
+        os.kill(os.getpid(), number)
+        return job
+
+    assert foreground.attend(start, None) == (job, True)
+    assert job.state is JobState.STOPPED
+    assert not job.progress.complete
+
+
 def test_a_server_that_stays_away_is_given_up(
     scan: tuple[Live, ScanJob], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -35,7 +54,7 @@ def test_a_server_that_stays_away_is_given_up(
     assert live.process is not None
     live.process.kill()
     job.resume()
-    assert foreground.wait(job, None) is False
+    assert foreground.attend(lambda: job, None) == (job, False)
     assert job.state is JobState.FAILED
     assert isinstance(job.error, DisconnectedError)
     assert job.error.exit_code == 3
