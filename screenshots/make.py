@@ -176,7 +176,7 @@ async def explain(pilot: Pilot[None]) -> None:
     await pilot.pause(0.25)
 
 
-async def mend(pilot: Pilot[None]) -> None:
+async def repair(pilot: Pilot[None]) -> None:
     """The plan of a repair: orphans put back into an archive that is full."""
     await scan(pilot)
     screen = pilot.app.screen
@@ -246,7 +246,7 @@ SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
     "scan-80x24": (scan, (80, 24)),
     "delete": (delete, (120, 26)),
     "explain": (explain, (100, 30)),
-    "mend": (mend, (120, 28)),
+    "repair": (repair, (120, 28)),
     "journal": (journal, (120, 24)),
     "help": (help_, (100, 30)),
 }

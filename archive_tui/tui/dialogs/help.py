@@ -57,4 +57,4 @@ class HelpDialog(Dialog[None]):
 
 def _wrapped(sentence: str) -> str:
     """A sentence in the column beside the keys."""
-    return f"\n{' ' * _KEYS}".join(textwrap.wrap(sentence, _SENTENCE))
+    return f"\n{' ' * _KEYS}".join(textwrap.wrap(sentence, _SENTENCE, break_on_hyphens=False))

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from textual.content import Content
 
 from archive_tui.asynq.forecast import Forecast
-from archive_tui.asynq.outcomes import CLEAN_UP, DELETE, REPAIR, RESTORE
+from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.states import State
 from archive_tui.changes import cleanup_words, delete_words, repair_words, restore_words
 from archive_tui.changes.cleanup import CleanUpPlan
-from archive_tui.changes.engine import ChangeJob
+from archive_tui.changes.engine import ChangeJob, Plannable
 from archive_tui.changes.plan import Plan
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.report import Report
@@ -22,6 +21,7 @@ from archive_tui.changes.restore_plan import RestorePlan
 from archive_tui.changes.sheet import Sheet
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.session import Session
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait
 from archive_tui.tui.dialogs.confirm import ConfirmDialog
@@ -33,21 +33,22 @@ from archive_tui.tui.widgets.headline import changing
 OVERTAKEN = "cancelled: you opened another screen before the plan was ready"
 """Why a plan that took its time is dropped: a dialog over what the operator looks at by now would be a surprise."""
 
-_NOUNS = {DELETE: "a deletion", REPAIR: "a repair", RESTORE: "a restore", CLEAN_UP: "a clean-up"}
-
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A plan that is ready to be confirmed."""
 
+    plan: Plannable
+    """What will be changed."""
+
     sheet: Sheet
     """The plan in words."""
 
-    start: Callable[[Pace, str], ChangeJob]
-    """Starts what was confirmed, at a pace and for a reason. Raises RefusedError and kin."""
+    report: Callable[[ChangeProgress], Report]
+    """Puts into words what was done."""
 
-    report: Callable[[Any], Report]
-    """Puts into words what the job has done, once it has ended."""
+    choice: str = ""
+    """How its tasks were chosen, in words for the audit."""
 
     release: Callable[[], None] = lambda: None
     """Gives back what the plan holds. Called once it is over, however that came about."""
@@ -83,9 +84,10 @@ class ChangeFlow(Part):
     @property
     def busy(self) -> str | None:
         """The change that is running, as a reason not to do something else; None for none."""
-        if self._proposal is None or self.job is None:
+        if self.job is None:
             return None
-        return f"{_NOUNS[self._proposal.sheet.verb]} is running: x stops it"
+        running = self.job.leaving.running
+        return f"{running[0].lower()}{running[1:]}: x stops it"
 
     def why_not(self, what: str, otherwise: str | None = None) -> str | Wait | None:
         """Why nothing can be planned for the chosen rows now; `what` is as in "to delete", and `otherwise` is a reason
@@ -140,7 +142,7 @@ class ChangeFlow(Part):
             self.abandon(f"nothing was {proposal.sheet.verb.past}", warning=False)
             return
         try:
-            self.job = proposal.start(self.pace, dialog.reason)
+            self.job = self.screen.session.start(proposal.plan, self.pace, choice=proposal.choice, reason=dialog.reason)
         except ArchiveTuiError as error:
             proposal.release()
             self.abandon(str(error))
@@ -187,47 +189,27 @@ class ChangeFlow(Part):
 
 def deletion(plan: Plan, session: Session, choice: str) -> Proposal:
     """Propose to delete tasks; `choice` says how they were chosen."""
-    return Proposal(
-        delete_words.sheet(plan, session.site()),
-        lambda pace, reason: session.start(plan, pace, choice=choice, reason=reason),
-        delete_words.report,
-    )
+    return Proposal(plan, delete_words.sheet(plan, session.site()), delete_words.report, choice)
 
 
 def repair(plan: RepairPlan, session: Session, choice: str) -> Proposal:
     """Propose to repair findings; `choice` says how they were chosen."""
     archived = {one.name: one.counts.get(State.ARCHIVED, 0) for one in session.watch.overview.queues}
-    return Proposal(
-        repair_words.sheet(plan, session.site(), archived),
-        lambda pace, reason: session.start(plan, pace, choice=choice, reason=reason),
-        repair_words.report,
-    )
+    return Proposal(plan, repair_words.sheet(plan, session.site(), archived), repair_words.report, choice)
 
 
 def archive_repair(plan: RepairPlan, forecast: Forecast, session: Session, release: Callable[[], None]) -> Proposal:
     """Propose to clear an archive that is stuck; `release` closes the catalog that the plan was made from."""
-    choice = "all that is wrong in a stuck archive"
-    return Proposal(
-        repair_words.archive_sheet(plan, forecast, session.site()),
-        lambda pace, reason: session.start(plan, pace, choice=choice, reason=reason),
-        repair_words.report,
-        release,
-    )
+    sheet = repair_words.archive_sheet(plan, forecast, session.site())
+    return Proposal(plan, sheet, repair_words.report, "all that is wrong in a stuck archive", release)
 
 
 def restore(plan: RestorePlan, session: Session) -> Proposal:
-    """Propose to restore what a journal holds."""
-    return Proposal(
-        restore_words.sheet(plan, session.site()),
-        lambda pace, reason: session.start(replace(plan, anywhere=bool(plan.elsewhere)), pace, reason=reason),
-        restore_words.report,
-    )
+    """Propose to restore what a journal holds, also where it was written for another server: the sheet warns."""
+    confirmed = replace(plan, anywhere=bool(plan.elsewhere))
+    return Proposal(confirmed, restore_words.sheet(plan, session.site()), restore_words.report)
 
 
 def clean_up(queue: str, session: Session) -> Proposal:
     """Propose to clean up a leftover queue."""
-    return Proposal(
-        cleanup_words.sheet(queue, session.site()),
-        lambda pace, reason: session.start(CleanUpPlan(queue), pace, reason=reason),
-        cleanup_words.report,
-    )
+    return Proposal(CleanUpPlan(queue), cleanup_words.sheet(queue, session.site()), cleanup_words.report)
