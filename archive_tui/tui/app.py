@@ -2,10 +2,9 @@
 
 import asyncio
 import gc
-import signal
 import sys
-import termios
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import on
@@ -21,6 +20,7 @@ from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
 from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
+from archive_tui.tui.terminal_watch import TerminalWatch
 
 _THEME = Theme(
     name="archive",
@@ -48,7 +48,6 @@ _THEME = Theme(
         "scrollbar-corner-color": "#14171c",
     },
 )
-_TERMINAL_CHECK = 2.0
 
 
 class ArchiveApp(App[None]):
@@ -76,6 +75,7 @@ class ArchiveApp(App[None]):
         self.session = session
         self.animation_level = "none"
         self.failure: BaseException | None = None
+        self.terminal_watch = TerminalWatch(partial(self.exit, None), session.stop_jobs)
         self._scans: dict[str | None, ScanScreen] = {}
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -96,7 +96,7 @@ class ArchiveApp(App[None]):
     def on_mount(self) -> None:
         self.register_theme(_THEME)
         self.theme = "archive"
-        self._mind_signals()
+        self.terminal_watch.start(asyncio.get_running_loop())
         self.session.watch.start()
         self.push_screen(QueuesScreen())
 
@@ -145,25 +145,6 @@ class ArchiveApp(App[None]):
         self._return_code = 1
         self.exit(return_code=1)
 
-    def _mind_signals(self) -> None:
-        """A closed SSH session or a polite kill ends the app as `q` would, with another exit code."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGHUP, signal.SIGTERM):
-            try:
-                loop.add_signal_handler(number, self.exit, None, 128 + number)
-            except (NotImplementedError, RuntimeError, ValueError):  # not the main thread, as in tests
-                return
-        if not self.is_headless and sys.__stdin__ is not None and sys.__stdin__.isatty():
-            self.set_interval(_TERMINAL_CHECK, self._check_terminal)
-
-    def _check_terminal(self) -> None:
-        """With SIGHUP ignored (nohup) nobody tells us that the terminal is gone; asking for its settings does."""
-        try:
-            if sys.__stdin__ is not None:
-                termios.tcgetattr(sys.__stdin__.fileno())
-        except (OSError, termios.error):
-            self.exit(return_code=128 + signal.SIGHUP)
-
 
 def share_the_interpreter() -> None:
     """The screens share the interpreter with jobs that compute without pause. They get their turn after a millisecond,
@@ -181,6 +162,7 @@ def run(session: Session, *, mouse: bool = False) -> int:
     try:
         app.run(mouse=mouse)
     finally:
+        app.terminal_watch.stop()
         session.close()
     if app.failure is not None:
         raise app.failure

@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,35 @@ def test_it_ends_when_the_terminal_goes(start: Callable[..., Terminal]) -> None:
     terminal.sees("orphan scan")
     os.close(terminal.master)
     assert terminal.process.wait(PATIENCE) != 0
+
+
+def stand_still(terminal: Terminal) -> None:
+    """Read nothing of what it draws, as a link that stalls, until the loop of its screens works no more."""
+
+    def worked() -> str:
+        """The processor time of the main thread, in ticks."""
+        return Path(f"/proc/{terminal.process.pid}/task/{terminal.process.pid}/stat").read_text().split()[13]
+
+    give_up = time.monotonic() + PATIENCE
+    before, since = worked(), time.monotonic()
+    while time.monotonic() - since < 1:
+        assert time.monotonic() < give_up, "it never stood still"
+        terminal.type("?\x1b")
+        time.sleep(0.05)
+        if (now := worked()) != before:
+            before, since = now, time.monotonic()
+
+
+@pytest.mark.parametrize(("how", "code"), [("it goes", 129), ("SIGTERM", 143)])
+def test_it_ends_while_its_terminal_stands_still(start: Callable[..., Terminal], how: str, code: int) -> None:
+    terminal = start()
+    terminal.sees("orphan scan")
+    stand_still(terminal)
+    if how == "it goes":
+        os.close(terminal.master)
+    else:
+        terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.process.wait(PATIENCE) == code
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "xterm"}, {"TERM": "linux"}])
