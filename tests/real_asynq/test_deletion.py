@@ -30,7 +30,7 @@ def payload(number: int) -> str:
 
 def skipped(done: ChangeProgress) -> dict[str, Outcome]:
     """Why which tasks were left alone."""
-    return {one.id.decode(): one.outcome for one in done.skipped}
+    return {one.id.decode(): one.outcome for one in done.examples}
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_what_asynq_does_between_plan_and_deletion_comes_first(
 
     done = cleaner.delete(plan)
     # A task that was run and archived again before any worker saw it is the same task in the same place.
-    assert (done.made, done.gone) == (4, 1)
+    assert (done.made, done.needless) == (4, 1)
     assert skipped(done) == {
         run: Outcome.STATE_CHANGED,
         replaced: Outcome.STATE_CHANGED,
