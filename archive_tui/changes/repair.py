@@ -1,6 +1,6 @@
 """Repairing findings: the change that carries out a `RepairPlan`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from archive_tui.asynq.actions import Action
@@ -17,6 +17,7 @@ from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.jobs.job import Leaving
 from archive_tui.store.link.clock import now_of
 from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.replies import is_answer
 from archive_tui.store.read import snapshots
 from archive_tui.store.write import repair as store
 
@@ -138,6 +139,22 @@ class RepairChange(Change[RepairBatch]):
     def take(self, pipe: Pipe, batch: RepairBatch) -> Iterator[Call]:
         for call in batch.open_calls:
             rows = [batch.rows[at] for at in call.at]
-            with batch.trying():
-                call.outcomes = store.repair(pipe, batch.repair, rows, now_of(pipe), self.plan.types)
+            known: dict[int, Outcome] = {}
+            try:
+                with batch.trying():
+                    call.outcomes = store.repair(pipe, batch.repair, rows, now_of(pipe), self.plan.types, known)
+            except Exception as error:
+                if known and is_answer(error):
+                    yield _part(batch, call, known)
+                raise
             yield call
+
+
+def _part(batch: RepairBatch, call: Call, known: Mapping[int, Outcome]) -> Call:
+    """The part of a call that was carried out before the server refused the rest, by positions in the call. Only the
+    rest stays open.
+    """
+    done = Call([call.at[at] for at in known], list(known.values()), call.tries + 1)
+    rest = Call([place for at, place in enumerate(call.at) if at not in known], tries=call.tries)
+    batch.calls = [*[other for other in batch.calls or () if other is not call], done, rest]
+    return done

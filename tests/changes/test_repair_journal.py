@@ -31,7 +31,7 @@ from archive_tui.changes.repair_plan import MENDS_ARCHIVE, RepairPlan, types_of
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
 from archive_tui.changes.restore_words import notes
 from archive_tui.commands import journal as journal_command
-from archive_tui.errors import AuditError, DisconnectedError, JournalError, RefusedError
+from archive_tui.errors import AuditError, DisconnectedError, JournalError, NotPermittedError, RefusedError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.journals import JournalJob
 from archive_tui.jobs.pace import Pace
@@ -387,6 +387,37 @@ def test_an_answer_that_is_lost_is_unknown_to_the_journal(
     plan_back, report = put_back(valkey, run_job, job.progress.journal)
     assert (plan_back.unsure, report.made) == (100, 250)
     assert content(valkey) == before
+
+
+def test_what_was_repaired_before_a_refusal_in_the_middle_of_a_batch_is_told(
+    any_server: Live, run_job: Run, catalog: Catalog, journal_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a long list is searched a batch takes several script calls; before the third the user loses the right."""
+    live = any_server
+    live.user("half", "~*", "+@all")
+    live.asynq.register(Q)
+    live.asynq.add_many(Q, [f"{number}" for number in range(10)], "pending", referenced=False)
+    before = content(live)
+    call, calls = store._call, iter(range(100))
+
+    def called(*arguments: Any) -> list[Outcome]:
+        if next(calls) == 2:
+            live.client.execute_command("ACL", "SETUSER", "half", "-unlink")
+        return call(*arguments)
+
+    monkeypatch.setattr(store, "_batch_size", lambda *_: 2)
+    monkeypatch.setattr(store, "_call", called)
+    plan = plan_of(live, catalog, {Kind.LOST: Repair.CLEAN})
+    server = live.connect(username="half", password="word")
+    job = ended(repairing(server, plan, Pace.FULL, journal_dir=journal_dir), run_job)
+    assert (job.state, type(job.error)) == (JobState.FAILED, NotPermittedError)
+    report = job.progress
+    assert (report.made, report.unknown, report.untouched) == (4, 0, 6)
+    assert catalog.counts().total == 6
+    assert sorted(digit for _, digit in held(report.journal).values()) == ["1"] * 4 + ["x"] * 6
+    plan_back, report = put_back(live, run_job, report.journal)
+    assert (plan_back.count, plan_back.unsure, report.made) == (4, 0, 4)
+    assert content(live) == before
 
 
 # Clean-up

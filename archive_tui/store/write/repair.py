@@ -62,9 +62,12 @@ def repair(
     rows: Sequence[TaskRow],
     now: float,
     types: Types = MappingProxyType({}),
+    known: dict[int, Outcome] | None = None,
 ) -> list[Outcome]:
     """Set some findings of one queue right; one outcome for each, in order. `now` is unix seconds, `types` what foreign
-    keys were when they were planned: without its type, none is deleted.
+    keys were when they were planned: without its type, none is deleted. Outcomes are put into `known`, by position, as
+    soon as they are: where a long list is searched the batch takes several script calls, and one of them may be refused
+    when others have been carried out.
 
     What is lost is settled once more, for a list has no cheap membership test that the script could make. A lost task
     does not move by itself: its message and its state, checked again by the script, say that nobody has moved it since.
@@ -75,7 +78,7 @@ def repair(
     queue = rows[0].queue
     if any(row.queue != queue for row in rows):
         raise ValueError("a batch is of one queue")
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, Outcome] = {} if known is None else known
     entries: dict[int, _Entry] = {}
     lost = _still_lost(pipe, queue, rows)
     contents = _contents(pipe, rows)
