@@ -123,6 +123,7 @@ class DeleteChange(Change[DeleteBatch]):
     caution = failover.caution("deleted", "there again")
     after_demotion = "what was deleted last may not have reached the new one, and be there again; scan there to see it"
     overlaps = True
+    doubtful = frozenset({Outcome.GONE, Outcome.QUEUE_AWAKE})
 
     def __init__(self, plan: Plan) -> None:
         totals = plan.totals
@@ -224,6 +225,7 @@ class DeleteChange(Change[DeleteBatch]):
         calls = batch.open_calls
         for call in calls:
             if not batch.asleep:
+                call.tries += call.tries > 0  # what was sent before the connection was lost may have been done
                 call.outcomes = [Outcome.QUEUE_AWAKE] * len(call.at)
                 yield call
                 continue

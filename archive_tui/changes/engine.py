@@ -437,7 +437,7 @@ class ChangeJob(Job):
     def _attempt(self) -> None:
         """Work until all is done or the connection is lost; what was not finished is taken up again by the next one."""
         if self._witness.look():
-            self._unsure = self._unsure or self._done > 0
+            self._unsure = self._unsure or self._done > 0 or self.change.keys > 0
         with self._server.pipe() as pipe:
             self._prepared.clear()
             self._begin(pipe)

@@ -51,7 +51,7 @@ class TerminalWatch:
 
     def _ask(self, code: int) -> None:
         if self._code is None and self._loop is not None:
-            self._code, self._until = code, time.monotonic() + _PATIENCE
+            self._until, self._code = time.monotonic() + _PATIENCE, code  # in this order: a thread waits for the code
             self._loop.call_soon_threadsafe(self._leave, code)
 
     def _watch(self) -> None:

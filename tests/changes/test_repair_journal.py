@@ -42,6 +42,7 @@ from archive_tui.journal.reader import Journal
 from archive_tui.session import Session
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.server import Server
 from archive_tui.store.write import cleanup
 from archive_tui.store.write import repair as store
 from archive_tui.store.write.restore import Target
@@ -484,6 +485,26 @@ def test_a_clean_up_whose_answer_is_lost(
     assert report.made == 1_103
     after = content(valkey)
     assert {one: before[one] for one in after} == after
+
+
+def test_a_clean_up_of_a_queue_without_tasks_is_cautious_after_a_failover_too(
+    valkey: Live, run_job: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys that are no tasks are counted twice as well where another server takes over."""
+    valkey.client.mset({prefix("gone") + b"failed:%d" % number: 5 for number in range(3_000)})
+
+    def cut(pipe: Pipe, *args: Any) -> int:
+        if next(calls) == 2:
+            raise DisconnectedError("lost")
+        return remove(pipe, *args)
+
+    remove, identify = cleanup.remove, Server.identify
+    calls, run_ids = iter(range(1_000)), iter("abc")
+    monkeypatch.setattr(cleanup, "remove", cut)
+    monkeypatch.setattr(Server, "identify", lambda self: replace(identify(self), run_id=next(run_ids)))
+    job = ended(cleaning_up(valkey.connect(), "gone", Pace.FULL), run_job)
+    assert (job.state, job.progress.made, job.progress.keys) == (JobState.DONE, 0, 3_000)
+    assert "counted twice" in job.progress.caution
 
 
 def test_a_clean_up_that_is_refused_has_deleted_nothing(valkey: Live, run_job: Run, journal_dir: Path) -> None:

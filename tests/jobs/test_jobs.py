@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from support.asynq_data import NOW, key, lock_key, prefix
 from support.catalogs import Hooked, ids, once, seq_of
-from support.changes import deletion
+from support.changes import deletion, planned, put_back
 from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
@@ -26,7 +26,14 @@ from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.plan import Plan, plan_matching, plan_rows
-from archive_tui.errors import CatalogError, NotAsynqError, NotFoundError, NotPermittedError, RefusedError
+from archive_tui.errors import (
+    CatalogError,
+    DisconnectedError,
+    NotAsynqError,
+    NotFoundError,
+    NotPermittedError,
+    RefusedError,
+)
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace, Stride
@@ -37,6 +44,7 @@ from archive_tui.session import Session
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read import queues
+from archive_tui.store.write import delete
 
 Run = Callable[[Job], Job]
 
@@ -685,6 +693,29 @@ def test_leftovers_whose_queue_awakes_are_kept(any_server: Live, catalog: Catalo
     assert adds_up(job.progress)
     assert {one.outcome for one in job.progress.examples} == {Outcome.QUEUE_AWAKE}
     assert data_left(any_server, "left") == numbers(300)
+
+
+def test_leftovers_that_were_deleted_before_their_queue_awoke_can_be_restored(
+    any_server: Live, catalog: Catalog, run_job: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is lost, and before the batch is sent again somebody registers the queue."""
+    any_server.asynq.add_many("left", numbers(3), "completed")
+    before = data_left(any_server, "left")
+    scanned(any_server, catalog, run_job)
+
+    def lost(pipe: Pipe, count: int) -> list[int] | Exception:
+        answer(pipe, count)
+        any_server.asynq.register("left")
+        raise DisconnectedError("lost")
+
+    answer = delete.answer
+    monkeypatch.setattr(delete, "answer", lost)
+    job = deletion(any_server.connect(), plan_matching(catalog, Query()), Pace.FULL, journal_dir=tmp_path)
+    assert run_job(job).wait(20)
+    assert (job.state, data_left(any_server, "left")) == (JobState.DONE, set())
+    assert (job.progress.changed, job.progress.unconfirmed) == (3, 3)
+    assert put_back(any_server, run_job, planned(any_server, job.progress)).made == 3
+    assert data_left(any_server, "left") == before
 
 
 def test_a_scan_whose_reply_was_lost_misses_nothing(valkey: Live, proxy: Proxy, hooked: Hooked, run_job: Run) -> None:
