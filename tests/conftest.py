@@ -227,23 +227,3 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
-
-
-_PLAYED = {
-    "test_dialogs",
-    "test_document",
-    "test_journal_screens",
-    "test_mending",
-    "test_permissions",
-    "test_retention",
-    "test_screens",
-    "test_screenshots",
-    "test_terminal",
-}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Screens that are played by keys depend on how busy the machine is: what fails is played again, twice at most."""
-    for item in items:
-        if item.path.stem in _PLAYED:
-            item.add_marker(pytest.mark.flaky(reruns=2))

@@ -32,8 +32,6 @@ NOT_FULL = 4_000
 """Archived tasks at the start: what is archived while a slow machine scans still finds room."""
 BUSY_SECONDS = 16.0
 HEALTHY_SECONDS = 5.0
-BUSY_MACHINE = pytest.mark.flaky(reruns=1, only_rerun="what should happen in this traffic does not")
-"""Traffic that was too slow to bring about what a test is about is tried once more; a lost task never is."""
 
 PATIENCE = 90.0
 MANY = 1_000
@@ -64,7 +62,6 @@ def close(account: Account, dump: Dump, attempts: Sequence[Attempt] = ()) -> Non
     assert not complaints, report(complaints)
 
 
-@BUSY_MACHINE
 def test_healthy_installation_has_no_finding(
     asynq: Asynq, cleaner: Cleaner, client: redis.Redis, tmp_path: Path
 ) -> None:
@@ -85,7 +82,6 @@ def test_healthy_installation_has_no_finding(
     assert not found
 
 
-@BUSY_MACHINE
 def test_zero_lost(asynq: Asynq, cleaner: Cleaner, client: redis.Redis, tmp_path: Path) -> None:
     """Every task that Asynq accepted was processed, is where it belongs, or was rightly deleted."""
     rounds = Rounds(cleaner, client)
@@ -125,7 +121,6 @@ def test_zero_lost(asynq: Asynq, cleaner: Cleaner, client: redis.Redis, tmp_path
 
 
 @pytest.mark.parametrize("library", VERSIONS[-1:], indirect=True, scope="session")
-@BUSY_MACHINE
 def test_careless_cleaner_is_caught(
     asynq: Asynq, url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
