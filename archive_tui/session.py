@@ -1,4 +1,4 @@
-"""What one run of the program shares between its screens: the server, and the jobs that are running."""
+"""A session: one run of the program, its server, what its user may do there, and the jobs that are running."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -34,10 +34,13 @@ AnyJob = TypeVar("AnyJob", bound=Job)
 
 @dataclass(frozen=True, slots=True)
 class ScanSummary:
-    """What the last scan of a queue found. `complete` is False for a scan that was stopped: the count is a minimum."""
+    """Result of the last scan of a queue."""
 
     findings: int
+    """Findings of the queue; a minimum where the scan is not `complete`."""
+
     complete: bool
+    """False for a scan that was stopped."""
 
 
 class Session:

@@ -1,1 +1,4 @@
-"""What Asynq means: its keys, states and messages, and the rules that judge them. Pure: no I/O, no clock, no screen."""
+"""The meaning of what Asynq stores: keys, states, messages, and the rules that judge them.
+
+Pure: no I/O, no clock, no screen.
+"""

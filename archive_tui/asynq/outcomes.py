@@ -1,11 +1,11 @@
-"""What may become of one task of a change: one type for every change, and the words that each change has for it."""
+"""Outcomes: what a change made of one task. One type for every change, and the words that each change has for it."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 
 
 class Outcome(IntEnum):
-    """What became of one task of a plan. The Lua scripts of the store answer with these numbers; how a journal writes
+    """The outcome of one task of a plan. The Lua scripts of the store answer with these numbers; how a journal writes
     them down is the business of `journal.outcomes`.
     """
 

@@ -1,1 +1,1 @@
-"""What we have seen: the rows that the screens show, in a private temporary SQLite file."""
+"""The rows that the screens show, in a private temporary SQLite file."""

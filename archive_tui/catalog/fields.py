@@ -5,7 +5,7 @@ from enum import Enum
 
 
 class Form(Enum):
-    """How the values of a field are written in a filter."""
+    """Notation of a field's values in a filter."""
 
     TEXT = "text"
     NUMBER = "number"

@@ -89,7 +89,7 @@ class CleanUpChange(Change[CleanUpBatch]):
         return next(self._batches, None)
 
     def check(self, batch: CleanUpBatch, copies: list[Copy]) -> None:
-        # What is no hash is no task data, and nothing that could be put back: only its id is kept
+        # What is no hash is no task data, and nothing that could be restored: only its id is kept
         batch.copies = [copy._replace(fields=()) if copy.fields is snapshots.NOT_A_HASH else copy for copy in copies]
         batch.places = [at for at, copy in enumerate(copies) if copy.fields]
         batch.left_out = {at: Outcome.GONE for at, copy in enumerate(copies) if not copy.fields}

@@ -156,12 +156,16 @@ AnyBatch = TypeVar("AnyBatch", bound=ChangeBatch)
 
 
 class Correction(NamedTuple):
-    """What another server has undone of one task that was accounted for."""
+    """A task that was accounted for, and that another server has undone."""
 
     queue: str
     id: bytes
+
     before: Outcome
+    """The outcome as it was counted."""
+
     now: Outcome
+    """The outcome that holds since the other server answers."""
 
 
 class Change(ABC, Generic[AnyBatch]):

@@ -1,5 +1,5 @@
-"""Another server process answers than before: it was started anew, or a replica took over. Either may never have heard
-of what the one before had acknowledged last, so what a job has said of it is looked at again.
+"""A change that another server process has undone: one that was started anew, or a replica that took over, may never
+have heard of what the one before had acknowledged last.
 """
 
 from collections.abc import Iterator
@@ -16,18 +16,22 @@ from archive_tui.store.write import restore as store
 
 
 def caution(did: str, now: str) -> str:
-    """What there is to say where nobody can know what the new server has heard of."""
+    """The warning where nobody can know what the new server has heard of."""
     return f"another server answers than the one that began: what that one had {did} last may be {now}; scan to see it"
 
 
 class Undone(NamedTuple):
-    """A batch of a journal: its tasks that are there again although they were deleted, each with what had become of it,
-    and what the journal must say of the batch now. Of those nobody knows what the server keeps in the end.
-    """
+    """A batch of a journal, compared with what another server holds."""
 
     batch: int
+    """Its number."""
+
     tasks: list[tuple[Copy, Outcome]]
+    """Its tasks that are there again although they were deleted, each with the outcome that it had."""
+
     codes: str
+    """The codes that the journal must have for the batch now: nobody knows what the server keeps of `tasks` in the end.
+    """
 
 
 def undone(pipe: Pipe, path: Path) -> Iterator[Undone]:

@@ -1,4 +1,4 @@
-"""Frozen list of what a confirmed deletion will touch, and what it adds up to."""
+"""The plan of a deletion: the frozen list of the rows it will touch, and what they add up to."""
 
 from array import array
 from bisect import bisect_left
@@ -17,14 +17,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be deleted. `hidden` of its tasks are not shown by the current filter. `seen_at` is since when its rows
-    may have changed: when the scan that found them began, or the list was read (unix seconds); None where nobody says.
-    """
+    """A frozen choice of rows. A deletion takes all of them, a repair those whose kind it fits."""
 
     selection: Selection
+    """The rows, by number."""
+
     totals: Totals
+    """What they add up to."""
+
     hidden: int = 0
+    """Rows that the current filter does not show."""
+
     seen_at: float | None = None
+    """Unix seconds since when the rows may have changed: when the scan that found them began, or the list was read;
+    None where that is not known.
+    """
 
     def change(self) -> "Change[Any]":
         """The change that carries it out."""
@@ -58,12 +65,13 @@ def plan_matching(catalog: Catalog, query: Query) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Which archived tasks to keep: those archived at `before` (unix seconds) or later, and the newest `keep`. None
-    for a bound that is not wanted; where both are given, a task must be beyond both to go.
-    """
+    """Bounds of what an archive keeps. Where both are given, a task must be beyond both to go."""
 
     before: float | None = None
+    """Unix seconds: what was archived then or later is kept; None sets no bound."""
+
     keep: int | None = None
+    """The newest tasks to keep, 0 for none of them; None sets no bound."""
 
 
 def plan_oldest(

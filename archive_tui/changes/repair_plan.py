@@ -1,4 +1,4 @@
-"""What will be set right, and how: the repairs that fit the findings of a plan."""
+"""The plan of a repair: the rows of a plan, and the repairs that fit their kinds."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RepairPlan:
-    """What will be set right, and how: the rows of a plan, with a repair for some kinds. Other kinds are left alone.
-    `types` are those that foreign keys have now: a key that is of another type later is not deleted.
-    """
+    """The rows of a plan with a repair for some of their kinds. Other kinds are left alone."""
 
     plan: Plan
+    """The rows, those that are left alone included."""
+
     repairs: Mapping[Kind | None, Repair]
+    """The repair for each kind."""
+
     types: store.Types = field(default_factory=dict)
+    """The types of foreign keys when the plan was made: a key that is of another type later is not deleted."""
 
     @classmethod
     def of(cls, plan: Plan, repair: Repair, types: store.Types | None = None) -> "RepairPlan":
@@ -42,12 +45,12 @@ class RepairPlan:
 
     @property
     def count(self) -> int:
-        """How many findings will be set right."""
+        """How many findings will be repaired."""
         return sum(self.counts.values())
 
     @property
     def counts(self) -> dict[Repair, int]:
-        """How many findings each repair will set right."""
+        """How many findings get each repair."""
         counts = Counter[Repair]()
         for kind, count in self.plan.totals.by_kind.items():
             if kind in self.repairs:
@@ -56,12 +59,12 @@ class RepairPlan:
 
     @property
     def label(self) -> str:
-        """What it does, in a few words."""
+        """Its repairs, in a few words."""
         return ", ".join(repair.label for repair in self.counts)
 
     @property
     def deletes_data(self) -> bool:
-        """Whether there is any data that it deletes."""
+        """Whether it deletes any data."""
         return any(repair in (Repair.CLEAN, Repair.DELETE_KEY) for repair in self.counts)
 
     @property
@@ -75,7 +78,7 @@ class RepairPlan:
         return self.plan.count - self.count
 
     def why_not(self) -> str | None:
-        """Why this must not be done at all."""
+        """The reason why it must not be done at all; None where there is none."""
         ghosts = self.plan.totals.by_kind.get(Kind.GHOST, 0)
         if ghosts and any(repair.runs for repair in self.repairs.values()):
             return (
@@ -86,20 +89,20 @@ class RepairPlan:
 
     def beyond_cap(self, archived: Mapping[str, int]) -> int:
         """How many ids more than Asynq keeps the archives would hold; `archived` are their sizes now."""
-        back = sum(count for repair, count in self.counts.items() if repair.archives)
-        if not back:
+        archived_later = sum(count for repair, count in self.counts.items() if repair.archives)
+        if not archived_later:
             return 0
         # Of a queue's rows only some may be of a kind that goes there
-        by_queue = {queue: min(count, back) for queue, count in self.plan.totals.by_queue.items()}
+        by_queue = {queue: min(count, archived_later) for queue, count in self.plan.totals.by_queue.items()}
         return sum(max(0, archived.get(queue, 0) + count - ARCHIVE_CAP) for queue, count in by_queue.items())
 
 
-MENDS_ARCHIVE: Mapping[Kind | None, Repair] = {
+ARCHIVE_REPAIRS: Mapping[Kind | None, Repair] = {
     Kind.GHOST: Repair.REMOVE_ID,
     Kind.MISMATCH: Repair.FOLLOW_INDEX,
     Kind.HUSK: Repair.CLEAN,
 }
-"""What sets an archive right that is stuck: without its ghosts Asynq's script has room again, and the tasks that it
+"""The repairs of an archive that is stuck: without its ghosts Asynq's script has room again, and the tasks that it
 failed to archive count as archived.
 """
 
@@ -108,30 +111,31 @@ def choices(plan: Plan, types: store.Types | None = None) -> list[RepairPlan]:
     """The repairs that fit at least one row of a plan, those that fit most first, and after all others what deletes
     data. Foreign keys are for deletion only where their `types` are known.
     """
-    found = [RepairPlan.of(plan, one, types=types) for one in Repair if types or one is not Repair.DELETE_KEY]
-    return sorted((one for one in found if one.count), key=lambda one: (one.deletes_data, -one.count))
+    fitting = [repair for repair in Repair if types or repair is not Repair.DELETE_KEY]
+    plans = [RepairPlan.of(plan, repair, types=types) for repair in fitting]
+    return sorted((plan for plan in plans if plan.count), key=lambda plan: (plan.deletes_data, -plan.count))
 
 
 def not_picked(catalog: Catalog, marks: Marks, picked: Marks) -> list[int]:
-    """The marked findings that are set right only where a person has picked them one by one. Not for the UI loop."""
+    """The marked findings whose repairs are only for rows that a person picked one by one. Not for the UI loop."""
     kinds = [kind for kind in Kind if any(repair.by_hand for repair in offered(kind))]
     return [seq for kind in kinds for seq in catalog.find(Query(kind=kind)) if seq in marks and seq not in picked]
 
 
 def types_of(server: Server, plan: Plan) -> store.Types:
-    """What the foreign keys of a plan are. Blocks. Raises ConnectError and kin."""
-    found: dict[tuple[str, bytes], bytes] = {}
+    """The types of the foreign keys of a plan. Blocks. Raises ConnectError and kin."""
+    types: dict[tuple[str, bytes], bytes] = {}
     if Kind.FOREIGN not in plan.totals.by_kind:
-        return found
+        return types
     with server.pipe() as pipe:
         for rows in plan.selection.batches():
-            found |= store.types_of(pipe, [row for _, row in rows if row.kind is Kind.FOREIGN])
-    return found
+            types |= store.types_of(pipe, [row for _, row in rows if row.kind is Kind.FOREIGN])
+    return types
 
 
 def not_deletable(catalog: Catalog) -> list[int]:
-    """The findings of a catalog that are not for a deletion, by their row numbers: it takes what no index
-    references. Not for the UI loop.
+    """The row numbers of findings that a deletion must leave alone: it takes only what no index references. Not for the
+    UI loop.
     """
     seqs: list[int] = []
     for kind in catalog.counts().by_kind:

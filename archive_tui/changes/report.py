@@ -17,7 +17,7 @@ _ID = 40
 
 
 class Count(NamedTuple):
-    """How many tasks had one outcome."""
+    """The tasks that had one outcome."""
 
     number: int
     sentence: str
@@ -28,7 +28,7 @@ class Count(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a change has done, in words."""
+    """A result of a change, in words."""
 
     title: str
     """“Deleted 3 of 4 tasks”."""

@@ -1,4 +1,4 @@
-"""What putting back a journal would touch, looked up before anything is written."""
+"""The plan of a restore: what restoring a journal would touch, looked up before anything is written."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -25,10 +25,10 @@ _TIMED = (State.SCHEDULED, State.RETRY, State.COMPLETED)
 """States in which Asynq does something at the moment that is the score."""
 
 AS_LOST = "no index, as a lost task"
-"""How `RestorePlan.places` counts what a worker would take if it were put back to where it stood."""
+"""Counts, in `RestorePlan.places`, what a worker would take if it were restored to where it stood."""
 
 AS_ORPHAN = "no index, as an orphan"
-"""How it counts what stood nowhere."""
+"""Counts there what stood in no index."""
 
 Chosen = frozenset[tuple[str, bytes]]
 """Queue and id of the tasks that were picked from a journal."""
@@ -36,38 +36,73 @@ Chosen = frozenset[tuple[str, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class RestorePlan:
-    """What putting back will touch. `places` counts by where they go; `kept` were not deleted by that run, and `before`
-    were restored already: both are left out. Of `unsure` tasks nobody knows whether that run deleted them; `there` have
-    task data in Redis now, and will not be overwritten. `over` says for a queue how many ids its archive would hold
-    above its cap. Queues in `unregistered` are not known to Asynq. `bare` ids had no data, such as ghosts that were
-    removed: there is nothing to put back, and they are left out. `vanished` were put back, and were not there any more
-    when another server had taken over. With `again`, what was put back before is not left out. Of `places`, the times
-    of `due` have passed: these are run, or deleted, at once. `fixed_ids` were chosen by their producer. With
-    `anywhere` it is carried out although the journal was written for another server, which is refused without.
-    """
+    """The tasks of a journal that will be restored, and what a person should know before. Counts are of tasks."""
 
     journal: Journal
+    """The journal."""
+
     outline: Outline
+    """Its batches, with what became of them."""
+
     target: Target
+    """The place where its tasks go."""
+
     chosen: Chosen | None
+    """The tasks that were picked; None for all."""
+
     count: int
+    """Tasks that will be restored."""
+
     places: dict[str, int]
+    """Of these, how many go to each index, by its name; see also `AS_LOST` and `AS_ORPHAN`."""
+
     by_queue: dict[str, int]
+    """Of these, how many go to each queue."""
+
     kept: int = 0
+    """Tasks that the run did not delete; left out."""
+
     before: int = 0
+    """Tasks that were restored before; left out unless `again`."""
+
     unsure: int = 0
+    """Tasks of which nobody knows whether the run deleted them; restored where nothing stands in their place."""
+
     there: int = 0
+    """Tasks whose id has task data in Redis now; it will not be overwritten."""
+
     locks: int = 0
+    """Tasks that held a unique lock."""
+
     expired_locks: int = 0
+    """Of these, those whose lock has run out since."""
+
     over: dict[str, int] = field(default_factory=dict)
+    """For a queue, the ids that its archive would hold above its cap."""
+
     unregistered: tuple[str, ...] = ()
+    """Queues that Asynq does not know."""
+
     elsewhere: str = ""
+    """The server that the journal was written for; empty where it is this one."""
+
     bare: int = 0
+    """Ids without data, such as ghosts that were removed: there is nothing to restore, and they are left out."""
+
     vanished: int = 0
+    """Tasks that were restored, and were not there any more when another server had taken over."""
+
     again: bool = False
+    """Whether what was restored before is restored once more."""
+
     due: dict[str, int] = field(default_factory=dict)
+    """For an index of `places`, the tasks whose time has passed: they are run, or deleted, at once."""
+
     fixed_ids: int = 0
+    """Tasks whose id was chosen by their producer."""
+
     anywhere: bool = False
+    """Whether it is carried out although the journal was written for another server; else that is refused."""
 
     def change(self) -> "Change[Any]":
         """The change that carries it out."""
@@ -83,15 +118,23 @@ class RestorePlan:
 
 @dataclass(slots=True)
 class _Review:
-    """What is counted while a journal is looked through; see `RestorePlan`."""
+    """The counts of a `RestorePlan`, while the journal is read."""
 
     target: Target
+
     now: float
+    """Unix seconds by the server's clock."""
+
     export: bool
+    """Whether the journal is an export: of its tasks nobody can be unsure."""
+
     places: Counter[str] = field(default_factory=Counter)
     queues: Counter[str] = field(default_factory=Counter)
     due: Counter[str] = field(default_factory=Counter)
+
     to_archive: Counter[str] = field(default_factory=Counter)
+    """For each queue, the tasks that its archive will hold in addition."""
+
     kept: int = 0
     before: int = 0
     unsure: int = 0
@@ -103,7 +146,7 @@ class _Review:
     fixed: int = 0
 
     def wants(self, copy: Copy, able: bool, outcome: str, back: str) -> bool:
-        """Count a copy; whether it is to be put back. `outcome` and `back` are what the journal says of it."""
+        """Count a copy; True where it is to be restored. `outcome` and `back` are its codes in the journal."""
         if not copy.fields:
             self.bare += 1
         elif able:
@@ -130,12 +173,12 @@ class _Review:
             self.expired += copy.lock_until is not None and copy.lock_until <= self.now * 1000
 
     def found(self, copy: Copy, there: bool) -> None:
-        """Count one that is to be put back by whether task data stands in Redis."""
+        """Count one that is to be restored by whether task data stands in Redis."""
         self.there += there
         self.to_archive[copy.queue] += not there and _place(copy, self.target) is State.ARCHIVED
 
     def beyond_cap(self, pipe: Pipe) -> dict[str, int]:
-        """By how many ids each archive would be above its cap."""
+        """For each queue, the ids that its archive would hold above its cap."""
         over = {}
         for queue, more in self.to_archive.items():
             there_now = store.archived_count(pipe, queue) or 0
@@ -205,6 +248,6 @@ def _place(copy: Copy, target: Target) -> State | None:
 
 
 def _nowhere(copy: Copy) -> str:
-    """What a task is that goes back to no index."""
+    """The name, in `places`, of a task that goes back to no index."""
     state = State.parse(copy.field(b"state"))
     return AS_LOST if findings.judge(state, referenced=False) is Kind.LOST else AS_ORPHAN

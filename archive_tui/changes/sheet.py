@@ -26,7 +26,7 @@ _ID = 36
 
 
 class Tone(Enum):
-    """How much a line stands out. The colour is the screen's own business."""
+    """Degrees to which a line stands out. The colour is the screen's own business."""
 
     PLAIN = "plain"
     QUIET = "quiet"
@@ -51,7 +51,7 @@ JOURNAL_OFF = Line("the journal is turned off: this cannot be undone", tone=Tone
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where and when a change is planned: what a sheet says beside its plan."""
+    """Circumstances of a plan: what a sheet says beside it."""
 
     now: float
     """Unix seconds."""
@@ -69,7 +69,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What a confirmed plan will do, in words."""
+    """A plan in words."""
 
     verb: Verb
     title: str

@@ -31,10 +31,15 @@ class Manner:
     ask: Ask | None
     """Puts a question; None where nobody sits at a terminal."""
     pace: Pace = Pace.POLITE
+    """The share of the server's time that the change may take."""
     reason: str = ""
+    """The reason for journal and audit; empty for none."""
     dry_run: bool = False
+    """True shows the plan and changes nothing."""
     yes: bool = False
+    """True needs no confirmation."""
     as_json: bool = False
+    """True prints plan and report as one JSON object."""
     progress: bool = False
     """True shows the progress on `err`."""
 

@@ -46,8 +46,8 @@ def _handling(numbers: Sequence[signal.Signals], handler: Callable[..., None]) -
             signal.signal(one, previous)
 
 
-def attend(start: Callable[[], AnyJob], tell: Callable[[AnyJob], str] | None) -> tuple[AnyJob, bool]:
-    """Start a job and wait for its end, showing now and then what `tell` says of it (None: nothing). Return the job,
+def attend(start: Callable[[], AnyJob], status: Callable[[AnyJob], str] | None) -> tuple[AnyJob, bool]:
+    """Start a job and wait for its end, showing now and then what `status` says of it (None: nothing). Return the job,
     and True where ctrl+c or another signal of the kind came meanwhile. The first asks the job to stop at a point that
     leaves nothing half-done; the second raises KeyboardInterrupt at once.
 
@@ -56,35 +56,35 @@ def attend(start: Callable[[], AnyJob], tell: Callable[[AnyJob], str] | None) ->
 
     A server that goes away is waited for, but not for ever: nobody may be watching.
     """
-    asked: list[int] = []
-    told_at = time.monotonic()
+    signals: list[int] = []
+    shown_at = time.monotonic()
     trouble = ""
 
     # Noted only: what a handler raises in the middle of waiting leaves the locks of the wait in disorder
     def note(number: int, _frame: object) -> None:
-        asked.append(number)
+        signals.append(number)
 
     try:
         with _handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), note):
             job = start()
             job.patience = _PATIENCE
             while not job.wait(_LOOK_EVERY):
-                if len(asked) > 1:
+                if len(signals) > 1:
                     raise KeyboardInterrupt
-                if asked:
+                if signals:
                     job.stop()
-                if tell is not None and time.monotonic() - told_at >= _PROGRESS_EVERY:
-                    told_at = time.monotonic()
-                    _say(tell(job))
-                elif tell is None and job.trouble and not trouble:
+                if status is not None and time.monotonic() - shown_at >= _PROGRESS_EVERY:
+                    shown_at = time.monotonic()
+                    _say(status(job))
+                elif status is None and job.trouble and not trouble:
                     trouble = job.trouble
                     print(f"archive-tui: {trouble}: waiting for it, at most {span(_PATIENCE)}", file=sys.stderr)
                 elif not job.trouble:
                     trouble = ""
     finally:
-        if tell is not None:
+        if status is not None:
             _say("")
-    return job, bool(asked)
+    return job, bool(signals)
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""What all jobs share: a thread, a state, pausing, stopping, and waiting for a server that went away."""
+"""The base of all jobs: a thread, a state, pausing, stopping, and waiting for a server that went away."""
 
 import logging
 import threading
@@ -17,7 +17,7 @@ _LONGEST_WAIT = 10.0
 
 
 class JobState(StrEnum):
-    """Where a job is in its life."""
+    """Stages of a job's life."""
 
     READY = "ready"
     RUNNING = "running"
@@ -34,7 +34,7 @@ class JobState(StrEnum):
 
 
 class Leaving(NamedTuple):
-    """What to say to somebody who quits while a job changes something."""
+    """Words for somebody who quits while a job changes something."""
 
     running: str
     """As in "A deletion is running"."""

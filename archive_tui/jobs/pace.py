@@ -1,4 +1,4 @@
-"""How much of the server's time a job may take."""
+"""Pace: the share of the server's time that a job may take."""
 
 from enum import StrEnum
 
@@ -22,7 +22,7 @@ class Pace(StrEnum):
 
 
 class Stride:
-    """How many keys one step of a scan asks for: enough that the way to the server does not cost more than the work,
+    """Keys that one step of a scan asks for: enough that the way to the server does not cost more than the work,
     and no more than the server and we get done in a moment.
 
     `round_trip` is the time that a question takes which is no work at all, in seconds.

@@ -1,4 +1,4 @@
-"""What a job that changes tasks has done so far; once it has ended, this is its report."""
+"""Progress of a change; once its job has ended, this is its report."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

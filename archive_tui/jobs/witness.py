@@ -1,4 +1,4 @@
-"""Which server process answers: after a restart or a failover it is another than before."""
+"""A witness of which server process answers: after a restart or a failover it is another than before."""
 
 from archive_tui.store.link.server import Server
 

@@ -1,1 +1,1 @@
-"""What we have done: the write-ahead record of changes, read back to restore (docs/journal.md)."""
+"""The write-ahead record of changes, read back to restore (docs/journal.md)."""

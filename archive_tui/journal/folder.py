@@ -15,14 +15,25 @@ from archive_tui.text import line
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One journal of the list. `size` in bytes, `modified_at` unix seconds; `problem` says why it cannot be read."""
+    """One journal of the list."""
 
     path: Path
+    """The file."""
+
     size: int
+    """Bytes."""
+
     modified_at: float
+    """Unix seconds."""
+
     header: Header
+    """Its first line; an empty header where it cannot be read."""
+
     ending: Ending | None = None
+    """Its last line; None where the run did not end by itself."""
+
     problem: str = ""
+    """The reason why it cannot be read; empty where it can."""
 
 
 def default_folder() -> Path:
@@ -35,8 +46,8 @@ def listed(folder: Path) -> list[Listed]:
     return sorted(_listed(folder), key=_when, reverse=True)
 
 
-def _when(one: Listed) -> tuple[float, float]:
-    return one.header.created_at or one.modified_at, one.modified_at
+def _when(journal: Listed) -> tuple[float, float]:
+    return journal.header.created_at or journal.modified_at, journal.modified_at
 
 
 def _listed(folder: Path) -> Iterator[Listed]:

@@ -34,54 +34,83 @@ EXPORT = "export"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Who, where, when and why. `created_at` is unix seconds; `server` is the address without secrets; `planned` is
-    how many tasks the plan had. All of it is foreign text: the file may come from anywhere.
-    """
+    """Who, where, when and why. All of it is foreign text: the file may come from anywhere."""
 
     command: str = ""
+    """The change that was made, with its repairs after a colon; `EXPORT` for an export."""
+
     server: str = ""
+    """The address of the server, without secrets."""
+
     queues: tuple[str, ...] = ()
+    """The queues of the plan."""
+
     user: str = ""
+    """The account that ran it; empty where the system did not tell."""
+
     host: str = ""
+    """The machine on which it ran."""
+
     created_at: float | None = None
+    """Unix seconds when it began; None where the header does not say."""
+
     reason: str = ""
+    """The reason that was given; empty for none."""
+
     planned: int | None = None
+    """Tasks of the plan; None where nobody knew beforehand."""
 
     @property
     def is_export(self) -> bool:
-        """Whether nothing of what it holds was deleted: it was only written down."""
+        """Whether it is an export: nothing of what it holds was deleted."""
         return self.command == EXPORT
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the run ended: the state of its job, and how many tasks had which outcome."""
+    """The last line of a run."""
 
     state: str = ""
+    """The state in which its job ended: done, stopped or failed."""
+
     ended_at: float | None = None
+    """Unix seconds; None where the line does not say."""
+
     counts: Mapping[str, int] = field(default_factory=dict)
+    """How many tasks had each outcome, by the outcome's name."""
 
 
 @dataclass(slots=True)
 class Outline:
-    """What a journal holds beside the tasks themselves. For each batch: where its member begins, how many tasks it has,
-    and the digits that say what became of them and what was restored of them; `None` where that was never said.
-
-    `good_bytes` is the length up to which the file is whole; `torn` says that there is more.
-    """
+    """A journal without the tasks themselves. Batches are known by their number."""
 
     header: Header
+    """The first line."""
+
     offsets: dict[int, int] = field(default_factory=dict)
+    """For each batch, the byte at which its gzip member begins."""
+
     tasks: dict[int, int] = field(default_factory=dict)
+    """For each batch, how many tasks it has."""
+
     outcomes: dict[int, str] = field(default_factory=dict)
+    """For each batch, the codes of what became of its tasks; missing where the journal never said it."""
+
     restored: dict[int, str] = field(default_factory=dict)
+    """For each batch, the codes of what was restored of it; missing for nothing."""
+
     ending: Ending | None = None
+    """The last line; None where the run did not end by itself."""
+
     good_bytes: int = 0
+    """The length up to which the file is whole."""
+
     torn: bool = False
+    """Whether the file goes on behind that, and cannot be read."""
 
     @property
     def count(self) -> int:
-        """How many tasks it holds."""
+        """Tasks that the journal holds."""
         return sum(self.tasks.values())
 
     def restorable(self, batch: int, *, again: bool = False) -> list[bool]:

@@ -120,7 +120,7 @@ class Recorder:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much room a journal needs and has, in bytes."""
+    """Room for a journal, in bytes."""
 
     needed: int
     """An estimate."""

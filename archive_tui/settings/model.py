@@ -30,7 +30,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How a `rediss://` server is verified. Files are PEM."""
+    """Verification of a `rediss://` server. Files are PEM."""
 
     ca_file: str | None = None
     """Certificates of the authorities that are trusted; None: those of the system."""
@@ -47,7 +47,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run needs to know: server, guards, journal and audit."""
+    """Settings of a run: server, guards, journal and audit."""
 
     host: str = "127.0.0.1"
     """Name or address of the server; of no meaning with `socket`."""

@@ -1,1 +1,1 @@
-"""What the operator sees: the Textual application, its screens, dialogs and widgets."""
+"""The Textual application, its screens, dialogs and widgets."""

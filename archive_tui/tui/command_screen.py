@@ -1,4 +1,4 @@
-"""What all screens share: status line, key bar, and commands that become bindings, help and palette entries."""
+"""The base of all screens: status line, key bar, and commands that become bindings, help and palette entries."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Wait:
 
 
 class Host(Protocol):
-    """What a screen needs of the app it lives in."""
+    """The app, as far as a screen needs it."""
 
     session: Session
 

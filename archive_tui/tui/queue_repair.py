@@ -10,7 +10,7 @@ from archive_tui.asynq.forecast import Forecast
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes.plan import plan_matching
-from archive_tui.changes.repair_plan import MENDS_ARCHIVE, RepairPlan
+from archive_tui.changes.repair_plan import ARCHIVE_REPAIRS, RepairPlan
 from archive_tui.jobs.archive_check import ArchiveCheckJob
 from archive_tui.jobs.job import JobState
 from archive_tui.store.read.queues import QueueStats
@@ -93,7 +93,7 @@ class QueueRepair(Part):
             catalog.close()
             call(self._flow.abandon, str(job.error or "stopped"))
             return
-        plan = RepairPlan(plan_matching(catalog, Query()), MENDS_ARCHIVE)
+        plan = RepairPlan(plan_matching(catalog, Query()), ARCHIVE_REPAIRS)
         call(self._confirm, plan, forecast, catalog)
 
     def _confirm(self, plan: RepairPlan, forecast: Forecast, catalog: Catalog) -> None:

@@ -27,7 +27,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes.cleanup import CleanUpPlan
 from archive_tui.changes.plan import plan_matching
-from archive_tui.changes.repair_plan import MENDS_ARCHIVE, RepairPlan, types_of
+from archive_tui.changes.repair_plan import ARCHIVE_REPAIRS, RepairPlan, types_of
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
 from archive_tui.changes.restore_words import notes
 from archive_tui.commands import journal as journal_command
@@ -322,7 +322,7 @@ def test_what_was_changed_and_lost_later_comes_back(
 
 
 def test_ids_that_had_no_data_are_told_apart(damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path) -> None:
-    path = repaired(damaged, run_job, catalog, journal_dir, dict(MENDS_ARCHIVE))  # type: ignore[arg-type]
+    path = repaired(damaged, run_job, catalog, journal_dir, dict(ARCHIVE_REPAIRS))  # type: ignore[arg-type]
     damaged.client.hset(key(Q, "gone-3"), "state", "somebody else's")
     before = content(damaged)
     for target in Target:

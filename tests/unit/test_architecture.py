@@ -1,6 +1,7 @@
 """What importing a module brings along, and that generated code is what its source says."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -134,3 +135,20 @@ def uncommented(path: Path) -> list[str]:
         end = next(at for at in range(start, len(lines)) if lines[at].startswith(")"))
         del lines[start : end + 1]
     return lines
+
+
+def test_one_act_has_one_word() -> None:
+    """To repair, to restore, to delete: not to mend, to set right or to put back."""
+    other_words = re.compile(
+        r"\bmend|\bput(s|ting)? (it |them |this )?back\b|\bset(s|ting)? (it |them |this )?right\b", re.I
+    )
+    root = PACKAGE.parent
+    documents = [*root.glob("docs/*.md"), root / "README.md", root / "CONTRIBUTING.md"]
+    sources = [path for ending in ("py", "lua", "tcss") for path in PACKAGE.rglob(f"*.{ending}")]
+    assert len(sources) > 150
+    spoken = [
+        f"{path.relative_to(root)}: {found[0]}"
+        for path in (*sources, *documents)
+        for found in other_words.finditer(path.read_text())
+    ]
+    assert spoken == []

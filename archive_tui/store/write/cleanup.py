@@ -1,4 +1,4 @@
-"""What can be done about a leftover queue: register it again, or clean all of it up, as long as it is one."""
+"""Register a leftover queue again, or delete its keys, as long as it is one."""
 
 from collections.abc import Sequence
 

@@ -25,7 +25,7 @@ _LONG = 1024
 
 
 class Standing(StrEnum):
-    """Where a task must still stand, or not stand, when it is deleted; the values are those of delete.lua."""
+    """Places where a task must still stand, or not stand, when it is deleted; the values are those of delete.lua."""
 
     ORPHAN = "orphan"
     INDEXED = "indexed"
@@ -33,15 +33,24 @@ class Standing(StrEnum):
 
 
 class Doomed(NamedTuple):
-    """One task of a plan: what must still be true of it when it is deleted. `unique` says that it may hold a unique
-    lock. A named tuple, because a deletion makes millions of them.
+    """A task of a plan, with what must still be true of it when it is deleted.
+
+    A named tuple, because a deletion makes millions of them.
     """
 
     id: bytes
+
     state: State | None
+    """The state that its hash must still name; None where it named none that is known."""
+
     fingerprint: bytes
+    """The fingerprint that its message must still have; empty for no message."""
+
     standing: Standing
+    """The place where it must still stand, or not stand."""
+
     unique: bool = True
+    """Whether it may hold a unique lock."""
 
 
 def delete(pipe: Pipe, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""Setting findings right: one script call a batch, each task checked again by the server."""
+"""Repair findings: one script call a batch, each task checked again by the server."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -28,17 +28,27 @@ Types = Mapping[tuple[str, bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One task of a script call. `state`, `digest` and `since` are what its hash must still say; of a
-    foreign key, `state` is the type that it must still have.
-    """
+    """A task of a script call."""
 
     row: TaskRow
+
     state: bytes
+    """The state that its hash must still name; of a foreign key, the type that it must still have."""
+
     digest: str
+    """SHA-1 of the message that it must still have; empty for no message."""
+
     since: bytes
+    """The `pending_since` that its hash must still have; empty for none."""
+
     place: str
+    """The index in which it must still stand; empty for none."""
+
     search: list[State]
+    """The states whose lists are searched for it."""
+
     goal: Destination | None
+    """The state and index that it gets; None where it is deleted."""
 
     def arguments(self) -> list[bytes]:
         goal = self.goal
@@ -134,7 +144,7 @@ def _contents(pipe: Pipe, rows: Sequence[TaskRow]) -> list[Reply]:
 
 
 def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float) -> "_Entry | Outcome":
-    """What must hold for a task to be set right, or why it cannot be."""
+    """The entry of a task in a script call, or the reason why it cannot be repaired."""
     if repair_ is Repair.REMOVE_ID:
         return _Entry(row, b"", "", b"", row.index_name, lists_to_search(row, None), None)
     if not isinstance(content, list):

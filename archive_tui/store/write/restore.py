@@ -1,4 +1,4 @@
-"""Writing deleted tasks back: one script call a batch, never over anything that stands there."""
+"""Restore deleted tasks: one script call a batch, never over anything that stands there."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -14,7 +14,7 @@ from archive_tui.text import encode
 
 
 class Target(StrEnum):
-    """Where restored tasks go; the values are those of restore.lua."""
+    """Places where restored tasks go; the values are those of restore.lua."""
 
     BACK = "back"
     ARCHIVE = "archive"

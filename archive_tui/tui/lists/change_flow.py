@@ -55,8 +55,8 @@ class Proposal:
 
 
 class ChangeFlow(Part):
-    """What is being changed from this screen. One change at a time; while a plan is made or looked at, the rows of the
-    list stay as they are.
+    """The change that is made from this screen, one at a time. While a plan is made or looked at, the rows of the list
+    stay as they are.
     """
 
     def __init__(

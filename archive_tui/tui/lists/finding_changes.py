@@ -1,4 +1,4 @@
-"""What can be done about findings in a list: delete orphans, repair the rest, explain any."""
+"""Changes of findings in a list: delete orphans, repair the rest, explain any."""
 
 from __future__ import annotations
 

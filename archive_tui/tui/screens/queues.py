@@ -36,11 +36,16 @@ _BAR = 7
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """One line: the queue, what the last scan found in it, and the time the line was made for (unix seconds)."""
+    """One line of the list of queues."""
 
     stats: QueueStats
+    """How the queue is doing."""
+
     scan: ScanSummary | None
+    """What the last scan found in it; None where there was none."""
+
     now: float
+    """Unix seconds of the moment that the line shows."""
 
     def count(self, state: State) -> int:
         """How many tasks in a state."""

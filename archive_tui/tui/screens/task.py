@@ -44,8 +44,13 @@ class Loaded:
     """A task as it was read, with its payload made readable."""
 
     task: Task
+    """The task as it stands in Redis, or as a journal holds it."""
+
     payload: Document
+    """The payload as lines."""
+
     error: Document
+    """The error message as lines."""
 
 
 class TaskScreen(CommandScreen):

@@ -28,12 +28,15 @@ class Cell(NamedTuple):
     """Safe text in one of the tones. The tone only repeats what the text says: colour alone carries no meaning."""
 
     text: str
+    """Safe to show, on one line."""
+
     tone: Tone
+    """Its colour, by meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[Row]):
-    """How one column is named, measured and filled."""
+    """A column: its name, its width, and its cells."""
 
     name: str
     """Identity, and the name to sort by."""
@@ -55,10 +58,13 @@ class Column(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which columns are drawn and how wide: what `lay_out` decided."""
+    """The columns that are drawn, with their widths, as `lay_out` decided."""
 
     slots: tuple[tuple[Column[Any], int], ...]
+    """Each column that is drawn, with its width in cells."""
+
     width: int
+    """Cells of all of them, the gaps included."""
 
     def at(self, x: int) -> Column[Any] | None:
         """The column at cell `x`, counted from the right end of the gutter."""

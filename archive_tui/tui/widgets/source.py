@@ -1,4 +1,4 @@
-"""Where a table gets its rows from: a view of any length, read a page at a time."""
+"""A source of rows for a table: a view of any length, read a page at a time."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar

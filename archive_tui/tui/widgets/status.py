@@ -11,19 +11,40 @@ from archive_tui.wording.people import span
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the line says. `latency` in seconds, `data_age` seconds since the data was read."""
+    """Facts for the top line."""
 
     address: str = ""
+    """The server, without secrets."""
+
     profile: str | None = None
+    """The name of the profile; None where none was chosen."""
+
     production: bool = False
+    """Whether the profile says that this is production: its badge is red."""
+
     role: str = ""
+    """primary or replica; empty where the server does not tell."""
+
     product: str = ""
+    """Product and version of the server."""
+
     read_only: bool = False
+    """Whether nothing may be changed."""
+
     latency: float | None = None
+    """Seconds that a question takes to be answered; None before the first answer."""
+
     data_age: float | None = None
+    """Seconds since the data was read; None before it was."""
+
     paused: bool = False
+    """Whether the refresh is paused."""
+
     trouble: str = ""
+    """The reason why the server does not answer; empty while it does."""
+
     running: str = ""
+    """The jobs that are under way; empty for none."""
 
 
 class StatusBar(Widget):

@@ -111,7 +111,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
     """Shown when there are no rows so far: `show(…, complete=False)`."""
 
     class About(Message):
-        """What all messages of a table have in common."""
+        """The base of all messages of a table."""
 
         def __init__(self, table: "VirtualTable[Any]") -> None:
             super().__init__()
