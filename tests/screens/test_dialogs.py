@@ -798,6 +798,20 @@ def test_sorting_is_chosen_in_a_dialog(work: Live) -> None:
     operate(work.settings, play)
 
 
+def test_the_help_is_written_as_wide_as_the_terminal(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.press("question_mark")
+        for width in (60, 100, 60):
+            await op.resize(width, 120)
+            lines = [line for line in op.part("HelpDialog Static") if line.strip()]
+            assert len(lines) > 5
+            assert not [line for line in lines if line[16:18] != "  "]
+            assert not [line for line in lines if line[:15].strip() and line[15] == " "]
+
+    operate(work.settings, play)
+
+
 @pytest.mark.parametrize("opened", ["enter", "s", "question_mark"], ids=["task", "sort", "help"])
 @pytest.mark.parametrize("asked", ["ctrl+d", "m"])
 def test_a_plan_that_comes_late_stays_away_from_what_was_opened_meanwhile(

@@ -96,6 +96,7 @@ def test_what_was_deleted_comes_back(work: Live, tmp_path: Path) -> None:
         await op.press("enter")  # Cancel has the focus
         await op.hears("nothing was restored")
         assert len(work.client.keys("asynq:{work}:t:*")) == 3
+        await op.read()
         await op.press("b", "enter")
         await op.arrives("ConfirmDialog")
         await confirm(op, 9)
@@ -124,6 +125,7 @@ def test_one_task_of_a_journal_in_full(work: Live, tmp_path: Path) -> None:
         await op.sees("4 of 6")
         await op.press("escape")
         await op.arrives("JournalScreen")
+        await op.read()
         await op.press("b", "enter")
         await op.arrives("ConfirmDialog")
         assert "Restore 1 task?" in op.text
@@ -159,10 +161,12 @@ def test_what_was_restored_can_be_shown_and_restored_once_more(work: Live, tmp_p
         await delete_archive(op)
         await open_journal(op)
         await look_inside(op)
+        await op.read()
         await op.press("a")
         assert "nothing of this journal was restored before" in op.remarks[-1]
         await op.press("asterisk")
         await op.sees("9 marked")
+        await op.read()
         await op.press("b", "enter")
         await op.arrives("ConfirmDialog")
         await confirm(op, 9)
@@ -170,10 +174,12 @@ def test_what_was_restored_can_be_shown_and_restored_once_more(work: Live, tmp_p
         await op.press("enter")
         await op.sees("Nothing is left to restore")
         work.client.delete(*work.client.keys("asynq:{work}:*"))  # as a failover may lose them
+        await op.read()
         await op.press("a")
         await op.sees("9 to restore, 9 again ", "task-8")
         await op.press("asterisk")
         await op.sees("9 marked")
+        await op.read()
         await op.press("b", "enter")
         await op.arrives("ConfirmDialog")
         assert "9 were restored before: those that have run since come back once more" in " ".join(op.dialog.split())
@@ -181,6 +187,7 @@ def test_what_was_restored_can_be_shown_and_restored_once_more(work: Live, tmp_p
         await op.arrives("ReportDialog")
         assert "Restored 9 of 9 tasks" in op.text
         await op.press("enter")
+        await op.read()
         await op.press("a")
         await op.sees("Nothing is left to restore", "9 restored")
 
@@ -202,6 +209,7 @@ def test_a_read_only_session_may_look(work: Live, tmp_path: Path) -> None:
         await open_journal(op)
         await look_inside(op)
         assert "restore…" not in op.lines[-1]
+        await op.read()
         await op.press("b")
         assert "read-only" in op.remarks[-1]
 
@@ -251,6 +259,7 @@ def test_a_narrow_terminal_shows_it_all(work: Live, tmp_path: Path) -> None:
         await look_inside(op)
         await op.press("asterisk")
         await op.sees("9 marked")
+        await op.read()
         await op.press("b", "enter")
         await op.arrives("ConfirmDialog")
         await op.sees("Type 9 to confirm", "Cancel")

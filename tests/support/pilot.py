@@ -324,6 +324,11 @@ class Operator:
 
         await self.until(drawn, "archive listed")
 
+    async def read(self) -> None:
+        """Wait until the journal on screen is read."""
+        await self.arrives("JournalScreen")
+        await self.until(lambda: self.app.screen.tasks.complete, "journal read")
+
     async def unfiltered(self) -> None:
         """Wait until the table shows all rows again."""
         await self.sees_no("match of")

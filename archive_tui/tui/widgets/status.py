@@ -1,5 +1,6 @@
 """The top line: where we are connected, whether we may change anything, how fresh the data is, what is running."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
@@ -47,8 +48,21 @@ class Status:
     """The jobs that are under way; empty for none."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of the line that is shown whole or not at all."""
+
+    content: Content
+    gives_way: int = 0
+    """The order in which pieces leave a line that is too narrow, from 1; 0 stays."""
+
+
 class StatusBar(Widget):
-    """One line; `show` replaces what it says. The address gives way where the terminal is narrow."""
+    """One line; `show` replaces what it says.
+
+    Where the terminal is narrow, the address is cut first; then pieces give way one by one. What is running, how old
+    the data is and the badge of the profile always stay.
+    """
 
     DEFAULT_CSS = """
     StatusBar { height: 1; dock: top; background: $panel; }
@@ -66,51 +80,73 @@ class StatusBar(Widget):
 
     def render(self) -> Content:
         status = self._status
-        width = self.size.width
-        right = _right(status)
-        before, after = _before(status, roomy=width >= 100), _after(status, roomy=width >= 120)
-        room = width - before.cell_length - after.cell_length - right.cell_length - 2
-        address = Content.styled(line(status.address), "bold").truncate(max(room, 8), ellipsis=True)
-        left = Content.assemble(before, address, after)
-        gap = max(width - left.cell_length - right.cell_length - 1, 1)
-        return Content.assemble(left, " " * gap, right)
+        left, middle, right = _badges(status), _server(status), _freshness(status)
+        address = Content.styled(line(status.address), "bold")
+        least = min(address.cell_length, _SHORT_ADDRESS)
+        while (spare := self.size.width - _MARGIN - least - _cells(left + middle + right)) < 0:
+            pieces = [piece for piece in left + middle + right if piece.gives_way]
+            if not pieces:
+                break
+            first = min(pieces, key=lambda piece: piece.gives_way)
+            left, middle, right = ([piece for piece in side if piece is not first] for side in (left, middle, right))
+        address = address.truncate(max(least + spare, 0), ellipsis=True)
+        start = Content.assemble(*(piece.content for piece in left), address, *(piece.content for piece in middle))
+        end = Content.assemble(*(piece.content for piece in right))
+        gap = max(self.size.width - start.cell_length - end.cell_length - 1, 1)
+        return Content.assemble(start, " " * gap, end)
 
 
-def _before(status: Status, *, roomy: bool) -> Content:
+_MARGIN = 2
+"""Cells between the two halves of the line, and at its end."""
+
+_SHORT_ADDRESS = 12
+"""Cells of the address that are worth more than any piece that gives way."""
+
+
+def _cells(pieces: Sequence[_Piece]) -> int:
+    return sum(piece.content.cell_length for piece in pieces)
+
+
+def _badges(status: Status) -> list[_Piece]:
     """The name of the program and the badge of the profile."""
-    parts: list[Content | str | tuple[str, str]] = [" "]
-    if roomy:
-        parts.append(("archive-tui  ", "bold $text-accent"))
+    pieces = [_Piece(Content.styled(" archive-tui ", "bold $text-accent"), gives_way=2)]
     if status.production:
-        parts.append((f" ● {line(status.profile or 'PRODUCTION').upper()} ", "bold $text on $error"))
-        parts.append(" ")
+        badge = Content.styled(f" ● {line(status.profile or 'PRODUCTION').upper()} ", "bold $text on $error")
+        pieces.append(_Piece(badge))
     elif status.profile:
-        parts.append((f"● {line(status.profile)}  ", "bold"))
-    return Content.assemble(*parts)
+        pieces.append(_Piece(Content.styled(f" ● {line(status.profile)} ", "bold")))
+    pieces.append(_Piece(Content(" ")))
+    return pieces
 
 
-def _after(status: Status, *, roomy: bool) -> Content:
+def _server(status: Status) -> list[_Piece]:
     """What kind of server it is, and whether we may write."""
-    parts: list[Content | str | tuple[str, str]] = []
+    pieces: list[_Piece] = []
     if status.role:
-        parts.append((f"  {line(status.role)}", "$text-warning" if status.role == "replica" else "$text-muted"))
-    if roomy and status.product:
-        parts.append((f"  {line(status.product)}", "$text-muted"))
-    parts.append(("  read-only", "bold $text-warning") if status.read_only else ("  read-write", "$text-muted"))
-    return Content.assemble(*parts)
+        tone = "$text-warning" if status.role == "replica" else "$text-muted"
+        pieces.append(_Piece(Content.styled(f"  {line(status.role)}", tone), gives_way=4))
+    if status.product:
+        pieces.append(_Piece(Content.styled(f"  {line(status.product)}", "$text-muted"), gives_way=1))
+    if status.read_only:
+        pieces.append(_Piece(Content.styled("  read-only", "bold $text-warning"), gives_way=6))
+    else:
+        pieces.append(_Piece(Content.styled("  read-write", "$text-muted"), gives_way=5))
+    return pieces
 
 
-def _right(status: Status) -> Content:
-    parts: list[Content | str | tuple[str, str]] = []
+def _freshness(status: Status) -> list[_Piece]:
+    """What is running, how fast the server answers, and how old its data is."""
+    pieces: list[_Piece] = []
     if status.running:
-        parts += [(status.running, "bold $text-accent"), "   "]
+        pieces.append(_Piece(Content.styled(status.running, "bold $text-accent")))
     if status.trouble:
-        parts.append(("● disconnected, retrying", "bold $text-error"))
+        pieces.append(_Piece(Content.styled("   ● disconnected, retrying", "bold $text-error")))
     elif status.latency is not None:
         milliseconds = status.latency * 1000
-        parts.append((f"{milliseconds:.0f} ms" if milliseconds >= 1 else "<1 ms", "$text-muted"))
+        latency = f"{milliseconds:.0f} ms" if milliseconds >= 1 else "<1 ms"
+        pieces.append(_Piece(Content.styled(f"   {latency}", "$text-muted"), gives_way=3))
     if status.data_age is not None:
         tone = "$text-warning" if status.trouble or status.paused else "$text-muted"
         word = "paused, as of" if status.paused else "as of"
-        parts.append((f"   {word} {span(status.data_age)} ago", tone))
-    return Content.assemble(*parts)
+        pieces.append(_Piece(Content.styled(f"   {word} {span(status.data_age)} ago", tone)))
+    return pieces

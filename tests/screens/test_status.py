@@ -1,0 +1,41 @@
+"""The top line is whole on every terminal that the screens are made for."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from textual.app import App, ComposeResult
+
+from archive_tui.tui.widgets.status import Status, StatusBar
+
+DELETING = Status(
+    address="embedded server", profile="demo", role="primary", product="redis", latency=0.003, data_age=12.0,
+    running="deleting 12,200 of 1,230,143",
+)  # fmt: skip
+
+
+class Bar(App[None]):
+    def compose(self) -> ComposeResult:
+        yield StatusBar()
+
+
+@pytest.mark.parametrize(
+    ("width", "running"),
+    [(width, running) for width in (60, 80, 100, 120) for running in ("", "scan 40%")]
+    + [(width, DELETING.running) for width in (80, 100, 120)],
+)
+def test_what_is_running_and_how_old_the_data_is_are_never_cut_off(width: int, running: str) -> None:
+    async def shown() -> str:
+        app = Bar()
+        async with app.run_test(size=(width, 3)):
+            bar = app.query_one(StatusBar)
+            bar.show(replace(DELETING, running=running))
+            return bar.render().plain
+
+    text = asyncio.run(shown())
+    assert len(text) <= width
+    assert "as of 12 s ago" in text
+    assert running in text
+    assert "demo" in text
+    if width >= 80:
+        assert "read-write" in text
