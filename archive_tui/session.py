@@ -13,7 +13,8 @@ from archive_tui.asynq.outcomes import Verb
 from archive_tui.asynq.task import Task
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.auditing import audited, whereabouts
-from archive_tui.changes.engine import ChangeJob, Plannable
+from archive_tui.changes.change import Plannable
+from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.sheet import Site
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.job import Job

@@ -9,7 +9,7 @@ from archive_tui.asynq.actions import Action
 from archive_tui.asynq.outcomes import CLEAN_UP, Outcome
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes.auditing import Facts
-from archive_tui.changes.engine import Call, Change, ChangeBatch
+from archive_tui.changes.change import Call, Change, ChangeBatch
 from archive_tui.jobs.job import Leaving
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.store.link.pipe import Pipe

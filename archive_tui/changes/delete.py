@@ -18,7 +18,7 @@ from archive_tui.asynq.task import fingerprint, fingerprints
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes import failover
 from archive_tui.changes.auditing import Facts
-from archive_tui.changes.engine import Call, Change, ChangeBatch, Correction
+from archive_tui.changes.change import Call, Change, ChangeBatch, Correction
 from archive_tui.changes.plan import Plan
 from archive_tui.jobs.batches import CALL_BYTES, TargetBatch, row_batches
 from archive_tui.jobs.job import Leaving

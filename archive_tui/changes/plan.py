@@ -12,7 +12,7 @@ from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.selection import Selection, Totals
 
 if TYPE_CHECKING:
-    from archive_tui.changes.engine import Change
+    from archive_tui.changes.change import Change
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes import failover
 from archive_tui.changes.auditing import Facts
+from archive_tui.changes.change import Call, Change, ChangeBatch
 from archive_tui.changes.delete import kinds
-from archive_tui.changes.engine import Call, Change, ChangeBatch
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.jobs.job import Leaving
 from archive_tui.store.link.clock import now_of

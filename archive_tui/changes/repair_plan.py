@@ -16,7 +16,7 @@ from archive_tui.store.link.server import Server
 from archive_tui.store.write import repair as store
 
 if TYPE_CHECKING:
-    from archive_tui.changes.engine import Change
+    from archive_tui.changes.change import Change
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from archive_tui.asynq.actions import Action
 from archive_tui.asynq.outcomes import RESTORE, Outcome
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes.auditing import Facts
-from archive_tui.changes.engine import Call, Change, ChangeBatch, Correction
+from archive_tui.changes.change import Call, Change, ChangeBatch, Correction
 from archive_tui.changes.restore_plan import RestorePlan
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.job import Leaving

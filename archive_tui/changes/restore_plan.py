@@ -19,7 +19,7 @@ from archive_tui.store.write import restore as store
 from archive_tui.store.write.restore import Target
 
 if TYPE_CHECKING:
-    from archive_tui.changes.engine import Change
+    from archive_tui.changes.change import Change
 
 _TIMED = (State.SCHEDULED, State.RETRY, State.COMPLETED)
 """States in which Asynq does something at the moment that is the score."""

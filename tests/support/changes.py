@@ -8,8 +8,9 @@ from typing import Any
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
+from archive_tui.changes.change import Change, ChangeBatch, Plannable
 from archive_tui.changes.cleanup import CleanUpPlan
-from archive_tui.changes.engine import Change, ChangeBatch, ChangeJob, Plannable
+from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.plan import Plan, plan_matching
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore

@@ -22,8 +22,9 @@ from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
+from archive_tui.changes.change import Call
 from archive_tui.changes.delete import DeleteBatch
-from archive_tui.changes.engine import Call, ChangeJob
+from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.plan import Plan, plan_matching
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_plan import plan_restore

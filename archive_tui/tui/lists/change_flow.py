@@ -12,8 +12,9 @@ from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.states import State
 from archive_tui.changes import cleanup_words, delete_words, repair_words, restore_words
+from archive_tui.changes.change import Plannable
 from archive_tui.changes.cleanup import CleanUpPlan
-from archive_tui.changes.engine import ChangeJob, Plannable
+from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.plan import Plan
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.report import Report
