@@ -55,9 +55,9 @@ def ref(row: TaskRow) -> Ref:
 
 
 class Cleaner:
-    """One operator, for a `with`. `delete` stands for archive_tui's own function where a test wants a careless one."""
+    """One operator, for a `with`. `delete` takes the place of archive_tui's own where a test wants a careless one."""
 
-    def __init__(self, url: str, patch: pytest.MonkeyPatch, delete: Delete = store.delete) -> None:
+    def __init__(self, url: str, patch: pytest.MonkeyPatch, delete: Delete | None = None) -> None:
         self.attempts: list[Attempt] = []
         self.doing = ""
         self._url = url
@@ -152,7 +152,7 @@ class Cleaner:
 
     def _pack(self, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> bytes:
         """A careless `delete` asks nothing before it is its turn."""
-        return self._request(queue, batch, copies) if self._delete is store.delete else b""
+        return self._request(queue, batch, copies) if self._delete is None else b""
 
     def _noting(self, send: Callable[[DeleteChange, Pipe, DeleteBatch], None]) -> Callable[..., None]:
         """Note what a deletion has really asked for: what is packed may yet be dropped."""
@@ -169,7 +169,7 @@ class Cleaner:
     def _logged(self, pipe: Pipe, count: int) -> list[int] | Exception:
         queue, batch = self._asked[threading.get_ident()].popleft()
         assert len(batch) == count
-        if self._delete is store.delete:
+        if self._delete is None:
             said = self._answer(pipe, count)
         else:
             pipe.owed -= 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from redis.exceptions import NoScriptError
 from support import asynq_data
 from support.asynq_data import NOW, key, lock_key, prefix
+from support.deletion import delete
 from support.installations import IDS, QUEUES, planted
 from support.servers import Live
 
@@ -20,7 +21,7 @@ from archive_tui.asynq.states import State
 from archive_tui.asynq.task import FINGERPRINT_BYTES, fingerprint
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
 from archive_tui.store.read import tasks
-from archive_tui.store.write.delete import Doomed, Standing, delete
+from archive_tui.store.write.delete import Doomed, Standing
 
 LOCK = lock_key("q")
 
@@ -123,12 +124,6 @@ def test_nothing_to_delete(any_server: Live) -> None:
     any_server.client.config_resetstat()
     assert carry_out(any_server) == []
     assert "evalsha" not in any_server.calls()
-
-
-def test_a_batch_is_of_one_sort(any_server: Live) -> None:
-    with pytest.raises(ValueError, match="one standing"):
-        carry_out(any_server, orphan(any_server, "one"), indexed(any_server, "two"))
-    assert any_server.client.exists(key("q", "one"), key("q", "two")) == 2
 
 
 # What must be skipped
@@ -403,7 +398,18 @@ def test_nothing_is_deleted_where_keys_are_not_permitted(any_server: Live, patte
 def test_a_user_with_the_commands_it_takes_may_delete(any_server: Live) -> None:
     one = orphan(any_server, unique=LOCK)
     any_server.user(
-        "ann", "~asynq:{q}:*", "+evalsha", "+eval", "+unlink", "+del", "+get", "+hmget", "+zscore", "+zrem", "+exists"
+        "ann",
+        "~asynq:{q}:*",
+        "+evalsha",
+        "+eval",
+        "+unlink",
+        "+del",
+        "+get",
+        "+hmget",
+        "+hgetall",
+        "+zscore",
+        "+zrem",
+        "+exists",
     )
     assert carry_out(any_server, one, username="ann", password="word") == [Outcome.DONE_AND_UNLOCKED]
 

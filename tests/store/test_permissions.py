@@ -11,6 +11,7 @@ import pytest
 from redis.exceptions import ResponseError
 from support.asynq_data import NOW, everything, key, lock_key
 from support.command_line import Ended, at
+from support.deletion import delete
 from support.pilot import Operator, operate
 from support.servers import Live
 
@@ -329,7 +330,7 @@ def test_the_store_itself_refuses_in_a_read_only_session(any_server: Live) -> No
     doomed = store.Doomed(b"one", None, b"", store.Standing.INDEXED)
     with any_server.pipe(read_only=True) as pipe:
         with pytest.raises(RefusedError, match="read-only session"):
-            store.delete(pipe, "q", [doomed])
+            delete(pipe, "q", [doomed])
         for action in (Action.DELETE, Action.RESTORE):
             for command in needs(action, "q"):
                 with pytest.raises(RefusedError, match="read-only session"):

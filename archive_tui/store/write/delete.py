@@ -1,7 +1,6 @@
 """Deleting task data: one script call a batch, each task checked again by the server.
 
-`delete` asks and waits. A job that has millions to delete uses `prepare`, `ask` and `answer`, so that the server works
-on one batch while the next one is made; what it writes to its journal first it reads with `copy`.
+`request` and `answer` are apart, so that the server works on one batch while the next one is made.
 """
 
 import hashlib
@@ -11,13 +10,11 @@ from functools import cache
 from typing import NamedTuple
 
 from archive_tui.asynq import keys
-from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import LISTS, State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import DisconnectedError
 from archive_tui.store.link.pipe import Pipe, pack_each
 from archive_tui.store.link.replies import Reply, is_unknown_script
-from archive_tui.store.read.leftover import is_leftover
 from archive_tui.store.write.scripts import load
 
 _LONG = 1024
@@ -51,40 +48,6 @@ class Doomed(NamedTuple):
 
     unique: bool = True
     """Whether it may hold a unique lock."""
-
-
-def delete(pipe: Pipe, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> list[Outcome]:
-    """Delete tasks of one queue and one standing, those of a state in one atomic step; one outcome for each, in order.
-    With `copies`, the tasks as the journal has them, only what is still the same in every field.
-
-    A connection lost meanwhile leaves open whether the batch was deleted: asking again is harmless, what is gone is
-    reported as gone.
-    """
-    if not batch:
-        return []
-    standing = batch[0].standing
-    if any(doomed.standing is not standing for doomed in batch):
-        raise ValueError("a batch is of one standing")
-    if standing is Standing.LEFTOVER and not is_leftover(pipe, queue):
-        return [Outcome.QUEUE_AWAKE] * len(batch)
-    outcomes: dict[int, int] = {}
-    for places in _alike(batch, copies):
-        part = [batch[at] for at in places]
-        head, arguments = _request(queue, part, None if copies is None else [copies[at] for at in places])
-        reply = pipe.script(*load("delete"), [*head, *[keys.task(queue, doomed.id) for doomed in part]], arguments)
-        outcomes |= zip(places, _numbers(reply, len(part)), strict=True)
-    return [Outcome(outcomes[at]) for at in range(len(batch))]
-
-
-def _alike(batch: Sequence[Doomed], copies: Sequence[Copy] | None) -> list[list[int]]:
-    """The places of tasks that one call can delete: of one state, alike in form, and none twice."""
-    groups: dict[tuple[State | None, bool, int], list[int]] = {}
-    met: dict[bytes, int] = {}
-    for at, doomed in enumerate(batch):
-        times = met[doomed.id] = met.get(doomed.id, 0) + 1
-        plain = copies is not None and is_plain(copies[at])
-        groups.setdefault((doomed.state, plain, times), []).append(at)
-    return list(groups.values())
 
 
 def prepare(pipe: Pipe, queue: str) -> None:
