@@ -40,8 +40,8 @@ def read_findings(
     """Fill a catalog with the findings of a queue, as `read_archive`. With `messages`, those of all tasks are read, to
     find husks.
     """
-    tell = (lambda job: scan_line(job.progress)) if progress else None
-    return _finish(lambda: session.scan(catalog, [queue], pace, messages=messages), tell)
+    status = (lambda job: scan_line(job.progress)) if progress else None
+    return _finish(lambda: session.scan(catalog, [queue], pace, messages=messages), status)
 
 
 def read_kind(session: Session, catalog: Catalog, queue: str, kind: Kind | None, *, pace: Pace, progress: bool) -> bool:
@@ -57,8 +57,8 @@ def say_what_is_missing(catalog: Catalog, verb: str, err: TextIO) -> None:
         print(f"archive-tui: {catalog.trouble}: {verb} these, and then run it again", file=err)
 
 
-def _finish(start: Callable[[], AnyJob], tell: Callable[[AnyJob], str] | None) -> bool:
-    job, interrupted = attend(start, tell)
+def _finish(start: Callable[[], AnyJob], status: Callable[[AnyJob], str] | None) -> bool:
+    job, interrupted = attend(start, status)
     if interrupted:
         return False
     if job.error is not None:

@@ -46,9 +46,9 @@ def scan(
     if refused:
         shown = ", ".join(line(name) for name in refused)
         print(f"not scanned, as this user may not read them: {shown}", file=sys.stderr)
-    tell = (lambda job: scan_line(job.progress)) if progress else None
+    status = (lambda job: scan_line(job.progress)) if progress else None
     with catalog_for(session) as catalog:
-        job, interrupted = attend(lambda: session.scan(catalog, wanted, pace, messages=messages), tell)
+        job, interrupted = attend(lambda: session.scan(catalog, wanted, pace, messages=messages), status)
         if job.error is not None:
             raise job.error
         _print_scan(session, job, form, out)
