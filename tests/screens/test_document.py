@@ -209,6 +209,23 @@ def test_the_facts_are_those_in_redis(valkey: Live) -> None:
     operate(valkey.settings, play)
 
 
+def test_the_facts_are_broken_anew_for_every_width(valkey: Live) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "it", unique=lock_key("q"), headers={"trace": "a word " * 12})
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        for width in (120, 200, 60):
+            await op.resize(width, 60)
+            await op.until(lambda: "trace" in op.words("#facts"), "facts drawn")
+            lines = [line for line in op.part("#facts") if line.strip()]
+            broken = [line for line in lines if line.strip().startswith(("a word", "word"))]
+            assert broken
+            assert all(line.startswith(" " * 12) for line in broken)
+
+    operate(valkey.settings, play)
+
+
 def test_what_would_move_the_terminal_is_shown_as_signs(valkey: Live) -> None:
     hostile = "a\x1b]52;c;ZXZpbA==\x07\x1b[2J\x9b31m\u202eb[/x][@click=app.quit]c\x7f"
     signs = "a␛]52;c;ZXZpbA==␇␛[2J\\x9b31m⟨U+202E⟩b[/x][@click=app.quit]c␡"

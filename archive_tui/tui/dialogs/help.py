@@ -1,18 +1,15 @@
 """The keys of a screen, generated from its commands."""
 
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.events import Resize
-from textual.widgets import Static
 
 from archive_tui.tui.commands import Command
 from archive_tui.tui.dialogs.dialog import Dialog
+from archive_tui.tui.widgets.fitted import FittedText, hang
 
 _KEYS = 18
 _NARROWEST = 20
@@ -43,37 +40,18 @@ class HelpDialog(Dialog[None]):
         with Vertical() as box, VerticalScroll(can_focus=True):
             box.border_title = f"Keys: {self._title}"
             box.border_subtitle = "esc closes"
-            yield _Sheet(self._written)
+            yield FittedText(self._written)
 
     def _written(self, width: int) -> Content:
         """All keys on lines of this many cells."""
-        wrapped = partial(_in_column, width=max(width - _KEYS, _NARROWEST))
+        room = max(width - _KEYS, _NARROWEST)
         parts: list[str | tuple[str, str]] = []
         for command in self._commands:
             keys = " ".join(command.keys())
             tone = "$text-error" if command.danger else "$text-accent"
-            parts += [(f"{keys:>{_KEYS - 2}}", f"bold {tone}"), f"  {wrapped(command.help)}\n"]
+            parts += [(f"{keys:>{_KEYS - 2}}", f"bold {tone}"), f"  {hang(command.help, room, _KEYS)}\n"]
         for title, entries in self._pages.items():
             parts.append((f"\n{' ' * _KEYS}{title}\n", "bold"))
             for written, meaning in entries:
-                parts += [(f"{written:>{_KEYS - 2}}", "bold $text-accent"), f"  {wrapped(meaning)}\n"]
+                parts += [(f"{written:>{_KEYS - 2}}", "bold $text-accent"), f"  {hang(meaning, room, _KEYS)}\n"]
         return Content.assemble(*parts).rstrip()
-
-
-class _Sheet(Static):
-    """Text that is written anew for every width it gets."""
-
-    def __init__(self, written: Callable[[int], Content]) -> None:
-        super().__init__()
-        self._written = written
-        self._width = 0
-
-    def on_resize(self, event: Resize) -> None:
-        if event.size.width != self._width:
-            self._width = event.size.width
-            self.update(self._written(self._width))
-
-
-def _in_column(sentence: str, width: int) -> str:
-    """A sentence in the column beside the keys."""
-    return f"\n{' ' * _KEYS}".join(textwrap.wrap(sentence, width, break_on_hyphens=False))

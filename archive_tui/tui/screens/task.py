@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task import Task
@@ -27,6 +25,7 @@ from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.save import SaveDialog
 from archive_tui.tui.widgets.document import DocumentView
 from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.fitted import FittedText, hang
 from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
@@ -110,7 +109,7 @@ class TaskScreen(CommandScreen):
                 with Vertical(id="error-box", classes="box"):
                     yield DocumentView(id="error")
             with VerticalScroll(id="facts-box", classes="box"):
-                yield Static(id="facts")
+                yield FittedText(id="facts")
         yield FilterBar("in the payload", label="search")
         yield KeyBar()
 
@@ -193,7 +192,7 @@ class TaskScreen(CommandScreen):
         self._loaded = None
         self.query_one("#payload", DocumentView).show(TextDocument("", problem))
         self.query_one("#error", DocumentView).show(TextDocument("", ""))
-        self.query_one("#facts", Static).update("")
+        self.query_one("#facts", FittedText).write(lambda width: Content(""))
         self._title_payload("Payload")
 
     def _arrived(self, ticket: int, loaded: Loaded) -> None:
@@ -211,7 +210,7 @@ class TaskScreen(CommandScreen):
             parts += [(f"{label:<{_LABEL}}", "$text-muted"), f"{first}\n"]
             for more in rest:
                 parts += [" " * _LABEL, (f"{more}\n", "$text-muted")]
-        self.query_one("#facts", Static).update(_hang(parts, self.query_one("#facts").size.width or 40))
+        self.query_one("#facts", FittedText).write(partial(_hang, parts))
 
     def _title_payload(self, words: str) -> None:
         self.query_one("#payload-box").border_title = Content(words)
@@ -341,6 +340,6 @@ def _hang(parts: list[str | tuple[str, str]], width: int) -> Content:
         text, style = part if isinstance(part, tuple) else (part, "")
         body = text.removesuffix("\n")
         if len(body) > room and body.strip():
-            text = f"\n{' ' * _LABEL}".join(textwrap.wrap(body, room, break_on_hyphens=False)) + text[len(body) :]
+            text = hang(body, room, _LABEL) + text[len(body) :]
         pieces.append(Content.styled(text, style))
     return Content("").join(pieces).rstrip()
