@@ -19,23 +19,37 @@ class Bar(App[None]):
         yield StatusBar()
 
 
+def shown(status: Status, width: int) -> str:
+    """The top line of a terminal of this width."""
+
+    async def draw() -> str:
+        app = Bar()
+        async with app.run_test(size=(width, 3)):
+            bar = app.query_one(StatusBar)
+            bar.show(status)
+            return bar.render().plain
+
+    return asyncio.run(draw())
+
+
 @pytest.mark.parametrize(
     ("width", "running"),
     [(width, running) for width in (60, 80, 100, 120) for running in ("", "scan 40%")]
     + [(width, DELETING.running) for width in (80, 100, 120)],
 )
 def test_what_is_running_and_how_old_the_data_is_are_never_cut_off(width: int, running: str) -> None:
-    async def shown() -> str:
-        app = Bar()
-        async with app.run_test(size=(width, 3)):
-            bar = app.query_one(StatusBar)
-            bar.show(replace(DELETING, running=running))
-            return bar.render().plain
-
-    text = asyncio.run(shown())
+    text = shown(replace(DELETING, running=running), width)
     assert len(text) <= width
     assert "as of 12 s ago" in text
     assert running in text
     assert "demo" in text
     if width >= 80:
         assert "read-write" in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_that_nothing_may_be_changed_is_always_said(width: int) -> None:
+    text = shown(replace(DELETING, running="exporting 120 of 999", read_only=True), width)
+    assert len(text) <= width
+    assert " read-only " in text
+    assert "exporting 120 of 999" in text

@@ -61,7 +61,7 @@ class StatusBar(Widget):
     """One line; `show` replaces what it says.
 
     Where the terminal is narrow, the address is cut first; then pieces give way one by one. What is running, how old
-    the data is and the badge of the profile always stay.
+    the data is, the badge of the profile and that nothing may be changed always stay.
     """
 
     DEFAULT_CSS = """
@@ -83,15 +83,11 @@ class StatusBar(Widget):
         left, middle, right = _badges(status), _server(status), _freshness(status)
         address = Content.styled(line(status.address), "bold")
         least = min(address.cell_length, _SHORT_ADDRESS)
-        while (spare := self.size.width - _MARGIN - least - _cells(left + middle + right)) < 0:
-            pieces = [piece for piece in left + middle + right if piece.gives_way]
-            if not pieces:
-                break
-            first = min(pieces, key=lambda piece: piece.gives_way)
-            left, middle, right = ([piece for piece in side if piece is not first] for side in (left, middle, right))
-        address = address.truncate(max(least + spare, 0), ellipsis=True)
-        start = Content.assemble(*(piece.content for piece in left), address, *(piece.content for piece in middle))
-        end = Content.assemble(*(piece.content for piece in right))
+        kept = _fitting([*left, *middle, *right], self.size.width - _MARGIN - least)
+        room = self.size.width - _MARGIN - _cells(kept)
+        address = address.truncate(max(room, 0), ellipsis=True)
+        start = Content.assemble(_shown(left, kept), address, _shown(middle, kept))
+        end = _shown(right, kept)
         gap = max(self.size.width - start.cell_length - end.cell_length - 1, 1)
         return Content.assemble(start, " " * gap, end)
 
@@ -103,8 +99,22 @@ _SHORT_ADDRESS = 12
 """Cells of the address that are worth more than any piece that gives way."""
 
 
+def _fitting(pieces: list[_Piece], width: int) -> list[_Piece]:
+    """The pieces that are left when as many have given way as it takes to fit them into `width` cells."""
+    kept = list(pieces)
+    for piece in sorted((piece for piece in pieces if piece.gives_way), key=lambda piece: piece.gives_way):
+        if _cells(kept) <= width:
+            break
+        kept.remove(piece)
+    return kept
+
+
 def _cells(pieces: Sequence[_Piece]) -> int:
     return sum(piece.content.cell_length for piece in pieces)
+
+
+def _shown(pieces: Sequence[_Piece], kept: Sequence[_Piece]) -> Content:
+    return Content.assemble(*(piece.content for piece in pieces if piece in kept))
 
 
 def _badges(status: Status) -> list[_Piece]:
@@ -128,7 +138,7 @@ def _server(status: Status) -> list[_Piece]:
     if status.product:
         pieces.append(_Piece(Content.styled(f"  {line(status.product)}", "$text-muted"), gives_way=1))
     if status.read_only:
-        pieces.append(_Piece(Content.styled("  read-only", "bold $text-warning"), gives_way=6))
+        pieces.append(_Piece(Content.styled("  read-only", "bold $text-warning")))
     else:
         pieces.append(_Piece(Content.styled("  read-write", "$text-muted"), gives_way=5))
     return pieces
