@@ -122,7 +122,7 @@ def _badges(status: Status) -> list[_Piece]:
     pieces = [_Piece(Content.styled(" archive-tui ", "bold $text-accent"), gives_way=2)]
     if status.production:
         badge = Content.styled(f" ● {line(status.profile or 'PRODUCTION').upper()} ", "bold $text on $error")
-        pieces.append(_Piece(badge))
+        pieces.append(_Piece(Content.assemble(" ", badge)))
     elif status.profile:
         pieces.append(_Piece(Content.styled(f" ● {line(status.profile)} ", "bold")))
     pieces.append(_Piece(Content(" ")))
