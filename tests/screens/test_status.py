@@ -53,3 +53,12 @@ def test_that_nothing_may_be_changed_is_always_said(width: int) -> None:
     assert len(text) <= width
     assert " read-only " in text
     assert "exporting 120 of 999" in text
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 140])
+def test_the_line_keeps_its_form_while_its_figures_change(width: int) -> None:
+    calm = replace(DELETING, running="")
+    lines = [shown(replace(calm, latency=latency, data_age=0.0), width) for latency in (0.0004, 0.003, 0.012)]
+    starts = {text[: text.index("read-write")] for text in lines}
+    assert len(starts) == 1
+    assert "embedded server" in starts.pop()

@@ -60,8 +60,9 @@ class _Piece:
 class StatusBar(Widget):
     """One line; `show` replaces what it says.
 
-    Where the terminal is narrow, the address is cut first; then pieces give way one by one. What is running, how old
-    the data is, the badge of the profile and that nothing may be changed always stay.
+    The program's name and the server's product only stand on a wide terminal, so that the line keeps its form while
+    figures in it change. Where there is no room, the address is cut first; then pieces give way one by one. What is
+    running, how old the data is, the badge of the profile and that nothing may be changed always stay.
     """
 
     DEFAULT_CSS = """
@@ -80,15 +81,17 @@ class StatusBar(Widget):
 
     def render(self) -> Content:
         status = self._status
-        left, middle, right = _badges(status), _server(status), _freshness(status)
+        width = self.size.width
+        left, middle = _badges(status, roomy=width >= 100), _server(status, roomy=width >= 120)
+        right = _freshness(status)
         address = Content.styled(line(status.address), "bold")
         least = min(address.cell_length, _SHORT_ADDRESS)
-        kept = _fitting([*left, *middle, *right], self.size.width - _MARGIN - least)
-        room = self.size.width - _MARGIN - _cells(kept)
+        kept = _fitting([*left, *middle, *right], width - _MARGIN - least)
+        room = width - _MARGIN - _cells(kept)
         address = address.truncate(max(room, 0), ellipsis=True)
         start = Content.assemble(_shown(left, kept), address, _shown(middle, kept))
         end = _shown(right, kept)
-        gap = max(self.size.width - start.cell_length - end.cell_length - 1, 1)
+        gap = max(width - start.cell_length - end.cell_length - 1, 1)
         return Content.assemble(start, " " * gap, end)
 
 
@@ -117,9 +120,9 @@ def _shown(pieces: Sequence[_Piece], kept: Sequence[_Piece]) -> Content:
     return Content.assemble(*(piece.content for piece in pieces if piece in kept))
 
 
-def _badges(status: Status) -> list[_Piece]:
+def _badges(status: Status, *, roomy: bool) -> list[_Piece]:
     """The name of the program and the badge of the profile."""
-    pieces = [_Piece(Content.styled(" archive-tui ", "bold $text-accent"), gives_way=2)]
+    pieces = [_Piece(Content.styled(" archive-tui ", "bold $text-accent"), gives_way=2)] if roomy else []
     if status.production:
         badge = Content.styled(f" ● {line(status.profile or 'PRODUCTION').upper()} ", "bold $text on $error")
         pieces.append(_Piece(Content.assemble(" ", badge)))
@@ -129,13 +132,13 @@ def _badges(status: Status) -> list[_Piece]:
     return pieces
 
 
-def _server(status: Status) -> list[_Piece]:
+def _server(status: Status, *, roomy: bool) -> list[_Piece]:
     """What kind of server it is, and whether we may write."""
     pieces: list[_Piece] = []
     if status.role:
         tone = "$text-warning" if status.role == "replica" else "$text-muted"
         pieces.append(_Piece(Content.styled(f"  {line(status.role)}", tone), gives_way=4))
-    if status.product:
+    if roomy and status.product:
         pieces.append(_Piece(Content.styled(f"  {line(status.product)}", "$text-muted"), gives_way=1))
     if status.read_only:
         pieces.append(_Piece(Content.styled("  read-only", "bold $text-warning")))
