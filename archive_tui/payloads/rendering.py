@@ -6,9 +6,9 @@ three million of them.
 """
 
 import json
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from archive_tui.text import block, decode
 
@@ -114,16 +114,6 @@ def _search(raw: bytes, needle: bytes, start: int, backwards: bool) -> int | Non
     return offset if offset >= 0 else None
 
 
-class _Number(str):
-    """A JSON number as it was written: an id above 2⁵³ and a price of 1.10 must come out digit for digit."""
-
-    __slots__ = ()
-
-
-class _Members(list[tuple[str, Any]]):
-    """A JSON object as it was written: order kept, and a key that stands twice is shown twice."""
-
-
 def document(raw: bytes) -> Document:
     """Recognise the format of bytes and make a document of them. Tens of MiB take seconds: not for the UI loop."""
     if not raw:
@@ -147,33 +137,49 @@ def _is_text(raw: bytes) -> bool:
 
 
 def _pretty_json(raw: bytes) -> str | None:
-    """Format a JSON object or array with two spaces of indentation; None: it is neither."""
+    """Format a JSON object or array with two spaces of indentation; None: it is neither.
+
+    What is not layout comes out as it was written: an id above 2⁵³ and a price of 1.10 digit for digit, the order of
+    the keys, and a key that stands twice. Of strings, escapes that are not needed become the characters they stand for.
+    """
     if raw.lstrip()[:1] not in (b"{", b"["):
         return None
     try:
-        value = json.loads(
-            raw.decode("utf-8"),
-            parse_int=_Number,
-            parse_float=_Number,
-            parse_constant=_Number,
-            object_pairs_hook=_Members,
-        )
-        return "".join(_write(value, "\n"))
+        text = raw.decode("utf-8")
+        json.loads(text, parse_int=str, parse_float=str)  # only to be told whether it is JSON
     except (ValueError, RecursionError):
         return None
+    return "".join(_indented(_TOKEN.findall(text)))
 
 
-def _write(value: Any, newline: str) -> Iterator[str]:
-    if isinstance(value, _Number):
-        yield value
-    elif isinstance(value, _Members):
-        yield from _write_all("{}", [(f"{_quoted(key)}: ", one) for key, one in value], newline)
-    elif isinstance(value, list):
-        yield from _write_all("[]", [("", one) for one in value], newline)
-    elif isinstance(value, str):
-        yield _quoted(value)
-    else:
-        yield json.dumps(value)
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+"""A token of JSON that is known to be right: a string, a bracket, a comma, a colon, or a number or word."""
+
+_OPENING = frozenset("[{")
+_CLOSING = frozenset("]}")
+
+
+def _indented(tokens: Iterable[str]) -> Iterator[str]:
+    newline = "\n"
+    opened = False  # whether the part before was an opening bracket
+    for part in tokens:
+        if part in _CLOSING:
+            newline = newline[: -len(_INDENT)]
+            yield part if opened else newline + part
+            opened = False
+            continue
+        if opened:
+            yield newline
+        opened = part in _OPENING
+        if opened:
+            newline += _INDENT
+            yield part
+        elif part == ",":
+            yield part + newline
+        elif part == ":":
+            yield ": "
+        else:
+            yield _quoted(json.loads(part)) if "\\" in part else part
 
 
 def _quoted(text: str) -> str:
@@ -184,15 +190,3 @@ def _quoted(text: str) -> str:
     except UnicodeEncodeError:
         return json.dumps(text)
     return quoted
-
-
-def _write_all(brackets: str, entries: Sequence[tuple[str, Any]], newline: str) -> Iterator[str]:
-    if not entries:
-        yield brackets
-        return
-    inner = newline + _INDENT
-    yield brackets[0]
-    for number, (label, value) in enumerate(entries):
-        yield ("," if number else "") + inner + label
-        yield from _write(value, inner)
-    yield newline + brackets[1]

@@ -25,6 +25,7 @@ def test_json_made_readable_is_the_same_json(value: Any, ascii_: bool, indent: i
     shown = document(json.dumps(value, ensure_ascii=ascii_, indent=indent).encode())
     assert shown.format == "JSON"
     assert json.loads(shown.plain()) == value
+    assert shown.plain().decode() == json.dumps(value, ensure_ascii=False, indent=2)
 
 
 @given(st.lists(st.from_regex(r"-?(0|[1-9][0-9]{0,400})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)))
