@@ -87,6 +87,39 @@ def test_fields_that_we_do_not_know_survive_a_new_message(live: Live) -> None:
     assert TaskMessage.FromString(raw) == TaskMessage.FromString(a_message(Q, "loose").SerializeToString() + unknown)
 
 
+MOVES = [Repair.ARCHIVE, Repair.ARCHIVE_NOW, Repair.RUN, Repair.RUN_AFRESH, Repair.FOLLOW_STATE]
+
+
+@pytest.mark.parametrize("how", MOVES)
+def test_task_that_is_to_live_has_no_time_to_live_any_more(live: Live, how: Repair) -> None:
+    """Else it is a ghost in the index where the repair put it, once its time runs out."""
+    live.asynq.add(Q, "loose", "pending", referenced=False)
+    live.client.pexpire(key(Q, "loose"), 600_000)
+    assert mend(live, how, rows_of(live)) == [Outcome.DONE]
+    assert live.client.pttl(key(Q, "loose")) == -1
+
+
+@pytest.mark.parametrize("how", [Repair.RUN, Repair.FOLLOW_INDEX, Repair.FOLLOW_STATE])
+def test_mismatch_that_is_to_live_has_no_time_to_live_any_more(live: Live, how: Repair) -> None:
+    live.asynq.add(Q, "turned", "retry", referenced=False)
+    live.asynq.refer(Q, "turned", "archived")
+    live.client.pexpire(key(Q, "turned"), 600_000)
+    assert mend(live, how, rows_of(live)) == [Outcome.DONE]
+    assert live.client.pttl(key(Q, "turned")) == -1
+
+
+@pytest.mark.parametrize("how", MOVES)
+def test_fields_of_a_task_that_is_to_live_have_no_time_to_live_any_more(valkey: Live, how: Repair) -> None:
+    """Valkey 9 and Redis 7.4 know such times; what loses its message is a husk."""
+    valkey.asynq.register(Q)
+    valkey.asynq.add(Q, "loose", "pending", referenced=False, fields={b"other": b"value"})
+    fields = ("msg", "state", "other")
+    valkey.client.execute_command("HPEXPIRE", key(Q, "loose"), 600_000, "FIELDS", 3, *fields)
+    assert mend(valkey, how, rows_of(valkey)) == [Outcome.DONE]
+    assert valkey.client.execute_command("HPTTL", key(Q, "loose"), "FIELDS", 3, *fields) == [-1, -1, -1]
+    assert valkey.client.hget(key(Q, "loose"), "other") == b"value"
+
+
 @pytest.mark.parametrize(
     ("failed", "how", "stands"),
     [

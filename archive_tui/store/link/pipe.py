@@ -46,7 +46,8 @@ def pack_each(before: bytes, values: Sequence[bytes], after: bytes = b"", *, sta
 
 _WRITING = frozenset((
     b"DEL", b"UNLINK", b"HSET", b"HSETNX", b"HDEL", b"ZADD", b"ZREM", b"ZREMRANGEBYSCORE", b"ZREMRANGEBYRANK",
-    b"LPUSH", b"RPUSH", b"LREM", b"SADD", b"SREM", b"SET", b"SETEX", b"INCR", b"EXPIRE", b"PEXPIRE", b"RESTORE",
+    b"LPUSH", b"RPUSH", b"LREM", b"SADD", b"SREM", b"SET", b"SETEX", b"INCR", b"EXPIRE", b"PEXPIRE", b"PEXPIREAT",
+    b"HPEXPIREAT", b"PERSIST", b"RESTORE",
     b"COPY", b"RENAME", b"EVAL", b"EVALSHA", b"FLUSHDB", b"FLUSHALL",
 ))  # fmt: skip
 """Commands that a read-only session never sends."""

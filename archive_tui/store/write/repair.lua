@@ -26,7 +26,7 @@ local refused = refusal(prefix, {
   { "UNLINK" }, { "DEL" }, { "GET" }, { "HMGET", "state" }, { "ZSCORE", "probe" }, { "ZREM", "probe" }, { "ZCARD" },
   { "ZRANGE", "0", "-1" }, { "SREM", "probe" }, { "LREM", "0", "probe" }, { "ZADD", "XX", "1", "probe" },
   { "LPUSH", "probe" }, { "DEL" }, { "SADD", "probe" }, { "DEL" }, { "HDEL", "state" }, { "HSET", "state", "probe" },
-  { "DEL" },
+  { "DEL" }, { "PERSIST" }, { "HGETALL" },
 })
 if refused then return refused end
 
@@ -100,6 +100,14 @@ local function release(lock, id)
   return true
 end
 
+-- Take every time to live off task data: of the key, and of single fields (Redis 7.4, Valkey 9), which writing a field
+-- takes off. A task that is to live would be a ghost, or a husk, when its time runs out.
+local function let_live(key)
+  redis.call("PERSIST", key)
+  local fields = redis.call("HGETALL", key)
+  for i = 1, #fields, 2 do redis.call("HSET", key, fields[i], fields[i + 1]) end
+end
+
 -- A task that `stays` stands in the list already: who waits longest is served first.
 local function put(key, id, state, since, index, score, message, stays)
   if is_list(index) and not stays then redis.call("LPUSH", prefix .. index, id) end
@@ -164,6 +172,7 @@ local function repair(key, at)
   end
   if not leave(id, place, search) then return NOT_IN_INDEX end
   if action == "move" then
+    let_live(key)
     put(key, id, ARGV[at + 6], since, index, was or score, ARGV[at + 9], stays)
     return DONE
   end
