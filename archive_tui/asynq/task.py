@@ -47,7 +47,7 @@ def seconds_of(score: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class UniqueLock:
-    """The lock that a task's `unique_key` names."""
+    """The unique lock that a task names, or holds without naming it."""
 
     key: bytes
     """Key of the lock."""
@@ -57,6 +57,9 @@ class UniqueLock:
 
     seconds_left: float | None
     """Time to live in seconds; None: it has none, or nobody holds the lock."""
+
+    named: bool = True
+    """The task names it. False: only Asynq's rule leads to it, and no tool releases it together with the task."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class DeleteBatch(ChangeBatch):
     """The index in which each must stand, None for none."""
 
     plain: bool = False
-    """Whether all copies have a message, a state, nothing else, and no lock."""
+    """Whether all copies have a message, a state, nothing else, and name no lock."""
 
     requests: list[bytes] | None = None
     """The open calls, packed to be sent."""
@@ -298,6 +298,8 @@ def _cut(places: Sequence[int], tasks: int, sizes: Sequence[int] | None) -> Iter
 def _all_as_planned(batch: DeleteBatch, copies: Sequence[Copy]) -> bool:
     """Whether all of a batch are plain and as they were planned, as nearly always: then nothing is done one by one."""
     count = len(copies)
+    if any(doomed[4] for doomed in batch.doomed):
+        return False
     try:
         names, messages, others, states = zip(*[copy[2] for copy in copies], strict=True)
     except ValueError:

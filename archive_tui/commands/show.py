@@ -61,6 +61,7 @@ def _task_json(task: Task) -> dict[str, Any]:
             "key": readable(task.lock.key),
             "holder": readable(task.lock.holder) if task.lock.holder is not None else None,
             "seconds_left": task.lock.seconds_left,
+            "named": task.lock.named,
         },
         "message": _message_json(message) if message is not None else None,
         "fields": {

@@ -93,4 +93,5 @@ def _lock(task: Task) -> str:
         return "expired or released"
     if lock.holder != task.id:
         return f"held by another task, {line(lock.holder)[:_LONG]}"
-    return "held" + (f", {span(lock.seconds_left)} left" if lock.seconds_left is not None else ", for ever")
+    unnamed = "" if lock.named else "; the task does not name it, so whoever deletes the task leaves it"
+    return "held" + (f", {span(lock.seconds_left)} left" if lock.seconds_left is not None else ", for ever") + unnamed

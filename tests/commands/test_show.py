@@ -37,7 +37,7 @@ def test_a_task_as_json(any_server: Live, cli: Command) -> None:
     assert task == {
         "queue": "q", "id": "one", "key": "asynq:{q}:t:one", "state": "archived", "referenced": True,
         "stands_in": {"archived": NOW},
-        "unique_lock": {"key": lock, "holder": "one"},
+        "unique_lock": {"key": lock, "holder": "one", "named": True},
         "message": {
             "type": "email:send", "payload": {"base64": "/wA="}, "id": "one", "queue": "q", "retry": 25, "retried": 3,
             "error": "boom", "timeout_seconds": 1800, "deadline": "2026-11-19T11:06:40Z", "unique_key": lock,

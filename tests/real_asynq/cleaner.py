@@ -140,13 +140,13 @@ class Cleaner:
         assert job.progress.complete
         return job.catalog
 
-    def job(self, plan: Plan, pace: Pace = Pace.FULL) -> ChangeJob:
+    def job(self, plan: Plan, pace: Pace = Pace.FULL, journal_dir: Path | None = None) -> ChangeJob:
         """The job that carries out a plan, not yet started."""
-        return deletion(self._server, plan, pace)
+        return deletion(self._server, plan, pace, journal_dir=journal_dir)
 
-    def delete(self, plan: Plan, pace: Pace = Pace.FULL) -> ChangeProgress:
+    def delete(self, plan: Plan, pace: Pace = Pace.FULL, journal_dir: Path | None = None) -> ChangeProgress:
         """Carry out a plan to its end."""
-        progress = ended(self.job(plan, pace)).progress
+        progress = ended(self.job(plan, pace, journal_dir)).progress
         assert not progress.untouched
         return progress
 

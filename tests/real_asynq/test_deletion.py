@@ -1,6 +1,7 @@
 """After a deletion Asynq goes on as if the task had never been; what Asynq does before it comes first."""
 
 import json
+from pathlib import Path
 
 import pytest
 import redis
@@ -61,6 +62,22 @@ def test_deleting_an_orphan_frees_its_id_and_its_lock(overflowed: Asynq, cleaner
     assert not enqueue(**by_lock, payload=payload(60)), "the task that holds the lock is in the archive"
     assert overflowed("check", queue=QUEUE)["sizes"]["archived"] == 9_999
     assert overflowed.process(QUEUE)["processed"].total() == 3
+
+
+def test_deleting_a_grouped_task_frees_the_lock_that_its_message_names(
+    asynq: Asynq, cleaner: Cleaner, client: redis.Redis, tmp_path: Path
+) -> None:
+    """With Group and Unique every version leaves the lock's name out of the hash."""
+    unique: dict[str, object] = {"queue": QUEUE, "type": "digest", "payload": "x", "group": "mail", "unique": "1h"}
+    for journal_dir in (None, tmp_path):
+        assert asynq("enqueue", id="grouped", **unique)["accepted"]
+        assert client.hget(f"asynq:{{{QUEUE}}}:t:grouped", "unique_key") is None
+        asynq("archive", queue=QUEUE, id="grouped")
+        assert asynq("enqueue", **unique)["conflict"]
+        done = cleaner.delete(everything(cleaner.list_archive(QUEUE)), journal_dir=journal_dir)
+        assert (done.made, done.unlocked) == (1, 1)
+        assert not client.keys("asynq:*:unique:*")
+    assert asynq("enqueue", **unique)["accepted"]
 
 
 def test_orphan_whose_id_was_taken_by_a_new_task_is_left_alone(

@@ -309,6 +309,32 @@ def test_a_lock_of_its_own_is_released(any_server: Live) -> None:
     assert left(any_server) == set()
 
 
+@pytest.mark.parametrize("payload", [b"", b"\x00\x52\xff" * 100, b"x" * 70_000])
+def test_a_lock_that_the_message_alone_names_is_released(any_server: Live, payload: bytes) -> None:
+    """Asynq leaves it out of the hash where a task has a group and is unique."""
+    facts: dict[str, Any] = {"unique_field": False, "payload": payload, "headers": {"a": "b"}, "timeout": 2**62}
+    one = orphan(any_server, unique=LOCK, **facts)
+    two = indexed(any_server, "two", unique=lock_key("q", payload=b"2"), **facts)
+    assert carry_out(any_server, one) == [Outcome.DONE_AND_UNLOCKED]
+    assert carry_out(any_server, two) == [Outcome.DONE_AND_UNLOCKED]
+    assert left(any_server) == set()
+
+
+def test_the_field_counts_where_field_and_message_name_different_locks(any_server: Live) -> None:
+    other = lock_key("q", payload=b"other")
+    one = orphan(any_server, unique=LOCK, fields={b"unique_key": other})
+    any_server.client.set(other, "one")
+    assert carry_out(any_server, one) == [Outcome.DONE_AND_UNLOCKED]
+    assert left(any_server) == {LOCK}
+
+
+def test_a_message_that_only_speaks_of_a_lock_names_none(any_server: Live) -> None:
+    one = orphan(any_server, payload=LOCK)
+    any_server.client.set(LOCK, "one")
+    assert carry_out(any_server, one) == [Outcome.DONE]
+    assert left(any_server) == {LOCK}
+
+
 def test_a_lock_that_somebody_else_holds_is_left_alone(any_server: Live) -> None:
     one = orphan(any_server, unique=LOCK)
     any_server.client.set(LOCK, "two", ex=100)

@@ -256,9 +256,10 @@ def test_husks_go_with_their_ids(live: Live, what: str, place: str) -> None:
     assert not live.client.exists(key(Q, "shell"))
 
 
-def test_lost_task_that_is_deleted_frees_its_lock(live: Live) -> None:
+@pytest.mark.parametrize("in_hash", [True, False])
+def test_lost_task_that_is_deleted_frees_its_lock(live: Live, in_hash: bool) -> None:
     lock = lock_key(Q)
-    live.asynq.add(Q, "loose", "pending", referenced=False, unique=lock)
+    live.asynq.add(Q, "loose", "pending", referenced=False, unique=lock, unique_field=in_hash)
     assert mend(live, Repair.CLEAN, rows_of(live)) == [Outcome.DONE_AND_UNLOCKED]
     assert not live.client.exists(lock, key(Q, "loose"))
 

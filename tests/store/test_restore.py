@@ -45,6 +45,7 @@ def a_mixed_lot(live: Live) -> None:
     live.asynq.register("q")
     live.asynq.add("q", "plain", referenced=False)
     live.asynq.add("q", "locked", referenced=False, unique=LOCK)
+    live.asynq.add("q", "grouped", referenced=False, unique=lock_key("q", "digest"), unique_field=False)
     live.asynq.add("q", b'\xff\x1b[31m\n"\\', referenced=False)
     live.asynq.add("q", "done", "completed", referenced=False, fields={b"result": b"\x00\xff" * 900})
     live.asynq.add("q", "odd", referenced=False, fields={b'\xfe"odd': b"", b"timeout": b"1800", b"caf\xc3\xa9": b"1"})
@@ -62,12 +63,12 @@ def test_everything_comes_back_byte_for_byte(any_server: Live, run_job: Run, jou
     before = asynq_data.everything(any_server.client)
     ttl = any_server.client.pttl(LOCK)
     deleted = delete_all(any_server, run_job, journal_dir)
-    assert deleted.made == 309
+    assert deleted.made == 310
     assert set(any_server.client.keys("*")) == {b"asynq:queues"}
     plan = planned(any_server, deleted)
-    assert (plan.count, plan.locks, plan.there, plan.unsure, plan.kept, plan.torn) == (309, 1, 0, 0, 0, False)
+    assert (plan.count, plan.locks, plan.there, plan.unsure, plan.kept, plan.torn) == (310, 2, 0, 0, 0, False)
     report = put_back(any_server, run_job, plan)
-    assert (report.state, report.made, report.in_part) == (JobState.DONE, 309, False)
+    assert (report.state, report.made, report.in_part) == (JobState.DONE, 310, False)
     assert set(asynq_data.everything(any_server.client)) == set(before)
     for one in any_server.client.scan_iter(match="asynq:{q}:t:*"):
         again = any_server.client.hgetall(one)
@@ -86,7 +87,7 @@ def test_tasks_go_back_to_where_they_stood(any_server: Live, run_job: Run, journ
     before = content(any_server)
     listed = delete_all(any_server, run_job, journal_dir, listed="q")
     found = delete_all(any_server, run_job, journal_dir)
-    assert (listed.made, found.made) == (450, 330)
+    assert (listed.made, found.made) == (450, 331)
     for progress in (found, listed):
         put_back(any_server, run_job, planned(any_server, progress))
     assert content(any_server) == before
@@ -102,7 +103,7 @@ def test_nothing_is_put_back_twice(any_server: Live, run_job: Run, journal_dir: 
     assert (again.made, again.done) == (0, 0)
     any_server.client.delete(key("q", "plain"))  # it ran and is done
     later = planned(any_server, deleted)
-    assert (later.count, later.before) == (0, 309)
+    assert (later.count, later.before) == (0, 310)
     put_back(any_server, run_job, later)
     before.pop(key("q", "plain"))
     assert content(any_server) == before
@@ -117,9 +118,9 @@ def test_what_is_there_already_is_recognised(any_server: Live, run_job: Run, jou
     put_back(any_server, run_job, planned(any_server, deleted))
     deleted.journal.write_bytes(saved)  # what was noted is lost: Redis itself still tells
     plan = planned(any_server, deleted)
-    assert plan.there == 309
+    assert plan.there == 310
     report = put_back(any_server, run_job, plan)
-    assert report.outcomes == {Outcome.ALREADY: 309}
+    assert report.outcomes == {Outcome.ALREADY: 310}
     assert not report.in_part
     assert content(any_server) == before
 
@@ -165,9 +166,9 @@ def test_a_lock_that_has_run_out_is_not_taken(valkey: Live, run_job: Run, journa
     assert deleted.journal is not None
     of_long_ago(deleted.journal)
     plan = planned(valkey, deleted)
-    assert (plan.locks, plan.expired_locks) == (1, 1)
+    assert (plan.locks, plan.expired_locks) == (2, 2)
     report = put_back(valkey, run_job, plan)
-    assert report.outcomes == {Outcome.DONE: 308, Outcome.LOCK_EXPIRED: 1}
+    assert report.outcomes == {Outcome.DONE: 308, Outcome.LOCK_EXPIRED: 2}
     assert not valkey.client.exists(LOCK)
 
 
@@ -175,12 +176,12 @@ def test_into_the_archive(any_server: Live, run_job: Run, journal_dir: Path) -> 
     a_mixed_lot(any_server)
     deleted = delete_all(any_server, run_job, journal_dir)
     plan = planned(any_server, deleted, Target.ARCHIVE)
-    assert plan.places == {"archived": 309}
+    assert plan.places == {"archived": 310}
     began = int(any_server.client.time()[0])
     put_back(any_server, run_job, plan, clock=lambda: NOW)
     archive = any_server.client.zrange(prefix("q") + b"archived", 0, -1, withscores=True)
     assert all(began <= score <= any_server.client.time()[0] for _, score in archive)
-    assert len(archive) == 309
+    assert len(archive) == 310
     assert {any_server.client.hget(one, "state") for one in any_server.client.keys("asynq:{q}:t:*")} == {b"archived"}
     assert any_server.scan().rows == []
 
@@ -190,12 +191,12 @@ def test_run_once(any_server: Live, run_job: Run, journal_dir: Path) -> None:
     any_server.client.srem("asynq:queues", "q")
     deleted = delete_all(any_server, run_job, journal_dir)
     plan = planned(any_server, deleted, Target.RUN)
-    assert (plan.places, plan.unregistered) == ({"pending": 309}, ("q",))
+    assert (plan.places, plan.unregistered) == ({"pending": 310}, ("q",))
     began = any_server.client.time()[0]
     put_back(any_server, run_job, plan, clock=lambda: NOW)
     assert any_server.client.smembers("asynq:queues") == {b"q"}
     pending = any_server.client.lrange(prefix("q") + b"pending", 0, -1)
-    assert len(set(pending)) == len(pending) == 309
+    assert len(set(pending)) == len(pending) == 310
     data = any_server.client.hgetall(key("q", "plain"))
     assert data[b"state"] == b"pending"
     assert began <= int(data[b"pending_since"]) / 10**9 <= any_server.client.time()[0] + 1
@@ -244,7 +245,7 @@ def test_only_what_was_chosen(valkey: Live, run_job: Run, journal_dir: Path) -> 
     assert put_back(valkey, run_job, plan).made == 2
     assert set(valkey.client.keys("asynq:{q}:t:*")) == {key("q", "n1"), key("q", "locked")}
     rest = planned(valkey, deleted)
-    assert (rest.count, rest.before) == (307, 2)
+    assert (rest.count, rest.before) == (308, 2)
 
 
 def test_another_server_is_refused_unless_asked_for(valkey: Live, run_job: Run, journal_dir: Path) -> None:
@@ -259,7 +260,7 @@ def test_another_server_is_refused_unless_asked_for(valkey: Live, run_job: Run, 
     job = restoring_job(server, plan, Pace.FULL, elsewhere=True)
     run_job(job)
     assert job.wait(20)
-    assert job.progress.made == 309
+    assert job.progress.made == 310
 
 
 def test_a_read_only_session_restores_nothing(valkey: Live, run_job: Run, journal_dir: Path) -> None:
@@ -309,10 +310,10 @@ def test_a_server_out_of_memory_refuses_whole_tasks(
     assert job.wait(20)
     assert isinstance(job.error, RefusedError), job.progress
     assert "out of memory" in str(job.error)
-    assert (job.progress.made, job.progress.untouched) == (0, 309)
+    assert (job.progress.made, job.progress.untouched) == (0, 310)
     live.client.config_set("maxmemory", 0)
     assert content(live) == before
-    assert put_back(live, run_job, planned(live, deleted)).made == 309
+    assert put_back(live, run_job, planned(live, deleted)).made == 310
 
 
 def test_a_restore_survives_a_server_that_is_killed(lasting: Live, run_job: Run, journal_dir: Path) -> None:

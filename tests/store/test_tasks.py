@@ -150,6 +150,29 @@ def test_the_lock_of_a_task(any_server: Live) -> None:
     assert read(any_server, "q", b"without").lock is None
 
 
+def test_a_lock_that_the_message_alone_names(any_server: Live) -> None:
+    lock = asynq_data.lock_key("q")
+    any_server.asynq.add("q", "one", unique=lock, unique_field=False)
+    found = read(any_server, "q", b"one").lock
+    assert found is not None
+    assert (found.key, found.holder, found.named) == (lock, b"one", True)
+
+
+@pytest.mark.parametrize("payload", [b"{}", b"", None], ids=["payload", "empty payload", "no payload"])
+def test_a_lock_that_no_name_leads_to_is_found_by_its_holder(any_server: Live, payload: bytes | None) -> None:
+    lock = asynq_data.lock_key("q", payload=payload or b"")
+    if payload is None:
+        lock = lock[:-32]
+    any_server.asynq.add("q", "one", payload=payload or b"")
+    assert read(any_server, "q", b"one").lock is None
+    any_server.client.set(lock, "two")
+    assert read(any_server, "q", b"one").lock is None
+    any_server.client.set(lock, "one", ex=100)
+    found = read(any_server, "q", b"one").lock
+    assert found is not None
+    assert (found.key, found.holder, found.named) == (lock, b"one", False)
+
+
 def test_tasks_that_are_not_there(any_server: Live) -> None:
     with pytest.raises(NotFoundError, match="'q' holds no data for task 'a␛b'") as caught:
         read(any_server, "q", b"a\x1bb")

@@ -73,13 +73,15 @@ class Asynq:
         score: float = NOW,
         message: TaskMessage | bytes | None = None,
         unique: bytes | None = None,
+        unique_field: bool = True,
         group: str = "g1",
         fields: dict[bytes, bytes] | None = None,
         **facts: Any,
     ) -> bytes:
         """Write one task, with its id in the index of its state unless it is to be `referenced` by none.
 
-        `unique` is the key of a lock that the task holds; `facts` are fields of its message, unless a whole `message`
+        `unique` is the key of a lock that the task holds, which the message alone names without `unique_field`, as
+        Asynq has it for tasks with a group; `facts` are fields of its message, unless a whole `message`
         is given. Returns the message as stored.
         """
         if unique is not None:
@@ -96,7 +98,8 @@ class Asynq:
         if state == "aggregating":
             content[b"group"] = raw(group)
         if unique is not None:
-            content[b"unique_key"] = unique
+            if unique_field:
+                content[b"unique_key"] = unique
             pipe.set(unique, raw(task_id), ex=3600)
         pipe.hset(key(queue, task_id), mapping={**content, **(fields or {})})
         if referenced:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import repeat
 
-from archive_tui.asynq import findings, keys
+from archive_tui.asynq import findings, keys, locks
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.store.link.clock import seconds_in
@@ -57,12 +57,12 @@ def _stood(index: State | None, score: Reply) -> tuple[State | None, bytes | Non
 
 def name_locks(copies: Sequence[Copy]) -> bool:
     """Tell whether any of these may hold a unique lock."""
-    return any(len(copy.fields) > 4 and _lock_of(copy) is not None for copy in copies)
+    return any(lock_of(copy) is not None for copy in copies)
 
 
 def with_locks(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
     """The same copies, with the unique locks that they hold; costs a round trip where one names a lock."""
-    named = [(at, lock) for at, copy in enumerate(copies) if (lock := _lock_of(copy)) is not None]
+    named = [(at, lock) for at, copy in enumerate(copies) if (lock := lock_of(copy)) is not None]
     if not named:
         return copies
     commands: list[Command] = []
@@ -76,9 +76,12 @@ def with_locks(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
     return copies
 
 
-def _lock_of(copy: Copy) -> bytes | None:
-    lock = copy.field(b"unique_key") if len(copy.fields) > 4 else None
-    return lock if lock is not None and lock.startswith(keys.unique_prefix(copy.queue)) else None
+def lock_of(copy: Copy) -> bytes | None:
+    """The unique lock that a task names; None: none. Whether it holds it is another question."""
+    fields = copy.fields
+    if len(fields) == 4 and fields[0] == b"msg":
+        return locks.named(copy.queue, None, fields[1])
+    return locks.named(copy.queue, copy.field(b"unique_key"), copy.field(b"msg"))
 
 
 def sizes(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> list[int]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from archive_tui.asynq import keys, message
+from archive_tui.asynq import keys, locks, message
+from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import Task, UniqueLock, seconds_of
@@ -85,7 +86,6 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
     unchecked = _search_lists(pipe, queue, task_id, stands_in)
     _search_groups(pipe, queue, task_id, fields.get(b"group"), stands_in)
     (memory,) = pipe.call([(b"MEMORY", b"USAGE", key)], errors="return")
-    lock_key = fields.get(b"unique_key") or (decoded.unique_key.encode() if decoded is not None else b"")
     return Task(
         queue,
         task_id,
@@ -93,7 +93,7 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
         fields,
         decoded,
         stands_in,
-        _lock(pipe, lock_key) if lock_key else None,
+        _lock(pipe, queue, task_id, fields.get(b"unique_key"), decoded),
         memory if isinstance(memory, int) else None,
         unchecked,
     )
@@ -128,10 +128,23 @@ def _search_groups(
             stands_in[State.AGGREGATING.value] = float(score)
 
 
-def _lock(pipe: Pipe, key: bytes) -> UniqueLock:
+def _lock(
+    pipe: Pipe, queue: str, task_id: bytes, field: bytes | None, decoded: TaskMessage | None
+) -> UniqueLock | None:
+    """The lock that a task names, whoever holds it; else one that it holds by Asynq's rule, as other writers do."""
+    name = field or (decoded.unique_key.encode() if decoded is not None else b"")
+    if name:
+        return _held(pipe, name)
+    by_rule = locks.by_rule(queue, decoded) if decoded is not None else []
+    found = (_held(pipe, key, named=False) for key in by_rule)
+    return next((lock for lock in found if lock.holder == task_id), None)
+
+
+def _held(pipe: Pipe, key: bytes, *, named: bool = True) -> UniqueLock:
     holder, left = pipe.call([(b"GET", key), (b"PTTL", key)], errors="return")
     return UniqueLock(
         key,
         holder if isinstance(holder, bytes) else None,
         left / 1000 if isinstance(left, int) and left >= 0 else None,
+        named,
     )

@@ -70,7 +70,8 @@ local function look_again(i, key, expected)
   elseif digest ~= "" then
     return MESSAGE_CHANGED
   end
-  held[i] = holds(found[3], locks, sub(key, id_at)) and found[3]
+  local lock = lock_of(found[3], message)
+  held[i] = holds(lock, locks, sub(key, id_at)) and lock
 end
 
 local function compare(found, expected)
@@ -121,8 +122,8 @@ else
         local value = fields[ARGV[j]]
         equal = equal and value and same(value, ARGV[j + 1])
       end
-      local unique = fields.unique_key
-      local holder = equal and unique and holds(unique, locks, sub(key, id_at))
+      local unique = equal and lock_of(fields.unique_key, fields.msg)
+      local holder = unique and holds(unique, locks, sub(key, id_at))
       if not equal or (holder and not lock) then
         outcomes[i] = COPY_STALE
       else

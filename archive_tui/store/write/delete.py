@@ -15,6 +15,7 @@ from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import DisconnectedError
 from archive_tui.store.link.pipe import Pipe, pack_each
 from archive_tui.store.link.replies import Reply, is_unknown_script
+from archive_tui.store.read.snapshots import lock_of
 from archive_tui.store.write.scripts import load
 
 _LONG = 1024
@@ -87,9 +88,9 @@ def _numbers(reply: Reply, count: int) -> list[int]:
 
 
 def is_plain(copy: Copy) -> bool:
-    """Whether a copy has a message, a state, nothing else, and no lock: most have."""
+    """Whether a copy has a message, a state, nothing else, and names no lock: most are so."""
     fields = copy[2]
-    return len(fields) == 4 and fields[0] == b"msg" and fields[2] == b"state"
+    return len(fields) == 4 and fields[0] == b"msg" and fields[2] == b"state" and lock_of(copy) is None
 
 
 @cache

@@ -16,3 +16,46 @@ local function holds(lock, locks, id)
   return lock and string.sub(lock, 1, #locks) == locks and redis.pcall("GET", lock) == id
 end
 
+-- A number in a protobuf message, and where the next byte is; nil where it does not end.
+local function varint(bytes, at)
+  local value, scale = 0, 1
+  for i = at, at + 9 do
+    local byte = string.byte(bytes, i)
+    if not byte then return nil end
+    value = value + (byte % 128) * scale
+    if byte < 128 then return value, i + 1 end
+    scale = scale * 128
+  end
+end
+
+-- The last string with this number in a protobuf message; nil where there is none, or where it does not decode.
+local function string_field(bytes, number)
+  local at, found = 1, nil
+  while at <= #bytes do
+    local tag, size
+    tag, at = varint(bytes, at)
+    if not tag then return nil end
+    local form = tag % 8
+    if form == 0 then
+      size, at = varint(bytes, at)
+      if not size then return nil end
+    elseif form == 2 then
+      size, at = varint(bytes, at)
+      if not size then return nil end
+      if tag == number * 8 + 2 then found = string.sub(bytes, at, at + size - 1) end
+      at = at + size
+    elseif form == 1 or form == 5 then
+      at = at + (form == 1 and 8 or 4)
+    else
+      return nil
+    end
+  end
+  return found
+end
+
+-- The lock that a task names, in the field `unique_key` of its hash, else in its message: as asynq/locks.py has it.
+local function lock_of(field, message)
+  if field and field ~= "" then return field end
+  return message and string.find(message, ":unique:", 1, true) and string_field(message, 10)
+end
+

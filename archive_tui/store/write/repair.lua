@@ -177,7 +177,7 @@ local function repair(key, at)
     return DONE
   end
   redis.call("UNLINK", key)
-  if release(found[4], id) then return DONE_AND_UNLOCKED end
+  if release(lock_of(found[4], found[2]), id) then return DONE_AND_UNLOCKED end
   return DONE
 end
 

@@ -1,0 +1,31 @@
+"""The name of a task's unique lock: where it stands, and the rule by which Asynq makes it (docs/asynq-storage.md)."""
+
+import hashlib
+
+from archive_tui.asynq import keys, message
+from archive_tui.asynq.message import TaskMessage
+from archive_tui.text import encode
+
+_PART_OF_A_NAME = b":unique:"
+
+
+def named(queue: str, field: bytes | None, raw_message: bytes | None) -> bytes | None:
+    """The lock that a task names in the field `unique_key` of its hash, else in its message; None: it names none of its
+    queue.
+
+    Tasks with Group and Unique name it in the message alone (0.23.0, 0.24.1 and 0.26.0).
+    """
+    name = field
+    if not name and raw_message is not None and _PART_OF_A_NAME in raw_message:  # decoding all of them would be slow
+        decoded = message.decode(raw_message)
+        name = decoded.unique_key.encode() if decoded is not None else None
+    return name if name and name.startswith(keys.unique_prefix(queue)) else None
+
+
+def by_rule(queue: str, decoded: TaskMessage) -> list[bytes]:
+    """The locks that a task without a name for it may hold: the MD5 of the payload follows the type. For no payload Go
+    writes nothing in its place where it is nil, and the MD5 of nothing where it is empty; Rust always writes nothing.
+    """
+    start = keys.unique_prefix(queue) + encode(decoded.type) + b":"
+    digest = hashlib.md5(decoded.payload, usedforsecurity=False).hexdigest().encode()
+    return [start + digest] if decoded.payload else [start + digest, start]
