@@ -60,21 +60,24 @@ class Explanation:
 _EXPLAINED = {
     Kind.ORPHAN_ARCHIVED: Explanation(
         "A task's data says `archived`, but no index holds its id.",
-        "A worker of Asynq 0.24 or before, or `ArchiveTask` and `ArchiveAll…` of any version up to 0.26.0, archived "
-        "into a full archive (9,999 ids) or one with ids older than 90 days: it drops these ids and leaves their data.",
-        "Nothing lists, runs or expires it. It takes memory for ever, and its id stays taken.",
+        "A worker of Asynq 0.24 or before, or `ArchiveTask` and `ArchiveAll…` of any version up to 0.26.0, dropped ids "
+        "from the archive and left their data: what a full archive (9,999 ids) had no room for, and, full or not, what "
+        "was archived more than 90 days ago. `ArchiveAll…` does the latter even where it finds nothing to archive.",
+        "Nothing lists, runs or expires it. It takes memory for ever, and its id stays taken; its unique lock only "
+        "until that runs out.",
         "Delete it, archive it, or run it once more.",
     ),
     Kind.ORPHAN_COMPLETED: Explanation(
         "A task's data says `completed`, but nothing will ever expire it.",
         "`DeleteQueue` of any version up to 0.26.0 removes a queue and leaves the data of its completed tasks.",
         "It takes memory for ever, and its id stays taken if the queue is used again.",
-        "Delete it, or register the leftover queue again so that Asynq expires it.",
+        "Delete it, or register the leftover queue again so that Asynq expires it. Such a queue may hold grouped tasks "
+        "as well, which are still work to do.",
     ),
     Kind.LOST: Explanation(
         "A task should still run, but is in none of the indexes that workers look into.",
         "A crash, or a change by hand, between two structures.",
-        "Its work is never done, nothing lists it, and its id stays taken.",
+        "Its work is never done, nothing lists it, and its id stays taken; its unique lock only until that runs out.",
         "Run it again, put it where its state says, or archive it. Delete it only if its work is no longer wanted.",
     ),
     Kind.GHOST: Explanation(

@@ -70,7 +70,10 @@ _LABELS = {
     Repair.DELETE_KEY: "delete this key",
 }
 
-_CAP = "Whatever the archive holds beyond 9,999 goes, the oldest first, when Asynq next archives something."
+_CAP = (
+    "Whatever the archive holds beyond 9,999 goes when Asynq next archives something: what was archived first, and of "
+    "one second what comes first in the alphabet."
+)
 
 _CONSEQUENCES = {
     Repair.ARCHIVE: (

@@ -132,7 +132,9 @@ def _frees(plan: RepairPlan) -> str:
 def _overflow(beyond: int) -> Iterator[Line]:
     if beyond:
         yield Line(
-            f"{plural(beyond, 'id')} more than Asynq keeps: it drops as many of the oldest soon", "beware", Tone.CAUTION
+            f"{plural(beyond, 'id')} more than Asynq keeps: it soon drops as many, those archived first",
+            "beware",
+            Tone.CAUTION,
         )
 
 

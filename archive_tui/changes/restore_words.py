@@ -136,7 +136,8 @@ def notes(plan: RestorePlan) -> list[str]:
         said.append(f"the journal was written for {line(plan.elsewhere)}, not for this server and database")
     said += [
         f"puts the archive of {line(queue)} {more:,} above its {ARCHIVE_CAP:,}: when Asynq next archives a task, it "
-        f"trims {more:,} of the oldest ids, and leaves their data as orphans"
+        f"trims the {more:,} that were archived first (of one second, the first by the alphabet), and may leave their "
+        "data as orphans"
         for queue, more in plan.over.items()
     ]
     if plan.there:
