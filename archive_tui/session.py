@@ -202,6 +202,8 @@ class Session:
         wanted = set(job.queues) if job.queues is not None else {*job.keys_by_queue, *self._known()}
         for queue in wanted:
             self.scans[queue] = ScanSummary(found.get(queue, 0), complete)
+        if complete:
+            self.watch.met_groups({queue: job.groups.get(queue, set()) for queue in wanted})
 
     def _known(self) -> set[str]:
         return {one.name for one in self.watch.overview.queues}

@@ -34,7 +34,8 @@ def needs(action: Action, queue: str) -> Iterator[tuple[bytes, ...]]:
             (b"TYPE", task), (b"EXISTS", task), (b"HSTRLEN", task, b"msg"), (b"HMGET", task, b"state", b"msg"),
             (b"HGETALL", task), (b"ZCARD", index), (b"ZRANGE", index, b"0", b"0"), (b"ZREVRANGE", index, b"0", b"0"),
             (b"ZSCORE", index, _PROBE), (b"ZSCAN", index, b"0"), (b"LLEN", pending), (b"LRANGE", pending, b"0", b"0"),
-            (b"SCARD", keys.groups(queue)), (b"GET", keys.paused(queue)), (b"SCAN", b"0", b"COUNT", b"1"),
+            (b"SCARD", keys.groups(queue)), (b"SISMEMBER", keys.groups(queue), _PROBE), (b"GET", keys.paused(queue)),
+            (b"SCAN", b"0", b"COUNT", b"1"),
         )  # fmt: skip
         return
     yield (b"EVALSHA", _NO_SCRIPT, b"1", task)

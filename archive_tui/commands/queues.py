@@ -21,9 +21,10 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
     """Print how every queue is doing, leftover queues included."""
     with session.server.pipe() as pipe:
         registered = store.registered(pipe)
-        found = {name for name in store.discover(pipe) if name is not None}
+        groups: store.GroupNames = {}
+        found = {name for name in store.discover(pipe, groups) if name is not None}
         names = sorted(found.union(registered))
-        stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC))
+        stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC), groups)
         memory = dict(zip(names, store.memory(pipe, names), strict=True))
         now, too_old = session.clock(), is_too_old(session.info.product, session.info.version)
         foretold = {one.name: foretell(pipe, one, now, too_old=too_old) for one in stats}

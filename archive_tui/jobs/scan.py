@@ -5,7 +5,7 @@ First the task data that no index explains, then every index, then what could no
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -160,6 +160,11 @@ class ScanJob(Job):
             self._phase,
             self._members,
         )
+
+    @property
+    def groups(self) -> Mapping[str, set[bytes]]:
+        """By queue, the names of the group and aggregation sets that were met, without `g:`."""
+        return dict(self._scan.groups)
 
     @property
     def doing(self) -> str:

@@ -65,6 +65,7 @@ class WatchJob(Job):
         self._registered: set[str] = set()
         self._memory: dict[str, int | None] = {}
         self._memory_at = -_MEMORY_EVERY
+        self._groups: dict[str, set[bytes]] = {}
         self._rediscover = True
         self._forecasts: dict[str, tuple[float, Forecast]] = {}
 
@@ -75,6 +76,12 @@ class WatchJob(Job):
         self._memory_at = -_MEMORY_EVERY
         self._forecasts = {}
         self._wake.set()
+
+    def met_groups(self, groups: Mapping[str, set[bytes]]) -> None:
+        """Count from now on the tasks in these sets too, by queue: a scan has met them. `asynq:{q}:groups` does not
+        name all.
+        """
+        self._groups = {**self._groups, **groups}
 
     def work(self) -> None:
         # Whatever is wrong may end while we wait, and a screen that never recovers is worse than one that asks again
@@ -101,7 +108,8 @@ class WatchJob(Job):
         fresh_until = time.monotonic() + self.interval
         slice_began = time.monotonic()
         names: set[str] = set()
-        for name in queues.discover(pipe):
+        groups: queues.GroupNames = {}
+        for name in queues.discover(pipe, groups):
             self.checkpoint()
             if name is not None:
                 names.add(name)
@@ -113,7 +121,7 @@ class WatchJob(Job):
             if now > fresh_until:
                 self._read(pipe, info)
                 fresh_until = time.monotonic() + self.interval
-        self._names = names
+        self._names, self._groups = names, groups
         self._read(pipe, info, searching=False)
 
     def _read(self, pipe: Pipe, info: ServerInfo, *, searching: bool | None = None) -> None:
@@ -127,7 +135,7 @@ class WatchJob(Job):
         self._registered = set(registered)
         names = sorted(self._names.union(registered))
         now = self._clock()
-        stats = queues.stats(pipe, names, registered, datetime.fromtimestamp(now, UTC))
+        stats = queues.stats(pipe, names, registered, datetime.fromtimestamp(now, UTC), self._groups)
         if self.overview.read_at is not None and time.monotonic() - self._memory_at >= _MEMORY_EVERY:
             self._memory = dict(zip(names, queues.memory(pipe, names), strict=True))
             self._memory_at = time.monotonic()

@@ -906,8 +906,8 @@ def test_leftover_queues_that_are_asked_for_during_a_search_are_looked_for_after
 
     ask_once = once(ask)
 
-    def asked_meanwhile(pipe: Pipe) -> Iterator[str | None]:
-        yield from discover(pipe)
+    def asked_meanwhile(pipe: Pipe, groups: queues.GroupNames) -> Iterator[str | None]:
+        yield from discover(pipe, groups)
         ask_once()
 
     monkeypatch.setattr(queues, "discover", asked_meanwhile)
@@ -1045,6 +1045,21 @@ def test_a_scan_of_one_queue_says_nothing_of_others(valkey: Live, session: Sessi
     assert scan.wait(20)
     session.note_scan(scan)
     assert set(session.scans) == {"a"}
+
+
+def test_a_scan_tells_the_queues_of_groups_that_asynq_does_not_name(
+    valkey: Live, session: Session, catalog: Catalog
+) -> None:
+    valkey.asynq.register("q")
+    session.run(session.watch)
+    wait_until(lambda: not session.watch.overview.searching)
+    valkey.asynq.add("q", "x", "aggregating", group="mail")
+    valkey.client.srem("asynq:{q}:groups", "mail")
+    scan = session.run(ScanJob(session.server, catalog))
+    assert scan.wait(20)
+    assert catalog.counts().by_kind == {Kind.LOST: 1}
+    session.note_scan(scan)
+    wait_until(lambda: session.watch.overview.queues[0].counts.get(State.AGGREGATING) == 1)
 
 
 def test_a_session_reads_tasks(valkey: Live, session: Session) -> None:

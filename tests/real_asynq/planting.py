@@ -104,3 +104,10 @@ def lose_data(client: redis.Redis, count: int) -> list[str]:
     ids = [f"aa-{number:06}" for number in range(count)]
     client.delete(*[f"asynq:{{{QUEUE}}}:t:{one}" for one in ids])
     return ids
+
+
+def lose_group(asynq: Asynq) -> None:
+    """Run a grouped task that fails: it comes back from retry into a group that `groups` names no more."""
+    asynq("enqueue", queue=QUEUE, type="mail", id="x", group="mail")
+    asynq("run-archived", queue=QUEUE, id="x")
+    asynq("process", queue=QUEUE, fail_first=True)

@@ -5,7 +5,7 @@ import redis
 from support.oracle import findings
 
 from .cleaner import Cleaner
-from .planting import GHOSTS, QUEUE, Found, lose_data, stick
+from .planting import GHOSTS, QUEUE, Found, lose_data, lose_group, stick
 from .program import Asynq
 
 pytestmark = [pytest.mark.asynq, pytest.mark.slow]
@@ -56,6 +56,16 @@ def test_queue_that_was_deleted_by_force(asynq: Asynq, cleaner: Cleaner, client:
     found = told(cleaner)
     assert found == findings(client)
     assert counted(found) == {"orphan-completed": 20}
+
+
+def test_grouped_task_that_comes_back_from_retry(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:
+    """`RunTask` takes the name of the emptied group away; the forwarder puts the id back without the name."""
+    lose_group(asynq)
+    found = told(cleaner)
+    assert found == findings(client)
+    assert found == {(QUEUE, b"x"): ("lost", "g:mail")}
+    asynq("enqueue", queue=QUEUE, type="mail", id="y", group="mail")
+    assert not told(cleaner), "the next task of the group heals it"
 
 
 def test_script_that_was_cut_off_half_way(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:

@@ -13,7 +13,7 @@ from archive_tui.asynq.repairs import Repair
 from archive_tui.jobs.progress import ChangeProgress
 
 from .cleaner import Cleaner
-from .planting import GHOSTS, QUEUE, age, lose_data, stick
+from .planting import GHOSTS, QUEUE, age, lose_data, lose_group, stick
 from .program import VERSIONS, Asynq
 
 pytestmark = [pytest.mark.asynq, pytest.mark.slow]
@@ -91,6 +91,14 @@ def test_lost_tasks_run_again(asynq: Asynq, cleaner: Cleaner, client: redis.Redi
     assert repaired(cleaner.repair(how)) == 5
     assert asynq.process(QUEUE)["processed"].total() == 5
     assert not client.keys(f"{PREFIX}t:*")
+
+
+def test_a_group_that_is_named_again_is_aggregated_again(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:
+    lose_group(asynq)
+    assert asynq("check", queue=QUEUE)["groups"] == {}
+    assert repaired(cleaner.repair(Repair.FOLLOW_STATE)) == 1
+    assert not findings(client)
+    assert asynq("check", queue=QUEUE)["groups"] == {"mail": 1}
 
 
 def test_ghosts_removed_let_all_be_run(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:

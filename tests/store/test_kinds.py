@@ -26,7 +26,7 @@ INDEXES = (*ORDER, "g:daily", "g:daily:0badcafe", "g:stray")
 
 DATA = (
     "nothing", "string", "stateless", "husk", "garbled", "undone", "empty", "other", "unheard-of",
-    "pending", "active", "scheduled", "retry", "archived", "completed", "aggregating",
+    "pending", "active", "scheduled", "retry", "archived", "completed", "aggregating", "astray",
     "garbled pending", "garbled active", "garbled completed", "garbled aggregating",
 )  # fmt: skip
 
@@ -71,6 +71,7 @@ NAMED = st.sampled_from([one for one in INDEXES if one != "g:stray"])
     st.booleans(),
 )
 @example([("garbled", {"completed"}), ("archived", {"completed"})], False, False).via("a leftover queue")
+@example([("astray", {"g:stray"})], True, False).via("a group that nobody looks into")
 def test_a_whole_scan_finds_exactly_what_is_there(
     any_server: Live, world: list[Any], registered: bool, messages: bool
 ) -> None:

@@ -263,3 +263,18 @@ def test_which_queues_exist(any_server: Live, queue: str) -> None:
     any_server.client.delete(prefix(queue) + b"retry")
     any_server.asynq.register(queue)
     assert exists()
+
+
+def test_tasks_in_groups_that_asynq_does_not_name_are_counted(any_server: Live) -> None:
+    """As far as a walk over the keyspace has met their sets."""
+    asynq = any_server.asynq
+    asynq.register("q")
+    asynq.add_many("q", ["a", "b"], "aggregating", group="named")
+    asynq.add_many("q", ["c", "d", "e"], "aggregating", group="nameless")
+    any_server.client.srem(prefix("q") + b"groups", "nameless")
+    groups: queues.GroupNames = {}
+    with any_server.pipe() as pipe:
+        assert {name for name in queues.discover(pipe, groups) if name is not None} == {"q"}
+        (one,) = queues.stats(pipe, ["q"], ["q"], datetime.fromtimestamp(NOW, UTC), groups)
+    assert groups == {"q": {b"named", b"nameless"}}
+    assert one.counts[State.AGGREGATING] == 5

@@ -78,6 +78,54 @@ def test_lost_task_goes_where_its_state_says(live: Live, state: str) -> None:
         assert live.client.zrange(prefix(Q) + b"g:" + group, 0, -1) == [b"loose"], "Asynq aggregates it again"
 
 
+GROUPED = (Repair.FOLLOW_STATE, Repair.RUN, Repair.RUN_AFRESH, Repair.ARCHIVE, Repair.ARCHIVE_NOW, Repair.CLEAN)
+
+
+def unname(live: Live, group: str = "mail") -> None:
+    """Leave a task in a group that Asynq does not look into."""
+    live.asynq.add(Q, "loose", "aggregating", group=group)
+    live.client.srem(prefix(Q) + b"groups", group)
+
+
+@pytest.mark.parametrize("how", GROUPED)
+def test_a_task_in_a_group_that_nobody_looks_into_is_lost(live: Live, how: Repair) -> None:
+    """The group is named again, or the task leaves it; it keeps its turn."""
+    unname(live)
+    (row,) = rows_of(live)
+    assert (row.kind, row.index_name, row.scored_at) == (Kind.LOST, "g:mail", NOW)
+    assert mend(live, how, [row]) == [Outcome.DONE]
+    assert findings(live.client) == {}
+    if how is Repair.FOLLOW_STATE:
+        assert live.client.smembers(prefix(Q) + b"groups") == {b"mail"}
+        assert score_in(live, "g:mail", "loose") == NOW
+    else:
+        assert not live.client.exists(prefix(Q) + b"groups", prefix(Q) + b"g:mail")
+
+
+@pytest.mark.parametrize("how", GROUPED)
+def test_a_group_that_is_named_by_now_is_left_alone(live: Live, how: Repair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next task of its group heals it. That may happen after we have looked, and before the script runs."""
+    unname(live)
+    (row,) = rows_of(live)
+    monkeypatch.setattr("archive_tui.store.write.repair._still_lost", lambda *_: {row.id})
+    live.asynq.add(Q, "next", "aggregating", group="mail")
+    before = everything(live.client)
+    assert mend(live, how, [row]) == [Outcome.NOW_REFERENCED]
+    assert everything(live.client) == before
+
+
+@pytest.mark.parametrize("how", GROUPED)
+def test_a_set_that_is_being_aggregated_is_left_alone(live: Live, how: Repair) -> None:
+    unname(live)
+    (row,) = rows_of(live)
+    staged = prefix(Q) + b"g:mail:some-uuid"
+    live.client.rename(prefix(Q) + b"g:mail", staged)
+    live.client.zadd(prefix(Q) + b"aggregation_sets", {staged: NOW})
+    before = everything(live.client)
+    assert mend(live, how, [row]) == [Outcome.NOW_REFERENCED]
+    assert everything(live.client) == before
+
+
 def test_fields_that_we_do_not_know_survive_a_new_message(live: Live) -> None:
     unknown = b"\xa2\x06\x05later"  # field 100, of a version to come
     live.asynq.add(Q, "loose", referenced=False, message=a_message(Q, "loose", retried=7).SerializeToString() + unknown)

@@ -46,6 +46,8 @@ def write(asynq: Asynq, queue: str, task_id: bytes, what: str) -> None:
         asynq.client.hset(at, mapping={"result": b"1"})
     elif what == "aggregating":
         asynq.client.hset(at, mapping={"state": what, "msg": message, "group": "daily"})
+    elif what == "astray":
+        asynq.client.hset(at, mapping={"state": "aggregating", "msg": message, "group": "stray"})
     elif what != "nothing":
         asynq.client.hset(at, mapping={"state": what, "msg": message})
 

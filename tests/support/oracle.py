@@ -70,7 +70,7 @@ def _of_queue(contents: dict[bytes, Any], *, registered: bool, messages: bool) -
     found = {}
     for task_id in {*standing, *(rest[2:] for rest in contents if rest.startswith(b"t:"))}:
         data, places = contents.get(b"t:" + task_id, "missing"), standing.get(task_id, set())
-        finding = _of_task(data, places, staged, named, leftover=leftover, messages=messages)
+        finding = _of_task(data, places, named, leftover=leftover, messages=messages)
         if finding is not None:
             found[task_id] = finding
     return found
@@ -80,9 +80,7 @@ def _last(key: bytes) -> str:
     return key.partition(b"}:")[2].decode("utf-8", "surrogateescape")
 
 
-def _of_task(
-    data: Any, standing: set[str], staged: set[str], named: set[str], *, leftover: bool, messages: bool
-) -> Finding | None:
+def _of_task(data: Any, standing: set[str], named: set[str], *, leftover: bool, messages: bool) -> Finding | None:
     if data == "missing":
         return "ghost", _first(standing)
     if not isinstance(data, dict):
@@ -90,7 +88,7 @@ def _of_task(
     state = data.get(b"state", b"").decode("utf-8", "replace")
     if state == "aggregating":
         groups = {one for one in standing if one.startswith("g:")}
-        right = groups & {*staged, "g:" + data.get(b"group", b"").decode("utf-8", "surrogateescape")}
+        right = groups & {*named, "g:" + data.get(b"group", b"").decode("utf-8", "surrogateescape")}
         wrong = standing - groups
     else:
         right = standing & {state}
@@ -110,10 +108,12 @@ def _of_task(
         return "mismatch", _first(wrong)
     if leftover and state == "completed":
         return "orphan-completed", ""
-    if right:
+    if right and not (state == "aggregating" and right.isdisjoint(named)):
         return None
     if state in ("archived", "completed"):
         return f"orphan-{state}", ""
+    if state == "aggregating":
+        return "lost", _first(right)  # in a set that nobody looks into
     return "lost", "lease" if "lease" in standing else ""
 
 

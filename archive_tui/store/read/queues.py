@@ -1,9 +1,11 @@
 """The queues of an installation: which there are, and how each is doing. Reads only."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import TypeAlias
 
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
@@ -16,6 +18,9 @@ from archive_tui.store.link.server import Server
 from archive_tui.store.read.indexes import Cursor, Order, pieces
 from archive_tui.store.read.keyspace import pages
 from archive_tui.text import decode, line
+
+GroupNames: TypeAlias = dict[str, set[bytes]]
+"""By queue, the names of its group and aggregation sets, without `g:`."""
 
 FAILURE_DAYS = 14
 _SAMPLE = 20
@@ -120,8 +125,9 @@ def _is_message(member: bytes, queue: str) -> bool:
     return decoded is not None and decoded.queue == queue and bool(decoded.id)
 
 
-def discover(pipe: Pipe) -> Iterator[str | None]:
-    """Walk the whole keyspace and yield each queue name when its first key is met, leftover queues included.
+def discover(pipe: Pipe, groups: GroupNames | None = None) -> Iterator[str | None]:
+    """Walk the whole keyspace and yield each queue name when its first key is met, leftover queues included. The names
+    of the sets of groups that are met on the way are added to `groups`.
 
     After each step comes a None, so that whoever drives the walk can rest between steps.
     """
@@ -129,15 +135,28 @@ def discover(pipe: Pipe) -> Iterator[str | None]:
     for found in pages(pipe, keys.everything_pattern()):
         for key in found:
             name = keys.queue_of(key)
-            if name is not None and name not in known:
+            if name is None:
+                continue
+            if groups is not None and key.startswith(keys.group(name, b"")):
+                groups.setdefault(name, set()).add(key.removeprefix(keys.group(name, b"")))
+            if name not in known:
                 known.add(name)
                 yield name
         yield None
 
 
-def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], today: datetime) -> list[QueueStats]:
+def stats(
+    pipe: Pipe,
+    names: Sequence[str],
+    registered_names: Iterable[str],
+    today: datetime,
+    groups: Mapping[str, Collection[bytes]] = MappingProxyType({}),
+) -> list[QueueStats]:
     """The figures of some queues, in one round trip for all of them; groups cost a second one. Raises NotPermittedError
     where none of them may be read.
+
+    Tasks may stand in the set of a group that `asynq:{q}:groups` does not name. Those are counted as far as `groups`
+    names their sets, as a walk over the keyspace has met them.
     """
     commands: list[Command] = []
     days = [(today.astimezone(UTC) - timedelta(days=back)).strftime("%Y-%m-%d") for back in range(FAILURE_DAYS)][::-1]
@@ -160,23 +179,30 @@ def stats(pipe: Pipe, names: Sequence[str], registered_names: Iterable[str], tod
     for part, no in zip(parts, refused, strict=True):
         if not no or all(refused):
             raise_unless_wrong_type(part)
-    waiting = _aggregating(pipe, names, [(part[-2], part[-1]) for part in parts])
+    waiting = _aggregating(pipe, names, [(part[-2], part[-1]) for part in parts], groups)
     return [
         QueueStats(name, name in known, refused=True) if no else _stats_of(name, name in known, part, aggregating)
         for name, part, aggregating, no in zip(names, parts, waiting, refused, strict=True)
     ]
 
 
-def _aggregating(pipe: Pipe, names: Sequence[str], found: Sequence[tuple[Reply, Reply]]) -> list[int | None]:
+def _aggregating(
+    pipe: Pipe, names: Sequence[str], found: Sequence[tuple[Reply, Reply]], met: Mapping[str, Collection[bytes]]
+) -> list[int | None]:
     """Number of tasks that wait in groups or are being aggregated; None for a queue with too many groups."""
-    countable = [isinstance(groups, int) and groups <= _MOST_GROUPS for groups, _ in found]
+    countable = [
+        isinstance(groups, int) and max(groups, len(met.get(name, ()))) <= _MOST_GROUPS
+        for name, (groups, _) in zip(names, found, strict=True)
+    ]
     commands = [(b"SMEMBERS", keys.groups(name)) for name, able in zip(names, countable, strict=True) if able]
     members = iter(pipe.call(commands, errors="return"))
-    sets: list[list[bytes]] = []
+    sets: list[set[bytes]] = []
     for name, able, (_, staged) in zip(names, countable, found, strict=True):
         groups = next(members) if able else []
-        waiting = [keys.group(name, group) for group in groups] if isinstance(groups, list) else []
-        sets.append([*waiting, *(staged if isinstance(staged, list) and able else [])])
+        waiting = {*(groups if isinstance(groups, list) else []), *(met.get(name, ()) if able else [])}
+        sets.append(
+            {keys.group(name, group) for group in waiting}.union(staged if isinstance(staged, list) and able else [])
+        )
     sizes = iter(pipe.call([(b"ZCARD", key) for one in sets for key in one], errors="return"))
     counts = [sum(size for size in (next(sizes) for _ in one) if isinstance(size, int)) for one in sets]
     return [

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from archive_tui.asynq import keys, locks, message
+from archive_tui.asynq.findings import GROUP
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
@@ -13,7 +14,7 @@ from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import Reply
 from archive_tui.store.read.budget import within_budget
 from archive_tui.store.read.indexes import Cursor, Order, aggregation_sets, pieces
-from archive_tui.text import line
+from archive_tui.text import decode, line
 
 PIECE = 1_000
 """Ids that one step takes from an index."""
@@ -121,11 +122,15 @@ def _search_groups(
 ) -> None:
     if not group:
         return
-    sets = [keys.group(queue, group), *aggregation_sets(pipe, queue)]
-    scores = pipe.call([(b"ZSCORE", key, task_id) for key in sets], errors="return")
-    for score in scores:
+    own = keys.group(queue, group)
+    sets = [own, *aggregation_sets(pipe, queue)]
+    named, *scores = pipe.call(
+        [(b"SISMEMBER", keys.groups(queue), group), *[(b"ZSCORE", key, task_id) for key in sets]], errors="return"
+    )
+    for key, score in zip(sets, scores, strict=True):
         if isinstance(score, bytes):
-            stands_in[State.AGGREGATING.value] = float(score)
+            looked_into = key != own or named != 0
+            stands_in[State.AGGREGATING.value if looked_into else GROUP + decode(group)] = float(score)
 
 
 def _lock(

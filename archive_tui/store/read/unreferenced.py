@@ -20,9 +20,9 @@ from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
 from archive_tui.store.link.abilities import Ability
-from archive_tui.store.link.consistent_read import read_together
+from archive_tui.store.link.consistent_read import Moment, read_together
 from archive_tui.store.link.pipe import Pipe, pack
-from archive_tui.store.link.replies import Reply, is_refusal, is_wrong_type, members_in
+from archive_tui.store.link.replies import Reply, is_refusal, is_wrong_type, members_in, raise_unless_wrong_type
 from archive_tui.store.read.budget import within_budget
 from archive_tui.store.read.indexes import Cursor, Order, pieces
 from archive_tui.store.read.probe import Candidate
@@ -169,9 +169,12 @@ def _suspect_of(
 
 
 def _by_group(pipe: Pipe, queue: str, suspects: Sequence[_Suspect]) -> list[TaskRow]:
-    """Findings among aggregating tasks: those that stand neither in their group's set nor in one that is being
-    aggregated, and husks wherever they stand.
+    """Findings among aggregating tasks: those in no set that Asynq looks into, and husks wherever they stand.
+
+    Asynq looks into the set of its group if `groups` names that, and into a set that `aggregation_sets` holds (0.26.0).
+    Both change in the scripts that move ids, so a group that is about to be aggregated, or was emptied, is no finding.
     """
+    groups = sorted({suspect.group or b"" for suspect in suspects})
     known: list[bytes] = []
     for _ in range(_ROUNDS):
         sets: list[tuple[bytes, list[bytes]]] = []
@@ -180,27 +183,46 @@ def _by_group(pipe: Pipe, queue: str, suspects: Sequence[_Suspect]) -> list[Task
             by_group.setdefault(keys.group(queue, suspect.group or b""), []).append(suspect.row.id)
         for key, members in by_group.items():
             sets += [(key, members), *[(one, members) for one in known if one.startswith(key + b":")]]
-        commands = [pack((b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1"))]
-        commands += [pack((b"HGET", suspect.key, b"state")) for suspect in suspects]
+        commands = [pack((b"HGET", suspect.key, b"state")) for suspect in suspects]
+        commands += [pack((b"SISMEMBER", keys.groups(queue), group)) for group in groups]
+        commands.append(pack((b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1")))
         moments = read_together(pipe, commands, sets)
-        staged = {one for moment in moments if isinstance(moment.replies[0], list) for one in moment.replies[0]}
+        staged = {one for moment in moments for one in members_in(moment.replies[-1])}
         if not staged <= set(known):
             known = sorted(staged)
             continue  # a set of which we did not know: ask it as well
-        standing = {
-            task_id: decode(key.removeprefix(keys.prefix(queue)))
-            for moment in moments
-            for (key, members), scores in zip(sets, moment.scores, strict=True)
-            for task_id, score in zip(members, scores, strict=True)
-            if score is not None
-        }
+        looked_into = staged | _named(queue, groups, moments, len(suspects))
+        standing: dict[bytes, tuple[bytes, Reply]] = {}
+        in_place: set[bytes] = set()
+        for moment in moments:
+            for (key, members), scores in zip(sets, moment.scores, strict=True):
+                here = {one: (key, score) for one, score in zip(members, scores, strict=True) if score is not None}
+                standing |= here
+                if key in looked_into:
+                    in_place |= here.keys()
         return [
-            suspect.row._replace(index_name=standing.get(suspect.row.id, ""))
-            for number, suspect in enumerate(suspects, 1)
-            if (suspect.row.kind is Kind.HUSK or suspect.row.id not in standing)
+            _standing_in(suspect.row, *standing[suspect.row.id]) if suspect.row.id in standing else suspect.row
+            for number, suspect in enumerate(suspects)
+            if (suspect.row.kind is Kind.HUSK or suspect.row.id not in in_place)
             and all(moment.replies[number] == State.AGGREGATING.value.encode() for moment in moments)
         ]
     return []  # too many comings and goings to be certain of anything
+
+
+def _named(queue: str, groups: Sequence[bytes], moments: Sequence[Moment], at: int) -> set[bytes]:
+    """The sets of those groups that `groups` names, by the replies from a position on, at any of these moments."""
+    named: set[bytes] = set()
+    for moment in moments:
+        replies = moment.replies[at : at + len(groups)]
+        raise_unless_wrong_type(replies)
+        named |= {keys.group(queue, group) for group, reply in zip(groups, replies, strict=True) if reply == 1}
+    return named
+
+
+def _standing_in(row: TaskRow, key: bytes, score: Reply) -> TaskRow:
+    """A finding with the set in which it stands."""
+    scored_at = seconds_of(score) if isinstance(score, bytes) else None
+    return row._replace(index_name=decode(key.removeprefix(keys.prefix(row.queue))), scored_at=scored_at)
 
 
 def _group_in(raw_message: bytes | None) -> bytes | None:

@@ -5,9 +5,10 @@
 -- ARGV[2]     "move": take the id out of wherever it stands and put it where it belongs; "clean": delete data and id;
 --             "ghost": remove the id, provided there is no data; "foreign": delete a key that is no hash, and its id
 -- ARGV[3]     now, in nanoseconds
--- ARGV[4..]   for each hash ten: task id; expected state, of "foreign" the expected type of the key; SHA-1 of the
+-- ARGV[4..]   for each hash eleven: task id; expected state, of "foreign" the expected type of the key; SHA-1 of the
 --             expected message ("" for no message); expected pending_since; the index in which it must stand ("" for
---             in none); the lists to be searched for it; and of "move" new state, new index, score, new message ("" to keep it)
+--             in none); the lists to be searched for it; of "move" new state, new index, score, new message ("" to keep it);
+--             and "lost" where nobody may look for it in that index
 --
 -- Returns a number for each hash, see Outcome in asynq/outcomes.py. Past the probes no step raises an error: a script that
 -- aborts half-way would leave changes that nobody reports.
@@ -24,7 +25,7 @@ local SETS = { "lease", "scheduled", "retry", "archived", "completed" }
 -- known before anything is changed.
 local refused = refusal(prefix, {
   { "UNLINK" }, { "DEL" }, { "GET" }, { "HMGET", "state" }, { "ZSCORE", "probe" }, { "ZREM", "probe" }, { "ZCARD" },
-  { "ZRANGE", "0", "-1" }, { "SREM", "probe" }, { "LREM", "0", "probe" }, { "ZADD", "XX", "1", "probe" },
+  { "ZRANGE", "0", "-1" }, { "SISMEMBER", "probe" }, { "SREM", "probe" }, { "LREM", "0", "probe" }, { "ZADD", "XX", "1", "probe" },
   { "LPUSH", "probe" }, { "DEL" }, { "SADD", "probe" }, { "DEL" }, { "HDEL", "state" }, { "HSET", "state", "probe" },
   { "DEL" }, { "PERSIST" }, { "HGETALL" },
 })
@@ -33,7 +34,7 @@ if refused then return refused end
 local function wrong_index()
   local kinds = { pending = "list", active = "list", lease = "zset", scheduled = "zset", retry = "zset",
                   archived = "zset", completed = "zset", groups = "set", aggregation_sets = "zset" }
-  for i = 4, #ARGV, 10 do
+  for i = 4, #ARGV, 11 do
     for _, index in ipairs({ ARGV[i + 4], ARGV[i + 7] }) do
       if string.sub(index, 1, 2) == "g:" then kinds[index] = "zset" end
     end
@@ -81,6 +82,13 @@ local function misplaced(id, place)
   elseif not is_list(place) and not redis.call("ZSCORE", prefix .. place, id) then
     return NOT_IN_INDEX
   end
+end
+
+-- Whether Asynq looks for a task in the index where it stands, so that it is not lost any more.
+local function looked_for(place)
+  if string.sub(place, 1, 2) ~= "g:" then return false end
+  return redis.call("SISMEMBER", prefix .. "groups", string.sub(place, 3)) == 1
+    or redis.call("ZSCORE", prefix .. "aggregation_sets", prefix .. place)
 end
 
 -- Take the id out of every index but groups it was not seen in. Nothing was changed where it returns false.
@@ -158,6 +166,7 @@ local function repair(key, at)
   if (found[3] or "") ~= since then return STATE_CHANGED end
   local wrong = misplaced(id, place)
   if wrong then return wrong end
+  if ARGV[at + 10] == "lost" and looked_for(place) then return NOW_REFERENCED end
   local index, score = ARGV[at + 7], ARGV[at + 8]
   if string.sub(index, 1, 2) == "g:" then index = grouped_in(index, id) end
   local scored = index == "active" and "lease" or index  -- a worker may have it: its lease must not end at once
@@ -183,6 +192,6 @@ end
 
 local outcomes = {}
 for i = 1, #KEYS do
-  outcomes[i] = repair(KEYS[i], 4 + (i - 1) * 10)
+  outcomes[i] = repair(KEYS[i], 4 + (i - 1) * 11)
 end
 return outcomes

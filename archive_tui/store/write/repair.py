@@ -63,6 +63,7 @@ class _Entry:
             encode(goal.index) if goal else b"",
             b"%d" % goal.score if goal else b"0",
             goal.message if goal else b"",
+            b"lost" if self.row.kind is Kind.LOST else b"",
         ]
 
 
