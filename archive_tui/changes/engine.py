@@ -11,6 +11,7 @@ disk.
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from archive_tui.changes import failover
 from archive_tui.changes.auditing import audited, whereabouts
 from archive_tui.changes.change import Change, ChangeBatch
 from archive_tui.changes.gone_rows import GoneRows
-from archive_tui.errors import RefusedError, ReplicaError
+from archive_tui.errors import ArchiveTuiError, RefusedError, ReplicaError
 from archive_tui.jobs.batches import split
 from archive_tui.jobs.job import Job, JobState, Leaving, Stopped
 from archive_tui.jobs.pace import Pace
@@ -28,10 +29,13 @@ from archive_tui.jobs.witness import Witness
 from archive_tui.journal.audit import Audit
 from archive_tui.journal.recorder import Recorder, Run
 from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.link.server import Server
+from archive_tui.store.link.server import Server, ServerInfo
 from archive_tui.store.read import snapshots
 
 _EXAMPLES = 200
+
+_LOOK_EVERY = 0.25
+"""Seconds between two looks at a server that may be replaced."""
 
 
 class ChangeJob(Job):
@@ -70,6 +74,9 @@ class ChangeJob(Job):
         self._journal_path: Path | None = None
         self._witness = Witness(server)
         self._unsure = False
+        self._first: ServerInfo | None = None
+        self._doubt = ""
+        self._waiting = False
         self._again: deque[ChangeBatch] = deque()
         self._prepared: set[str] = set()
         self._outcomes: Counter[int] = Counter()
@@ -99,7 +106,8 @@ class ChangeJob(Job):
             examples=tuple(self._examples),
             journal=self._journal_path,
             copied=change.copied,
-            caution=change.caution if self._unsure else "",
+            caution=(change.caution if self._unsure else "") or self._doubt,
+            waiting=self._waiting,
             keys=change.keys,
         )
 
@@ -137,9 +145,13 @@ class ChangeJob(Job):
             state = JobState.DONE
         except Stopped:
             state = JobState.STOPPED
+            self._look_back_if_there()
             raise
         except ReplicaError as error:
             raise (failover.demoted(error, self.change.after_demotion) if self._done else error) from None
+        except RefusedError:
+            self._look_back_if_there()
+            raise
         finally:
             self._unknown = sum(batch.unknown for batch in self._again)
             self._ended_at = self._stopwatch()
@@ -164,12 +176,51 @@ class ChangeJob(Job):
 
     def _attempt(self) -> None:
         """Work until all is done or the connection is lost; what was not finished is taken up again by the next one."""
-        if self._witness.look():
-            self._unsure = self._unsure or self._done > 0 or self.change.keys > 0
+        succeeded = self._witness.look()
+        if succeeded or self._first is None:
+            self._first, self._doubt = self._witness.info, ""
+        if succeeded:
+            self._unsure = self._unsure or self._has_changed
         with self._server.pipe() as pipe:
             self._prepared.clear()
             self._begin(pipe)
             self._work_through(pipe)
+        if self._has_changed and not succeeded:
+            self._watch_for_successor()
+
+    @property
+    def _has_changed(self) -> bool:
+        return self._done > 0 or self.change.keys > 0
+
+    def _watch_for_successor(self) -> None:
+        """Hold the report back while another server may be taking over; a stop cuts that short. Whoever answers
+        instead is compared with what was done.
+        """
+        until = time.monotonic() + failover.PATIENCE
+        while True:
+            now = self._look_back()
+            if self._first is not None and now.run_id != self._first.run_id:
+                return self._attempt()
+            if not failover.may_be_under_way(now) or time.monotonic() >= until:
+                return None
+            self._waiting = True
+            stopped = self._stop.wait(_LOOK_EVERY)
+            self._waiting = False
+            if stopped:
+                return None
+
+    def _look_back(self) -> ServerInfo:
+        """Look whether the server is still what it was when the change began. Raises DisconnectedError."""
+        now = self._server.identify()
+        if self._first is not None and self._has_changed:
+            self._doubt = failover.doubt(self._first, now, self.change.after_demotion)
+        return now
+
+    def _look_back_if_there(self) -> None:
+        """The same where a change ends early, as long as the server answers."""
+        if self._has_changed and not self.trouble:
+            with suppress(ArchiveTuiError):
+                self._look_back()
 
     def _begin(self, pipe: Pipe) -> None:
         if self.change.starts_over:

@@ -88,6 +88,7 @@ class RestoreChange(Change[RestoreBatch]):
             "outcomes": {self.verb.name(outcome): count for outcome, count in sorted(progress.outcomes.items())},
             "unknown": progress.unknown,
             "untouched": progress.untouched,
+            **({"caution": progress.caution} if progress.caution else {}),
         }
 
     @contextmanager

@@ -93,6 +93,7 @@ def report(progress: ChangeProgress) -> Report:
         "there": progress.achieved,
         "outcomes": named(progress, list(progress.outcomes)),
         "untouched": progress.untouched,
+        "caution": progress.caution or None,
         "error": progress.error or None,
     }
     return report_of(progress, facts)

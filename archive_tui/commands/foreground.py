@@ -105,4 +105,6 @@ def change_line(now: ChangeProgress) -> str:
     """The progress of a change in one line."""
     if now.state is JobState.DISCONNECTED:
         return f"disconnected, retrying: {now.trouble}"[:100]
+    if now.waiting:
+        return f"{now.share:4.0%}  done; the replicas are gone: waiting whether one takes over"
     return f"{now.share:4.0%}  {now.done:,} of {now.planned:,}, {now.rate:,.0f}/s"

@@ -63,6 +63,9 @@ class ChangeProgress:
     caution: str = ""
     """Why the counts may not be true any more, in words; empty where they are."""
 
+    waiting: bool = False
+    """Whether all is done, and the report waits: the server may be being replaced by one of its replicas."""
+
     keys: int = 0
     """Keys that were deleted, task data included; only a clean-up counts them."""
 

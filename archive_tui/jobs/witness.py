@@ -1,6 +1,6 @@
 """A witness of which server process answers: after a restart or a failover it is another than before."""
 
-from archive_tui.store.link.server import Server
+from archive_tui.store.link.server import Server, ServerInfo
 
 
 class Witness:
@@ -10,9 +10,10 @@ class Witness:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._run_id: str | None = None
+        self.info: ServerInfo | None = None
+        """The server as it was when it was last looked at; None before."""
 
     def look(self) -> bool:
         """Whether another server process answers than the time before; asks it. Raises DisconnectedError."""
-        before, self._run_id = self._run_id, self._server.identify().run_id
-        return before is not None and (before != self._run_id or not before)
+        before, self.info = self.info, self._server.identify()
+        return before is not None and (before.run_id != self.info.run_id or not before.run_id)

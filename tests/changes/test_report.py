@@ -90,7 +90,7 @@ def test_a_report_for_programs_keeps_its_fields() -> None:
     assert report_of(REPAIR, 8, outcomes).facts == counted | {"repaired": 5}
     restored = report_of(RESTORE, 4, {Outcome.DONE: 1, Outcome.WITHOUT_LOCK: 1, Outcome.ALREADY: 1, Outcome.TAKEN: 1})
     assert restored.facts == {
-        "state": "done", "restored": 2, "there": 3, "untouched": 0, "error": None,
+        "state": "done", "restored": 2, "there": 3, "untouched": 0, "caution": None, "error": None,
         "outcomes": {"restored": 1, "without-lock": 1, "already": 1, "taken": 1},
     }  # fmt: skip
 

@@ -3,18 +3,24 @@ acknowledged and not passed on is told, never lost, and never claimed.
 """
 
 import json
+import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from support.agreement import COUNT, check_agreement, fill, journals_in, plan_of
 from support.catalogs import Hooked, ids, once
 from support.changes import cleaning_up, deletion, put_back, repairing, restoring_job
+from support.command_line import Command, at
 from support.contents import content
 from support.proxy import Forwarder
-from support.servers import Live, wait_until
+from support.servers import REDIS_SERVER, Live, wait_until
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.outcomes import Outcome
@@ -78,12 +84,24 @@ class Pair:
 @pytest.fixture
 def pair(own_server: Callable[..., Live], any_binary: str, free_port: int, tmp_path: Path) -> Iterator[Pair]:
     old = own_server("--repl-diskless-sync-delay", "0", port=free_port, binary=any_binary)
-    new = own_server("--replicaof", "127.0.0.1", str(free_port), binary=any_binary)
+    new = own_server("--replicaof", "127.0.0.1", str(free_port), port=_free_port(), binary=any_binary)
     wait_until(lambda: new.client.info("replication").get("master_link_status") == "up")
     assert old.settings.socket is not None
     forwarder = Forwarder(tmp_path / "f", old.settings.socket)
     yield Pair(old, new, forwarder)
     forwarder.close()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody takes over where a test does not say so: reports do not wait for it."""
+    monkeypatch.setattr("archive_tui.changes.failover.PATIENCE", 0.2)
+
+
+@pytest.fixture
+def patient(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports wait until a test is through with what it does meanwhile."""
+    monkeypatch.setattr("archive_tui.changes.failover.PATIENCE", 60.0)
 
 
 @pytest.fixture
@@ -255,6 +273,179 @@ def test_a_primary_that_becomes_a_replica_ends_a_deletion(
     assert restored_by_all(pair, run_job, journal_dir) == before
 
 
+# A replica takes over, and the old primary goes on answering
+
+
+def cut_off(pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path) -> tuple[ChangeJob, dict[bytes, Any]]:
+    """A deletion whose report waits: the replica has taken over in the middle of it. And what there was before."""
+    before = filled(pair)
+    job = deleting(pair, plan_of(pair.old, run_job, catalog), journal_dir, _2=pair.promote)
+    run_job(job)
+    wait_until(lambda: job.progress.waiting)
+    return job, before
+
+
+def test_a_deletion_that_ends_without_its_replicas_says_so(
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path
+) -> None:
+    filled(pair)
+    job = deleting(pair, plan_of(pair.old, run_job, catalog), journal_dir, _2=pair.promote)
+    progress: ChangeProgress = finish(run_job, job)
+    assert (job.error, progress.made) == (None, COUNT)
+    assert "lost its replicas since it began" in progress.caution
+    assert "may not have reached the new one, and be there again" in progress.caution
+    assert progress.in_part
+
+
+def test_a_repair_and_a_restore_that_end_without_replicas_say_so(
+    pair: Pair, run_job: Run, catalog: Catalog, deleted: tuple[Path, dict[bytes, Any]]
+) -> None:
+    path, _ = deleted
+    job = restoring_job(pair.connect(), plan_restore(pair.connect(), Journal(path)), Pace.GENTLE)
+    run_job(job)
+    wait_until(lambda: job.progress.done > 300)
+    pair.promote()
+    job.pace = Pace.FULL
+    assert job.wait(30)
+    assert "`restore --again` there" in job.progress.caution
+    assert job.progress.in_part
+    pair.new.client.execute_command("REPLICAOF", "127.0.0.1", pair.old.process.port if pair.old.process else 0)
+    pair.in_step()
+    progress = finish(run_job, repair_of(pair, plan_of(pair.old, run_job, catalog), _2=pair.promote))
+    assert "what was repaired last may not have reached" in progress.caution
+
+
+def test_a_report_waits_for_whoever_takes_over(
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path, patient: None
+) -> None:
+    """What that one has not heard of is not claimed, as if the old primary had died."""
+    job, before = cut_off(pair, run_job, catalog, journal_dir)
+    pair.fail_over()
+    assert job.wait(30)
+    assert job.error is None
+    assert job.progress.outcomes[Outcome.BACK] > 0
+    assert job.progress.caution == ""
+    check_agreement(pair.new, before, journals_in(journal_dir), job.progress)
+
+
+def test_a_primary_that_becomes_a_replica_behind_a_deletion_is_told(
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path, patient: None
+) -> None:
+    job, _ = cut_off(pair, run_job, catalog, journal_dir)
+    pair.demote(_free_port())
+    assert job.wait(30)
+    assert (job.error, job.progress.made) == (None, COUNT)
+    assert "was the primary until now, and is a replica" in job.progress.caution
+    assert job.progress.in_part
+
+
+def test_a_stop_ends_the_waiting_and_not_the_doubt(
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path, patient: None
+) -> None:
+    job, _ = cut_off(pair, run_job, catalog, journal_dir)
+    job.stop()
+    assert job.wait(30)
+    assert (job.state, job.progress.made) == (JobState.DONE, COUNT)
+    assert "lost its replicas" in job.progress.caution
+
+
+def test_a_deletion_that_is_stopped_without_its_replicas_says_so(
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path
+) -> None:
+    filled(pair)
+
+    def stop() -> None:
+        job.stop()
+
+    job = deleting(pair, plan_of(pair.old, run_job, catalog), journal_dir, _2=pair.promote, _3=stop)
+    progress: ChangeProgress = finish(run_job, job)
+    assert progress.state is JobState.STOPPED
+    assert "lost its replicas" in progress.caution
+
+
+def test_a_replica_that_comes_back_is_no_reason_for_doubt(
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path, patient: None
+) -> None:
+    filled(pair)
+
+    def cut() -> None:
+        pair.old.client.client_kill_filter(_type="replica")
+
+    progress = finish(run_job, deleting(pair, plan_of(pair.old, run_job, catalog), journal_dir, _2=cut))
+    assert (progress.made, progress.caution, progress.in_part) == (COUNT, "", False)
+
+
+def test_the_command_line_says_what_may_be_there_again(pair: Pair, cli: Command) -> None:
+    filled(pair)
+    before = pair.old.client.dbsize()
+
+    def promote() -> None:
+        wait_until(lambda: pair.old.client.dbsize() < before)
+        pair.promote()
+
+    failing = threading.Thread(target=promote)
+    failing.start()
+    chosen = ("delete", "--queue", "q", "--kind", "orphan-archived", "--yes", "--pace", "gentle", "--json")
+    ended = cli(*at(pair.old, *chosen))
+    failing.join()
+    assert ended.code == 4
+    assert ended.json["report"]["deleted"] == COUNT
+    assert "be there again; scan there to see it" in ended.json["report"]["caution"]
+
+
+@pytest.fixture
+def sentinel(pair: Pair, tmp_path: Path) -> Iterator[redis.Redis]:
+    """A Sentinel that watches the pair as `pair`, and has seen its replica."""
+    if not Path(REDIS_SERVER).exists():
+        pytest.skip(f"no {REDIS_SERVER} on this machine")
+    assert pair.old.process is not None
+    configuration = tmp_path / "sentinel.conf"
+    lines = [f"sentinel monitor pair 127.0.0.1 {pair.old.process.port} 1", "sentinel resolve-hostnames no", ""]
+    configuration.write_text("\n".join(lines))
+    port = _free_port()
+    process = subprocess.Popen(
+        [REDIS_SERVER, str(configuration), "--sentinel", "--port", str(port), "--dir", str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+    )
+    client = redis.Redis(port=port, retry=Retry(NoBackoff(), 0))
+
+    def has_seen_both() -> bool:
+        try:
+            replicas = client.execute_command("SENTINEL", "REPLICAS", "pair")
+        except redis.ConnectionError:
+            return False
+        return bool(replicas) and replicas[0][b"master-link-status"] == b"ok"
+
+    try:
+        wait_until(has_seen_both)
+        yield client
+    finally:
+        client.close()
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("any_binary", ["redis"], indirect=True)
+def test_a_planned_failover_by_sentinel_is_told(
+    pair: Pair, sentinel: redis.Redis, run_job: Run, catalog: Catalog, journal_dir: Path, patient: None
+) -> None:
+    """The old primary takes writes for about eleven seconds more, and loses them when it becomes a replica."""
+    before = filled(pair)
+
+    def fail_over() -> None:
+        sentinel.execute_command("SENTINEL", "FAILOVER", "pair")
+        wait_until(lambda: pair.new.client.info("replication")["role"] == "master")
+
+    job = deleting(pair, plan_of(pair.old, run_job, catalog), journal_dir, _2=fail_over)
+    progress: ChangeProgress = finish(run_job, job)
+    assert (job.error, progress.made) == (None, COUNT)
+    assert "was the primary until now, and is a replica" in progress.caution
+    assert progress.in_part
+    wait_until(lambda: pair.old.client.info("replication").get("master_link_status") == "up")
+    again = [one for one in content(pair.old) if b"}:t:" in one and b"fine" not in one]
+    assert 0 < len(again) < len(before), "as the caution says"
+
+
 def repair_of(pair: Pair, plan: Plan, **actions: Callable[[], object]) -> ChangeJob:
     moments = {int(name[1:]): action for name, action in actions.items()}
     return repairing(pair.connect(), RepairPlan.of(plan, Repair.ARCHIVE_NOW), Pace.FULL, at_calls(moments))
@@ -296,7 +487,7 @@ def test_a_primary_that_becomes_a_replica_ends_a_repair(pair: Pair, run_job: Run
 
 
 def _free_port() -> int:
-    """Nobody listens there: the replica never gets to its primary."""
+    """A port of the loopback address on which nobody listens."""
     import socket
 
     with socket.socket() as probe:

@@ -46,6 +46,14 @@ class ServerInfo:
     run_id: str = ""
     """Changes when another server process answers at the same address."""
 
+    replicas: int | None = None
+    """Replicas that are connected to it; None where it does not say."""
+
+    had_replicas: bool = False
+    """Whether one was connected within the last hour or so: as long as it keeps what it would send them
+    (`repl_backlog_active`, until `repl-backlog-ttl` after the last one has left).
+    """
+
 
 class _Credentials(CredentialProvider):
     """Hands the password to redis-py when it logs in, and keeps it out of every repr before that."""
@@ -115,6 +123,8 @@ class Server:
             mode=line(facts.get("server_mode") or facts.get("redis_mode", "")),
             role={"master": "primary", "slave": "replica"}.get(facts.get("role", ""), line(facts.get("role", ""))),
             run_id=facts.get("run_id", ""),
+            replicas=int(facts["connected_slaves"]) if facts.get("connected_slaves", "").isdigit() else None,
+            had_replicas=facts.get("repl_backlog_active") == "1",
         )
 
     def close(self) -> None:

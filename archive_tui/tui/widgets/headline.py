@@ -36,6 +36,7 @@ def changing(word: str, tone: str, now: ChangeProgress, pace: Pace) -> Content:
         f"{now.done:,} of {now.planned:,}  {now.share:.0%}  {number(int(now.rate))}/s",
         (f"  {pace} pace", "$text-muted"),
         (f"   {now.trouble}, retrying" if now.trouble else "", "$text-error"),
+        ("   done; the replicas are gone: waiting whether one takes over" if now.waiting else "", "$text-warning"),
         ("   x stops", "$text-muted"),
     )
 
