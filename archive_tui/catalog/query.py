@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.catalog.fields import FIELDS, field_name
-from archive_tui.catalog.filter import parse
+from archive_tui.catalog.filter import matching
+from archive_tui.catalog.filter.grammar import parse
 from archive_tui.catalog.signatures import signature
 
 
@@ -86,4 +87,5 @@ class Query:
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Give a connection the functions that conditions call. Errors repeat, so signatures are cached."""
+    matching.prepare(connection)
     connection.create_function("signature", 1, lru_cache(10_000)(signature), deterministic=True)

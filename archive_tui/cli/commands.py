@@ -159,7 +159,7 @@ def delete_command(
 ) -> int:
     """Delete archived tasks, or findings of a kind. Shows the plan and asks before anything is deleted."""
     from archive_tui.asynq.findings import DELETABLE, Kind
-    from archive_tui.catalog.filter import span_of
+    from archive_tui.catalog.filter.quantities import span_of
     from archive_tui.commands.delete import Wish, delete
 
     if archived == (kind is not None):

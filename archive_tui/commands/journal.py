@@ -16,7 +16,7 @@ from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
 from archive_tui.journal.outcomes import is_back, name_of, outcome_of
 from archive_tui.journal.reader import Journal
-from archive_tui.text import encode, line, readable
+from archive_tui.text import clip, encode, line, readable
 from archive_tui.wording.people import exact, number, plural, size, span
 from archive_tui.wording.programs import moment
 
@@ -56,7 +56,7 @@ def journals(folder: Path, *, as_json: bool, out: TextIO) -> ExitCode:
             print(f"{line(one.path.name)}  {one.problem}", file=out)
             continue
         queues = ", ".join(map(line, header.queues[:3])) + (", …" if len(header.queues) > 3 else "")
-        reason = f"  {line(header.reason)[:60]}" if header.reason else ""
+        reason = f"  {clip(header.reason, 60)}" if header.reason else ""
         print(
             f"{line(one.path.name)}  {line(header.user) or '–'}  {line(header.server)}  {queues}  "
             f"{number(tasks_of(one))} {line(header.command)}  {size(one.size)}{reason}",
@@ -105,7 +105,7 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> ExitCode:
                 row = row_of(copy.queue, copy.id, State.parse(copy.field(b"state")), copy.field(b"msg"))
                 place = copy.stood.value if copy.stood is not None else "orphan"
                 print(
-                    f"{line(copy.queue)}  {place}  {line(copy.id)}  {line(row.type)}  {line(row.error)[:80]}", file=out
+                    f"{line(copy.queue)}  {place}  {line(copy.id)}  {line(row.type)}  {clip(row.error, 80)}", file=out
                 )
     return ExitCode.DONE
 

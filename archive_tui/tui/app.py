@@ -68,6 +68,7 @@ class ArchiveApp(App[None]):
     .-beneath Toast { display: none; }
     Input > .input--placeholder { color: $text-muted; }
     * { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
+    Input { scrollbar-size: 0 0; }
     """
 
     def __init__(self, session: Session) -> None:

@@ -233,6 +233,15 @@ class Operator:
         """Type a text."""
         await self.press(*text)
 
+    async def paste(self, text: str) -> None:
+        """Paste a text, as a terminal with bracketed paste does."""
+        event = events.Paste(text)
+        event.set_sender(self.app)
+        driver = self.app._driver
+        assert driver is not None
+        driver.send_message(event)
+        await self.settle()
+
     async def burst(self, *keys: str) -> None:
         """Send keys without waiting in between, as they come over a link that stalled."""
         for key in keys:

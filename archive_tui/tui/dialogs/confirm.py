@@ -13,6 +13,7 @@ from archive_tui.changes.sheet import Line, Sheet
 from archive_tui.settings.model import Settings
 from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.dialog import TONES, Dialog
+from archive_tui.tui.widgets.entry import Entry
 
 _REASON = 500
 """Characters of a reason; more would not fit the list of journals."""
@@ -86,13 +87,13 @@ class ConfirmDialog(Dialog[bool]):
             if sheet.asks_reason:
                 with Horizontal(id="why", classes="line first"):
                     yield Label("Why, for the journal: ")
-                    yield Input(
+                    yield Entry(
                         compact=True, select_on_focus=False, id="reason", placeholder="optional", max_length=_REASON
                     )
             if sheet.typed:
                 with Horizontal(id="typed", classes="line" if sheet.asks_reason else "line first"):
                     yield Label(f"Type {sheet.typed} to confirm: ", id="asked")
-                    yield Input(compact=True, select_on_focus=False, id="count")
+                    yield Entry(compact=True, select_on_focus=False, id="count")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button(sheet.button, id="yes", compact=True, disabled=bool(sheet.typed))

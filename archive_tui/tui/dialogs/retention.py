@@ -8,9 +8,10 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
-from archive_tui.catalog.filter import span_of
+from archive_tui.catalog.filter.quantities import span_of
 from archive_tui.errors import UsageError
 from archive_tui.tui.dialogs.dialog import Dialog
+from archive_tui.tui.widgets.entry import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,11 @@ class RetentionDialog(Dialog[Kept]):
             yield Static(Content(self._why), id="why", classes="-shown" if self._why else "")
             with Horizontal(classes="field"):
                 yield Label("Keep what died in the last")
-                yield Input(placeholder="such as 30d", id="age", compact=True, select_on_focus=False)
+                yield Entry(placeholder="such as 30d", id="age", compact=True, select_on_focus=False)
             with Horizontal(classes="field"):
                 yield Label("Keep the newest")
                 newest = "" if self._newest is None else str(self._newest)
-                yield Input(newest, placeholder="such as 5000", id="newest", compact=True, select_on_focus=False)
+                yield Entry(newest, placeholder="such as 5000", id="newest", compact=True, select_on_focus=False)
             yield Static(self._explanation(), id="wrong")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)

@@ -6,6 +6,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, Label
 
 from archive_tui.tui.dialogs.dialog import Dialog
+from archive_tui.tui.widgets.entry import Entry
 
 
 class SaveDialog(Dialog[str]):
@@ -24,7 +25,7 @@ class SaveDialog(Dialog[str]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Save the payload, byte for byte"
-            yield Input(self._name, compact=True, select_on_focus=False)
+            yield Entry(self._name, compact=True, select_on_focus=False)
             yield Label("enter saves, esc does not. The file is readable by you alone.")
 
     @on(Input.Submitted)

@@ -16,11 +16,13 @@ from textual.widget import Widget
 
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.catalog.filter import HINT, FilterError, manual, parse
+from archive_tui.catalog.filter.grammar import parse
+from archive_tui.catalog.filter.manual import HINT, manual
+from archive_tui.catalog.filter.refusal import FilterError
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.view import View
 from archive_tui.jobs.job import Job
-from archive_tui.text import line
+from archive_tui.text import clip
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, background
 from archive_tui.tui.commands import runs
@@ -28,6 +30,9 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.table import VirtualTable
+
+_SHOWN = 40
+"""Characters that the head shows of what narrows the list; a cut has an ellipsis."""
 
 HELP = {"What a filter may say": manual()}
 """The page about filters, for the help of a screen with a list."""
@@ -178,9 +183,9 @@ class TaskList(Vertical):
             if not self.sorting:  # the view still answers the question before
                 parts.append((f"   {len(self.view):,} match of {least}{total:,}", "$text-accent"))
             narrowed = [str(query.kind.label)] if query.kind is not None else []
-            narrowed += [f"type {line(query.type)[:40] or '(none)'}"] if query.type is not None else []
-            narrowed += [f"error {line(query.signature)[:40]}"] if query.signature is not None else []
-            narrowed += [f"“{line(query.text)[:40]}”"] if query.text else []
+            narrowed += [f"type {clip(query.type, _SHOWN) or '(none)'}"] if query.type is not None else []
+            narrowed += [f"error {clip(query.signature, _SHOWN)}"] if query.signature is not None else []
+            narrowed += [f"“{clip(query.text, _SHOWN)}”"] if query.text else []
             parts.append((f"   filter: {', '.join(narrowed)}", "$text-muted"))
         if self.sorting:
             parts.append(("   sorting…", "$text-warning"))

@@ -8,8 +8,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Label, Static
 
+from archive_tui.tui.widgets.entry import Entry
 
-class _Entry(Input):
+
+class _FilterEntry(Entry):
     """Gives the focus back in the same moment as enter is pressed: keys that follow fast are for the rows."""
 
     async def action_submit(self) -> None:
@@ -55,7 +57,7 @@ class FilterBar(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Label(self._label)
-            yield _Entry(placeholder=self._placeholder, compact=True)
+            yield _FilterEntry(placeholder=self._placeholder, compact=True)
         yield Static(Content(self._hint), id="hint", classes="-helpful" if self._hint else "")
 
     @property

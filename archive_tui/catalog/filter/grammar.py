@@ -1,0 +1,197 @@
+"""The grammar: terms side by side must all hold, `or` parts alternatives, `-` and `not` negate, parentheses group."""
+
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.states import State
+from archive_tui.catalog.fields import FIELDS, Form
+from archive_tui.catalog.filter import quantities
+from archive_tui.catalog.filter.conditions import All, Anywhere, Compared, Condition, Either, Matched, Not
+from archive_tui.catalog.filter.matching import Pattern
+from archive_tui.catalog.filter.quantities import DAY, UnclearUnitError
+from archive_tui.catalog.filter.refusal import FilterError
+from archive_tui.catalog.filter.tokens import Role, Token, tokens
+from archive_tui.text import clip
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "state": tuple(state.value for state in State),
+    "kind": tuple(kind.value for kind in Kind),
+}
+_MOST_TERMS = 300
+"""SQLite refuses a condition whose parts are nested 1,000 deep, and counts each alternative as one deeper."""
+
+_DEEPEST = 15
+"""SQLite's parser holds a hundred open parts, of which each pair of parentheses takes up to four."""
+
+_LONGEST_WILD = 1_000
+"""Characters of a value with wildcards: SQLite takes no pattern above 50,000 bytes."""
+
+_COMPARISONS = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=": "=", ":": "=", "!=": "="}
+_TURNED = {">": "<", ">=": "<=", "<": ">", "<=": ">="}
+_NEXT_DAY = {">": ">=", "<=": "<"}
+_EQUAL = (":", "=", "!=")
+
+
+def parse(text: str, now: float) -> Condition:
+    """Parse a filter; ages count from `now` (unix seconds). Raises FilterError."""
+    return _Parser(text, now).parse()
+
+
+class _Parser:
+    """The tokens of one filter, and how far they have become conditions."""
+
+    def __init__(self, text: str, now: float) -> None:
+        self._text = text
+        self._now = int(now)
+        self._tokens = list(tokens(text))
+        self._next = 0
+        self._terms = 0
+
+    def parse(self) -> Condition:
+        if not self._tokens:
+            return All()
+        condition = self._either(0)
+        stray = self._peek()
+        if stray is not None:
+            raise self._error("no parenthesis is open here; in quotes it is looked for", stray.at)
+        return condition
+
+    def _error(self, reason: str, at: int) -> FilterError:
+        return FilterError(reason, self._text, at)
+
+    def _peek(self) -> Token | None:
+        return self._tokens[self._next] if self._next < len(self._tokens) else None
+
+    def _take(self) -> Token:
+        token = self._tokens[self._next]
+        self._next += 1
+        return token
+
+    def _either(self, depth: int) -> Condition:
+        """Alternatives, up to a closing parenthesis or the end."""
+        alternatives = [self._all(depth, None)]
+        while (token := self._peek()) is not None and token.keyword == "or":
+            alternatives.append(self._all(depth, self._take()))
+        return alternatives[0] if len(alternatives) == 1 else Either(tuple(alternatives))
+
+    def _all(self, depth: int, after: Token | None) -> Condition:
+        """Terms side by side; `after` is the `or` before them."""
+        conditions: list[Condition] = []
+        while (token := self._peek()) is not None and token.role is not Role.CLOSE and token.keyword != "or":
+            if token.keyword == "and":
+                self._take()
+                if not conditions or not self._begins_term():
+                    raise self._error("“and” stands between two terms; in quotes it is looked for", token.at)
+            conditions.append(self._negatable(depth))
+        if not conditions:
+            if token is not None and token.keyword == "or":
+                raise self._error("“or” stands between two terms; in quotes it is looked for", token.at)
+            if after is not None:
+                raise self._error("“or” needs a term after it; in quotes it is looked for", after.at)
+            if depth:
+                raise self._error("nothing stands in these parentheses", self._tokens[self._next - 1].at)
+        return conditions[0] if len(conditions) == 1 else All(tuple(conditions))
+
+    def _begins_term(self) -> bool:
+        token = self._peek()
+        return token is not None and token.role is not Role.CLOSE and token.keyword not in ("and", "or")
+
+    def _negatable(self, depth: int) -> Condition:
+        token = self._take()
+        if token.keyword != "not" and token.role is not Role.MINUS:
+            return self._term(token, depth, negated=False)
+        word = "-" if token.role is Role.MINUS else "not"
+        after = self._peek()
+        if after is None or not self._begins_term():
+            if word == "-" and after is not None and after.keyword:
+                raise self._error(f"“{after.text}” after “-”: in quotes it is looked for", after.at)
+            raise self._error(f"“{word}” needs a term after it; in quotes it is looked for", token.at)
+        if after.keyword == "not" or after.role is Role.MINUS:
+            if word == "not" and after.keyword == "not":
+                raise self._error("one “not” is enough", after.at)
+            raise self._error("“not” and “-” together: one is enough", after.at)
+        return Not(self._term(self._take(), depth, negated=True))
+
+    def _term(self, token: Token, depth: int, *, negated: bool) -> Condition:
+        if token.role is Role.OPEN:
+            return self._group(token, depth + 1)
+        self._terms += 1
+        if self._terms > _MOST_TERMS:
+            raise self._error(f"a filter holds at most {_MOST_TERMS} terms", token.at)
+        if token.role is Role.WORD:
+            return Anywhere(self._pattern(token, part=True))
+        value = self._take()
+        if token.operator != "!=":
+            return self._field(token, value)
+        if negated:
+            raise self._error("“!=” is negated already: one is enough", token.at)
+        return Not(self._field(token, value))
+
+    def _group(self, opened: Token, depth: int) -> Condition:
+        if depth > _DEEPEST:
+            raise self._error(f"parentheses go {_DEEPEST} deep at most", opened.at)
+        condition = self._either(depth)
+        if self._peek() is None:
+            raise self._error("this parenthesis is not closed; in quotes it is looked for", opened.at)
+        self._take()
+        return condition
+
+    def _pattern(self, value: Token, *, part: bool) -> Pattern:
+        wild = not value.quoted and ("*" in value.text or "?" in value.text)
+        if wild and len(value.text) > _LONGEST_WILD:
+            raise self._error(f"a text with * or ? holds at most {_LONGEST_WILD:,} characters", value.at)
+        return Pattern(value.text, part, wild)
+
+    def _field(self, field: Token, value: Token) -> Condition:
+        name, operator = field.text, field.operator
+        form = FIELDS[name].form
+        if form is Form.TEXT:
+            return self._matched(field, value)
+        if operator == ":~":
+            raise self._error(f"{name} is compared: {_example(name)}", field.at)
+        if form in (Form.AGE, Form.MOMENT) and operator in _EQUAL:
+            raise self._error(f"{name} is compared: {_example(name)}", value.at)
+        try:
+            return self._compared(name, form, operator, value)
+        except UnclearUnitError as error:
+            raise self._error(f"{name}: {error}", value.at) from None
+        except ValueError as error:
+            raise self._error(f"{name} {error}: {_example(name)}", value.at) from None
+
+    def _matched(self, field: Token, value: Token) -> Condition:
+        name, operator = field.text, field.operator
+        if operator not in (*_EQUAL, ":~"):
+            raise self._error(f"{name} is text, and cannot be compared: {name}:value or {name}:~part", field.at)
+        pattern = self._pattern(value, part=operator == ":~")
+        choices = _CHOICES.get(name, ())
+        if value.text and choices and not any(map(pattern.matches, choices)):
+            hint = "" if pattern.part else f", or {name}:~part"
+            raise self._error(f"no {name} “{clip(value.text, 20)}”: {', '.join(choices)}{hint}", value.at)
+        return Matched(name, pattern)
+
+    def _compared(self, name: str, form: Form, operator: str, value: Token) -> Condition:
+        """Read the value; raises ValueError with what is wrong with it."""
+        if form is Form.NUMBER:
+            return Compared(name, _COMPARISONS[operator], quantities.number_of(value.text))
+        if form is Form.BYTES:
+            return Compared(name, _COMPARISONS[operator], quantities.bytes_of(value.text))
+        if form is Form.AGE:
+            # The older a task, the smaller the moment at which it died
+            return Compared(name, _TURNED[operator], self._now - quantities.seconds_of(value.text))
+        seconds, whole_day = quantities.moment_of(value.text)
+        self._refuse_time_of_day(value)
+        if whole_day and operator in _NEXT_DAY:
+            return Compared(name, _NEXT_DAY[operator], seconds + DAY)
+        return Compared(name, operator, seconds)
+
+    def _refuse_time_of_day(self, value: Token) -> None:
+        """Refuse a time that stands apart from its date: it would be looked for as text."""
+        after = self._peek()
+        if after is not None and not (value.quoted or after.quoted) and after.text[:1].isdigit() and ":" in after.text:
+            time_of_day = clip(after.text, 8)
+            raise self._error(f"write the time with a T: {clip(value.text, 12)}T{time_of_day}", after.at)
+
+
+def _example(name: str) -> str:
+    return {
+        Form.NUMBER: f"{name}<5", Form.BYTES: f"{name}>=1MB", Form.AGE: f"{name}>30d",
+        Form.MOMENT: f"{name}<2026-11-01 or {name}>=2026-11-01T12:30",
+    }[FIELDS[name].form]  # fmt: skip

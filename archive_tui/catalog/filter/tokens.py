@@ -1,0 +1,169 @@
+"""Tokens: the pieces of a filter's text, each with its place."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from archive_tui.catalog.fields import FIELDS, field_name
+from archive_tui.catalog.filter import slips
+from archive_tui.catalog.filter.refusal import FilterError
+
+KEYWORDS = ("and", "or", "not")
+"""Words of the language, written small or large."""
+
+_HEAD = re.compile(r"([A-Za-z_](?:[A-Za-z_-]*[A-Za-z_])?)(\s*)(:~|>=|<=|!=|[:<>=])")
+_PLACEHOLDER = re.compile(r"<[a-z]+>")
+
+
+class Role(Enum):
+    """The part that a token plays."""
+
+    WORD = auto()
+    """Text: a keyword, a plain word, or the value of the field before it."""
+
+    FIELD = auto()
+    """Name of a field and the operator after it; a value follows."""
+
+    MINUS = auto()
+    """A `-` right before a term."""
+
+    OPEN = auto()
+    CLOSE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a filter."""
+
+    role: Role
+
+    text: str
+    """The piece, without its quotes; of a field its name, as `FIELDS` has it."""
+
+    at: int
+    """Where it begins, in characters from 0."""
+
+    quoted: bool = False
+    """It stood in quotes: it is text, whatever it says."""
+
+    operator: str = ""
+    """The operator of a field, as it was written."""
+
+    @property
+    def keyword(self) -> str:
+        """The keyword that this is, in small letters; empty: none."""
+        plain = self.role is Role.WORD and not self.quoted
+        return self.text.lower() if plain and self.text in (*KEYWORDS, *map(str.upper, KEYWORDS)) else ""
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Cut a filter into tokens. Raises FilterError at what is not part of the language."""
+    at = 0
+    field: Token | None = None
+    while (start := _skip(text, at)) < len(text):
+        if field is not None and start > at and not _is_value(text, start):
+            break
+        token, at = _value(text, start, field) if field is not None else _next(text, start)
+        field = token if token.role is Role.FIELD else None
+        if (token.quoted or token.role is Role.CLOSE) and not _ends(text, at):
+            mark = "parenthesis" if token.role is Role.CLOSE else "quote"
+            raise FilterError(f"a space must follow a closing {mark}", text, at)
+        yield token
+    if field is not None:
+        raise FilterError(f'{field.text} needs a value; {field.text}:"" is an empty one', text, field.at)
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
+def _ends(text: str, at: int) -> bool:
+    """Tell whether a piece may end here."""
+    return at == len(text) or text[at].isspace() or text[at] == ")"
+
+
+def _is_value(text: str, at: int) -> bool:
+    """Tell whether what follows a field and a space can be its value: a term of its own is not."""
+    head = _head(text, at)
+    word = text[at:].split(maxsplit=1)[0]
+    return head is None and text[at] not in "-()" and word.lower() not in KEYWORDS
+
+
+def _next(text: str, at: int) -> tuple[Token, int]:
+    """The token that begins here, where a term may begin, and the position after it."""
+    mark = text[at]
+    if mark == "(":
+        return Token(Role.OPEN, mark, at), at + 1
+    if mark == ")":
+        return Token(Role.CLOSE, mark, at), at + 1
+    if mark == "-":
+        if text[at + 1 : at + 2] == "-":
+            raise FilterError("one “-” is enough; in quotes it is looked for", text, at)
+        if _ends(text, at + 1):
+            raise FilterError("“-” needs a term right after it; in quotes it is looked for", text, at)
+        return Token(Role.MINUS, mark, at), at + 1
+    if mark in "\"'":
+        return _quoted(text, at)
+    head = _head(text, at)
+    if head is not None:
+        operator = head[3]
+        slips.refuse_operator(text, head.start(1), head[1], head.start(3), operator)
+        return Token(Role.FIELD, field_name(head[1]), at, operator=operator), head.end()
+    slips.refuse_field(text, at)
+    word, end = _bare(text, at)
+    slips.refuse_word(text, at, word)
+    return Token(Role.WORD, word, at), end
+
+
+def _head(text: str, at: int) -> "re.Match[str] | None":
+    """The name of a field and its operator, if that stands here."""
+    head = _HEAD.match(text, at)
+    if head is None or field_name(head[1]) not in FIELDS:
+        return None
+    if head[2] and _PLACEHOLDER.match(text, head.start(3)):  # such as: error <nil>
+        return None
+    return head
+
+
+def _value(text: str, at: int, field: Token) -> tuple[Token, int]:
+    """The value of a field, and the position after it."""
+    if text[at] in "\"'":
+        return _quoted(text, at)
+    slips.refuse_value(text, at, field.text, field.operator)
+    value, end = _bare(text, at)
+    slips.refuse_marks(text, at, value)
+    return Token(Role.WORD, value, at), end
+
+
+def _bare(text: str, at: int) -> tuple[str, int]:
+    """The text from here to a space or to a parenthesis that closes more than this text has opened, and its end."""
+    start, opened = at, list[int]()
+    while at < len(text) and not text[at].isspace():
+        if text[at] == "(":
+            if text[start:at].lower() in KEYWORDS:
+                break
+            opened.append(at)
+        elif text[at] == ")":
+            if not opened:
+                break
+            opened.pop()
+        at += 1
+    if opened:
+        raise FilterError("a parenthesis inside a word is text, and must be closed in it: use quotes", text, opened[0])
+    return text[start:at], at
+
+
+def _quoted(text: str, start: int) -> tuple[Token, int]:
+    """The text between the quote at `start` and the next of its kind, and the position after that."""
+    quote, inside, at = text[start], "", start + 1
+    while at < len(text):
+        if text[at] == quote:
+            return Token(Role.WORD, inside, start, quoted=True), at + 1
+        if text[at] == "\\" and text[at + 1 : at + 2] in (quote, "\\"):
+            at += 1
+        inside += text[at]
+        at += 1
+    raise FilterError("this quote is not closed", text, start)
