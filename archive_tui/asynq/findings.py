@@ -75,10 +75,10 @@ _EXPLAINED = {
         "as well, which are still work to do.",
     ),
     Kind.LOST: Explanation(
-        "A task should still run, but is in none of the indexes that workers look into.",
+        "A task should still run, but is in none of the indexes that workers look into, or is active without a lease.",
         "A grouped task that failed after `RunTask`, or whose aggregator died: it stands in a group that `groups` does "
-        "not name, and where Asynq up to 0.26.0 does not look. Or a crash, or a change by hand, between two "
-        "structures.",
+        "not name, and where Asynq up to 0.26.0 does not look. An active task whose lease was evicted, or lost in a "
+        "failover: Asynq recovers by the lease alone. Or a crash, or a change by hand, between two structures.",
         "Its work is never done, nothing lists it, and its id stays taken; its unique lock only until that runs out.",
         "Run it again, put it where its state says, or archive it. Delete it only if its work is no longer wanted.",
     ),

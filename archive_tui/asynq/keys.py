@@ -47,6 +47,11 @@ def lease(queue: str) -> bytes:
     return prefix(queue) + b"lease"
 
 
+def deadlines(queue: str) -> bytes:
+    """The sorted set of active tasks by their deadline, which Asynq 0.18 to 0.21 keeps in the place of `lease`."""
+    return prefix(queue) + b"deadlines"
+
+
 def groups(queue: str) -> bytes:
     """The set of group names of a queue."""
     return prefix(queue) + b"groups"
@@ -84,7 +89,7 @@ def processed_on(queue: str, day: str) -> bytes:
 
 def legacy(queue: str) -> tuple[bytes, bytes]:
     """Keys that Asynq 0.22 and newer does not write: `dead` was the archive once, and `lease` replaced `deadlines`."""
-    return prefix(queue) + b"dead", prefix(queue) + b"deadlines"
+    return prefix(queue) + b"dead", deadlines(queue)
 
 
 def tasks_pattern(queue: str | None = None, *, groups: bool = False) -> bytes:

@@ -35,6 +35,7 @@ class Plantation:
         message = b"\x0a\x07planted\x22" + bytes([len(queue)]) + queue.encode()
         for state in _LOST:
             self._write(f"lost-{state}", "lost", state=state, msg=message, group="daily")
+        self._write("lost-unleased", "lost", "active", state="active", msg=message)
         self._write("loose-archived", "orphan-archived", state="archived", msg=message)
         self._write("loose-completed", "orphan-completed", state="completed", msg=message)
         self._write("loose-husk", "husk", state="active")
@@ -55,6 +56,8 @@ class Plantation:
         if fields:
             self._client.hset(f"{self._prefix}t:{task_id}", mapping=fields)
         if place == "active":
+            if in_place:
+                self._client.zadd(self._prefix + "lease", {task_id: NEVER})
             self._client.lpush(self._prefix + place, task_id)
         elif place:
             self._client.zadd(self._prefix + place, {task_id: NEVER})
@@ -70,6 +73,7 @@ class Plantation:
             for (_, task_id), (_, place) in {**self.planted, **self.in_place}.items():
                 if place == "active":
                     pipe.lrem(self._prefix + place, 0, task_id)
+                    pipe.zrem(self._prefix + "lease", task_id)
                 elif place:
                     pipe.zrem(self._prefix + place, task_id)
                 pipe.delete(self._prefix.encode() + b"t:" + task_id)

@@ -101,6 +101,25 @@ def test_a_group_that_is_named_again_is_aggregated_again(asynq: Asynq, cleaner: 
     assert asynq("check", queue=QUEUE)["groups"] == {"mail": 1}
 
 
+@pytest.mark.parametrize("how", [Repair.RUN, Repair.FOLLOW_STATE])
+def test_active_tasks_without_a_lease_get_on(asynq: Asynq, cleaner: Cleaner, client: redis.Redis, how: Repair) -> None:
+    """Left alone, no worker of the library ever takes them."""
+    asynq("archive-all", queue=QUEUE, tasks=5)
+    for number in range(5):
+        task_id = f"aa-{number:06}"
+        client.zrem(f"{PREFIX}archived", task_id)
+        client.hset(f"{PREFIX}t:{task_id}", "state", "active")
+        client.lpush(f"{PREFIX}active", task_id)
+    asynq("work-pending", queue=QUEUE)
+    assert set(cleaner.findings().values()) == {("lost", "active")}
+    assert repaired(cleaner.repair(how)) == 5
+    assert not findings(client)
+    for task_id, _ in client.zscan_iter(f"{PREFIX}lease"):
+        client.zadd(f"{PREFIX}lease", {task_id: 1})  # half a minute has passed
+    assert asynq("process", queue=QUEUE, run_delayed=True)["counts"]["processed"] == 5
+    assert not client.keys(f"{PREFIX}t:*")
+
+
 def test_ghosts_removed_let_all_be_run(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:
     asynq("archive-all", queue=QUEUE, tasks=30)
     lose_data(client, 10)

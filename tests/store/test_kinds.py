@@ -21,7 +21,7 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read.index_check import IndexCheck
 
-INDEXES = (*ORDER, "g:daily", "g:daily:0badcafe", "g:stray")
+INDEXES = (*ORDER, "held", "deadlines", "g:daily", "g:daily:0badcafe", "g:stray")
 
 
 DATA = (
@@ -228,6 +228,20 @@ def test_a_check_that_reads_faster_or_slower_from_now_on_misses_nothing(
             rows += check.step(pipe).rows
     assert told(rows) == findings(valkey.client)
     assert len(told(rows)) == 700
+
+
+@pytest.mark.parametrize("size", [1, 3_000])
+def test_active_tasks_without_a_lease_are_lost(any_server: Live, size: int) -> None:
+    """Nobody recovers them. A worker of Asynq 0.18 to 0.21 writes a deadline in its place: it may still be there."""
+    asynq = any_server.asynq
+    asynq.register("default")
+    asynq.add_many("default", [f"fine-{number}" for number in range(size)], "active")
+    for task_id in (b"lost", b"older"):
+        write(asynq, "default", task_id, "active")
+        put(asynq, "default", task_id, "active")
+    put(asynq, "default", b"older", "deadlines")
+    rows = find(any_server, ["default"], 1000)
+    assert told(rows) == {("default", b"lost"): ("lost", "active")} == findings(any_server.client)
 
 
 @pytest.mark.parametrize("state", ["pending", "active"])

@@ -126,6 +126,38 @@ def test_a_set_that_is_being_aggregated_is_left_alone(live: Live, how: Repair) -
     assert everything(live.client) == before
 
 
+def unlease(live: Live) -> TaskRow:
+    """Leave a task in `active` that no worker has and nobody recovers; its finding."""
+    live.asynq.add(Q, "loose", "active")
+    live.client.zrem(prefix(Q) + b"lease", "loose")
+    (row,) = rows_of(live)
+    assert (row.kind, row.index_name) == (Kind.LOST, "active")
+    return row
+
+
+@pytest.mark.parametrize("how", GROUPED)
+def test_an_active_task_without_a_lease_gets_on(live: Live, how: Repair) -> None:
+    """With a lease that has run out, Asynq takes it for the task of a worker that died."""
+    row = unlease(live)
+    assert mend(live, how, [row]) == [Outcome.DONE]
+    assert findings(live.client) == {}
+    if how is Repair.FOLLOW_STATE:
+        assert live.client.lrange(prefix(Q) + b"active", 0, -1) == [b"loose"]
+        assert score_in(live, "lease", "loose") == LATER
+    else:
+        assert not live.client.exists(prefix(Q) + b"active", prefix(Q) + b"lease")
+
+
+@pytest.mark.parametrize("index", ["lease", "deadlines"])
+@pytest.mark.parametrize("how", GROUPED)
+def test_an_active_task_that_a_worker_has_by_now_is_left_alone(live: Live, how: Repair, index: str) -> None:
+    row = unlease(live)
+    put(live.asynq, Q, b"loose", index)
+    before = everything(live.client)
+    assert mend(live, how, [row]) == [Outcome.NOW_REFERENCED]
+    assert everything(live.client) == before
+
+
 def test_fields_that_we_do_not_know_survive_a_new_message(live: Live) -> None:
     unknown = b"\xa2\x06\x05later"  # field 100, of a version to come
     live.asynq.add(Q, "loose", referenced=False, message=a_message(Q, "loose", retried=7).SerializeToString() + unknown)

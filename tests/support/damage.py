@@ -16,6 +16,9 @@ def put(asynq: Asynq, queue: str, task_id: bytes, index: str, score: float = 1_7
     name = prefix(queue) + index.encode()
     if index in ("pending", "active"):
         asynq.client.lpush(name, task_id)
+    elif index == "held":
+        put(asynq, queue, task_id, "active")
+        put(asynq, queue, task_id, "lease")
     else:
         asynq.client.zadd(name, {task_id: score})
     if index == "g:daily":

@@ -62,6 +62,7 @@ def _of_queue(contents: dict[bytes, Any], *, registered: bool, messages: bool) -
         if (name in ORDER or name.startswith("g:")) and isinstance(value, list):
             for task_id in value:
                 standing.setdefault(task_id, set()).add(name)
+    held = {task_id for name in (b"lease", b"deadlines") for task_id in contents.get(name) or ()}
     leftover = not registered and not any(
         contents.get(name) for name in (b"pending", b"active", b"scheduled", b"retry")
     )
@@ -70,7 +71,7 @@ def _of_queue(contents: dict[bytes, Any], *, registered: bool, messages: bool) -
     found = {}
     for task_id in {*standing, *(rest[2:] for rest in contents if rest.startswith(b"t:"))}:
         data, places = contents.get(b"t:" + task_id, "missing"), standing.get(task_id, set())
-        finding = _of_task(data, places, named, leftover=leftover, messages=messages)
+        finding = _of_task(data, places, named, held=task_id in held, leftover=leftover, messages=messages)
         if finding is not None:
             found[task_id] = finding
     return found
@@ -80,7 +81,9 @@ def _last(key: bytes) -> str:
     return key.partition(b"}:")[2].decode("utf-8", "surrogateescape")
 
 
-def _of_task(data: Any, standing: set[str], named: set[str], *, leftover: bool, messages: bool) -> Finding | None:
+def _of_task(
+    data: Any, standing: set[str], named: set[str], *, held: bool, leftover: bool, messages: bool
+) -> Finding | None:
     if data == "missing":
         return "ghost", _first(standing)
     if not isinstance(data, dict):
@@ -95,25 +98,29 @@ def _of_task(data: Any, standing: set[str], named: set[str], *, leftover: bool, 
         wrong = standing - right - ({"lease"} if state == "active" else set())
     if not data.get(b"msg"):
         return "husk", _first(standing)
+    unheld = state == "active" and not held
     # A scan knows of the groups that Asynq names, and reads what stands in another
     in_place = (
         bool(right & named if state == "aggregating" else right)
         and not wrong
         and not (leftover and state == "completed")
+        and not unheld
     )
     if (messages or not in_place) and not _decodes(data[b"msg"]):
         unread = standing - right - wrong - {"lease"}  # groups that are not its own
-        return "husk", _first(standing if messages else wrong or standing - unread)
+        return "husk", _first(standing if messages else wrong | (right if unheld else set()) or standing - unread)
     if wrong:
         return "mismatch", _first(wrong)
     if leftover and state == "completed":
         return "orphan-completed", ""
-    if right and not (state == "aggregating" and right.isdisjoint(named)):
+    if right and not (state == "aggregating" and right.isdisjoint(named)) and not unheld:
         return None
     if state in ("archived", "completed"):
         return f"orphan-{state}", ""
     if state == "aggregating":
         return "lost", _first(right)  # in a set that nobody looks into
+    if right:
+        return "lost", "active"  # nothing recovers it
     return "lost", "lease" if "lease" in standing else ""
 
 

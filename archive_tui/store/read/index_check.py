@@ -3,7 +3,7 @@
 It steps through every index of some queues in pieces, and reads the state and the length of the message of each member.
 What does not fit is read again as of one moment, together with its id in the index: in a sorted set by its score, in a
 list by reading that stretch of it again. Asynq changes hash and index in one script, so what does not fit then is a
-finding. Reads only.
+finding. So is an active task that nobody will recover. Reads only.
 
 Messages themselves are read only where that is asked for, as it costs as much as all tasks are large: without it, one
 that does not decode is found here only where something else is wrong as well.
@@ -16,11 +16,12 @@ from dataclasses import dataclass, field, replace
 from archive_tui.asynq import findings, keys
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.rows import TaskRow, row_of
-from archive_tui.asynq.states import LISTS, State
+from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
 from archive_tui.store.link.consistent_read import Moment, read_together
 from archive_tui.store.link.pipe import Command, Pipe, pack
 from archive_tui.store.link.replies import Reply, is_wrong_type, raise_first, raise_unless_wrong_type
+from archive_tui.store.read import leases
 from archive_tui.store.read.budget import within_budget
 from archive_tui.store.read.indexes import Cursor, Order
 from archive_tui.store.read.keyspace import fraction_of, page
@@ -235,6 +236,9 @@ class IndexCheck:
         unsettled: list[Candidate] = []
         if walk.name == State.ACTIVE:
             self._active.update(members)
+            self._collect(pipe)
+            lost = leases.unrecoverable(pipe, walk.queue, members)
+            odd = sorted({*odd, *(number for number, task_id in enumerate(members) if task_id in lost)})
         elif walk.name == findings.LEASE:
             unsettled = [(walk.queue, task_id) for task_id in members if task_id not in self._active]
         rows: list[TaskRow] = []
@@ -309,8 +313,19 @@ class IndexCheck:
         for start in range(0, len(sized), _MOST_IDS):
             for batch in within_budget(sized[start : start + _MOST_IDS]):
                 members = [task_id for task_id, _ in batch]
-                rows += _in_list(pipe, walk, cursor, members) if walk.is_list else _in_set(pipe, walk, members)
+                if walk.is_list:
+                    rows += _in_list(pipe, walk, cursor, members, self._sets_beside(walk))
+                else:
+                    rows += _in_set(pipe, walk, members)
         return rows
+
+    def _sets_beside(self, walk: _Walk) -> list[bytes]:
+        """The sorted sets that hold an active task which is not lost, or a mismatch; none beside another index."""
+        if walk.name != State.ACTIVE:
+            return []
+        indexes = [keys.index(walk.queue, state) for state in SORTED_SETS]
+        groups = [keys.group(walk.queue, name) for name in self._groups[walk.queue]]
+        return [*leases.sets(walk.queue), *indexes, *groups]
 
 
 def _in_set(pipe: Pipe, walk: _Walk, members: Sequence[bytes]) -> list[TaskRow]:
@@ -326,8 +341,12 @@ def _in_set(pipe: Pipe, walk: _Walk, members: Sequence[bytes]) -> list[TaskRow]:
     return rows
 
 
-def _in_list(pipe: Pipe, walk: _Walk, cursor: Cursor, members: Sequence[bytes]) -> list[TaskRow]:
-    """Read this stretch of the list again together with the hashes, wherever it has moved meanwhile."""
+def _in_list(
+    pipe: Pipe, walk: _Walk, cursor: Cursor, members: Sequence[bytes], beside: Sequence[bytes]
+) -> list[TaskRow]:
+    """Read this stretch of the list again together with the hashes, wherever it has moved meanwhile. What must stand in
+    one of the sets `beside` as well, where there are any, is lost if it does not.
+    """
     rows: list[TaskRow] = []
     left = list(members)
     low = max(0, cursor.at - _MARGIN)
@@ -335,13 +354,14 @@ def _in_list(pipe: Pipe, walk: _Walk, cursor: Cursor, members: Sequence[bytes]) 
     for attempt in range(_AGAIN):
         commands = _reading(walk.queue, left)
         commands.append(pack((b"LRANGE", cursor.key, b"%d" % low, b"%d" % high)))
-        before, after = read_together(pipe, commands)
+        before, after = read_together(pipe, commands, [(key, left) for key in beside])
+        unrecoverable = leases.without(left, before, after) if beside else set()
         stretches = before.replies[-1], after.replies[-1]
         raise_first(stretches)
         standing = set(stretches[0]).intersection(stretches[1])
         missing: list[bytes] = []
         for number, task_id in enumerate(left):
-            row = _finding(walk, task_id, before, after, number, None)
+            row = _finding(walk, task_id, before, after, number, None, lost=task_id in unrecoverable)
             if row is not None and task_id not in standing:
                 missing.append(task_id)  # gone from the list, or moved out of this stretch of it
             elif row is not None:
@@ -362,9 +382,11 @@ def _reading(queue: str, members: Sequence[bytes]) -> list[bytes]:
 
 
 def _finding(
-    walk: _Walk, task_id: bytes, before: Moment, after: Moment, number: int, score: int | None
+    walk: _Walk, task_id: bytes, before: Moment, after: Moment, number: int, score: int | None, *, lost: bool = False
 ) -> TaskRow | None:
-    """The row of a member that stands in an index at this moment, and does not fit; None where nothing is wrong."""
+    """The row of a member that stands in an index at this moment, and does not fit, or that nobody will recover from
+    there; None where nothing is wrong.
+    """
     content, exists = before.replies[2 * number], before.replies[2 * number + 1]
     if not isinstance(content, list) or [content, exists] != list(after.replies[2 * number : 2 * number + 2]):
         return None
@@ -375,6 +397,8 @@ def _finding(
         kind = Kind.HUSK
     elif not findings.fits(state, walk.name):
         kind = Kind.MISMATCH
+    elif lost:
+        kind = Kind.LOST
     else:
         return None
     key_bytes = len(keys.task(walk.queue, task_id))

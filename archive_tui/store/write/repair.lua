@@ -85,7 +85,10 @@ local function misplaced(id, place)
 end
 
 -- Whether Asynq looks for a task in the index where it stands, so that it is not lost any more.
-local function looked_for(place)
+local function looked_for(place, id)
+  if place == "active" then
+    return redis.call("ZSCORE", prefix .. "lease", id) or type(redis.pcall("ZSCORE", prefix .. "deadlines", id)) == "string"
+  end
   if string.sub(place, 1, 2) ~= "g:" then return false end
   return redis.call("SISMEMBER", prefix .. "groups", string.sub(place, 3)) == 1
     or redis.call("ZSCORE", prefix .. "aggregation_sets", prefix .. place)
@@ -166,7 +169,7 @@ local function repair(key, at)
   if (found[3] or "") ~= since then return STATE_CHANGED end
   local wrong = misplaced(id, place)
   if wrong then return wrong end
-  if ARGV[at + 10] == "lost" and looked_for(place) then return NOW_REFERENCED end
+  if ARGV[at + 10] == "lost" and looked_for(place, id) then return NOW_REFERENCED end
   local index, score = ARGV[at + 7], ARGV[at + 8]
   if string.sub(index, 1, 2) == "g:" then index = grouped_in(index, id) end
   local scored = index == "active" and "lease" or index  -- a worker may have it: its lease must not end at once

@@ -126,8 +126,11 @@ def _call(pipe: Pipe, queue: str, repair_: Repair, entries: Sequence[_Entry], no
 
 
 def _still_lost(pipe: Pipe, queue: str, rows: Sequence[TaskRow]) -> set[bytes]:
-    candidates = [(queue, row.id) for row in rows if row.kind is Kind.LOST]
-    return {row.id for found in settle(pipe, candidates) for row in found if row.kind is Kind.LOST}
+    """The lost tasks that are still in no index that leads to them. What stands in `active` the script can tell."""
+    lost = [row for row in rows if row.kind is Kind.LOST]
+    active = {row.id for row in lost if row.index_name == State.ACTIVE}
+    candidates = [(queue, row.id) for row in lost if row.id not in active]
+    return active | {row.id for found in settle(pipe, candidates) for row in found if row.kind is Kind.LOST}
 
 
 def _alive(pipe: Pipe, queue: str, rows: Sequence[TaskRow], repair_: Repair) -> set[bytes]:
