@@ -25,7 +25,7 @@ from archive_tui.journal import folder
 from archive_tui.journal.audit import Audit
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.server import Server, ServerInfo
-from archive_tui.store.read import permissions, queues, tasks
+from archive_tui.store.read import old_storage, permissions, queues, tasks
 from archive_tui.store.read.permissions import Permissions
 from archive_tui.store.read.queues import QueueStats
 from archive_tui.store.write import cleanup
@@ -65,6 +65,7 @@ class Session:
         self.permissions = Permissions()
         self.audit = Audit(syslog=settings.syslog, clock=clock)
         self.scans: dict[str, ScanSummary] = {}
+        self._old: frozenset[str] = frozenset()  # queues of before Asynq 0.18, as of the start
         self.free_bytes = folder.free_bytes
         self._jobs: list[Job] = []
 
@@ -86,9 +87,22 @@ class Session:
 
     def why_not(self, action: Action, queue: str) -> str | None:
         """Why something cannot be done in a queue; None where it can, as far as anybody knows."""
-        if action is not Action.READ and self.read_only:
-            return self.why_read_only
+        if action is not Action.READ:
+            if self.read_only:
+                return self.why_read_only
+            if self._is_old(queue):
+                return old_storage.why_not(queue)
         return self.permissions.why_not(action, queue) or None
+
+    def refuse_old(self, queue: str) -> None:
+        """Raise RefusedError where Asynq before 0.18 wrote a queue, so that no change can be planned; blocks."""
+        with self.server.pipe() as pipe:
+            old_storage.refuse(pipe, queue)
+
+    def _is_old(self, queue: str) -> bool:
+        """Tell whether Asynq before 0.18 wrote a queue, as far as anybody has looked."""
+        stats = next((one for one in self.watch.overview.queues if one.name == queue), None)
+        return stats.old if stats is not None else queue in self._old
 
     def scope(self) -> tuple[list[str] | None, list[str]]:
         """What a scan of all queues covers: all (None) where every queue may be read, else those that may; and those
@@ -119,6 +133,7 @@ class Session:
         names = queues.recognise(self.server, may_be_empty=may_be_empty)
         with self.server.pipe() as pipe:
             self.permissions = permissions.discover(pipe, names, read_only=self.settings.read_only)
+            self._old = frozenset(old_storage.old_queues(pipe, names))
 
     def run(self, job: AnyJob) -> AnyJob:
         """Start a job and keep account of it."""

@@ -14,6 +14,12 @@ from archive_tui.asynq.states import State
 LEASE = "lease"
 """The index of leases, beside `active`: every active task stands in both."""
 
+DEADLINES = "deadlines"
+"""The index of active tasks that Asynq 0.18 to 0.21 kept in the place of `lease`."""
+
+LEASES = (LEASE, DEADLINES)
+"""Indexes of active tasks by the time when somebody else may take them."""
+
 GROUP = "g:"
 """Prefix of the names that groups have as indexes: `g:<group>`, `g:<group>:<set id>`."""
 
@@ -143,7 +149,7 @@ def fits(state: State | None, index: str) -> bool:
     """Tell whether task data in this state may stand in this index (`g:<group>` for a group)."""
     if state is State.AGGREGATING:
         return index.startswith(GROUP)
-    if state is State.ACTIVE and index == LEASE:
+    if state is State.ACTIVE and index in LEASES:
         return True
     return state is not None and state.value == index
 
@@ -152,7 +158,7 @@ def state_of(index: str) -> State:
     """The state that an index stands for."""
     if index.startswith(GROUP):
         return State.AGGREGATING
-    return State.ACTIVE if index == LEASE else State(index)
+    return State.ACTIVE if index in LEASES else State(index)
 
 
 def readable(raw_message: bytes | None) -> bool:
@@ -161,10 +167,10 @@ def readable(raw_message: bytes | None) -> bool:
 
 
 def stands_in_order(indexes: Collection[str]) -> list[str]:
-    """Sort the names of indexes: lists, lease, sorted sets, groups by name. A finding names the first."""
+    """Sort the names of indexes: lists, leases, sorted sets, groups by name. A finding names the first."""
     known = {name: number for number, name in enumerate(INDEXES)}
     return sorted(indexes, key=lambda name: (known.get(name, len(known)), name))
 
 
-INDEXES = ("pending", "active", LEASE, "scheduled", "retry", "archived", "completed")
+INDEXES = ("pending", "active", *LEASES, "scheduled", "retry", "archived", "completed")
 """Every index of a queue but its groups, by the last part of their keys."""

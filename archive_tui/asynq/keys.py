@@ -87,9 +87,14 @@ def processed_on(queue: str, day: str) -> bytes:
     return prefix(queue) + b"processed:" + day.encode()
 
 
-def legacy(queue: str) -> tuple[bytes, bytes]:
-    """Keys that Asynq 0.22 and newer does not write: `dead` was the archive once, and `lease` replaced `deadlines`."""
-    return prefix(queue) + b"dead", deadlines(queue)
+def old_pending(queue: str) -> bytes:
+    """The list of pending messages up to Asynq 0.17."""
+    return prefix(queue)[:-1]
+
+
+def old_archive(queue: str) -> bytes:
+    """The archive up to Asynq 0.13, a sorted set of messages."""
+    return prefix(queue) + b"dead"
 
 
 def tasks_pattern(queue: str | None = None, *, groups: bool = False) -> bytes:

@@ -31,6 +31,7 @@ class Outcome(IntEnum):
     TAKEN = 19
     ID_IN_USE = 20
     VANISHED = 21  # like BACK
+    WHOLE_MESSAGE = 22
 
     @property
     def done(self) -> bool:
@@ -73,6 +74,7 @@ _SENTENCES = {
     Outcome.TAKEN: "skipped: other task data stands under its id",
     Outcome.ID_IN_USE: "skipped: another index holds its id",
     Outcome.VANISHED: "{}, but not there any more since another server took over: lost with the old one, or run",
+    Outcome.WHOLE_MESSAGE: "skipped: it is no id but a whole message, the only copy of a task of Asynq before 0.18",
 }
 
 

@@ -200,7 +200,7 @@ def lists_to_search(row: TaskRow, goal: Destination | None) -> list[State]:
     searched: set[State] = set()
     if row.index_name in LISTS:
         searched.update(LISTS)  # a finding names one index, and the id may stand in the other as well
-    if row.index_name == findings.LEASE:
+    if row.index_name in findings.LEASES:
         searched.add(State.ACTIVE)
     if row.kind is Kind.MISMATCH:
         searched.update(state for state in (row.state, goal.state if goal else None) if state in LISTS)

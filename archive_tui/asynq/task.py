@@ -93,6 +93,9 @@ class Task:
     unchecked: tuple[str, ...] = ()
     """Lists that are too long to be searched to their end."""
 
+    member: bytes | None = None
+    """The member of an index that is the whole task, as Asynq before 0.18 kept it; None: it has task data."""
+
     @property
     def referenced(self) -> bool:
         """The id stands in the index that the task's state names."""

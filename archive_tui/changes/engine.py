@@ -30,7 +30,7 @@ from archive_tui.journal.audit import Audit
 from archive_tui.journal.recorder import Recorder, Run
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server, ServerInfo
-from archive_tui.store.read import snapshots
+from archive_tui.store.read import old_storage, snapshots
 
 _EXAMPLES = 200
 
@@ -330,6 +330,7 @@ class ChangeJob(Job):
     def _make_ready(self, pipe: Pipe, batch: ChangeBatch, asked: ChangeBatch | None) -> None:
         """Read a batch, leave out what is no longer as planned, and begin to write the rest to the journal."""
         if batch.queue not in self._prepared:
+            old_storage.refuse(pipe, batch.queue)
             self.change.prepare(pipe, batch.queue)
             self._prepared.add(batch.queue)
         if self._recorder is None or batch.copies is not None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import ReplicaError
-from archive_tui.journal.outcomes import CODES, UNKNOWN, was_deleted
+from archive_tui.journal.outcomes import OUTCOMES, UNKNOWN, was_deleted
 from archive_tui.journal.reader import Journal
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import ServerInfo
@@ -53,7 +53,7 @@ def undone(pipe: Pipe, path: Path) -> Iterator[Undone]:
         tasks = []
         for at, there in zip(places, unchanged, strict=True):
             if there:
-                tasks.append((copies[at], Outcome(CODES.index(codes[at]))))
+                tasks.append((copies[at], OUTCOMES[codes[at]]))
                 codes[at] = UNKNOWN
         yield Undone(batch, tasks, "".join(codes))
 

@@ -55,6 +55,7 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     query.where()
     refuse_change(session, DELETE, manner)
     refuse_unknown(session, [wish.queue])
+    session.refuse_old(wish.queue)
     with catalog_for(session) as catalog:
         began = session.clock()
         if not read_kind(session, catalog, wish.queue, wish.kind, pace=manner.pace, progress=manner.progress):

@@ -11,6 +11,7 @@ from archive_tui.errors import ExitCode, NotFoundError
 from archive_tui.jobs.watch import foretell
 from archive_tui.session import Session
 from archive_tui.store.read import queues as store
+from archive_tui.store.read.old_storage import why_not
 from archive_tui.store.read.queues import QueueStats
 from archive_tui.text import clip, encode, line, readable
 from archive_tui.wording.people import UNKNOWN, age, number, size
@@ -42,11 +43,18 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
     print_table(heads, lines, out)
     for warning in warnings(foretold):
         print(warning, file=out)
+    for one in stats:
+        if one.old:
+            print(f"warning: {why_not(one.name)}", file=out)
     return ExitCode.DONE
 
 
+OLD = "Asynq before 0.18"
+"""The remark on a queue whose tasks are whole messages."""
+
+
 def _remarks(one: QueueStats) -> str:
-    said = {"leftover": not one.registered, "paused": one.paused, "not permitted": one.refused}
+    said = {"leftover": not one.registered, OLD: one.old, "paused": one.paused, "not permitted": one.refused}
     return "".join(f" ({word})" for word, so in said.items() if so)
 
 
@@ -72,6 +80,7 @@ def _queue_json(one: QueueStats, memory: int | None, foretold: Forecast) -> dict
     return {
         "queue": readable(encode(one.name)),
         "registered": one.registered,
+        **storage_json(one),
         "permitted": not one.refused,
         "paused": one.paused,
         "archived": archived_json(one),
@@ -91,6 +100,11 @@ def _queue_json(one: QueueStats, memory: int | None, foretold: Forecast) -> dict
             "sentence": foretold.sentence or None,
         },
     }
+
+
+def storage_json(one: QueueStats) -> dict[str, str]:
+    """The storage of a queue as JSON has it, where it is not that of Asynq 0.18 and newer."""
+    return {"storage": "before 0.18"} if one.old else {}
 
 
 def archived_json(one: QueueStats) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     query.where()
     refuse_change(session, REPAIR, manner)
     refuse_unknown(session, [wish.queue])
+    session.refuse_old(wish.queue)
     with catalog_for(session) as catalog:
         began = session.clock()
         if not read_findings(

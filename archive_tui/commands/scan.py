@@ -12,7 +12,7 @@ from archive_tui.catalog.selection import Selection
 from archive_tui.catalog.signatures import signature
 from archive_tui.commands.foreground import attend, scan_line
 from archive_tui.commands.output import LONGEST_NAME, print_table
-from archive_tui.commands.queues import archived_json, refuse_unknown
+from archive_tui.commands.queues import OLD, archived_json, refuse_unknown, storage_json
 from archive_tui.commands.reading import catalog_for
 from archive_tui.errors import ExitCode
 from archive_tui.jobs.pace import Pace
@@ -114,6 +114,7 @@ def _scan_json(session: Session, job: ScanJob) -> dict[str, Any]:
             {
                 "queue": readable(encode(one.name)),
                 "registered": one.registered,
+                **storage_json(one),
                 "tasks": job.keys_by_queue.get(one.name, 0),
                 "archived": archived_json(one),
                 "findings": {
@@ -136,7 +137,9 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
         findings = queue["findings"]
         total = sum(found["bytes"] or 0 for found in findings.values())
         lines.append([
-            clip(_named(queue["queue"]), LONGEST_NAME) + ("" if queue["registered"] else " (leftover)"),
+            clip(_named(queue["queue"]), LONGEST_NAME)
+            + ("" if queue["registered"] else " (leftover)")
+            + (f" ({OLD})" if "storage" in queue else ""),
             number(queue["tasks"]),
             *[number(findings[kind.value]["count"]) for kind in kinds],
             f"~{size(total)}",

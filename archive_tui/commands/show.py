@@ -47,7 +47,7 @@ def _task_json(task: Task) -> dict[str, Any]:
     return {
         "queue": readable(encode(task.queue)),
         "id": readable(task.id),
-        "key": readable(keys.task(task.queue, task.id)),
+        "key": readable(keys.task(task.queue, task.id)) if task.member is None else None,
         "state": task.state.value if task.state is not None else None,
         "referenced": task.referenced,
         "stands_in": {

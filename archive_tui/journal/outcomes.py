@@ -14,8 +14,11 @@ UNKNOWN = "-"
 UNTRIED = "x"
 """Stands for a task that is in the journal, and that the run did not come to."""
 
-CODES = "0123456789abcde"
-"""The codes of `done` lines, by the number of the outcome. The outcomes beyond are not written down there."""
+CODES: dict[int, str] = dict(enumerate("0123456789abcde")) | {Outcome.WHOLE_MESSAGE: "m"}
+"""The codes of `done` lines, by the number of the outcome. Other outcomes are not written down there."""
+
+OUTCOMES = {code: Outcome(number) for number, code in CODES.items()}
+"""The outcomes by their codes in `done` lines."""
 
 DONE = CODES[Outcome.DONE]
 
@@ -45,8 +48,7 @@ def outcome_of(code: str, command: str) -> Outcome | None:
     """
     if command_of(command) == REPAIR.base and code in _FORMER_REPAIRS:
         return _FORMER_REPAIRS[code]
-    number = CODES.find(code)
-    return Outcome(number) if number >= 0 and code else None
+    return OUTCOMES.get(code)
 
 
 def name_of(outcome: Outcome, command: str) -> str:

@@ -9,7 +9,13 @@ from archive_tui.wording.people import UNKNOWN, ago, duration, exact, number, si
 
 _LONG = 2_000
 _LONGEST_NUMBER = 25
-_SCORE_MEANS = {"scheduled": "to run", "retry": "to run", "completed": "expires", "lease": "until"}
+_SCORE_MEANS = {
+    "scheduled": "to run",
+    "retry": "to run",
+    "completed": "expires",
+    "lease": "until",
+    "deadlines": "until",
+}
 
 
 def facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
@@ -17,7 +23,10 @@ def facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
     yield "Id", line(task.id)
     yield "Queue", line(task.queue)
     state = task.fields.get(b"state")
-    yield "State", line(state) if state is not None else "missing"
+    if task.member is not None:
+        yield "State", f"{task.state}, by its index: a whole message, as Asynq before 0.18 kept it"
+    else:
+        yield "State", line(state) if state is not None else "missing"
     if task.message is None:
         missing = b"msg" not in task.fields
         yield "Message", "missing: the hash has no field msg" if missing else "does not decode as Asynq's TaskMessage"
@@ -64,7 +73,10 @@ def _moment(moment: float, now: float) -> str:
 
 
 def _redis_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
-    yield "In Redis", size(task.memory) if task.memory is not None else f"{UNKNOWN} (MEMORY USAGE refused)"
+    if task.member is not None:
+        yield "In Redis", f"{size(len(task.member))} in the index"
+    else:
+        yield "In Redis", size(task.memory) if task.memory is not None else f"{UNKNOWN} (MEMORY USAGE refused)"
     for index, score in task.stands_in.items():
         meaning = _SCORE_MEANS.get(index)
         yield "Stands in", index + (f", {meaning} {exact(score)}" if meaning and score is not None else "")

@@ -9,8 +9,8 @@ from typing import Any
 
 import platformdirs
 import pytest
-from support.asynq_data import NOW
-from support.changes import cleaning_up, deletion, repairing, restoring_job
+from support.asynq_data import NOW, a_message, everything
+from support.changes import Run, cleaning_up, deletion, repairing, restoring_job
 from support.servers import Live
 
 from archive_tui.asynq.outcomes import CLEAN_UP, DELETE, REPAIR, RESTORE, Outcome
@@ -23,6 +23,7 @@ from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.plan import Plan, plan_matching
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
+from archive_tui.errors import RefusedError
 from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.progress import ChangeProgress
@@ -116,3 +117,15 @@ def test_the_reason_of_a_restore_is_in_the_audit(session: Session, tmp_path: Pat
     begun, end = audit()
     assert (begun["action"], begun["reason"], begun["planned"]) == ("restore", "INC-4711", 3)
     assert (end["result"], end["restored"], end["outcomes"]) == ("done", 3, {"restored": 3})
+
+
+def test_a_queue_of_before_018_is_refused_for_every_change(valkey: Live, run_job: Run, tmp_path: Path) -> None:
+    """Also where nobody has looked at it before: a leftover queue, or one that was taken for another."""
+    valkey.client.lpush("asynq:{left}", a_message("left", "one").SerializeToString())
+    valkey.asynq.add("left", "loose", "completed")
+    before = everything(valkey.client)
+    job = run_job(cleaning_up(valkey.connect(), "left", journal_dir=tmp_path))
+    assert job.wait(30)
+    assert isinstance(job.error, RefusedError)
+    assert "'left' was written by Asynq before 0.18" in str(job.error)
+    assert everything(valkey.client) == before

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.asynq_data import key
+from support.asynq_data import everything, key
 from support.command_line import Command, at, finish
 from support.servers import Live
 
@@ -57,11 +57,58 @@ def test_no_way_in(any_server: Live, cli: Command, arguments: list[str], said: s
     assert said in ended.complaint
 
 
-def test_a_database_of_before_018(any_server: Live, cli: Command) -> None:
-    any_server.client.zadd("asynq:{q}:dead", {"x": 1})
-    ended = cli(*at(any_server, "scan"))
-    assert ended.code == 3
-    assert "Asynq before 0.18" in ended.complaint
+OLD_TASK = (
+    '{"Type":"send","Payload":{"n":1},"ID":"08fc0c65-a65f-4164-8096-40e17c7453d8","Queue":"old","Retry":25,"Retried":0,'
+    '"ErrorMsg":"","Timeout":1800,"Deadline":0,"UniqueKey":""}'
+)
+
+
+@pytest.fixture
+def never_migrated(any_server: Live) -> Live:
+    """A queue of before Asynq 0.18 beside one that is not."""
+    any_server.asynq.register("old", "new")
+    any_server.client.zadd("asynq:{old}:scheduled", {OLD_TASK: 4102444800})
+    any_server.client.lpush("asynq:{old}", OLD_TASK)
+    any_server.asynq.add("new", "one")
+    any_server.client.zadd("asynq:{new}:archived", {"gone": 1})
+    return any_server
+
+
+def test_a_queue_of_before_018_is_shown_as_what_it_is(never_migrated: Live, cli: Command) -> None:
+    shown = cli(*at(never_migrated, "queues"))
+    assert shown.code == 0
+    assert "old (Asynq before 0.18)" in shown.text
+    assert "migrate it with `asynq migrate` of Asynq 0.18 first" in shown.text
+    queues = {one["queue"]: one for one in cli(*at(never_migrated, "queues", "--json")).json}
+    assert queues["old"]["storage"] == "before 0.18"
+    assert (queues["old"]["pending"], queues["old"]["scheduled"]) == (1, 1)
+    assert "storage" not in queues["new"]
+    assert "old (Asynq before 0.18)" in cli(*at(never_migrated, "scan")).text
+    scanned = {one["queue"]: one for one in cli(*at(never_migrated, "scan", "--json")).json["queues"]}
+    assert scanned["old"]["storage"] == "before 0.18"
+    assert not any(found["count"] for found in scanned["old"]["findings"].values())
+    assert cli(*at(never_migrated, "scan", "--queue", "old", "--check")).code == 0
+    task = cli(*at(never_migrated, "show", "old", "08fc0c65-a65f-4164-8096-40e17c7453d8", "--json")).json
+    assert (task["key"], task["message"]["type"], task["message"]["payload"]) == (None, "send", '{"n":1}')
+    said = cli(*at(never_migrated, "show", "old", "08fc0c65-a65f-4164-8096-40e17c7453d8")).text
+    assert "a whole message, as Asynq before 0.18 kept it" in said
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], ["--yes"]])
+@pytest.mark.parametrize(
+    "command",
+    [["delete", "--archived"], ["delete", "--kind", "orphan-archived"],
+     ["repair", "--kind", "ghost", "--action", "remove-id"]],
+)  # fmt: skip
+def test_a_queue_of_before_018_is_refused_for_every_change_and_no_other(
+    never_migrated: Live, cli: Command, command: list[str], dry: list[str]
+) -> None:
+    before = everything(never_migrated.client)
+    ended = cli(*at(never_migrated, *command, "--queue", "old", *dry))
+    assert ended.code == 5
+    assert "'old' was written by Asynq before 0.18" in ended.complaint
+    assert everything(never_migrated.client) == before
+    assert cli(*at(never_migrated, *command, "--queue", "new", *dry)).code in (0, 4)
 
 
 def test_what_is_not_permitted(any_server: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:

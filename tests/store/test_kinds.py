@@ -21,7 +21,7 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read.index_check import IndexCheck
 
-INDEXES = (*ORDER, "held", "deadlines", "g:daily", "g:daily:0badcafe", "g:stray")
+INDEXES = (*ORDER, "held", "g:daily", "g:daily:0badcafe", "g:stray")
 
 
 DATA = (

@@ -1,10 +1,8 @@
 """Queues: whether a database is one of Asynq, and its queues, discovered, counted and measured."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-import redis
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import asynq_data
@@ -45,37 +43,6 @@ def test_a_set_of_queues_that_is_none(any_server: Live) -> None:
 def test_leftover_queues_alone_are_asynqs(any_server: Live) -> None:
     any_server.asynq.add("left", "one", "completed")
     assert queues.recognise(any_server.connect()) == []
-
-
-OLD = asynq_data.a_message("old", "abc").SerializeToString()
-
-
-@pytest.mark.parametrize("registered", [True, False])
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda client: client.zadd("asynq:{old}:dead", {OLD: 1}),
-        lambda client: client.zadd("asynq:{old}:deadlines", {OLD: 1}),
-        lambda client: client.lpush("asynq:{old}:pending", OLD),
-        lambda client: client.lpush("asynq:{old}:pending", b'{"Type":"x","Payload":null,"ID":"1","Queue":"old"}'),
-    ],
-    ids=["dead", "deadlines", "message", "json"],
-)
-def test_storage_of_before_018_is_recognised(
-    any_server: Live, registered: bool, write: Callable[[redis.Redis], object]
-) -> None:
-    write(any_server.client)
-    if registered:
-        any_server.asynq.register("old", "new")
-    with pytest.raises(NotAsynqError, match=r"'old' was written by Asynq before 0\.18.*asynq migrate"):
-        queues.recognise(any_server.connect())
-
-
-@pytest.mark.parametrize("task_id", [b"{}", b"\x0a\x01a", b"hello", b"\xff", OLD[:5], b""])
-def test_odd_ids_are_not_taken_for_old_storage(any_server: Live, task_id: bytes) -> None:
-    any_server.asynq.register("new")
-    any_server.asynq.add("new", task_id, "pending")
-    assert queues.recognise(any_server.connect()) == ["new"]
 
 
 TODAY = datetime.fromtimestamp(NOW, UTC)

@@ -14,7 +14,7 @@ QUEUES = ["default", "q*", "[q]?", "a b", "{x}", "caf\udce9", "\x1b[31m\n", "def
 IDS = [b"1", b"two", b"a\nb", b"\x1b]0;x\x07", b"\xff\xfe", b"x" * 300, b"", b"*", b"t:1", b"}", b"1\x002"]
 
 
-INDEXES = [*asynq_data.STATES, "lease", "staged"]
+INDEXES = [*asynq_data.STATES, "lease", "deadlines", "staged"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Planted:
             message = b"\xff\xff" if self.form == "undecodable" else None
             live.asynq.add(self.queue, self.id, self.state, referenced=False, message=message)
         for index in self.stands_in:
-            if index == "lease":
-                live.client.zadd(asynq_data.prefix(self.queue) + b"lease", {self.id: NOW})
+            if index in ("lease", "deadlines"):
+                live.client.zadd(asynq_data.prefix(self.queue) + index.encode(), {self.id: NOW})
             elif index == "staged":  # a group that is being aggregated
                 staged = asynq_data.prefix(self.queue) + b"g:g1:set"
                 live.client.zadd(staged, {self.id: NOW})

@@ -12,7 +12,8 @@ Finding = tuple[str, str]
 """Kind, and the index in which it stands where it concerns one."""
 
 STATES = ("pending", "active", "scheduled", "retry", "archived", "completed", "aggregating")
-ORDER = ("pending", "active", "lease", "scheduled", "retry", "archived", "completed")
+LEASES = ("lease", "deadlines")
+ORDER = ("pending", "active", *LEASES, "scheduled", "retry", "archived", "completed")
 _TEXTS = {1, 3, 4, 7, 10, 14}
 
 
@@ -95,7 +96,7 @@ def _of_task(
         wrong = standing - groups
     else:
         right = standing & {state}
-        wrong = standing - right - ({"lease"} if state == "active" else set())
+        wrong = standing - right - (set(LEASES) if state == "active" else set())
     if not data.get(b"msg"):
         return "husk", _first(standing)
     unheld = state == "active" and not held
@@ -107,7 +108,7 @@ def _of_task(
         and not unheld
     )
     if (messages or not in_place) and not _decodes(data[b"msg"]):
-        unread = standing - right - wrong - {"lease"}  # groups that are not its own
+        unread = standing - right - wrong - set(LEASES)  # groups that are not its own
         return "husk", _first(standing if messages else wrong | (right if unheld else set()) or standing - unread)
     if wrong:
         return "mismatch", _first(wrong)
@@ -121,7 +122,7 @@ def _of_task(
         return "lost", _first(right)  # in a set that nobody looks into
     if right:
         return "lost", "active"  # nothing recovers it
-    return "lost", "lease" if "lease" in standing else ""
+    return "lost", _first(standing.intersection(LEASES))
 
 
 def _first(standing: set[str]) -> str:

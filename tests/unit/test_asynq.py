@@ -64,7 +64,7 @@ def test_every_key_of_a_queue_says_which(queue: str) -> None:
         *[keys.index(queue, state) for state in (*LISTS, *SORTED_SETS)], keys.lease(queue), keys.groups(queue),
         keys.group(queue, b"x"), keys.aggregation_sets(queue), keys.paused(queue), keys.failed_on(queue, "2026-01-01"),
         keys.processed_on(queue, "2026-01-01"), keys.prefix(queue) + b"failed", asynq_data.lock_key(queue),
-        *keys.legacy(queue),
+        keys.deadlines(queue), keys.old_archive(queue),
     ):  # fmt: skip
         assert keys.queue_of(key) == queue
 

@@ -270,7 +270,7 @@ def test_every_exit_code_is_in_the_guide() -> None:
 def test_every_code_of_an_outcome_is_documented() -> None:
     documented = [(row[0].strip("`"), row[1]) for row in rows(JOURNAL, "Outcomes")]
     planned = Verb("change", "changed", "changing", "changed as planned")
-    done = [(code, planned.sentence(Outcome(number))) for number, code in enumerate(CODES)]
+    done = [(code, planned.sentence(Outcome(number))) for number, code in CODES.items()]
     restored = sorted((code, RESTORE.sentence(outcome)) for outcome, code in _RESTORED.items())
     assert documented == done + restored
 

@@ -18,6 +18,7 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
+from archive_tui.asynq.whole_messages import message_in
 from archive_tui.store.link.consistent_read import Moment, read_together
 from archive_tui.store.link.pipe import Command, Pipe, pack
 from archive_tui.store.link.replies import Reply, is_wrong_type, raise_first, raise_unless_wrong_type
@@ -58,7 +59,7 @@ class CheckStep:
     """Progress of the check, from 0 to 1."""
 
     unsettled: list[Candidate] = field(default_factory=list)
-    """Active tasks with a lease that the list `active` lacks: candidates for `settle`."""
+    """Active tasks with a lease, or a deadline, that the list `active` lacks: candidates for `settle`."""
 
 
 @dataclass(slots=True)
@@ -239,7 +240,7 @@ class IndexCheck:
             self._collect(pipe)
             lost = leases.unrecoverable(pipe, walk.queue, members)
             odd = sorted({*odd, *(number for number, task_id in enumerate(members) if task_id in lost)})
-        elif walk.name == findings.LEASE:
+        elif walk.name in findings.LEASES:
             unsettled = [(walk.queue, task_id) for task_id in members if task_id not in self._active]
         rows: list[TaskRow] = []
         if odd:
@@ -254,7 +255,7 @@ class IndexCheck:
             sized = [(members[number], lengths[number]) for number in odd if number not in foreign]
             rows += self._read_again(pipe, walk, cursor, sized)
         if self._messages:
-            skip = {members[number] for number in odd} | (self._active if walk.name == findings.LEASE else set())
+            skip = {members[number] for number in odd} | (self._active if walk.name in findings.LEASES else set())
             sized = [one for one in zip(members, lengths, strict=True) if one[0] not in skip]
             self._unread = deque((walk, cursor, [task_id for task_id, _ in batch]) for batch in within_budget(sized))
         return CheckStep(rows, len(members), self.fraction, unsettled)
@@ -392,6 +393,8 @@ def _finding(
         return None
     state = State.parse(content[0])
     if not exists:
+        if message_in(task_id, walk.queue) is not None:
+            return None  # before Asynq 0.18 the member itself was the task
         return TaskRow(walk.queue, task_id, None, Kind.GHOST, scored_at=score, readable=False, index_name=walk.name)
     if not findings.readable(content[1]):
         kind = Kind.HUSK

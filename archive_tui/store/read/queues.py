@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias
 
-from archive_tui.asynq import keys, message
+from archive_tui.asynq import keys
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
 from archive_tui.errors import NotAsynqError
@@ -17,6 +17,7 @@ from archive_tui.store.link.replies import Reply, is_not_permitted, raise_unless
 from archive_tui.store.link.server import Server
 from archive_tui.store.read.indexes import Cursor, Order, pieces
 from archive_tui.store.read.keyspace import pages
+from archive_tui.store.read.old_storage import old_queues
 from archive_tui.text import decode, line
 
 GroupNames: TypeAlias = dict[str, set[bytes]]
@@ -69,6 +70,9 @@ class QueueStats:
     refused: bool = False
     """True where this user may not read it; then nothing else is known."""
 
+    old: bool = False
+    """True where Asynq before 0.18 wrote it: its tasks are whole messages, and can only be read."""
+
 
 def registered(pipe: Pipe) -> list[str]:
     """The names in `asynq:queues`, sorted."""
@@ -80,49 +84,23 @@ def recognise(server: Server, *, may_be_empty: bool = False) -> list[str]:
     """The registered queues of an Asynq installation that we can read; none in an empty database, where that is no
     reason to think it the wrong one.
 
-    Raises NotAsynqError where the database holds none, or where Asynq before 0.18 wrote it.
+    Raises NotAsynqError where the database holds none.
     """
     with server.pipe() as pipe:
         (kind,) = pipe.call([(b"TYPE", keys.QUEUES)])
         if kind == b"set":
-            names = registered(pipe)
-            _refuse_legacy(pipe, server, names)
-            return names
+            return registered(pipe)
         if kind != b"none":
             raise NotAsynqError(
                 f"{server.address}: {keys.QUEUES.decode()} is a {line(kind)}, not Asynq's set of queues"
             )
-        leftover = next((name for name in discover(pipe) if name is not None), None)
-        if leftover is not None:
-            _refuse_legacy(pipe, server, [leftover])
+        if any(name is not None for name in discover(pipe)):
             return []  # only leftover queues: damaged, but Asynq's
         (size,) = pipe.call([(b"DBSIZE",)], errors="return")
         if size == 0 and may_be_empty:
             return []
         holds = f"holds {size:,} keys, none of them Asynq's" if isinstance(size, int) and size else "is empty"
         raise NotAsynqError(f"{server.address} {holds}: check the database number (--db) and the address")
-
-
-def _refuse_legacy(pipe: Pipe, server: Server, names: Sequence[str]) -> None:
-    """Recognise storage of Asynq 0.17.2 and before, where the lists hold whole messages (docs/asynq-storage.md)."""
-    commands: list[Command] = []
-    for name in names:
-        dead, deadlines = keys.legacy(name)
-        commands += [(b"EXISTS", dead, deadlines), (b"LINDEX", keys.index(name, State.PENDING), b"0")]
-    replies = pipe.call(commands, errors="return")
-    for name, old, sample in zip(names, replies[::2], replies[1::2], strict=True):
-        if (isinstance(old, int) and old) or (isinstance(sample, bytes) and _is_message(sample, name)):
-            raise NotAsynqError(
-                f"{server.address}: queue {line(name)!r} was written by Asynq before 0.18, whose storage is different: "
-                "migrate it with that version's `asynq migrate` first"
-            )
-
-
-def _is_message(member: bytes, queue: str) -> bool:
-    if member[:1] == b"{" and b'"Queue"' in member:
-        return True
-    decoded = message.decode(member)
-    return decoded is not None and decoded.queue == queue and bool(decoded.id)
 
 
 def discover(pipe: Pipe, groups: GroupNames | None = None) -> Iterator[str | None]:
@@ -152,13 +130,14 @@ def stats(
     today: datetime,
     groups: Mapping[str, Collection[bytes]] = MappingProxyType({}),
 ) -> list[QueueStats]:
-    """The figures of some queues, in one round trip for all of them; groups cost a second one. Raises NotPermittedError
-    where none of them may be read.
+    """The figures of some queues, in three round trips for all of them. Raises NotPermittedError where none of them may
+    be read.
 
     Tasks may stand in the set of a group that `asynq:{q}:groups` does not name. Those are counted as far as `groups`
     names their sets, as a walk over the keyspace has met them.
     """
     commands: list[Command] = []
+    old = old_queues(pipe, names)
     days = [(today.astimezone(UTC) - timedelta(days=back)).strftime("%Y-%m-%d") for back in range(FAILURE_DAYS)][::-1]
     for name in names:
         commands += [(b"LLEN", keys.index(name, state)) for state in LISTS]
@@ -181,7 +160,9 @@ def stats(
             raise_unless_wrong_type(part)
     waiting = _aggregating(pipe, names, [(part[-2], part[-1]) for part in parts], groups)
     return [
-        QueueStats(name, name in known, refused=True) if no else _stats_of(name, name in known, part, aggregating)
+        QueueStats(name, name in known, refused=True)
+        if no
+        else _stats_of(name, part, aggregating, registered=name in known, messages=old.get(name))
         for name, part, aggregating, no in zip(names, parts, waiting, refused, strict=True)
     ]
 
@@ -216,15 +197,22 @@ def _refused(replies: Iterable[Reply]) -> bool:
     return any(map(is_not_permitted, replies))
 
 
-def _stats_of(name: str, is_registered: bool, replies: Sequence[Reply], aggregating: int | None) -> QueueStats:
+def _stats_of(
+    name: str, replies: Sequence[Reply], aggregating: int | None, *, registered: bool, messages: int | None
+) -> QueueStats:
+    """`messages` is the number of messages in a list of pending ones of before 0.18; None where the queue has no such
+    storage.
+    """
     states = (*LISTS, *SORTED_SETS)
     sizes, (oldest, paused, failed, processed, groups, _) = replies[: len(states)], replies[len(states) :]
     counts = {state: size for state, size in zip(states, sizes, strict=True) if isinstance(size, int)}
+    if messages and State.PENDING in counts:
+        counts[State.PENDING] += messages
     if aggregating is not None:
         counts[State.AGGREGATING] = aggregating
     return QueueStats(
         name,
-        is_registered,
+        registered,
         counts,
         groups=groups if isinstance(groups, int) else 0,
         oldest_archived_at=seconds_of(oldest[1]) if isinstance(oldest, list) and oldest else None,
@@ -232,6 +220,7 @@ def _stats_of(name: str, is_registered: bool, replies: Sequence[Reply], aggregat
         processed_today=_number(processed),
         paused=paused == 1,
         unreadable=tuple(state.value for state, size in zip(states, sizes, strict=True) if isinstance(size, Exception)),
+        old=messages is not None,
     )
 
 
@@ -292,7 +281,7 @@ def exists(pipe: Pipe, queue: str) -> bool:
     """Tell whether a queue is registered or has at least one key of its own; may walk the keyspace."""
     if pipe.one(b"SISMEMBER", keys.QUEUES, queue.encode("utf-8", "surrogateescape")):
         return True
-    indexes = [keys.index(queue, state) for state in (*LISTS, *SORTED_SETS)]
+    indexes = [keys.old_pending(queue), *[keys.index(queue, state) for state in (*LISTS, *SORTED_SETS)]]
     if any(pipe.call([(b"EXISTS", key) for key in indexes])):
         return True
     return any(pages(pipe, keys.tasks_pattern(queue)))

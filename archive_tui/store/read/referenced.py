@@ -79,6 +79,7 @@ def _indexes(pipe: Pipe, queue: str, *, without_completed: bool) -> Iterator[tup
         if not (without_completed and state is State.COMPLETED):
             yield keys.index(queue, state), Order.LOWEST
     yield keys.lease(queue), Order.LOWEST
+    yield keys.deadlines(queue), Order.LOWEST
     names, staged = map(
         members_in,
         pipe.call(

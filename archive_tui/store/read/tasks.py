@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from archive_tui.asynq import keys, locks, message
+from archive_tui.asynq import findings, keys, locks, message
 from archive_tui.asynq.findings import GROUP
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.rows import TaskRow, row_of
@@ -12,6 +12,7 @@ from archive_tui.asynq.task import Task, UniqueLock, seconds_of
 from archive_tui.errors import NotFoundError
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import Reply
+from archive_tui.store.read import old_storage
 from archive_tui.store.read.budget import within_budget
 from archive_tui.store.read.indexes import Cursor, Order, aggregation_sets, pieces
 from archive_tui.text import decode, line
@@ -21,14 +22,21 @@ PIECE = 1_000
 
 _LPOS_LIMIT = 100_000
 
+_BARE = [None, None]
+"""The reply for a task that has no data, or at least no field that we ask for."""
+
 
 def listed(pipe: Pipe, queue: str, state: State) -> Iterator[list[tuple[bytes, int | None]]]:
-    """The ids of a sorted set with their scores (unix seconds), newest first, or of a list with None; in pieces.
+    """The ids of a sorted set with their scores (unix seconds), newest first, or of a list with None; in pieces. In a
+    queue of before Asynq 0.18 these are whole messages.
 
     The index may change between pieces: an id may come twice, but none that stands there all the while is left out.
     """
     scores = state not in LISTS
     order = Order.HIGHEST if scores else Order.LIST
+    if state is State.PENDING:
+        for piece in pieces(pipe, Cursor(keys.old_pending(queue), Order.LIST, PIECE)):
+            yield [(member, None) for member in piece.ids]
     for piece in pieces(pipe, Cursor(keys.index(queue, state), order, PIECE, scores=scores, strict=True)):
         if scores:
             yield list(zip(piece.ids, map(seconds_of, piece.scores), strict=True))
@@ -39,14 +47,17 @@ def listed(pipe: Pipe, queue: str, state: State) -> Iterator[list[tuple[bytes, i
 def rows(pipe: Pipe, queue: str, state: State, piece: Sequence[tuple[bytes, int | None]]) -> Iterator[list[TaskRow]]:
     """The rows of listed tasks, read in batches whose replies stay within `REPLY_BUDGET`.
 
-    A task whose data is gone (a ghost) or is no hash becomes a row with `readable` False and no state.
+    A task whose data is gone (a ghost) or is no hash becomes a row with `readable` False and no state. A member that is
+    a whole message becomes the row of that.
     """
     task_keys = [keys.task(queue, task_id) for task_id, _ in piece]
     lengths = pipe.call([(b"HSTRLEN", key, b"msg") for key in task_keys], errors="return")
     for batch in within_budget(list(zip(piece, task_keys, lengths, strict=True))):
         replies = pipe.call([(b"HMGET", key, b"state", b"msg") for _, key, _ in batch], errors="return")
+        bare = {listed[0]: listed[1] for (listed, _, _), reply in zip(batch, replies, strict=True) if reply == _BARE}
+        messages = old_storage.rows_of(pipe, queue, state, bare) if bare else {}
         yield [
-            _listed_row(queue, task_id, score, key, reply)
+            messages.get(task_id) or _listed_row(queue, task_id, score, key, reply)
             for ((task_id, score), key, _), reply in zip(batch, replies, strict=True)
         ]
 
@@ -59,11 +70,24 @@ def _listed_row(queue: str, task_id: bytes, score: int | None, key: bytes, reply
 def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
     """One task in full, with what Redis holds for it.
 
-    Raises NotFoundError where there is no task data, or where the key is no hash.
+    Raises NotFoundError where there is no task data, or where the key is no hash. In a queue of before Asynq 0.18 its
+    indexes are searched for the message with this id.
     """
     key = keys.task(queue, task_id)
     kind = pipe.one(b"TYPE", key)
     if kind == b"none":
+        old = old_storage.find(pipe, queue, task_id) if old_storage.old_queues(pipe, [queue]) else None
+        if old is not None:
+            return Task(
+                queue,
+                old.message.id.encode(),
+                old.state,
+                {},
+                old.message,
+                {old.state.value: old.score},
+                _lock(pipe, queue, old.message.id.encode(), None, old.message),
+                member=old.member,
+            )
         raise NotFoundError(
             f"queue {line(queue)!r} holds no data for task {line(task_id)!r}: it may have run or been deleted"
         )
@@ -71,7 +95,7 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
         raise NotFoundError(f"{line(key)!r} is a {line(kind)}, not task data: Asynq did not write it")
     commands: list[Command] = [(b"HGETALL", key)]
     commands += [(b"ZSCORE", keys.index(queue, state), task_id) for state in SORTED_SETS]
-    commands += [(b"ZSCORE", keys.lease(queue), task_id)]
+    commands += [(b"ZSCORE", index, task_id) for index in (keys.lease(queue), keys.deadlines(queue))]
     replies = pipe.call(commands, errors="return")
     if isinstance(replies[0], Exception):
         raise replies[0]
@@ -80,7 +104,7 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
         raise NotFoundError(f"task {line(task_id)!r} was deleted a moment ago")
     raw_message = fields.get(b"msg")
     decoded = message.decode(raw_message) if raw_message is not None else None
-    names = [*[state.value for state in SORTED_SETS], "lease"]
+    names = [*[state.value for state in SORTED_SETS], *findings.LEASES]
     stands_in: dict[str, float | None] = {
         name: float(reply) for name, reply in zip(names, replies[1:], strict=True) if isinstance(reply, bytes)
     }

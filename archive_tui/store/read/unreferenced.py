@@ -41,7 +41,7 @@ _WATCHED_AT_ONCE = 50
 
 _ROUNDS = 5
 
-_SETS = (*[state.value for state in SORTED_SETS], findings.LEASE)
+_SETS = (*[state.value for state in SORTED_SETS], *findings.LEASES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _suspect_of(
     scored_at = seconds_of(scores[first]) if first else None
     if not findings.readable(raw_message):
         kind, index = Kind.HUSK, first
-    elif set(scores) <= {findings.LEASE} and state is State.ACTIVE:
+    elif set(scores) <= set(findings.LEASES) and state is State.ACTIVE:
         kind, index = Kind.LOST, first
     elif leftover and state is State.COMPLETED and set(scores) <= {State.COMPLETED.value}:
         kind, index = Kind.ORPHAN_COMPLETED, ""

@@ -16,10 +16,11 @@
 local GONE, DONE, DONE_AND_UNLOCKED = 0, 1, 2
 local NOW_A_HASH, TYPE_CHANGED = 10, 11
 local STATE_CHANGED, MESSAGE_CHANGED, NOW_REFERENCED, NOT_IN_INDEX, NOT_A_TASK, NOT_A_GHOST = 3, 4, 5, 6, 7, 13
+local WHOLE_MESSAGE = 22
 
 local prefix, action, now = ARGV[1], ARGV[2], ARGV[3]
 local LISTS = { "pending", "active" }
-local SETS = { "lease", "scheduled", "retry", "archived", "completed" }
+local SETS = { "lease", "deadlines", "scheduled", "retry", "archived", "completed" }
 
 -- A user who may not use all of these commands, a server without memory, an index of another type: all that must be
 -- known before anything is changed.
@@ -32,8 +33,8 @@ local refused = refusal(prefix, {
 if refused then return refused end
 
 local function wrong_index()
-  local kinds = { pending = "list", active = "list", lease = "zset", scheduled = "zset", retry = "zset",
-                  archived = "zset", completed = "zset", groups = "set", aggregation_sets = "zset" }
+  local kinds = { pending = "list", active = "list", lease = "zset", deadlines = "zset", scheduled = "zset",
+                  retry = "zset", archived = "zset", completed = "zset", groups = "set", aggregation_sets = "zset" }
   for i = 4, #ARGV, 11 do
     for _, index in ipairs({ ARGV[i + 4], ARGV[i + 7] }) do
       if string.sub(index, 1, 2) == "g:" then kinds[index] = "zset" end
@@ -138,8 +139,16 @@ local function put(key, id, state, since, index, score, message, stays)
   if message ~= "" then redis.call("HSET", key, "msg", message) end
 end
 
+-- Whether a member of an index is no id but a message as Asynq 0.17 wrote it: it is the only copy of a task.
+local function is_message(member)
+  if string.sub(member, 1, 1) ~= "{" then return false end
+  local read, fields = pcall(cjson.decode, member)
+  return read and type(fields) == "table" and fields.Type and fields.ID and fields.Queue
+end
+
 local function remove_ghost(key, id, place, search)
   if redis.call("EXISTS", key) == 1 then return NOT_A_GHOST end
+  if is_message(id) then return WHOLE_MESSAGE end
   if misplaced(id, place) or not leave(id, place, search) then return GONE end
   return DONE
 end

@@ -12,6 +12,7 @@ from archive_tui.asynq.repairs import Destination, Repair, destination, lists_to
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import FINGERPRINT_BYTES
+from archive_tui.asynq.whole_messages import message_in
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import Reply, raise_unless_wrong_type
 from archive_tui.store.read.live_tasks import alive
@@ -150,6 +151,8 @@ def _contents(pipe: Pipe, rows: Sequence[TaskRow]) -> list[Reply]:
 def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float) -> "_Entry | Outcome":
     """The entry of a task in a script call, or the reason why it cannot be repaired."""
     if repair_ is Repair.REMOVE_ID:
+        if message_in(row.id, row.queue) is not None:
+            return Outcome.WHOLE_MESSAGE
         return _Entry(row, b"", "", b"", row.index_name, lists_to_search(row, None), None)
     if not isinstance(content, list):
         raise_unless_wrong_type([content])

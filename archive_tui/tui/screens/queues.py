@@ -15,6 +15,7 @@ from archive_tui.asynq.forecast import Cause
 from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.jobs.job import JobState
 from archive_tui.session import ScanSummary
+from archive_tui.store.read.old_storage import why_not
 from archive_tui.store.read.queues import QueueStats
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
@@ -54,6 +55,8 @@ class QueueRow:
 
 def _name(row: QueueRow) -> str | Cell:
     name = line(row.stats.name)
+    if row.stats.old:
+        return f"{name} (before 0.18)"
     if not row.stats.registered:
         return f"{name} (leftover)"
     return f"{name} ⏸" if row.stats.paused else name
@@ -236,6 +239,9 @@ class QueuesScreen(CommandScreen):
         if leftover:
             text = f"⚠ leftover: {', '.join(leftover)}. Keys of a queue that Asynq no longer knows\n"
             parts.append((text, "$text-warning"))
+        for row in rows:
+            if row.stats.old:
+                parts.append((f"⚠ {why_not(row.stats.name)}\n", "$text-warning"))
         session = self.session
         if refused := [one.stats.name for one in rows if one.stats.refused]:
             text = f"not permitted to this user: {', '.join(clip(name, 24) for name in refused)}\n"

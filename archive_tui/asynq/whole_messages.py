@@ -1,0 +1,61 @@
+"""Members of indexes that are whole messages, as Asynq 0.17 and before kept them (docs/asynq-storage.md).
+
+Such a member is the only copy of a live task. What has task data under `t:` is an id, whatever it looks like: only who
+can look there may call a member a message.
+"""
+
+import json
+from typing import Any
+
+from archive_tui.asynq import message
+from archive_tui.asynq.message import TaskMessage
+
+_NAMES = ("Type", "ID", "Queue")
+"""Fields that every message of 0.17.2 has (`TaskMessage` in internal/base/base.go), all of them strings."""
+
+_INT32, _INT64 = 2**31, 2**63
+
+
+def message_in(member: bytes, queue: str) -> TaskMessage | None:
+    """The message that a member of an index of this queue is, by its looks; None for an id. Asynq 0.17 wrote JSON."""
+    if member[:1] == b"{":
+        return _from_json(member)
+    decoded = message.decode(member)
+    return decoded if decoded is not None and decoded.queue == queue and decoded.id and decoded.type else None
+
+
+def _from_json(member: bytes) -> TaskMessage | None:
+    try:
+        fields = json.loads(member)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(fields, dict) or not all(isinstance(fields.get(name), str) for name in _NAMES):
+        return None
+    return TaskMessage(
+        type=_text(fields["Type"]),
+        payload=_payload(fields.get("Payload")),
+        id=_text(fields["ID"]),
+        queue=_text(fields["Queue"]),
+        retry=_number(fields.get("Retry"), _INT32),
+        retried=_number(fields.get("Retried"), _INT32),
+        error_msg=_text(fields.get("ErrorMsg")),
+        timeout=_number(fields.get("Timeout"), _INT64),
+        deadline=_number(fields.get("Deadline"), _INT64),
+        unique_key=_text(fields.get("UniqueKey")),
+    )
+
+
+def _text(value: Any) -> str:
+    """A string as protobuf takes it: without lone surrogates."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _number(value: Any, beyond: int) -> int:
+    return value if isinstance(value, int) and -beyond <= value < beyond else 0
+
+
+def _payload(value: Any) -> bytes:
+    """The payload as the migration to 0.18 writes it: as JSON, empty for none."""
+    if value is None:
+        return b""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,124 @@
+"""Queues that Asynq 0.17 or before wrote: which are, and their tasks, which are members of indexes. Reads only.
+
+It is a matter of each queue by itself: one that was never migrated says nothing of the others.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from archive_tui.asynq import keys
+from archive_tui.asynq.message import TaskMessage, encode
+from archive_tui.asynq.rows import TaskRow, row_of
+from archive_tui.asynq.states import LISTS, SORTED_SETS, State
+from archive_tui.asynq.task import seconds_of
+from archive_tui.asynq.whole_messages import message_in
+from archive_tui.errors import RefusedError
+from archive_tui.store.link.pipe import Command, Pipe
+from archive_tui.store.link.replies import Reply
+from archive_tui.store.read.indexes import Cursor, Order, pieces
+from archive_tui.text import line
+
+_ENDS = (b"0", b"-1")
+
+
+def old_queues(pipe: Pipe, names: Sequence[str]) -> dict[str, int]:
+    """Those queues whose tasks are whole messages, by the keys that only such a queue has, or by the members at both
+    ends of an index; each with the number of messages in its own list of pending ones. One round trip, and a second
+    where a member looks like a message.
+    """
+    commands: list[Command] = []
+    for name in names:
+        commands += _sampling(name)
+    replies = pipe.call(commands, errors="return")
+    width = len(replies) // len(names) if names else 0
+    old: dict[str, int] = {}
+    suspects: list[tuple[str, bytes]] = []
+    for number, name in enumerate(names):
+        pending, archive, *ends = replies[number * width : (number + 1) * width]
+        if any(isinstance(reply, int) and reply for reply in (pending, archive)):
+            old[name] = pending if isinstance(pending, int) else 0
+        else:
+            suspects += [(name, member) for member in _members(ends) if message_in(member, name) is not None]
+    return old | {name: 0 for name, _ in without_data(pipe, suspects)}
+
+
+def _sampling(queue: str) -> Iterator[Command]:
+    yield b"LLEN", keys.old_pending(queue)
+    yield b"EXISTS", keys.old_archive(queue)
+    for state in LISTS:
+        yield from ((b"LINDEX", keys.index(queue, state), end) for end in _ENDS)
+    for index in (*[keys.index(queue, state) for state in SORTED_SETS], keys.deadlines(queue)):
+        yield from ((b"ZRANGE", index, end, end) for end in _ENDS)
+
+
+def _members(replies: Iterable[Reply]) -> Iterator[bytes]:
+    for reply in replies:
+        if isinstance(reply, bytes):
+            yield reply
+        elif isinstance(reply, list):
+            yield from reply
+
+
+def without_data(pipe: Pipe, members: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Those of some members, each with its queue, that have nothing under `t:`."""
+    found = pipe.call([(b"EXISTS", keys.task(queue, member)) for queue, member in members], errors="return")
+    return [member for member, exists in zip(members, found, strict=True) if exists == 0]
+
+
+def refuse(pipe: Pipe, queue: str) -> None:
+    """Raise RefusedError where a queue must not be changed, because its tasks are whole messages."""
+    if old_queues(pipe, [queue]):
+        raise RefusedError(why_not(queue))
+
+
+def why_not(queue: str) -> str:
+    """The reason why such a queue cannot be changed, and what to do."""
+    return (
+        f"queue {line(queue)!r} was written by Asynq before 0.18, whose storage is different: it can only be read; "
+        "migrate it with `asynq migrate` of Asynq 0.18 first"
+    )
+
+
+# Its tasks
+
+
+def rows_of(pipe: Pipe, queue: str, state: State, members: Mapping[bytes, int | None]) -> dict[bytes, TaskRow]:
+    """The rows of those members of an index that are messages, by member; `members` have their scores, in unix seconds,
+    or None in a list.
+    """
+    messages = {member: message for member in members if (message := message_in(member, queue)) is not None}
+    return {
+        member: row_of(
+            queue, messages[member].id.encode(), state, encode(messages[member]), scored_at=members[member]
+        )._replace(stored_bytes=len(member))
+        for _, member in without_data(pipe, [(queue, member) for member in messages])
+    }
+
+
+class Found(NamedTuple):
+    """A task that is a member of an index."""
+
+    member: bytes
+    message: TaskMessage
+    state: State
+    """The state that the index stands for."""
+    score: float | None
+    """None: the index is a list."""
+
+
+def find(pipe: Pipe, queue: str, task_id: bytes) -> Found | None:
+    """Walk over the indexes of a queue for the message with this id; None where none has it."""
+    walks = [
+        (State.PENDING, Cursor(keys.old_pending(queue), Order.LIST)),
+        *[(state, Cursor(keys.index(queue, state), Order.LIST)) for state in LISTS],
+        *[(state, Cursor(keys.index(queue, state), Order.LOWEST, scores=True)) for state in SORTED_SETS],
+    ]
+    for state, cursor in walks:
+        for ids, scores in pieces(pipe, cursor):
+            for at, member in enumerate(ids):
+                if task_id not in member and task_id != member:
+                    continue
+                message = message_in(member, queue)
+                if message is not None and task_id in (message.id.encode(), member):
+                    return Found(member, message, state, float(seconds_of(scores[at])) if scores else None)
+    return None
