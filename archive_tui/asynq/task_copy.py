@@ -30,6 +30,16 @@ class Copy(NamedTuple):
     lock_until: int | None = None
     """When the lock expires, in unix milliseconds; None: never, or there is no lock."""
 
+    place: str = ""
+    """Index that held an id without task data, by the last part of its key; empty: there is task data, or nothing that
+    could be restored.
+    """
+
+    @property
+    def index_name(self) -> str:
+        """The index that held the id, by the last part of its key as far as it was kept; empty: none did."""
+        return self.place or (self.stood.value if self.stood is not None else "")
+
     def field(self, name: bytes) -> bytes | None:
         """The value of one field; None: the hash has no such field."""
         fields = self.fields

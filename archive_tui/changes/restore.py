@@ -120,7 +120,7 @@ class RestoreChange(Change[RestoreBatch]):
             may = plan.outline.restorable(origin, again=plan.again)
             by_queue: dict[str, list[int]] = {}
             for at, copy in enumerate(copies):
-                if may[at] and copy.fields and (plan.chosen is None or (copy.queue, copy.id) in plan.chosen):
+                if may[at] and plan.takes(copy):
                     by_queue.setdefault(copy.queue, []).append(at)
             for queue, places in by_queue.items():
                 for part in _sliced(places, copies):
@@ -157,7 +157,7 @@ class RestoreChange(Change[RestoreBatch]):
         for origin, codes in list(self._codes.items()):
             copies = self.plan.journal.tasks(self.plan.outline, origin)
             places = [at for at, code in enumerate(codes) if is_back(code)]
-            there = store.exist(pipe, [copies[at] for at in places])
+            there = store.are_back(pipe, [copies[at] for at in places])
             missing = [at for at, exists in zip(places, there, strict=True) if not exists]
             corrections = [
                 Correction(copies[at].queue, copies[at].id, before, Outcome.VANISHED)

@@ -30,6 +30,9 @@ AS_LOST = "no index, as a lost task"
 AS_ORPHAN = "no index, as an orphan"
 """Counts there what stood in no index."""
 
+AS_GHOST = "their indexes, as ids without data"
+"""Counts there the ids of ghosts."""
+
 Chosen = frozenset[tuple[str, bytes]]
 """Queue and id of the tasks that were picked from a journal."""
 
@@ -87,7 +90,7 @@ class RestorePlan:
     """The server that the journal was written for; empty where it is this one."""
 
     bare: int = 0
-    """Ids without data, such as ghosts that were removed: there is nothing to restore, and they are left out."""
+    """Ids without data that are left out: those of foreign keys, and of ghosts where they are to be run or archived."""
 
     vanished: int = 0
     """Tasks that were restored, and were not there any more when another server had taken over."""
@@ -109,6 +112,10 @@ class RestorePlan:
         from archive_tui.changes.restore import RestoreChange
 
         return RestoreChange(self)
+
+    def takes(self, copy: Copy) -> bool:
+        """Tell whether a copy is one of those that were picked, and there is something to restore."""
+        return is_restorable(copy, self.target) and (self.chosen is None or (copy.queue, copy.id) in self.chosen)
 
     @property
     def torn(self) -> bool:
@@ -147,7 +154,7 @@ class _Review:
 
     def wants(self, copy: Copy, able: bool, outcome: str, back: str) -> bool:
         """Count a copy; True where it is to be restored. `outcome` and `back` are its codes in the journal."""
-        if not copy.fields:
+        if not is_restorable(copy, self.target):
             self.bare += 1
         elif able:
             self._count(copy, outcome, back)
@@ -162,6 +169,10 @@ class _Review:
         self.before += is_back(back)
         self.vanished += restored_of(back) is Outcome.VANISHED
         self.unsure += outcome == UNKNOWN and not self.export
+        if not copy.fields:
+            self.places[AS_GHOST] += 1
+            self.queues[copy.queue] += 1
+            return
         place = _place(copy, self.target)
         self.places[place.value if place is not None else _nowhere(copy)] += 1
         self.queues[copy.queue] += 1
@@ -237,6 +248,11 @@ def plan_restore(
         due=dict(review.due),
         fixed_ids=review.fixed,
     )
+
+
+def is_restorable(copy: Copy, target: Target) -> bool:
+    """Tell whether there is something to restore: task data, or the id of a ghost where that stood."""
+    return bool(copy.fields) or (bool(copy.place) and target is Target.BACK)
 
 
 def _place(copy: Copy, target: Target) -> State | None:

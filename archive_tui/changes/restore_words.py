@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from archive_tui.asynq.outcomes import RESTORE
 from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.changes.report import Report, named, report_of
-from archive_tui.changes.restore_plan import AS_LOST, AS_ORPHAN, RestorePlan
+from archive_tui.changes.restore_plan import AS_GHOST, AS_LOST, AS_ORPHAN, RestorePlan
 from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.store.write.restore import Target
@@ -117,6 +117,8 @@ def afterwards(plan: RestorePlan) -> str:
         said.append(f"keeps {count:,} in the archive, where its tools list and run them")
     if count := places.get(AS_ORPHAN, 0) + places.get(AS_LOST, 0):
         said.append(f"does not see {count:,}, which are in no index")
+    if count := places.get(AS_GHOST):
+        said.append(f"counts {plural(count, 'id')} without data as {'a task' if count == 1 else 'tasks'} again")
     if plan.fixed_ids:
         said.append(f"refuses new tasks under {plural(plan.fixed_ids, 'fixed id')} again")
     return f"Asynq {'; '.join(said)}" if said else ""

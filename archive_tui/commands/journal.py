@@ -103,7 +103,7 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> ExitCode:
                 print(json.dumps(_task_json(copy, _name(outcome, header.command), back)), file=out)
             else:
                 row = row_of(copy.queue, copy.id, State.parse(copy.field(b"state")), copy.field(b"msg"))
-                place = copy.stood.value if copy.stood is not None else "orphan"
+                place = line(copy.index_name) or "orphan"
                 print(
                     f"{line(copy.queue)}  {place}  {line(copy.id)}  {line(row.type)}  {clip(row.error, 80)}", file=out
                 )
@@ -121,7 +121,7 @@ def _task_json(copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]
     return {
         "queue": readable(encode(copy.queue)),
         "id": readable(copy.id),
-        "stood_in": copy.stood.value if copy.stood is not None else None,
+        "stood_in": readable(encode(copy.index_name)) if copy.index_name else None,
         "score": copy.score.decode() if copy.score is not None else None,
         "type": row.type if row.readable else None,
         "error": row.error if row.readable else None,

@@ -120,8 +120,8 @@ def task_of(copy: Copy) -> Task:
     """Make the task in full that a copy was taken of. Its lock counts as held until it expires."""
     raw = copy.field(b"msg")
     stands_in: dict[str, float | None] = {}
-    if copy.stood is not None:
-        stands_in[copy.stood.value] = float(copy.score) if copy.score is not None else None
+    if copy.index_name:
+        stands_in[copy.index_name] = float(copy.score) if copy.score is not None else None
     lock = None
     if copy.lock is not None:
         seconds_left = copy.lock_until / 1000 - time.time() if copy.lock_until is not None else None

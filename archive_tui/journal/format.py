@@ -76,7 +76,7 @@ def task_lines(copies: Sequence[Copy]) -> Iterator[bytes]:
         return
     names = _NAMES
     queue, packed_queue = "", b'""'
-    for one, task_id, fields, index, score, lock, lock_until in copies:
+    for one, task_id, fields, index, score, lock, lock_until, place in copies:
         if one != queue:
             queue, packed_queue = one, packed(encode(one))
         parts = []
@@ -87,12 +87,13 @@ def task_lines(copies: Sequence[Copy]) -> Iterator[bytes]:
             strange = strange or not name
             long = long or len(fields[at + 1]) > LONG
             parts.append(name + b2a_base64(fields[at + 1], newline=False) if not long else b"")
-        head = b'{"queue":%b,"id":%b,"index":%b,"score":%b,"lock":%b,"fields":' % (
+        head = b'{"queue":%b,"id":%b,"index":%b,"score":%b,"lock":%b,%b"fields":' % (
             packed_queue,
             packed(task_id),
             _INDEXES[index],
             b'"%b"' % score if score is not None else b"null",
             b"null" if lock is None else _lock(lock, lock_until),
+            b'"place":%b,' % packed(encode(place)) if place else b"",
         )
         if strange or long:
             yield head
@@ -107,7 +108,7 @@ def _alike(copies: Sequence[Copy]) -> bytes | None:
     """
     if not copies:
         return None
-    queues, ids, fields, indexes, scores, locks, _ = zip(*copies, strict=True)
+    queues, ids, fields, indexes, scores, locks, _, _ = zip(*copies, strict=True)
     try:
         names, messages, others, states = zip(*fields, strict=True)
     except ValueError:
@@ -171,4 +172,5 @@ def task_of(line: Mapping[str, Any]) -> Copy:
         line["score"].encode() if line["score"] is not None else None,
         raw_bytes(lock["key"]) if lock is not None else None,
         until,
+        decode(raw_bytes(line["place"])) if "place" in line else "",
     )

@@ -28,8 +28,8 @@ from archive_tui.catalog.query import Query
 from archive_tui.changes.cleanup import CleanUpPlan
 from archive_tui.changes.plan import plan_matching
 from archive_tui.changes.repair_plan import ARCHIVE_REPAIRS, RepairPlan, types_of
-from archive_tui.changes.restore_plan import RestorePlan, plan_restore
-from archive_tui.changes.restore_words import notes
+from archive_tui.changes.restore_plan import AS_GHOST, RestorePlan, plan_restore
+from archive_tui.changes.restore_words import afterwards, notes
 from archive_tui.commands import journal as journal_command
 from archive_tui.errors import AuditError, DisconnectedError, JournalError, NotPermittedError, RefusedError
 from archive_tui.jobs.job import Job, JobState
@@ -45,7 +45,7 @@ from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.write import cleanup
 from archive_tui.store.write import repair as store
-from archive_tui.store.write.restore import Target
+from archive_tui.store.write.restore import Target, are_back
 
 Q = "q"
 LOCK = lock_key(Q)
@@ -325,22 +325,22 @@ def test_ids_that_had_no_data_are_told_apart(damaged: Live, run_job: Run, catalo
     path = repaired(damaged, run_job, catalog, journal_dir, dict(ARCHIVE_REPAIRS))  # type: ignore[arg-type]
     damaged.client.hset(key(Q, "gone-3"), "state", "somebody else's")
     before = content(damaged)
-    for target in Target:
+    for target in (Target.ARCHIVE, Target.RUN, Target.BACK):
         plan, report = put_back(damaged, run_job, path, target)
-        assert plan.bare == 22
-        assert plan.count <= 3
+        assert plan.bare == (0 if target is Target.BACK else 22)
+        assert plan.count <= (25 if target is Target.BACK else 3)
         assert report.done == plan.count
     after = content(damaged)
     assert after[key(Q, "gone-3")] == {b"state": b"somebody else's"}
     assert not [one for one in after if b"gone-" in one and one not in before]
 
 
-def test_a_journal_of_ghosts_alone_has_nothing_to_put_back(
+def test_a_journal_of_ghosts_alone_has_nothing_to_run(
     damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path
 ) -> None:
     path = repaired(damaged, run_job, catalog, journal_dir, {Kind.GHOST: Repair.REMOVE_ID})
     before = content(damaged)
-    plan, report = put_back(damaged, run_job, path)
+    plan, report = put_back(damaged, run_job, path, Target.RUN)
     assert (plan.count, plan.bare, report.done, report.in_part) == (0, 22, 0, False)
     assert content(damaged) == before
 
@@ -625,9 +625,100 @@ def test_a_journal_of_repairs_can_be_looked_at(
     assert f"{len(kept)} repair: archive, as of its last failure" in capsys.readouterr().out
 
 
-def test_the_plan_says_that_there_was_no_data(damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path) -> None:
+def test_the_ids_of_ghosts_come_back_where_they_were(
+    damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path
+) -> None:
+    before = content(damaged)
     path = repaired(damaged, run_job, catalog, journal_dir, {Kind.GHOST: Repair.REMOVE_ID})
-    plan = plan_restore(damaged.connect(), Journal(path))
+    assert content(damaged) != before
+    plan, progress = put_back(damaged, run_job, path)
+    assert plan.places == {AS_GHOST: 22}
+    assert (plan.count, plan.bare, progress.made) == (22, 0, 22)
+    assert afterwards(plan) == "Asynq counts 22 ids without data as tasks again"
+    pending = prefix(Q) + b"pending"
+    assert content(damaged).pop(pending) == [b"gone-waiting", b"husk"], "to a list they come as what is enqueued last"
+    before[pending].reverse()
+    assert content(damaged) == before
+    again, progress = put_back(damaged, run_job, path)
+    assert (again.count, again.before) == (0, 22)
+    assert content(damaged) == before
+
+
+GHOST_PLACES = [
+    "pending", "active", "lease", "deadlines", "scheduled", "retry", "archived", "completed", "g:mail", "g:a:b",
+    "g:daily:0badcafe", "g:mail:08fc0c65-a65f-4164-8096-40e17c7453d8",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", GHOST_PLACES)
+@pytest.mark.parametrize("task_id", [b"gone", b"\xff\x1b\n", b""])
+def test_a_removed_id_is_restorable_wherever_it_stood(
+    any_server: Live, run_job: Run, catalog: Catalog, journal_dir: Path, place: str, task_id: bytes
+) -> None:
+    any_server.asynq.register(Q)
+    put(any_server.asynq, Q, task_id, place, NOW - 0.25)
+    staged = place in ("g:daily:0badcafe", GHOST_PLACES[-1])
+    if place.startswith("g:") and not staged:
+        any_server.client.sadd(prefix(Q) + b"groups", place[2:])
+    elif place == GHOST_PLACES[-1]:
+        any_server.client.zadd(prefix(Q) + b"aggregation_sets", {prefix(Q) + place.encode(): NOW})
+    before = content(any_server)
+    path = repaired(any_server, run_job, catalog, journal_dir, {Kind.GHOST: Repair.REMOVE_ID})
+    assert set(content(any_server)) == {b"asynq:queues"}
+    _, progress = put_back(any_server, run_job, path)
+    assert progress.outcomes == {Outcome.DONE: 1}
+    after = content(any_server)
+    index = prefix(Q) + place.encode()
+    assert after[index] == before[index]
+    if place == GHOST_PLACES[-1]:
+        assert any_server.client.zscore(prefix(Q) + b"aggregation_sets", index) is not None, "Asynq reclaims it"
+    elif not staged:
+        assert after == before
+
+
+@pytest.mark.parametrize("place", ["pending", "retry"])
+def test_an_id_comes_back_only_where_nothing_stands(
+    any_server: Live, run_job: Run, catalog: Catalog, journal_dir: Path, place: str
+) -> None:
+    any_server.asynq.register(Q)
+    for name in ("alive", "moved", "there", "away"):
+        put(any_server.asynq, Q, name.encode(), place, NOW)
+    path = repaired(any_server, run_job, catalog, journal_dir, {Kind.GHOST: Repair.REMOVE_ID})
+    any_server.asynq.add(Q, "alive", "scheduled")
+    put(any_server.asynq, Q, b"moved", "archived")
+    put(any_server.asynq, Q, b"there", place, NOW)
+    plan, progress = put_back(any_server, run_job, path)
+    assert (plan.count, plan.there) == (4, 1)
+    outcomes = {Outcome.TAKEN: 1, Outcome.ID_IN_USE: 1, Outcome.ALREADY: 1, Outcome.DONE: 1}
+    assert progress.outcomes == outcomes
+    standing = content(any_server)[prefix(Q) + place.encode()]
+    assert {one[0] if isinstance(one, tuple) else one for one in standing} == {b"there", b"away"}
+    assert any_server.client.type(key(Q, "moved")) == b"none"
+
+
+def test_an_id_that_another_server_has_lost_comes_back_once_more(
+    any_server: Live, run_job: Run, catalog: Catalog, journal_dir: Path
+) -> None:
+    any_server.asynq.register(Q)
+    for name, place in (("a", "pending"), ("b", "pending"), ("c", "retry"), ("d", "retry")):
+        put(any_server.asynq, Q, name.encode(), place, NOW)
+    path = repaired(any_server, run_job, catalog, journal_dir, {Kind.GHOST: Repair.REMOVE_ID})
+    put_back(any_server, run_job, path)
+    any_server.client.lrem(prefix(Q) + b"pending", 0, "a")
+    any_server.client.zrem(prefix(Q) + b"retry", "c")
+    copies = [copy for copy, _ in held(path).values()]
+    with any_server.pipe() as pipe:
+        back = dict(zip([copy.id for copy in copies], are_back(pipe, copies), strict=True))
+    assert back == {b"a": False, b"b": True, b"c": False, b"d": True}
+
+
+@pytest.mark.parametrize("target", [Target.RUN, Target.ARCHIVE])
+def test_an_id_without_data_cannot_be_run_or_archived(
+    damaged: Live, run_job: Run, catalog: Catalog, journal_dir: Path, target: Target
+) -> None:
+    path = repaired(damaged, run_job, catalog, journal_dir, {Kind.GHOST: Repair.REMOVE_ID})
+    plan = plan_restore(damaged.connect(), Journal(path), target)
+    assert plan.count == 0
     assert notes(plan) == ["22 ids had no task data: there is nothing to restore"]
 
 

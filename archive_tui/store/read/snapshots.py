@@ -96,7 +96,8 @@ def whole(pipe: Pipe, queue: str, ids: Sequence[bytes], index_names: Sequence[st
     """Tasks with all that goes into a journal, locks included. `index_names` are the indexes in which they stand, each
     the last part of its key, "" for none; without it, each is searched for in the index that its own state names.
 
-    A group's set counts as `aggregating`, its name is a field of the task; the lease counts as `active`.
+    A group's set counts as `aggregating`, its name is a field of the task; the lease counts as `active`. An id without
+    task data keeps the name of its index as `place`.
     """
     replies = pipe.call([(b"HGETALL", keys.task(queue, one)) for one in ids], errors="return")
     copies = [Copy(queue, one, _fields(reply)) for one, reply in zip(ids, replies, strict=True)]
@@ -111,6 +112,8 @@ def whole(pipe: Pipe, queue: str, ids: Sequence[bytes], index_names: Sequence[st
     for at, name in enumerate(index_names):
         if name in LISTS:
             copies[at] = copies[at]._replace(stood=State(name))
+        if copies[at].stood is not None and not copies[at].fields:
+            copies[at] = copies[at]._replace(place=name)
     return with_locks(pipe, copies)
 
 

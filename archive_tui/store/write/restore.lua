@@ -6,8 +6,9 @@
 -- ARGV[1]     what the unique locks of the queue start with
 -- ARGV[2]     "back": where it stood; "archive": into the archive; "run": to be run once, as Asynq's RunTask does
 -- ARGV[3]     now, unix milliseconds
--- ARGV[4..]   for each hash: the index where it stood ("" for none), its score, the key of its lock ("" for none), how
---             many milliseconds it is to live ("" for ever), how many strings follow, and its fields, name and value
+-- ARGV[4..]   for each hash: the index where it stood, by the last part of its key ("" for none), its score, the key of
+--             its lock ("" for none), how many milliseconds that is to live ("" for ever), how many strings follow, and
+--             its fields, name and value. Without fields, of a ghost, the id alone goes back
 --
 -- Returns a number for each hash, see Outcome in asynq/outcomes.py; a reply that is shorter than the batch ends with the error
 -- that stopped it. What came before that is restored.
@@ -16,6 +17,7 @@ local DONE, WITHOUT_LOCK, LOCK_EXPIRED, ALREADY, TAKEN, ID_IN_USE = 1, 16, 17, 1
 
 local pcall, sub = redis.pcall, string.sub
 local locks, mode, now = ARGV[1], ARGV[2], ARGV[3]
+local prefix = sub(locks, 1, -#"unique:" - 1)
 local indexes = { archived = KEYS[1], completed = KEYS[2], scheduled = KEYS[3], retry = KEYS[4] }
 local id_at = #locks - #"unique:" + #"t:" + 1
 
@@ -26,7 +28,7 @@ end
 -- What takes back a half-written task must be allowed, and so must be what comes after the hash. XX on nothing does
 -- nothing. A server that is out of memory refuses only the first of a script's writes, so that one is of those it
 -- refuses: it would let all of them through behind a DEL.
-local refused = refusal(sub(locks, 1, -#"unique:" - 1), {
+local refused = refusal(prefix, {
   { "SET", "probe", "XX" }, { "ZADD", "XX", "1", "probe" }, { "DEL" }, { "HGETALL" }, { "ZSCORE", "probe" },
 })
 if refused then return refused end
@@ -52,6 +54,36 @@ local function stands_somewhere(id, but)
     if KEYS[i] ~= but and type(pcall("ZSCORE", KEYS[i], id)) == "string" then return true end
   end
   return false
+end
+
+-- A set that was being aggregated is listed as stale, so that Asynq puts what it holds back into its group.
+local function list_group(index, name)
+  if string.match(name, ":%x+%-%x+%-%x+%-%x+%-%x+$") then
+    return pcall("ZADD", prefix .. "aggregation_sets", math.floor(tonumber(now) / 1000), index)
+  end
+  return pcall("SADD", prefix .. "groups", name)
+end
+
+local function put_back(key, id, place, score)
+  if pcall("EXISTS", key) ~= 0 then return TAKEN end
+  local index = prefix .. place
+  local failed
+  if place == "pending" or place == "active" then
+    if type(pcall("LPOS", index, id)) == "number" then return ALREADY end
+    if stands_somewhere(id) then return ID_IN_USE end
+    failed = error_of(pcall("LPUSH", index, id))
+  else
+    local found = pcall("ZSCORE", index, id)
+    if type(found) == "string" then return found == score and ALREADY or ID_IN_USE end
+    if stands_somewhere(id, index) then return ID_IN_USE end
+    failed = error_of(pcall("ZADD", index, score, id))
+    if not failed and sub(place, 1, 2) == "g:" then
+      failed = error_of(list_group(index, sub(place, 3)))
+      if failed then pcall("ZREM", index, id) end
+    end
+  end
+  if failed then return nil, failed end
+  return DONE
 end
 
 local function write(key, id, stood, score, lock, left, fields)
@@ -102,7 +134,13 @@ for i = 7, #KEYS do
   local size = tonumber(ARGV[at + 4])
   local fields = {}
   for j = 1, size do fields[j] = ARGV[at + 4 + j] end
-  local outcome, failed = write(KEYS[i], sub(KEYS[i], id_at), ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], fields)
+  local key, id, stood, score = KEYS[i], sub(KEYS[i], id_at), ARGV[at], ARGV[at + 1]
+  local outcome, failed
+  if size == 0 then
+    outcome, failed = put_back(key, id, stood, score)
+  else
+    outcome, failed = write(key, id, stood, score, ARGV[at + 2], ARGV[at + 3], fields)
+  end
   at = at + 5 + size
   outcomes[#outcomes + 1] = outcome or failed
   if failed then break end

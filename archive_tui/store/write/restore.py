@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from archive_tui.asynq import keys
 from archive_tui.asynq.outcomes import Outcome
-from archive_tui.asynq.states import State
+from archive_tui.asynq.states import LISTS, State
 from archive_tui.asynq.task_copy import Copy
-from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import error_of
 from archive_tui.store.write.scripts import load
 from archive_tui.text import encode
@@ -38,7 +38,7 @@ def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tu
     arguments = [keys.unique_prefix(queue), target.value.encode(), b"%d" % milliseconds]
     for copy in batch:
         left = b"" if copy.lock_until is None else b"%d" % (copy.lock_until - milliseconds)
-        stood = copy.stood.value.encode() if copy.stood is not None else b""
+        stood = encode(copy.index_name)
         arguments += (stood, copy.score or b"0", copy.lock or b"", left, b"%d" % len(copy.fields), *copy.fields)
     if target is Target.RUN:
         pipe.one(b"SADD", keys.QUEUES, encode(queue))  # in a cluster it lives elsewhere: not part of the script
@@ -54,6 +54,22 @@ def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tu
 def exist(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
     """Which of these have task data in Redis now."""
     return [bool(found) for found in pipe.call([(b"EXISTS", keys.task(copy.queue, copy.id)) for copy in copies])]
+
+
+def are_back(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
+    """Which of these are in Redis now: their task data, or where they had none the id in its index."""
+    back = exist(pipe, copies)
+    bare = [at for at, copy in enumerate(copies) if not copy.fields]
+    commands: list[Command] = [
+        (b"LPOS" if copies[at].place in LISTS else b"ZSCORE", _index_of(copies[at]), copies[at].id) for at in bare
+    ]
+    for at, place in zip(bare, pipe.call(commands, errors="return"), strict=True):
+        back[at] = isinstance(place, int | bytes)
+    return back
+
+
+def _index_of(copy: Copy) -> bytes:
+    return keys.prefix(copy.queue) + encode(copy.place)
 
 
 def unchanged(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
