@@ -174,7 +174,8 @@ def test_a_lot_that_is_as_planned_is_so_in_each_of_its_tasks(
 ) -> None:
     copies = [Copy("q", b"%d" % number, fields) for number, (fields, _) in enumerate(found)]
     doomed = [
-        Doomed(one.id, state, fingerprint(seen), Standing.ORPHAN) for one, (_, seen) in zip(copies, found, strict=True)
+        Doomed(one.id, state, fingerprint(seen), Standing.ORPHAN, unique=False)
+        for one, (_, seen) in zip(copies, found, strict=True)
     ]
     batch = batch_of(doomed)
     each = [state is not None and fields == (b"msg", seen, b"state", state.value.encode()) for fields, seen in found]
