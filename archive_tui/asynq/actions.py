@@ -43,7 +43,8 @@ def needs(action: Action, queue: str) -> Iterator[tuple[bytes, ...]]:
     yield from ((b"UNLINK", task), (b"DEL", task), (b"ZREM", index, _PROBE))
     if action is Action.RESTORE:
         yield from (
-            (b"HDEL", task, _PROBE), (b"PERSIST", task), (b"LREM", pending, b"0", _PROBE),
+            (b"HDEL", task, _PROBE), (b"PERSIST", task), (b"PEXPIREAT", task, b"1"),
+            (b"LREM", pending, b"0", _PROBE),
             (b"SREM", keys.groups(queue), _PROBE), (b"ZADD", index, b"XX", b"0", _PROBE),
             (b"SET", keys.paused(queue), b"", b"XX"), (b"SADD", keys.groups(queue), _PROBE),
             (b"LPUSH", pending, _PROBE), (b"HSET", task, b"a", b"b"),

@@ -32,6 +32,8 @@ class Outcome(IntEnum):
     ID_IN_USE = 20
     VANISHED = 21  # like BACK
     WHOLE_MESSAGE = 22
+    EXPIRED = 23
+    WITHOUT_TIMES = 24
 
     @property
     def done(self) -> bool:
@@ -49,7 +51,9 @@ class Outcome(IntEnum):
         return self in (Outcome.GONE, Outcome.ALREADY)
 
 
-_DONE = frozenset({Outcome.DONE, Outcome.DONE_AND_UNLOCKED, Outcome.WITHOUT_LOCK, Outcome.LOCK_EXPIRED})
+_DONE = frozenset({
+    Outcome.DONE, Outcome.DONE_AND_UNLOCKED, Outcome.WITHOUT_LOCK, Outcome.LOCK_EXPIRED, Outcome.WITHOUT_TIMES,
+})  # fmt: skip
 
 _SENTENCES = {
     Outcome.GONE: "already gone",
@@ -75,6 +79,8 @@ _SENTENCES = {
     Outcome.ID_IN_USE: "skipped: another index holds its id",
     Outcome.VANISHED: "{}, but not there any more since another server took over: lost with the old one, or run",
     Outcome.WHOLE_MESSAGE: "skipped: it is no id but a whole message, the only copy of a task of Asynq before 0.18",
+    Outcome.EXPIRED: "skipped: its time to live has run out since",
+    Outcome.WITHOUT_TIMES: "{}, but for ever: the server did not set the times to live of its fields",
 }
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from archive_tui.asynq.message import TaskMessage
@@ -92,6 +92,12 @@ class Task:
 
     unchecked: tuple[str, ...] = ()
     """Lists that are too long to be searched to their end."""
+
+    expires_at: float | None = None
+    """Unix seconds when Redis deletes all of it by itself; None: never."""
+
+    fields_expire_at: Mapping[bytes, float] | None = field(default_factory=dict)
+    """Unix seconds when it deletes single fields, by name; None: the server does not tell."""
 
     member: bytes | None = None
     """The member of an index that is the whole task, as Asynq before 0.18 kept it; None: it has task data."""

@@ -1,6 +1,6 @@
 """A task's data as it is kept outside Redis: what a journal holds, and what is written back from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from archive_tui.asynq.states import State
@@ -34,6 +34,12 @@ class Copy(NamedTuple):
     """Index that held an id without task data, by the last part of its key; empty: there is task data, or nothing that
     could be restored.
     """
+
+    until: int | None = None
+    """When the whole task data expires, in unix milliseconds; None: never."""
+
+    field_until: Mapping[bytes, int] | None = None
+    """When single fields expire, by name, in unix milliseconds; None: none does (Redis 7.4, Valkey 9)."""
 
     @property
     def index_name(self) -> str:

@@ -254,8 +254,8 @@ class Change(ABC, Generic[AnyBatch]):
         """Receive it: a copy of each task, in order."""
         return snapshots.whole(pipe, batch.queue, batch.ids)
 
-    def lacks_locks(self, copies: Sequence[Copy]) -> bool:
-        """Whether the unique locks of these are still to be read."""
+    def incomplete(self, pipe: Pipe, copies: Sequence[Copy]) -> bool:
+        """Whether the unique locks of these, or the times of their fields, are still to be read."""
         return False
 
     def check(self, batch: AnyBatch, copies: list[Copy]) -> None:

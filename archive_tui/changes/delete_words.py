@@ -45,6 +45,7 @@ def sheet(plan: Plan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
         then=(
             Line(_afterwards(totals)),
             *([Line(freed, "frees")] if (freed := frees(totals)) else []),
+            *plan.expiring.line("the journal keeps the times" if site.journal else "Redis would delete them by itself"),
             *rows_seen(plan, site.now),
             CHECKED_AGAIN,
         ),
@@ -58,6 +59,7 @@ def sheet(plan: Plan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
             "types": totals.by_type,
             "unique_locks": totals.locked,
             "fixed_ids": totals.fixed_ids,
+            **plan.expiring.facts,
             "first_ids": [readable(task_id) for task_id in totals.first_ids],
         },
     )

@@ -339,9 +339,9 @@ class ChangeJob(Job):
             self._read(pipe, batch)
         copies = self.change.take_read(pipe, batch)
         batch.read_sent = False
-        if self.change.lacks_locks(copies):
+        if self.change.incomplete(pipe, copies):
             self._answers(pipe, asked)
-            copies = snapshots.with_locks(pipe, copies)
+            copies = snapshots.completed(pipe, copies)
         self.change.check(batch, copies)
         if batch.left_out:
             self._account(batch, list(batch.left_out), list(batch.left_out.values()))

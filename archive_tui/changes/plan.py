@@ -3,13 +3,14 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.selection import Selection, Totals
+from archive_tui.changes.expiry import Expiring
 
 if TYPE_CHECKING:
     from archive_tui.changes.change import Change
@@ -32,6 +33,9 @@ class Plan:
     """Unix seconds since when the rows may have changed: when the scan that found them began, or the list was read;
     None where that is not known.
     """
+
+    expiring: Expiring = field(default_factory=Expiring)
+    """The tasks that have a time to live, as far as they were looked at."""
 
     def change(self) -> "Change[Any]":
         """The change that carries it out."""

@@ -126,7 +126,7 @@ class RepairChange(Change[RepairBatch]):
         places: list[int] = []
         for at, (row, copy) in enumerate(zip(batch.rows, copies, strict=True)):
             if batch.repair is Repair.DELETE_KEY:  # of what is no task data, only the id is written down
-                copies[at] = copy._replace(fields=(), lock=None, lock_until=None, place="")
+                copies[at] = copy._replace(fields=(), lock=None, lock_until=None, place="", until=None)
                 places.append(at)
             elif copy.fields is snapshots.NOT_A_HASH:
                 batch.left_out[at] = Outcome.NOT_A_TASK

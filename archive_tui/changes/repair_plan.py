@@ -68,6 +68,11 @@ class RepairPlan:
         return any(repair in (Repair.CLEAN, Repair.DELETE_KEY) for repair in self.counts)
 
     @property
+    def lets_live(self) -> bool:
+        """Whether any of its repairs puts task data where Asynq works on it."""
+        return bool(set(self.counts) - {Repair.CLEAN, Repair.DELETE_KEY, Repair.REMOVE_ID})
+
+    @property
     def by_hand(self) -> bool:
         """Whether it destroys what no copy is kept of, so that its findings must have been picked one by one."""
         return any(repair.by_hand for repair in self.counts)

@@ -54,6 +54,7 @@ def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Seq
         then=(
             *[Line(repair.consequence) for repair in plan.counts],
             *([Line(freed, "frees")] if (freed := _frees(plan)) else []),
+            *plan.plan.expiring.line("taken off what is to live" if plan.lets_live else "the journal keeps the times"),
             *_overflow(beyond),
             *delete_words.rows_seen(plan.plan, site.now),
             CHECKED_AGAIN,
@@ -66,6 +67,7 @@ def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Seq
             "unique_locks": totals.locked,
             "fixed_ids": totals.fixed_ids,
             "beyond_cap": beyond,
+            **plan.plan.expiring.facts,
             "first_ids": [readable(task_id) for task_id in totals.first_ids],
         },
     )

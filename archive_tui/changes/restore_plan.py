@@ -80,6 +80,12 @@ class RestorePlan:
     expired_locks: int = 0
     """Of these, those whose lock has run out since."""
 
+    timed: int = 0
+    """Tasks that had a time to live, as a whole or on a field."""
+
+    expired: int = 0
+    """Of these, those whose own has run out since: they go nowhere but into the archive, or to be run."""
+
     over: dict[str, int] = field(default_factory=dict)
     """For a queue, the ids that its archive would hold above its cap."""
 
@@ -147,6 +153,8 @@ class _Review:
     unsure: int = 0
     there: int = 0
     locks: int = 0
+    expired_locks: int = 0
+    timed: int = 0
     expired: int = 0
     bare: int = 0
     vanished: int = 0
@@ -181,7 +189,9 @@ class _Review:
             self.due[place.value] += 1
         if copy.lock is not None:
             self.locks += 1
-            self.expired += copy.lock_until is not None and copy.lock_until <= self.now * 1000
+            self.expired_locks += copy.lock_until is not None and copy.lock_until <= self.now * 1000
+        self.timed += copy.until is not None or bool(copy.field_until)
+        self.expired += copy.until is not None and copy.until <= self.now * 1000
 
     def found(self, copy: Copy, there: bool) -> None:
         """Count one that is to be restored by whether task data stands in Redis."""
@@ -238,7 +248,9 @@ def plan_restore(
         unsure=review.unsure,
         there=review.there,
         locks=review.locks,
-        expired_locks=review.expired,
+        expired_locks=review.expired_locks,
+        timed=review.timed,
+        expired=review.expired,
         over=over,
         unregistered=strangers,
         elsewhere=(journal.header.server or "an unknown server") if other else "",

@@ -81,6 +81,8 @@ def _facts(plan: RestorePlan) -> dict[str, object]:
         "without_data": plan.bare,
         "unique_locks": plan.locks,
         "expired_locks": plan.expired_locks,
+        "expiring": plan.timed,
+        "expired": plan.expired,
         "fixed_ids": plan.fixed_ids,
     }
 
@@ -124,6 +126,14 @@ def afterwards(plan: RestorePlan) -> str:
     return f"Asynq {'; '.join(said)}" if said else ""
 
 
+def _times(plan: RestorePlan) -> str:
+    """What becomes of the times to live."""
+    if plan.target is not Target.BACK:
+        return "it is not restored with what is to live"
+    ran_out = f", {plan.expired:,} have run out and are skipped (into the archive, or run, they come back)"
+    return "restored as the moment that it was" + (ran_out if plan.expired else "")
+
+
 def _their(count: int) -> str:
     return "its" if count == 1 else "their"
 
@@ -150,6 +160,8 @@ def notes(plan: RestorePlan) -> list[str]:
     if plan.locks:
         ran_out = f", {plan.expired_locks:,} have run out" if plan.expired_locks else ""
         said.append(f"{plural(plan.locks, 'unique lock')} taken again where free{ran_out}")
+    if plan.timed:
+        said.append(f"{plural(plan.timed, 'task')} had a time to live: {_times(plan)}")
     if plan.unregistered and plan.target is not Target.RUN:
         names = ", ".join(map(line, plan.unregistered))
         said.append(f"Asynq does not know {names}: what is restored there is found by a scan only")

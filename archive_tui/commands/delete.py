@@ -8,6 +8,7 @@ from archive_tui.asynq.outcomes import DELETE
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes import delete_words
+from archive_tui.changes.expiry import with_times
 from archive_tui.changes.plan import Plan, Retention, plan_oldest
 from archive_tui.changes.repair_plan import not_deletable
 from archive_tui.changes.sheet import Line
@@ -65,7 +66,7 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         if standing:
             what = f"{plural(len(standing), 'husk')} left out, as an index holds the id"
             print(f"archive-tui: {what}: `archive-tui repair` deletes both", file=manner.err)
-        plan = replace(_plan(session, wish, catalog, query, standing), seen_at=began)
+        plan = with_times(session.server, replace(_plan(session, wish, catalog, query, standing), seen_at=began))
         planned = Planned(
             sheet=delete_words.sheet(plan, session.site(), tuple(_chosen(wish, session.clock()))),
             nothing=_nothing(session, wish, catalog, left_out=bool(standing)),

@@ -127,6 +127,10 @@ def _task_json(copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]
         "error": row.error if row.readable else None,
         "outcome": outcome,
         "restored": is_back(restored),
+        "expires_at": moment(copy.until / 1000) if copy.until is not None else None,
+        "fields_expire_at": {
+            name.decode("utf-8", "replace"): moment(until / 1000) for name, until in (copy.field_until or {}).items()
+        },
         "fields": {name: readable(value) for name, value in _named(copy)},
     }
 

@@ -55,6 +55,10 @@ def _task_json(task: Task) -> dict[str, Any]:
             for index, score in task.stands_in.items()
         },
         "memory_bytes": task.memory,
+        "expires_at": moment(task.expires_at),
+        "fields_expire_at": None
+        if task.fields_expire_at is None
+        else {name.decode("utf-8", "replace"): moment(end) for name, end in task.fields_expire_at.items()},
         "unique_lock": None
         if task.lock is None
         else {

@@ -128,4 +128,14 @@ def task_of(copy: Copy) -> Task:
         lock = UniqueLock(copy.lock, copy.id if seconds_left is None or seconds_left > 0 else None, seconds_left)
     fields = dict(zip(copy.fields[::2], copy.fields[1::2], strict=True))
     message = decode(raw) if raw is not None else None
-    return Task(copy.queue, copy.id, State.parse(fields.get(b"state")), fields, message, stands_in, lock)
+    return Task(
+        copy.queue,
+        copy.id,
+        State.parse(fields.get(b"state")),
+        fields,
+        message,
+        stands_in,
+        lock,
+        expires_at=copy.until / 1000 if copy.until is not None else None,
+        fields_expire_at={name: until / 1000 for name, until in (copy.field_until or {}).items()},
+    )

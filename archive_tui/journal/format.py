@@ -1,7 +1,8 @@
 """Lines of a journal: newline-delimited JSON (docs/journal.md).
 
-    {"archive_tui": "journal", "version": 1, …}                      the header, once
-    {"queue", "id", "index", "score", "lock", "fields": {name: b64}} a task, before it is deleted
+    {"archive_tui": "journal", "version": 2, …}                      the header, once
+    {"queue", "id", "index", "score", "lock", "until_ms", "field_until_ms", "fields": {name: b64}}
+                                                                     a task, before it is deleted
     {"batch": 7, "tasks": 500}                                       ends batch 7 of 500 tasks; it is safe on disk
     {"done": 7, "outcomes": "1101…"}                                 what became of batch 7, a sign for each task
     {"restored": 7, "at": …, "outcomes": "…"}                        what was written back of it, and when
@@ -22,12 +23,20 @@ from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.text import decode, encode, readable
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
+"""The versions that we read. Version 1 knew no times to live, and had a list in `fields` where a name was not UTF-8 or
+a value long.
+"""
+
 LONG = 1024 * 1024
 """Bytes of a value above which it is written piece by piece."""
 
 _PIECE = 3 * 128 * 1024
 _PLAIN = re.compile(rb"[ !#-\[\]-~]*")
+_BASE64 = "base64:"
+"""Stands before the name of a field in base64: one that is not UTF-8, or begins with this itself."""
+
 _INDEXES = {None: b"null"} | {state: b'"%b"' % state.value.encode() for state in State}
 
 
@@ -52,20 +61,36 @@ def packed(raw: bytes) -> bytes:
     return json.dumps(readable(raw)).encode()
 
 
+_NONE = b"null"
+_HEAD = b'{"queue":%b,"id":%b,"index":%b,"score":%b,"lock":%b,"place":%b,"until_ms":%b,"field_until_ms":%b,"fields":'
+
+
 class _Names(dict[bytes, bytes]):
     """Field names as they stand before their values; there are few of them."""
 
     def __missing__(self, name: bytes) -> bytes:
-        try:
-            start = json.dumps(name.decode("utf-8")).encode() + b':"'
-        except UnicodeDecodeError:
-            return b""
+        start = json.dumps(_name(name)).encode() + b':"'
         if len(self) < 100:
             self[name] = start
         return start
 
 
 _NAMES = _Names()
+
+
+def _name(name: bytes) -> str:
+    """The name of a field as it stands in a line."""
+    text = readable(name)
+    if isinstance(text, str) and not text.startswith(_BASE64):
+        return text
+    return _BASE64 + base64.b64encode(name).decode()
+
+
+def _name_in(text: str) -> bytes:
+    """The name that `_name` was given. Raises ValueError."""
+    if text.startswith(_BASE64):
+        return base64.b64decode(text.removeprefix(_BASE64), validate=True)
+    return text.encode()
 
 
 def task_lines(copies: Sequence[Copy]) -> Iterator[bytes]:
@@ -76,28 +101,27 @@ def task_lines(copies: Sequence[Copy]) -> Iterator[bytes]:
         return
     names = _NAMES
     queue, packed_queue = "", b'""'
-    for one, task_id, fields, index, score, lock, lock_until, place in copies:
+    for one, task_id, fields, index, score, lock, lock_until, place, until, field_until in copies:
         if one != queue:
             queue, packed_queue = one, packed(encode(one))
         parts = []
-        strange = False
         long = False
         for at in range(0, len(fields), 2):
-            name = names[fields[at]]
-            strange = strange or not name
             long = long or len(fields[at + 1]) > LONG
-            parts.append(name + b2a_base64(fields[at + 1], newline=False) if not long else b"")
-        head = b'{"queue":%b,"id":%b,"index":%b,"score":%b,"lock":%b,%b"fields":' % (
+            parts.append(names[fields[at]] + b2a_base64(fields[at + 1], newline=False) if not long else b"")
+        head = _HEAD % (
             packed_queue,
             packed(task_id),
             _INDEXES[index],
             b'"%b"' % score if score is not None else b"null",
             b"null" if lock is None else _lock(lock, lock_until),
-            b'"place":%b,' % packed(encode(place)) if place else b"",
+            packed(encode(place)) if place else _NONE,
+            _NONE if until is None else b"%d" % until,
+            _NONE if not field_until else _ends(field_until),
         )
-        if strange or long:
+        if long:
             yield head
-            yield from _strange_fields(fields)
+            yield from _long_fields(fields)
         else:
             yield head + b"{%b}}\n" % (b'",'.join(parts) + b'"' if parts else b"")
 
@@ -108,13 +132,14 @@ def _alike(copies: Sequence[Copy]) -> bytes | None:
     """
     if not copies:
         return None
-    queues, ids, fields, indexes, scores, locks, _, _ = zip(*copies, strict=True)
+    queues, ids, fields, indexes, scores, locks, _, places, ends, field_ends = zip(*copies, strict=True)
     try:
         names, messages, others, states = zip(*fields, strict=True)
     except ValueError:
         return None
-    shared = (queues, indexes, locks, names, others, states)
-    if any(column.count(column[0]) != len(copies) for column in shared) or locks[0] is not None:
+    usual = (locks, places, ends, field_ends)
+    shared = (queues, indexes, names, others, states, *usual)
+    if any(column.count(column[0]) != len(copies) for column in shared) or any(column[0] for column in usual):
         return None
     if not (names[0] == b"msg" and others[0] == b"state" and _PLAIN.fullmatch(b"".join(ids))):
         return None
@@ -123,7 +148,7 @@ def _alike(copies: Sequence[Copy]) -> bytes | None:
     start = b'{"queue":%b,"id":"' % packed(encode(queues[0]))
     quote = b"" if scores[0] is None else b'"'
     before_score = b'","index":%b,"score":%b' % (_INDEXES[indexes[0]], quote)
-    before_message = b'%b,"lock":null,"fields":{"msg":"' % quote
+    before_message = b'%b,"lock":null,"place":null,"until_ms":null,"field_until_ms":null,"fields":{"msg":"' % quote
     end = b'","state":"%b"}}\n' % b2a_base64(states[0], newline=False)
     encoded = [b2a_base64(message, newline=False) for message in messages]
     shown = repeat(b"null") if scores[0] is None else scores
@@ -135,17 +160,21 @@ def _lock(key: bytes, until: int | None) -> bytes:
     return dumps({"key": readable(key), "until_ms": until}).rstrip()
 
 
-def _strange_fields(fields: Sequence[bytes]) -> Iterator[bytes]:
-    """Fields as a list of pairs, where a name is not UTF-8 or a value is long."""
-    start = b"["
+def _ends(field_until: Mapping[bytes, int]) -> bytes:
+    return dumps({_name(name): until for name, until in field_until.items()}).rstrip()
+
+
+def _long_fields(fields: Sequence[bytes]) -> Iterator[bytes]:
+    """Fields of which one is long, in pieces."""
+    start = b"{"
     for at in range(0, len(fields), 2):
-        yield start + b"[" + packed(fields[at]) + b',"'
+        yield start + _NAMES[fields[at]]
         value = memoryview(fields[at + 1])
         for begin in range(0, len(value), _PIECE):
             yield b2a_base64(value[begin : begin + _PIECE], newline=False)
-        yield b'"]'
+        yield b'"'
         start = b","
-    yield b"]}\n"
+    yield b"}}\n"
 
 
 def task_of(line: Mapping[str, Any]) -> Copy:
@@ -153,17 +182,16 @@ def task_of(line: Mapping[str, Any]) -> Copy:
     none.
     """
     found = line["fields"]
+    named = _name_in if "until_ms" in line else str.encode
     pairs = found.items() if isinstance(found, dict) else [(raw_bytes(name), value) for name, value in found]
     fields: list[bytes] = []
     for name, value in pairs:
         fields += (
-            name if isinstance(name, bytes) else name.encode(),
+            name if isinstance(name, bytes) else named(name),
             value if isinstance(value, bytes) else base64.b64decode(value, validate=True),
         )
     lock = line["lock"]
-    until = lock["until_ms"] if lock is not None else None
-    if until is not None and not isinstance(until, int):
-        raise ValueError("the lock's end is no number")
+    ends = line.get("field_until_ms")
     return Copy(
         decode(raw_bytes(line["queue"])),
         raw_bytes(line["id"]),
@@ -171,6 +199,15 @@ def task_of(line: Mapping[str, Any]) -> Copy:
         State(line["index"]) if line["index"] is not None else None,
         line["score"].encode() if line["score"] is not None else None,
         raw_bytes(lock["key"]) if lock is not None else None,
-        until,
-        decode(raw_bytes(line["place"])) if "place" in line else "",
+        _moment(lock["until_ms"]) if lock is not None else None,
+        decode(raw_bytes(line["place"])) if line.get("place") is not None else "",
+        _moment(line.get("until_ms")),
+        {_name_in(name): until for name, end in ends.items() if (until := _moment(end)) is not None} if ends else None,
     )
+
+
+def _moment(value: object) -> int | None:
+    """Unix milliseconds; None for never. Raises ValueError."""
+    if value is not None and not isinstance(value, int):
+        raise ValueError("a moment is no number")
+    return value

@@ -33,6 +33,8 @@ _RESTORED = {
     Outcome.TAKEN: "4",
     Outcome.ID_IN_USE: "5",
     Outcome.VANISHED: "6",
+    Outcome.EXPIRED: "7",
+    Outcome.WITHOUT_TIMES: "8",
 }
 _OF_RESTORED = {code: outcome for outcome, code in _RESTORED.items()}
 

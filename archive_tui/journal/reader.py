@@ -287,8 +287,12 @@ def _task(content: bytearray, start: int, end: int) -> Copy:
             start = long.end()
     parts.append(content[start:end])
     value = json.loads(b"".join(parts))
-    fields = value["fields"].items() if isinstance(value["fields"], dict) else value["fields"]
-    return format.task_of(value | {"fields": [(name, _put_in(one, values)) for name, one in fields]})
+    fields: Any = value["fields"]
+    if isinstance(fields, dict):
+        fields = {name: _put_in(one, values) for name, one in fields.items()}
+    else:  # version 1
+        fields = [(name, _put_in(one, values)) for name, one in fields]
+    return format.task_of(value | {"fields": fields})
 
 
 def _put_in(value: str, values: list[bytes]) -> str | bytes:
@@ -332,7 +336,7 @@ def _header(path: Path, content: bytearray) -> Header:
         value = None
     if not isinstance(value, dict) or value.get("archive_tui") != "journal":
         raise JournalError(f"{line(str(path))} is no journal of archive-tui")
-    if value.get("version") != format.VERSION:
+    if value.get("version") not in format.READABLE:
         raise JournalError(
             f"{line(str(path))} was written in format {line(str(value.get('version')))}: a newer archive-tui reads it"
         )

@@ -77,6 +77,12 @@ def _redis_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
         yield "In Redis", f"{size(len(task.member))} in the index"
     else:
         yield "In Redis", size(task.memory) if task.memory is not None else f"{UNKNOWN} (MEMORY USAGE refused)"
+    if task.expires_at is not None:
+        yield "Expires", _moment(task.expires_at, now)
+    for name, end in sorted((task.fields_expire_at or {}).items()):
+        yield "Expires", f"field {line(name[:_LONG])} {_moment(end, now)}"
+    if task.fields_expire_at is None:
+        yield "Expires", f"{UNKNOWN} for single fields (HPEXPIRETIME refused)"
     for index, score in task.stands_in.items():
         meaning = _SCORE_MEANS.get(index)
         yield "Stands in", index + (f", {meaning} {exact(score)}" if meaning and score is not None else "")

@@ -36,7 +36,7 @@ def test_a_task_as_json(any_server: Live, cli: Command) -> None:
     lock = lock_key("q").decode()
     assert task == {
         "queue": "q", "id": "one", "key": "asynq:{q}:t:one", "state": "archived", "referenced": True,
-        "stands_in": {"archived": NOW},
+        "stands_in": {"archived": NOW}, "expires_at": None, "fields_expire_at": {},
         "unique_lock": {"key": lock, "holder": "one", "named": True},
         "message": {
             "type": "email:send", "payload": {"base64": "/wA="}, "id": "one", "queue": "q", "retry": 25, "retried": 3,

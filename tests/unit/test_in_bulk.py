@@ -101,6 +101,9 @@ def test_lines_of_many_are_the_lines_of_each(task_ids: list[bytes], data: st.Dat
                 Copy("q", b"nothing", []),
                 Copy("q", b"locked", [b"msg", b"m", b"state", b"archived"], None, None, b"lock", 7),
                 Copy("q", b"other state", [b"msg", b"m", b"state", b"retry"], State.RETRY, b"3"),
+                Copy("q", b"expires", [b"msg", b"m", b"state", b"archived"], until=1_795_399_200_000),
+                Copy("q", b"in part", [b"msg", b"m", b"state", b"archived"], field_until={b"msg": 1, b"\xff": 2}),
+                Copy("q", b"strange names", [b"\xff", b"m", b"base64:/w==", b"", b"", b"x"]),
             ]
         )
     )
@@ -108,7 +111,9 @@ def test_lines_of_many_are_the_lines_of_each(task_ids: list[bytes], data: st.Dat
         copies.insert(data.draw(st.integers(0, len(copies))), strange)
     together = b"".join(format.task_lines(copies))
     assert together == b"".join(b"".join(format.task_lines([one])) for one in copies)
-    assert [format.task_of(json.loads(one)) for one in together.splitlines()] == copies
+    lines = [json.loads(one) for one in together.splitlines()]
+    assert [format.task_of(line) for line in lines] == copies
+    assert {(type(line["fields"]), *line) for line in lines} == {(dict, *lines[0])}, "all have one shape"
 
 
 def test_lines_written_in_one_go_are_those_of_the_careful_way() -> None:

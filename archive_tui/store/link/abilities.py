@@ -24,12 +24,16 @@ class Ability(StrEnum):
     MEMORY_USAGE = "MEMORY USAGE"
     """The memory that a key takes; several managed services refuse it. Without it sizes are not known."""
 
+    FIELD_TIMES = "HPEXPIRETIME"
+    """When single fields of a hash expire, since Redis 7.4 and Valkey 9. Without it none is known to."""
+
 
 _NAMES = {
     Ability.TRANSACTIONS: ("multi", "exec"),
     Ability.WATCH: ("watch",),
     Ability.ZMSCORE: ("zmscore",),
     Ability.MEMORY_USAGE: ("memory",),
+    Ability.FIELD_TIMES: ("hpexpiretime",),
 }
 """The words by which a refusal names the command, in lower case."""
 
@@ -56,6 +60,10 @@ class Abilities:
             return False
         self._lacking |= {ability}
         return True
+
+    def rule_out(self, ability: Ability) -> None:
+        """Do without something although nothing has refused it: there is nothing that it could tell."""
+        self._lacking |= {ability}
 
     def forget(self) -> None:
         """Assume everything again: another server may answer, or the user may have been granted more."""

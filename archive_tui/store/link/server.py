@@ -1,6 +1,7 @@
 """One Redis or Valkey server: who it is, and connections to it."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from redis.retry import Retry
 
 from archive_tui.errors import ArchiveTuiError, DisconnectedError
 from archive_tui.settings.model import Secret, Settings
-from archive_tui.store.link.abilities import Abilities
+from archive_tui.store.link.abilities import Abilities, Ability
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import translated
 from archive_tui.text import line
@@ -116,6 +117,8 @@ class Server:
             for fact in reply.decode("utf-8", "replace").splitlines()
             if ":" in fact and fact[0] != "#"
         )
+        if not _has_field_times(facts, self.settings.database):
+            self.abilities.rule_out(Ability.FIELD_TIMES)
         return ServerInfo(
             self.address,
             version=line(facts.get("valkey_version") or facts.get("redis_version", "")),
@@ -142,6 +145,16 @@ class Server:
             raise translated(error, self.settings) from None
         except (OSError, EOFError) as error:
             raise DisconnectedError(f"lost {self.address}: {line(str(error))}") from None
+
+
+_FIELD_TIMES = re.compile(r"(?:keys_with_volatile_items|subexpiry)=0*[1-9]")
+
+
+def _has_field_times(facts: Mapping[str, str], database: int) -> bool:
+    """Whether fields of a hash in this database expire by themselves: what Valkey 9 and Redis 7.4 count as
+    `keys_with_volatile_items` and `subexpiry`.
+    """
+    return bool(_FIELD_TIMES.search(facts.get(f"db{database}", "")))
 
 
 def _pool(settings: Settings) -> redis.ConnectionPool:

@@ -1,4 +1,4 @@
-"""Reading task data whole, as it goes into the journal: every field, score and lock, byte for byte."""
+"""Reading task data whole, as it goes into the journal: every field, score, lock and time to live."""
 
 from collections.abc import Sequence
 from itertools import repeat
@@ -6,12 +6,16 @@ from itertools import repeat
 from archive_tui.asynq import findings, keys, locks
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task_copy import Copy
+from archive_tui.store.link.abilities import Ability
 from archive_tui.store.link.clock import seconds_in
 from archive_tui.store.link.pipe import Command, Pipe, pack, pack_around, pack_each
 from archive_tui.store.link.replies import Reply, raise_unless_wrong_type
+from archive_tui.store.read.times import end_of, field_ends, field_times
 from archive_tui.text import encode
 
 _HGETALL, _ = pack_around(b"HGETALL")
+_PTTL, _ = pack_around(b"PTTL")
+_TIME = pack((b"TIME",))
 _OTHER_FIELDS = 100
 """Bytes that the fields beside message and result are taken for."""
 
@@ -23,24 +27,41 @@ def request(queue: str, ids: Sequence[bytes], indexes: Sequence[State | None]) -
     """The packed commands that read these tasks, each with its score in one index or none, and how many they are;
     `answer` takes the replies.
     """
-    packed = [pack_each(_HGETALL, ids, start=keys.task_prefix(queue))]
+    start = keys.task_prefix(queue)
+    packed = [pack_each(_HGETALL, ids, start=start), pack_each(_PTTL, ids, start=start), _TIME]
     for one, index in zip(ids, indexes, strict=True):
         if index in SORTED_SETS:
             packed.append(pack((b"ZSCORE", keys.index(queue, index), one)))
-    return packed, len(ids) + len(packed) - 1
+    return packed, 2 * len(ids) + len(packed) - 2
 
 
 def answer(pipe: Pipe, queue: str, ids: Sequence[bytes], indexes: Sequence[State | None]) -> list[Copy]:
-    """The tasks that were asked for, without their locks."""
+    """The tasks that were asked for, but for what `completed` adds."""
     wanted = [index in SORTED_SETS for index in indexes]
-    replies = pipe.receive(len(ids) + sum(wanted))
-    hashes = replies[: len(ids)]
+    count = len(ids)
+    replies = pipe.receive(2 * count + 1 + sum(wanted))
+    hashes, times, clock = replies[:count], replies[count : 2 * count], replies[2 * count]
     fields = hashes if set(map(type, hashes)) == {list} else list(map(_fields, hashes))
     if not any(wanted):
-        return list(map(Copy, repeat(queue), ids, fields))
-    scores = iter(replies[len(ids) :])
-    stood = [_stood(index, next(scores)) if want else (None, None) for index, want in zip(indexes, wanted, strict=True)]
-    return list(map(Copy, repeat(queue), ids, fields, *zip(*stood, strict=True)))
+        copies = list(map(Copy, repeat(queue), ids, fields))
+    else:
+        scores = iter(replies[2 * count + 1 :])
+        stood = [
+            _stood(index, next(scores)) if want else (None, None) for index, want in zip(indexes, wanted, strict=True)
+        ]
+        copies = list(map(Copy, repeat(queue), ids, fields, *zip(*stood, strict=True)))
+    return copies if times.count(_FOR_EVER) == count else _with_ends(copies, times, clock)
+
+
+_FOR_EVER = -1
+"""The answer of `PTTL` for a key that does not expire."""
+
+
+def _with_ends(copies: list[Copy], times: Sequence[Reply], clock: Reply) -> list[Copy]:
+    """The same copies, with the moments at which they expire: `times` to live in milliseconds, as of `clock`."""
+    now = seconds_in(clock)
+    ends = [end_of(left, now) for left in times]
+    return [copy if end is None else copy._replace(until=end) for copy, end in zip(copies, ends, strict=True)]
 
 
 def _fields(reply: Reply) -> Sequence[bytes]:
@@ -55,13 +76,33 @@ def _stood(index: State | None, score: Reply) -> tuple[State | None, bytes | Non
     return (index, score) if isinstance(score, bytes) else (None, None)
 
 
-def name_locks(copies: Sequence[Copy]) -> bool:
-    """Tell whether any of these may hold a unique lock."""
-    return any(lock_of(copy) is not None for copy in copies)
+def incomplete(pipe: Pipe, copies: Sequence[Copy]) -> bool:
+    """Tell whether any of these may hold a unique lock, or have fields that expire by themselves."""
+    return pipe.abilities.has(Ability.FIELD_TIMES) or any(lock_of(copy) is not None for copy in copies)
 
 
-def with_locks(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
-    """The same copies, with the unique locks that they hold; costs a round trip where one names a lock."""
+def completed(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
+    """The same copies, with the unique locks that they hold and the times of their fields; costs a round trip where one
+    names a lock, and one where the server knows fields that expire.
+    """
+    return _with_field_times(pipe, _with_locks(pipe, copies))
+
+
+def _with_field_times(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
+    if not pipe.abilities.has(Ability.FIELD_TIMES):
+        return copies
+    asked = [at for at, copy in enumerate(copies) if copy.fields and copy.fields is not NOT_A_HASH]
+    commands = [field_times(copies[at].queue, copies[at].id, copies[at].fields[::2]) for at in asked]
+    replies = pipe.call(commands, errors="return")
+    for at, reply in zip(asked, replies, strict=True):
+        pipe.abilities.lose(reply, Ability.FIELD_TIMES)
+        ends = field_ends(copies[at].fields[::2], reply)
+        if ends:
+            copies[at] = copies[at]._replace(field_until=ends)
+    return copies
+
+
+def _with_locks(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
     named = [(at, lock) for at, copy in enumerate(copies) if (lock := lock_of(copy)) is not None]
     if not named:
         return copies
@@ -99,8 +140,12 @@ def whole(pipe: Pipe, queue: str, ids: Sequence[bytes], index_names: Sequence[st
     A group's set counts as `aggregating`, its name is a field of the task; the lease counts as `active`. An id without
     task data keeps the name of its index as `place`.
     """
-    replies = pipe.call([(b"HGETALL", keys.task(queue, one)) for one in ids], errors="return")
-    copies = [Copy(queue, one, _fields(reply)) for one, reply in zip(ids, replies, strict=True)]
+    task_keys = [keys.task(queue, one) for one in ids]
+    commands: list[Command] = [(b"HGETALL", key) for key in task_keys]
+    *replies, clock = pipe.call([*commands, *[(b"PTTL", key) for key in task_keys], (b"TIME",)], errors="return")
+    hashes, times = replies[: len(ids)], replies[len(ids) :]
+    copies = [Copy(queue, one, _fields(reply)) for one, reply in zip(ids, hashes, strict=True)]
+    copies = _with_ends(copies, times, clock)
     if index_names is None:
         index_names = [_named_index(copy) for copy in copies]
     prefix = keys.prefix(queue)
@@ -114,7 +159,7 @@ def whole(pipe: Pipe, queue: str, ids: Sequence[bytes], index_names: Sequence[st
             copies[at] = copies[at]._replace(stood=State(name))
         if copies[at].stood is not None and not copies[at].fields:
             copies[at] = copies[at]._replace(place=name)
-    return with_locks(pipe, copies)
+    return completed(pipe, copies)
 
 
 def _named_index(copy: Copy) -> str:

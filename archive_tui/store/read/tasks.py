@@ -10,11 +10,13 @@ from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import Task, UniqueLock, seconds_of
 from archive_tui.errors import NotFoundError
+from archive_tui.store.link.clock import seconds_in
 from archive_tui.store.link.pipe import Command, Pipe
-from archive_tui.store.link.replies import Reply
+from archive_tui.store.link.replies import Reply, is_not_permitted
 from archive_tui.store.read import old_storage
 from archive_tui.store.read.budget import within_budget
 from archive_tui.store.read.indexes import Cursor, Order, aggregation_sets, pieces
+from archive_tui.store.read.times import end_of, field_ends, field_times
 from archive_tui.text import decode, line
 
 PIECE = 1_000
@@ -104,13 +106,18 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
         raise NotFoundError(f"task {line(task_id)!r} was deleted a moment ago")
     raw_message = fields.get(b"msg")
     decoded = message.decode(raw_message) if raw_message is not None else None
-    names = [*[state.value for state in SORTED_SETS], *findings.LEASES]
+    indexes = [*[state.value for state in SORTED_SETS], *findings.LEASES]
     stands_in: dict[str, float | None] = {
-        name: float(reply) for name, reply in zip(names, replies[1:], strict=True) if isinstance(reply, bytes)
+        name: float(reply) for name, reply in zip(indexes, replies[1:], strict=True) if isinstance(reply, bytes)
     }
     unchecked = _search_lists(pipe, queue, task_id, stands_in)
     _search_groups(pipe, queue, task_id, fields.get(b"group"), stands_in)
-    (memory,) = pipe.call([(b"MEMORY", b"USAGE", key)], errors="return")
+    names = list(fields)
+    memory, left, clock, times = pipe.call(
+        [(b"MEMORY", b"USAGE", key), (b"PTTL", key), (b"TIME",), field_times(queue, task_id, names)], errors="return"
+    )
+    end = end_of(left, seconds_in(clock))
+    field_times_unknown = is_not_permitted(times)  # a server that does not know the command has no such times
     return Task(
         queue,
         task_id,
@@ -121,6 +128,8 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
         _lock(pipe, queue, task_id, fields.get(b"unique_key"), decoded),
         memory if isinstance(memory, int) else None,
         unchecked,
+        end / 1000 if end is not None else None,
+        None if field_times_unknown else {name: at / 1000 for name, at in field_ends(names, times).items()},
     )
 
 

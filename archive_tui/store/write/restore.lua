@@ -7,13 +7,16 @@
 -- ARGV[2]     "back": where it stood; "archive": into the archive; "run": to be run once, as Asynq's RunTask does
 -- ARGV[3]     now, unix milliseconds
 -- ARGV[4..]   for each hash: the index where it stood, by the last part of its key ("" for none), its score, the key of
---             its lock ("" for none), how many milliseconds that is to live ("" for ever), how many strings follow, and
---             its fields, name and value. Without fields, of a ghost, the id alone goes back
+--             its lock ("" for none), how many milliseconds that is to live ("" for ever), when the hash expires (unix
+--             milliseconds, "" for never), how many strings follow, and the fields that expire by themselves, name and
+--             moment, how many strings follow, and its fields, name and value. Without fields, of a ghost, the id alone
+--             goes back
 --
 -- Returns a number for each hash, see Outcome in asynq/outcomes.py; a reply that is shorter than the batch ends with the error
 -- that stopped it. What came before that is restored.
 
 local DONE, WITHOUT_LOCK, LOCK_EXPIRED, ALREADY, TAKEN, ID_IN_USE = 1, 16, 17, 18, 19, 20
+local EXPIRED, WITHOUT_TIMES = 23, 24
 
 local pcall, sub = redis.pcall, string.sub
 local locks, mode, now = ARGV[1], ARGV[2], ARGV[3]
@@ -30,6 +33,7 @@ end
 -- refuses: it would let all of them through behind a DEL.
 local refused = refusal(prefix, {
   { "SET", "probe", "XX" }, { "ZADD", "XX", "1", "probe" }, { "DEL" }, { "HGETALL" }, { "ZSCORE", "probe" },
+  { "PEXPIREAT", "1" },
 })
 if refused then return refused end
 
@@ -86,7 +90,35 @@ local function put_back(key, id, place, score)
   return DONE
 end
 
-local function write(key, id, stood, score, lock, left, fields)
+local function past(moment) return moment ~= "" and tonumber(moment) <= tonumber(now) end
+
+-- The fields whose time has not run out.
+local function living(fields, ends)
+  local left = {}
+  for j = 1, #fields, 2 do
+    if not past(ends[fields[j]] or "") then left[#left + 1], left[#left + 2] = fields[j], fields[j + 1] end
+  end
+  return left
+end
+
+-- Let a hash that was written expire when it would have. Servers before Redis 7.4 and Valkey 9 cannot for single fields.
+local function let_expire(key, until_, ends)
+  local failed = until_ ~= "" and error_of(pcall("PEXPIREAT", key, until_))
+  local for_ever = false
+  for name, moment in pairs(ends) do
+    if not past(moment) then for_ever = error_of(pcall("HPEXPIREAT", key, moment, "FIELDS", "1", name)) or for_ever end
+  end
+  return failed, for_ever
+end
+
+local function write(key, id, stood, score, lock, left, until_, ends, fields)
+  if mode == "back" then
+    if past(until_) then return EXPIRED end
+    fields = living(fields, ends)
+    if #fields == 0 then return EXPIRED end
+  else
+    until_, ends = "", {}  -- it is to live
+  end
   local found = pcall("HGETALL", key)
   if error_of(found) then return TAKEN end
   if #found > 0 then
@@ -110,6 +142,8 @@ local function write(key, id, stood, score, lock, left, fields)
   end
   if stands_somewhere(id, index) then return ID_IN_USE end
   local failed = error_of(pcall("HSET", key, unpack(fields)))
+  local for_ever
+  if not failed then failed, for_ever = let_expire(key, until_, ends) end
   if not failed and index then failed = error_of(pcall("ZADD", index, score, id)) end
   if not failed and mode == "run" then failed = error_of(pcall("LPUSH", KEYS[6], id)) end
   if failed then
@@ -117,7 +151,8 @@ local function write(key, id, stood, score, lock, left, fields)
     pcall("DEL", key)
     return nil, failed
   end
-  if lock == "" then return DONE end
+  local done = for_ever and WITHOUT_TIMES or DONE
+  if lock == "" then return done end
   if sub(lock, 1, #locks) ~= locks or (left ~= "" and tonumber(left) <= 0) then return LOCK_EXPIRED end
   local taken
   if left == "" then
@@ -125,23 +160,25 @@ local function write(key, id, stood, score, lock, left, fields)
   else
     taken = pcall("SET", lock, id, "NX", "PX", left)
   end
-  return type(taken) == "table" and taken.ok and DONE or WITHOUT_LOCK
+  return type(taken) == "table" and taken.ok and done or WITHOUT_LOCK
 end
 
 local outcomes = {}
 local at = 4
 for i = 7, #KEYS do
-  local size = tonumber(ARGV[at + 4])
-  local fields = {}
-  for j = 1, size do fields[j] = ARGV[at + 4 + j] end
+  local ends, fields = {}, {}
+  local fields_at = at + 6 + tonumber(ARGV[at + 5])
+  for j = at + 6, fields_at - 1, 2 do ends[ARGV[j]] = ARGV[j + 1] end
+  local size = tonumber(ARGV[fields_at])
+  for j = 1, size do fields[j] = ARGV[fields_at + j] end
   local key, id, stood, score = KEYS[i], sub(KEYS[i], id_at), ARGV[at], ARGV[at + 1]
   local outcome, failed
   if size == 0 then
     outcome, failed = put_back(key, id, stood, score)
   else
-    outcome, failed = write(key, id, stood, score, ARGV[at + 2], ARGV[at + 3], fields)
+    outcome, failed = write(key, id, stood, score, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ends, fields)
   end
-  at = at + 5 + size
+  at = fields_at + 1 + size
   outcomes[#outcomes + 1] = outcome or failed
   if failed then break end
 end

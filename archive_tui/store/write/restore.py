@@ -39,7 +39,10 @@ def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tu
     for copy in batch:
         left = b"" if copy.lock_until is None else b"%d" % (copy.lock_until - milliseconds)
         stood = encode(copy.index_name)
-        arguments += (stood, copy.score or b"0", copy.lock or b"", left, b"%d" % len(copy.fields), *copy.fields)
+        until = b"" if copy.until is None else b"%d" % copy.until
+        ends = [one for name, end in (copy.field_until or {}).items() for one in (name, b"%d" % end)]
+        arguments += (stood, copy.score or b"0", copy.lock or b"", left, until, b"%d" % len(ends), *ends)
+        arguments += (b"%d" % len(copy.fields), *copy.fields)
     if target is Target.RUN:
         pipe.one(b"SADD", keys.QUEUES, encode(queue))  # in a cluster it lives elsewhere: not part of the script
     hashes = [keys.task(queue, copy.id) for copy in batch]

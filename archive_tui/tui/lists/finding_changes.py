@@ -10,6 +10,7 @@ from functools import partial
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.outcomes import DELETE
 from archive_tui.catalog.marks import Marks
+from archive_tui.changes.expiry import with_times
 from archive_tui.changes.plan import Plan, plan_rows
 from archive_tui.changes.repair_plan import RepairPlan, choices, not_deletable, not_picked, types_of
 from archive_tui.store.write.repair import Types
@@ -76,7 +77,8 @@ class FindingChanges(Part):
         if not len(marks):
             call(self._flow.abandon, "no orphan among these: m has what can be done about them")
             return
-        call(self._confirm_deletion, plan_rows(self._tasks.catalog, marks, shown))
+        plan = plan_rows(self._tasks.catalog, marks, shown)
+        call(self._confirm_deletion, with_times(self.screen.session.server, plan))
 
     def _confirm_deletion(self, plan: Plan) -> None:
         if not plan.count:
@@ -111,7 +113,7 @@ class FindingChanges(Part):
                 call(self._flow.abandon, some)
                 return
             call(self.screen.say, some, warning=True, seconds=8)
-        plan = plan_rows(self._tasks.catalog, marks, shown)
+        plan = with_times(self.screen.session.server, plan_rows(self._tasks.catalog, marks, shown))
         call(self._choose_repair, plan, types_of(self.screen.session.server, plan))
 
     def _choose_repair(self, plan: Plan, types: Types) -> None:

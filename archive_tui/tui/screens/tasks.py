@@ -15,6 +15,7 @@ from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.states import ARCHIVE_CAP, State
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
+from archive_tui.changes.expiry import with_times
 from archive_tui.changes.plan import Plan, Retention, plan_oldest, plan_rows
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
@@ -207,7 +208,7 @@ class TasksScreen(CommandScreen):
 
     @background("plan")
     def _plan_deletion(self, marks: Marks, shown: array[int]) -> None:
-        plan = plan_rows(self.tasks.catalog, marks, shown)
+        plan = with_times(self.session.server, plan_rows(self.tasks.catalog, marks, shown))
         self.app.call_from_thread(self._confirm, plan, "by hand", "these tasks have left the list meanwhile")
 
     @runs(commands.CleanOld, unless=why_not_delete)
@@ -233,7 +234,8 @@ class TasksScreen(CommandScreen):
     @background("plan")
     def _plan_old(self, kept: Kept, query: Query) -> None:
         before = self.session.clock() - kept.seconds if kept.seconds is not None else None
-        plan = plan_oldest(self.tasks.catalog, query, Retention(before, kept.newest))
+        rows = plan_oldest(self.tasks.catalog, query, Retention(before, kept.newest))
+        plan = with_times(self.session.server, rows)
         self.app.call_from_thread(self._confirm, plan, kept.words, "nothing to delete: all of them are kept")
 
     def _confirm(self, plan: Plan, how: str, if_empty: str) -> None:

@@ -1,0 +1,170 @@
+"""Times to live on task data: in the plan, in the journal as a point in time, and back again."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.asynq_data import key
+from support.changes import delete_all, planned, put_back
+from support.command_line import Command, at
+from support.servers import Live
+
+from archive_tui.asynq.outcomes import Outcome
+from archive_tui.asynq.task_copy import Copy
+from archive_tui.changes.restore_words import notes
+from archive_tui.jobs.job import Job
+from archive_tui.store.write.restore import Target, restore
+
+Run = Callable[[Job], Job]
+HOUR = 3_600_000
+
+
+@pytest.fixture
+def journal_dir(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+def lines_of(path: Path | None) -> list[dict[str, Any]]:
+    assert path is not None
+    with gzip.open(path, "rt") as file:
+        return [json.loads(line) for line in file]
+
+
+def ends(live: Live, task_id: str, *fields: str) -> list[int]:
+    """When fields expire, in unix milliseconds; -1 for never."""
+    found: list[int] = live.client.execute_command("HPEXPIRETIME", key("q", task_id), "FIELDS", len(fields), *fields)
+    return found
+
+
+def limit(live: Live, task_id: str, *fields: str, left: int = HOUR) -> None:
+    live.client.execute_command("HPEXPIRE", key("q", task_id), left, "FIELDS", len(fields), *fields)
+
+
+@pytest.mark.parametrize("listed", [None, "q"], ids=["orphans", "archive"])
+def test_a_task_comes_back_with_its_time_to_live(
+    any_server: Live, run_job: Run, journal_dir: Path, listed: str | None
+) -> None:
+    """As the moment that it was, not as so many seconds from then."""
+    any_server.asynq.register("q")
+    any_server.asynq.add_many("q", ["one", "two"], referenced=listed is not None)
+    until = int(any_server.client.time()[0]) * 1000 + HOUR
+    any_server.client.pexpireat(key("q", "one"), until)
+    deleted = delete_all(any_server, run_job, journal_dir, listed=listed)
+    tasks = {line["id"]: line for line in lines_of(deleted.journal) if "fields" in line}
+    assert abs(tasks["one"]["until_ms"] - until) <= 1000, "the reading is as exact as the clock"
+    assert tasks["two"]["until_ms"] is None
+    progress = put_back(any_server, run_job, planned(any_server, deleted))
+    assert progress.outcomes == {Outcome.DONE: 2}
+    assert abs(any_server.client.pttl(key("q", "one")) + int(any_server.client.time()[0]) * 1000 - until) <= 2000
+    assert any_server.client.pttl(key("q", "two")) == -1
+
+
+def test_fields_come_back_with_their_times_to_live(valkey: Live, run_job: Run, journal_dir: Path) -> None:
+    """Valkey 9 and Redis 7.4 know such times."""
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "one", referenced=False, fields={b"result": b"r", b"\xff": b"x"})
+    valkey.asynq.add("q", "two", referenced=False)
+    limit(valkey, "one", "result", "state")
+    before = ends(valkey, "one", "msg", "state", "result")
+    deleted = delete_all(valkey, run_job, journal_dir)
+    tasks = {line["id"]: line for line in lines_of(deleted.journal) if "fields" in line}
+    assert tasks["one"]["field_until_ms"] == {"state": before[1], "result": before[2]}
+    assert tasks["two"]["field_until_ms"] is None
+    assert put_back(valkey, run_job, planned(valkey, deleted)).outcomes == {Outcome.DONE: 2}
+    assert ends(valkey, "one", "msg", "state", "result") == before
+    assert valkey.client.hget(key("q", "one"), b"\xff") == b"x"
+
+
+def test_what_has_run_out_meanwhile_stays_away_unless_it_is_to_live(
+    any_server: Live, run_job: Run, journal_dir: Path
+) -> None:
+    any_server.asynq.register("q")
+    any_server.asynq.add_many("q", ["one", "two"], referenced=False)
+    any_server.client.pexpire(key("q", "one"), 1500)
+    deleted = delete_all(any_server, run_job, journal_dir)
+    until = next(line["until_ms"] for line in lines_of(deleted.journal) if line.get("id") == "one")
+    while int(any_server.client.time()[0]) * 1000 <= until:
+        pass
+    plan = planned(any_server, deleted)
+    assert (plan.timed, plan.expired) == (1, 1)
+    assert any("1 have run out and are skipped" in note for note in notes(plan))
+    assert put_back(any_server, run_job, plan).outcomes == {Outcome.EXPIRED: 1, Outcome.DONE: 1}
+    assert not any_server.client.exists(key("q", "one"))
+    again = planned(any_server, deleted, Target.ARCHIVE)
+    assert put_back(any_server, run_job, again).outcomes == {Outcome.DONE: 1}
+    assert any_server.client.pttl(key("q", "one")) == -1
+
+
+@pytest.mark.parametrize("target", list(Target))
+def test_fields_that_have_run_out_meanwhile_are_left_out(valkey: Live, target: Target) -> None:
+    fields = (b"msg", b"m", b"state", b"archived", b"result", b"r")
+    now = int(valkey.client.time()[0])
+    copy = Copy("q", b"one", fields, field_until={b"result": now * 1000 - 1})
+    gone = Copy("q", b"two", fields[:2], field_until={b"msg": now * 1000 - 1})
+    with valkey.pipe() as pipe:
+        outcomes, failure = restore(pipe, [copy, gone], target, now)
+    assert failure is None
+    if target is Target.BACK:
+        assert outcomes == [Outcome.DONE, Outcome.EXPIRED]
+        assert valkey.client.hkeys(key("q", "one")) == [b"msg", b"state"]
+    else:
+        assert outcomes == [Outcome.DONE, Outcome.DONE]
+        assert valkey.client.hget(key("q", "one"), "result") == b"r"
+
+
+def test_a_server_that_knows_no_times_of_fields_is_told_of(any_server: Live) -> None:
+    """Redis before 7.4 keeps all fields for ever; that is not passed over."""
+    now = int(any_server.client.time()[0])
+    copy = Copy("q", b"one", (b"msg", b"m", b"state", b"archived"), field_until={b"msg": now * 1000 + HOUR})
+    with any_server.pipe() as pipe:
+        outcomes, _ = restore(pipe, [copy], Target.BACK, now)
+    assert outcomes == [Outcome.DONE if any_server.name == "valkey" else Outcome.WITHOUT_TIMES]
+    assert any_server.client.hget(key("q", "one"), "msg") == b"m"
+
+
+def test_plans_say_what_would_expire(any_server: Live, cli: Command) -> None:
+    any_server.asynq.register("q")
+    any_server.asynq.add_many("q", ["one", "two"], referenced=False)
+    any_server.asynq.add("q", "lost", "pending", referenced=False)
+    for task_id in ("one", "lost"):
+        any_server.client.pexpireat(key("q", task_id), 4_102_444_800_000)
+    orphans = ("delete", "--queue", "q", "--kind", "orphan-archived", "--dry-run")
+    plan = cli(*at(any_server, *orphans, "--json")).json
+    assert (plan["expiring"], plan["first_expires_at"]) == (1, "2100-01-01T00:00:00Z")
+    assert "1 task, from 2100-01-01" in cli(*at(any_server, *orphans)).text
+    lost = ("repair", "--queue", "q", "--kind", "lost", "--action", "run", "--dry-run")
+    assert "taken off what is to live" in cli(*at(any_server, *lost)).text
+    assert cli(*at(any_server, *lost, "--json")).json["expiring"] == 1
+
+
+def test_plans_say_what_would_expire_in_part(valkey: Live, cli: Command) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", ["one", "two"], referenced=False)
+    limit(valkey, "two", "msg")
+    orphans = ("delete", "--queue", "q", "--kind", "orphan-archived", "--dry-run", "--json")
+    assert cli(*at(valkey, *orphans)).json["expiring"] == 1
+
+
+def test_a_task_shows_its_times_to_live(valkey: Live, cli: Command) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "one")
+    assert cli(*at(valkey, "show", "q", "one", "--json")).json["expires_at"] is None
+    valkey.client.pexpireat(key("q", "one"), 4_102_444_800_000)
+    valkey.client.execute_command("HPEXPIREAT", key("q", "one"), 4_102_444_801_000, "FIELDS", 1, "state")
+    task = cli(*at(valkey, "show", "q", "one", "--json")).json
+    assert task["expires_at"] == "2100-01-01T00:00:00Z"
+    assert task["fields_expire_at"] == {"state": "2100-01-01T00:00:01Z"}
+    shown = cli(*at(valkey, "show", "q", "one")).text
+    assert "Expires       in " in shown
+    assert "Expires       field state in " in shown
+
+
+def test_times_of_fields_that_may_not_be_asked_for_are_unknown(valkey: Live, cli: Command) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "one")
+    valkey.user("ann", "~*", "+@all", "-hpexpiretime")
+    url = valkey.url.replace("unix://", "unix://ann:word@")
+    assert cli("show", "--url", url, "q", "one", "--json").json["fields_expire_at"] is None
