@@ -23,6 +23,7 @@ from archive_tui.changes.plan import Plan
 from archive_tui.jobs.batches import CALL_BYTES, TargetBatch, row_batches
 from archive_tui.jobs.job import Leaving
 from archive_tui.journal.recorder import Recorder
+from archive_tui.store.link.abilities import Ability
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read import snapshots
 from archive_tui.store.read.leftover import is_leftover
@@ -133,6 +134,7 @@ class DeleteChange(Change[DeleteBatch]):
         self.stored_bytes = totals.stored_bytes
         self.catalog = plan.selection.catalog
         self._batches: Iterator[DeleteBatch] = iter(())
+        self._times = True
         self._call_tasks = _FIRST_CALL
         self._calls = 0
         self._answered_at = 0.0
@@ -156,6 +158,10 @@ class DeleteChange(Change[DeleteBatch]):
         """
         return self._call_tasks * (_BATCH_CALLS if self._calls > _CAREFUL_CALLS else 1)
 
+    def connected(self, pipe: Pipe) -> None:
+        # Settled for the connection: replies are counted by it. Where no key at all expires, asking costs a twentieth
+        self._times = pipe.abilities.has(Ability.TIMES)
+
     def next_batch(self, pipe: Pipe) -> DeleteBatch | None:
         return next(self._batches, None)
 
@@ -165,10 +171,10 @@ class DeleteChange(Change[DeleteBatch]):
     # Reading
 
     def send_read(self, pipe: Pipe, batch: DeleteBatch) -> None:
-        pipe.send(*snapshots.request(batch.queue, batch.ids, batch.indexes))
+        pipe.send(*snapshots.request(batch.queue, batch.ids, batch.indexes, times=self._times))
 
     def take_read(self, pipe: Pipe, batch: DeleteBatch) -> list[Copy]:
-        copies = snapshots.answer(pipe, batch.queue, batch.ids, batch.indexes)
+        copies = snapshots.answer(pipe, batch.queue, batch.ids, batch.indexes, times=self._times)
         self._answered_at = time.monotonic()  # what was sent behind it begins only now
         return copies
 

@@ -24,6 +24,9 @@ class Ability(StrEnum):
     MEMORY_USAGE = "MEMORY USAGE"
     """The memory that a key takes; several managed services refuse it. Without it sizes are not known."""
 
+    TIMES = "PTTL"
+    """How long a key is to live. Without it nothing is known to expire."""
+
     FIELD_TIMES = "HPEXPIRETIME"
     """When single fields of a hash expire, since Redis 7.4 and Valkey 9. Without it none is known to."""
 
@@ -33,6 +36,7 @@ _NAMES = {
     Ability.WATCH: ("watch",),
     Ability.ZMSCORE: ("zmscore",),
     Ability.MEMORY_USAGE: ("memory",),
+    Ability.TIMES: ("pttl",),
     Ability.FIELD_TIMES: ("hpexpiretime",),
 }
 """The words by which a refusal names the command, in lower case."""

@@ -1,7 +1,7 @@
 """One Redis or Valkey server: who it is, and connections to it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -117,8 +117,10 @@ class Server:
             for fact in reply.decode("utf-8", "replace").splitlines()
             if ":" in fact and fact[0] != "#"
         )
-        if not _has_field_times(facts, self.settings.database):
-            self.abilities.rule_out(Ability.FIELD_TIMES)
+        keyspace = facts.get(f"db{self.settings.database}", "")  # missing where the database is empty
+        for ability, counter in _COUNTERS.items():
+            if not counter.search(keyspace):
+                self.abilities.rule_out(ability)
         return ServerInfo(
             self.address,
             version=line(facts.get("valkey_version") or facts.get("redis_version", "")),
@@ -147,14 +149,13 @@ class Server:
             raise DisconnectedError(f"lost {self.address}: {line(str(error))}") from None
 
 
-_FIELD_TIMES = re.compile(r"(?:keys_with_volatile_items|subexpiry)=0*[1-9]")
-
-
-def _has_field_times(facts: Mapping[str, str], database: int) -> bool:
-    """Whether fields of a hash in this database expire by themselves: what Valkey 9 and Redis 7.4 count as
-    `keys_with_volatile_items` and `subexpiry`.
-    """
-    return bool(_FIELD_TIMES.search(facts.get(f"db{database}", "")))
+_COUNTERS = {
+    Ability.TIMES: re.compile(r"\bexpires=0*[1-9]"),
+    Ability.FIELD_TIMES: re.compile(r"\b(?:keys_with_volatile_items|subexpiry)=0*[1-9]"),
+}
+"""How `INFO keyspace` says that there is something to ask for: keys that expire, and hashes whose fields do (Valkey 9
+and Redis 7.4 name these differently, older servers have none).
+"""
 
 
 def _pool(settings: Settings) -> redis.ConnectionPool:

@@ -23,34 +23,42 @@ NOT_A_HASH: Sequence[bytes] = (b"", b"")
 """Stands for the fields of a key that is no hash."""
 
 
-def request(queue: str, ids: Sequence[bytes], indexes: Sequence[State | None]) -> tuple[list[bytes], int]:
-    """The packed commands that read these tasks, each with its score in one index or none, and how many they are;
-    `answer` takes the replies.
+def request(
+    queue: str, ids: Sequence[bytes], indexes: Sequence[State | None], *, times: bool = True
+) -> tuple[list[bytes], int]:
+    """The packed commands that read these tasks, each with its score in one index or none, and with their `times` to
+    live; and how many commands they are. `answer` takes the replies.
     """
     start = keys.task_prefix(queue)
-    packed = [pack_each(_HGETALL, ids, start=start), pack_each(_PTTL, ids, start=start), _TIME]
+    packed = [pack_each(_HGETALL, ids, start=start)]
+    count = len(ids)
+    if times:
+        packed += [pack_each(_PTTL, ids, start=start), _TIME]
+        count += len(ids) + 1
     for one, index in zip(ids, indexes, strict=True):
         if index in SORTED_SETS:
             packed.append(pack((b"ZSCORE", keys.index(queue, index), one)))
-    return packed, 2 * len(ids) + len(packed) - 2
+            count += 1
+    return packed, count
 
 
-def answer(pipe: Pipe, queue: str, ids: Sequence[bytes], indexes: Sequence[State | None]) -> list[Copy]:
-    """The tasks that were asked for, but for what `completed` adds."""
-    wanted = [index in SORTED_SETS for index in indexes]
-    count = len(ids)
-    replies = pipe.receive(2 * count + 1 + sum(wanted))
-    hashes, times, clock = replies[:count], replies[count : 2 * count], replies[2 * count]
+def answer(
+    pipe: Pipe, queue: str, ids: Sequence[bytes], indexes: Sequence[State | None], *, times: bool = True
+) -> list[Copy]:
+    """The tasks that were asked for, but for what `completed` adds; `times` as in the request."""
+    hashes = pipe.receive(len(ids))
+    *lives, clock = pipe.receive(len(ids) + 1) if times else [None]
     fields = hashes if set(map(type, hashes)) == {list} else list(map(_fields, hashes))
+    wanted = [index in SORTED_SETS for index in indexes]
     if not any(wanted):
         copies = list(map(Copy, repeat(queue), ids, fields))
     else:
-        scores = iter(replies[2 * count + 1 :])
+        scores = iter(pipe.receive(sum(wanted)))
         stood = [
             _stood(index, next(scores)) if want else (None, None) for index, want in zip(indexes, wanted, strict=True)
         ]
         copies = list(map(Copy, repeat(queue), ids, fields, *zip(*stood, strict=True)))
-    return copies if times.count(_FOR_EVER) == count else _with_ends(copies, times, clock)
+    return copies if lives.count(_FOR_EVER) == len(lives) else _with_ends(copies, lives, clock)
 
 
 _FOR_EVER = -1
