@@ -91,7 +91,7 @@ class Task:
     """Bytes that the hash takes, from MEMORY USAGE; None: the server refuses it."""
 
     unchecked: tuple[str, ...] = ()
-    """Lists that are too long to be searched to their end."""
+    """Indexes that could not be searched to their end: lists that are too long, and what this user may not read."""
 
     expires_at: float | None = None
     """Unix seconds when Redis deletes all of it by itself; None: never."""
@@ -103,9 +103,11 @@ class Task:
     """The member of an index that is the whole task, as Asynq before 0.18 kept it; None: it has task data."""
 
     @property
-    def referenced(self) -> bool:
-        """The id stands in the index that the task's state names."""
-        return self.state is not None and self.state.value in self.stands_in
+    def referenced(self) -> bool | None:
+        """The id stands in the index that the task's state names; None where that could not be searched."""
+        if self.state is None or self.state.value in self.stands_in:
+            return self.state is not None
+        return None if self.state.value in self.unchecked else False
 
     @property
     def payload(self) -> bytes:

@@ -93,6 +93,8 @@ class CleanUpChange(Change[CleanUpBatch]):
         batch.copies = [copy._replace(fields=()) if copy.fields is snapshots.NOT_A_HASH else copy for copy in copies]
         batch.places = [at for at, copy in enumerate(copies) if copy.fields]
         batch.left_out = {at: Outcome.GONE for at, copy in enumerate(copies) if not copy.fields}
+        # A hash whose fields have all expired is still a key (Valkey 9)
+        batch.others = [*batch.others, *[keys.task(batch.queue, batch.ids[at]) for at in batch.left_out]]
 
     def slice(self, batch: CleanUpBatch) -> None:
         batch.calls = [Call(batch.chosen)] if len(batch.chosen) or batch.others else []

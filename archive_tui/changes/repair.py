@@ -130,7 +130,7 @@ class RepairChange(Change[RepairBatch]):
                 places.append(at)
             elif copy.fields is snapshots.NOT_A_HASH:
                 batch.left_out[at] = Outcome.NOT_A_TASK
-            elif not copy.fields and row.kind is not Kind.GHOST:
+            elif not copy.fields and row.kind not in (Kind.GHOST, Kind.HUSK):  # all fields of a husk may have expired
                 batch.left_out[at] = Outcome.GONE
             else:
                 places.append(at)

@@ -350,7 +350,10 @@ def export_command(
     context: click.Context, /, queue: str, kind: str | None, archived: bool, where: str, pace: str, file: Path,
     **connection: Any,
 ) -> int:  # fmt: skip
-    """Write archived tasks, or findings of a kind, to FILE, which restore can read. Changes nothing."""
+    """Write archived tasks, or findings of a kind, to FILE, which restore can read. Changes nothing.
+
+    FILE is compressed with gzip, or plain if its name ends with .ndjson.
+    """
     from archive_tui.asynq.findings import Kind
     from archive_tui.commands.export import export
     from archive_tui.jobs.pace import Pace

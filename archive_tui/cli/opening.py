@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def session_for(context: click.Context, after: dict[str, Any], *, may_be_empty: bool = False) -> Iterator[Session]:
-    """An opened session for the flags before and after the command's name; those after win."""
+    """An opened session for the flags before and after the command's name; those after win. Warns where what the server
+    holds is old.
+    """
     from archive_tui.commands.foreground import stoppable
 
     with stoppable(), opened(settings_for(context, after), may_be_empty=may_be_empty) as session:
+        if session.info.staleness:
+            print(f"archive-tui: {session.info.staleness}", file=sys.stderr)
         yield session
 
 

@@ -84,10 +84,13 @@ def filter_line(where: str) -> Iterable[Line]:
 def carry_out(session: Session, planned: Planned, manner: Manner) -> ExitCode:
     """Have a plan confirmed (by --yes, or by its count typed), carry it out, and print what became of it."""
     sheet, address = planned.sheet, session.server.address
-    described = {"server": address, **planned.choice, **sheet.facts}
+    refused = session.why_read_only if session.read_only else None
+    described = {"server": address, **planned.choice, **sheet.facts, "refused": refused}
     shown = sheet_lines(sheet, address)
     if manner.dry_run or not sheet.count:
         text = shown if sheet.count else [planned.nothing, *[one.text for one in sheet.cautions]]
+        if refused:
+            text = [*text, f"this cannot be done here: {refused}"]
         print_result(described | {"report": None} if manner.as_json else text, manner.out)
         return ExitCode.DONE if planned.whole or manner.dry_run else ExitCode.IN_PART
     if not manner.yes:

@@ -58,7 +58,9 @@ def scan(
                 return ExitCode.IN_PART
         if interrupted:
             return ExitCode.INTERRUPTED
-        return ExitCode.FOUND if check and catalog.counts().total else ExitCode.DONE
+        if check and catalog.counts().total:
+            return ExitCode.FOUND
+        return ExitCode.IN_PART if job.progress.caution else ExitCode.DONE
 
 
 def _print_scan(session: Session, job: ScanJob, form: str, out: TextIO) -> None:
@@ -109,6 +111,7 @@ def _scan_json(session: Session, job: ScanJob) -> dict[str, Any]:
         "started_at": moment(progress.started_at),
         "finished_at": moment(progress.finished_at),
         "complete": progress.complete,
+        "caution": progress.caution or None,
         "keys_scanned": progress.keys,
         "queues": [
             {
@@ -145,7 +148,9 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
             f"~{size(total)}",
         ])  # fmt: skip
     print_table(heads, lines, out)
-    if not progress.complete:
+    if progress.caution:
+        print(f"not complete: {progress.caution}", file=sys.stderr)
+    elif not progress.complete:
         print("the scan was stopped: these counts are minimums", file=sys.stderr)
     if progress.not_tasks:
         print(f"{plural(progress.not_tasks, 'key')} under t: that hold no task data", file=sys.stderr)

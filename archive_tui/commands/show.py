@@ -54,6 +54,7 @@ def _task_json(task: Task) -> dict[str, Any]:
             index: score if score is None or math.isfinite(score) else str(score)
             for index, score in task.stands_in.items()
         },
+        "not_searched": list(task.unchecked),
         "memory_bytes": task.memory,
         "expires_at": moment(task.expires_at),
         "fields_expire_at": None

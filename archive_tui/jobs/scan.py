@@ -92,6 +92,9 @@ class ScanProgress:
     members: int = 0
     """Ids in indexes that were checked."""
 
+    caution: str = ""
+    """Why what was found may not be true any more, in words: such a scan is not complete; empty where it is."""
+
 
 class ScanJob(Job):
     """Scan some queues, or all. Findings go to the catalog batch by batch; what is found first of a task stays.
@@ -130,6 +133,7 @@ class ScanJob(Job):
         self._unsettled: list[Candidate] = []
         self._members = 0
         self._complete = False
+        self._caution = ""
         self._run_id = ""
         self._keys = self._not_tasks = self._restarts = self._attempts = 0
         self._stopwatch = stopwatch
@@ -155,10 +159,11 @@ class ScanJob(Job):
             self._not_tasks,
             self._started_at,
             self._finished_at,
-            self._complete,
+            self._complete and not self._caution,
             self.trouble or self.catalog.trouble,
             self._phase,
             self._members,
+            self._caution,
         )
 
     @property
@@ -199,7 +204,8 @@ class ScanJob(Job):
             self._finished_at = self._started_at + self._stopwatch() - self._began  # the clock may have been set
 
     def _attempt(self) -> None:
-        run_id = self._server.identify().run_id
+        info = self._server.identify()
+        run_id, self._caution = info.run_id, info.staleness
         if self._attempts and (run_id != self._run_id or not run_id):
             # Another server process answers here now, or may do so: our cursor means nothing to it.
             self._scan.restart()
@@ -227,6 +233,7 @@ class ScanJob(Job):
             if self._checks_indexes:
                 self._check_indexes(pipe)
             self._settle(pipe)
+            self._caution = self._server.look(pipe).staleness or self._caution
         self._complete = True
 
     def _hold(self) -> None:

@@ -88,10 +88,11 @@ class WatchJob(Job):
         self.reconnecting(self._attempt, on=ArchiveTuiError)
 
     def _attempt(self) -> None:
-        info = self._server.identify()
+        self._server.identify()
         with self._server.pipe() as pipe:
             while True:
                 self.checkpoint()
+                info = self._server.look(pipe)
                 self._read(pipe, info)
                 self.connected()
                 if self._rediscover:

@@ -173,11 +173,23 @@ class CommandScreen(Screen[None]):
             f"{info.product} {info.version}".strip(),
             session.read_only,
             overview.latency,
-            None if overview.read_at is None else max(session.clock() - overview.read_at, 0.0),
+            self._data_age(),
+            not info.linked,
             session.watch.paused,
             session.watch.trouble,
             " · ".join(job.doing for job in session.running if job.doing),
         )
+
+    def _data_age(self) -> float | None:
+        """Seconds since what is shown was true; None where nobody knows. A replica that does not hear its primary
+        answers from what it heard last.
+        """
+        overview = self.session.watch.overview
+        if overview.read_at is None or overview.info is None:
+            return None
+        if not overview.info.linked and overview.info.unlinked_for is None:
+            return None
+        return max(self.session.clock() - overview.read_at, 0.0) + (overview.info.unlinked_for or 0.0)
 
     # Commands
 

@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.asynq_data import NOW, key, lock_key
@@ -36,7 +37,7 @@ def test_a_task_as_json(any_server: Live, cli: Command) -> None:
     lock = lock_key("q").decode()
     assert task == {
         "queue": "q", "id": "one", "key": "asynq:{q}:t:one", "state": "archived", "referenced": True,
-        "stands_in": {"archived": NOW}, "expires_at": None, "fields_expire_at": {},
+        "not_searched": [], "stands_in": {"archived": NOW}, "expires_at": None, "fields_expire_at": {},
         "unique_lock": {"key": lock, "holder": "one", "named": True},
         "message": {
             "type": "email:send", "payload": {"base64": "/wA="}, "id": "one", "queue": "q", "retry": 25, "retried": 3,
@@ -46,6 +47,25 @@ def test_a_task_as_json(any_server: Live, cli: Command) -> None:
         },
         "fields": {"state": "archived", "unique_key": lock, "result": {"base64": "/g=="}, "odd": "\x1b"},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "refused", "unknown"),
+    [
+        ("pending", "-lpos", ["pending", "active"]),
+        ("archived", "-zscore", ["scheduled", "retry", "archived", "completed", "lease", "deadlines"]),
+        ("archived", "-lpos", ["pending", "active"]),
+    ],
+)
+def test_what_could_not_be_searched_is_unknown(
+    any_server: Live, cli: Command, state: str, refused: str, unknown: list[str]
+) -> None:
+    any_server.asynq.register("q")
+    any_server.asynq.add("q", "one", state)
+    any_server.user("ann", "~*", "+@all", refused)
+    task = cli("show", "--url", any_server.url.replace("unix://", "unix://ann:word@"), "q", "one", "--json").json
+    assert task["not_searched"] == unknown
+    assert task["referenced"] is (None if state in unknown else True)
 
 
 def test_an_unreadable_task_as_json(any_server: Live, cli: Command) -> None:

@@ -1,20 +1,29 @@
 """Setting findings right: each repair on each kind it fits, and what is left alone because it has changed."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import redis
 from support.asynq_data import NOW, a_message, everything, key, lock_key, prefix
+from support.changes import repairing
 from support.damage import find, put, write
 from support.oracle import findings
-from support.servers import Live
+from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.rows import TaskRow
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.changes.plan import plan_matching
+from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
+from archive_tui.jobs.job import Job
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan import ScanJob
 from archive_tui.session import Session
 from archive_tui.store.read.leftover import leavings
 from archive_tui.store.write import cleanup
@@ -334,6 +343,29 @@ def test_husks_go_with_their_ids(live: Live, what: str, place: str) -> None:
     assert mend(live, Repair.CLEAN, rows_of(live)) == [Outcome.DONE]
     assert findings(live.client) == {}
     assert not live.client.exists(key(Q, "shell"))
+
+
+@pytest.mark.parametrize("place", ["", "archived"])
+def test_husk_whose_fields_have_all_expired_goes(
+    own_server: Callable[..., Live], run_job: Callable[[Job], Job], tmp_path: Path, place: str
+) -> None:
+    """On Valkey 9 its key stays until it is deleted: nothing that reads it clears it away."""
+    live = own_server()
+    live.client.execute_command("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+    live.asynq.register(Q)
+    live.asynq.add(Q, "hollow", referenced=bool(place))
+    live.client.execute_command("HPEXPIRE", key(Q, "hollow"), 1, "FIELDS", 2, "msg", "state")
+    wait_until(lambda: not live.client.hgetall(key(Q, "hollow")))
+    assert live.client.exists(key(Q, "hollow"))
+    catalog = Catalog()
+    assert run_job(ScanJob(live.connect(), catalog, pace=Pace.FULL)).wait(20)
+    plan = RepairPlan.of(plan_matching(catalog, Query()), Repair.CLEAN)
+    job = repairing(live.connect(), plan, Pace.FULL, journal_dir=tmp_path)
+    assert run_job(job).wait(20)
+    assert job.progress.outcomes == {Outcome.DONE: 1}
+    assert not live.client.exists(key(Q, "hollow"))
+    assert find(live, [Q], 100) == []
+    catalog.close()
 
 
 @pytest.mark.parametrize("in_hash", [True, False])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from support.fake_server import bulk, speaking
 from support.servers import Live, wait_until
 
 from archive_tui.asynq import keys
@@ -34,6 +35,20 @@ def test_who_answers(any_server: Live) -> None:
     assert info.version == facts.get("valkey_version", facts["redis_version"])
     assert (info.mode, info.role, info.run_id) == ("standalone", "primary", facts["run_id"])
     assert info.address == f"{any_server.settings.socket}/0"
+
+
+def test_who_answers_where_it_is_redict() -> None:
+    """Redict 7.3.1 gives the version of Redis as well that it began as."""
+    facts = "redis_version:7.2.4\r\nredict_version:7.3.1\r\nredict_mode:standalone\r\nrole:master\r\nrun_id:ab\r\n"
+
+    def answer(command: bytes) -> bytes:
+        return bulk(facts) if command == b"INFO" else b"+OK\r\n"
+
+    with speaking(answer) as port:
+        server = Server(Settings(port=port))
+        info = server.identify()
+        server.close()
+    assert (info.product, info.version, info.mode, info.role) == ("redict", "7.3.1", "standalone", "primary")
 
 
 def test_we_say_our_name_to_the_server(any_server: Live) -> None:

@@ -16,6 +16,7 @@ from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     ClusterDownError,
+    MasterDownError,
     MovedError,
     NoPermissionError,
     NoScriptError,
@@ -146,12 +147,17 @@ def translated(error: RedisError, settings: Settings) -> ArchiveTuiError:
         return RefusedError(f"{address} is out of memory and refuses to write: {said}")
     if isinstance(error, MovedError | AskError):
         return ConnectError(f"{address} is one node of a cluster, and the keys of a queue live on another: {said}")
+    if isinstance(error, MasterDownError):  # redis-py counts it as a cluster's
+        return DisconnectedError(
+            f"{address} is a replica that has lost its primary, and is set to answer nothing until it hears it again: "
+            "connect to the primary, or wait"
+        )
     if isinstance(error, ClusterDownError):
         return DisconnectedError(f"{address}: the cluster is down: {said}")
     if isinstance(error, ResponseError):
         if said.lower().startswith("unknown command") or "unknown subcommand" in said.lower():
             return NotPermittedError(f"{address} does not know a command we need: {said}", refused_command(said))
-        if said.startswith(("BUSY ", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")):
+        if said.startswith(("BUSY ", "CLUSTERDOWN", "TRYAGAIN")):
             return DisconnectedError(f"{address} cannot answer now: {said}")
     return ArchiveTuiError(f"{address} answered with an error: {said}")
 

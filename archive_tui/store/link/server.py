@@ -16,9 +16,10 @@ from redis.retry import Retry
 from archive_tui.errors import ArchiveTuiError, DisconnectedError
 from archive_tui.settings.model import Secret, Settings
 from archive_tui.store.link.abilities import Abilities, Ability
-from archive_tui.store.link.pipe import Command, Pipe
+from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import translated
 from archive_tui.text import line
+from archive_tui.wording.people import span
 
 _CLIENT_NAME = "archive-tui"
 _READ_SIZE = 256 * 1024
@@ -36,7 +37,7 @@ class ServerInfo:
     """As the server writes it, "7.2.4"."""
 
     product: str = "redis"
-    """"redis" or "valkey"; also "redis" where it is not known."""
+    """"redis", "valkey" or "redict"; also "redis" where it is not known."""
 
     mode: str = ""
     """"standalone", "cluster" or "sentinel"."""
@@ -50,10 +51,27 @@ class ServerInfo:
     replicas: int | None = None
     """Replicas that are connected to it; None where it does not say."""
 
+    linked: bool = True
+    """Whether it hears its primary, where it is a replica: without, what it holds gets old."""
+
+    unlinked_for: float | None = None
+    """Seconds since it heard its primary last, where it is not `linked`; None where it never did since it was started,
+    and may hold nothing yet.
+    """
+
     had_replicas: bool = False
     """Whether one was connected within the last hour or so: as long as it keeps what it would send them
     (`repl_backlog_active`, until `repl-backlog-ttl` after the last one has left).
     """
+
+    @property
+    def staleness(self) -> str:
+        """Why what it holds may be old, or not there yet, in words; empty where it is a primary, or hears its own."""
+        if self.role != "replica" or self.linked:
+            return ""
+        if self.unlinked_for is None:
+            return "this replica has not heard its primary yet: what it holds is old, or not there yet"
+        return f"this replica has not heard its primary for {span(self.unlinked_for)}: what it holds is as old as that"
 
 
 class _Credentials(CredentialProvider):
@@ -108,8 +126,12 @@ class Server:
         """
         self.abilities.forget()
         with self.pipe() as pipe:
-            commands: list[Command] = [(b"CLIENT", b"SETNAME", _CLIENT_NAME.encode()), (b"INFO",)]
-            _, reply = pipe.call(commands, errors="return")
+            pipe.call([(b"CLIENT", b"SETNAME", _CLIENT_NAME.encode())], errors="return")
+            return self.look(pipe)
+
+    def look(self, pipe: Pipe) -> ServerInfo:
+        """The same on a connection that is there: what has become of the server meanwhile."""
+        (reply,) = pipe.call([(b"INFO",)], errors="return")
         if not isinstance(reply, bytes):
             return ServerInfo(self.address)
         facts = dict(
@@ -121,14 +143,18 @@ class Server:
         for ability, counter in _COUNTERS.items():
             if not counter.search(keyspace):
                 self.abilities.rule_out(ability)
+        # Valkey and Redict give the version of Redis as well that they began as: 7.2.4
+        product = next((name for name in ("valkey", "redict") if f"{name}_version" in facts), "redis")
         return ServerInfo(
             self.address,
-            version=line(facts.get("valkey_version") or facts.get("redis_version", "")),
-            product="valkey" if "valkey_version" in facts else "redis",
-            mode=line(facts.get("server_mode") or facts.get("redis_mode", "")),
+            version=line(facts.get(f"{product}_version", "")),
+            product=product,
+            mode=line(facts.get("server_mode") or facts.get(f"{product}_mode", "")),
             role={"master": "primary", "slave": "replica"}.get(facts.get("role", ""), line(facts.get("role", ""))),
             run_id=facts.get("run_id", ""),
             replicas=int(facts["connected_slaves"]) if facts.get("connected_slaves", "").isdigit() else None,
+            linked=facts.get("master_link_status", "up") == "up",
+            unlinked_for=_unlinked_for(facts.get("master_link_down_since_seconds", "")),
             had_replicas=facts.get("repl_backlog_active") == "1",
         )
 
@@ -148,6 +174,16 @@ class Server:
         except (OSError, EOFError) as error:
             raise DisconnectedError(f"lost {self.address}: {line(str(error))}") from None
 
+
+def _unlinked_for(seconds: str) -> float | None:
+    """`master_link_down_since_seconds`; None where it is missing, or where there has been no link yet: -1 from Redis 7
+    on, the age of the epoch before.
+    """
+    return float(seconds) if seconds.isdigit() and int(seconds) < _EPOCH else None
+
+
+_EPOCH = 1_000_000_000
+"""Seconds: more than any link is down, and less than the age of the epoch."""
 
 _COUNTERS = {
     Ability.TIMES: re.compile(r"\bexpires=0*[1-9]"),

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from archive_tui.asynq import keys
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
-from archive_tui.errors import NotAsynqError
+from archive_tui.errors import DisconnectedError, NotAsynqError
 from archive_tui.store.link.abilities import Ability
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import Reply, is_not_permitted, raise_unless_wrong_type
@@ -99,6 +99,8 @@ def recognise(server: Server, *, may_be_empty: bool = False) -> list[str]:
         (size,) = pipe.call([(b"DBSIZE",)], errors="return")
         if size == 0 and may_be_empty:
             return []
+        if stale := server.look(pipe).staleness:
+            raise DisconnectedError(f"{server.address} holds nothing of Asynq's, and {stale}")
         holds = f"holds {size:,} keys, none of them Asynq's" if isinstance(size, int) and size else "is empty"
         raise NotAsynqError(f"{server.address} {holds}: check the database number (--db) and the address")
 

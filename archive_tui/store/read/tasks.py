@@ -12,7 +12,7 @@ from archive_tui.asynq.task import Task, UniqueLock, seconds_of
 from archive_tui.errors import NotFoundError
 from archive_tui.store.link.clock import seconds_in
 from archive_tui.store.link.pipe import Command, Pipe
-from archive_tui.store.link.replies import Reply, is_not_permitted
+from archive_tui.store.link.replies import Reply, is_not_permitted, is_wrong_type
 from archive_tui.store.read import old_storage
 from archive_tui.store.read.budget import within_budget
 from archive_tui.store.read.indexes import Cursor, Order, aggregation_sets, pieces
@@ -103,15 +103,16 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
         raise replies[0]
     fields = dict(zip(islice(replies[0], 0, None, 2), islice(replies[0], 1, None, 2), strict=True))
     if not fields:
-        raise NotFoundError(f"task {line(task_id)!r} was deleted a moment ago")
+        raise NotFoundError(f"task {line(task_id)!r} was deleted a moment ago, or all its fields have expired")
     raw_message = fields.get(b"msg")
     decoded = message.decode(raw_message) if raw_message is not None else None
     indexes = [*[state.value for state in SORTED_SETS], *findings.LEASES]
     stands_in: dict[str, float | None] = {
         name: float(reply) for name, reply in zip(indexes, replies[1:], strict=True) if isinstance(reply, bytes)
     }
-    unchecked = _search_lists(pipe, queue, task_id, stands_in)
-    _search_groups(pipe, queue, task_id, fields.get(b"group"), stands_in)
+    unread = tuple(name for name, reply in zip(indexes, replies[1:], strict=True) if _is_unread(reply))
+    unchecked = unread + _search_lists(pipe, queue, task_id, stands_in)
+    unchecked += _search_groups(pipe, queue, task_id, fields.get(b"group"), stands_in)
     names = list(fields)
     memory, left, clock, times = pipe.call(
         [(b"MEMORY", b"USAGE", key), (b"PTTL", key), (b"TIME",), field_times(queue, task_id, names)], errors="return"
@@ -145,16 +146,19 @@ def _search_lists(pipe: Pipe, queue: str, task_id: bytes, stands_in: dict[str, f
         )
         if isinstance(position, int):
             stands_in[state.value] = None
-        elif isinstance(position, Exception) or (isinstance(size, int) and size > _LPOS_LIMIT):
+        elif _is_unread(position) or (isinstance(size, int) and size > _LPOS_LIMIT):
             unchecked.append(state.value)
     return tuple(unchecked)
 
 
 def _search_groups(
     pipe: Pipe, queue: str, task_id: bytes, group: bytes | None, stands_in: dict[str, float | None]
-) -> None:
+) -> tuple[str, ...]:
+    """Search the group of a task, and the sets in which groups are aggregated; returns `aggregating` where one of them
+    could not be read.
+    """
     if not group:
-        return
+        return ()
     own = keys.group(queue, group)
     sets = [own, *aggregation_sets(pipe, queue)]
     named, *scores = pipe.call(
@@ -164,6 +168,12 @@ def _search_groups(
         if isinstance(score, bytes):
             looked_into = key != own or named != 0
             stands_in[State.AGGREGATING.value if looked_into else GROUP + decode(group)] = float(score)
+    return (State.AGGREGATING.value,) if any(map(_is_unread, scores)) else ()
+
+
+def _is_unread(reply: Reply) -> bool:
+    """Whether an index was not searched; one of another type holds no ids."""
+    return isinstance(reply, Exception) and not is_wrong_type(reply)
 
 
 def _lock(

@@ -189,7 +189,7 @@ class ScanScreen(CommandScreen):
         )
         tasks.table.empty_text = (
             "No finding matches the filter: esc shows all." if tasks.query_now.filtered and counts.total
-            else "Nothing wrong was found." if progress.complete
+            else "Nothing wrong was found." if progress.complete or progress.caution
             else "Nothing was found before the scan was stopped."
         )  # fmt: skip
         self._groups.show(counts, tasks.query_now, self._signatures)
@@ -346,6 +346,8 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int) -> Content:
         parts.append((f"   began again {progress.restarts} ×: another server answered", "$text-warning"))
     if progress.not_tasks:
         parts.append((f"   {progress.not_tasks:,} keys are no task data", "$text-warning"))
+    if progress.caution:
+        parts.append((f"   {progress.caution}", "$text-warning"))
     if progress.trouble:
         parts.append((f"   {progress.trouble}", "$text-error"))
     return Content.assemble(*parts)

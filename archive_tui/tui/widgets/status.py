@@ -38,6 +38,9 @@ class Status:
     data_age: float | None = None
     """Seconds since the data was read; None before it was."""
 
+    unlinked: bool = False
+    """Whether the server is a replica that does not hear its primary: its data is older than its answers."""
+
     paused: bool = False
     """Whether the refresh is paused."""
 
@@ -158,8 +161,10 @@ def _freshness(status: Status) -> list[_Piece]:
         milliseconds = status.latency * 1000
         latency = f"{milliseconds:.0f} ms" if milliseconds >= 1 else "<1 ms"
         pieces.append(_Piece(Content.styled(f"   {latency}", "$text-muted"), gives_way=3))
+    if status.unlinked:
+        pieces.append(_Piece(Content.styled("   primary away", "bold $text-warning")))
     if status.data_age is not None:
-        tone = "$text-warning" if status.trouble or status.paused else "$text-muted"
+        tone = "$text-warning" if status.trouble or status.paused or status.unlinked else "$text-muted"
         word = "paused, as of" if status.paused else "as of"
         pieces.append(_Piece(Content.styled(f"   {word} {span(status.data_age)} ago", tone)))
     return pieces
