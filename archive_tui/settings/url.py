@@ -59,9 +59,16 @@ def _harmless(reason: str) -> str:
     return "bad port" if "port" in reason.lower() else "bad address"
 
 
+_CERT_REQS = ("required", "optional", "none")
+"""As in redis-py; of a server, what is optional is required."""
+
+
 def _tls(options: Mapping[str, str]) -> Tls:
+    required = options.get("ssl_cert_reqs", "required")
+    if required not in _CERT_REQS:
+        raise UsageError(f"the server URL has an unknown ssl_cert_reqs: it is one of {', '.join(_CERT_REQS)}")
     files = {ours: options[theirs] for theirs, ours in _TLS_OPTIONS.items() if theirs in options}
-    return Tls(**files, verify=options.get("ssl_cert_reqs", "required") != "none")
+    return Tls(**files, verify=required != "none")
 
 
 def parse_database(value: str) -> int:

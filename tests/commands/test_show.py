@@ -58,12 +58,14 @@ def test_a_task_as_json(any_server: Live, cli: Command) -> None:
     ],
 )
 def test_what_could_not_be_searched_is_unknown(
-    any_server: Live, cli: Command, state: str, refused: str, unknown: list[str]
+    any_server: Live, cli: Command, monkeypatch: pytest.MonkeyPatch, state: str, refused: str, unknown: list[str]
 ) -> None:
     any_server.asynq.register("q")
     any_server.asynq.add("q", "one", state)
     any_server.user("ann", "~*", "+@all", refused)
-    task = cli("show", "--url", any_server.url.replace("unix://", "unix://ann:word@"), "q", "one", "--json").json
+    monkeypatch.setenv("ARCHIVE_TUI_USERNAME", "ann")
+    monkeypatch.setenv("ARCHIVE_TUI_PASSWORD", "word")
+    task = cli(*at(any_server, "show", "q", "one", "--json")).json
     assert task["not_searched"] == unknown
     assert task["referenced"] is (None if state in unknown else True)
 

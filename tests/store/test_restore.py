@@ -372,7 +372,7 @@ def test_the_format_is_what_the_documents_say(valkey: Live, run_job: Run, journa
     assert progress.journal.stat().st_mode & 0o777 == 0o600
     assert progress.journal.parent.stat().st_mode & 0o777 == 0o700
     header, task, batch, done, end = lines_of(progress.journal)
-    assert (header["archive_tui"], header["version"], header["command"]) == ("journal", 1, "delete")
+    assert (header["archive_tui"], header["version"], header["command"]) == ("journal", 2, "delete")
     assert (header["server"], header["queues"], header["reason"]) == (valkey.settings.address, ["q"], "tests")
     assert header["planned"] == 1
     assert (task["queue"], task["id"], task["index"], task["score"]) == ("q", "one", "archived", str(NOW + 0.25))
@@ -445,7 +445,7 @@ def test_an_error_names_the_journal_that_is_none(tmp_path: Path) -> None:
         with pytest.raises(ArchiveTuiError, match="is no journal"):
             Journal(path)
     newer = tmp_path / "d"
-    newer.write_bytes(gzip.compress(b'{"archive_tui":"journal","version":2}\n'))
+    newer.write_bytes(gzip.compress(b'{"archive_tui":"journal","version":3}\n'))
     with pytest.raises(ArchiveTuiError, match="newer archive-tui"):
         Journal(newer)
     with pytest.raises(ArchiveTuiError, match="no journal"):

@@ -107,7 +107,7 @@ def test_a_server_that_never_answers(deaf: int) -> None:
 
 def test_tls_where_the_server_speaks_none(own_server: Callable[..., Live], free_port: int) -> None:
     own_server(port=free_port)
-    with pytest.raises(DisconnectedError) as caught:
+    with pytest.raises(ConnectError, match="this port speaks no TLS: use redis://") as caught:
         Server(Settings(port=free_port, tls=Tls(), timeout=0.3)).identify()
     assert is_one_line_without_secrets(caught.value)
 
@@ -140,7 +140,7 @@ def test_a_certificate_for_another_host(tls_port: int, authority: Path) -> None:
 
 
 def test_no_tls_where_the_server_wants_it(tls_port: int) -> None:
-    with pytest.raises(DisconnectedError) as caught:
+    with pytest.raises(ConnectError, match="this port speaks TLS: use rediss://") as caught:
         Server(Settings(port=tls_port, timeout=2)).identify()
     assert is_one_line_without_secrets(caught.value)
 

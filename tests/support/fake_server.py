@@ -1,7 +1,7 @@
 """A server that is none of ours: it says what a test wants, whatever it is asked."""
 
 import contextlib
-import socket
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
 
@@ -11,39 +11,34 @@ def speaking(answer: Callable[[bytes], bytes], greeting: bytes = b"") -> Iterato
     """A TCP port at which somebody says `greeting`, then `answer` to each command, by its first word in upper case; an
     empty answer closes the connection.
     """
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        thread = threading.Thread(target=_serve, args=(listener, answer, greeting))
+
+    class Talk(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                self.request.settimeout(5)
+                self.request.sendall(greeting)
+                while received := self.request.recv(65_536):
+                    for command in _commands(received):
+                        if not (reply := answer(command)):
+                            return
+                        self.request.sendall(reply)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Talk) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield listener.getsockname()[1]
+            yield server.server_address[1]
         finally:
-            listener.shutdown(socket.SHUT_RDWR)
+            server.shutdown()
             thread.join()
 
 
-def _serve(listener: socket.socket, answer: Callable[[bytes], bytes], greeting: bytes) -> None:
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except OSError:
-            return
-        with connection, contextlib.suppress(OSError):
-            connection.settimeout(5)
-            connection.sendall(greeting)
-            _talk(connection, answer)
-
-
-def _talk(connection: socket.socket, answer: Callable[[bytes], bytes]) -> None:
-    while received := connection.recv(65_536):
-        lines = received.split(b"\r\n")
-        starts = [at for at, one in enumerate(lines) if one.startswith(b"*")]
-        for start in starts or [-2]:
-            reply = answer(lines[start + 2].upper() if start >= 0 else b"")
-            if not reply:
-                return
-            connection.sendall(reply)
+def _commands(received: bytes) -> list[bytes]:
+    """The first words of the commands in some bytes, in upper case; of what is no command, one that is empty."""
+    lines = received.split(b"\r\n")
+    starts = [at for at, one in enumerate(lines) if one.startswith(b"*")]
+    return [lines[at + 2].upper() for at in starts if at + 2 < len(lines)] or [b""]
 
 
 def bulk(text: str) -> bytes:

@@ -66,7 +66,15 @@ def test_bad_urls_are_refused_without_repeating_them(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["redis://:12#34@h", "redis://h:0", "redis://h?ssl_ca_certs=/x", "rediss://h?nonsense=1", "unix:///s?socket=x"],
+    [
+        "redis://:12#34@h",
+        "redis://h:0",
+        "redis://h?ssl_ca_certs=/x",
+        "rediss://h?nonsense=1",
+        "unix:///s?socket=x",
+        "rediss://h?ssl_cert_reqs=maybe",
+        "rediss://h?ssl_cert_reqs=None",
+    ],
 )
 def test_what_a_url_says_in_vain_is_refused(url: str) -> None:
     with pytest.raises(UsageError):

@@ -6,6 +6,7 @@ in one class. So errors are told apart by class where that is certain, and by th
 
 import re
 import socket
+import ssl
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -16,6 +17,7 @@ from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     ClusterDownError,
+    InvalidResponse,
     MasterDownError,
     MovedError,
     NoPermissionError,
@@ -42,6 +44,9 @@ Reply: TypeAlias = Any
 
 PLAIN = frozenset((bytes, list, int, type(None)))
 """The types of all replies that are no errors."""
+
+_CODE = re.compile(r"(?:^|[ :]-?)(MISCONF|NOREPLICAS|DENIED)\b")
+"""Codes that redis-py leaves in an error's text, where a script may have put more before them (Redis before 7)."""
 
 _REFUSED_IN_SCRIPT = re.compile(r"acl failure|executing the script can't", re.IGNORECASE)
 _REFUSALS = ("noperm", "no permission", "unknown command", "not allowed")
@@ -141,6 +146,19 @@ def translated(error: RedisError, settings: Settings) -> ArchiveTuiError:
         return DisconnectedError(f"{address} did not answer within {settings.timeout:g} s: check {check}")
     if isinstance(error, redis.ConnectionError):
         return DisconnectedError(f"cannot reach {address}: {_reason(error, said)}")
+    code = match[1] if (match := _CODE.search(said)) else ""
+    if code == "MISCONF":
+        return RefusedError(
+            f"{address} takes no writes because it cannot save its data: have its disk and log looked at (MISCONF), "
+            "nothing can be changed until then"
+        )
+    if code == "NOREPLICAS":
+        return RefusedError(
+            f"{address} takes no writes because too few replicas hear it (min-replicas-to-write): have them looked at "
+            "(NOREPLICAS), nothing can be changed until then"
+        )
+    if code == "DENIED":
+        return ConnectError(f"cannot use {address}: {said}")
     if isinstance(error, ReadOnlyError):
         return ReplicaError(f"{address} is a read-only replica: connect to its primary to change anything")
     if isinstance(error, OutOfMemoryError):
@@ -155,6 +173,10 @@ def translated(error: RedisError, settings: Settings) -> ArchiveTuiError:
     if isinstance(error, ClusterDownError):
         return DisconnectedError(f"{address}: the cluster is down: {said}")
     if isinstance(error, ResponseError):
+        if said.lower().startswith("unknown command") and refused_command(said) == "SELECT":
+            return ConnectError(f"{address} has no databases to choose from: it is a Sentinel, or leave out --db")
+        if "select is not allowed in cluster mode" in said.lower():
+            return ConnectError(f"{address} is a node of a cluster, which has database 0 alone: leave out --db")
         if said.lower().startswith("unknown command") or "unknown subcommand" in said.lower():
             return NotPermittedError(f"{address} does not know a command we need: {said}", refused_command(said))
         if said.startswith(("BUSY ", "CLUSTERDOWN", "TRYAGAIN")):
@@ -178,6 +200,32 @@ def _login_error(error: RedisError, said: str, address: str) -> ArchiveTuiError 
     return None
 
 
+def may_be_something_else(error: Exception) -> bool:
+    """Whether the first exchange with a server failed as it does where something else than Redis stands there, or where
+    it turns clients away.
+    """
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, ConnectionRefusedError | FileNotFoundError | PermissionError | socket.gaierror):
+        return False
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return False
+    return isinstance(error, redis.ConnectionError | redis.TimeoutError | InvalidResponse | OSError) or (
+        isinstance(error, ResponseError) and "DENIED" in str(error)
+    )
+
+
+_UNTRUSTED = "its certificate is not trusted: give its authority with ?ssl_ca_certs=FILE in the URL ({})"
+_OTHER_HOST = "its certificate is for another host ({}): connect by the name that stands in it"
+_CERTIFICATES = {
+    9: "its certificate is not valid yet ({}): check the clocks of both machines",
+    10: "its certificate has expired ({}): have it renewed",
+    23: "its certificate was revoked ({})",
+    62: _OTHER_HOST,
+    64: _OTHER_HOST,
+}
+"""What to say by OpenSSL's code of a verification (x509_vfy.h of OpenSSL 3), with its own words."""
+
+
 def _reason(error: RedisError, said: str) -> str:
     """The reason why a connection failed, in words; the innermost cause says it best."""
     cause: BaseException | None = error.__cause__ or error.__context__
@@ -189,9 +237,9 @@ def _reason(error: RedisError, said: str) -> str:
         return "no permission to open the socket"
     if isinstance(cause, socket.gaierror):
         return "the host name is unknown"
-    if "certificate verify failed" in said.lower():
-        return "its certificate is not trusted: give its authority with ?ssl_ca_certs=FILE in the URL"
-    if "ssl" in said.lower():
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _CERTIFICATES.get(cause.verify_code, _UNTRUSTED).format(line(cause.verify_message))
+    if isinstance(cause, ssl.SSLError):
         return "the TLS handshake failed: does this port speak TLS? (rediss:// means TLS, redis:// none)"
     if "closed" in said.lower():
         return "the server closed the connection (does it want TLS, rediss://?)"

@@ -13,11 +13,12 @@ from redis.credentials import CredentialProvider
 from redis.exceptions import NoPermissionError, RedisError
 from redis.retry import Retry
 
-from archive_tui.errors import ArchiveTuiError, DisconnectedError
+from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
 from archive_tui.settings.model import Secret, Settings
 from archive_tui.store.link.abilities import Abilities, Ability
+from archive_tui.store.link.diagnosis import diagnose
 from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.link.replies import translated
+from archive_tui.store.link.replies import may_be_something_else, translated
 from archive_tui.text import line
 from archive_tui.wording.people import span
 
@@ -50,6 +51,9 @@ class ServerInfo:
 
     replicas: int | None = None
     """Replicas that are connected to it; None where it does not say."""
+
+    watched: str = ""
+    """The primary that a Sentinel watches first, as host and port; empty for every other server."""
 
     linked: bool = True
     """Whether it hears its primary, where it is a replica: without, what it holds gets old."""
@@ -105,7 +109,7 @@ class Server:
     def pipe(self) -> Iterator[Pipe]:
         """A connection of one's own for as long as the block lasts; every error inside comes out as one of ours."""
         with self.translated():
-            connection = self._pool.get_connection()
+            connection = self._connection()
             pipe = Pipe(connection, self.abilities, read_only=self.settings.read_only)
             try:
                 yield pipe
@@ -119,6 +123,23 @@ class Server:
             finally:
                 self._pool.release(connection)
 
+    def _connection(self) -> redis.Connection:
+        """A connection that is ready. Raises ConnectError where something else than Redis stands there."""
+        try:
+            return self._pool.get_connection()
+        except (RedisError, OSError) as error:
+            self._diagnose(error)
+            raise
+
+    def _diagnose(self, error: Exception) -> None:
+        """Raise what stands at the address, where the first exchange with it fails and it says so."""
+        if not may_be_something_else(error):
+            return
+        found = diagnose(self.settings)
+        if found is not None:
+            kind = DisconnectedError if found.passing else ConnectError
+            raise kind(f"cannot use {self.address}: {found.what}") from None
+
     def identify(self) -> ServerInfo:
         """Ask the server who it is. Raises ConnectError and its kin; goes on without what `INFO` refuses to tell.
 
@@ -126,8 +147,20 @@ class Server:
         """
         self.abilities.forget()
         with self.pipe() as pipe:
-            pipe.call([(b"CLIENT", b"SETNAME", _CLIENT_NAME.encode())], errors="return")
-            return self.look(pipe)
+            try:
+                (reply,) = pipe.call([(b"CLIENT", b"SETNAME", _CLIENT_NAME.encode())], errors="return")
+                if isinstance(reply, Exception):
+                    self._diagnose(reply)
+                info = self.look(pipe)
+            except (RedisError, OSError) as error:
+                self._diagnose(error)
+                raise
+        if info.mode == "sentinel":
+            raise ConnectError(
+                f"{self.address} is a Sentinel, which holds no tasks: connect to the primary that it watches"
+                + (f" ({info.watched})" if info.watched else "")
+            )
+        return info
 
     def look(self, pipe: Pipe) -> ServerInfo:
         """The same on a connection that is there: what has become of the server meanwhile."""
@@ -153,6 +186,7 @@ class Server:
             role={"master": "primary", "slave": "replica"}.get(facts.get("role", ""), line(facts.get("role", ""))),
             run_id=facts.get("run_id", ""),
             replicas=int(facts["connected_slaves"]) if facts.get("connected_slaves", "").isdigit() else None,
+            watched=line(_watched(facts.get("master0", ""))),
             linked=facts.get("master_link_status", "up") == "up",
             unlinked_for=_unlinked_for(facts.get("master_link_down_since_seconds", "")),
             had_replicas=facts.get("repl_backlog_active") == "1",
@@ -173,6 +207,11 @@ class Server:
             raise translated(error, self.settings) from None
         except (OSError, EOFError) as error:
             raise DisconnectedError(f"lost {self.address}: {line(str(error))}") from None
+
+
+def _watched(master: str) -> str:
+    """The address in what a Sentinel says of a primary: `name=…,status=…,address=…,slaves=…`."""
+    return dict(one.partition("=")[::2] for one in master.split(",")).get("address", "")
 
 
 def _unlinked_for(seconds: str) -> float | None:

@@ -109,6 +109,8 @@ def _queued(pipe: Pipe, commands: Sequence[Command]) -> Sequence[Reply] | None:
 def _refusal(command: Command, answer: Reply) -> Iterator[str]:
     """The command, or the keys, that an answer refuses; anything else that a server may answer is no refusal."""
     said = str(answer).lower() if isinstance(answer, Exception) else decode(answer).lower()
-    if "permission" not in said and "noperm" not in said and "unknown command" not in said:
+    # The latter is what ACL DRYRUN says of a command that was renamed or taken away
+    unknown = "unknown command" in said or (said.startswith("command") and said.endswith("not found"))
+    if "permission" not in said and "noperm" not in said and not unknown:
         return
     yield _KEYS if " key" in said and "permissions to run" not in said else command[0].decode()
