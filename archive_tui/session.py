@@ -63,7 +63,7 @@ class Session:
         self.info = ServerInfo(self.server.address)
         self.watch = WatchJob(self.server, interval, clock, stopwatch)
         self.permissions = Permissions()
-        self.audit = Audit(syslog=settings.syslog, clock=clock)
+        self.audit = Audit(settings.audit_file, settings.syslog, clock)
         self.scans: dict[str, ScanSummary] = {}
         self._old: frozenset[str] = frozenset()  # queues of before Asynq 0.18, as of the start
         self.free_bytes = folder.free_bytes

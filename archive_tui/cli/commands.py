@@ -57,6 +57,7 @@ def cli(context: click.Context, /, mouse: bool, **connection: Any) -> int | None
 def demo_command(*, serve: bool, mouse: bool, read_only: bool, quiet_workers: bool) -> int:
     """Try archive-tui on an embedded server with a made-up Asynq installation. Leaves no trace."""
     from dataclasses import replace
+    from tempfile import TemporaryDirectory
 
     from archive_tui.demo import demo
     from archive_tui.settings.url import parse_url
@@ -64,10 +65,17 @@ def demo_command(*, serve: bool, mouse: bool, read_only: bool, quiet_workers: bo
     if not serve:
         need_terminal()
     click.echo("starting the demo server and filling it…", err=True)
-    with demo(workers=not quiet_workers) as url:
+    with demo(workers=not quiet_workers) as url, TemporaryDirectory(prefix="archive-tui-demo-") as folder:
         if serve:
             return _serve(url)
-        settings = replace(parse_url(url), read_only=read_only, profile="demo", label="embedded server")
+        settings = replace(
+            parse_url(url),
+            read_only=read_only,
+            profile="demo",
+            label="embedded server",
+            audit_file=Path(folder) / "audit.jsonl",
+            journal_dir=Path(folder) / "journal",
+        )
         with opened(settings) as session:
             return run_screens(session, mouse=mouse)
 

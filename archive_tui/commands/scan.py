@@ -1,11 +1,12 @@
 """`archive-tui scan`: every finding, counted or one by one, in the form that was asked for."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.forecast import Forecast, is_too_old
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
@@ -17,8 +18,11 @@ from archive_tui.commands.reading import catalog_for
 from archive_tui.errors import ExitCode
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob, ScanProgress
+from archive_tui.jobs.watch import foretell
 from archive_tui.session import Session
+from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read import queues as store
+from archive_tui.store.read.queues import QueueStats
 from archive_tui.text import clip, encode, line, readable
 from archive_tui.wording.people import number, plural, size
 from archive_tui.wording.programs import json_line, moment
@@ -73,7 +77,7 @@ def _print_scan(session: Session, job: ScanJob, form: str, out: TextIO) -> None:
     if form == "json":
         print(json_line(report), file=out)
     elif form == "prometheus":
-        _print_prometheus(report, out)
+        _print_prometheus(report, job.progress, _foretold(session, job), out)
     else:
         _print_summary(report, job.progress, out)
 
@@ -94,17 +98,22 @@ def _row_json(row: TaskRow) -> dict[str, Any]:
     }
 
 
+def _stats(session: Session, job: ScanJob, pipe: Pipe) -> Sequence[QueueStats]:
+    """The figures of the queues of a scan."""
+    registered = store.registered(pipe)
+    wanted = (
+        job.queues
+        if job.queues is not None
+        else sorted({*registered, *job.keys_by_queue, *job.catalog.counts().by_queue})
+    )
+    return store.stats(pipe, wanted, registered, datetime.fromtimestamp(session.clock(), UTC))
+
+
 def _scan_json(session: Session, job: ScanJob) -> dict[str, Any]:
     progress = job.progress
     info = session.info
     with session.server.pipe() as pipe:
-        registered = store.registered(pipe)
-        wanted = (
-            job.queues
-            if job.queues is not None
-            else sorted({*registered, *job.keys_by_queue, *job.catalog.counts().by_queue})
-        )
-        stats = store.stats(pipe, wanted, registered, datetime.fromtimestamp(session.clock(), UTC))
+        stats = _stats(session, job, pipe)
     sums = job.catalog.sums()
     return {
         "server": {"version": info.version or None, "mode": info.mode or None, "address": info.address},
@@ -156,19 +165,47 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
         print(f"{plural(progress.not_tasks, 'key')} under t: that hold no task data", file=sys.stderr)
 
 
-def _print_prometheus(report: dict[str, Any], out: TextIO) -> None:
-    print("# HELP archive_tui_findings What is wrong with the tasks of a queue, by kind.", file=out)
-    print("# TYPE archive_tui_findings gauge", file=out)
-    for queue in report["queues"]:
-        for kind, found in queue["findings"].items():
-            print(f'archive_tui_findings{{queue="{_label(queue["queue"])}",kind="{kind}"}} {found["count"]}', file=out)
-    print("# HELP archive_tui_archived_tasks Ids in the archive.\n# TYPE archive_tui_archived_tasks gauge", file=out)
-    for queue in report["queues"]:
-        if queue["archived"]["size"] is not None:
-            labels = f'{{queue="{_label(queue["queue"])}"}}'
-            print(f"archive_tui_archived_tasks{labels} {queue['archived']['size']}", file=out)
-    print("# HELP archive_tui_scan_complete 1 if all keys were seen.\n# TYPE archive_tui_scan_complete gauge", file=out)
-    print(f"archive_tui_scan_complete {int(report['complete'])}", file=out)
+def _foretold(session: Session, job: ScanJob) -> dict[str, Forecast]:
+    """The forecasts of the archives of a scan, by queue."""
+    now, too_old = session.clock(), is_too_old(session.info.product, session.info.version)
+    with session.server.pipe() as pipe:
+        stats = _stats(session, job, pipe)
+        return {one.name: foretell(pipe, one, now, too_old=too_old) for one in stats}
+
+
+def _print_prometheus(
+    report: dict[str, Any], progress: ScanProgress, foretold: Mapping[str, Forecast], out: TextIO
+) -> None:
+    """Print the report in the text format of Prometheus. What is unknown has no sample."""
+    findings = [
+        ({"queue": queue["queue"], "kind": kind}, found)
+        for queue in report["queues"]
+        for kind, found in queue["findings"].items()
+    ]
+    archives = [({"queue": queue["queue"]}, queue["archived"]["size"]) for queue in report["queues"]]
+    forecasts = [({"queue": readable(encode(name))}, one) for name, one in foretold.items()]
+    seconds = (progress.finished_at or progress.started_at) - progress.started_at
+    metrics: list[tuple[str, str, Iterable[tuple[Mapping[str, Any], float | None]]]] = [
+        ("findings", "What is wrong with the tasks of a queue, by kind.",
+         [(labels, found["count"]) for labels, found in findings]),
+        ("findings_bytes", "About how many bytes these take in Redis.",
+         [(labels, found["bytes"]) for labels, found in findings]),
+        ("archived_tasks", "Ids in the archive.", archives),
+        ("archive_breaks", "1 if archiving is foreseen to fail, or fails already.",
+         [(labels, int(one.breaks)) for labels, one in forecasts]),
+        ("archive_breaks_timestamp_seconds", "When archiving is foreseen to fail; not where it fails now.",
+         [(labels, one.breaks_at) for labels, one in forecasts]),
+        ("scan_complete", "1 if all keys were seen.", [({}, int(report["complete"]))]),
+        ("scan_timestamp_seconds", "When the scan ended.", [({}, progress.finished_at)]),
+        ("scan_duration_seconds", "How long the scan took.", [({}, round(seconds, 3))]),
+        ("scan_keys", "Task keys that the scan met.", [({}, report["keys_scanned"])]),
+    ]  # fmt: skip
+    for name, help_, samples in metrics:
+        print(f"# HELP archive_tui_{name} {help_}\n# TYPE archive_tui_{name} gauge", file=out)
+        for labels, value in samples:
+            if value is not None:
+                shown = ",".join(f'{label}="{_label(text)}"' for label, text in labels.items())
+                print(f"archive_tui_{name}{f'{{{shown}}}' if shown else ''} {value}", file=out)
 
 
 def _label(name: Any) -> str:

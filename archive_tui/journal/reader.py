@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError, NotFoundError
@@ -24,6 +24,10 @@ _MADE_AT_ONCE = 1024 * 1024
 _TAIL = 64 * 1024
 _LONGEST_HEADER = 1024 * 1024
 _TASK = b'{"queue":'
+_HEADER = b'{"archive_tui":'
+_BATCH = b'\n{"batch":'
+_LONGEST_BATCH = 100
+"""Bytes of a line that ends a batch."""
 _LONG_VALUE = re.compile(rb'"[A-Za-z0-9+/]{100000,}={0,2}"')
 _INSTEAD = b"long value "  # with a space, so it is no base64
 
@@ -132,15 +136,17 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._open() as file:
-            first = next(iter(_members(file)), None)
+            first = next(iter(_pieces(file)), None)
         if first is None:
-            raise JournalError(f"{line(str(path))} is no journal: it does not begin with a gzip member")
-        self.header = _header(path, first[1])
+            raise JournalError(f"{line(str(path))} is no journal: it begins with neither a gzip member nor its header")
+        self.header = _header(path, first.content)
 
     def ending(self) -> Ending | None:
         """How the run ended, read from the end of the file, where notes of restores may follow it; None where it did
-        not, or where very many follow.
+        not, or where very many follow. An export, which is one piece, is read whole for it.
         """
+        if self.header.is_export:
+            return self.outline().ending
         with self._open() as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - _TAIL))
@@ -165,45 +171,53 @@ class Journal:
         with self._open() as file:
             size = file.seek(0, 2)
             file.seek(0)
-            for offset, content, end in _members(file):
-                for value in _values(content):
-                    _note(outline, value, offset)
-                outline.good_bytes = end
+            for piece in _pieces(file):
+                for value in _values(piece.content):
+                    _note(outline, value, piece.offset)
+                outline.good_bytes = piece.end or outline.good_bytes
         outline.torn = outline.good_bytes < size
         return outline
 
     def tasks(self, outline: Outline, batch: int) -> list[Copy]:
-        """The tasks of one batch, in their order."""
+        """The tasks of one batch, in their order. Of an export, all that stands before them is read as well."""
         with self._open() as file:
             file.seek(outline.offsets[batch])
-            found = next(iter(_members(file)), None)
-        if found is None:
-            raise self._damaged()
+            for piece in _pieces(file):
+                if _batch_in(piece.content) == batch:
+                    return self._tasks_in(piece.content, outline.tasks[batch])
+        raise self._damaged()
+
+    def batches(self, outline: Outline) -> Iterator[tuple[int, list[Copy]]]:
+        """Every batch with its tasks, in order; reads the file once."""
+        with self._open() as file:
+            for piece in _pieces(file):
+                batch = _batch_in(piece.content)
+                if batch is not None and batch in outline.tasks:
+                    tasks = self._tasks_in(piece.content, outline.tasks[batch])
+                    del piece  # it may be large
+                    yield batch, tasks
+                    del tasks
+
+    def _tasks_in(self, content: bytearray, count: int) -> list[Copy]:
+        """The tasks of a batch that has so many. Raises JournalError."""
         copies: list[Copy] = []
         try:
-            content = found[1]
             for start, end in _lines(content):
                 if content.startswith(_TASK, start):
                     copies.append(_task(content, start, end))
-                elif content.startswith(b'{"batch":', start) and json.loads(content[start:end])["batch"] == batch:
-                    break
         except (ValueError, KeyError, TypeError, AttributeError):
             raise self._damaged() from None
-        if len(copies) != outline.tasks[batch]:
+        if len(copies) != count:
             raise self._damaged()
         return copies
-
-    def batches(self, outline: Outline) -> Iterator[tuple[int, list[Copy]]]:
-        """Every batch with its tasks, in order."""
-        for batch in outline.offsets:
-            yield batch, self.tasks(outline, batch)
 
     def find(self, outline: Outline, queue: str, task_id: bytes) -> Copy | None:
         """One task. Decompresses up to where it stands, and decodes only lines that may be it."""
         wanted = format.packed(task_id)
         with self._open() as file:
-            for offset, content, _ in _members(file):
-                if offset > max(outline.offsets.values(), default=0):
+            for piece in _pieces(file):
+                content = piece.content
+                if piece.offset > max(outline.offsets.values(), default=0):
                     break
                 at = content.find(wanted)
                 while at >= 0:
@@ -233,10 +247,32 @@ class Journal:
         return JournalError(f"the journal {line(str(self.path))} is damaged: a batch is not what it says")
 
 
-def _members(file: BinaryIO) -> Iterator[tuple[int, bytearray, int]]:
-    """Each complete gzip member from here on: where it begins, its content, where it ends. Ends at the first that is
-    not whole. A message may be very large: its content is in memory once, and nobody below copies it.
+class _Piece(NamedTuple):
+    """A part of a journal: the lines up to the end of a batch, or to the end of a gzip member."""
+
+    offset: int
+    """The byte at which its gzip member begins; in a plain file, at which it begins itself."""
+
+    content: bytearray
+
+    end: int | None
+    """The byte behind it, where the file is whole up to there; None inside a gzip member."""
+
+
+def _pieces(file: BinaryIO) -> Iterator[_Piece]:
+    """The parts of a journal from here on, up to what is not whole; nothing where none begins here. A message may be
+    very large: its content is in memory once, and nobody below copies it.
     """
+    beginning = file.read(len(_HEADER))
+    file.seek(-len(beginning), 1)
+    if beginning.startswith(_MAGIC):
+        yield from _compressed_pieces(file)
+    elif beginning.startswith(_HEADER if file.tell() == 0 else b"{"):
+        yield from _plain_pieces(file)
+
+
+def _compressed_pieces(file: BinaryIO) -> Iterator[_Piece]:
+    """Those of gzip members. A batch that a member does not end with is cut off when more of that member follows."""
     start = file.tell()
     left = b""
     while True:
@@ -249,14 +285,70 @@ def _members(file: BinaryIO) -> Iterator[tuple[int, bytearray, int]]:
                 return
             try:
                 while data and not decompressor.eof:  # what compresses well would come in one huge piece
+                    searched = len(content)
                     content += decompressor.decompress(data, _MADE_AT_ONCE)
                     data = decompressor.unconsumed_tail
+                    while (cut := _cut(content, searched)) is not None:
+                        rest = content[cut:]
+                        del content[cut:]
+                        ready = [_Piece(start, content, None)]
+                        content, searched = rest, 0
+                        yield ready.pop()  # it may be large, and we do not hold it while it is read
             except zlib.error:
                 return
         left = decompressor.unused_data
         end = file.tell() - len(left)
-        yield start, content, end
-        start = end
+        ready = [_Piece(start, content, end)]
+        content, start = bytearray(), end
+        yield ready.pop()
+
+
+def _plain_pieces(file: BinaryIO) -> Iterator[_Piece]:
+    """Those of a plain file; a last line without its end is not whole."""
+    start = file.tell()
+    content = bytearray()
+    while data := file.read(_READ_AT_ONCE):
+        searched = len(content)
+        content += data
+        while (cut := _cut(content, searched)) is not None:
+            rest = content[cut:]
+            del content[cut:]
+            ready = [_Piece(start, content, start + cut)]
+            start, content, searched = start + cut, rest, 0
+            yield ready.pop()
+    whole = content.rfind(b"\n") + 1
+    del content[whole:]
+    if content:
+        yield _Piece(start, content, start + whole)
+
+
+def _cut(content: bytearray, searched: int) -> int | None:
+    """Where the header or the first batch of some lines ends, if more follows there; None where it does not. What was
+    `searched` before has no end.
+    """
+    if content.startswith(_HEADER):
+        at = 0
+    else:
+        at = content.find(_BATCH, max(0, searched - len(_BATCH) - _LONGEST_BATCH))
+        at = at + 1 if at >= 0 else at
+        if content.startswith(_BATCH[1:]):
+            at = 0
+    end = content.find(b"\n", at) + 1 if at >= 0 else 0
+    return end if 0 < end < len(content) else None
+
+
+def _batch_in(content: bytearray) -> int | None:
+    """The number of the batch that a piece ends with; None where it ends with none."""
+    start = content.rfind(_BATCH) + 1
+    if start <= 0 and not content.startswith(_BATCH[1:]):
+        return None
+    end = content.find(b"\n", start)
+    try:
+        value = json.loads(content[start : end if end >= 0 else len(content)])
+    except ValueError:
+        return None
+    batch = value.get("batch") if isinstance(value, dict) else None
+    return batch if isinstance(batch, int) else None
 
 
 def _lines(content: bytes | bytearray) -> Iterator[tuple[int, int]]:

@@ -86,8 +86,8 @@ class Recorder:
 
     @classmethod
     def at(cls, path: Path, run: Run, clock: Callable[[], float]) -> "Recorder":
-        """Begin a journal in a new file. Raises JournalError."""
-        return cls(Writer(path, run.header(clock())), clock)
+        """Begin an export in a new file: one gzip member, or plain by its name. Raises JournalError."""
+        return cls(Writer(path, run.header(clock()), whole=True), clock)
 
     @property
     def empty(self) -> bool:

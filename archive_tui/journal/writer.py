@@ -16,9 +16,26 @@ from archive_tui.journal import format
 from archive_tui.text import line
 
 SUFFIX = ".journal.gz"
+PLAIN_SUFFIX = ".ndjson"
 _GZIP = 31  # zlib's word for a gzip member
 _LEVEL = 1
 _WRITE_AT_ONCE = 1024 * 1024
+
+
+class _Plain:
+    """Takes the place of a compressor in a file that is not compressed."""
+
+    def compress(self, content: bytes) -> bytes:
+        """The same."""
+        return content
+
+    def flush(self) -> bytes:
+        """Nothing more."""
+        return b""
+
+
+def _compressor() -> Any:
+    return isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
 
 
 class Writer:
@@ -26,15 +43,20 @@ class Writer:
     disk. Not for several threads at once.
 
     A batch that cannot be written is taken out of the file again: what is in it stays readable.
+
+    With `whole` the file is one gzip member, or plain where its name ends with `PLAIN_SUFFIX`: any reader understands
+    it. What a crash leaves behind of that ends in the middle of a member.
     """
 
-    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, header: Mapping[str, Any], *, whole: bool = False) -> None:
         """Raises JournalError where the file exists or cannot be made."""
         self.path = path
+        self._whole = (_Plain() if path.name.endswith(PLAIN_SUFFIX) else _compressor()) if whole else None
         self.batches = 0
         self._waiting: list[bytes] = []
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._safe = 0
+        self._failed = False
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,17 +108,19 @@ class Writer:
         written before is lost then.
         """
         try:
-            if end is not None:
+            if end is not None and not self._failed:
                 self.flush()
                 self._pool.submit(self._write, [format.dumps(end)]).result()  # a member of its own: found from behind
+            if self._whole is not None:
+                self._pool.submit(self._finish).result()
         finally:
             self._pool.shutdown()
             os.close(self._file)
 
     def _write(self, pieces: Iterable[bytes]) -> None:
-        """Write one gzip member and wait until the disk has it."""
+        """Write one gzip member, or a part of the only one, and wait until the disk has it."""
         try:
-            compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
+            compressor = self._whole or _compressor()
             ready: list[bytes] = []
             size = 0
             empty = True
@@ -109,12 +133,24 @@ class Writer:
                     ready, size = [], 0
             if empty:
                 return
-            ready.append(compressor.flush())
+            if self._whole is None:
+                ready.append(compressor.flush())
             _write_all(self._file, b"".join(ready))
             os.fsync(self._file)
             self._safe = os.lseek(self._file, 0, os.SEEK_CUR)
         except OSError as error:
-            self._take_back()
+            if self._whole is None:
+                self._take_back()
+            else:
+                self._failed = True  # the compressor is ahead of the file: nothing more fits behind it
+            raise _cannot(self.path, error) from None
+
+    def _finish(self) -> None:
+        """End the one member of the file."""
+        try:
+            _write_all(self._file, self._whole.flush() if self._whole is not None else b"")
+            os.fsync(self._file)
+        except OSError as error:
             raise _cannot(self.path, error) from None
 
     def _take_back(self) -> None:
@@ -156,7 +192,7 @@ class Appender:
 
         def write() -> None:
             os.lseek(self._file, 0, os.SEEK_END)
-            compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
+            compressor = _compressor()
             member = compressor.compress(b"".join(map(format.dumps, values))) + compressor.flush()
             _write_all(self._file, member)
             os.fsync(self._file)

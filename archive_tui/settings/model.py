@@ -88,6 +88,9 @@ class Settings:
     syslog: str | None = None
     """Path of the socket of a syslog that gets the audit as well; None: only the file does."""
 
+    audit_file: Path | None = None
+    """File of the audit; None: the one in the user's state directory."""
+
     journal: bool = True
     """Deletions are recorded, so that they can be restored."""
 

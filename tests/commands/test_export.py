@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import secrets
+import zlib
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from support.command_line import Command
 from support.contents import content
 from support.servers import Live
 
+from archive_tui.journal.reader import Journal
 from archive_tui.session import Session
 
 
@@ -60,3 +63,67 @@ def test_what_was_exported_can_be_restored(valkey: Live, cli: Command, tmp_path:
     assert cli("export", "--url", valkey.url, "--queue", "q", str(tmp_path / "x")).code == 2
     header = json.loads(gzip.decompress(some.read_bytes()).splitlines()[0])
     assert (header["command"], header["planned"]) == ("export", 10)
+
+
+MANY = 3_000
+"""Tasks of several batches."""
+
+
+@pytest.mark.parametrize("name", ["archive.gz", "archive.ndjson"])
+def test_every_reader_understands_an_export(valkey: Live, cli: Command, tmp_path: Path, name: str) -> None:
+    """One gzip member: some readers stop after the first. Or plain."""
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", [b"%d" % number for number in range(MANY)])
+    before = content(valkey)
+    path = tmp_path / name
+    assert cli("export", "--url", valkey.url, "--queue", "q", "--archived", str(path)).code == 0
+    raw = path.read_bytes()
+    if name.endswith(".gz"):
+        decompressor = zlib.decompressobj(31)
+        raw = decompressor.decompress(raw) + decompressor.flush()
+        assert decompressor.eof
+        assert decompressor.unused_data == b""
+    lines = [json.loads(line) for line in raw.splitlines()]
+    assert {line["id"] for line in lines if "fields" in line} == {str(number) for number in range(MANY)}
+    assert len([line for line in lines if "batch" in line]) > 1
+    assert lines[-1]["counts"] == {"exported": MANY, "gone": 0}
+    assert Journal(path).ending() is not None
+    valkey.client.flushdb()
+    valkey.asynq.register("q")
+    restored = cli("restore", "--url", valkey.url, str(path), "--yes", "--json")
+    assert (restored.code, restored.json["torn"]) == (0, False)
+    assert content(valkey) == before
+
+
+@pytest.mark.parametrize("name", ["archive.gz", "archive.ndjson"])
+def test_an_export_that_was_cut_off_is_good_up_to_there(valkey: Live, cli: Command, tmp_path: Path, name: str) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", [b"%d" % number for number in range(MANY)], error_msg=random_text())
+    path = tmp_path / name
+    assert cli("export", "--url", valkey.url, "--queue", "q", "--archived", str(path)).code == 0
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    valkey.client.flushdb()
+    valkey.asynq.register("q")
+    restored = cli("restore", "--url", valkey.url, str(path), "--yes", "--json")
+    assert restored.json["torn"]
+    assert 0 < restored.json["report"]["restored"] < MANY
+
+
+def random_text() -> str:
+    return secrets.token_hex(200)
+
+
+def test_one_batch_of_an_export_is_found_again(valkey: Live, cli: Command, tmp_path: Path) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", [b"%d" % number for number in range(MANY)])
+    for name in ("archive.gz", "archive.ndjson"):
+        assert cli("export", "--url", valkey.url, "--queue", "q", "--archived", str(tmp_path / name)).code == 0
+        journal = Journal(tmp_path / name)
+        outline = journal.outline()
+        batches = dict(journal.batches(outline))
+        assert sum(map(len, batches.values())) == outline.count == MANY
+        for batch, copies in batches.items():
+            assert journal.tasks(outline, batch) == copies
+        found = journal.find(outline, "q", b"2999")
+        assert found is not None
+        assert found.id == b"2999"

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pytest
 from support.command_line import Command
 from support.journals import delete_again, deleted
 from support.servers import Live
@@ -82,3 +84,26 @@ def test_a_pipe_or_a_device_among_the_journals_keeps_nobody_waiting(valkey: Live
     assert all(problem.endswith("is no journal: it is not a file") for problem in problems.values())
     one = run("journal", "show", "pipe")
     assert (one.returncode, one.stderr.count("\n")) == (5, 1)
+
+
+READERS = [
+    ["gzip", "-dc"],
+    ["zcat"],
+    [sys.executable, "-c", "import gzip, sys; sys.stdout.buffer.write(gzip.open(sys.argv[1]).read())"],
+]
+
+
+@pytest.mark.parametrize("reader", READERS, ids=["gzip", "zcat", "python"])
+def test_a_journal_is_read_by(valkey: Live, cli: Command, tmp_path: Path, reader: list[str]) -> None:
+    """Each batch is a gzip member of its own, so that a crash leaves the others readable: some readers stop there."""
+    if shutil.which(reader[0]) is None:
+        pytest.skip(f"{reader[0]} is missing")
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", [b"%d" % number for number in range(2_000)])
+    flags = ("--archived", "--yes", "--json", "--journal-dir", str(tmp_path))
+    report = cli("delete", "--url", valkey.url, "--queue", "q", *flags).json["report"]
+    read = subprocess.run([*reader, report["journal"]], check=True, capture_output=True)
+    lines = [json.loads(line) for line in read.stdout.splitlines()]
+    assert len([line for line in lines if "batch" in line]) > 1
+    assert {line["id"] for line in lines if "fields" in line} == {str(number) for number in range(2_000)}
+    assert lines[-1]["counts"] == {"deleted": 2_000}

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,7 +48,9 @@ def test_a_scan_as_json(damaged: Live, cli: Command) -> None:
     assert (ended.code, ended.err) == (0, "")
     (line,) = ended.text.splitlines()
     report = json.loads(line)
-    assert set(report) == {"server", "started_at", "finished_at", "complete", "keys_scanned", "queues"}
+    assert set(report) == {
+        "server", "started_at", "finished_at", "complete", "caution", "keys_scanned", "queues",
+    }  # fmt: skip
     info = damaged.client.info()
     assert report["server"] == {
         "version": info.get("valkey_version", info["redis_version"]), "mode": "standalone",
@@ -114,7 +117,7 @@ def test_a_scan_for_prometheus(damaged: Live, cli: Command) -> None:
             assert found, line
             announced.add(found[2])
             continue
-        found = re.fullmatch(r'(\w+)(\{(?:\w+="(?:[^"\\\n]|\\["\\n])*",?)*\})? (\d+)', line)
+        found = re.fullmatch(r'(\w+)(\{(?:\w+="(?:[^"\\\n]|\\["\\n])*",?)*\})? (\d+(?:\.\d+)?)', line)
         assert found, line
         assert found[1] in announced
         metrics[line.rpartition(" ")[0]] = float(found[3])
@@ -124,6 +127,23 @@ def test_a_scan_for_prometheus(damaged: Live, cli: Command) -> None:
     assert metrics['archive_tui_archived_tasks{queue="fine"}'] == 10
     assert metrics['archive_tui_archived_tasks{queue="a\\"b\\\\c\\nd"}'] == 0
     assert metrics["archive_tui_scan_complete"] == 1
+    assert metrics["archive_tui_scan_keys"] == 18
+    assert time.time() - 60 < metrics["archive_tui_scan_timestamp_seconds"] < time.time() + 60
+    assert 0 <= metrics["archive_tui_scan_duration_seconds"] < 60
+    assert metrics['archive_tui_findings_bytes{queue="q",kind="orphan-archived"}'] > 0
+    assert metrics['archive_tui_findings_bytes{queue="fine",kind="orphan-archived"}'] == 0
+    assert metrics['archive_tui_archive_breaks{queue="fine"}'] == 0
+    assert 'archive_tui_archive_breaks_timestamp_seconds{queue="fine"}' not in metrics
+
+
+def test_prometheus_foretells_when_an_archive_breaks(any_server: Live, cli: Command) -> None:
+    any_server.asynq.register("q")
+    soon = int(time.time()) - 89 * 86_400
+    any_server.asynq.add_many("q", [b"%d" % number for number in range(9_000)], score=soon)
+    ended = cli(*at(any_server, "scan", "--prometheus"))
+    assert 'archive_tui_archive_breaks{queue="q"} 1' in ended.text
+    (at_,) = re.findall(r'^archive_tui_archive_breaks_timestamp_seconds{queue="q"} ([\d.]+)$', ended.text, re.MULTILINE)
+    assert abs(float(at_) - (soon + 90 * 86_400)) < 60
 
 
 def test_prometheus_sends_a_terminal_nothing_that_it_obeys(any_server: Live, cli: Command) -> None:

@@ -20,6 +20,10 @@ from archive_tui.asynq import keys, message
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import ARCHIVE_CAP, LISTS, SORTED_SETS, State
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.changes.plan import plan_oldest
+from archive_tui.cli import run
 from archive_tui.demo import DEMO_SEED, DemoServer, Workers, demo, fill, hostile, installation
 from archive_tui.demo.broker import Broker
 from archive_tui.demo.filling import Filling
@@ -27,6 +31,8 @@ from archive_tui.demo.installation import HOSTILE_QUEUE, LEFTOVER_QUEUE
 from archive_tui.demo.job_types import EMAIL, LOGS
 from archive_tui.demo.layout import Writer
 from archive_tui.errors import UsageError
+from archive_tui.jobs.listing import ListJob
+from archive_tui.session import Session
 
 NOW = 1_795_000_000
 SMALL = 0.01
@@ -597,3 +603,29 @@ def test_the_demo_without_workers_stands_still() -> None:
     with demo(workers=False, scale=SMALL, now=NOW) as url, redis.Redis.from_url(url) as client:
         assert "demo-workers" not in {thread.name for thread in threading.enumerate()}
         assert client.scard(keys.QUEUES) == len(QUEUES)
+
+
+def test_the_demo_keeps_its_audit_and_journals_to_itself(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is deleted from made-up queues is no business of the real journals."""
+    written: list[Path] = []
+
+    def play(session: Session, *, mouse: bool) -> int:
+        catalog = Catalog()
+        listing = session.run(ListJob(session.server, catalog, "default"))
+        assert listing.wait(20)
+        job = session.start(plan_oldest(catalog, Query(), limit=3))
+        assert job.wait(20)
+        assert job.progress.made == 3
+        assert job.progress.journal is not None
+        written.extend([job.progress.journal, session.audit.file])
+        assert all(path.exists() for path in written)
+        session.stop_jobs()
+        catalog.close()
+        return 0
+
+    monkeypatch.setattr("archive_tui.cli.commands.need_terminal", lambda: None)
+    monkeypatch.setattr("archive_tui.cli.commands.run_screens", play)
+    assert run(["demo", "--quiet-workers"]) == 0
+    assert written
+    assert not any(path.exists() for path in written), "it leaves no trace"
+    assert list(home.rglob("*.jsonl")) == list(home.rglob("*.journal.gz")) == []
