@@ -1,0 +1,72 @@
+"""The Rust program that drives the crate asynq (`tests/asynq_rust`): building it, and running its commands."""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+
+from .program import UnavailableError, wait_until
+
+SOURCES = Path(__file__).parents[1] / "asynq_rust"
+
+
+def build(folder: Path) -> Path:
+    """Build the program, unless another process has built it in this folder. Raises UnavailableError."""
+    if shutil.which("cargo") is None:
+        raise UnavailableError("cargo is missing")
+    target = folder / "target"
+    with (folder / "asynq-rust.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for command in (["fetch"], ["build", "--quiet", "--offline"]):
+            ended = subprocess.run(
+                ["cargo", *command, "--locked"],
+                cwd=SOURCES,
+                env={**os.environ, "CARGO_TARGET_DIR": str(target)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if ended.returncode and command == ["fetch"]:
+                raise UnavailableError(f"the crate asynq cannot be had: {ended.stderr.strip().splitlines()[-1]}")
+            assert not ended.returncode, ended.stderr
+    return target / "debug" / "asynq-rust"
+
+
+class AsynqRust:
+    """The Rust crate asynq at one Redis."""
+
+    def __init__(self, program: Path, url: str) -> None:
+        self._program = program
+        self._url = url
+
+    def __call__(self, command: str, *arguments: object, fails: str = "") -> None:
+        """Run a command to its end; one that `fails` must say so in these words."""
+        ended = subprocess.run(self._line(command, *arguments), capture_output=True, text=True, check=False)
+        assert bool(ended.returncode) is bool(fails), ended.stderr
+        assert fails in ended.stderr
+
+    def work_off(self, queue: str) -> None:
+        """Let a worker work until the queue has nothing pending or active any more."""
+        with redis.Redis.from_url(self._url) as client, self._working(queue):
+            lists = [f"asynq:{{{queue}}}:{name}" for name in ("pending", "active")]
+            wait_until(lambda: not client.exists(*lists), "the worker to have done all")
+
+    @contextmanager
+    def _working(self, queue: str) -> Iterator[None]:
+        line = self._line("work", queue)
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield
+            assert process.poll() is None, "the worker died"
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+
+    def _line(self, command: str, *arguments: object) -> list[str]:
+        return [os.fspath(self._program), self._url, command, *map(str, arguments)]
