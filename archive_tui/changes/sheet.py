@@ -44,6 +44,11 @@ class Line(NamedTuple):
     label: str = ""
     tone: Tone = Tone.PLAIN
 
+    @property
+    def alone(self) -> str:
+        """The line where it stands by itself, without its block."""
+        return f"{self.label}: {self.text}" if self.label else self.text
+
 
 CHECKED_AGAIN = Line("each is checked again by the server; what changed since is skipped")
 JOURNAL_OFF = Line("the journal is turned off: this cannot be undone", tone=Tone.DANGER)

@@ -88,7 +88,7 @@ def carry_out(session: Session, planned: Planned, manner: Manner) -> ExitCode:
     described = {"server": address, **planned.choice, **sheet.facts, "refused": refused}
     shown = sheet_lines(sheet, address)
     if manner.dry_run or not sheet.count:
-        text = shown if sheet.count else [planned.nothing, *[one.text for one in sheet.cautions]]
+        text = shown if sheet.count else [planned.nothing, *[one.alone for one in sheet.cautions]]
         if refused:
             text = [*text, f"this cannot be done here: {refused}"]
         print_result(described | {"report": None} if manner.as_json else text, manner.out)
@@ -98,7 +98,7 @@ def carry_out(session: Session, planned: Planned, manner: Manner) -> ExitCode:
     confirm(sheet.count, sheet.verb, yes=manner.yes, ask=manner.ask)
     job, interrupted = attend(planned.start, (lambda job: change_line(job.progress)) if manner.progress else None)
     report = planned.report(job.progress)
-    text = [*[one.text for one in sheet.cautions if manner.yes], *report_lines(report)]
+    text = [*[one.alone for one in sheet.cautions if manner.yes], *report_lines(report)]
     print_result(described | {"report": report.facts} if manner.as_json else text, manner.out)
     if job.error is not None:
         if not report.changed_something:

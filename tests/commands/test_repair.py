@@ -88,6 +88,14 @@ def test_what_is_set_right(damaged: Live, cli: Command, arguments: list[str], me
     assert (done["result"], done["repaired"]) == ("done", len(mended))
 
 
+def test_whoever_says_yes_beforehand_still_reads_what_to_beware_of(damaged: Live, cli: Command) -> None:
+    damaged.asynq.add_many(Q, [f"full-{number}" for number in range(9_995)])
+    wanted = ["--kind", "orphan-archived", "--action", "archive", "--where", "loose"]
+    ended = cli(*repairing(damaged, *wanted, "--yes"))
+    assert ended.code == 0
+    assert "beware: 5 ids more than Asynq keeps" in ended.text + ended.err
+
+
 def test_the_plan_for_people_changes_nothing(damaged: Live, cli: Command) -> None:
     damaged.asynq.add_many(Q, [f"full-{number}" for number in range(9_995)])
     before = everything(damaged.client)
