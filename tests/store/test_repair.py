@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import redis
 from support.asynq_data import NOW, a_message, everything, key, lock_key, prefix
-from support.changes import repairing
+from support.changes import cleaning_up, repairing
 from support.damage import find, put, write
 from support.oracle import findings
 from support.servers import Live, wait_until
@@ -366,6 +366,20 @@ def test_husk_whose_fields_have_all_expired_goes(
     assert not live.client.exists(key(Q, "hollow"))
     assert find(live, [Q], 100) == []
     catalog.close()
+
+
+def test_hash_whose_fields_have_all_expired_goes_with_its_leftover_queue(
+    own_server: Callable[..., Live], run_job: Callable[[Job], Job], tmp_path: Path
+) -> None:
+    live = own_server()
+    live.client.execute_command("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+    live.asynq.add_many("gone", ["hollow", "whole"], "completed")
+    live.client.execute_command("HPEXPIRE", key("gone", "hollow"), 1, "FIELDS", 2, "msg", "state")
+    wait_until(lambda: not live.client.hgetall(key("gone", "hollow")))
+    job = cleaning_up(live.connect(), "gone", Pace.FULL, journal_dir=tmp_path)
+    assert run_job(job).wait(20)
+    assert job.error is None
+    assert live.client.keys("asynq:{gone}:*") == []
 
 
 @pytest.mark.parametrize("in_hash", [True, False])
