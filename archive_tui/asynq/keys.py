@@ -1,7 +1,6 @@
 """The names of Asynq's keys (docs/asynq-storage.md). Keys and ids are bytes, queue names `text.decode`d strings."""
 
 import re
-from collections.abc import Iterator
 
 from archive_tui.asynq.states import State
 from archive_tui.text import decode, encode
@@ -92,6 +91,12 @@ def old_pending(queue: str) -> bytes:
     return prefix(queue)[:-1]
 
 
+def old_pending_of(key: bytes) -> str | None:
+    """The queue whose list of pending messages a key may be; None for any other key."""
+    plain = key.startswith(b"asynq:{") and key.endswith(b"}") and len(key) > 8 and NAME_END not in key
+    return decode(key[7:-1]) if plain else None
+
+
 def old_archive(queue: str) -> bytes:
     """The archive up to Asynq 0.13, a sorted set of messages."""
     return prefix(queue) + b"dead"
@@ -118,12 +123,14 @@ def queue_pattern(queue: str) -> bytes:
 
 
 def everything_pattern() -> bytes:
-    """A MATCH pattern for every key of every queue."""
-    return b"asynq:{*}:*"
+    """A MATCH pattern for every key of every queue, the lists of pending messages up to Asynq 0.17 included."""
+    return b"asynq:{*}*"
 
 
 def queue_of(key: bytes) -> str | None:
-    """The queue that a key belongs to, None for a key that is not one of a queue's."""
+    """The queue that a key belongs to, None for a key that is not one of a queue's. Where several names may be meant it
+    is the shortest: `ownership` decides.
+    """
     found = _QUEUE_KEY.match(key)
     return decode(found[1]) if found else None
 
@@ -131,7 +138,7 @@ def queue_of(key: bytes) -> str | None:
 def split_task(key: bytes) -> tuple[str, bytes] | None:
     """Queue and task id of a task data key, None for any other key.
 
-    A queue's name, and a task's id, may themselves hold `}:t:`. Here the shortest name wins; `splits` gives all.
+    A queue's name, and a task's id, may themselves hold `}:t:`. Here the shortest name wins; `ownership` decides.
     """
     start, found, task_id = key.partition(b"}:t:")
     if not found or not start.startswith(b"asynq:{") or len(start) == 7:
@@ -139,26 +146,21 @@ def split_task(key: bytes) -> tuple[str, bytes] | None:
     return decode(start[7:]), task_id
 
 
+NAME_END = b"}:"
+"""The text after the queue's name in every key. A key that holds it twice may be ambiguous: see `ownership`."""
+
 GROUP_TAG_END = b"}:g:"
 """The text after the queue's name in the key of a group's set."""
 
 TAG_END = b"}:t:"
-"""The text after the queue's name in a task data key. A key that holds it twice is ambiguous: see `splits`."""
-
-
-def splits(key: bytes) -> list[tuple[str, bytes]]:
-    """Every way to read a task data key as queue and task id, the shortest name first."""
-    return [(decode(key[7:at]), key[at + len(TAG_END) :]) for at in _ends(key, TAG_END)]
+"""The text after the queue's name in a task data key."""
 
 
 def queues_in(key: bytes) -> list[bytes]:
     """Every name that a queue may have to which a key belongs, the shortest first: a name may itself hold `}:`."""
-    return [key[7:at] for at in _ends(key, b"}:")]
-
-
-def _ends(key: bytes, tag: bytes) -> Iterator[int]:
-    """The positions at which the queue's name in a key may end: every place of the tag after one character or more."""
-    position = key.find(tag, 8)
-    while position >= 0:
-        yield position
-        position = key.find(tag, position + 1)
+    names = []
+    end = key.find(NAME_END, 8) if key.startswith(b"asynq:{") else -1
+    while end >= 0:
+        names.append(key[7:end])
+        end = key.find(NAME_END, end + 1)
+    return names

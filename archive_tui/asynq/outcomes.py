@@ -34,6 +34,7 @@ class Outcome(IntEnum):
     WHOLE_MESSAGE = 22
     EXPIRED = 23
     WITHOUT_TIMES = 24
+    OTHER_QUEUE = 25
 
     @property
     def done(self) -> bool:
@@ -78,6 +79,7 @@ _SENTENCES = {
     Outcome.TAKEN: "skipped: other task data stands under its id",
     Outcome.ID_IN_USE: "skipped: another index holds its id",
     Outcome.VANISHED: "{}, but not there any more since another server took over: lost with the old one, or run",
+    Outcome.OTHER_QUEUE: "skipped: it is a key of another queue, which is registered",
     Outcome.WHOLE_MESSAGE: "skipped: it is no id but a whole message, the only copy of a task of Asynq before 0.18",
     Outcome.EXPIRED: "skipped: its time to live has run out since",
     Outcome.WITHOUT_TIMES: "{}, but for ever: the server did not set the times to live of its fields",

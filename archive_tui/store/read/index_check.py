@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from archive_tui.asynq import findings, keys
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.ownership import Ownership
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
@@ -22,7 +23,7 @@ from archive_tui.asynq.whole_messages import message_in
 from archive_tui.store.link.consistent_read import Moment, read_together
 from archive_tui.store.link.pipe import Command, Pipe, pack
 from archive_tui.store.link.replies import Reply, is_wrong_type, raise_first, raise_unless_wrong_type
-from archive_tui.store.read import leases
+from archive_tui.store.read import leases, owners
 from archive_tui.store.read.budget import within_budget
 from archive_tui.store.read.indexes import Cursor, Order
 from archive_tui.store.read.keyspace import fraction_of, page
@@ -115,6 +116,7 @@ class IndexCheck:
         """Begin again from the start."""
         self._seek: int | None = 0 if self._given is None and self._queues else None
         self._seek_fraction = 0.0
+        self._ownership: Ownership | None = None
         self._groups: dict[str, set[bytes]] = {
             queue: set(self._given.get(queue, ())) if self._given is not None else set() for queue in self._queues
         }
@@ -169,11 +171,12 @@ class IndexCheck:
 
     def _seek_groups(self, pipe: Pipe) -> None:
         """One SCAN reply's worth of group and aggregation sets."""
+        if self._ownership is None:
+            self._ownership = owners.ownership(pipe)
         following, found = page(pipe, self._seek or 0, self._pattern, self.count)
-        for key in found:
-            queue = keys.queue_of(key)
-            if queue in self._groups and key.startswith(keys.group(queue, b"")):
-                self._groups[queue].add(key[len(keys.group(queue, b"")) :])
+        for reading in owners.readings_of(pipe, self._ownership, found):
+            if reading is not None and reading.group is not None and reading.queue in self._groups:
+                self._groups[reading.queue].add(reading.group)
         self._seek = following or None
         self._seek_fraction = fraction_of(following)
 

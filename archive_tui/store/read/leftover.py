@@ -8,6 +8,7 @@ from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, State
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import Reply, is_wrong_type
+from archive_tui.store.read import owners
 from archive_tui.store.read.budget import within_budget
 from archive_tui.store.read.keyspace import pages
 from archive_tui.text import encode
@@ -56,9 +57,13 @@ def _is_served(pipe: Pipe, queue: str) -> bool:
 
 
 def leavings(pipe: Pipe, queue: str) -> Iterator[Leavings]:
-    """Every key of a queue, in steps; a key may come twice."""
+    """Every key of a queue, in steps; a key may come twice. A key that a registered name explains, or a message of
+    another queue, is none of them.
+    """
     start = keys.task_prefix(queue)
-    for found in pages(pipe, keys.queue_pattern(queue), _COUNT):
+    ownership = owners.ownership(pipe)
+    for page in pages(pipe, keys.queue_pattern(queue), _COUNT):
+        found = owners.keys_of(pipe, ownership, queue, page)
         if found:
             tasks = [key for key in found if key.startswith(start)]
             yield Leavings(_rows(pipe, queue, tasks), [key for key in found if not key.startswith(start)])

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from archive_tui.asynq import keys
+from archive_tui.asynq.ownership import Ownership, is_tangled
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
 from archive_tui.errors import DisconnectedError, NotAsynqError
@@ -15,6 +16,7 @@ from archive_tui.store.link.abilities import Ability
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import Reply, is_not_permitted, raise_unless_wrong_type
 from archive_tui.store.link.server import Server
+from archive_tui.store.read import owners
 from archive_tui.store.read.indexes import Cursor, Order, pieces
 from archive_tui.store.read.keyspace import pages
 from archive_tui.store.read.old_storage import old_queues
@@ -112,17 +114,42 @@ def discover(pipe: Pipe, groups: GroupNames | None = None) -> Iterator[str | Non
     After each step comes a None, so that whoever drives the walk can rest between steps.
     """
     known: set[str] = set()
+    ownership = owners.ownership(pipe)
     for found in pages(pipe, keys.everything_pattern()):
-        for key in found:
-            name = keys.queue_of(key)
-            if name is None:
-                continue
-            if groups is not None and key.startswith(keys.group(name, b"")):
-                groups.setdefault(name, set()).add(key.removeprefix(keys.group(name, b"")))
+        for name, group in _owners(pipe, ownership, found, known):
+            if groups is not None and group is not None:
+                groups.setdefault(name, set()).add(group)
             if name not in known:
                 known.add(name)
                 yield name
         yield None
+
+
+def _owners(
+    pipe: Pipe, ownership: Ownership, found: Sequence[bytes], known: Collection[str]
+) -> Iterator[tuple[str, bytes | None]]:
+    """The queues of some keys, each with the name of the group, or of the set that is being aggregated, whose set the
+    key is. Keys that tell nothing new may be left out.
+    """
+    tangled, bare = [], []
+    for key in found:
+        if is_tangled(key):
+            tangled.append(key)
+        elif (name := keys.queue_of(key)) is not None:
+            group = keys.group(name, b"")
+            yield name, key.removeprefix(group) if key.startswith(group) else None
+        elif (name := keys.old_pending_of(key)) is not None and name not in known:
+            bare.append((name, key))
+    news = [
+        key
+        for key in tangled
+        if any(claim.queue not in known or claim.group is not None for claim in ownership.claims(key))
+    ]
+    for reading in owners.readings_of(pipe, ownership, news):
+        if reading is not None:
+            yield reading.queue, reading.group
+    sizes = pipe.call([(b"LLEN", key) for _, key in bare], errors="return")
+    yield from ((name, None) for (name, _), size in zip(bare, sizes, strict=True) if isinstance(size, int) and size)
 
 
 def stats(
@@ -286,7 +313,8 @@ def exists(pipe: Pipe, queue: str) -> bool:
     indexes = [keys.old_pending(queue), *[keys.index(queue, state) for state in (*LISTS, *SORTED_SETS)]]
     if any(pipe.call([(b"EXISTS", key) for key in indexes])):
         return True
-    return any(pages(pipe, keys.tasks_pattern(queue)))
+    ownership = owners.ownership(pipe)
+    return any(owners.keys_of(pipe, ownership, queue, found) for found in pages(pipe, keys.tasks_pattern(queue)))
 
 
 def archived_scores(pipe: Pipe, queue: str, most: int = MOST_SCORES) -> list[float]:

@@ -17,11 +17,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
 
-from archive_tui.asynq import keys, message
+from archive_tui.asynq import keys
+from archive_tui.asynq.ownership import Ownership, Reading, is_tangled, readings
 from archive_tui.asynq.rows import RowBatch
 from archive_tui.store.link.pipe import Pipe, pack
-from archive_tui.store.link.replies import Reply, raise_first
+from archive_tui.store.link.replies import Reply, is_wrong_type, raise_first, raise_unless_wrong_type
 from archive_tui.store.link.reply_queue import ReplyQueue
+from archive_tui.store.read import owners
 from archive_tui.store.read.budget import REPLY_BUDGET
 from archive_tui.store.read.keyspace import fraction_of
 from archive_tui.store.read.probe import Candidate, Probe, Proven
@@ -124,6 +126,7 @@ class Scan:
         """Begin again from the start; what was found before may be found a second time."""
         self._cursor = 0
         self._begun = False
+        self._ownership: Ownership | None = None
         self._referenced.clear()
         self._probe.restart()
         self.groups.clear()
@@ -184,6 +187,8 @@ class Scan:
             self._drop()
             for page in self._pages:
                 self._probe_suspects(pipe, page)
+        if self._ownership is None:
+            self._ownership = owners.ownership(pipe)
         took = 0
         self._goes_on = False
         while True:
@@ -263,17 +268,17 @@ class Scan:
             unexplained = self._unexplained(found)
             page.met[self._only] += len(found) - len(unexplained)
             found = unexplained
-        ambiguous: list[bytes] = []
+        tangled: list[bytes] = []
         together = b"\n".join(found)
+        if together.count(b"}") > len(found):  # cheaper than to look for `}:`
+            tangled = [key for key in found if is_tangled(key)]
+            found = [key for key in found if not is_tangled(key)]
         if keys.GROUP_TAG_END in together:
             found = self._without_groups(found)
-        if together.count(keys.TAG_END) > len(found):
-            ambiguous = [key for key in found if key.count(keys.TAG_END) > 1]
-            found = [key for key in found if key.count(keys.TAG_END) == 1]
         met = self._by_queue(found)
         new = [queue for queue in met if queue not in self._referenced.queues]
         if new:
-            self._hold(pipe, new, partial(self._sort_out, pipe, page, found + ambiguous))
+            self._hold(pipe, new, partial(self._sort_out, pipe, page, found + tangled))
             return
         page.met.update(met)
         if self._only is None:
@@ -281,8 +286,8 @@ class Scan:
         self._few = len(found) < _WORTH_A_PROBE
         self._suspect(page, found)
         self._probe_suspects(pipe, page)
-        for key in ambiguous:
-            self._ask_whose(pipe, page, key)
+        for key in tangled:
+            self._untangle(pipe, page, key)
         page.unsorted -= 1
 
     def _unexplained(self, found: list[bytes]) -> list[bytes]:
@@ -297,14 +302,16 @@ class Scan:
         """Note the sets of groups among some keys, and give back the rest."""
         rest = []
         for key in found:
-            at, task_at = key.find(keys.GROUP_TAG_END), key.find(keys.TAG_END)
-            if at < 0 or 0 <= task_at < at:
+            at = key.find(keys.GROUP_TAG_END)
+            if at < 0:
                 rest.append(key)
-                continue
-            queue = decode(key[len(b"asynq:{") : at])
-            if self._wanted is None or queue in self._wanted:
-                self.groups.setdefault(queue, set()).add(key[at + len(keys.GROUP_TAG_END) :])
+            else:
+                self._note_group(decode(key[len(b"asynq:{") : at]), key[at + len(keys.GROUP_TAG_END) :])
         return rest
+
+    def _note_group(self, queue: str, name: bytes) -> None:
+        if self._wants(queue):
+            self.groups.setdefault(queue, set()).add(name)
 
     def _by_queue(self, found: Sequence[bytes]) -> dict[str, int]:
         """Number of keys of each queue that is wanted."""
@@ -312,11 +319,7 @@ class Scan:
             return {self._only: len(found)}
         tags = Counter([key[: key.find(keys.TAG_END)] for key in found])
         splits = {tag: keys.split_task(tag + keys.TAG_END) for tag in tags}
-        return {
-            split[0]: tags[tag]
-            for tag, split in splits.items()
-            if split is not None and (self._wanted is None or split[0] in self._wanted)
-        }
+        return {split[0]: tags[tag] for tag, split in splits.items() if split is not None and self._wants(split[0])}
 
     def _meet(self, pipe: Pipe, queues: Sequence[str]) -> Iterator[None]:
         """Read the indexes of queues that were met for the first time."""
@@ -353,7 +356,7 @@ class Scan:
             return
         for key in unknown:
             split = keys.split_task(key)
-            if split is not None and (self._wanted is None or split[0] in self._wanted):
+            if split is not None and self._wants(split[0]):
                 page.suspects.setdefault(split[0], []).append(split[1])
 
     def _probe_suspects(self, pipe: Pipe, page: _Page) -> None:
@@ -363,22 +366,36 @@ class Scan:
                 del page.suspects[queue]
                 self._probe.ask(pipe, queue, ids, page.proven)
 
-    def _ask_whose(self, pipe: Pipe, page: _Page, key: bytes) -> None:
-        """Ask for the message of a key that can be read in several ways."""
-        pipe.send([pack((b"HGET", key, b"msg"))])
+    def _untangle(self, pipe: Pipe, page: _Page, key: bytes) -> None:
+        """Find out whose a key is that may be read in several ways: by its content, where it can be."""
+        assert self._ownership is not None  # noqa: S101 - read before the first page
+        claims = self._ownership.claims(key)
+        if not any(self._wants(claim.queue) for claim in claims):
+            return
         page.unsorted += 1
-        self._replies.expect(1, lambda replies: self._on_whose(pipe, page, key, replies[0]))
+        if len(readings(key)) == 1:
+            self._claimed(pipe, page, key, claims[0])
+        else:
+            pipe.send([pack((b"HGET", key, b"msg"))])
+            self._replies.expect(1, lambda replies: self._on_whose(pipe, page, key, replies[0]))
 
     def _on_whose(self, pipe: Pipe, page: _Page, key: bytes, reply: Reply) -> None:
-        """A key that can be read in several ways belongs where its own message says, else nowhere: a live task must
-        not pass for the orphan of another queue.
-        """
-        decoded = message.decode(reply) if isinstance(reply, bytes) else None
-        said = (decoded.queue, decoded.id.encode()) if decoded is not None else None
-        if said in keys.splits(key) and (self._wanted is None or said[0] in self._wanted):
-            self._take(pipe, page, key, *said)
-        else:
-            page.unsorted -= 1
+        raise_unless_wrong_type([reply])
+        assert self._ownership is not None  # noqa: S101 - as above
+        wrong = is_wrong_type(reply)
+        self._claimed(pipe, page, key, self._ownership.reading(key, None if wrong else reply, is_hash=not wrong))
+
+    def _claimed(self, pipe: Pipe, page: _Page, key: bytes, reading: Reading | None) -> None:
+        """Go on with a key whose reading is known; None: it is nobody's."""
+        if reading is not None and reading.task_id is not None and self._wants(reading.queue):
+            self._take(pipe, page, key, reading.queue, reading.task_id)
+            return
+        if reading is not None and reading.group is not None:
+            self._note_group(reading.queue, reading.group)
+        page.unsorted -= 1
+
+    def _wants(self, queue: str) -> bool:
+        return self._wanted is None or queue in self._wanted
 
     def _take(self, pipe: Pipe, page: _Page, key: bytes, queue: str, task_id: bytes) -> None:
         """Count a key whose queue is known, and ask about it where no index explains it."""

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from archive_tui.asynq import keys
+from archive_tui.asynq.ownership import is_tangled
 from archive_tui.asynq.states import State
 from archive_tui.errors import RefusedError
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import is_of_another_slot, is_refusal, raise_first
+from archive_tui.store.read import owners
 from archive_tui.store.read.leftover import is_leftover
 from archive_tui.text import encode, line
 
@@ -22,7 +24,7 @@ def register(pipe: Pipe, queue: str) -> bool:
 
 def remove(pipe: Pipe, queue: str, doomed_keys: Sequence[bytes]) -> int:
     """Delete keys of a queue in one atomic step, provided that it is a leftover queue at that moment; returns how many
-    there were. Raises RefusedError where it is none any more.
+    there were. Raises RefusedError where it is none any more, or a registered queue has one of them.
     """
     if not doomed_keys:
         return 0
@@ -34,6 +36,13 @@ def remove(pipe: Pipe, queue: str, doomed_keys: Sequence[bytes]) -> int:
     try:
         if not is_leftover(pipe, queue):
             raise RefusedError(f"queue {line(queue)!r} is no leftover any more: somebody uses it")
+        ownership = owners.ownership(pipe)
+        for key in filter(is_tangled, doomed_keys):
+            if claims := ownership.registered_claims(key):
+                raise RefusedError(
+                    f"{line(key)!r} is a key of queue {line(claims[-1].queue)!r}, which was registered meanwhile: "
+                    "clean up again"
+                )
         *queued, result = pipe.call([(b"MULTI",), (b"UNLINK", *doomed_keys), (b"EXEC",)], errors="return")
         raise_first([*queued, result])
     finally:

@@ -22,7 +22,7 @@
 
 local GONE, DELETED, DELETED_AND_UNLOCKED = 0, 1, 2
 local STATE_CHANGED, MESSAGE_CHANGED, NOW_REFERENCED, NOT_IN_INDEX, NOT_A_TASK, QUEUE_AWAKE = 3, 4, 5, 6, 7, 8
-local COPY_STALE = 9
+local COPY_STALE, OTHER_QUEUE = 9, 25
 
 local LONG = 1024
 local AT_ONCE = 1000  -- arguments of one command: Lua's stack holds a few thousand
@@ -35,7 +35,8 @@ local id_at = #locks - #"unique:" + #"t:" + 1
 
 -- A user who may not use all of these commands must learn it before anything is deleted, not between an id and its
 -- hash.
-local refused = refusal(sub(locks, 1, -#"unique:" - 1), {
+local prefix = sub(locks, 1, -#"unique:" - 1)
+local refused = refusal(prefix, {
   { "UNLINK" }, { "DEL" }, { "GET" }, { "HMGET", "state" }, { "ZSCORE", "probe" }, { "ZREM", "probe" },
   mode ~= "seen" and { "HGETALL" } or nil,
 })
@@ -173,6 +174,14 @@ for from = 1, count, AT_ONCE do
         outcomes[i] = outcomes[i] or COPY_STALE
       end
     end
+  end
+end
+
+-- Where two registered queues may have such keys, the message has said whose they are.
+local _, name_ends = string.gsub(table.concat(KEYS, "\n", 8), "}:", "")
+if name_ends > count and not is_registered(sub(prefix, 8, -3)) then
+  for i = 1, count do
+    if not outcomes[i] and explained_by_another(prefix, KEYS[i + 7]) then outcomes[i] = OTHER_QUEUE end
   end
 end
 

@@ -59,3 +59,15 @@ local function lock_of(field, message)
   return message and string.find(message, ":unique:", 1, true) and string_field(message, 10)
 end
 
+local function is_registered(name) return redis.pcall("SISMEMBER", "asynq:queues", name) == 1 end
+
+-- Whether a registered queue with another name explains a key that starts with `prefix`: names, ids and groups may hold
+-- "}:" themselves. In a cluster the set of queues may live elsewhere: then nobody is known.
+local function explained_by_another(prefix, key)
+  local at = string.find(key, "}:", 9, true)
+  while at do
+    if at ~= #prefix - 1 and is_registered(string.sub(key, 8, at - 1)) then return true end
+    at = string.find(key, "}:", at + 1, true)
+  end
+  return false
+end

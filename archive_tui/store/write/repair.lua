@@ -16,7 +16,7 @@
 local GONE, DONE, DONE_AND_UNLOCKED = 0, 1, 2
 local NOW_A_HASH, TYPE_CHANGED = 10, 11
 local STATE_CHANGED, MESSAGE_CHANGED, NOW_REFERENCED, NOT_IN_INDEX, NOT_A_TASK, NOT_A_GHOST = 3, 4, 5, 6, 7, 13
-local WHOLE_MESSAGE = 22
+local WHOLE_MESSAGE, OTHER_QUEUE = 22, 25
 
 local prefix, action, now = ARGV[1], ARGV[2], ARGV[3]
 local LISTS = { "pending", "active" }
@@ -165,9 +165,16 @@ local function delete_foreign(key, id, kind, place, search)
   return DONE
 end
 
+-- Of two registered queues the message of a task says whose it is, and that is checked; a foreign key has none.
+local own = is_registered(string.sub(prefix, 8, -3))
+local function owned_by_another(key, foreign)
+  return (foreign or not own) and explained_by_another(prefix, key)
+end
+
 local function repair(key, at)
   local id, state, digest, since = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local place, search = ARGV[at + 4], ARGV[at + 5]
+  if owned_by_another(key, action == "foreign") then return OTHER_QUEUE end
   if action == "ghost" then return remove_ghost(key, id, place, search) end
   if action == "foreign" then return delete_foreign(key, id, state, place, search) end
   if redis.call("EXISTS", key) == 0 then return GONE end
