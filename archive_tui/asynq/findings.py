@@ -91,7 +91,8 @@ _EXPLAINED = {
     Kind.GHOST: Explanation(
         "An index holds an id whose task data is gone.",
         "Somebody deleted task data by hand. Or 8,000 archived ids and more turned 90 days old before the next archive "
-        "operation: Asynq 0.25 and newer then deletes their data and fails to remove the ids.",
+        "operation: Asynq 0.25 and newer then deletes their data and fails to remove the ids. Or a fork of Asynq that "
+        "keeps its data under a prefix put the id here: then it is somebody's task.",
         "It counts as a task, Asynq's figures of the queue can fail on it, and “run all” or “archive all” over it "
         "makes a husk.",
         "Remove the id from the index.",

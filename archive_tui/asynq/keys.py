@@ -127,6 +127,17 @@ def everything_pattern() -> bytes:
     return b"asynq:{*}*"
 
 
+def prefixed_pattern() -> bytes:
+    """A MATCH pattern for the keys of queues that stand under a prefix, as forks of Asynq write them."""
+    return b"?*asynq:{*}:*"
+
+
+def namespace_of(key: bytes) -> bytes:
+    """The prefix under which a key of a queue stands; empty for none, and for a key that is not one of a queue's."""
+    prefix, start, rest = key.partition(b"asynq:{")
+    return prefix if queue_of(start + rest) is not None else b""
+
+
 def queue_of(key: bytes) -> str | None:
     """The queue that a key belongs to, None for a key that is not one of a queue's. Where several names may be meant it
     is the shortest: `ownership` decides.

@@ -35,6 +35,7 @@ class Outcome(IntEnum):
     EXPIRED = 23
     WITHOUT_TIMES = 24
     OTHER_QUEUE = 25
+    OTHER_INSTALLATION = 26
 
     @property
     def done(self) -> bool:
@@ -80,6 +81,7 @@ _SENTENCES = {
     Outcome.ID_IN_USE: "skipped: another index holds its id",
     Outcome.VANISHED: "{}, but not there any more since another server took over: lost with the old one, or run",
     Outcome.OTHER_QUEUE: "skipped: it is a key of another queue, which is registered",
+    Outcome.OTHER_INSTALLATION: "skipped: its data stands under a prefix: it is a task of another installation",
     Outcome.WHOLE_MESSAGE: "skipped: it is no id but a whole message, the only copy of a task of Asynq before 0.18",
     Outcome.EXPIRED: "skipped: its time to live has run out since",
     Outcome.WITHOUT_TIMES: "{}, but for ever: the server did not set the times to live of its fields",

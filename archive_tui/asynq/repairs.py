@@ -99,7 +99,8 @@ _CONSEQUENCES = {
         "taken for the task of a worker that died, and retried or archived."
     ),
     Repair.REMOVE_ID: (
-        "Counts are right again, and “run all” can no longer make a husk of it. There is no data to lose."
+        "Counts are right again, and “run all” can no longer make a husk of it. There is no data to lose: an "
+        "id whose data stands under a prefix (`billing:asynq:{q}:t:…`), where forks of Asynq keep it, is left alone."
     ),
     Repair.CLEAN: "Asynq can enqueue this id again. A unique lock that it holds is released.",
     Repair.DELETE_KEY: (

@@ -18,7 +18,7 @@ from archive_tui.jobs.job import Leaving
 from archive_tui.store.link.clock import now_of
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import is_answer
-from archive_tui.store.read import snapshots
+from archive_tui.store.read import namespaces, snapshots
 from archive_tui.store.write import repair as store
 
 _CHUNK = 5_000
@@ -65,6 +65,7 @@ class RepairChange(Change[RepairBatch]):
         self.catalog = plan.plan.selection.catalog
         self.copied = not plan.by_hand
         self._batches: Iterator[RepairBatch] = iter(())
+        self._prefixes: list[bytes] | None = None  # of other installations in the database; None: not searched for
 
     @property
     def command(self) -> str:
@@ -116,6 +117,10 @@ class RepairChange(Change[RepairBatch]):
             repair=self.plan.repairs[rows[0].kind],
         )
 
+    def prepare(self, pipe: Pipe, queue: str) -> None:
+        if self._prefixes is None and Repair.REMOVE_ID in self.plan.counts:
+            self._prefixes = namespaces.prefixes(pipe)
+
     def next_batch(self, pipe: Pipe) -> RepairBatch | None:
         return next(self._batches, None)
 
@@ -142,7 +147,9 @@ class RepairChange(Change[RepairBatch]):
             known: dict[int, Outcome] = {}
             try:
                 with batch.trying():
-                    call.outcomes = store.repair(pipe, batch.repair, rows, now_of(pipe), self.plan.types, known)
+                    call.outcomes = store.repair(
+                        pipe, batch.repair, rows, now_of(pipe), self.plan.types, known, self._prefixes or ()
+                    )
             except Exception as error:
                 if known and is_answer(error):
                     yield _part(batch, call, known)

@@ -14,7 +14,11 @@ UNKNOWN = "-"
 UNTRIED = "x"
 """Stands for a task that is in the journal, and that the run did not come to."""
 
-CODES: dict[int, str] = dict(enumerate("0123456789abcde")) | {Outcome.WHOLE_MESSAGE: "m", Outcome.OTHER_QUEUE: "q"}
+CODES: dict[int, str] = dict(enumerate("0123456789abcde")) | {
+    Outcome.WHOLE_MESSAGE: "m",
+    Outcome.OTHER_QUEUE: "q",
+    Outcome.OTHER_INSTALLATION: "i",
+}
 """The codes of `done` lines, by the number of the outcome. Other outcomes are not written down there."""
 
 OUTCOMES = {code: Outcome(number) for number, code in CODES.items()}

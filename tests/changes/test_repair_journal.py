@@ -644,6 +644,23 @@ def test_the_ids_of_ghosts_come_back_where_they_were(
     assert content(damaged) == before
 
 
+def test_an_id_that_is_a_task_of_another_installation_is_left_alone(
+    any_server: Live, run_job: Run, catalog: Catalog, tmp_path: Path
+) -> None:
+    """A fork keeps its data under a prefix, and puts ids of groups into the index without it."""
+    any_server.asynq.register(Q)
+    for name in (b"theirs", b"gone"):
+        put(any_server.asynq, Q, name, "g:daily", NOW)
+    any_server.client.hset(b"billing:" + key(Q, "theirs"), mapping={"state": "aggregating", "msg": b"x"})
+    for journal_dir in (None, tmp_path):
+        catalog.clear()
+        plan = plan_of(any_server, catalog, {Kind.GHOST: Repair.REMOVE_ID})
+        job = ended(repairing(any_server.connect(), plan, Pace.FULL, journal_dir=journal_dir), run_job)
+        assert job.state is JobState.DONE, job.error
+        assert job.progress.outcomes[Outcome.OTHER_INSTALLATION] == 1
+        assert any_server.client.zrange(prefix(Q) + b"g:daily", 0, -1) == [b"theirs"]
+
+
 GHOST_PLACES = [
     "pending", "active", "lease", "deadlines", "scheduled", "retry", "archived", "completed", "g:mail", "g:a:b",
     "g:daily:0badcafe", "g:mail:08fc0c65-a65f-4164-8096-40e17c7453d8",

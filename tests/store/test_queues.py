@@ -34,6 +34,19 @@ def test_somebody_elses_database_is_not_asynqs(any_server: Live) -> None:
         queues.recognise(any_server.connect())
 
 
+@pytest.mark.parametrize(
+    ("prefixes", "named"),
+    [(["billing:"], "'billing:'"), (["a:", "b\x1b"], "'a:', 'b␛'"), (["d", "c", "b", "a"], "'a', 'b', 'c', …")],
+)
+def test_queues_under_a_prefix_are_said_to_be_there(any_server: Live, prefixes: list[str], named: str) -> None:
+    for prefix_ in prefixes:
+        any_server.client.hset(f"{prefix_}asynq:{{q}}:t:x", "state", "pending")
+        any_server.client.sadd(f"{prefix_}asynq:queues", "q")
+    with pytest.raises(NotAsynqError) as caught:
+        queues.recognise(any_server.connect())
+    assert f"holds queues only under a prefix, as forks of Asynq write them: {named}. archive_tui" in str(caught.value)
+
+
 def test_a_set_of_queues_that_is_none(any_server: Live) -> None:
     any_server.client.set("asynq:queues", "x")
     with pytest.raises(NotAsynqError, match="asynq:queues is a string"):

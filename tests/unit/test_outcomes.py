@@ -20,6 +20,7 @@ def test_the_codes_are_these_for_ever() -> None:
     assert [codes.outcome_of(code, "delete") for code in "0123456789abcde"] == [Outcome(at) for at in range(15)]
     assert codes.outcome_of("m", "repair") is Outcome.WHOLE_MESSAGE
     assert codes.outcome_of("q", "delete") is Outcome.OTHER_QUEUE
+    assert codes.outcome_of("i", "repair") is Outcome.OTHER_INSTALLATION
     assert [codes.restored_of(code) for code in "0123456"] == [
         Outcome.DONE, Outcome.WITHOUT_LOCK, Outcome.LOCK_EXPIRED, Outcome.ALREADY, Outcome.TAKEN, Outcome.ID_IN_USE,
         Outcome.VANISHED,

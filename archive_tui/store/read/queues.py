@@ -16,7 +16,7 @@ from archive_tui.store.link.abilities import Ability
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import Reply, is_not_permitted, raise_unless_wrong_type
 from archive_tui.store.link.server import Server
-from archive_tui.store.read import owners
+from archive_tui.store.read import namespaces, owners
 from archive_tui.store.read.indexes import Cursor, Order, pieces
 from archive_tui.store.read.keyspace import pages
 from archive_tui.store.read.old_storage import old_queues
@@ -27,6 +27,9 @@ GroupNames: TypeAlias = dict[str, set[bytes]]
 
 FAILURE_DAYS = 14
 _SAMPLE = 20
+_NAMED = 3
+"""Prefixes that a message names."""
+
 _MOST_GROUPS = 500
 """Groups that are asked one by one for their size at each refresh."""
 
@@ -103,6 +106,12 @@ def recognise(server: Server, *, may_be_empty: bool = False) -> list[str]:
             return []
         if stale := server.look(pipe).staleness:
             raise DisconnectedError(f"{server.address} holds nothing of Asynq's, and {stale}")
+        if others := namespaces.prefixes(pipe):
+            named = ", ".join(repr(line(one)) for one in others[:_NAMED]) + (", …" if len(others) > _NAMED else "")
+            raise NotAsynqError(
+                f"{server.address} holds queues only under a prefix, as forks of Asynq write them: {named}. "
+                "archive_tui reads keys that begin with asynq: (if you expect those, check --db and the address)"
+            )
         holds = f"holds {size:,} keys, none of them Asynq's" if isinstance(size, int) and size else "is empty"
         raise NotAsynqError(f"{server.address} {holds}: check the database number (--db) and the address")
 

@@ -1,7 +1,7 @@
 """Repair findings: one script call a batch, each task checked again by the server."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -15,6 +15,7 @@ from archive_tui.asynq.task import FINGERPRINT_BYTES
 from archive_tui.asynq.whole_messages import message_in
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import Reply, raise_unless_wrong_type
+from archive_tui.store.read import namespaces
 from archive_tui.store.read.live_tasks import alive
 from archive_tui.store.read.unreferenced import settle
 from archive_tui.store.write.scripts import load
@@ -75,11 +76,13 @@ def repair(
     now: float,
     types: Types = MappingProxyType({}),
     known: dict[int, Outcome] | None = None,
+    prefixes: Collection[bytes] = (),
 ) -> list[Outcome]:
     """Set some findings of one queue right; one outcome for each, in order. `now` is unix seconds, `types` what foreign
     keys were when they were planned: without its type, none is deleted. Outcomes are put into `known`, by position, as
     soon as they are: where a long list is searched the batch takes several script calls, and one of them may be refused
-    when others have been carried out.
+    when others have been carried out. `prefixes` are those of other installations in the database: the id of a ghost
+    that has data under one is left alone.
 
     What is lost is settled once more, for a list has no cheap membership test that the script could make. A lost task
     does not move by itself: its message and its state, checked again by the script, say that nobody has moved it since.
@@ -95,11 +98,13 @@ def repair(
     lost = _still_lost(pipe, queue, rows)
     contents = _contents(pipe, rows)
     spared = _alive(pipe, queue, rows, repair_)
+    ghosts = [row.id for row in rows if repair_ is Repair.REMOVE_ID]
+    elsewhere = namespaces.elsewhere(pipe, prefixes, queue, ghosts)
     for number, (row, content) in enumerate(zip(rows, contents, strict=True)):
         if repair_ is Repair.DELETE_KEY:
             entries[number] = _foreign(row, types.get((row.queue, row.id), b""))
             continue
-        entry = _entry(row, content, repair_, now)
+        entry = Outcome.OTHER_INSTALLATION if row.id in elsewhere else _entry(row, content, repair_, now)
         if row.kind is Kind.LOST and row.id not in lost:
             outcomes[number] = Outcome.NOW_REFERENCED if isinstance(entry, _Entry) else entry
         elif row.id in spared and isinstance(entry, _Entry):
