@@ -12,7 +12,6 @@ from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import Verb
 from archive_tui.asynq.task import Task
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.changes.auditing import audited, whereabouts
 from archive_tui.changes.change import Plannable
 from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.sheet import Site
@@ -28,7 +27,6 @@ from archive_tui.store.link.server import Server, ServerInfo
 from archive_tui.store.read import old_storage, permissions, queues, tasks
 from archive_tui.store.read.permissions import Permissions
 from archive_tui.store.read.queues import QueueStats
-from archive_tui.store.write import cleanup
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 
@@ -234,15 +232,6 @@ class Session:
         with self.server.pipe() as pipe:
             (one,) = queues.stats(pipe, [queue], [queue], datetime.fromtimestamp(now, UTC))
             return foretell(pipe, one, now, too_old=False)
-
-    def register(self, queue: str) -> bool:
-        """Put a leftover queue back among the registered ones; blocks. False where it was there already."""
-        self._must(Action.RESTORE, [queue], "it cannot be registered")
-        new = False
-        facts = {**whereabouts(self.server), "queue": queue}
-        with audited(self.audit, "register", facts, lambda: {"new": new}), self.server.pipe() as pipe:
-            new = cleanup.register(pipe, queue)
-        return new
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop every job at its next safe point and wait for them, at most `timeout` seconds in all."""

@@ -121,5 +121,8 @@ REPAIR = Verb("repair", "repaired", "repairing", "done")
 RESTORE = Verb("restore", "restored", "restoring", "restored")
 CLEAN_UP = Verb("clean up", "cleaned up", "cleaning up", "deleted")
 
+REGISTER = Verb("register", "registered", "registering", "registered")
+"""The only change without a journal of its own: it touches nothing but the set of names."""
+
 VERBS = {verb.base: verb for verb in (DELETE, REPAIR, RESTORE, CLEAN_UP)}
 """The words for a change by the command in a journal's header; what that says after a colon is not part of it."""

@@ -58,23 +58,15 @@ class QueueRepair(Part):
             "clean": "clean up: delete all its keys",
         }
         dialog = ChoiceDialog(f"Leftover queue {clip(queue.name, 40)}", choices, wide=True)
-        self.screen.app.push_screen(dialog, partial(self._leftover_chosen, queue.name))
+        self.screen.app.push_screen(dialog, partial(self._leftover_chosen, queue))
 
     # A leftover queue
 
-    def _leftover_chosen(self, queue: str, choice: str | None) -> None:
+    def _leftover_chosen(self, queue: QueueStats, choice: str | None) -> None:
         if choice == "register":
-            self._register(queue)
+            self._flow.confirm(change_flow.register(queue, self.screen.session))
         elif choice == "clean":
-            self._flow.confirm(change_flow.clean_up(queue, self.screen.session))
-
-    @background("register")
-    def _register(self, queue: str) -> None:
-        session = self.screen.session
-        new = session.register(queue)
-        session.watch.refresh(leftovers=True)
-        remark = f"{clip(queue, 40)} is registered again" if new else f"{clip(queue, 40)} was registered already"
-        self.screen.app.call_from_thread(self.screen.say, remark)
+            self._flow.confirm(change_flow.clean_up(queue.name, self.screen.session))
 
     # A stuck archive
 

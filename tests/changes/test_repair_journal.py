@@ -27,6 +27,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes.cleanup import CleanUpPlan
 from archive_tui.changes.plan import plan_matching
+from archive_tui.changes.register import RegisterPlan
 from archive_tui.changes.repair_plan import ARCHIVE_REPAIRS, RepairPlan, types_of
 from archive_tui.changes.restore_plan import AS_GHOST, RestorePlan, plan_restore
 from archive_tui.changes.restore_words import afterwards, notes
@@ -549,7 +550,7 @@ def test_every_action_has_its_lines(session: Session, damaged: Live, catalog: Ca
     assert journal.parent == session.journal_folder
     finished(session.start(plan_restore(session.server, Journal(journal))))
     clean = finished(session.start(CleanUpPlan("gone")))
-    assert session.register("back")
+    assert finished(session.start(RegisterPlan("back"))).progress.made == 1
     lines = audit()
     assert [(one["event"], one["action"]) for one in lines] == [
         (event, action) for action in ("repair", "restore", "clean up", "register") for event in ("confirmed", "ended")
@@ -566,6 +567,14 @@ def test_every_action_has_its_lines(session: Session, damaged: Live, catalog: Ca
     assert (lines[6]["queue"], lines[7]["new"]) == ("back", True)
 
 
+def test_what_is_registered_already_is_so(session: Session, damaged: Live) -> None:
+    damaged.asynq.add("back", "a", "completed")
+    for outcome in (Outcome.DONE, Outcome.ALREADY):
+        assert finished(session.start(RegisterPlan("back"))).progress.outcomes == {outcome: 1}
+    assert damaged.client.sismember("asynq:queues", "back")
+    assert not session.journal_folder.exists()
+
+
 def test_without_an_audit_nothing_is_changed(session: Session, damaged: Live, catalog: Catalog) -> None:
     damaged.asynq.add_many("gone", ["a", "b"], "completed")
     plan = plan_of(damaged, catalog, {Kind.LOST: Repair.CLEAN})
@@ -578,12 +587,11 @@ def test_without_an_audit_nothing_is_changed(session: Session, damaged: Live, ca
         session.start(plan_of(damaged, catalog, EVERYTHING)),
         session.start(plan_restore(session.server, Journal(journal))),
         session.start(CleanUpPlan("gone")),
+        session.start(RegisterPlan("gone")),
     ]
     for job in jobs:
         assert job.wait(30)
         assert isinstance(job.error, AuditError)
-    with pytest.raises(AuditError):
-        session.register("gone")
     assert content(damaged) == before
     assert len(list(session.journal_folder.iterdir())) == 1
 

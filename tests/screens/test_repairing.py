@@ -281,6 +281,11 @@ def test_a_leftover_queue_is_registered_again(work: Live) -> None:
         await op.press("m")
         await op.arrives("ChoiceDialog")
         await op.press("enter")
+        await op.arrives("ConfirmDialog")
+        assert "completed 2" in op.dialog
+        assert "Asynq's tools list the queue again" in op.dialog
+        assert "Asynq's tools list the queue again" in op.dialog
+        await confirm(op, None)
         await op.hears("gone is registered again")
         await op.sees_no("(leftover)")
 

@@ -23,6 +23,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes.cleanup import CleanUpPlan
 from archive_tui.changes.plan import plan_matching
+from archive_tui.changes.register import RegisterPlan
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.cli import run
@@ -204,7 +205,9 @@ def test_repairing_needs_only_what_the_readme_says(shop: Live, how: int) -> None
     assert clean_up.wait(20)
     assert clean_up.state is JobState.DONE, clean_up.error
     shop.asynq.add("left", "two", "completed")
-    assert session.register("left")
+    registration = session.start(RegisterPlan("left"))
+    assert registration.wait(20)
+    assert registration.progress.made == 1, registration.error
     session.close()
 
 

@@ -11,11 +11,12 @@ from textual.content import Content
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.states import State
-from archive_tui.changes import cleanup_words, delete_words, repair_words, restore_words
+from archive_tui.changes import cleanup_words, delete_words, register_words, repair_words, restore_words
 from archive_tui.changes.change import Plannable
 from archive_tui.changes.cleanup import CleanUpPlan
 from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.plan import Plan
+from archive_tui.changes.register import RegisterPlan
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.report import Report
 from archive_tui.changes.restore_plan import RestorePlan
@@ -24,6 +25,7 @@ from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.session import Session
+from archive_tui.store.read.queues import QueueStats
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait
 from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.report import ReportDialog
@@ -209,6 +211,12 @@ def restore(plan: RestorePlan, session: Session) -> Proposal:
     """Propose to restore what a journal holds, also where it was written for another server: the sheet warns."""
     confirmed = replace(plan, anywhere=bool(plan.elsewhere))
     return Proposal(confirmed, restore_words.sheet(plan, session.site()), restore_words.report)
+
+
+def register(queue: QueueStats, session: Session) -> Proposal:
+    """Propose to register a leftover queue again."""
+    shown = register_words.sheet(queue.name, queue.counts, session.site())
+    return Proposal(RegisterPlan(queue.name), shown, partial(register_words.report, queue.name))
 
 
 def clean_up(queue: str, session: Session) -> Proposal:
