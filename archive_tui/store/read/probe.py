@@ -19,7 +19,7 @@ from archive_tui.asynq.rows import RowBatch
 from archive_tui.asynq.states import State
 from archive_tui.store.link.abilities import Ability
 from archive_tui.store.link.pipe import Pipe, pack, pack_around, pack_each
-from archive_tui.store.link.replies import Reply, raise_first, raise_unless_wrong_type
+from archive_tui.store.link.replies import PLAIN, Reply, raise_first, raise_unless_wrong_type
 from archive_tui.store.link.reply_queue import ReplyQueue
 from archive_tui.store.read.budget import REPLY_BUDGET, within_budget
 from archive_tui.store.read.judgement import judge
@@ -248,11 +248,13 @@ _Answers: TypeAlias = tuple[Sequence[Reply], Sequence[Reply]]
 
 
 def _split(replies: Sequence[Reply], count: int) -> _Answers:
-    """Part the replies to a probe; scores come one by one or all in one reply."""
+    """Part the replies to a probe: scores come one by one or all in one. An index of another type holds no ids."""
     raise_unless_wrong_type(replies)
     contents, scores = replies[:count], replies[count:]
     if len(scores) != count or isinstance(scores[0], list):
-        scores = scores[0] if isinstance(scores[0], list) else [*scores] * count
+        scores = scores[0] if isinstance(scores[0], list) else [None] * count
+    elif not PLAIN.issuperset(map(type, scores)):
+        scores = [None if isinstance(score, Exception) else score for score in scores]
     return contents, scores
 
 
