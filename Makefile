@@ -39,7 +39,7 @@ vet: ## The Go programs of the tests, against each version of Asynq; without Go 
 	@if command -v go >/dev/null; then cd tests/asynq_go && for version in $(ASYNQ_VERSIONS); do \
 		echo "go vet, Asynq $$version"; \
 		go mod download -modfile="asynq-$$version.mod" && go vet -modfile="asynq-$$version.mod" ./... || exit 1; \
-	done; fi
+	done; echo "go vet, Asynq 0.17.2"; cd ../asynq_go_017 && go mod download && go vet ./...; fi
 
 test: venv ## Every test
 	$(BIN)/pytest
