@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Forecast
-from archive_tui.asynq.outcomes import Verb
+from archive_tui.asynq.outcomes import RESTORE, Verb
 from archive_tui.asynq.task import Task
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.change import Plannable
@@ -66,6 +67,7 @@ class Session:
         self._old: frozenset[str] = frozenset()  # queues of before Asynq 0.18, as of the start
         self.free_bytes = folder.free_bytes
         self._jobs: list[Job] = []
+        self._outdated: WeakKeyDictionary[ScanJob, set[str]] = WeakKeyDictionary()
 
     @property
     def read_only(self) -> bool:
@@ -146,6 +148,8 @@ class Session:
         """
         change = plan.change()
         self._must(change.action, change.queues, f"nothing can be {change.verb.past}")
+        if change.verb is RESTORE:
+            self._outdate(change.queues)
         return self.run(
             ChangeJob(
                 self.server,
@@ -170,7 +174,7 @@ class Session:
     ) -> ScanJob:
         """Start to scan some queues, or all (None), into a catalog; with `messages` those of all tasks are read."""
         known = [one.name for one in self.watch.overview.queues] if self.watch.begun else None
-        return self.run(
+        job = self.run(
             ScanJob(
                 self.server,
                 catalog,
@@ -182,6 +186,21 @@ class Session:
                 also=known,
             )
         )
+        restore = self.changing(RESTORE)
+        self._outdated[job] = set(restore.change.queues) if restore is not None else set()
+        return job
+
+    def _outdate(self, queues: Iterable[str]) -> None:
+        """Forget what scans have found in queues into which something is restored: it may be a finding again."""
+        for queue in queues:
+            self.scans.pop(queue, None)
+            for outdated in self._outdated.values():
+                outdated.add(queue)
+
+    def outdated(self, job: ScanJob) -> bool:
+        """Whether something was restored, since a scan began, into a queue that it covers."""
+        queues = self._outdated.get(job, set())
+        return bool(queues if job.queues is None else queues.intersection(job.queues))
 
     def _must(self, action: Action, queues: Iterable[str], otherwise: str) -> None:
         """Raises RefusedError where something cannot be done in one of these queues."""
@@ -213,7 +232,7 @@ class Session:
         complete = job.progress.complete
         found = job.catalog.counts().by_queue
         wanted = set(job.queues) if job.queues is not None else {*job.keys_by_queue, *self._known()}
-        for queue in wanted:
+        for queue in wanted - self._outdated.get(job, set()):
             self.scans[queue] = ScanSummary(found.get(queue, 0), complete)
         if complete:
             self.watch.met_groups({queue: job.groups.get(queue, set()) for queue in wanted})

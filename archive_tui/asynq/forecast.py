@@ -14,11 +14,11 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
 
 from archive_tui.asynq.states import ARCHIVE_CAP
+from archive_tui.wording.calendar import day_of
 
 EXPIRY_DAYS = 90
 EXPIRY = EXPIRY_DAYS * 86_400
@@ -166,8 +166,4 @@ def _pace(scores: Sequence[float], now: float) -> float:
 
 def _day(moment: float | None) -> str:
     """A day in UTC."""
-    moments = moment if moment is not None else 0.0
-    try:
-        return datetime.fromtimestamp(moments, UTC).strftime("%Y-%m-%d")
-    except (ValueError, OverflowError, OSError):
-        return "a day that no calendar has"
+    return day_of(int(moment or 0))

@@ -12,7 +12,7 @@ FINGERPRINT_BYTES = 8
 """Length of a fingerprint."""
 
 _sha1 = hashlib.sha1
-_FARTHEST = 2**53
+_FARTHEST = 2**63 - 1
 
 
 def fingerprint(raw_message: bytes) -> bytes:
@@ -40,9 +40,13 @@ def is_fixed(task_id: bytes) -> bool:
 
 
 def seconds_of(score: bytes) -> int:
-    """Read a score as unix seconds. A sorted set takes any float: beyond ±2⁵³, infinities too, it becomes ±2⁵³."""
+    """Read a score as unix seconds, a fraction cut off. A sorted set takes any float: what a signed number of 64 bits
+    cannot hold, infinities too, becomes the farthest that it can.
+    """
     value = float(score)
-    return int(min(max(value, -_FARTHEST), _FARTHEST))
+    if abs(value) < _FARTHEST:  # which is 2⁶³ as a float
+        return int(value)
+    return _FARTHEST if value > 0 else -_FARTHEST
 
 
 @dataclass(frozen=True, slots=True)

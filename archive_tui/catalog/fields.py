@@ -31,7 +31,7 @@ class Field:
     """Expression to sort by; empty: `sql` does."""
 
 
-_DIED = "CASE WHEN kind IS NULL THEN scored_at ELSE last_failed_at END"
+_DIED = "CASE WHEN kind IS NULL THEN coalesce(scored_at, last_failed_at) ELSE last_failed_at END"
 
 FIELDS = {
     "id": Field("CAST(id AS TEXT)", Form.TEXT, "the task's id", "CAST(id AS BLOB)"),

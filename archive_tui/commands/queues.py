@@ -11,11 +11,13 @@ from archive_tui.errors import ExitCode, NotFoundError
 from archive_tui.jobs.watch import foretell
 from archive_tui.session import Session
 from archive_tui.store.read import queues as store
+from archive_tui.store.read.memory import Estimate
+from archive_tui.store.read.memory import memory as memory_of
 from archive_tui.store.read.old_storage import why_not
 from archive_tui.store.read.queues import QueueStats
 from archive_tui.text import clip, encode, line, readable
-from archive_tui.wording.people import UNKNOWN, age, number, size
-from archive_tui.wording.programs import json_line, moment
+from archive_tui.wording.people import UNKNOWN, age, number, roughly
+from archive_tui.wording.programs import day, json_line, moment
 
 
 def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
@@ -26,7 +28,7 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
         found = {name for name in store.discover(pipe, groups) if name is not None}
         names = sorted(found.union(registered))
         stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC), groups)
-        memory = dict(zip(names, store.memory(pipe, names), strict=True))
+        memory = dict(zip(names, memory_of(pipe, names), strict=True))
         now, too_old = session.clock(), is_too_old(session.info.product, session.info.version)
         foretold = {one.name: foretell(pipe, one, now, too_old=too_old) for one in stats}
     if as_json:
@@ -37,7 +39,7 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
         clip(one.name, LONGEST_NAME) + _remarks(one),
         f"{_shown(one, State.ARCHIVED)}/{ARCHIVE_CAP:,}",
         *[_shown(one, state) for state in _COUNTED],
-        UNKNOWN if memory[one.name] is None else f"~{size(memory[one.name])}",
+        _memory(memory[one.name]),
         age(one.oldest_archived_at, now),
     ] for one in stats]  # fmt: skip
     print_table(heads, lines, out)
@@ -51,6 +53,10 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
 
 OLD = "Asynq before 0.18"
 """The remark on a queue whose tasks are whole messages."""
+
+
+def _memory(estimate: Estimate | None) -> str:
+    return UNKNOWN if estimate is None else roughly(estimate.bytes, estimate.error)
 
 
 def _remarks(one: QueueStats) -> str:
@@ -76,7 +82,7 @@ def warnings(foretold: Mapping[str, Forecast]) -> Iterator[str]:
             yield f"warning: {clip(name, LONGEST_NAME)}: {one.sentence}"
 
 
-def _queue_json(one: QueueStats, memory: int | None, foretold: Forecast) -> dict[str, Any]:
+def _queue_json(one: QueueStats, memory: Estimate | None, foretold: Forecast) -> dict[str, Any]:
     return {
         "queue": readable(encode(one.name)),
         "registered": one.registered,
@@ -88,14 +94,15 @@ def _queue_json(one: QueueStats, memory: int | None, foretold: Forecast) -> dict
         "groups": one.groups,
         "processed_today": one.processed_today,
         "failed_by_day": list(one.failed),
-        "memory_bytes_estimate": memory,
+        "memory_bytes_estimate": memory.bytes if memory is not None else None,
+        "memory_bytes_error": memory.error if memory is not None else None,
         "forecast": {
             "breaks": foretold.breaks,
             "cause": foretold.cause.value if foretold.cause is not None else None,
             "breaks_at": moment(foretold.breaks_at),
             "together": foretold.together,
             "past_90_days": foretold.expired,
-            "most_cross_on": (moment(foretold.most_at) or "")[:10] or None,
+            "most_cross_on": day(foretold.most_at),
             "most_cross": foretold.most,
             "sentence": foretold.sentence or None,
         },

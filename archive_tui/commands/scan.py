@@ -24,7 +24,7 @@ from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read import queues as store
 from archive_tui.store.read.queues import QueueStats
 from archive_tui.text import clip, encode, line, readable
-from archive_tui.wording.people import number, plural, size
+from archive_tui.wording.people import UNKNOWN, number, plural, size
 from archive_tui.wording.programs import json_line, moment
 
 _ALWAYS_SHOWN = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED)
@@ -147,14 +147,15 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
     lines = []
     for queue in report["queues"]:
         findings = queue["findings"]
-        total = sum(found["bytes"] or 0 for found in findings.values())
+        known = sum(found["bytes"] or 0 for found in findings.values())
+        unsized = not known and any(found["count"] for found in findings.values())
         lines.append([
             clip(_named(queue["queue"]), LONGEST_NAME)
             + ("" if queue["registered"] else " (leftover)")
             + (f" ({OLD})" if "storage" in queue else ""),
             number(queue["tasks"]),
             *[number(findings[kind.value]["count"]) for kind in kinds],
-            f"~{size(total)}",
+            UNKNOWN if unsized else f"~{size(known)}",
         ])  # fmt: skip
     print_table(heads, lines, out)
     if progress.caution:

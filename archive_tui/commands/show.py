@@ -50,10 +50,7 @@ def _task_json(task: Task) -> dict[str, Any]:
         "key": readable(keys.task(task.queue, task.id)) if task.member is None else None,
         "state": task.state.value if task.state is not None else None,
         "referenced": task.referenced,
-        "stands_in": {
-            index: score if score is None or math.isfinite(score) else str(score)
-            for index, score in task.stands_in.items()
-        },
+        "stands_in": {index: _score_json(score) for index, score in task.stands_in.items()},
         "not_searched": list(task.unchecked),
         "memory_bytes": task.memory,
         "expires_at": moment(task.expires_at),
@@ -75,6 +72,13 @@ def _task_json(task: Task) -> dict[str, Any]:
             if name != b"msg" or message is None
         },
     }
+
+
+def _score_json(score: float | None) -> float | int | str | None:
+    """A score, in full where it is a whole number; JSON has no infinities."""
+    if score is None or not math.isfinite(score):
+        return None if score is None else str(score)
+    return int(score) if score.is_integer() else score
 
 
 def _message_json(message: TaskMessage) -> dict[str, Any]:

@@ -111,9 +111,15 @@ def _row(copy: Copy) -> TaskRow:
         copy.id,
         State.parse(copy.field(b"state")),
         copy.field(b"msg"),
-        scored_at=seconds_of(copy.score) if copy.score is not None else None,
+        scored_at=_died_at(copy),
         key_bytes=len(keys.task(copy.queue, copy.id)),
     )
+
+
+def _died_at(copy: Copy) -> int | None:
+    """When a task was archived; None where its score means another time, such as when a completed task expires."""
+    archived = copy.stood is not None and copy.stood.value == State.ARCHIVED.value
+    return seconds_of(copy.score) if archived and copy.score is not None else None
 
 
 def task_of(copy: Copy) -> Task:

@@ -12,6 +12,7 @@ from archive_tui.jobs.job import Job
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server, ServerInfo
 from archive_tui.store.read import queues
+from archive_tui.store.read.memory import Estimate, memory
 from archive_tui.store.read.queues import QueueStats
 
 _MEMORY_EVERY = 30.0
@@ -63,7 +64,7 @@ class WatchJob(Job):
         self._stopwatch = stopwatch
         self._names: set[str] = set()
         self._registered: set[str] = set()
-        self._memory: dict[str, int | None] = {}
+        self._memory: dict[str, Estimate | None] = {}
         self._memory_at = -_MEMORY_EVERY
         self._groups: dict[str, set[bytes]] = {}
         self._rediscover = True
@@ -138,7 +139,7 @@ class WatchJob(Job):
         now = self._clock()
         stats = queues.stats(pipe, names, registered, datetime.fromtimestamp(now, UTC), self._groups)
         if self.overview.read_at is not None and time.monotonic() - self._memory_at >= _MEMORY_EVERY:
-            self._memory = dict(zip(names, queues.memory(pipe, names), strict=True))
+            self._memory = dict(zip(names, memory(pipe, names), strict=True))
             self._memory_at = time.monotonic()
         if self.overview.read_at is not None:
             self._foretell(pipe, stats, is_too_old(info.product, info.version), now)

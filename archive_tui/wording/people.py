@@ -1,12 +1,16 @@
 """Numbers, sizes and times as people read them, on a screen and on the command line."""
 
-from datetime import UTC, datetime, timedelta
+import math
+from datetime import timedelta
 
 import humanize
+
+from archive_tui.wording.calendar import day_and_time
 
 UNKNOWN = "–"
 """Sign for a value that is not measured yet; 0 is one that is, and is nothing."""
 
+_YEAR = 365.2425 * 86_400
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _SPARKS = "▁▂▃▄▅▆▇█"
 
@@ -23,10 +27,29 @@ def size(value: int | None) -> str:
     return humanize.naturalsize(value).replace(" Bytes", " B").replace(" Byte", " B")
 
 
+def roughly(value: int, error: int) -> str:
+    """Write an estimate of bytes in as many digits as its error bears: ~41.2 MB, ~40 MB; ~0–82 MB where it says no
+    more than that.
+    """
+    if not error:
+        return f"~{size(value)}"
+    if error >= value:
+        return f"~0–{size(_rounded(value + error, 2))}".replace(".0 ", " ")
+    digits = max(1, math.floor(math.log10(value / error)) + 1)
+    return f"~{size(_rounded(value, digits))}".replace(".0 ", " ")
+
+
+def _rounded(value: int, digits: int) -> int:
+    """Round to so many leading digits."""
+    return round(value, digits - len(str(value)))
+
+
 def span(seconds: float) -> str:
     """Write a length of time in its largest unit, short: 45 s, 3 min, 11 h, 87 d."""
     if seconds < 0:
         return "-" + span(-seconds)
+    if seconds == math.inf:
+        return "∞"
     for unit, length, limit in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 48 * 3600)):
         if seconds < limit:
             return f"{int(seconds // length)} {unit}"
@@ -44,10 +67,9 @@ def exact(moment: float | None) -> str:
     """Write a moment (unix seconds) in UTC, to the second."""
     if moment is None:
         return UNKNOWN
-    try:
-        return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S Z")
-    except (ValueError, OverflowError, OSError):
-        return f"unix {moment:.0f}"
+    if not math.isfinite(moment):
+        return "never" if moment > 0 else "before all time"
+    return f"{' '.join(day_and_time(math.floor(moment)))} Z"
 
 
 def ago(moment: float | None, now: float) -> str:
@@ -57,7 +79,9 @@ def ago(moment: float | None, now: float) -> str:
     try:
         return humanize.naturaltime(timedelta(seconds=now - moment))
     except OverflowError:
-        return UNKNOWN
+        years = abs(moment - now) / _YEAR
+        counted = f"{int(years):,} years" if math.isfinite(years) else "endless time"
+        return f"{counted} ago" if moment < now else f"{counted} from now"
 
 
 def duration(seconds: float) -> str:
@@ -65,7 +89,7 @@ def duration(seconds: float) -> str:
     try:
         return humanize.precisedelta(timedelta(seconds=seconds), minimum_unit="seconds", format="%0.0f")
     except OverflowError:
-        return f"{seconds:,.0f} s"
+        return f"{seconds:,} s" if isinstance(seconds, int) else f"{seconds:,.0f} s"
 
 
 def bar(fraction: float, width: int) -> str:

@@ -18,8 +18,11 @@ _SCORE_MEANS = {
 }
 
 
-def facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
-    """The facts as labels and values, in their order; a value may have several lines. `now` is unix seconds."""
+def facts(task: Task, now: float, read_at: float | None = None) -> Iterator[tuple[str, str]]:
+    """The facts as labels and values, in their order; a value may have several lines.
+
+    `now` is unix seconds, and so is `read_at`, when the task was read; None: now. Times left count on from there.
+    """
     yield "Id", line(task.id)
     yield "Queue", line(task.queue)
     state = task.fields.get(b"state")
@@ -32,7 +35,7 @@ def facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
         yield "Message", "missing: the hash has no field msg" if missing else "does not decode as Asynq's TaskMessage"
     else:
         yield from _message_facts(task, now)
-    yield from _redis_facts(task, now)
+    yield from _redis_facts(task, now, now if read_at is None else read_at)
 
 
 def _message_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
@@ -72,7 +75,7 @@ def _moment(moment: float, now: float) -> str:
     return f"{ago(moment, now)}\n{exact(moment)}"
 
 
-def _redis_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
+def _redis_facts(task: Task, now: float, read_at: float) -> Iterator[tuple[str, str]]:
     if task.member is not None:
         yield "In Redis", f"{size(len(task.member))} in the index"
     else:
@@ -93,10 +96,10 @@ def _redis_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
     if task.lock is None:
         yield "Lock", "none"
     else:
-        yield "Lock", f"{_lock(task)}\n{line(task.lock.key)[:_LONG]}"
+        yield "Lock", f"{_lock(task, now - read_at)}\n{line(task.lock.key)[:_LONG]}"
     if pending := task.fields.get(b"pending_since"):
-        seconds = int(pending) / 1e9 if pending.isdigit() and len(pending) < _LONGEST_NUMBER else None
-        yield "Pending", _moment(seconds, now) if seconds else line(pending)
+        seconds = int(pending) // 10**9 if pending.isdigit() and len(pending) < _LONGEST_NUMBER else None
+        yield "Pending", _moment(seconds, now) if seconds is not None else line(pending)
     if result := task.fields.get(b"result"):
         yield "Result", line(result[:_LONG]) + ("…" if len(result) > _LONG else "")
     known = {b"msg", b"state", b"unique_key", b"pending_since", b"result", b"group"}
@@ -105,11 +108,14 @@ def _redis_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
             yield "Field", f"{line(name[:_LONG])}: {line(value[:_LONG])}"
 
 
-def _lock(task: Task) -> str:
+def _lock(task: Task, since_read: float) -> str:
     lock = task.lock
     if lock is None or lock.holder is None:
         return "expired or released"
+    if lock.seconds_left is not None and lock.seconds_left <= since_read:
+        return "expired since it was read"
     if lock.holder != task.id:
         return f"held by another task, {line(lock.holder)[:_LONG]}"
+    left = f"{span(lock.seconds_left - since_read)} left" if lock.seconds_left is not None else "for ever"
     unnamed = "" if lock.named else "; the task does not name it, so whoever deletes the task leaves it"
-    return "held" + (f", {span(lock.seconds_left)} left" if lock.seconds_left is not None else ", for ever") + unnamed
+    return f"held, {left}{unnamed}"

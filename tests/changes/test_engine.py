@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.journal.reader import Journal
-from archive_tui.session import Session
+from archive_tui.session import ScanSummary, Session
 
 DELETED = Path(__file__).parents[1] / "journal" / "version1" / "delete.journal.gz"
 
@@ -110,6 +111,28 @@ def test_the_audit_does_not_keep_a_caution_to_itself(session: Session, plan: Pla
     progress = ChangeProgress(change.verb, JobState.DONE, 3, 3, outcomes={Outcome.DONE: 3}, caution=change.caution)
     assert change.report(progress)["caution"] == change.caution != ""
     assert "caution" not in change.report(ChangeProgress(change.verb, JobState.DONE, 3, 3))
+
+
+def test_what_a_scan_found_is_unknown_once_something_was_put_back(
+    session: Session, catalog: Catalog, tmp_path: Path
+) -> None:
+    plan = replace(restore_plan(session, tmp_path), anywhere=True)
+    queue, *_ = plan.change().queues
+    scan = session.scan(catalog)
+    assert scan.wait(30)
+    session.note_scan(scan)
+    others = set(session.scans) - {queue}
+    session.scans[queue] = ScanSummary(0, complete=True)
+    ended(session.start(plan))
+    session.note_scan(scan)  # by the screen of a scan that was before
+    assert set(session.scans) == others
+    assert session.outdated(scan)
+    with closing(Catalog()) as anew:
+        after = session.scan(anew)
+        assert after.wait(30)
+        session.note_scan(after)
+        assert not session.outdated(after)
+        assert queue in session.scans
 
 
 def test_the_reason_of_a_restore_is_in_the_audit(session: Session, tmp_path: Path) -> None:

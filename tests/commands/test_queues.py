@@ -30,6 +30,7 @@ def test_queues_as_json(any_server: Live, cli: Command) -> None:
     assert (byte["registered"], byte["completed"]) == (False, 1)
     memory = queue.pop("memory_bytes_estimate")
     assert memory > 1000
+    assert queue.pop("memory_bytes_error") == 0  # every task was weighed
     failed = queue.pop("failed_by_day")
     assert failed == [0] * 14
     assert queue.pop("forecast")["breaks"] is False
@@ -101,7 +102,7 @@ def test_memory_that_is_unknown_is_null(any_server: Live, cli: Command, monkeypa
     any_server.user("ann", "~*", "+@all", "-memory")
     monkeypatch.setenv("ARCHIVE_TUI_PASSWORD", "word")
     ended = cli(*at(any_server, "queues", "--json", "--user", "ann"))
-    assert ended.json[0]["memory_bytes_estimate"] is None
+    assert ended.json[0]["memory_bytes_estimate"] is ended.json[0]["memory_bytes_error"] is None
 
 
 def test_a_size_that_is_unknown_is_null_never_0(any_server: Live, cli: Command) -> None:

@@ -11,7 +11,7 @@ HERE = Path(__file__).parents[2] / "screenshots"
 PARTS = 4
 """The pictures are made in so many parts, which may be made side by side."""
 
-ESTIMATE = re.compile(r"~[0-9.]+&#160;(?:[kMG]?B)")
+ESTIMATE = re.compile(r"~[0-9.–]+&#160;(?:[kMG]?B)")
 """MEMORY USAGE says what the allocator took, which differs from machine to machine."""
 
 LEFT = re.compile(r"held,&#160;[0-9]+&#160;[a-z]+&#160;left")

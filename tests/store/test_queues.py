@@ -13,6 +13,7 @@ from archive_tui.asynq import keys
 from archive_tui.asynq.states import State
 from archive_tui.errors import NotAsynqError, NotPermittedError
 from archive_tui.store.read import queues
+from archive_tui.store.read.memory import SAMPLE, Estimate, memory
 
 
 def test_an_installation_is_recognised(any_server: Live) -> None:
@@ -207,23 +208,49 @@ def test_memory_is_about_right(any_server: Live) -> None:
         if key != b"asynq:queues"
     )
     with any_server.pipe() as pipe:
-        assert queues.memory(pipe, []) == []
-        nothing, estimate = queues.memory(pipe, ["none", "q"])
-    assert nothing == 0
-    assert estimate == pytest.approx(real, rel=0.1)
+        assert memory(pipe, []) == []
+        nothing, estimate = memory(pipe, ["none", "q"])
+    assert nothing == Estimate(0, 0)
+    assert estimate is not None
+    assert estimate.bytes == pytest.approx(real, rel=0.1)
+
+
+SPREADS = {
+    "20 small before 2,000 large": [10] * 20 + [20_000] * 400,
+    "every other large": [10, 20_000] * 200,
+    "few large": [10] * 360 + [20_000] * 40,
+    "all alike": [1000] * 400,
+    "no more than are weighed": [10, 50_000] * 10,
+}
+
+
+@pytest.mark.parametrize("state", ["archived", "pending", "aggregating"])
+@pytest.mark.parametrize("sizes", SPREADS.values(), ids=SPREADS)
+def test_the_error_of_memory_holds_however_sizes_are_spread(any_server: Live, state: str, sizes: list[int]) -> None:
+    asynq, client = any_server.asynq, any_server.client
+    asynq.register("q")
+    for number, size in enumerate(sizes):
+        asynq.add("q", f"{number:032}", state, payload=b"x" * size)
+    held = (b"asynq:queues", b"asynq:{q}:groups")
+    real = sum(client.memory_usage(key) for key in client.scan_iter(count=10_000) if key not in held)
+    with any_server.pipe() as pipe:
+        (estimate,) = memory(pipe, ["q"])
+    assert estimate is not None
+    assert abs(estimate.bytes - real) <= estimate.error + real // 50  # MEMORY USAGE itself samples large indexes
+    assert (estimate.error == 0) == (len(sizes) <= SAMPLE)
 
 
 def test_memory_is_unknown_where_the_server_will_not_say(any_server: Live) -> None:
     any_server.asynq.add("q", "one")
     any_server.user("ann", "~*", "+@all", "-memory")
     with any_server.pipe(username="ann", password="word") as pipe:
-        assert queues.memory(pipe, ["q"]) == [None]
+        assert memory(pipe, ["q"]) == [None]
 
 
 def test_memory_of_ghosts(any_server: Live) -> None:
     any_server.asynq.refer("q", "ghost", "archived")
     with any_server.pipe() as pipe:
-        assert queues.memory(pipe, ["q"]) == [any_server.client.memory_usage("asynq:{q}:archived")]
+        assert memory(pipe, ["q"]) == [Estimate(any_server.client.memory_usage("asynq:{q}:archived"), 0)]
 
 
 @pytest.mark.parametrize("queue", ["q*", "caf\udce9", "{x}"])

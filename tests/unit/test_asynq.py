@@ -311,6 +311,27 @@ def test_facts_of_locks() -> None:
     assert said(a_task(), "Lock") == ["none"]
 
 
+def test_a_lock_runs_out_while_it_is_looked_at() -> None:
+    def after(seconds: float, holder: bytes = b"abc") -> str:
+        task = a_task(lock=UniqueLock(b"k", holder, 40.0))
+        return dict(facts(task, asynq_data.NOW + seconds, asynq_data.NOW))["Lock"].split("\n")[0]
+
+    assert after(0) == "held, 40 s left"
+    assert after(15) == "held, 25 s left"
+    assert after(40) == after(3600, b"other") == "expired since it was read"
+
+
+def test_times_that_no_calendar_holds_are_exact() -> None:
+    far = message.decode(GOLDEN)
+    assert far is not None
+    far.deadline, far.last_failed_at, far.timeout = 2**63 - 1, 2**53 + 1, 2**53 + 1
+    task = a_task(message=far, fields={b"pending_since": b"%d" % (2**63 - 1)})
+    assert said(task, "Deadline")[0].endswith("\n+292277026596-12-04 15:30:07 Z")
+    assert said(task, "Last failed")[0].endswith("\n+285428751-11-12 07:36:33 Z")
+    assert said(task, "Timeout") == ["9,007,199,254,740,993 s"]
+    assert said(task, "Pending")[0].endswith("\n2262-04-11 23:47:16 Z")
+
+
 def test_facts_of_a_message_that_cannot_be_read() -> None:
     assert said(a_task(message=None), "Message") == ["does not decode as Asynq's TaskMessage"]
     assert said(a_task(message=None, fields={b"state": b"archived"}), "Message") == [

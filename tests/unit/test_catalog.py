@@ -271,7 +271,9 @@ ORDERS: dict[Sort, Callable[[TaskRow], Any]] = {
     Sort.FOUND: lambda row: 0,
     Sort.ID: lambda row: row.id,
     Sort.TYPE: lambda row: row.type,
-    Sort.DIED: lambda row: none_first(row.scored_at if row.kind is None else row.last_failed_at),
+    Sort.DIED: lambda row: none_first(
+        row.scored_at if row.kind is None and row.scored_at is not None else row.last_failed_at
+    ),
     Sort.TRIES: lambda row: row.retried,
     Sort.SIZE: lambda row: none_first(row.payload_bytes),
     Sort.ERROR: lambda row: row.error,

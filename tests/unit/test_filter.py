@@ -381,7 +381,7 @@ def matches(pattern: Pattern, value: str | bytes) -> bool:
 
 def value_of(row: TaskRow, name: str) -> str | bytes | int | None:
     """What a row has to say to a field."""
-    died = row.scored_at if row.kind is None else row.last_failed_at
+    died = row.last_failed_at if row.kind is not None or row.scored_at is None else row.scored_at
     return {
         "id": row.id, "type": row.type, "error": row.error, "signature": signature(row.error), "queue": row.queue,
         "state": row.state or "", "kind": row.kind or "", "age": died, "died": died, "failed": row.last_failed_at,

@@ -158,6 +158,26 @@ def test_no_moment_is_too_far_to_be_written(moment: float) -> None:
     assert is_harmless(people.exact(moment)[0])
 
 
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (0, 0, "~0 B"), (1234, 0, "~1.2 kB"), (41_234_567, 300_000, "~41.2 MB"), (41_234_567, 2_500_000, "~41 MB"),
+        (41_234_567, 9_000_000, "~40 MB"), (41_234_567, 41_000_000, "~40 MB"), (41_234_567, 50_000_000, "~0–91 MB"),
+        (960, 100, "~1 kB"),
+    ],
+)  # fmt: skip
+def test_an_estimate_has_as_many_digits_as_its_error_bears(value: int, error: int, shown: str) -> None:
+    assert people.roughly(value, error) == shown
+
+
+def test_far_moments() -> None:
+    assert people.exact(2**63 - 1) == "+292277026596-12-04 15:30:07 Z"
+    assert people.ago(2**63 - 1, 1.8e9) == "292,277,024,569 years from now"
+    assert people.ago(float("-inf"), 1.8e9) == "endless time ago"
+    assert people.exact(float("inf")) == "never"
+    assert people.duration(2**63 - 1) == "9,223,372,036,854,775,807 s"
+
+
 def test_moments() -> None:
     assert people.exact(1_795_000_000) == "2026-11-18 11:06:40 Z"
     assert people.age(100, 160) == "1 min"

@@ -12,13 +12,13 @@ from archive_tui.asynq.ownership import Ownership, is_tangled
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
 from archive_tui.errors import DisconnectedError, NotAsynqError
-from archive_tui.store.link.abilities import Ability
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import Reply, is_not_permitted, raise_unless_wrong_type
 from archive_tui.store.link.server import Server
 from archive_tui.store.read import namespaces, owners
 from archive_tui.store.read.indexes import Cursor, Order, pieces
 from archive_tui.store.read.keyspace import pages
+from archive_tui.store.read.memory import Estimate
 from archive_tui.store.read.old_storage import old_queues
 from archive_tui.text import decode, line
 
@@ -26,7 +26,6 @@ GroupNames: TypeAlias = dict[str, set[bytes]]
 """By queue, the names of its group and aggregation sets, without `g:`."""
 
 FAILURE_DAYS = 14
-_SAMPLE = 20
 _NAMED = 3
 """Prefixes that a message names."""
 
@@ -66,8 +65,8 @@ class QueueStats:
 
     paused: bool = False
 
-    memory: int | None = None
-    """Estimate in bytes, from a sample of its tasks; None where it is not measured, or the server would not tell."""
+    memory: Estimate | None = None
+    """Estimate of its bytes; None where it is not measured, or the server would not tell."""
 
     unreadable: tuple[str, ...] = ()
     """Indexes that are not of the type that Asynq writes."""
@@ -265,54 +264,6 @@ def _stats_of(
 def _number(reply: Reply) -> int:
     """A counter; what is no number counts as none."""
     return int(reply) if isinstance(reply, bytes) and _COUNTER.fullmatch(reply) else 0
-
-
-def memory(pipe: Pipe, names: Sequence[str]) -> list[int | None]:
-    """About how many bytes the referenced tasks and the indexes of each queue take: each state's average over a sample
-    of its tasks times its size. None where the server refuses `MEMORY USAGE`. Two round trips for all queues.
-    """
-    if not pipe.abilities.has(Ability.MEMORY_USAGE):
-        return [None] * len(names)
-    states = (*LISTS, *SORTED_SETS)
-    commands: list[Command] = []
-    for name in names:
-        for state in states:
-            index = keys.index(name, state)
-            size, sample = (b"LLEN", b"LRANGE") if state in LISTS else (b"ZCARD", b"ZRANGE")
-            commands += [(size, index), (sample, index, b"0", b"%d" % (_SAMPLE - 1))]
-    replies = iter(pipe.call(commands, errors="return"))
-    sizes: list[list[tuple[int, int]]] = []
-    asked: list[bytes] = []
-    for name in names:
-        asked += [keys.index(name, state) for state in states]
-        sizes.append([])
-        for _ in states:
-            size_reply, ids = next(replies), next(replies)
-            if isinstance(size_reply, int) and isinstance(ids, list) and ids:
-                sizes[-1].append((size_reply, len(ids)))
-                asked += [keys.task(name, task_id) for task_id in ids]
-    weights = pipe.call([(b"MEMORY", b"USAGE", key) for key in asked], errors="return")
-    if any(pipe.abilities.lose(reply, Ability.MEMORY_USAGE) for reply in weights):
-        return [None] * len(names)
-    usage = iter(weights)
-    totals = []
-    for one in sizes:
-        indexes = [next(usage) for _ in states]
-        totals.append(_total(indexes, [(size, [next(usage) for _ in range(sampled)]) for size, sampled in one]))
-    return totals
-
-
-def _total(indexes: Sequence[Reply], samples: Sequence[tuple[int, Sequence[Reply]]]) -> int | None:
-    """The indexes themselves, and each state's average times its size."""
-    total = 0.0
-    for weights in (indexes, *[sample for _, sample in samples]):
-        if any(isinstance(weight, Exception) for weight in weights):
-            return None
-    total += sum(weight or 0 for weight in indexes)
-    for size, sample in samples:
-        known = [weight for weight in sample if weight is not None]
-        total += size * sum(known) / len(known) if known else 0
-    return int(total)
 
 
 def exists(pipe: Pipe, queue: str) -> bool:

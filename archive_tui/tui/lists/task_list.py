@@ -34,6 +34,9 @@ from archive_tui.tui.widgets.table import VirtualTable
 _SHOWN = 40
 """Characters that the head shows of what narrows the list; a cut has an ellipsis."""
 
+_AGES_EVERY = 5.0
+"""Seconds after which the ages on screen count on: each time sends the rows over a link that may be thin."""
+
 HELP = {"What a filter may say": manual()}
 """The page about filters, for the help of a screen with a list."""
 
@@ -77,6 +80,8 @@ class TaskList(Vertical):
         self._answer_took = 0.0
         self._asking = False
         self._shown_complete = False
+        self.moment = 0.0
+        """Unix seconds from which every age on screen counts, so that rows drawn at different times agree."""
 
     def compose(self) -> ComposeResult:
         if self._beside is None:
@@ -125,7 +130,9 @@ class TaskList(Vertical):
     # The view keeps up with the catalog, off the UI loop
 
     def keep_up(self) -> None:
-        """Ask for a new view where the catalog or the query has changed."""
+        """Ask for a new view where the catalog or the query has changed; let the ages count on."""
+        if self._screen.now() - self.moment >= _AGES_EVERY:
+            self._count_on()
         asked_anew = self.view.query != self.query_now
         stale = asked_anew or self.view.version != self.catalog.version
         rested = time.monotonic() - self._answered_at > 3 * self._answer_took
@@ -134,6 +141,18 @@ class TaskList(Vertical):
             self._ask(self.query_now)
         elif not stale and self.complete and not self._shown_complete:
             self._show(self.view)
+
+    def _count_on(self) -> None:
+        """Draw the rows in sight anew where an age among them has changed."""
+        before = self._ages()
+        self.moment = self._screen.now()
+        if self._ages() != before:
+            self.table.refresh()
+
+    def _ages(self) -> list[object]:
+        rows = self.table.visible_range
+        cells = [column.cell for column in self.table.columns if column.name == Sort.DIED.value]
+        return [cell(row) for row in self.view.page(rows.start, len(rows)) for cell in cells]
 
     @background("view")
     def _ask(self, query: Query) -> None:
@@ -160,6 +179,7 @@ class TaskList(Vertical):
     def _show(self, view: View) -> None:
         """Give a view to the table; what an empty one says depends on whether there may yet be rows."""
         self._shown_complete = self.complete and view.version == self.catalog.version
+        self.moment = self._screen.now()
         self.table.show(view, complete=self._shown_complete)
 
     @property
@@ -181,7 +201,7 @@ class TaskList(Vertical):
         query = self.query_now
         if query.filtered:
             if not self.sorting:  # the view still answers the question before
-                parts.append((f"   {len(self.view):,} match of {least}{total:,}", "$text-accent"))
+                parts.append((f"   {least}{len(self.view):,} match of {least}{total:,}", "$text-accent"))
             narrowed = [str(query.kind.label)] if query.kind is not None else []
             narrowed += [f"type {clip(query.type, _SHOWN) or '(none)'}"] if query.type is not None else []
             narrowed += [f"error {clip(query.signature, _SHOWN)}"] if query.signature is not None else []

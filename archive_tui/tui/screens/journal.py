@@ -60,10 +60,10 @@ class JournalTaskScreen(TaskScreen):
     def read_task(self, queue: str, task_id: bytes) -> Task:
         return self._job.task(queue, task_id)
 
-    def facts_of(self, task: Task) -> Iterable[tuple[str, str]]:
+    def facts_of(self, task: Task, read_at: float) -> Iterable[tuple[str, str]]:
         header = self._job.journal.header if self._job.journal is not None else Header()
         yield "Deleted", f"{age(header.created_at, self.session.clock())} ago\n{exact(header.created_at)}"
-        for label, value in facts(task, self.session.clock()):
+        for label, value in facts(task, self.session.clock(), read_at):
             if label == "Stands in":
                 yield "Stood in", value if task.stands_in else "no index: orphaned task data"
             elif label != "In Redis":
@@ -110,7 +110,7 @@ class JournalScreen(CommandScreen):
 
     def _columns(self) -> Sequence[Column[TaskRow]]:
         columns = common_columns(
-            self.now,
+            lambda: self.tasks.moment,
             "Died",
             lambda row: row.scored_at if row.scored_at is not None else row.last_failed_at,
         )

@@ -73,6 +73,7 @@ class JournalsScreen(CommandScreen):
         self._job: FolderJob | None = None
         self._numbers: dict[str, int] = {}
         self._drawn: object = None
+        self._moment = 0.0
 
     def compose(self) -> ComposeResult:
         yield StatusBar()
@@ -83,9 +84,11 @@ class JournalsScreen(CommandScreen):
         yield KeyBar()
 
     def _columns(self) -> list[Column[Listed]]:
-        now = self.session.clock
+        def when(one: Listed) -> str:
+            return age(one.header.created_at or one.modified_at, self._moment)
+
         return [
-            Column("when", "When", lambda one: age(one.header.created_at or one.modified_at, now()), 8, "right"),
+            Column("when", "When", when, 8, "right"),
             Column("tasks", "Tasks", _tasks, 10, "right"),
             Column("what", "What", lambda one: line(one.header.command) or UNKNOWN, 8, grow=1, most=32, priority=3),
             Column("queue", "Queue", _queues, 10, grow=2, most=40),
@@ -117,6 +120,7 @@ class JournalsScreen(CommandScreen):
         if drawn == self._drawn:
             return
         self._drawn = drawn
+        self._moment = self.session.clock()
         rows = [one for one in job.journals if text in _searched(one)]
         keys = [self._numbers.setdefault(str(one.path), len(self._numbers)) for one in rows]
         folder = line(str(self.session.journal_folder))

@@ -30,7 +30,7 @@ from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.source import Rows
 from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.tui.widgets.table import VirtualTable
-from archive_tui.wording.people import UNKNOWN, age, bar, number, size, sparkline
+from archive_tui.wording.people import UNKNOWN, age, bar, number, roughly, sparkline
 
 _BAR = 7
 
@@ -94,7 +94,8 @@ def _state(state: State) -> Any:
 
 
 def _memory(row: QueueRow) -> str | Cell:
-    return Cell(UNKNOWN, "dim") if row.stats.memory is None else f"~{size(row.stats.memory)}"
+    estimate = row.stats.memory
+    return Cell(UNKNOWN, "dim") if estimate is None else roughly(estimate.bytes, estimate.error)
 
 
 def _oldest(row: QueueRow) -> str:
@@ -124,7 +125,7 @@ _SORTS: dict[str, Any] = {
     "queue": attrgetter("stats.name"),
     "archived": lambda row: row.count(State.ARCHIVED),
     "findings": lambda row: row.scan.findings if row.scan else -1,
-    "memory": lambda row: row.stats.memory or -1,
+    "memory": lambda row: row.stats.memory.bytes if row.stats.memory is not None else -1,
     "oldest": lambda row: -(row.stats.oldest_archived_at or row.now),
     "pending": lambda row: row.count(State.PENDING),
     "active": lambda row: row.count(State.ACTIVE),

@@ -92,7 +92,7 @@ class ScanScreen(CommandScreen):
         yield KeyBar()
 
     def _columns(self) -> Sequence[Column[TaskRow]]:
-        columns = common_columns(self.now, "Last failed", lambda row: row.last_failed_at)
+        columns = common_columns(lambda: self.tasks.moment, "Last failed", lambda row: row.last_failed_at)
         kind: Column[TaskRow] = Column("kind", "Kind", kind_cell, 17, grow=1, most=30, priority=5)
         queue: Column[TaskRow] = Column("queue", "Queue", lambda row: line(row.queue), 10, priority=4)
         return [*columns[:1], *([] if self.queue is not None else [queue]), kind, *columns[1:]]
@@ -185,7 +185,8 @@ class ScanScreen(CommandScreen):
             )
         )
         self.query_one("#progress", HeadLine).show(
-            self.flow.line() or _progress_line(progress, self._job, self.size.width)
+            self.flow.line()
+            or _progress_line(progress, self._job, self.size.width, outdated=self.session.outdated(self._job))
         )
         tasks.table.empty_text = (
             "No finding matches the filter: esc shows all." if tasks.query_now.filtered and counts.total
@@ -311,7 +312,7 @@ def _not_permitted(queues: Sequence[str]) -> str:
     return f"   not permitted: {', '.join(clip(queue, 24) for queue in queues)}" if queues else ""
 
 
-def _progress_line(progress: ScanProgress, job: ScanJob, width: int) -> Content:
+def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated: bool) -> Content:
     """How far the scan is, how fast, how long yet, and at which pace."""
     cells = min(_BAR, max(width // 4, 5))
     parts: list[tuple[str, str]] = [
@@ -338,6 +339,8 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int) -> Content:
         seconds = (progress.finished_at or progress.started_at) - progress.started_at
         word = f"   complete in {span(seconds)}" if seconds >= 1 else "   complete in under a second"
     parts.append((word, "$text-success" if progress.complete else "$text-warning"))
+    if outdated:
+        parts.append(("   tasks were restored since: r scans again", "$text-warning"))
     if not progress.complete and progress.seconds_left is not None and progress.state is JobState.RUNNING:
         parts.append((f"   about {span(progress.seconds_left)} left", "$text-muted"))
     if not progress.state.ended:

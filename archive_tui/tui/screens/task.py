@@ -35,6 +35,9 @@ from archive_tui.wording.task import facts
 _COPY_LIMIT = 100_000
 """Terminals drop or truncate OSC 52 above about this many bytes."""
 
+_FACTS_EVERY = 5.0
+"""Seconds after which the times among the facts count on."""
+
 _LABEL = 12
 
 
@@ -50,6 +53,9 @@ class Loaded:
 
     error: Document
     """The error message as lines."""
+
+    read_at: float
+    """When it was read, in unix seconds."""
 
 
 class TaskScreen(CommandScreen):
@@ -98,6 +104,8 @@ class TaskScreen(CommandScreen):
         self._breadcrumb = breadcrumb
         self._loaded: Loaded | None = None
         self._ticket = 0
+        self._facts: list[str | tuple[str, str]] = []
+        self._facts_at = 0.0
 
     def compose(self) -> ComposeResult:
         yield StatusBar()
@@ -133,6 +141,8 @@ class TaskScreen(CommandScreen):
 
     def tick(self) -> None:
         self._draw_head()
+        if self.session.clock() - self._facts_at >= _FACTS_EVERY:
+            self._draw_facts()
 
     @property
     def _row(self) -> TaskRow | None:
@@ -166,7 +176,7 @@ class TaskScreen(CommandScreen):
     def _read(self, ticket: int, queue: str, task_id: bytes) -> None:
         try:
             task = self.read_task(queue, task_id)
-            loaded = Loaded(task, document(task.payload), _error_document(task))
+            loaded = Loaded(task, document(task.payload), _error_document(task), self.session.clock())
         except ArchiveTuiError as error:
             self.app.call_from_thread(self._failed, ticket, error)
         else:
@@ -176,9 +186,9 @@ class TaskScreen(CommandScreen):
         """One task in full; blocks. Raises NotFoundError, ConnectError and kin."""
         return self.session.read_task(queue, task_id)
 
-    def facts_of(self, task: Task) -> Iterable[tuple[str, str]]:
-        """What there is to say about it beside payload and error."""
-        return facts(task, self.session.clock())
+    def facts_of(self, task: Task, read_at: float) -> Iterable[tuple[str, str]]:
+        """What there is to say about it beside payload and error; it was read at `read_at` (unix seconds)."""
+        return facts(task, self.session.clock(), read_at)
 
     def _failed(self, ticket: int, error: ArchiveTuiError) -> None:
         if ticket != self._ticket or not self.is_mounted:
@@ -189,7 +199,7 @@ class TaskScreen(CommandScreen):
             self._show_problem(f"{error} (r reads again)")
 
     def _show_problem(self, problem: str) -> None:
-        self._loaded = None
+        self._loaded, self._facts = None, []
         self.query_one("#payload", DocumentView).show(TextDocument("", problem))
         self.query_one("#error", DocumentView).show(TextDocument("", ""))
         self.query_one("#facts", FittedText).write(lambda width: Content(""))
@@ -204,13 +214,23 @@ class TaskScreen(CommandScreen):
         self._title_payload(f"Payload · {loaded.payload.format} · {size(len(task.payload))}")
         error_view = self.query_one("#error", DocumentView)
         error_view.show(loaded.error)
+        self._draw_facts()
+
+    def _draw_facts(self) -> None:
+        """Draw the facts where one of them has changed: their times count on."""
+        loaded = self._loaded
+        self._facts_at = self.session.clock()
+        if loaded is None:
+            return
         parts: list[str | tuple[str, str]] = []
-        for label, value in self.facts_of(task):
+        for label, value in self.facts_of(loaded.task, loaded.read_at):
             first, *rest = value.split("\n")
             parts += [(f"{label:<{_LABEL}}", "$text-muted"), f"{first}\n"]
             for more in rest:
                 parts += [" " * _LABEL, (f"{more}\n", "$text-muted")]
-        self.query_one("#facts", FittedText).write(partial(_hang, parts))
+        if parts != self._facts:
+            self._facts = parts
+            self.query_one("#facts", FittedText).write(partial(_hang, parts))
 
     def _title_payload(self, words: str) -> None:
         self.query_one("#payload-box").border_title = Content(words)

@@ -69,7 +69,7 @@ class TasksScreen(CommandScreen):
         """`cleaning`: ask what to keep of the archive as soon as it is read."""
         super().__init__()
         self.queue = queue
-        columns = common_columns(self.now, "Died", lambda row: row.scored_at)
+        columns = common_columns(lambda: self.tasks.moment, "Died", lambda row: row.scored_at)
         self.tasks = TaskList(columns, self._task_screen, Query(sort=Sort.DIED, descending=True))
         self.marks = RowMarks(self, self.tasks)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
