@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Forecast
+from archive_tui.asynq.limits import Limits, limits_of
 from archive_tui.asynq.outcomes import RESTORE, Verb
 from archive_tui.asynq.task import Task
 from archive_tui.catalog.catalog import Catalog
@@ -60,7 +61,8 @@ class Session:
         self.stopwatch = stopwatch
         self.server = Server(settings)
         self.info = ServerInfo(self.server.address)
-        self.watch = WatchJob(self.server, interval, clock, stopwatch)
+        self._limits = limits_of(settings.archive_cap, settings.archive_days)
+        self.watch = WatchJob(self.server, interval, clock, stopwatch, self._limits)
         self.permissions = Permissions()
         self.audit = Audit(settings.audit_file, settings.syslog, clock)
         self.scans: dict[str, ScanSummary] = {}
@@ -215,7 +217,7 @@ class Session:
     def site(self) -> Site:
         """What the sheet of a change says beside its plan: where and when it was planned."""
         free = self.free_bytes(self.journal_folder) if self.settings.journal else None
-        return Site(self.clock(), self.settings.production, self.settings.journal, free)
+        return Site(self.clock(), self.settings.production, self.settings.journal, free, self.limits)
 
     @property
     def running(self) -> Sequence[Job]:
@@ -245,12 +247,16 @@ class Session:
         with self.server.pipe() as pipe:
             return tasks.read(pipe, queue, task_id)
 
+    def limits(self, queue: str) -> Limits:
+        """The limits of an archive: what the profile says, what was seen, or Asynq's defaults."""
+        return self.watch.overview.limits.get(queue, self._limits)
+
     def archive_forecast(self, queue: str) -> Forecast:
         """What is foreseeable for one archive, however old the server is; blocks. Raises ConnectError and kin."""
         now = self.clock()
         with self.server.pipe() as pipe:
             (one,) = queues.stats(pipe, [queue], [queue], datetime.fromtimestamp(now, UTC))
-            return foretell(pipe, one, now, too_old=False)
+            return foretell(pipe, one, now, too_old=False, limits=self.limits(queue))
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop every job at its next safe point and wait for them, at most `timeout` seconds in all."""

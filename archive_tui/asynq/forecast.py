@@ -17,12 +17,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
-from archive_tui.asynq.states import ARCHIVE_CAP
+from archive_tui.asynq.limits import DEFAULTS, Limits
 from archive_tui.wording.calendar import day_of
-
-EXPIRY_DAYS = 90
-EXPIRY = EXPIRY_DAYS * 86_400
-"""Seconds that an id stays in the archive. Asynq counts calendar days of its own time zone: an hour more or less."""
 
 TOO_MANY = 8_000
 """How many ids at once break the script: Lua's stack takes 7,999 (tried with Redis 7.0 and Valkey 9)."""
@@ -44,7 +40,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The outlook for one archive. Times are unix seconds; the line is an age of 90 days."""
+    """The outlook for one archive. Times are unix seconds; the line is the age at which Asynq drops an id."""
 
     size: int
     """Ids in the archive."""
@@ -70,6 +66,9 @@ class Forecast:
     breaks_at: float | None = None
     """When it breaks, for ids that cross together; None for every other cause: at the next archive operation."""
 
+    limits: Limits = DEFAULTS
+    """The limits that it is made for."""
+
     @property
     def breaks(self) -> bool:
         """Archiving will break unless somebody acts."""
@@ -88,15 +87,17 @@ class Forecast:
     @property
     def sentence(self) -> str:
         """The warning in one line; empty without a cause."""
+        by = ", by its defaults" if self.limits.are_defaults else ""
         if self.cause is Cause.TOGETHER:
             when = _day(self.breaks_at)
             return (
-                f"{self.together:,} archived tasks cross 90 days together on {when}; Asynq 0.25+ fails to archive then"
+                f"{self.together:,} archived tasks cross {self.limits.days} days together on {when}; "
+                f"Asynq 0.25+ fails to archive then{by}"
             )
         if self.cause is Cause.EXPIRED:
-            return f"{self.together:,} archived tasks are past 90 days; {_FAILS}"
+            return f"{self.together:,} archived tasks are past {self.limits.days} days; {_FAILS}{by}"
         if self.cause is Cause.OVERFULL:
-            return f"{self.size:,} ids in an archive for {ARCHIVE_CAP:,}; {_FAILS}"
+            return f"{self.size:,} ids in an archive for {self.limits.cap:,}; {_FAILS}{by}"
         if self.cause is Cause.OLD_SERVER:
             return "this Redis is older than 6.2; Asynq 0.25+ fails half-way whenever it archives"
         return ""
@@ -108,7 +109,14 @@ def is_too_old(product: str, version: str) -> bool:
     return product == "redis" and match is not None and (int(match[1]), int(match[2])) < (6, 2)
 
 
-def forecast(scores: Sequence[float], now: float, *, size: int | None = None, too_old: bool = False) -> Forecast:
+def forecast(
+    scores: Sequence[float],
+    now: float,
+    *,
+    size: int | None = None,
+    too_old: bool = False,
+    limits: Limits = DEFAULTS,
+) -> Forecast:
     """Make the forecast of an archive from its scores, the oldest first, at `now` (unix seconds).
 
     `size` counts the ids; None: `scores` has one of each. `too_old` is the answer of `is_too_old`.
@@ -118,15 +126,15 @@ def forecast(scores: Sequence[float], now: float, *, size: int | None = None, to
     """
     size = len(scores) if size is None else size
     oldest = scores[0] if scores else None
-    expired = bisect_right(scores, now - EXPIRY)
-    days = Counter(int((score + EXPIRY) // 86_400) for score in scores[expired:])
+    expired = bisect_right(scores, now - limits.seconds)
+    days = Counter(int((score + limits.seconds) // 86_400) for score in scores[expired:])
     day, most = min(days.items(), key=lambda item: (-item[1], item[0])) if days else (0, 0)
-    known = Forecast(size, oldest, expired, most, day * 86_400.0 if days else None)
+    known = Forecast(size, oldest, expired, most, day * 86_400.0 if days else None, limits=limits)
     if too_old:
         return _breaking(known, Cause.OLD_SERVER)
     if expired >= TOO_MANY:
         return _breaking(known, Cause.EXPIRED, expired)
-    if size + 1 - expired - ARCHIVE_CAP >= TOO_MANY:
+    if size + 1 - expired - limits.cap >= TOO_MANY:
         return _breaking(known, Cause.OVERFULL, size)
     return _together(known, scores, now)
 
@@ -137,11 +145,11 @@ def _breaking(known: Forecast, cause: Cause, together: int = 0, at: float | None
 
 def _together(known: Forecast, scores: Sequence[float], now: float) -> Forecast:
     """Look for the first ids that cross the line within one pause."""
-    pause, pace = _pause(scores, now), _pace(scores, now)
-    crossings = [max(score + EXPIRY, now) for score in scores]
+    pause, pace = _pause(scores, now), _pace(scores, now, known.limits.cap)
+    crossings = [max(score + known.limits.seconds, now) for score in scores]
     for first in range(len(scores) - TOO_MANY + 1):
         begins, breaks_at = crossings[first], crossings[first + TOO_MANY - 1]
-        pushed_out = known.size + pace * (breaks_at - now) - ARCHIVE_CAP
+        pushed_out = known.size + pace * (breaks_at - now) - known.limits.cap
         if breaks_at - begins < pause and first >= pushed_out:
             together = bisect_left(crossings, begins + pause) - first
             return _breaking(known, Cause.TOGETHER, together, breaks_at)
@@ -155,11 +163,11 @@ def _pause(scores: Sequence[float], now: float) -> float:
     return max(1.0, *(after - before for before, after in pairwise(marks)))
 
 
-def _pace(scores: Sequence[float], now: float) -> float:
+def _pace(scores: Sequence[float], now: float, cap: int) -> float:
     """Tasks archived a second, in the slower of two periods. A full archive knows nothing before its oldest id."""
     paces = []
     for length in _PACES:
-        period = min(length, now - scores[0]) if len(scores) >= ARCHIVE_CAP else length
+        period = min(length, now - scores[0]) if len(scores) >= cap else length
         paces.append((len(scores) - bisect_left(scores, now - length)) / max(period, 1.0))
     return min(paces)
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from archive_tui.asynq import findings, message
 from archive_tui.asynq.findings import GROUP, Kind
-from archive_tui.asynq.forecast import EXPIRY
+from archive_tui.asynq.limits import DEFAULTS
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import LISTS, State
@@ -39,7 +39,7 @@ class Repair(StrEnum):
 
     @property
     def archives(self) -> bool:
-        """It adds ids to the archive, which keeps 9,999."""
+        """It adds ids to the archive, which keeps 9,999 by default."""
         return self in (Repair.ARCHIVE, Repair.ARCHIVE_NOW)
 
     @property
@@ -72,7 +72,7 @@ _LABELS = {
 
 _CAP = (
     "Whatever the archive holds beyond 9,999 goes when Asynq next archives something: what was archived first, and of "
-    "one second what comes first in the alphabet."
+    "one second what comes first in the alphabet. 9,999 and 90 days are its defaults."
 )
 
 _CONSEQUENCES = {
@@ -181,7 +181,7 @@ def _score_of(row: TaskRow, now: int) -> int:
 
 def _archived_at(decoded: TaskMessage, now: float) -> int:
     failed = decoded.last_failed_at
-    recent = now - EXPIRY + _DAY < failed <= now
+    recent = now - DEFAULTS.seconds + _DAY < failed <= now
     return failed if recent else int(now)
 
 

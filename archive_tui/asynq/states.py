@@ -2,9 +2,6 @@
 
 from enum import StrEnum
 
-ARCHIVE_CAP = 9_999
-"""How many ids an archive holds: Asynq trims with rank `0 -10000`, which leaves one less than it says."""
-
 
 class State(StrEnum):
     """The field `state` of a task's hash, as Asynq writes it."""

@@ -1,13 +1,13 @@
 """The plan of a repair: the rows of a plan, and the repairs that fit their kinds."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.limits import Limits, default_limits
 from archive_tui.asynq.repairs import Repair, offered
-from archive_tui.asynq.states import ARCHIVE_CAP
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
@@ -92,14 +92,16 @@ class RepairPlan:
             )
         return None
 
-    def beyond_cap(self, archived: Mapping[str, int]) -> int:
-        """How many ids more than Asynq keeps the archives would hold; `archived` are their sizes now."""
+    def beyond_cap(self, archived: Mapping[str, int], limits: Callable[[str], Limits] = default_limits) -> int:
+        """How many ids more than Asynq keeps the archives would hold; `archived` are their sizes now, and `limits`
+        gives what each keeps.
+        """
         archived_later = sum(count for repair, count in self.counts.items() if repair.archives)
         if not archived_later:
             return 0
         # Of a queue's rows only some may be of a kind that goes there
         by_queue = {queue: min(count, archived_later) for queue, count in self.plan.totals.by_queue.items()}
-        return sum(max(0, archived.get(queue, 0) + count - ARCHIVE_CAP) for queue, count in by_queue.items())
+        return sum(max(0, archived.get(queue, 0) + count - limits(queue).cap) for queue, count in by_queue.items())
 
 
 ARCHIVE_REPAIRS: Mapping[Kind | None, Repair] = {

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from archive_tui.asynq.forecast import EXPIRY_DAYS, TOO_MANY, Cause, Forecast
+from archive_tui.asynq.forecast import TOO_MANY, Cause, Forecast
 from archive_tui.asynq.outcomes import DELETE, REPAIR
 from archive_tui.asynq.repairs import Repair
-from archive_tui.asynq.states import ARCHIVE_CAP
 from archive_tui.changes import delete_words
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.report import Report, change_facts, report_of
@@ -33,7 +32,7 @@ def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Seq
     the findings were chosen.
     """
     totals = plan.plan.totals
-    beyond = plan.beyond_cap(archived)
+    beyond = plan.beyond_cap(archived, site.limits)
     kinds = delete_words.kinds_of({kind: count for kind, count in totals.by_kind.items() if kind in plan.repairs})
     found = plural(plan.count, "finding")
     return Sheet(
@@ -77,9 +76,9 @@ def archive_sheet(plan: RepairPlan, forecast: Forecast, site: Site) -> Sheet:
     """Put into words what is wrong with a stuck archive, and the plan that repairs it."""
     holds = plural(forecast.size, "id")
     what = (
-        f"This archive holds {holds}, {forecast.size - ARCHIVE_CAP:,} more than Asynq keeps."
+        f"This archive holds {holds}, {forecast.size - forecast.limits.cap:,} above its {forecast.limits.size}."
         if forecast.cause is Cause.OVERFULL
-        else f"{forecast.expired:,} of the {holds} in this archive are older than {EXPIRY_DAYS} days."
+        else f"{forecast.expired:,} of the {holds} in this archive are older than {forecast.limits.days} days."
     )
     why = (
         "Asynq 0.25 and later tries to remove all of them in one call. The call fails (“too many results to unpack”), "

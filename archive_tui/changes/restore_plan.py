@@ -1,13 +1,15 @@
 """The plan of a restore: what restoring a journal would touch, looked up before anything is written."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archive_tui.asynq import findings
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.limits import Limits, default_limits
 from archive_tui.asynq.outcomes import Outcome
-from archive_tui.asynq.states import ARCHIVE_CAP, SORTED_SETS, State
+from archive_tui.asynq.states import SORTED_SETS, State
 from archive_tui.asynq.task import is_fixed
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.journal.outcomes import UNKNOWN, is_back, may_be_gone, restored_of
@@ -110,6 +112,9 @@ class RestorePlan:
     fixed_ids: int = 0
     """Tasks whose id was chosen by their producer."""
 
+    limits: Callable[[str], Limits] = default_limits
+    """Gives the limits of a queue's archive."""
+
     anywhere: bool = False
     """Whether it is carried out although the journal was written for another server; else that is refused."""
 
@@ -198,13 +203,13 @@ class _Review:
         self.there += there
         self.to_archive[copy.queue] += not there and _place(copy, self.target) is State.ARCHIVED
 
-    def beyond_cap(self, pipe: Pipe) -> dict[str, int]:
+    def beyond_cap(self, pipe: Pipe, limits: Callable[[str], Limits]) -> dict[str, int]:
         """For each queue, the ids that its archive would hold above its cap."""
         over = {}
         for queue, more in self.to_archive.items():
             there_now = store.archived_count(pipe, queue) or 0
-            if more and there_now + more > ARCHIVE_CAP:
-                over[queue] = there_now + more - ARCHIVE_CAP
+            if more and there_now + more > limits(queue).cap:
+                over[queue] = there_now + more - limits(queue).cap
         return over
 
 
@@ -215,6 +220,7 @@ def plan_restore(
     chosen: Chosen | None = None,
     *,
     again: bool = False,
+    limits: Callable[[str], Limits] = default_limits,
 ) -> RestorePlan:
     """Look through a journal and at the server. May take seconds: not for the UI loop."""
     outline = journal.outline()
@@ -232,7 +238,7 @@ def plan_restore(
             for copy, there in zip(wanted, store.exist(pipe, wanted), strict=True):
                 review.found(copy, there)
             del copies, wanted  # they may be large, and so may be the next
-        over = review.beyond_cap(pipe)
+        over = review.beyond_cap(pipe, limits)
         strangers = tuple(queue for queue in review.queues if not store.is_registered(pipe, queue))
     other = journal.header.server != server.settings.address
     return RestorePlan(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from archive_tui.asynq.outcomes import RESTORE
-from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.asynq.states import State
 from archive_tui.changes.report import Report, named, report_of
 from archive_tui.changes.restore_plan import AS_GHOST, AS_LOST, AS_ORPHAN, RestorePlan
 from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed
@@ -148,9 +148,9 @@ def notes(plan: RestorePlan) -> list[str]:
     if plan.elsewhere:
         said.append(f"the journal was written for {line(plan.elsewhere)}, not for this server and database")
     said += [
-        f"puts the archive of {line(queue)} {more:,} above its {ARCHIVE_CAP:,}: when Asynq next archives a task, it "
-        f"trims the {more:,} that were archived first (of one second, the first by the alphabet), and may leave their "
-        "data as orphans"
+        f"puts the archive of {line(queue)} {more:,} above its {plan.limits(queue).size}: when Asynq next archives a "
+        f"task, it trims the {more:,} that were archived first (of one second, the first by the alphabet), and may "
+        "leave their data as orphans"
         for queue, more in plan.over.items()
     ]
     if plan.there:

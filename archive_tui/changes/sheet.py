@@ -3,11 +3,12 @@
 Every text in here is safe to show: what comes from Redis, a journal or a settings file has passed `text`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
 
+from archive_tui.asynq.limits import Limits, default_limits
 from archive_tui.asynq.outcomes import Verb
 from archive_tui.journal.recorder import Room
 from archive_tui.text import clip
@@ -66,6 +67,8 @@ class Site:
     """Whether what changes is copied to a journal first."""
     free_bytes: int | None
     """Room in the folder of journals; None where nobody knows."""
+    limits: Callable[[str], Limits] = default_limits
+    """Gives the limits of a queue's archive."""
 
     def typed(self, count: int) -> str:
         """What confirms a change of so many: their number; empty where choosing the button is enough."""

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from archive_tui.asynq.forecast import Cause, Forecast, is_too_old
-from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.asynq.limits import Limits
+from archive_tui.asynq.states import State
 from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.errors import ExitCode, NotFoundError
 from archive_tui.jobs.watch import foretell
@@ -30,14 +31,16 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
         stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC), groups)
         memory = dict(zip(names, memory_of(pipe, names), strict=True))
         now, too_old = session.clock(), is_too_old(session.info.product, session.info.version)
-        foretold = {one.name: foretell(pipe, one, now, too_old=too_old) for one in stats}
+        limits = {one.name: session.limits(one.name) for one in stats}
+        foretold = {one.name: foretell(pipe, one, now, too_old=too_old, limits=limits[one.name]) for one in stats}
     if as_json:
-        print(json_line([_queue_json(one, memory[one.name], foretold[one.name]) for one in stats]), file=out)
+        report = [_queue_json(one, memory[one.name], foretold[one.name], limits[one.name]) for one in stats]
+        print(json_line(report), file=out)
         return ExitCode.DONE
     heads = ["QUEUE", "ARCHIVED", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "COMPLETED", "GROUPED", "MEMORY", "OLDEST"]
     lines = [[
         clip(one.name, LONGEST_NAME) + _remarks(one),
-        f"{_shown(one, State.ARCHIVED)}/{ARCHIVE_CAP:,}",
+        _archived(one, limits[one.name]),
         *[_shown(one, state) for state in _COUNTED],
         _memory(memory[one.name]),
         age(one.oldest_archived_at, now),
@@ -53,6 +56,11 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
 
 OLD = "Asynq before 0.18"
 """The remark on a queue whose tasks are whole messages."""
+
+
+def _archived(one: QueueStats, limits: Limits) -> str:
+    unknown = limits.denies(one.counts.get(State.ARCHIVED, 0))
+    return f"{_shown(one, State.ARCHIVED)}/{'?' if unknown else f'{limits.cap:,}'}"
 
 
 def _memory(estimate: Estimate | None) -> str:
@@ -82,14 +90,14 @@ def warnings(foretold: Mapping[str, Forecast]) -> Iterator[str]:
             yield f"warning: {clip(name, LONGEST_NAME)}: {one.sentence}"
 
 
-def _queue_json(one: QueueStats, memory: Estimate | None, foretold: Forecast) -> dict[str, Any]:
+def _queue_json(one: QueueStats, memory: Estimate | None, foretold: Forecast, limits: Limits) -> dict[str, Any]:
     return {
         "queue": readable(encode(one.name)),
         "registered": one.registered,
         **storage_json(one),
         "permitted": not one.refused,
         "paused": one.paused,
-        "archived": archived_json(one),
+        "archived": archived_json(one, limits),
         **{state.value: one.counts.get(state) for state in _COUNTED},
         "groups": one.groups,
         "processed_today": one.processed_today,
@@ -114,11 +122,12 @@ def storage_json(one: QueueStats) -> dict[str, str]:
     return {"storage": "before 0.18"} if one.old else {}
 
 
-def archived_json(one: QueueStats) -> dict[str, Any]:
+def archived_json(one: QueueStats, limits: Limits) -> dict[str, Any]:
     """The archive of a queue as JSON has it."""
     return {
         "size": one.counts.get(State.ARCHIVED),
-        "cap": ARCHIVE_CAP,
+        "cap": limits.cap,
+        "cap_from": limits.cap_from.value,
         "oldest_at": moment(one.oldest_archived_at),
     }
 

@@ -28,7 +28,7 @@ class Wish:
 def restore(session: Session, path: Path, wish: Wish, manner: Manner) -> ExitCode:
     """Plan a restore, have it confirmed, and carry it out."""
     refuse_change(session, RESTORE, manner)
-    plan = plan_restore(session.server, Journal(path), wish.target, again=wish.again)
+    plan = plan_restore(session.server, Journal(path), wish.target, again=wish.again, limits=session.limits)
     if plan.elsewhere and not (manner.dry_run or wish.elsewhere):
         raise RefusedError(
             f"the journal was written for {line(plan.elsewhere)}, not for {session.server.address}: --elsewhere "

@@ -128,7 +128,7 @@ def _scan_json(session: Session, job: ScanJob) -> dict[str, Any]:
                 "registered": one.registered,
                 **storage_json(one),
                 "tasks": job.keys_by_queue.get(one.name, 0),
-                "archived": archived_json(one),
+                "archived": archived_json(one, session.limits(one.name)),
                 "findings": {
                     kind.value: {"count": count, "bytes": bytes_}
                     for kind in Kind

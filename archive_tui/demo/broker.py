@@ -10,8 +10,9 @@ from typing import Any
 import redis
 
 from archive_tui.asynq import keys, message
+from archive_tui.asynq.limits import CAP
 from archive_tui.asynq.message import TaskMessage
-from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.asynq.states import State
 from archive_tui.demo import job_types
 from archive_tui.text import encode
 
@@ -73,7 +74,7 @@ _ARCHIVE = f"""{_LEAVE}
 count(KEYS[7], KEYS[8])
 redis.call('ZADD', KEYS[4], ARGV[4], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', ARGV[5])
-redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -{ARCHIVE_CAP + 1})
+redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -{CAP + 1})
 redis.call('HSET', KEYS[3], 'msg', ARGV[3], 'state', 'archived')
 return 1
 """

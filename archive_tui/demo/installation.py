@@ -2,7 +2,7 @@
 
 import redis
 
-from archive_tui.asynq.states import ARCHIVE_CAP
+from archive_tui.asynq.limits import CAP
 from archive_tui.demo import daily_counters, hostile
 from archive_tui.demo.daily_counters import Incident, Traffic
 from archive_tui.demo.filling import DAY, HOUR, MINUTE, Filling, Weights
@@ -72,7 +72,7 @@ def _default(queue: Filling) -> None:
     """The queue in trouble: its archive is full, and what it pushed out is still there."""
     queue.layout.register()
     special, fixed, older, newer, today = 3, 4, 500, 800, 280
-    outage = ARCHIVE_CAP - special - fixed - older - newer - today
+    outage = CAP - special - fixed - older - newer - today
     queue.archived(special, (HOUR, 3 * DAY), jobs={EXPORT: 1})
     queue.archived(fixed, (DAY, 9 * DAY), jobs={REPORT: 1}, nightly=True)
     queue.archived(older, (_OUTAGE[1] + DAY, _ARCHIVE_AGES[1]))

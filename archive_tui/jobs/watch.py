@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from archive_tui.asynq.forecast import Forecast, forecast, is_too_old
+from archive_tui.asynq.limits import DEFAULTS, CapWatch, Limits
 from archive_tui.asynq.states import State
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.job import Job
@@ -42,6 +43,9 @@ class Overview:
     memory_refused: bool = False
     """The server refuses MEMORY USAGE."""
 
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    """The limits of each archive, as far as they are known."""
+
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
     """Forecasts by queue, as far as they have been made."""
 
@@ -55,8 +59,11 @@ class WatchJob(Job):
         interval: float = 2.0,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
+        limits: Limits = DEFAULTS,
     ) -> None:
         super().__init__("watch")
+        self._limits = limits
+        self._caps = CapWatch()
         self.overview = Overview()
         self.interval = interval
         self._server = server
@@ -141,8 +148,12 @@ class WatchJob(Job):
         if self.overview.read_at is not None and time.monotonic() - self._memory_at >= _MEMORY_EVERY:
             self._memory = dict(zip(names, memory(pipe, names), strict=True))
             self._memory_at = time.monotonic()
+        for one in stats:
+            self._caps.note(one.name, one.counts.get(State.ARCHIVED), one.oldest_archived_at, now, self._limits)
+        caps = self._caps.caps
+        limits = {one.name: self._limits.with_cap(caps.get(one.name)) for one in stats}
         if self.overview.read_at is not None:
-            self._foretell(pipe, stats, is_too_old(info.product, info.version), now)
+            self._foretell(pipe, stats, is_too_old(info.product, info.version), now, limits)
         self.overview = replace(
             self.overview,
             queues=tuple(replace(one, memory=self._memory.get(one.name)) for one in stats),
@@ -151,18 +162,26 @@ class WatchJob(Job):
             searching=self.overview.searching if searching is None else searching,
             latency=latency,
             memory_refused=bool(self._memory) and all(size is None for size in self._memory.values()),
+            limits=limits,
             forecasts={one.name: self._forecasts[one.name][1] for one in stats if one.name in self._forecasts},
         )
 
-    def _foretell(self, pipe: Pipe, stats: Sequence[QueueStats], too_old: bool, now: float) -> None:
+    def _foretell(
+        self, pipe: Pipe, stats: Sequence[QueueStats], too_old: bool, now: float, limits: Mapping[str, Limits]
+    ) -> None:
         """Make the forecasts again every minute: the scores of a full archive are ten replies."""
         for one in stats:
             made_at, made = self._forecasts.get(one.name, (-_FORECAST_EVERY, None))
             if made is None or time.monotonic() - made_at >= _FORECAST_EVERY:
-                self._forecasts[one.name] = (time.monotonic(), foretell(pipe, one, now, too_old=too_old))
+                self._forecasts[one.name] = (
+                    time.monotonic(),
+                    foretell(pipe, one, now, too_old=too_old, limits=limits[one.name]),
+                )
 
 
-def foretell(pipe: Pipe, one: QueueStats, now: float, *, too_old: bool) -> Forecast:
+def foretell(pipe: Pipe, one: QueueStats, now: float, *, too_old: bool, limits: Limits = DEFAULTS) -> Forecast:
     """Make the forecast of one queue from the scores in its archive."""
     size = one.counts.get(State.ARCHIVED, 0)  # none of a queue that may not be read
-    return forecast(queues.archived_scores(pipe, one.name) if size else [], now, size=size, too_old=too_old)
+    return forecast(
+        queues.archived_scores(pipe, one.name) if size else [], now, size=size, too_old=too_old, limits=limits
+    )

@@ -103,6 +103,12 @@ class Settings:
     journal_keep_mb: float | None = None
     """Size of all journals in megabytes (10⁶ bytes) above which `journal prune` deletes the oldest; None: no limit."""
 
+    archive_cap: int | None = None
+    """Ids that the Asynq of this installation keeps in an archive; None: its default, or what is seen."""
+
+    archive_days: int | None = None
+    """Days after which it drops an archived id; None: its default."""
+
     @property
     def address(self) -> str:
         """The server without secrets: `host:port/db` or `path of the socket/db`, or the label that stands for it."""

@@ -16,7 +16,7 @@ DEFAULT_URL = "redis://127.0.0.1:6379/0"
 """The server when nobody names one."""
 
 _PROFILE_KEYS = {"url", "username", "password_file", "db", "timeout", "production", "read_only", "syslog"}
-_PROFILE_KEYS |= {"journal", "journal_dir", "journal_keep_days", "journal_keep_mb"}
+_PROFILE_KEYS |= {"journal", "journal_dir", "journal_keep_days", "journal_keep_mb", "archive_cap", "archive_days"}
 _LONGEST_TIMEOUT = 3600.0  # seconds
 _NO = {"", "0", "false", "no", "off"}
 _YES = {"1", "true", "yes", "on"}
@@ -109,6 +109,8 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
         journal_dir=choices.journal_dir or (_expanded(journal_dir) if journal_dir else None),
         journal_keep_days=profile.amount("journal_keep_days"),
         journal_keep_mb=profile.amount("journal_keep_mb"),
+        archive_cap=profile.count("archive_cap"),
+        archive_days=profile.count("archive_days"),
     )
 
 
@@ -227,6 +229,13 @@ class _Profile:
         if value is not None and not 0 <= value < float("inf"):
             raise UsageError(f"{key} in the profile must be a number, 0 or more")
         return value
+
+    def count(self, key: str) -> int | None:
+        """A whole number from 1 on."""
+        value = self._number(key)
+        if value is not None and not (value >= 1 and value == int(value)):
+            raise UsageError(f"{key} in the profile must be a whole number, 1 or more")
+        return None if value is None else int(value)
 
     def timeout(self) -> float | None:
         """The timeout in seconds, above 0."""

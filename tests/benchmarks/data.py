@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from archive_tui.asynq import keys, message
+from archive_tui.asynq.limits import CAP as ARCHIVE_CAP
 from archive_tui.asynq.message import TaskMessage
-from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.asynq.states import State
 from archive_tui.store.link.pipe import pack
 
 QUEUE = "bench"

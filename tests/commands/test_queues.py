@@ -36,11 +36,11 @@ def test_queues_as_json(any_server: Live, cli: Command) -> None:
     assert queue.pop("forecast")["breaks"] is False
     assert queue == {
         "queue": "q", "registered": True, "permitted": True, "paused": True,
-        "archived": {"size": 5, "cap": 9999, "oldest_at": "2026-11-18T11:06:35Z"},
+        "archived": {"size": 5, "cap": 9999, "cap_from": "default", "oldest_at": "2026-11-18T11:06:35Z"},
         "pending": 1, "active": 2, "scheduled": 3, "retry": 4, "completed": 6, "aggregating": 7, "groups": 1,
         "processed_today": 0,
     }  # fmt: skip
-    assert empty["archived"] == {"size": 0, "cap": 9999, "oldest_at": None}
+    assert empty["archived"] == {"size": 0, "cap": 9999, "cap_from": "default", "oldest_at": None}
     assert empty["memory_bytes_estimate"] == 0
 
 

@@ -68,7 +68,12 @@ def test_a_scan_as_json(damaged: Live, cli: Command) -> None:
         assert all(set(found) == {"count", "bytes"} for found in queue["findings"].values())
     assert {name: queue["tasks"] for name, queue in queues.items()} == {"empty": 0, "fine": 10, "left": 2, "q": 6}
     assert [queue["registered"] for queue in queues.values()] == [True, True, False, True]
-    assert queues["q"]["archived"] == {"size": 1, "cap": 9999, "oldest_at": "2026-11-18T11:06:35Z"}
+    assert queues["q"]["archived"] == {
+        "size": 1,
+        "cap": 9999,
+        "cap_from": "default",
+        "oldest_at": "2026-11-18T11:06:35Z",
+    }
     assert queues["q"]["findings"]["orphan-archived"]["count"] == 2
     assert queues["q"]["findings"]["orphan-archived"]["bytes"] > 2 * 200
     assert queues["q"]["findings"]["husk"]["count"] == 2

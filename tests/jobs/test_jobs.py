@@ -18,6 +18,7 @@ from support.changes import deletion, planned, put_back
 from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.limits import DEFAULTS, Limits, Origin
 from archive_tui.asynq.outcomes import DELETE, Outcome
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
@@ -874,6 +875,24 @@ def test_leftover_queues_are_looked_for_again_when_asked(valkey: Live, run_job: 
     wait_until(lambda: job.refresh(leftovers=True) or names(job) == ["left", "q"])
     valkey.client.delete(key("left", "one"), prefix("left") + b"completed")
     wait_until(lambda: job.refresh(leftovers=True) or names(job) == ["q"])
+
+
+def test_the_cap_of_an_archive_shows_in_what_is_trimmed(any_server: Live, run_job: Run) -> None:
+    asynq, client, index = any_server.asynq, any_server.client, "asynq:{q}:archived"
+    asynq.register("q")
+    for number in range(20):
+        asynq.add("q", f"{number}", score=NOW - 1000 + number)
+    job = watching(any_server, run_job)
+    wait_until(lambda: "q" in job.overview.limits)
+    assert job.overview.limits["q"] == DEFAULTS
+    for number in range(20, 24):
+        with client.pipeline() as pipe:  # as Asynq trims
+            pipe.zadd(index, {f"{number}": NOW - 1000 + number})
+            pipe.zremrangebyrank(index, 0, -21)
+            pipe.execute()
+        oldest = NOW - 1000 + number - 19
+        wait_until(lambda oldest=oldest: job.overview.queues[0].oldest_archived_at == oldest)
+    wait_until(lambda: job.overview.limits["q"] == Limits(20, 90, Origin.SEEN))
 
 
 def test_no_overview_says_that_the_search_is_over_without_what_it_found(valkey: Live, run_job: Run) -> None:

@@ -5,7 +5,8 @@ import time
 import pytest
 import redis
 
-from archive_tui.asynq.forecast import EXPIRY, TOO_MANY, Cause, Forecast
+from archive_tui.asynq.forecast import TOO_MANY, Cause, Forecast
+from archive_tui.asynq.limits import DEFAULTS
 from archive_tui.jobs.watch import foretell
 from archive_tui.settings.url import parse_url
 from archive_tui.store.link.server import Server
@@ -59,7 +60,7 @@ def archives(asynq: Asynq, client: redis.Redis, prefix: str) -> bool:
 
 @pytest.mark.parametrize("count", [TOO_MANY - 1, TOO_MANY])
 def test_what_is_past_the_line(asynq: Asynq, client: redis.Redis, url: str, count: int) -> None:
-    line = time.time() - EXPIRY - HOUR  # Asynq counts days of its own time zone
+    line = time.time() - DEFAULTS.seconds - HOUR  # Asynq counts days of its own time zone
     fill(client, [line - number for number in range(count)] + [time.time() - DAY])
     found = foretold(url)
     assert found.cause == (Cause.EXPIRED if count == TOO_MANY else None)
@@ -81,7 +82,7 @@ def test_an_incident_breaks_it_on_the_day_that_was_foretold(
     assert found.cause == (Cause.TOGETHER if count == TOO_MANY else None)
     assert archives(asynq, client, "before")
     if found.breaks_at is not None:
-        assert abs(found.breaks_at - (incident[-1] + EXPIRY)) < 1
+        assert abs(found.breaks_at - (incident[-1] + DEFAULTS.seconds)) < 1
     let_pass(client, 9 * DAY + 2 * HOUR)
     breaks = found.breaks and not asynq.forgets_what_workers_trim
     assert archives(asynq, client, "after") is not breaks
@@ -97,7 +98,7 @@ def test_as_many_in_small_pieces_break_nothing(asynq: Asynq, client: redis.Redis
     for hours in range(13):
         let_pass(client, HOUR)
         assert archives(asynq, client, f"h{hours}")
-    assert client.zcount(INDEX, "-inf", time.time() - EXPIRY - 2 * HOUR) == 0
+    assert client.zcount(INDEX, "-inf", time.time() - DEFAULTS.seconds - 2 * HOUR) == 0
 
 
 @pytest.mark.parametrize("too_many", [False, True])

@@ -435,6 +435,21 @@ def test_tasks_are_listed_newest_first(shop: Live) -> None:
     operate(shop.settings, play, size=(160, 80))
 
 
+def test_an_archive_above_the_default_is_not_said_to_be_full(valkey: Live) -> None:
+    valkey.asynq.register("large", "small")
+    valkey.client.zadd("asynq:{large}:archived", {f"t{number}": NOW - number for number in range(10_239)})
+    valkey.asynq.add("small", "one")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.sees("10,239/?", "more than Asynq keeps by default (9,999): large")
+        assert "archive full" not in op.text
+        await op.press("enter")
+        await op.sees("10,239, above the default 9,999")
+
+    operate(valkey.settings, play)
+
+
 def test_tasks_can_be_filtered_by_id_type_and_error(shop: Live) -> None:
     async def play(op: Operator) -> None:
         await op.tasks("default")

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from support.asynq_data import NOW
 from support.servers import Live
 
-from archive_tui.asynq.forecast import EXPIRY, TOO_MANY, Cause, Forecast, forecast, is_too_old
-from archive_tui.asynq.states import ARCHIVE_CAP
+from archive_tui.asynq.forecast import TOO_MANY, Cause, Forecast, forecast, is_too_old
+from archive_tui.asynq.limits import CAP as ARCHIVE_CAP
+from archive_tui.asynq.limits import DEFAULTS
 from archive_tui.store.read.queues import archived_scores
 
 DAY = 86_400
@@ -29,7 +30,7 @@ def test_nothing_is_foretold_of_an_empty_archive() -> None:
 
 @pytest.mark.parametrize(("count", "cause"), [(TOO_MANY, Cause.EXPIRED), (TOO_MANY - 1, None)])
 def test_what_is_past_the_line_goes_with_the_next_archiving(count: int, cause: Cause | None) -> None:
-    line = NOW - EXPIRY
+    line = NOW - DEFAULTS.seconds
     scores = [*spread(count - 1, line - DAY, line - 1), line, *spread(500, NOW - 29 * DAY, NOW - HOUR)]
     found = forecast(scores, NOW)
     assert (found.cause, found.expired, found.breaks_at) == (cause, count, None)
@@ -49,10 +50,11 @@ def test_an_incident_that_crosses_at_once(count: int, cause: Cause | None) -> No
     assert found.cause == cause
     assert (found.most, found.most_at) == (count, (NOW + 9 * DAY) // DAY * DAY)
     if cause:
-        assert found.breaks_at == incident[-1] + EXPIRY
+        assert found.breaks_at == incident[-1] + DEFAULTS.seconds
         assert found.together == count
         assert found.sentence == (
-            "8,000 archived tasks cross 90 days together on 2026-11-27; Asynq 0.25+ fails to archive then"
+            "8,000 archived tasks cross 90 days together on 2026-11-27; Asynq 0.25+ fails to archive then, by its "
+            "defaults"
         )
 
 
@@ -129,12 +131,14 @@ def test_what_it_calls_fine_survives_its_longest_pauses(clumps: list[tuple[int, 
     if found.cause is Cause.TOGETHER:
         assert found.breaks_at is not None
         assert found.breaks_at > NOW
-        past = [score for score in scores if found.breaks_at - pause < max(score + EXPIRY, NOW) <= found.breaks_at]
+        past = [
+            score for score in scores if found.breaks_at - pause < max(score + DEFAULTS.seconds, NOW) <= found.breaks_at
+        ]
         assert len(past) >= TOO_MANY
     elif found.cause is None and len(scores) <= ARCHIVE_CAP and len(recent) < len(scores):
         now = float(NOW)
         while scores:
-            expired = [score for score in scores if score + EXPIRY <= now]
+            expired = [score for score in scores if score + DEFAULTS.seconds <= now]
             assert len(expired) < TOO_MANY
             scores = scores[len(expired) :]
             now += pause

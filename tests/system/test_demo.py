@@ -18,8 +18,9 @@ from support.oracle import findings
 
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.limits import CAP as ARCHIVE_CAP
 from archive_tui.asynq.message import TaskMessage
-from archive_tui.asynq.states import ARCHIVE_CAP, LISTS, SORTED_SETS, State
+from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes.plan import plan_oldest

@@ -223,7 +223,9 @@ class JournalScreen(CommandScreen):
             for start in range(0, len(seqs), _PART):
                 names.update((row.queue, row.id) for row in catalog.rows(seqs[start : start + _PART]).values())
             chosen = frozenset(names)
-        plan = plan_restore(self.session.server, Journal(self.path), target, chosen, again=self._again)
+        plan = plan_restore(
+            self.session.server, Journal(self.path), target, chosen, again=self._again, limits=self.session.limits
+        )
         self.app.call_from_thread(self._confirm, plan)
 
     def _confirm(self, plan: RestorePlan) -> None:

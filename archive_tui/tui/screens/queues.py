@@ -12,7 +12,8 @@ from textual.widgets import Static
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Cause
-from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.asynq.limits import DEFAULTS, Limits
+from archive_tui.asynq.states import State
 from archive_tui.jobs.job import JobState
 from archive_tui.session import ScanSummary
 from archive_tui.store.read.old_storage import why_not
@@ -48,6 +49,9 @@ class QueueRow:
     now: float
     """Unix seconds of the moment that the line shows."""
 
+    limits: Limits = DEFAULTS
+    """The limits of its archive."""
+
     def count(self, state: State) -> int:
         """How many tasks in a state."""
         return self.stats.counts.get(state, 0)
@@ -70,10 +74,13 @@ def _archived(row: QueueRow) -> str | Cell:
     count = row.count(State.ARCHIVED)
     if not row.stats.registered and not count:
         return Cell("leftover", "dim")
-    shown = f"{bar(count / ARCHIVE_CAP, _BAR)} {count:>6,}/{ARCHIVE_CAP:,}"
-    if count >= ARCHIVE_CAP:
+    cap = row.limits.cap
+    if row.limits.denies(count):
+        return Cell(f"{bar(1, _BAR)} {count:>6,}/?", "warn")
+    shown = f"{bar(count / cap, _BAR)} {count:>6,}/{cap:,}"
+    if count >= cap:
         return Cell(shown, "bad")
-    return Cell(shown, "warn") if count >= ARCHIVE_CAP * 0.8 else shown
+    return Cell(shown, "warn") if count >= cap * 0.8 else shown
 
 
 def _findings(row: QueueRow) -> str | Cell:
@@ -201,7 +208,7 @@ class QueuesScreen(CommandScreen):
             return
         self._drawn = drawn
         rows = [
-            QueueRow(stats, self.session.scans.get(stats.name), now)
+            QueueRow(stats, self.session.scans.get(stats.name), now, self.session.limits(stats.name))
             for stats in overview.queues
             if text in stats.name.casefold()
         ]
@@ -217,7 +224,12 @@ class QueuesScreen(CommandScreen):
         """One line about what is wrong, most urgent first, and about what is not known."""
         overview = self.session.watch.overview
         watch = self.session.watch
-        full = [line(row.stats.name) for row in rows if row.count(State.ARCHIVED) >= ARCHIVE_CAP]
+        denied = [line(row.stats.name) for row in rows if row.limits.denies(row.count(State.ARCHIVED))]
+        full = [
+            line(row.stats.name)
+            for row in rows
+            if row.count(State.ARCHIVED) >= row.limits.cap and not row.limits.denies(row.count(State.ARCHIVED))
+        ]
         leftover = [line(row.stats.name) for row in rows if not row.stats.registered]
         parts: list[tuple[str, str]] = []
         if watch.trouble:
@@ -235,6 +247,12 @@ class QueuesScreen(CommandScreen):
         if full:
             text = (
                 f"⚠ archive full: {', '.join(full)}. What Asynq trims from it may stay in Redis: o looks for orphans\n"
+            )
+            parts.append((text, "$text-warning"))
+        if denied:
+            text = (
+                f"⚠ more than Asynq keeps by default ({DEFAULTS.cap:,}): {', '.join(denied)}. It keeps more here, or "
+                "trims them when it next archives\n"
             )
             parts.append((text, "$text-warning"))
         if leftover:

@@ -12,7 +12,7 @@ from textual.content import Content
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.outcomes import DELETE
-from archive_tui.asynq.states import ARCHIVE_CAP, State
+from archive_tui.asynq.states import State
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.changes.expiry import with_times
@@ -128,9 +128,11 @@ class TasksScreen(CommandScreen):
         progress = job.progress
         total = self.tasks.catalog.counts().total
         complete = progress.complete
+        limits = self.session.limits(self.queue)
+        of_cap = f", above the default {limits.cap:,}" if limits.denies(total) else f" of {limits.cap:,}"
         parts: list[Content | str | tuple[str, str]] = [
             title(clip(self.queue, name_room(self.size.width)), "archived"),
-            f"   {'' if complete else '≥ '}{total:,} of {ARCHIVE_CAP:,}",
+            f"   {'' if complete else '≥ '}{total:,}{of_cap}",
         ]
         if progress.state is JobState.FAILED:
             parts.append((f"   {job.error}", "$text-error"))
