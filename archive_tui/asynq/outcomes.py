@@ -24,18 +24,19 @@ class Outcome(IntEnum):
     ALIVE = 12
     NOT_A_GHOST = 13
     NO_DESTINATION = 14
-    BACK = 15  # no script answers this: found out when another server has taken over
+    OTHER_STATE = 15
     WITHOUT_LOCK = 16
     LOCK_EXPIRED = 17
     ALREADY = 18
     TAKEN = 19
     ID_IN_USE = 20
-    VANISHED = 21  # like BACK
+    VANISHED = 21  # no script answers this: found out when another server has taken over
     WHOLE_MESSAGE = 22
     EXPIRED = 23
     WITHOUT_TIMES = 24
     OTHER_QUEUE = 25
     OTHER_INSTALLATION = 26
+    BACK = 27  # no script answers this either
 
     @property
     def done(self) -> bool:
@@ -73,6 +74,7 @@ _SENTENCES = {
     Outcome.ALIVE: "skipped: it also stands where its state says, and is alive: let the index follow the state",
     Outcome.NOT_A_GHOST: "skipped: its data is there again",
     Outcome.NO_DESTINATION: "skipped: its data does not say where it belongs",
+    Outcome.OTHER_STATE: "skipped: it stands in the archive, and its state is another: a scan finds and repairs it",
     Outcome.BACK: "back: the new primary had not replicated its deletion",
     Outcome.WITHOUT_LOCK: "{}, but its unique lock is held by another task",
     Outcome.LOCK_EXPIRED: "{}; its unique lock has run out since",

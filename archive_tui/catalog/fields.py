@@ -31,7 +31,8 @@ class Field:
     """Expression to sort by; empty: `sql` does."""
 
 
-_DIED = "CASE WHEN kind IS NULL THEN coalesce(scored_at, last_failed_at) ELSE last_failed_at END"
+_ARCHIVED_GHOST = "(kind = 'ghost' AND index_name = CAST('archived' AS BLOB))"
+_DIED = f"CASE WHEN kind IS NULL OR {_ARCHIVED_GHOST} THEN coalesce(scored_at, last_failed_at) ELSE last_failed_at END"
 
 FIELDS = {
     "id": Field("CAST(id AS TEXT)", Form.TEXT, "the task's id", "CAST(id AS BLOB)"),

@@ -323,7 +323,7 @@ def _difference(
         return Outcome.NOT_A_TASK
     if not copy.fields:
         return Outcome.GONE
-    if state is None or raw_state != _RAW_STATES[state]:
+    if State.parse(raw_state) is not state:
         return Outcome.STATE_CHANGED
     now = fingerprint(message) if message is not None else b""
     return None if now == seen else Outcome.MESSAGE_CHANGED

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from archive_tui.asynq.findings import Kind
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
@@ -84,9 +85,11 @@ def plan_oldest(
     retention: Retention | None = None,
     limit: int | None = None,
     without: Collection[int] = (),
+    *,
+    ghosts: bool = False,
 ) -> Plan:
     """Freeze the rows that match a query and that a retention lets go: the oldest first, at most `limit` of them, and
-    none of those in `without`.
+    none of those in `without`. Ghosts have no data to delete, and are in the plan only where `ghosts` are asked for.
 
     The newest `keep` are counted among the rows that match. Not for the UI loop.
     """
@@ -100,6 +103,9 @@ def plan_oldest(
         start = max(start, retention.keep or 0)
     chosen = newest_first[start:]
     chosen.reverse()
+    if not ghosts and (dataless := catalog.find(Query(kind=Kind.GHOST))):
+        left_out = set(dataless)
+        chosen = array("q", [seq for seq in chosen if seq not in left_out])
     selection = Selection(catalog, chosen[:limit] if limit is not None else chosen)
     return Plan(selection, selection.totals())
 

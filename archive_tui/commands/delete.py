@@ -63,13 +63,21 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
             return ExitCode.INTERRUPTED
         say_what_is_missing(catalog, DELETE.base, manner.err)
         standing = _standing(wish, catalog, query)
+        ghosts = _ghosts(session, wish, catalog, query)
         if standing:
             what = f"{plural(len(standing), 'husk')} left out, as an index holds the id"
             print(f"archive-tui: {what}: `archive-tui repair` deletes both", file=manner.err)
-        plan = with_times(session.server, replace(_plan(session, wish, catalog, query, standing), seen_at=began))
+        if ghosts:
+            what = f"{plural(len(ghosts), 'ghost')} left out, as the data is gone already"
+            how = "`archive-tui repair --kind ghost --action remove-id` removes the ids"
+            print(f"archive-tui: {what}: {how}", file=manner.err)
+        left_out = bool(standing or ghosts)
+        plan = with_times(
+            session.server, replace(_plan(session, wish, catalog, query, without=standing), seen_at=began)
+        )
         planned = Planned(
             sheet=delete_words.sheet(plan, session.site(), tuple(_chosen(wish, session.clock()))),
-            nothing=_nothing(session, wish, catalog, left_out=bool(standing)),
+            nothing=_nothing(session, wish, catalog, left_out=left_out),
             start=lambda: session.start(plan, manner.pace, choice=wish.choice, reason=manner.reason),
             report=delete_words.report,
             choice={
@@ -79,8 +87,9 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
                 "older_than_seconds": wish.older_than,
                 "keep": wish.keep,
                 "limit": wish.limit,
+                "ghosts_left_out": len(ghosts),
             },
-            whole=not catalog.trouble and not standing,
+            whole=not catalog.trouble and not left_out,
         )
         return carry_out(session, planned, manner)
 
@@ -92,9 +101,20 @@ def _standing(wish: Wish, catalog: Catalog, query: Query) -> frozenset[int]:
     return frozenset(catalog.find(query)).intersection(not_deletable(catalog))
 
 
-def _plan(session: Session, wish: Wish, catalog: Catalog, query: Query, without: frozenset[int]) -> Plan:
-    before = session.clock() - wish.older_than if wish.older_than is not None else None
-    return plan_oldest(catalog, query, Retention(before, wish.keep), wish.limit, without)
+def _ghosts(session: Session, wish: Wish, catalog: Catalog, query: Query) -> frozenset[int]:
+    """The ids that an archive should let go, and that have no data to delete."""
+    if wish.kind is not None or not catalog.counts().by_kind.get(Kind.GHOST):
+        return frozenset()
+    everything = plan_oldest(catalog, query, _retention(session, wish), ghosts=True)
+    return frozenset(everything.selection.seqs).intersection(catalog.find(Query(kind=Kind.GHOST)))
+
+
+def _retention(session: Session, wish: Wish) -> Retention:
+    return Retention(session.clock() - wish.older_than if wish.older_than is not None else None, wish.keep)
+
+
+def _plan(session: Session, wish: Wish, catalog: Catalog, query: Query, *, without: frozenset[int]) -> Plan:
+    return plan_oldest(catalog, query, _retention(session, wish), wish.limit, without)
 
 
 def _chosen(wish: Wish, now: float) -> Iterator[Line]:

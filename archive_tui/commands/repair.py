@@ -67,7 +67,7 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         ):
             return ExitCode.INTERRUPTED
         say_what_is_missing(catalog, REPAIR.base, manner.err)
-        rows = replace(plan_oldest(catalog, query, limit=wish.limit), seen_at=began)
+        rows = replace(plan_oldest(catalog, query, limit=wish.limit, ghosts=True), seen_at=began)
         plan = RepairPlan.of(with_times(session.server, rows), wish.action)
         archived = _archived(session, wish.queue)
         planned = Planned(

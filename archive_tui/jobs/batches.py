@@ -74,7 +74,8 @@ class TargetBatch(Batch):
     @property
     def indexes(self) -> list[State | None]:
         """The index in which each must stand, None for none."""
-        return [None if self.standing is Standing.ORPHAN else self.state] * len(self.ids)
+        index = self.state or State.ARCHIVED  # a husk without a state is listed in the archive
+        return [None if self.standing is Standing.ORPHAN else index] * len(self.ids)
 
     def cut(self, places: slice) -> "TargetBatch":
         return TargetBatch(

@@ -14,7 +14,7 @@ UNKNOWN = "-"
 UNTRIED = "x"
 """Stands for a task that is in the journal, and that the run did not come to."""
 
-CODES: dict[int, str] = dict(enumerate("0123456789abcde")) | {
+CODES: dict[int, str] = dict(enumerate("0123456789abcdef")) | {
     Outcome.WHOLE_MESSAGE: "m",
     Outcome.OTHER_QUEUE: "q",
     Outcome.OTHER_INSTALLATION: "i",

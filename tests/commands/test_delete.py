@@ -339,6 +339,51 @@ def test_a_husk_that_an_index_holds_is_left_out(any_server: Live, cli: Command, 
     assert everything(any_server.client) == before
 
 
+def test_ghosts_of_an_archive_are_left_out(full: Live, cli: Command) -> None:
+    """There is no data to delete, and no id becomes free. Every night says so until they are repaired."""
+    full.client.zadd("asynq:{q}:archived", {f"gone-{number}": NOW - 60 * DAY for number in range(3)})
+    flags = ["--queue", "q", "--archived", "--yes", "--older-than"]
+    ended = cli(*at(full, "delete", *flags, "30d", "--json"))
+    plan = ended.json
+    assert (ended.code, plan["ghosts_left_out"], plan["fixed_ids"], plan["report"]) == (4, 3, 0, None)
+    assert "3 ghosts left out, as the data is gone already: `archive-tui repair --kind ghost" in ended.err
+    full.asynq.add("q", "old", score=NOW - 50 * DAY)
+    deleted = cli(*at(full, "delete", *flags, "30d", "--limit", "1", "--json"))
+    assert (deleted.code, deleted.json["report"]["deleted"], deleted.json["report"]["gone"]) == (4, 1, 0)
+    assert cli(*at(full, "delete", *flags, "70d")).code == 0, "they are not so old"
+    repaired = cli(*at(full, "repair", "--queue", "q", "--kind", "ghost", "--action", "remove-id", "--yes"))
+    assert repaired.code == 0
+    assert cli(*at(full, "delete", *flags, "30d")).code == 0
+
+
+@pytest.mark.parametrize("journal", [[], ["--no-journal"]])
+def test_what_stands_in_the_archive_with_another_state_is_skipped_as_that(
+    full: Live, cli: Command, journal: list[str]
+) -> None:
+    for state in ("active", "retry", "aggregating"):
+        full.asynq.add("q", state, state, referenced=False)
+        full.client.zadd("asynq:{q}:archived", {state: NOW - 60 * DAY})
+    ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--older-than", "30d", "--yes", "--json", *journal))
+    assert (ended.code, ended.json["report"]["skipped"]) == (4, {"other-state": 3})
+
+
+@pytest.mark.parametrize("journal", [[], ["--no-journal"]])
+@pytest.mark.parametrize("fields", [{"result": "1"}, {"state": "unheard-of"}, {"msg": b"\xff", "state": "paused"}])
+@pytest.mark.parametrize("place", ["archived", ""])
+def test_a_husk_without_a_known_state_is_deleted(
+    any_server: Live, cli: Command, fields: dict[str, Any], place: str, journal: list[str]
+) -> None:
+    any_server.asynq.register("q")
+    any_server.client.hset(key("q", "shell"), mapping=fields)
+    what = ["--kind", "husk"]
+    if place:
+        any_server.client.zadd("asynq:{q}:archived", {"shell": NOW})
+        what = ["--archived"]
+    ended = cli(*at(any_server, "delete", "--queue", "q", *what, "--yes", "--json", *journal))
+    assert (ended.code, ended.json["report"]["deleted"]) == (0, 1), ended
+    assert any_server.client.keys() == [b"asynq:queues"]
+
+
 def test_what_is_unconfirmed_is_in_the_report_for_people() -> None:
     unconfirmed = "         2  unconfirmed: sent twice; the first try did it, or somebody else"
     outcomes = {Outcome.DONE: 1, Outcome.GONE: 2}

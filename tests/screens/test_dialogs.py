@@ -493,6 +493,20 @@ def test_a_task_that_is_gone_already_is_reported_as_such(work: Live) -> None:
     assert set(before) - set(after) == {key("work", "task-0")}
 
 
+def test_ghosts_of_the_archive_are_left_out_of_a_deletion(work: Live) -> None:
+    """Their data is gone: nothing is promised of them, and nothing is done."""
+    work.client.delete(key("work", "task-0"))
+    before = everything(work.client)
+
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.press("ctrl+d")
+        await op.until(lambda: "nothing to delete: a scan repairs these" in op.text, "that there is nothing to delete")
+
+    operate(work.settings, play)
+    assert everything(work.client) == before
+
+
 # Stopping, losing the server, leaving
 
 

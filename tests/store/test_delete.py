@@ -254,7 +254,9 @@ def test_a_task_in_a_state_that_has_no_sorted_set_is_skipped(any_server: Live) -
         check_skipped(any_server, plan, lambda _: None, Outcome.NOT_IN_INDEX)
     any_server.client.hdel(key("q", "one"), "state")
     any_server.asynq.refer("q", "one", "archived")
-    check_skipped(any_server, doom("one", None, None, standing=Standing.INDEXED), lambda _: None, Outcome.STATE_CHANGED)
+    check_skipped(
+        any_server, doom("one", None, None, standing=Standing.INDEXED), lambda _: None, Outcome.MESSAGE_CHANGED
+    )
 
 
 def test_one_that_is_skipped_holds_nobody_up(any_server: Live) -> None:

@@ -17,7 +17,7 @@ def test_every_outcome_has_a_sentence(verb: Verb) -> None:
 
 
 def test_the_codes_are_these_for_ever() -> None:
-    assert [codes.outcome_of(code, "delete") for code in "0123456789abcde"] == [Outcome(at) for at in range(15)]
+    assert [codes.outcome_of(code, "delete") for code in "0123456789abcdef"] == [Outcome(at) for at in range(16)]
     assert codes.outcome_of("m", "repair") is Outcome.WHOLE_MESSAGE
     assert codes.outcome_of("q", "delete") is Outcome.OTHER_QUEUE
     assert codes.outcome_of("i", "repair") is Outcome.OTHER_INSTALLATION
@@ -26,7 +26,7 @@ def test_the_codes_are_these_for_ever() -> None:
         Outcome.VANISHED,
     ]  # fmt: skip
     assert [codes.restored_code(Outcome.DONE), codes.restored_code(Outcome.VANISHED)] == ["0", "6"]
-    for sign in (codes.UNKNOWN, codes.UNTRIED, "f", ""):
+    for sign in (codes.UNKNOWN, codes.UNTRIED, "g", ""):
         assert codes.outcome_of(sign, "delete") is None
     assert codes.restored_of(codes.UNKNOWN) is None
 

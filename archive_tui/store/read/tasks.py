@@ -4,14 +4,15 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from archive_tui.asynq import findings, keys, locks, message
-from archive_tui.asynq.findings import GROUP
+from archive_tui.asynq.findings import GROUP, Kind
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import Task, UniqueLock, seconds_of
 from archive_tui.errors import NotFoundError
 from archive_tui.store.link.clock import seconds_in
-from archive_tui.store.link.pipe import Command, Pipe
+from archive_tui.store.link.consistent_read import read_together
+from archive_tui.store.link.pipe import Command, Pipe, pack
 from archive_tui.store.link.replies import Reply, is_not_permitted, is_wrong_type
 from archive_tui.store.read import old_storage
 from archive_tui.store.read.budget import within_budget
@@ -49,8 +50,9 @@ def listed(pipe: Pipe, queue: str, state: State) -> Iterator[list[tuple[bytes, i
 def rows(pipe: Pipe, queue: str, state: State, piece: Sequence[tuple[bytes, int | None]]) -> Iterator[list[TaskRow]]:
     """The rows of listed tasks, read in batches whose replies stay within `REPLY_BUDGET`.
 
-    A task whose data is gone (a ghost) or is no hash becomes a row with `readable` False and no state. A member that is
-    a whole message becomes the row of that.
+    A task whose data is no hash becomes a row with `readable` False and no state. So does one whose data is gone: where
+    its id stood in the index at the same moment it is a ghost, and the row says so. A member that is a whole message
+    becomes the row of that.
     """
     task_keys = [keys.task(queue, task_id) for task_id, _ in piece]
     lengths = pipe.call([(b"HSTRLEN", key, b"msg") for key in task_keys], errors="return")
@@ -58,10 +60,25 @@ def rows(pipe: Pipe, queue: str, state: State, piece: Sequence[tuple[bytes, int 
         replies = pipe.call([(b"HMGET", key, b"state", b"msg") for _, key, _ in batch], errors="return")
         bare = {listed[0]: listed[1] for (listed, _, _), reply in zip(batch, replies, strict=True) if reply == _BARE}
         messages = old_storage.rows_of(pipe, queue, state, bare) if bare else {}
-        yield [
+        listed = [
             messages.get(task_id) or _listed_row(queue, task_id, score, key, reply)
             for ((task_id, score), key, _), reply in zip(batch, replies, strict=True)
         ]
+        dataless = [task_id for task_id in bare if task_id not in messages]
+        ghosts = _ghosts(pipe, queue, state, dataless) if dataless and state in SORTED_SETS else set()
+        yield [row._replace(kind=Kind.GHOST, index_name=state.value) if row.id in ghosts else row for row in listed]
+
+
+def _ghosts(pipe: Pipe, queue: str, state: State, ids: Sequence[bytes]) -> set[bytes]:
+    """Those of some ids that stand in an index without task data, at one moment."""
+    moments = read_together(
+        pipe, [pack((b"EXISTS", keys.task(queue, one))) for one in ids], [(keys.index(queue, state), ids)]
+    )
+    return {
+        task_id
+        for number, task_id in enumerate(ids)
+        if all(moment.replies[number] == 0 and moment.scores[0][number] is not None for moment in moments)
+    }
 
 
 def _listed_row(queue: str, task_id: bytes, score: int | None, key: bytes, reply: Reply) -> TaskRow:

@@ -5,7 +5,7 @@
 -- ARGV[1]     what the unique locks of the queue start with
 -- ARGV[2]     "orphan": only what stands in none of KEYS[1..5]; "indexed": only what stands in the index of its state;
 --             "leftover": the same, and only while the queue has nothing to do
--- ARGV[3]     the state that all of them must have
+-- ARGV[3]     the state that all of them must have; "" for none that Asynq writes: such a task must stand in the archive
 -- ARGV[4]     how each is recognised:
 --             "seen"    as the plan saw it. For each hash the start of the SHA-1 of its message ("" for no message),
 --                       and a "!" behind it where it may hold a unique lock
@@ -22,7 +22,7 @@
 
 local GONE, DELETED, DELETED_AND_UNLOCKED = 0, 1, 2
 local STATE_CHANGED, MESSAGE_CHANGED, NOW_REFERENCED, NOT_IN_INDEX, NOT_A_TASK, QUEUE_AWAKE = 3, 4, 5, 6, 7, 8
-local COPY_STALE, OTHER_QUEUE = 9, 25
+local COPY_STALE, OTHER_STATE, OTHER_QUEUE = 9, 15, 25
 
 local LONG = 1024
 local AT_ONCE = 1000  -- arguments of one command: Lua's stack holds a few thousand
@@ -30,6 +30,7 @@ local AT_ONCE = 1000  -- arguments of one command: Lua's stack holds a few thous
 local call, pcall, sha1, sub = redis.call, redis.pcall, redis.sha1hex, string.sub
 local locks, standing, state, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local index = ({ archived = KEYS[1], completed = KEYS[2], scheduled = KEYS[3], retry = KEYS[4] })[state]
+if standing == "indexed" and state == "" then index = KEYS[1] end
 local count = #KEYS - 7
 local id_at = #locks - #"unique:" + #"t:" + 1
 
@@ -57,13 +58,21 @@ local function same(value, expected)
   return value == expected or (#value > LONG and sha1(value) == expected)
 end
 
+local KNOWN = { pending = true, active = true, scheduled = true, retry = true, archived = true, completed = true,
+                aggregating = true }
+
+local function in_state(found)
+  if state == "" then return not KNOWN[found or ""] end
+  return found == state
+end
+
 local function look_again(i, key, expected)
   local found = pcall("HMGET", key, "state", "msg", "unique_key")
   if found.err then return NOT_A_TASK end
   local message = found[2]
   if not found[1] and not message and call("EXISTS", key) == 0 then return GONE end
   if awake then return QUEUE_AWAKE end
-  if found[1] ~= state then return STATE_CHANGED end
+  if not in_state(found[1]) then return STATE_CHANGED end
   local digest = sub(expected, 1, 16)
   if digest == "!" then digest = "" end
   if message then
@@ -166,10 +175,11 @@ for from = 1, count, AT_ONCE do
     end
   else
     local found = searched[1] and scores(index, from, to) or {}
+    local archived = standing == "indexed" and index ~= KEYS[1] and scores(KEYS[1], from, to) or {}
     for i = from, to do
       local score = found[i - from + 1]
       if not score then
-        outcomes[i] = outcomes[i] or NOT_IN_INDEX
+        outcomes[i] = outcomes[i] or (archived[i - from + 1] and OTHER_STATE or NOT_IN_INDEX)
       elseif mode ~= "seen" and score ~= scored[i] then
         outcomes[i] = outcomes[i] or COPY_STALE
       end

@@ -39,7 +39,7 @@ class Doomed(NamedTuple):
     id: bytes
 
     state: State | None
-    """The state that its hash must still name; None where it named none that is known."""
+    """The state that its hash must still name; None: it named none that Asynq writes, and must still name none."""
 
     fingerprint: bytes
     """The fingerprint that its message must still have; empty for no message."""
@@ -112,7 +112,7 @@ def _request(
     if copies is None:
         arguments.append(b"seen")
         arguments += [(doomed[2].hex() + "!" if doomed[4] else doomed[2].hex()).encode() for doomed in batch]
-    elif is_plain(copies[0]):
+    elif state is not None and is_plain(copies[0]):
         arguments.append(b"plain")
         messages = [copy[2][1] for copy in copies]
         if max(map(len, messages)) > _LONG:

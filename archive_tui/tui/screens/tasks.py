@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from archive_tui.asynq.actions import Action
+from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.states import State
 from archive_tui.catalog.marks import Marks
@@ -32,7 +33,7 @@ from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
-from archive_tui.wording.people import age
+from archive_tui.wording.people import age, plural
 
 _SAFE = 5_000
 """How many tasks to keep of an archive that will break: far from the 8,000 that break it."""
@@ -210,8 +211,18 @@ class TasksScreen(CommandScreen):
 
     @background("plan")
     def _plan_deletion(self, marks: Marks, shown: array[int]) -> None:
+        ghosts = [seq for seq in self.tasks.catalog.find(Query(kind=Kind.GHOST)) if seq in marks]
+        marks.discard(ghosts)
+        self._say_left_out(len(ghosts))
         plan = with_times(self.session.server, plan_rows(self.tasks.catalog, marks, shown))
-        self.app.call_from_thread(self._confirm, plan, "by hand", "these tasks have left the list meanwhile")
+        none = "nothing to delete: a scan repairs these" if ghosts else "these tasks have left the list meanwhile"
+        self.app.call_from_thread(self._confirm, plan, "by hand", none)
+
+    def _say_left_out(self, ghosts: int) -> None:
+        """Say, from a thread, that there is nothing to delete of some of these."""
+        if ghosts:
+            some = f"{plural(ghosts, 'ghost')} left out: the data is gone already. S scans, and m removes the ids"
+            self.app.call_from_thread(self.say, some, warning=True, seconds=8)
 
     @runs(commands.CleanOld, unless=why_not_delete)
     def clean_old(self) -> None:
@@ -236,8 +247,9 @@ class TasksScreen(CommandScreen):
     @background("plan")
     def _plan_old(self, kept: Kept, query: Query) -> None:
         before = self.session.clock() - kept.seconds if kept.seconds is not None else None
-        rows = plan_oldest(self.tasks.catalog, query, Retention(before, kept.newest))
-        plan = with_times(self.session.server, rows)
+        retention = Retention(before, kept.newest)
+        plan = with_times(self.session.server, plan_oldest(self.tasks.catalog, query, retention))
+        self._say_left_out(plan_oldest(self.tasks.catalog, query, retention, ghosts=True).count - plan.count)
         self.app.call_from_thread(self._confirm, plan, kept.words, "nothing to delete: all of them are kept")
 
     def _confirm(self, plan: Plan, how: str, if_empty: str) -> None:
