@@ -173,8 +173,11 @@ class Session:
         pace: Pace = Pace.POLITE,
         *,
         messages: bool = False,
+        locks: bool = False,
     ) -> ScanJob:
-        """Start to scan some queues, or all (None), into a catalog; with `messages` those of all tasks are read."""
+        """Start to scan some queues, or all (None), into a catalog; with `messages` those of all tasks are read,
+        with `locks` stale ones are found.
+        """
         known = [one.name for one in self.watch.overview.queues] if self.watch.begun else None
         job = self.run(
             ScanJob(
@@ -185,6 +188,7 @@ class Session:
                 self.clock,
                 stopwatch=self.stopwatch,
                 messages=messages,
+                locks=locks,
                 also=known,
             )
         )

@@ -34,11 +34,12 @@ class Kind(StrEnum):
     MISMATCH = "mismatch"
     HUSK = "husk"
     FOREIGN = "foreign"
+    STALE_LOCK = "stale-lock"
 
     @property
     def label(self) -> str:
         """The kind in a word or two, for a screen."""
-        return self.value.replace("-", ", ", 1)
+        return self.value.replace("-", " " if self is Kind.STALE_LOCK else ", ", 1)
 
     @property
     def explained(self) -> "Explanation":
@@ -117,6 +118,13 @@ _EXPLAINED = {
         "Asynq did not write it: another program did, or somebody by hand.",
         "Every command of Asynq fails on it, and its id stays taken.",
         "Look at it. If nobody needs it, pick it by hand and delete it; no copy is kept.",
+    ),
+    Kind.STALE_LOCK: Explanation(
+        "A unique lock whose holder has no task data any more.",
+        "`DeleteQueue`, `DeleteTask` of a task with group and unique lock, and an enqueue with `TaskID` and `Unique` "
+        "that was refused leave it (0.26.0). So does every unique task that a worker of the Rust crate finishes.",
+        "Asynq refuses every task of this type and payload as a duplicate until the lock runs out.",
+        "Release it, or wait until it has run out.",
     ),
 }
 

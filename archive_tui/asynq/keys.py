@@ -102,12 +102,13 @@ def old_archive(queue: str) -> bytes:
     return prefix(queue) + b"dead"
 
 
-def tasks_pattern(queue: str | None = None, *, groups: bool = False) -> bytes:
+def tasks_pattern(queue: str | None = None, *, groups: bool = False, locks: bool = False) -> bytes:
     """A MATCH pattern for the task data of one queue, or of all, and if wanted for the sets of groups as well; glob
-    characters in the name are escaped.
+    characters in the name are escaped. With `locks` it meets both and the unique locks, and may meet keys that Asynq
+    does not write.
     """
     start = b"asynq:{*}:" if queue is None else _GLOB.sub(rb"\\\1", prefix(queue))
-    return start + (b"[gt]:*" if groups else b"t:*")
+    return start + (b"[gtu]*:*" if locks else b"[gt]:*" if groups else b"t:*")
 
 
 def groups_pattern(queue: str | None = None) -> bytes:
@@ -162,6 +163,9 @@ NAME_END = b"}:"
 
 GROUP_TAG_END = b"}:g:"
 """The text after the queue's name in the key of a group's set."""
+
+LOCK_TAG_END = b"}:unique:"
+"""The text after the queue's name in the key of a unique lock."""
 
 TAG_END = b"}:t:"
 """The text after the queue's name in a task data key."""

@@ -37,6 +37,8 @@ class Outcome(IntEnum):
     OTHER_QUEUE = 25
     OTHER_INSTALLATION = 26
     BACK = 27  # no script answers this either
+    LOCK_TAKEN = 28
+    LOCK_OVER = 29
 
     @property
     def done(self) -> bool:
@@ -81,6 +83,8 @@ _SENTENCES = {
     Outcome.ALREADY: "already there, byte for byte",
     Outcome.TAKEN: "skipped: other task data stands under its id",
     Outcome.ID_IN_USE: "skipped: another index holds its id",
+    Outcome.LOCK_TAKEN: "skipped: another task holds the lock",
+    Outcome.LOCK_OVER: "skipped: the lock would have run out by now",
     Outcome.VANISHED: "{}, but not there any more since another server took over: lost with the old one, or run",
     Outcome.OTHER_QUEUE: "skipped: it is a key of another queue, which is registered",
     Outcome.OTHER_INSTALLATION: "skipped: its data stands under a prefix: it is a task of another installation",

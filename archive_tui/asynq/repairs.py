@@ -26,6 +26,7 @@ class Repair(StrEnum):
     REMOVE_ID = "remove-id"
     CLEAN = "clean"
     DELETE_KEY = "delete-key"
+    RELEASE = "release"
 
     @property
     def label(self) -> str:
@@ -68,6 +69,7 @@ _LABELS = {
     Repair.REMOVE_ID: "remove the id from its index",
     Repair.CLEAN: "delete data and id",
     Repair.DELETE_KEY: "delete this key",
+    Repair.RELEASE: "release the lock",
 }
 
 _CAP = (
@@ -107,6 +109,7 @@ _CONSEQUENCES = {
         "Asynq did not write it, and whoever did will miss it. Where an index holds its id, the id goes as well: Asynq "
         "can enqueue it again."
     ),
+    Repair.RELEASE: "Asynq can enqueue tasks of this type and payload again. No task is touched.",
 }
 
 _OFFERED = {
@@ -124,6 +127,7 @@ _OFFERED = {
     Kind.MISMATCH: (Repair.FOLLOW_INDEX, Repair.FOLLOW_STATE, Repair.RUN, Repair.RUN_AFRESH, Repair.CLEAN),
     Kind.HUSK: (Repair.CLEAN,),
     Kind.FOREIGN: (Repair.DELETE_KEY,),
+    Kind.STALE_LOCK: (Repair.RELEASE,),
 }
 
 

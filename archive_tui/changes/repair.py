@@ -8,6 +8,7 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.outcomes import REPAIR, Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.rows import TaskRow
+from archive_tui.asynq.task import fingerprint
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes import failover
 from archive_tui.changes.auditing import Facts
@@ -125,6 +126,8 @@ class RepairChange(Change[RepairBatch]):
         return next(self._batches, None)
 
     def take_read(self, pipe: Pipe, batch: RepairBatch) -> list[Copy]:
+        if batch.repair is Repair.RELEASE:
+            return snapshots.held_locks(pipe, batch.queue, batch.ids)
         return snapshots.whole(pipe, batch.queue, batch.ids, [store.stands_in(row) for row in batch.rows])
 
     def check(self, batch: RepairBatch, copies: list[Copy]) -> None:
@@ -133,6 +136,11 @@ class RepairChange(Change[RepairBatch]):
             if batch.repair is Repair.DELETE_KEY:  # of what is no task data, only the id is written down
                 copies[at] = copy._replace(fields=(), lock=None, lock_until=None, place="", until=None)
                 places.append(at)
+            elif batch.repair is Repair.RELEASE:
+                if copy.lock is not None and fingerprint(copy.id) == row.fingerprint:
+                    places.append(at)
+                else:
+                    batch.left_out[at] = Outcome.GONE
             elif copy.fields is snapshots.NOT_A_HASH:
                 batch.left_out[at] = Outcome.NOT_A_TASK
             elif not copy.fields and row.kind not in (Kind.GHOST, Kind.HUSK):  # all fields of a husk may have expired

@@ -121,6 +121,8 @@ def _others(plan: RepairPlan) -> Iterator[Line]:
 
 def _frees(plan: RepairPlan) -> str:
     """What becomes free; empty where no id was ever held."""
+    if set(plan.counts) == {Repair.RELEASE}:
+        return f"{plural(plan.count, 'unique lock')} that no task holds"
     if not plan.deletes_data:
         return "" if set(plan.counts) == {Repair.REMOVE_ID} else "nothing: ids and unique locks stay as they are"
     freed = delete_words.frees(plan.plan.totals)

@@ -35,6 +35,9 @@ AS_ORPHAN = "no index, as an orphan"
 AS_GHOST = "their indexes, as ids without data"
 """Counts there the ids of ghosts."""
 
+AS_LOCK = "a lock without a task"
+"""Counts there the stale locks that were released."""
+
 Chosen = frozenset[tuple[str, bytes]]
 """Queue and id of the tasks that were picked from a journal."""
 
@@ -182,16 +185,18 @@ class _Review:
         self.before += is_back(back)
         self.vanished += restored_of(back) is Outcome.VANISHED
         self.unsure += outcome == UNKNOWN and not self.export
+        self.queues[copy.queue] += 1
+        self._count_lock(copy)
         if not copy.fields:
-            self.places[AS_GHOST] += 1
-            self.queues[copy.queue] += 1
+            self.places[AS_GHOST if copy.lock is None else AS_LOCK] += 1
             return
         place = _place(copy, self.target)
         self.places[place.value if place is not None else _nowhere(copy)] += 1
-        self.queues[copy.queue] += 1
         self.fixed += is_fixed(copy.id)
         if place in _TIMED and copy.score is not None and float(copy.score) <= self.now:
             self.due[place.value] += 1
+
+    def _count_lock(self, copy: Copy) -> None:
         if copy.lock is not None:
             self.locks += 1
             self.expired_locks += copy.lock_until is not None and copy.lock_until <= self.now * 1000
@@ -201,7 +206,7 @@ class _Review:
     def found(self, copy: Copy, there: bool) -> None:
         """Count one that is to be restored by whether task data stands in Redis."""
         self.there += there
-        self.to_archive[copy.queue] += not there and _place(copy, self.target) is State.ARCHIVED
+        self.to_archive[copy.queue] += not there and bool(copy.fields) and _place(copy, self.target) is State.ARCHIVED
 
     def beyond_cap(self, pipe: Pipe, limits: Callable[[str], Limits]) -> dict[str, int]:
         """For each queue, the ids that its archive would hold above its cap."""
@@ -269,8 +274,8 @@ def plan_restore(
 
 
 def is_restorable(copy: Copy, target: Target) -> bool:
-    """Tell whether there is something to restore: task data, or the id of a ghost where that stood."""
-    return bool(copy.fields) or (bool(copy.place) and target is Target.BACK)
+    """Tell whether there is something to restore: task data, a lock alone, or the id of a ghost where that stood."""
+    return bool(copy.fields) or copy.lock is not None or (bool(copy.place) and target is Target.BACK)
 
 
 def _place(copy: Copy, target: Target) -> State | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from archive_tui.asynq.outcomes import RESTORE
 from archive_tui.asynq.states import State
 from archive_tui.changes.report import Report, named, report_of
-from archive_tui.changes.restore_plan import AS_GHOST, AS_LOST, AS_ORPHAN, RestorePlan
+from archive_tui.changes.restore_plan import AS_GHOST, AS_LOCK, AS_LOST, AS_ORPHAN, RestorePlan
 from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.store.write.restore import Target
@@ -121,6 +121,10 @@ def afterwards(plan: RestorePlan) -> str:
         said.append(f"does not see {count:,}, which are in no index")
     if count := places.get(AS_GHOST):
         said.append(f"counts {plural(count, 'id')} without data as {'a task' if count == 1 else 'tasks'} again")
+    if count := places.get(AS_LOCK):
+        said.append(
+            f"refuses new tasks under {plural(count, 'lock')} until {'it runs' if count == 1 else 'they run'} out"
+        )
     if plan.fixed_ids:
         said.append(f"refuses new tasks under {plural(plan.fixed_ids, 'fixed id')} again")
     return f"Asynq {'; '.join(said)}" if said else ""

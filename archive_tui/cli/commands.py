@@ -16,6 +16,7 @@ from archive_tui.cli.options import (
     asking,
     change_options,
     connection_options,
+    locks_option,
     manner_of,
     messages_option,
     one_form,
@@ -113,6 +114,7 @@ def queues_command(context: click.Context, /, as_json: bool, **connection: Any) 
 @click.option("--queue", "names", multiple=True, metavar="Q", help="Only this queue; may be repeated.")
 @pace_option
 @messages_option
+@locks_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with counts.")
 @click.option("--ndjson", is_flag=True, help="One JSON object a finding, a line each.")
 @click.option("--prometheus", is_flag=True, help="Metrics for a textfile collector.")
@@ -120,7 +122,8 @@ def queues_command(context: click.Context, /, as_json: bool, **connection: Any) 
 @connection_options
 @click.pass_context
 def scan_command(
-    context: click.Context, /, names: Sequence[str], pace: str, messages: bool, as_json: bool, ndjson: bool,
+    context: click.Context, /, names: Sequence[str], pace: str, messages: bool, locks: bool, as_json: bool,
+    ndjson: bool,
     prometheus: bool, check: bool, **connection: Any,
 ) -> int:  # fmt: skip
     """Find task data that Asynq has lost track of, and damaged indexes. Reads only."""
@@ -134,6 +137,7 @@ def scan_command(
             names=names,
             pace=Pace(pace),
             messages=messages,
+            locks=locks,
             form=form,
             check=check,
             out=sys.stdout,
@@ -218,7 +222,8 @@ def repair_command(
     """Repair findings of a kind. Shows the plan and asks before anything is changed.
 
     Actions: archive (as of the last failure), archive-now, run (once more), run-afresh (with retries reset),
-    follow-index (the state follows the index), follow-state, remove-id (of a ghost), clean (delete data and id).
+    follow-index (the state follows the index), follow-state, remove-id (of a ghost), clean (delete data and id),
+    release (of a stale lock).
     """
     from archive_tui.asynq.findings import Kind
     from archive_tui.asynq.repairs import Repair

@@ -51,6 +51,10 @@ pace_option = click.option(
 
 reason_option = click.option("--reason", default="", metavar="TEXT", help="Why, recorded in journal and audit.")
 
+locks_option = click.option(
+    "--locks", is_flag=True, help="Also find stale unique locks. Slower where many tasks hold one: it reads every lock."
+)
+
 messages_option = click.option(
     "--messages", is_flag=True, help="Also find messages that do not decode. Slower: it reads every task's message."
 )

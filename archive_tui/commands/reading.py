@@ -35,13 +35,20 @@ def read_archive(session: Session, catalog: Catalog, queue: str, *, progress: bo
 
 
 def read_findings(
-    session: Session, catalog: Catalog, queue: str, *, pace: Pace, messages: bool = False, progress: bool
+    session: Session,
+    catalog: Catalog,
+    queue: str,
+    *,
+    pace: Pace,
+    messages: bool = False,
+    locks: bool = False,
+    progress: bool,
 ) -> bool:
     """Fill a catalog with the findings of a queue, as `read_archive`. With `messages`, those of all tasks are read, to
-    find husks.
+    find husks; with `locks` the unique locks, to find stale ones.
     """
     status = (lambda job: scan_line(job.progress)) if progress else None
-    return _finish(lambda: session.scan(catalog, [queue], pace, messages=messages), status)
+    return _finish(lambda: session.scan(catalog, [queue], pace, messages=messages, locks=locks), status)
 
 
 def read_kind(session: Session, catalog: Catalog, queue: str, kind: Kind | None, *, pace: Pace, progress: bool) -> bool:

@@ -63,7 +63,13 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     with catalog_for(session) as catalog:
         began = session.clock()
         if not read_findings(
-            session, catalog, wish.queue, pace=manner.pace, messages=wish.messages, progress=manner.progress
+            session,
+            catalog,
+            wish.queue,
+            pace=manner.pace,
+            messages=wish.messages,
+            locks=wish.kind is Kind.STALE_LOCK,
+            progress=manner.progress,
         ):
             return ExitCode.INTERRUPTED
         say_what_is_missing(catalog, REPAIR.base, manner.err)

@@ -37,13 +37,14 @@ def scan(
     names: Sequence[str],
     pace: Pace,
     messages: bool = False,
+    locks: bool = False,
     form: str,
     check: bool,
     out: TextIO,
     progress: bool,
 ) -> ExitCode:
     """Scan queues (all where none is named) and print what was found in the asked form. With `messages`, those of all
-    tasks are read.
+    tasks are read, with `locks` stale ones are found.
     """
     refuse_unknown(session, names)
     wanted, refused = (list(names), []) if names else session.scope()
@@ -52,7 +53,7 @@ def scan(
         print(f"not scanned, as this user may not read them: {shown}", file=sys.stderr)
     status = (lambda job: scan_line(job.progress)) if progress else None
     with catalog_for(session) as catalog:
-        job, interrupted = attend(lambda: session.scan(catalog, wanted, pace, messages=messages), status)
+        job, interrupted = attend(lambda: session.scan(catalog, wanted, pace, messages=messages, locks=locks), status)
         if job.error is not None:
             raise job.error
         _print_scan(session, job, form, out)
@@ -132,6 +133,7 @@ def _scan_json(session: Session, job: ScanJob) -> dict[str, Any]:
                 "findings": {
                     kind.value: {"count": count, "bytes": bytes_}
                     for kind in Kind
+                    if kind is not Kind.STALE_LOCK or job.locks
                     for count, bytes_ in [sums.get((one.name, kind), (0, 0))]
                 },
             }

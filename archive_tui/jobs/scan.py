@@ -5,7 +5,7 @@ First the task data that no index explains, then every index, then what could no
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +18,7 @@ from archive_tui.store.link.clock import round_trip
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.read.index_check import CheckStep, IndexCheck
+from archive_tui.store.read.locks import stale_locks
 from archive_tui.store.read.probe import Candidate
 from archive_tui.store.read.queues import discover, registered
 from archive_tui.store.read.unreferenced import settle
@@ -100,9 +101,10 @@ class ScanJob(Job):
     """Scan some queues, or all. Findings go to the catalog batch by batch; what is found first of a task stays.
 
     Without `check_indexes` it looks only at what has task data. With `messages` it also reads the messages of tasks
-    that stand where they should. `also` are queues whose indexes are checked
-    although they may have no task data, for a scan of all meets only those that have some, or are registered; None:
-    the keyspace is walked for them.
+    that stand where they should. With `locks` it meets the unique locks on its way and finds the stale ones; where
+    every task holds one that makes it half as long again. `also` are queues whose indexes are checked although they may
+    have no task data, for a scan of all meets only those that have some, or are registered; None: the keyspace is
+    walked for them.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class ScanJob(Job):
         stopwatch: Callable[[], float] = time.monotonic,
         check_indexes: bool = True,
         messages: bool = False,
+        locks: bool = False,
         also: Sequence[str] | None = (),
     ) -> None:
         super().__init__("scan")
@@ -127,10 +130,12 @@ class ScanJob(Job):
         self._stride = Stride(pace)
         self._checks_indexes = check_indexes
         self.messages = messages
+        self.locks = locks
         self._also = also
-        self._scan = Scan(queues, count=self._stride.keys, meet_groups=check_indexes)
+        self._scan = Scan(queues, count=self._stride.keys, meet_groups=check_indexes, meet_locks=locks)
         self._check: IndexCheck | None = None
         self._unsettled: list[Candidate] = []
+        self._locks: list[bytes] = []
         self._members = 0
         self._complete = False
         self._caution = ""
@@ -209,7 +214,7 @@ class ScanJob(Job):
         if self._attempts and (run_id != self._run_id or not run_id):
             # Another server process answers here now, or may do so: our cursor means nothing to it.
             self._scan.restart()
-            self._check, self._unsettled = None, []
+            self._check, self._unsettled, self._locks = None, [], []
             self._keys = self._not_tasks = self._members = 0
             self._recent, self._waiting = [], []
             self.catalog.clear()
@@ -227,7 +232,7 @@ class ScanJob(Job):
                 self._scan.count = self._stride.keys
                 self._take(self._scan.step(pipe))
                 self._rest(began)
-                if len(self._unsettled) >= _MOST_UNSETTLED:
+                if len(self._unsettled) + len(self._locks) >= _MOST_UNSETTLED:
                     with self._server.pipe() as other:  # the scan has asked ahead on its own
                         self._settle(other)
             if self._checks_indexes:
@@ -287,16 +292,23 @@ class ScanJob(Job):
             part = self._unsettled[-_SETTLED_AT_ONCE:]
             # Closed before the connection is given back, whatever happens: it may be watching keys
             with closing(settle(pipe, part, self._scan.leftover)) as steps:
-                while True:
-                    self._hold()
-                    began = time.monotonic()
-                    rows = next(steps, None)
-                    if rows is None:
-                        break
-                    self._found(rows)
-                    self.rest(self.pace.rest_after(time.monotonic() - began))
+                self._take_rows(steps)
             del self._unsettled[-_SETTLED_AT_ONCE:]
             self._mark(self._fraction)
+        while self._locks:
+            self._take_rows(stale_locks(pipe, self._locks[-_SETTLED_AT_ONCE:]))
+            del self._locks[-_SETTLED_AT_ONCE:]
+
+    def _take_rows(self, steps: Iterator[list[TaskRow]]) -> None:
+        """Take what some steps find, with a rest after each."""
+        while True:
+            self._hold()
+            began = time.monotonic()
+            rows = next(steps, None)
+            if rows is None:
+                return
+            self._found(rows)
+            self.rest(self.pace.rest_after(time.monotonic() - began))
 
     def _found(self, rows: Sequence[TaskRow]) -> None:
         self._waiting += batches_of(rows)
@@ -309,6 +321,7 @@ class ScanJob(Job):
         self.keys_by_queue.update(step.keys_by_queue)
         self._waiting += step.batches
         self._unsettled += step.unsettled
+        self._locks += step.locks
         now = time.monotonic()
         waiting = sum(len(batch.values) for batch in self._waiting)
         if waiting >= _ROWS_AT_ONCE or (waiting and now - self._kept_at >= _KEEP_EVERY):

@@ -39,6 +39,8 @@ _RESTORED = {
     Outcome.VANISHED: "6",
     Outcome.EXPIRED: "7",
     Outcome.WITHOUT_TIMES: "8",
+    Outcome.LOCK_TAKEN: "9",
+    Outcome.LOCK_OVER: "a",
 }
 _OF_RESTORED = {code: outcome for outcome, code in _RESTORED.items()}
 

@@ -90,22 +90,22 @@ class Cleaner:
         catalog.add(rows)
         return catalog
 
-    def scan(self, *queues: str, pace: Pace = Pace.FULL, messages: bool = False) -> Catalog:
+    def scan(self, *queues: str, pace: Pace = Pace.FULL, messages: bool = False, locks: bool = False) -> Catalog:
         """Scan some queues, or all, to the end."""
-        job = ended(ScanJob(self._server, self.catalog(), queues or None, pace, messages=messages))
+        job = ended(ScanJob(self._server, self.catalog(), queues or None, pace, messages=messages, locks=locks))
         assert job.progress.complete
         return job.catalog
 
     def findings(
-        self, *queues: str, pace: Pace = Pace.FULL, messages: bool = False
+        self, *queues: str, pace: Pace = Pace.FULL, messages: bool = False, locks: bool = False
     ) -> dict[tuple[str, bytes], tuple[str, str]]:
         """Scan some queues, or all, to the end: kind and place of each finding."""
-        found = rows(self.scan(*queues, pace=pace, messages=messages))
+        found = rows(self.scan(*queues, pace=pace, messages=messages, locks=locks))
         return {(row.queue, row.id): (str(row.kind), row.index_name) for row in found}
 
-    def repair(self, how: Repair, ids: Collection[str] | None = None) -> ChangeProgress:
+    def repair(self, how: Repair, ids: Collection[str] | None = None, *, locks: bool = False) -> ChangeProgress:
         """Scan everything, and set right what can be set right in this way, or only these of it."""
-        plan = everything(self.scan())
+        plan = everything(self.scan(locks=locks))
         if ids is not None:
             plan = chosen(
                 plan.selection.catalog,

@@ -4,6 +4,8 @@ import pytest
 import redis
 from support.oracle import findings
 
+from archive_tui.asynq.repairs import Repair
+
 from .cleaner import Cleaner
 from .planting import GHOSTS, QUEUE, Found, lose_data, lose_group, stick
 from .program import Asynq
@@ -66,6 +68,19 @@ def test_grouped_task_that_comes_back_from_retry(asynq: Asynq, cleaner: Cleaner,
     assert found == {(QUEUE, b"x"): ("lost", "g:mail")}
     asynq("enqueue", queue=QUEUE, type="mail", id="y", group="mail")
     assert not told(cleaner), "the next task of the group heals it"
+
+
+def test_lock_of_a_deleted_grouped_task_is_stale(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:
+    """`DeleteTask` releases the lock that the hash names, and of a grouped task only the message names it."""
+    asynq("enqueue", queue=QUEUE, type="mail", id="x", group="mail", unique="1h")
+    assert not cleaner.findings(locks=True)
+    asynq("delete", queue=QUEUE, id="x")
+    (((queue, lock), found),) = cleaner.findings(locks=True).items()
+    assert (queue, found) == (QUEUE, ("stale-lock", ""))
+    assert client.get(lock) == b"x"
+    assert not asynq("enqueue", queue=QUEUE, type="mail", group="mail", unique="1h")["accepted"]
+    assert cleaner.repair(Repair.RELEASE, locks=True).made == 1
+    assert asynq("enqueue", queue=QUEUE, type="mail", group="mail", unique="1h")["accepted"]
 
 
 def test_script_that_was_cut_off_half_way(asynq: Asynq, cleaner: Cleaner, client: redis.Redis) -> None:

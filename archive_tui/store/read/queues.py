@@ -274,7 +274,7 @@ def exists(pipe: Pipe, queue: str) -> bool:
     if any(pipe.call([(b"EXISTS", key) for key in indexes])):
         return True
     ownership = owners.ownership(pipe)
-    return any(owners.keys_of(pipe, ownership, queue, found) for found in pages(pipe, keys.tasks_pattern(queue)))
+    return any(owners.keys_of(pipe, ownership, queue, found) for found in pages(pipe, keys.queue_pattern(queue)))
 
 
 def archived_scores(pipe: Pipe, queue: str, most: int = MOST_SCORES) -> list[float]:

@@ -170,6 +170,24 @@ def whole(pipe: Pipe, queue: str, ids: Sequence[bytes], index_names: Sequence[st
     return completed(pipe, copies)
 
 
+def held_locks(pipe: Pipe, queue: str, lock_keys: Sequence[bytes]) -> list[Copy]:
+    """Unique locks as they go into a journal: each under its holder's id, without task data. One that nobody holds has
+    no lock, and stands under its own key.
+    """
+    commands: list[Command] = []
+    for key in lock_keys:
+        commands += [(b"GET", key), (b"PTTL", key)]
+    *replies, clock = pipe.call([*commands, (b"TIME",)], errors="return")
+    now = int(seconds_in(clock) * 1000)
+    copies = []
+    for key, holder, left in zip(lock_keys, replies[::2], replies[1::2], strict=True):
+        if isinstance(holder, bytes) and isinstance(left, int) and left != -2:
+            copies.append(Copy(queue, holder, lock=key, lock_until=now + left if left >= 0 else None))
+        else:
+            copies.append(Copy(queue, key))
+    return copies
+
+
 def _named_index(copy: Copy) -> str:
     state = State.parse(copy.field(b"state"))
     if state is State.AGGREGATING:

@@ -32,6 +32,7 @@ from archive_tui.text import decode
 
 _PAGES_AHEAD = 3
 _REPLIES_A_PAGE = 8
+_TAGS = (keys.TAG_END, keys.GROUP_TAG_END, keys.LOCK_TAG_END)
 _WORTH_A_PROBE = 100
 """Suspects that are probed without waiting for more: a transaction of a few costs several times as much for each."""
 
@@ -54,6 +55,9 @@ class Step:
 
     unsettled: Sequence[Candidate] = ()
     """Task data that no index explains, in a state whose index one probe cannot ask, or in none: see `settle`."""
+
+    locks: Sequence[bytes] = ()
+    """The keys of unique locks that the step met: see `stale_locks`."""
 
     @property
     def keys(self) -> int:
@@ -86,6 +90,9 @@ class _Page:
     met: Counter[str] = field(default_factory=Counter)
     """Number of task data keys in them, by queue."""
 
+    locks: list[bytes] = field(default_factory=list)
+    """The keys of the unique locks in them."""
+
     proven: Proven = field(default_factory=Proven)
     """The outcome of probing its suspects; written by the probe."""
 
@@ -107,13 +114,20 @@ class Scan:
     cursor means nothing to another one: call `restart`.
     """
 
-    def __init__(self, queues: Sequence[str] | None = None, *, count: int = 1000, meet_groups: bool = False) -> None:
+    def __init__(
+        self,
+        queues: Sequence[str] | None = None,
+        *,
+        count: int = 1000,
+        meet_groups: bool = False,
+        meet_locks: bool = False,
+    ) -> None:
         """`count` is how many keys the server visits for one SCAN reply. With `meet_groups` the same walk meets the
-        sets of groups, for `groups`.
+        sets of groups, for `groups`, and with `meet_locks` the unique locks as well.
         """
         self._wanted = None if queues is None else set(queues)
         self._only = queues[0] if queues is not None and len(queues) == 1 else None
-        self._pattern = keys.tasks_pattern(self._only, groups=meet_groups)
+        self._pattern = keys.tasks_pattern(self._only, groups=meet_groups, locks=meet_locks)
         self.count = count
         self.groups: dict[str, set[bytes]] = {}
         """By queue, the names of the group and aggregation sets that were met, without `g:`."""
@@ -209,7 +223,7 @@ class Scan:
         page = self._pages.popleft()
         self._cursor, self._begun = page.following, True
         proven = page.proven
-        return Step(proven.batches, page.met, self.fraction, proven.not_tasks, proven.unsettled)
+        return Step(proven.batches, page.met, self.fraction, proven.not_tasks, proven.unsettled, page.locks)
 
     # Asking
 
@@ -273,8 +287,9 @@ class Scan:
         if together.count(b"}") > len(found):  # cheaper than to look for `}:`
             tangled = [key for key in found if is_tangled(key)]
             found = [key for key in found if not is_tangled(key)]
-        if keys.GROUP_TAG_END in together:
-            found = self._without_groups(found)
+            together = b"\n".join(found)
+        if together.count(keys.TAG_END) < len(found):
+            found = self._tasks_among(page, found)
         met = self._by_queue(found)
         new = [queue for queue in met if queue not in self._referenced.queues]
         if new:
@@ -298,16 +313,20 @@ class Scan:
             return found if strangers else []
         return list(compress(found, map(strangers.__contains__, hashes)))
 
-    def _without_groups(self, found: Sequence[bytes]) -> list[bytes]:
-        """Note the sets of groups among some keys, and give back the rest."""
-        rest = []
+    def _tasks_among(self, page: _Page, found: Sequence[bytes]) -> list[bytes]:
+        """Note the sets of groups and the locks among some keys, and give back those of task data."""
+        tasks = []
         for key in found:
-            at = key.find(keys.GROUP_TAG_END)
-            if at < 0:
-                rest.append(key)
-            else:
-                self._note_group(decode(key[len(b"asynq:{") : at]), key[at + len(keys.GROUP_TAG_END) :])
-        return rest
+            places = {tag: at for tag in _TAGS if (at := key.find(tag)) >= 0}
+            tag = min(places, key=places.__getitem__, default=b"")
+            queue = decode(key[len(b"asynq:{") : places.get(tag, 0)])
+            if tag == keys.TAG_END:
+                tasks.append(key)
+            elif tag == keys.GROUP_TAG_END:
+                self._note_group(queue, key[places[tag] + len(tag) :])
+            elif tag and self._wants(queue):
+                page.locks.append(key)
+        return tasks
 
     def _note_group(self, queue: str, name: bytes) -> None:
         if self._wants(queue):

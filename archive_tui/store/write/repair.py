@@ -18,6 +18,7 @@ from archive_tui.store.link.replies import Reply, raise_unless_wrong_type
 from archive_tui.store.read import namespaces
 from archive_tui.store.read.live_tasks import alive
 from archive_tui.store.read.unreferenced import settle
+from archive_tui.store.write.release import release
 from archive_tui.store.write.scripts import load
 from archive_tui.text import encode
 
@@ -93,6 +94,8 @@ def repair(
     queue = rows[0].queue
     if any(row.queue != queue for row in rows):
         raise ValueError("a batch is of one queue")
+    if repair_ is Repair.RELEASE:
+        return release(pipe, queue, rows)
     outcomes: dict[int, Outcome] = {} if known is None else known
     entries: dict[int, _Entry] = {}
     lost = _still_lost(pipe, queue, rows)

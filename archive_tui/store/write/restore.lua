@@ -17,6 +17,7 @@
 
 local DONE, WITHOUT_LOCK, LOCK_EXPIRED, ALREADY, TAKEN, ID_IN_USE = 1, 16, 17, 18, 19, 20
 local EXPIRED, WITHOUT_TIMES = 23, 24
+local LOCK_TAKEN, LOCK_OVER = 28, 29
 
 local pcall, sub = redis.pcall, string.sub
 local locks, mode, now = ARGV[1], ARGV[2], ARGV[3]
@@ -88,6 +89,19 @@ local function put_back(key, id, place, score)
   end
   if failed then return nil, failed end
   return DONE
+end
+
+-- Of a stale lock that was released there is nothing but the lock.
+local function take_lock(id, lock, left)
+  if sub(lock, 1, #locks) ~= locks or (left ~= "" and tonumber(left) <= 0) then return LOCK_OVER end
+  local taken
+  if left == "" then
+    taken = pcall("SET", lock, id, "NX")
+  else
+    taken = pcall("SET", lock, id, "NX", "PX", left)
+  end
+  if type(taken) == "table" and taken.ok then return DONE end
+  return pcall("GET", lock) == id and ALREADY or LOCK_TAKEN
 end
 
 local function past(moment) return moment ~= "" and tonumber(moment) <= tonumber(now) end
@@ -173,7 +187,9 @@ for i = 7, #KEYS do
   for j = 1, size do fields[j] = ARGV[fields_at + j] end
   local key, id, stood, score = KEYS[i], sub(KEYS[i], id_at), ARGV[at], ARGV[at + 1]
   local outcome, failed
-  if size == 0 then
+  if size == 0 and ARGV[at + 2] ~= "" then
+    outcome = take_lock(id, ARGV[at + 2], ARGV[at + 3])
+  elseif size == 0 then
     outcome, failed = put_back(key, id, stood, score)
   else
     outcome, failed = write(key, id, stood, score, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ends, fields)

@@ -55,14 +55,21 @@ def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tu
 
 
 def exist(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
-    """Which of these have task data in Redis now."""
-    return [bool(found) for found in pipe.call([(b"EXISTS", keys.task(copy.queue, copy.id)) for copy in copies])]
+    """Which of these have task data in Redis now; of a lock without a task, whether it is held by the same id."""
+    commands = [
+        (b"GET", copy.lock)
+        if copy.lock is not None and not copy.fields
+        else (b"EXISTS", keys.task(copy.queue, copy.id))
+        for copy in copies
+    ]
+    replies = pipe.call(commands, errors="return")
+    return [reply in (1, copy.id) for copy, reply in zip(copies, replies, strict=True)]
 
 
 def are_back(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
     """Which of these are in Redis now: their task data, or where they had none the id in its index."""
     back = exist(pipe, copies)
-    bare = [at for at, copy in enumerate(copies) if not copy.fields]
+    bare = [at for at, copy in enumerate(copies) if not copy.fields and copy.lock is None]
     commands: list[Command] = [
         (b"LPOS" if copies[at].place in LISTS else b"ZSCORE", _index_of(copies[at]), copies[at].id) for at in bare
     ]

@@ -117,7 +117,9 @@ class ScanScreen(CommandScreen):
 
     def _start(self) -> None:
         queues, self._refused = ([self.queue], []) if self.queue is not None else self.session.scope()
-        self._job = self.session.scan(self.tasks.catalog, queues, self.flow.pace, messages=self._messages)
+        self._job = self.session.scan(
+            self.tasks.catalog, queues, self.flow.pace, messages=self._messages, locks=self._messages
+        )
         self.tasks.fill(self._job)
 
     def tick(self) -> None:
