@@ -383,10 +383,10 @@ class Rescan(Command):
 
 class ScanMessages(Command):
     key = "M"
-    title = "rescan with messages"
+    title = "rescan with messages and locks"
     help = (
-        "Scan again and also read the message of every task, which finds those that do not decode and takes longer; "
-        "pressed again, scan without."
+        "Scan again and also read the message of every task, which finds those that do not decode, and every unique "
+        "lock, which finds the stale ones; it takes longer. Pressed again, scan without."
     )
     footer = False
 

@@ -253,7 +253,7 @@ def test_a_scan_reads_messages_where_it_is_asked_to(work: Live) -> None:
         await op.scan("work")
         await op.sees("3 found")
         await op.press("M")
-        await op.sees("4 found", "with messages", "complete in")
+        await op.sees("4 found", "with messages and locks", "complete in")
         await op.press("slash")
         await op.type("kind:husk")
         await op.press("enter")

@@ -91,16 +91,24 @@ local function put_back(key, id, place, score)
   return DONE
 end
 
--- Of a stale lock that was released there is nothing but the lock.
-local function take_lock(id, lock, left)
-  if sub(lock, 1, #locks) ~= locks or (left ~= "" and tonumber(left) <= 0) then return LOCK_OVER end
+-- Take a lock for the milliseconds that are left of it ("": for ever), where it is free. Returns whether it was taken,
+-- and whether it is over: it has run out, or is no lock of the queue.
+local function take(lock, id, left)
+  if sub(lock, 1, #locks) ~= locks or (left ~= "" and tonumber(left) <= 0) then return false, true end
   local taken
   if left == "" then
     taken = pcall("SET", lock, id, "NX")
   else
     taken = pcall("SET", lock, id, "NX", "PX", left)
   end
-  if type(taken) == "table" and taken.ok then return DONE end
+  return type(taken) == "table" and taken.ok and true, false
+end
+
+-- Of a stale lock that was released there is nothing but the lock.
+local function take_stale(id, lock, left)
+  local taken, over = take(lock, id, left)
+  if over then return LOCK_OVER end
+  if taken then return DONE end
   return pcall("GET", lock) == id and ALREADY or LOCK_TAKEN
 end
 
@@ -167,14 +175,9 @@ local function write(key, id, stood, score, lock, left, until_, ends, fields)
   end
   local done = for_ever and WITHOUT_TIMES or DONE
   if lock == "" then return done end
-  if sub(lock, 1, #locks) ~= locks or (left ~= "" and tonumber(left) <= 0) then return LOCK_EXPIRED end
-  local taken
-  if left == "" then
-    taken = pcall("SET", lock, id, "NX")
-  else
-    taken = pcall("SET", lock, id, "NX", "PX", left)
-  end
-  return type(taken) == "table" and taken.ok and done or WITHOUT_LOCK
+  local taken, over = take(lock, id, left)
+  if over then return LOCK_EXPIRED end
+  return taken and done or WITHOUT_LOCK
 end
 
 local outcomes = {}
@@ -188,7 +191,7 @@ for i = 7, #KEYS do
   local key, id, stood, score = KEYS[i], sub(KEYS[i], id_at), ARGV[at], ARGV[at + 1]
   local outcome, failed
   if size == 0 and ARGV[at + 2] ~= "" then
-    outcome = take_lock(id, ARGV[at + 2], ARGV[at + 3])
+    outcome = take_stale(id, ARGV[at + 2], ARGV[at + 3])
   elseif size == 0 then
     outcome, failed = put_back(key, id, stood, score)
   else

@@ -325,7 +325,7 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated
     if progress.members and not progress.complete:
         parts.append((f"   {progress.members:,} ids", ""))
     if job.messages:
-        parts.append(("   with messages", "$text-muted"))
+        parts.append(("   with messages and locks", "$text-muted"))
     if progress.phase is not Phase.TASK_DATA and progress.state is JobState.RUNNING:
         parts.append((f"   {progress.phase}", "$text-muted"))
     if progress.rate and not progress.state.ended:
