@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -318,8 +319,8 @@ def test_the_order_is_pythons(crowd: tuple[Catalog, list[TaskRow]], sort: Sort, 
 
 
 def folded(text: str) -> str:
-    """Without regard to ASCII case."""
-    return re.sub("[A-Z]", lambda match: match[0].lower(), text)
+    """Without regard to case, nor to how accents are composed."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
 def quoted(text: str) -> str:
