@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from archive_tui.asynq import findings, message
 from archive_tui.asynq.findings import GROUP, Kind
-from archive_tui.asynq.limits import DEFAULTS
+from archive_tui.asynq.limits import DEFAULTS, Limits
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import LISTS, State
@@ -153,8 +153,11 @@ class Destination:
     """Message that replaces the task's; empty: it stays as it is."""
 
 
-def destination(repair: Repair, row: TaskRow, raw_message: bytes, group: bytes, now: float) -> Destination | None:
-    """Find the place to which a repair moves a task; None: its data does not say. `now` is unix seconds.
+def destination(
+    repair: Repair, row: TaskRow, raw_message: bytes, group: bytes, now: float, limits: Limits = DEFAULTS
+) -> Destination | None:
+    """Find the place to which a repair moves a task; None: its data does not say. `now` is unix seconds, `limits` are
+    those of its archive.
 
     A task whose last failure is so long ago that Asynq would drop it at once is archived as of now.
     """
@@ -162,7 +165,7 @@ def destination(repair: Repair, row: TaskRow, raw_message: bytes, group: bytes, 
     if decoded is None:
         return None
     if repair.archives:
-        score = _archived_at(decoded, now) if repair is Repair.ARCHIVE else int(now)
+        score = _archived_at(decoded, now, limits) if repair is Repair.ARCHIVE else int(now)
         return Destination(State.ARCHIVED, State.ARCHIVED.value, score)
     if repair.runs:
         afresh = b""
@@ -175,7 +178,7 @@ def destination(repair: Repair, row: TaskRow, raw_message: bytes, group: bytes, 
         index = State.ACTIVE.value if state is State.ACTIVE else row.index_name
         return Destination(state, index, _score_of(row, int(now)))
     if repair is Repair.FOLLOW_STATE and row.state is not None:
-        return _by_state(row.state, decoded, group, now)
+        return _by_state(row.state, decoded, group, now, limits)
     return None
 
 
@@ -183,18 +186,18 @@ def _score_of(row: TaskRow, now: int) -> int:
     return row.scored_at if row.scored_at is not None and abs(row.scored_at) < _LONGEST else now
 
 
-def _archived_at(decoded: TaskMessage, now: float) -> int:
+def _archived_at(decoded: TaskMessage, now: float, limits: Limits) -> int:
     failed = decoded.last_failed_at
-    recent = now - DEFAULTS.seconds + _DAY < failed <= now
+    recent = now - limits.seconds + _DAY < failed <= now
     return failed if recent else int(now)
 
 
-def _by_state(state: State, decoded: TaskMessage, group: bytes, now: float) -> Destination | None:
+def _by_state(state: State, decoded: TaskMessage, group: bytes, now: float, limits: Limits) -> Destination | None:
     if state is State.AGGREGATING:
         name = group or decoded.group_key.encode()
         return Destination(state, GROUP + name.decode("utf-8", "surrogateescape"), int(now)) if name else None
     if state is State.ARCHIVED:
-        return Destination(state, state.value, _archived_at(decoded, now))
+        return Destination(state, state.value, _archived_at(decoded, now, limits))
     if state is State.COMPLETED:
         return Destination(state, state.value, (decoded.completed_at or int(now)) + decoded.retention)
     return Destination(state, state.value, int(now))

@@ -156,7 +156,14 @@ class RepairChange(Change[RepairBatch]):
             try:
                 with batch.trying():
                     call.outcomes = store.repair(
-                        pipe, batch.repair, rows, now_of(pipe), self.plan.types, known, self._prefixes or ()
+                        pipe,
+                        batch.repair,
+                        rows,
+                        now_of(pipe),
+                        self.plan.types,
+                        known,
+                        self._prefixes or (),
+                        self.plan.limits(batch.queue),
                     )
             except Exception as error:
                 if known and is_answer(error):

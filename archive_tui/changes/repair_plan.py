@@ -32,10 +32,19 @@ class RepairPlan:
     types: store.Types = field(default_factory=dict)
     """The types of foreign keys when the plan was made: a key that is of another type later is not deleted."""
 
+    limits: Callable[[str], Limits] = default_limits
+    """Gives the limits of a queue's archive."""
+
     @classmethod
-    def of(cls, plan: Plan, repair: Repair, types: store.Types | None = None) -> "RepairPlan":
+    def of(
+        cls,
+        plan: Plan,
+        repair: Repair,
+        types: store.Types | None = None,
+        limits: Callable[[str], Limits] = default_limits,
+    ) -> "RepairPlan":
         """One repair for every kind that it fits."""
-        return cls(plan, {kind: repair for kind in Kind if repair in offered(kind)}, types or {})
+        return cls(plan, {kind: repair for kind in Kind if repair in offered(kind)}, types or {}, limits)
 
     def change(self) -> "Change[Any]":
         """The change that carries it out."""
@@ -114,12 +123,14 @@ failed to archive count as archived.
 """
 
 
-def choices(plan: Plan, types: store.Types | None = None) -> list[RepairPlan]:
+def choices(
+    plan: Plan, types: store.Types | None = None, limits: Callable[[str], Limits] = default_limits
+) -> list[RepairPlan]:
     """The repairs that fit at least one row of a plan, those that fit most first, and after all others what deletes
     data. Foreign keys are for deletion only where their `types` are known.
     """
     fitting = [repair for repair in Repair if types or repair is not Repair.DELETE_KEY]
-    plans = [RepairPlan.of(plan, repair, types=types) for repair in fitting]
+    plans = [RepairPlan.of(plan, repair, types, limits) for repair in fitting]
     return sorted((plan for plan in plans if plan.count), key=lambda plan: (plan.deletes_data, -plan.count))
 
 

@@ -74,7 +74,7 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
             return ExitCode.INTERRUPTED
         say_what_is_missing(catalog, REPAIR.base, manner.err)
         rows = replace(plan_oldest(catalog, query, limit=wish.limit, ghosts=True), seen_at=began)
-        plan = RepairPlan.of(with_times(session.server, rows), wish.action)
+        plan = RepairPlan.of(with_times(session.server, rows), wish.action, limits=session.limits)
         archived = _archived(session, wish.queue)
         planned = Planned(
             sheet=repair_words.sheet(plan, session.site(), archived, tuple(filter_line(wish.where))),

@@ -85,7 +85,7 @@ class QueueRepair(Part):
             catalog.close()
             call(self._flow.abandon, str(job.error or "stopped"))
             return
-        plan = RepairPlan(plan_matching(catalog, Query()), ARCHIVE_REPAIRS)
+        plan = RepairPlan(plan_matching(catalog, Query()), ARCHIVE_REPAIRS, limits=session.limits)
         call(self._confirm, plan, forecast, catalog)
 
     def _confirm(self, plan: RepairPlan, forecast: Forecast, catalog: Catalog) -> None:

@@ -1,6 +1,7 @@
 """`archive-tui repair`: what it plans, when it asks, what it sets right, and how it ends."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,23 @@ def test_whoever_says_yes_beforehand_still_reads_what_to_beware_of(damaged: Live
     ended = cli(*repairing(damaged, *wanted, "--yes"))
     assert ended.code == 0
     assert "beware: 5 ids more than Asynq keeps" in ended.text + ended.err
+
+
+@pytest.mark.parametrize("days", ["", "archive_days = 7"])
+def test_what_asynq_would_drop_at_once_by_the_profile_is_archived_as_of_now(
+    any_server: Live, cli: Command, tmp_path: Path, days: str
+) -> None:
+    failed = int(time.time()) - 10 * 86_400
+    any_server.asynq.register(Q)
+    any_server.asynq.add(Q, "loose", referenced=False, last_failed_at=failed)
+    profiles = tmp_path / "XDG_CONFIG_HOME" / "archive-tui" / "profiles.toml"
+    profiles.parent.mkdir(parents=True)
+    profiles.write_text(f"[here]\n{days}\n")
+    wanted = ["--kind", "orphan-archived", "--action", "archive", "--yes", "--profile", "here"]
+    assert cli(*repairing(any_server, *wanted)).code == 0
+    stands = any_server.client.zscore(prefix(Q) + b"archived", "loose")
+    assert (stands == failed) is not bool(days)
+    assert stands >= failed
 
 
 def test_the_plan_for_people_changes_nothing(damaged: Live, cli: Command) -> None:

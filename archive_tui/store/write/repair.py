@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from archive_tui.asynq import keys
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.limits import DEFAULTS, Limits
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Destination, Repair, destination, lists_to_search
 from archive_tui.asynq.rows import TaskRow
@@ -78,12 +79,13 @@ def repair(
     types: Types = MappingProxyType({}),
     known: dict[int, Outcome] | None = None,
     prefixes: Collection[bytes] = (),
+    limits: Limits = DEFAULTS,
 ) -> list[Outcome]:
     """Set some findings of one queue right; one outcome for each, in order. `now` is unix seconds, `types` what foreign
     keys were when they were planned: without its type, none is deleted. Outcomes are put into `known`, by position, as
     soon as they are: where a long list is searched the batch takes several script calls, and one of them may be refused
     when others have been carried out. `prefixes` are those of other installations in the database: the id of a ghost
-    that has data under one is left alone.
+    that has data under one is left alone. `limits` are those of the archive.
 
     What is lost is settled once more, for a list has no cheap membership test that the script could make. A lost task
     does not move by itself: its message and its state, checked again by the script, say that nobody has moved it since.
@@ -107,7 +109,7 @@ def repair(
         if repair_ is Repair.DELETE_KEY:
             entries[number] = _foreign(row, types.get((row.queue, row.id), b""))
             continue
-        entry = Outcome.OTHER_INSTALLATION if row.id in elsewhere else _entry(row, content, repair_, now)
+        entry = Outcome.OTHER_INSTALLATION if row.id in elsewhere else _entry(row, content, repair_, now, limits)
         if row.kind is Kind.LOST and row.id not in lost:
             outcomes[number] = Outcome.NOW_REFERENCED if isinstance(entry, _Entry) else entry
         elif row.id in spared and isinstance(entry, _Entry):
@@ -156,7 +158,7 @@ def _contents(pipe: Pipe, rows: Sequence[TaskRow]) -> list[Reply]:
     )
 
 
-def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float) -> "_Entry | Outcome":
+def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float, limits: Limits) -> "_Entry | Outcome":
     """The entry of a task in a script call, or the reason why it cannot be repaired."""
     if repair_ is Repair.REMOVE_ID:
         if message_in(row.id, row.queue) is not None:
@@ -175,7 +177,7 @@ def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float) -> "_Entry
         return Outcome.MESSAGE_CHANGED
     goal = None
     if repair_ is not Repair.CLEAN:
-        goal = destination(repair_, row, raw_message or b"", group or b"", now)
+        goal = destination(repair_, row, raw_message or b"", group or b"", now, limits)
         if goal is None:
             return Outcome.NO_DESTINATION
     return _Entry(

@@ -123,7 +123,7 @@ class FindingChanges(Part):
         if not plan.count:
             self._flow.abandon("these findings have left the list meanwhile")
             return
-        plans = choices(replace(plan, seen_at=self._seen_at()), types)
+        plans = choices(replace(plan, seen_at=self._seen_at()), types, self.screen.session.limits)
         if not plans:
             self._flow.abandon("nothing but deleting helps here: ctrl+d, and h explains")
             return
