@@ -339,6 +339,20 @@ def test_a_husk_that_an_index_holds_is_left_out(any_server: Live, cli: Command, 
     assert everything(any_server.client) == before
 
 
+@pytest.mark.parametrize("command", ["delete", "export"])
+def test_an_archive_of_a_wrong_type_is_said_to_be_none(
+    any_server: Live, cli: Command, tmp_path: Path, command: str
+) -> None:
+    any_server.asynq.register("q")
+    any_server.client.hset("asynq:{q}:archived", "a", "b")
+    more = ["--yes"] if command == "delete" else [str(tmp_path / "file.ndjson")]
+    ended = cli(*at(any_server, command, "--queue", "q", "--archived", *more))
+    assert (ended.code, ended.out) == (5, b"")
+    assert ended.err.strip() == (
+        "archive-tui: asynq:{q}:archived is a hash, not the index that Asynq writes: nothing of it is a task"
+    )
+
+
 def test_ghosts_of_an_archive_are_left_out(full: Live, cli: Command) -> None:
     """There is no data to delete, and no id becomes free. Every night says so until they are repaired."""
     full.client.zadd("asynq:{q}:archived", {f"gone-{number}": NOW - 60 * DAY for number in range(3)})

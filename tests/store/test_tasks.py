@@ -9,7 +9,7 @@ from support.asynq_data import NOW
 from support.servers import Live
 
 from archive_tui.asynq.states import State
-from archive_tui.errors import NotFoundError
+from archive_tui.errors import NotFoundError, RefusedError
 from archive_tui.store.read import tasks
 
 
@@ -171,6 +171,16 @@ def test_a_lock_that_no_name_leads_to_is_found_by_its_holder(any_server: Live, p
     found = read(any_server, "q", b"one").lock
     assert found is not None
     assert (found.key, found.holder, found.named) == (lock, b"one", False)
+
+
+@pytest.mark.parametrize("state", [State.ARCHIVED, State.PENDING])
+def test_a_key_that_is_no_index_lists_nothing_and_says_so(any_server: Live, state: State) -> None:
+    any_server.client.hset(asynq_data.prefix("q") + state.value.encode(), "a", "b")
+    with pytest.raises(
+        RefusedError, match=rf"asynq:{{q}}:{state} is a hash, not the index that Asynq writes"
+    ) as caught:
+        listed(any_server, "q", state)
+    assert caught.value.exit_code == 5
 
 
 def test_tasks_that_are_not_there(any_server: Live) -> None:

@@ -9,7 +9,7 @@ from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import Task, UniqueLock, seconds_of
-from archive_tui.errors import NotFoundError
+from archive_tui.errors import NotFoundError, RefusedError
 from archive_tui.store.link.clock import seconds_in
 from archive_tui.store.link.consistent_read import read_together
 from archive_tui.store.link.pipe import Command, Pipe, pack
@@ -34,13 +34,18 @@ def listed(pipe: Pipe, queue: str, state: State) -> Iterator[list[tuple[bytes, i
     queue of before Asynq 0.18 these are whole messages.
 
     The index may change between pieces: an id may come twice, but none that stands there all the while is left out.
+    Raises RefusedError where it is no index that Asynq writes.
     """
     scores = state not in LISTS
     order = Order.HIGHEST if scores else Order.LIST
+    index = keys.index(queue, state)
+    (kind,) = pipe.call([(b"TYPE", index)], errors="return")
+    if isinstance(kind, bytes) and kind not in (b"none", b"zset" if scores else b"list"):
+        raise RefusedError(f"{line(index)} is a {line(kind)}, not the index that Asynq writes: nothing of it is a task")
     if state is State.PENDING:
         for piece in pieces(pipe, Cursor(keys.old_pending(queue), Order.LIST, PIECE)):
             yield [(member, None) for member in piece.ids]
-    for piece in pieces(pipe, Cursor(keys.index(queue, state), order, PIECE, scores=scores, strict=True)):
+    for piece in pieces(pipe, Cursor(index, order, PIECE, scores=scores, strict=True)):
         if scores:
             yield list(zip(piece.ids, map(seconds_of, piece.scores), strict=True))
         else:
