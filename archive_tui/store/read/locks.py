@@ -28,7 +28,9 @@ keys can be read in several ways.
 
 
 def stale_locks(pipe: Pipe, lock_keys: Sequence[bytes]) -> Iterator[list[TaskRow]]:
-    """Findings among some locks, and nothing often; three round trips a step, two where all holders have data."""
+    """Findings among some locks, in steps of which most find none. A step takes three round trips, and two where all
+    holders have data.
+    """
     for start in range(0, len(lock_keys), _AT_ONCE):
         named = [(key, match) for key in lock_keys[start : start + _AT_ONCE] if (match := _LOCK.fullmatch(key))]
         holders = pipe.call([(b"GET", key) for key, _ in named], errors="return")

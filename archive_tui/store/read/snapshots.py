@@ -114,15 +114,27 @@ def _with_locks(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
     named = [(at, lock) for at, copy in enumerate(copies) if (lock := lock_of(copy)) is not None]
     if not named:
         return copies
-    commands: list[Command] = []
-    for _, lock in named:
-        commands += [(b"GET", lock), (b"PTTL", lock)]
-    *replies, clock = pipe.call([*commands, (b"TIME",)], errors="return")
-    now = int(seconds_in(clock) * 1000)
-    for (at, lock), holder, left in zip(named, replies[::2], replies[1::2], strict=True):
-        if holder == copies[at].id and isinstance(left, int) and left != -2:
-            copies[at] = copies[at]._replace(lock=lock, lock_until=now + left if left >= 0 else None)
+    for (at, lock), (holder, until) in zip(named, _holders(pipe, [lock for _, lock in named]), strict=True):
+        if holder == copies[at].id:
+            copies[at] = copies[at]._replace(lock=lock, lock_until=until)
     return copies
+
+
+def _holders(pipe: Pipe, lock_keys: Sequence[bytes]) -> list[tuple[bytes | None, int | None]]:
+    """For each lock the id that holds it (None: nobody does) and the moment at which it runs out, in unix milliseconds
+    (None: never).
+    """
+    commands: list[Command] = []
+    for key in lock_keys:
+        commands += [(b"GET", key), (b"PTTL", key)]
+    *replies, clock = pipe.call([*commands, (b"TIME",)], errors="return")
+    now = seconds_in(clock)
+    return [
+        (holder, end_of(left, now))
+        if isinstance(holder, bytes) and isinstance(left, int) and left != -2
+        else (None, None)
+        for holder, left in zip(replies[::2], replies[1::2], strict=True)
+    ]
 
 
 def lock_of(copy: Copy) -> bytes | None:
@@ -174,18 +186,10 @@ def held_locks(pipe: Pipe, queue: str, lock_keys: Sequence[bytes]) -> list[Copy]
     """Unique locks as they go into a journal: each under its holder's id, without task data. One that nobody holds has
     no lock, and stands under its own key.
     """
-    commands: list[Command] = []
-    for key in lock_keys:
-        commands += [(b"GET", key), (b"PTTL", key)]
-    *replies, clock = pipe.call([*commands, (b"TIME",)], errors="return")
-    now = int(seconds_in(clock) * 1000)
-    copies = []
-    for key, holder, left in zip(lock_keys, replies[::2], replies[1::2], strict=True):
-        if isinstance(holder, bytes) and isinstance(left, int) and left != -2:
-            copies.append(Copy(queue, holder, lock=key, lock_until=now + left if left >= 0 else None))
-        else:
-            copies.append(Copy(queue, key))
-    return copies
+    return [
+        Copy(queue, holder, lock=key, lock_until=until) if holder is not None else Copy(queue, key)
+        for key, (holder, until) in zip(lock_keys, _holders(pipe, lock_keys), strict=True)
+    ]
 
 
 def _named_index(copy: Copy) -> str:
