@@ -11,6 +11,7 @@ from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.errors import ExitCode, NotFoundError
 from archive_tui.jobs.watch import foretell
 from archive_tui.session import Session
+from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read import queues as store
 from archive_tui.store.read.memory import Estimate
 from archive_tui.store.read.memory import memory as memory_of
@@ -30,9 +31,8 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
         names = sorted(found.union(registered))
         stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC), groups)
         memory = dict(zip(names, memory_of(pipe, names), strict=True))
-        now, too_old = session.clock(), is_too_old(session.info.product, session.info.version)
-        limits = {one.name: session.limits(one.name) for one in stats}
-        foretold = {one.name: foretell(pipe, one, now, too_old=too_old, limits=limits[one.name]) for one in stats}
+        foretold = forecasts(session, pipe, stats)
+    limits = {one.name: session.limits(one.name) for one in stats}
     if as_json:
         report = [_queue_json(one, memory[one.name], foretold[one.name], limits[one.name]) for one in stats]
         print(json_line(report), file=out)
@@ -43,7 +43,7 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
         _archived(one, limits[one.name]),
         *[_shown(one, state) for state in _COUNTED],
         _memory(memory[one.name]),
-        age(one.oldest_archived_at, now),
+        age(one.oldest_archived_at, session.clock()),
     ] for one in stats]  # fmt: skip
     print_table(heads, lines, out)
     for warning in warnings(foretold):
@@ -78,6 +78,12 @@ _COUNTED = (State.PENDING, State.ACTIVE, State.SCHEDULED, State.RETRY, State.COM
 def _shown(one: QueueStats, state: State) -> str:
     """The number of tasks in a state; unknown where the index is not of the type Asynq writes."""
     return number(one.counts.get(state))
+
+
+def forecasts(session: Session, pipe: Pipe, stats: Sequence[QueueStats]) -> dict[str, Forecast]:
+    """The forecasts of some archives, by queue."""
+    now, too_old = session.clock(), is_too_old(session.info.product, session.info.version)
+    return {one.name: foretell(pipe, one, now, too_old=too_old, limits=session.limits(one.name)) for one in stats}
 
 
 def warnings(foretold: Mapping[str, Forecast]) -> Iterator[str]:

@@ -6,19 +6,18 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.forecast import Forecast, is_too_old
+from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
 from archive_tui.catalog.signatures import signature
 from archive_tui.commands.foreground import attend, scan_line
 from archive_tui.commands.output import LONGEST_NAME, print_table
-from archive_tui.commands.queues import OLD, archived_json, refuse_unknown, storage_json
+from archive_tui.commands.queues import OLD, archived_json, forecasts, refuse_unknown, storage_json
 from archive_tui.commands.reading import catalog_for
 from archive_tui.errors import ExitCode
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob, ScanProgress
-from archive_tui.jobs.watch import foretell
 from archive_tui.session import Session
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read import queues as store
@@ -170,10 +169,8 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
 
 def _foretold(session: Session, job: ScanJob) -> dict[str, Forecast]:
     """The forecasts of the archives of a scan, by queue."""
-    now, too_old = session.clock(), is_too_old(session.info.product, session.info.version)
     with session.server.pipe() as pipe:
-        stats = _stats(session, job, pipe)
-        return {one.name: foretell(pipe, one, now, too_old=too_old) for one in stats}
+        return forecasts(session, pipe, _stats(session, job, pipe))
 
 
 def _print_prometheus(

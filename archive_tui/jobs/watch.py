@@ -179,7 +179,7 @@ class WatchJob(Job):
                 )
 
 
-def foretell(pipe: Pipe, one: QueueStats, now: float, *, too_old: bool, limits: Limits = DEFAULTS) -> Forecast:
+def foretell(pipe: Pipe, one: QueueStats, now: float, *, too_old: bool, limits: Limits) -> Forecast:
     """Make the forecast of one queue from the scores in its archive."""
     size = one.counts.get(State.ARCHIVED, 0)  # none of a queue that may not be read
     return forecast(

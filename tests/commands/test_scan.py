@@ -151,6 +151,19 @@ def test_prometheus_foretells_when_an_archive_breaks(any_server: Live, cli: Comm
     assert abs(float(at_) - (soon + 90 * 86_400)) < 60
 
 
+@pytest.mark.parametrize("days", ["", "archive_days = 120"])
+def test_prometheus_foretells_by_the_profile(any_server: Live, cli: Command, tmp_path: Path, days: str) -> None:
+    any_server.asynq.register("q")
+    archived = int(time.time()) - 95 * 86_400
+    any_server.asynq.add_many("q", [b"%d" % number for number in range(9_000)], score=archived)
+    profiles = tmp_path / "XDG_CONFIG_HOME" / "archive-tui" / "profiles.toml"
+    profiles.parent.mkdir(parents=True)
+    profiles.write_text(f"[here]\n{days}\n")
+    text = cli(*at(any_server, "scan", "--prometheus", "--profile", "here")).text
+    found = re.findall(r'^archive_tui_archive_breaks_timestamp_seconds{queue="q"} ([\d.]+)$', text, re.MULTILINE)
+    assert [abs(float(at_) - (archived + 120 * 86_400)) < 60 for at_ in found] == ([True] if days else [])
+
+
 def test_prometheus_sends_a_terminal_nothing_that_it_obeys(any_server: Live, cli: Command) -> None:
     any_server.asynq.register("a\x1b[31m\rb\x9bc\u202ed\ne")
     text = cli(*at(any_server, "scan", "--prometheus")).text

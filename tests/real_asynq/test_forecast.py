@@ -46,7 +46,7 @@ def foretold(url: str, now: float | None = None) -> Forecast:
         with server.pipe() as pipe:
             now = time.time() if now is None else now
             (stats,) = queues.stats(pipe, [QUEUE], [QUEUE], queues.datetime.fromtimestamp(now, queues.UTC))
-            return foretell(pipe, stats, now, too_old=False)
+            return foretell(pipe, stats, now, too_old=False, limits=DEFAULTS)
     finally:
         server.close()
 
