@@ -1,0 +1,26 @@
+"""The commands of the journals: what was deleted, and how it comes to life again."""
+
+from archive_tui.tui.commands.command import Command
+
+
+class Journals(Command):
+    key = "J"
+    title = "journal"
+    help = "Show what was deleted, when and by whom, and restore it."
+
+
+class Restore(Command):
+    key = "ctrl+r,b"
+    title = "restore…"
+    help = "Plan to restore the marked tasks, or the one under the cursor. Nothing happens before you confirm."
+    danger = True
+
+
+class Again(Command):
+    key = "a"
+    title = "restored ones"
+    help = (
+        "Also show what was restored before, to restore it once more: after a failover that lost it, for instance. "
+        "What has run since would run again."
+    )
+    footer = False

@@ -1,0 +1,50 @@
+"""The commands of lists: which rows they show, in which order and how wide."""
+
+from archive_tui.tui.commands.command import Command
+
+
+class Filter(Command):
+    key = "slash"
+    title = "filter"
+    help = "Show only rows that match what you type; esc shows all again."
+    at_once = True
+
+
+class Sort(Command):
+    key = "s"
+    title = "sort"
+    help = "Choose the column to sort by; choosing it again turns the order round."
+
+
+class Refresh(Command):
+    key = "r"
+    title = "refresh"
+    help = "Read everything again now."
+    footer = False
+
+
+class PauseRefresh(Command):
+    key = "z"
+    title = "pause"
+    help = "Stop refreshing by itself, or go on."
+    footer = False
+
+
+class Follow(Command):
+    key = "t"
+    title = "follow"
+    help = "Keep the newest row in sight while rows arrive; moving up ends it."
+    footer = False
+
+
+class Wide(Command):
+    key = "w"
+    title = "wide"
+    help = "Show whole columns and scroll sideways, or fit them to the screen."
+    footer = False
+
+
+class Groups(Command):
+    key = "tab"
+    title = "groups"
+    help = "Go to the groups beside the table, where enter shows only one kind or type, and back."
