@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 
-from archive_tui.asynq.actions import Action
-from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.states import State
-from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
-from archive_tui.changes.expiry import with_times
-from archive_tui.changes.plan import Plan, Retention, plan_oldest, plan_rows
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, ScanWanted, Wait, background
+from archive_tui.tui.command_screen import CommandScreen, ScanWanted
 from archive_tui.tui.commands import runs
-from archive_tui.tui.dialogs.retention import Kept, RetentionDialog
-from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow, deletion
+from archive_tui.tui.lists.archive_changes import ArchiveChanges
+from archive_tui.tui.lists.archive_retention import ArchiveRetention
+from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
 from archive_tui.tui.lists.columns import common_columns
 from archive_tui.tui.lists.marks import RowMarks
+from archive_tui.tui.lists.targets import MarkedRows, Targets
 from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
-from archive_tui.wording.people import age, plural
-
-_SAFE = 5_000
-"""How many tasks to keep of an archive that will break: far from the 8,000 that break it."""
+from archive_tui.wording.people import age
 
 _OLD = 10.0
 """Seconds after which the list says how old it is."""
@@ -64,7 +55,7 @@ class TasksScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks)
+    PARTS = (TaskList, RowMarks, ArchiveChanges, ArchiveRetention)
 
     def __init__(self, queue: str, *, cleaning: bool = False) -> None:
         """`cleaning`: ask what to keep of the archive as soon as it is read."""
@@ -74,7 +65,9 @@ class TasksScreen(CommandScreen):
         self.tasks = TaskList(columns, self._task_screen, Query(sort=Sort.DIED, descending=True))
         self.marks = RowMarks(self, self.tasks)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
-        self.parts = (self.tasks, self.marks)
+        self.changes = ArchiveChanges(self, self.flow, self._targets, queue=lambda: queue, why_not=self._why_not_change)
+        self.retention = ArchiveRetention(self, self.tasks, self.flow, self.changes, queue=queue, read_at=self._read_at)
+        self.parts = (self.tasks, self.marks, self.changes, self.retention)
         self._cleaning = cleaning
         self._job: ListJob | None = None
         self._counted: ListJob | None = None
@@ -188,82 +181,23 @@ class TasksScreen(CommandScreen):
         if self._job is not None:
             self._job.stop()
 
-    # Deleting
+    # Changing
+
+    def _targets(self) -> Targets:
+        tasks = self.tasks
+        return MarkedRows(tasks.catalog, self.marks.chosen(), tasks.view.seqs, tasks.choice("by hand"), self._read_at())
+
+    def _read_at(self) -> float | None:
+        return self._job.progress.read_at if self._job is not None else None
+
+    def _why_not_change(self) -> str | None:
+        return "the archive is still being read" if self._reading else None
 
     def _changed(self) -> None:
         self.marks.forget_dead()
         self.session.watch.refresh()
         if self.why_not_refresh() is None:
             self.read_again()
-
-    def why_not_delete(self) -> str | Wait | None:
-        """Why nothing can be deleted now."""
-        if self._reading:
-            return "the archive is still being read"
-        another = "another deletion is running: x stops it" if self.session.changing(DELETE) else None
-        return self.session.why_not(Action.DELETE, self.queue) or self.flow.why_not("delete", another)
-
-    @runs(commands.Delete, unless=why_not_delete)
-    def delete(self) -> None:
-        """Plan to delete what is chosen."""
-        self.flow.begin()
-        self._plan_deletion(self.marks.chosen(), self.tasks.view.seqs)
-
-    @background("plan")
-    def _plan_deletion(self, marks: Marks, shown: array[int]) -> None:
-        ghosts = [seq for seq in self.tasks.catalog.find(Query(kind=Kind.GHOST)) if seq in marks]
-        marks.discard(ghosts)
-        self._say_left_out(len(ghosts))
-        plan = with_times(self.session.server, plan_rows(self.tasks.catalog, marks, shown))
-        none = "nothing to delete: a scan repairs these" if ghosts else "these tasks have left the list meanwhile"
-        self.app.call_from_thread(self._confirm, plan, "by hand", none)
-
-    def _say_left_out(self, ghosts: int) -> None:
-        """Say, from a thread, that there is nothing to delete of some of these."""
-        if ghosts:
-            some = f"{plural(ghosts, 'ghost')} left out: the data is gone already. S scans, and m removes the ids"
-            self.app.call_from_thread(self.say, some, warning=True, seconds=8)
-
-    @runs(commands.CleanOld, unless=why_not_delete)
-    def clean_old(self) -> None:
-        """Ask what to keep of the archive, and plan to delete the rest."""
-        forecast = self.session.watch.overview.forecasts.get(self.queue)
-        in_danger = forecast is not None and forecast.preventable
-        dialog = RetentionDialog(
-            self.tasks.catalog.counts().total,
-            why=forecast.sentence if forecast is not None and in_danger else "",
-            filtered=self.tasks.query_now.filtered,
-            newest=_SAFE if in_danger else None,
-        )
-        self.flow.begin()
-        self.app.push_screen(dialog, self._retention_chosen)
-
-    def _retention_chosen(self, kept: Kept | None) -> None:
-        if kept is None:
-            self.flow.cancel()
-        else:
-            self._plan_old(kept, self.tasks.query_now)
-
-    @background("plan")
-    def _plan_old(self, kept: Kept, query: Query) -> None:
-        before = self.session.clock() - kept.seconds if kept.seconds is not None else None
-        retention = Retention(before, kept.newest)
-        plan = with_times(self.session.server, plan_oldest(self.tasks.catalog, query, retention))
-        self._say_left_out(plan_oldest(self.tasks.catalog, query, retention, ghosts=True).count - plan.count)
-        self.app.call_from_thread(self._confirm, plan, kept.words, "nothing to delete: all of them are kept")
-
-    def _confirm(self, plan: Plan, how: str, if_empty: str) -> None:
-        if not plan.count:
-            self.flow.abandon(if_empty)
-            return
-        read_at = self._job.progress.read_at if self._job is not None else None
-        plan = replace(plan, seen_at=read_at)
-        self.flow.confirm(deletion(plan, self.session, self.tasks.choice(how)))
-
-    def background_failed(self, group: str, error: Exception) -> None:
-        if group == "plan":
-            self.flow.cancel()
-        super().background_failed(group, error)
 
     # Leaving
 
