@@ -58,26 +58,18 @@ def cli(context: click.Context, /, mouse: bool, **connection: Any) -> int | None
 def demo_command(*, serve: bool, mouse: bool, read_only: bool, quiet_workers: bool) -> int:
     """Try archive-tui on an embedded server with a made-up Asynq installation. Leaves no trace."""
     from dataclasses import replace
-    from tempfile import TemporaryDirectory
 
     from archive_tui.demo import demo
+    from archive_tui.settings.demo import with_demo_state
     from archive_tui.settings.url import parse_url
 
     if not serve:
         need_terminal()
     click.echo("starting the demo server and filling it…", err=True)
-    with demo(workers=not quiet_workers) as url, TemporaryDirectory(prefix="archive-tui-demo-") as folder:
+    with demo(workers=not quiet_workers) as url:
         if serve:
             return _serve(url)
-        settings = replace(
-            parse_url(url),
-            read_only=read_only,
-            profile="demo",
-            label="embedded server",
-            audit_file=Path(folder) / "audit.jsonl",
-            journal_dir=Path(folder) / "journal",
-        )
-        with opened(settings) as session:
+        with opened(replace(with_demo_state(parse_url(url)), read_only=read_only)) as session:
             return run_screens(session, mouse=mouse)
 
 
@@ -91,6 +83,7 @@ def _serve(url: str) -> int:
         signal.signal(number, lambda *_: ended.set())
     click.echo(url)
     click.echo(f"serving until ctrl+c; in another terminal: archive-tui --url '{url}'", err=True)
+    click.echo("journals and audit of the demo stay in it, and go with it", err=True)
     try:
         ended.wait()
     except KeyboardInterrupt:

@@ -30,7 +30,7 @@ def __getattr__(name: str) -> Any:
 
 @contextmanager
 def demo(*, workers: bool = True, now: int | None = None, seed: int = DEMO_SEED, scale: float = 1.0) -> Iterator[str]:
-    """Run the whole demo and yield the URL of its server; afterwards nothing of it is left.
+    """Run the whole demo and yield the URL of its server; afterwards nothing of it is left, journals included.
 
     `now` is the unix time at which the made-up world stands, by default the real one; `scale` multiplies the numbers
     of tasks. Raises UsageError where the extra `demo` is missing, ArchiveTuiError where the server does not start.
@@ -42,6 +42,7 @@ def demo(*, workers: bool = True, now: int | None = None, seed: int = DEMO_SEED,
     from archive_tui.demo.installation import fill
     from archive_tui.demo.server import DemoServer
     from archive_tui.demo.workers import Workers
+    from archive_tui.settings.demo import make_state_folder
 
     offset = 0.0 if now is None else now - time.time()
 
@@ -49,6 +50,7 @@ def demo(*, workers: bool = True, now: int | None = None, seed: int = DEMO_SEED,
         return time.time() + offset
 
     with DemoServer() as server:
+        make_state_folder(server.directory)
         with redis.Redis.from_url(server.url) as client:
             fill(client, seed=seed, now=int(clock()) if now is None else now, scale=scale)
         if not workers:

@@ -4,9 +4,14 @@ A program of its own, run as `python supervisor.py SERVER-BINARY PARENT-DIRECTOR
 needs the standard library alone. Standard input is a pipe whose other end only the demo holds: however the demo ends,
 be it by SIGKILL, the pipe ends with it. In a session of its own it hears neither ctrl+c nor the terminal hanging up.
 Standard output carries one answer, `ready <path of the socket>` or `failed <reason>`, and is closed after it.
+
+A supervisor that is killed itself, with the demo, cleans up nothing: the next one removes what it finds of it. A
+directory belongs to a running supervisor as long as that holds the lock on a file in it.
 """
 
+import contextlib
 import ctypes
+import fcntl
 import os
 import select
 import shutil
@@ -22,6 +27,7 @@ from pathlib import Path
 DIRECTORY_PREFIX = "archive-tui-"
 SOCKET_NAME = "valkey.sock"
 _LOG_NAME = "valkey.log"
+_LOCK_NAME = "supervisor.lock"
 _PATIENCE = 10.0
 """Seconds that the server may take to answer."""
 _PR_SET_PDEATHSIG = 1
@@ -61,9 +67,11 @@ def main() -> int:
     """Keep one server from start to end; the exit code is 1 where it did not start."""
     binary, parent = sys.argv[1:]
     ending = Ending()
+    _remove_abandoned(Path(parent))
     directory = Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX, dir=parent))
     server = None
     try:
+        _lock(directory)
         server = _start(binary, directory)
         failure = _await_answer(directory, ending)
         _tell(f"failed {failure}" if failure else f"ready {directory / SOCKET_NAME}")
@@ -77,7 +85,39 @@ def main() -> int:
         if server is not None:
             server.kill()  # it has nothing to save
             server.wait()
+        _remove(directory)
+
+
+def _lock(directory: Path) -> None:
+    """Lock a directory for as long as we live. The file gets its name with the lock on it: nobody takes it before."""
+    unnamed = directory / f"{_LOCK_NAME}.new"
+    descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    unnamed.rename(directory / _LOCK_NAME)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove our user's directories whose supervisor was killed, and a server that outlived it."""
+    for lock in parent.glob(f"{DIRECTORY_PREFIX}*/{_LOCK_NAME}"):
+        with contextlib.suppress(OSError):  # another user's, or gone a moment ago
+            descriptor = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                ours = os.fstat(descriptor).st_uid == os.getuid() == lock.parent.lstat().st_uid
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if ours:
+                    _exchange(lock.parent / SOCKET_NAME, b"SHUTDOWN NOSAVE\r\n")
+                    _remove(lock.parent)
+            finally:
+                os.close(descriptor)
+
+
+def _remove(directory: Path) -> None:
+    """Remove a directory, also where somebody is writing a last file into it."""
+    for _ in range(20):
         shutil.rmtree(directory, ignore_errors=True)
+        if not directory.exists():
+            return
+        time.sleep(0.05)
 
 
 def _start(binary: str, directory: Path) -> "subprocess.Popen[bytes]":
@@ -124,14 +164,19 @@ def _await_answer(directory: Path, ending: Ending) -> str | None:
 
 
 def _answers(path: Path) -> bool:
+    return _exchange(path, b"PING\r\n").startswith(b"+PONG")
+
+
+def _exchange(path: Path, command: bytes) -> bytes:
+    """Send one command; what the server answers, nothing where nobody does."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(1.0)
             connection.connect(str(path))
-            connection.sendall(b"PING\r\n")
-            return connection.recv(64).startswith(b"+PONG")
+            connection.sendall(command)
+            return connection.recv(64)
     except OSError:
-        return False
+        return b""
 
 
 def _tell(answer: str) -> None:

@@ -30,12 +30,16 @@ def default_file() -> Path:
 class Audit:
     """Writes lines to a file that only its owner may read (0600, in a folder of 0700), and, where the path of a syslog
     socket is given, to that as well. `clock` gives unix seconds.
+
+    The folder of a file that was chosen is made, the folder above it is not: where that is gone, so is what the audit
+    was about, such as a demo.
     """
 
     def __init__(
         self, file: Path | None = None, syslog: str | None = None, clock: Callable[[], float] = time.time
     ) -> None:
         self.file = file or default_file()
+        self._makes_parents = file is None
         self.syslog = syslog
         self._clock = clock
 
@@ -55,7 +59,7 @@ class Audit:
     def _write(self, facts: Mapping[str, object]) -> None:
         line = json.dumps({"time": moment(self._clock()), **facts}).encode()
         try:
-            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.file.parent.mkdir(mode=0o700, parents=self._makes_parents, exist_ok=True)
             _append(self.file, line + b"\n")
         except OSError as error:
             raise AuditError(

@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from archive_tui.errors import NotFoundError, UsageError
+from archive_tui.settings.demo import with_demo_state
 from archive_tui.settings.model import Secret, Settings
 from archive_tui.settings.url import has_password, parse_url
 
@@ -83,7 +84,8 @@ def default_profile_file() -> Path:
 def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
     """Merge flags, environment and profile; flags win over environment, environment over profile.
 
-    `profile_file` None: the default one. Raises UsageError or NotFoundError.
+    A demo's server keeps its own journals and audit, whatever environment and profile say. `profile_file` None: the
+    default one. Raises UsageError or NotFoundError.
     """
     environment = choices.environment
     _refuse_bad_url(choices.url)
@@ -95,7 +97,7 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
     password = _password(choices, profile)
     database = choices.database if choices.database is not None else profile.database()
     journal_dir = environment.get("ARCHIVE_TUI_JOURNAL_DIR") or profile.text("journal_dir")
-    return replace(
+    merged = replace(
         settings,
         username=username or settings.username,
         password=password if password is not None else settings.password,
@@ -112,6 +114,7 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
         archive_cap=profile.count("archive_cap"),
         archive_days=profile.count("archive_days"),
     )
+    return with_demo_state(merged, chosen_journal_dir=choices.journal_dir)
 
 
 def _refuse_bad_url(url: str | None) -> None:
