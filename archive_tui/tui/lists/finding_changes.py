@@ -1,14 +1,14 @@
-"""Changes of findings in a list: delete orphans, repair the rest, explain any."""
+"""Changes of findings, for any screen that shows some: delete orphans, repair the rest, explain any."""
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.outcomes import DELETE
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.marks import Marks
 from archive_tui.changes.expiry import with_times
 from archive_tui.changes.plan import Plan, plan_rows
@@ -21,30 +21,32 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.lists import change_flow
 from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
-from archive_tui.tui.lists.marks import RowMarks
-from archive_tui.tui.lists.task_list import TaskList
+from archive_tui.tui.lists.targets import Targets
 from archive_tui.wording.people import plural
 
 
 class FindingChanges(Part):
-    """Plans for the marked findings, or for the one under the cursor."""
+    """Plans for findings. The screen says which, and the flow of the screen confirms and starts them."""
 
     def __init__(
         self,
         screen: CommandScreen,
-        tasks: TaskList,
-        marks: RowMarks,
         flow: ChangeFlow,
+        targets: Callable[[], Targets],
         *,
-        seen_at: Callable[[], float | None],
+        picked: Callable[[], Marks],
+        pointed_at: Callable[[], TaskRow | None],
         why_not: Callable[[], str | None],
     ) -> None:
-        """`seen_at` gives the time since which the findings may have changed in Redis (unix seconds, None where nobody
-        knows), `why_not` a reason of the screen's own why nothing can be changed now.
+        """`targets` gives what is chosen now, and `picked` those of it that the operator pointed at one by one.
+        `pointed_at` gives the finding under the operator's eyes; None where there is none. `why_not` is a reason of the
+        screen's own why nothing can be changed now: it must give one where there is nothing to choose, unless the flow
+        has marks.
         """
         super().__init__(screen)
-        self._tasks, self._marks, self._flow = tasks, marks, flow
-        self._seen_at = seen_at
+        self._flow = flow
+        self._targets = targets
+        self._picked, self._pointed_at = picked, pointed_at
         self._why_not = why_not
 
     def background_failed(self, group: str, error: Exception) -> None:
@@ -63,13 +65,14 @@ class FindingChanges(Part):
     def delete(self) -> None:
         """Plan to delete what is chosen."""
         self._flow.begin()
-        self._plan_deletion(self._marks.chosen(), self._tasks.view.seqs)
+        self._plan_deletion(self._targets())
 
     @background("plan")
-    def _plan_deletion(self, marks: Marks, shown: array[int]) -> None:
+    def _plan_deletion(self, targets: Targets) -> None:
         """Deleting is for what no index references. What stands in an index is repaired, or deleted from there."""
         call = self.screen.app.call_from_thread
-        left_out = [seq for seq in not_deletable(self._tasks.catalog) if seq in marks]
+        marks, shown = targets.find()
+        left_out = [seq for seq in not_deletable(targets.catalog) if seq in marks]
         marks.discard(left_out)
         if left_out:
             some = f"{plural(len(left_out), 'finding')} of other kinds left out: m has what can be done about them"
@@ -77,22 +80,20 @@ class FindingChanges(Part):
         if not len(marks):
             call(self._flow.abandon, "no orphan among these: m has what can be done about them")
             return
-        plan = plan_rows(self._tasks.catalog, marks, shown)
-        call(self._confirm_deletion, with_times(self.screen.session.server, plan))
+        plan = with_times(self.screen.session.server, plan_rows(targets.catalog, marks, shown))
+        call(self._confirm_deletion, replace(plan, seen_at=targets.read_at), targets.choice)
 
-    def _confirm_deletion(self, plan: Plan) -> None:
-        if not plan.count:
+    def _confirm_deletion(self, plan: Plan, choice: str) -> None:
+        if plan.count:
+            self._flow.confirm(change_flow.deletion(plan, self.screen.session, choice))
+        else:
             self._flow.abandon("these findings have left the list meanwhile")
-            return
-        plan = replace(plan, seen_at=self._seen_at())
-        choice = self._tasks.choice("by hand")
-        self._flow.confirm(change_flow.deletion(plan, self.screen.session, choice))
 
     # Repairing
 
     def why_not_repair(self) -> str | Wait | None:
         """Why nothing can be repaired now."""
-        row = self._tasks.table.cursor_row
+        row = self._pointed_at()
         refused = self.screen.session.why_not(Action.RESTORE, row.queue) if row is not None else None
         return refused or self.why_not_delete()
 
@@ -100,12 +101,13 @@ class FindingChanges(Part):
     def repair(self) -> None:
         """Plan to repair what is chosen."""
         self._flow.begin()
-        self._plan_repair(self._marks.chosen(), self._marks.chosen_by_hand(), self._tasks.view.seqs)
+        self._plan_repair(self._targets(), self._picked())
 
     @background("plan")
-    def _plan_repair(self, marks: Marks, picked: Marks, shown: array[int]) -> None:
+    def _plan_repair(self, targets: Targets, picked: Marks) -> None:
         call = self.screen.app.call_from_thread
-        left_out = not_picked(self._tasks.catalog, marks, picked)
+        marks, shown = targets.find()
+        left_out = not_picked(targets.catalog, marks, picked)
         marks.discard(left_out)
         if left_out:
             some = f"{plural(len(left_out), 'foreign key')} left out: point at one, or mark one by one with space"
@@ -113,25 +115,26 @@ class FindingChanges(Part):
                 call(self._flow.abandon, some)
                 return
             call(self.screen.say, some, warning=True, seconds=8)
-        plan = with_times(self.screen.session.server, plan_rows(self._tasks.catalog, marks, shown))
-        call(self._choose_repair, plan, types_of(self.screen.session.server, plan))
+        plan = with_times(self.screen.session.server, plan_rows(targets.catalog, marks, shown))
+        plan = replace(plan, seen_at=targets.read_at)
+        call(self._choose_repair, plan, types_of(self.screen.session.server, plan), targets.choice)
 
-    def _choose_repair(self, plan: Plan, types: Types) -> None:
+    def _choose_repair(self, plan: Plan, types: Types, choice: str) -> None:
         if not self.screen.on_top:
             self._flow.abandon(OVERTAKEN)
             return
         if not plan.count:
             self._flow.abandon("these findings have left the list meanwhile")
             return
-        plans = choices(replace(plan, seen_at=self._seen_at()), types, self.screen.session.limits)
+        plans = choices(plan, types, self.screen.session.limits)
         if not plans:
             self._flow.abandon("nothing but deleting helps here: ctrl+d, and h explains")
             return
         names = {str(number): f"{one.label}: {one.count:,}" for number, one in enumerate(plans)}
         title = f"What to do with {plural(plan.count, 'finding')}?"
-        self.screen.app.push_screen(ChoiceDialog(title, names, wide=True), partial(self._confirm_repair, plans))
+        self.screen.app.push_screen(ChoiceDialog(title, names, wide=True), partial(self._confirm_repair, plans, choice))
 
-    def _confirm_repair(self, plans: Sequence[RepairPlan], name: str | None) -> None:
+    def _confirm_repair(self, plans: Sequence[RepairPlan], choice: str, name: str | None) -> None:
         if name is None:
             self._flow.cancel()
             return
@@ -139,18 +142,17 @@ class FindingChanges(Part):
         if refusal := plan.why_not():
             self._flow.abandon(refusal)
             return
-        choice = self._tasks.choice("by hand")
         self._flow.confirm(change_flow.repair(plan, self.screen.session, choice))
 
     # Explaining
 
     def why_not_explain(self) -> str | None:
         """Why nothing can be explained now."""
-        return "no finding here" if self._tasks.table.cursor_row is None else None
+        return "no finding here" if self._pointed_at() is None else None
 
     @runs(commands.Explain, unless=why_not_explain)
     def explain(self) -> None:
-        """Explain the finding under the cursor."""
-        row = self._tasks.table.cursor_row
+        """Explain the finding under the operator's eyes."""
+        row = self._pointed_at()
         if row is not None and row.kind is not None:
             self.screen.app.push_screen(ExplainDialog(row.kind))

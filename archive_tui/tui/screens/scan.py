@@ -20,6 +20,7 @@ from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.columns import common_columns, kind_cell
 from archive_tui.tui.lists.finding_changes import FindingChanges
 from archive_tui.tui.lists.marks import MARKING, RowMarks
+from archive_tui.tui.lists.targets import MarkedRows, Targets
 from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.groups import SIGNATURES_SHOWN, GroupsPanel, Signatures
@@ -72,7 +73,12 @@ class ScanScreen(CommandScreen):
         self.marks = RowMarks(self, self.tasks)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
         self.findings = FindingChanges(
-            self, self.tasks, self.marks, self.flow, seen_at=self._seen_at, why_not=self._why_not_change
+            self,
+            self.flow,
+            self._targets,
+            picked=self.marks.chosen_by_hand,
+            pointed_at=lambda: self.tasks.table.cursor_row,
+            why_not=self._why_not_change,
         )
         self.parts = (self.tasks, self.marks, self.findings)
         self._messages = False
@@ -290,6 +296,10 @@ class ScanScreen(CommandScreen):
         self.say("scanning again, and reading every message" if self._messages else "scanning again, without messages")
 
     # Changing what was found
+
+    def _targets(self) -> Targets:
+        tasks = self.tasks
+        return MarkedRows(tasks.catalog, self.marks.chosen(), tasks.view.seqs, tasks.choice("by hand"), self._seen_at())
 
     def _seen_at(self) -> float | None:
         return self._job.progress.started_at if self._job is not None else None
