@@ -13,7 +13,16 @@ from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.fields import FIELDS, Form
-from archive_tui.catalog.filter.conditions import All, Anywhere, Compared, Condition, Either, Matched, Not
+from archive_tui.catalog.filter.conditions import (
+    All,
+    Anywhere,
+    Compared,
+    Condition,
+    Either,
+    Lacking,
+    Matched,
+    Not,
+)
 from archive_tui.catalog.filter.grammar import parse
 from archive_tui.catalog.filter.manual import manual
 from archive_tui.catalog.filter.matching import Pattern
@@ -40,6 +49,11 @@ def word(text: str, *, wild: bool = False) -> Anywhere:
 def whole(field: str, text: str, *, wild: bool = False) -> Matched:
     """The whole value of a field."""
     return Matched(field, Pattern(text, wild=wild))
+
+
+def exactly(field: str, text: str) -> Matched:
+    """The whole value of a field, case and all."""
+    return Matched(field, Pattern(text, exact=True))
 
 
 def part(field: str, text: str, *, wild: bool = False) -> Matched:
@@ -115,6 +129,16 @@ def part(field: str, text: str, *, wild: bool = False) -> Matched:
         ("retried >=2", Compared("retried", ">=", 2)),
         ("retried>= 2", Compared("retried", ">=", 2)),
         ("tries=5", Compared("retried", "=", 5)),
+        ("tries==5", Compared("retried", "=", 5)),
+        ("type==Email:*", exactly("type", "Email:*")),
+        ('type == "a b"', exactly("type", "a b")),
+        ('signature=="dial <host>"', exactly("signature", "dial <host>")),
+        ("-kind==ghost", Not(exactly("kind", "ghost"))),
+        (r'error=="a\u{1b}[31m\u{202e}\u"', exactly("error", "a\x1b[31m\u202e\\u")),
+        ("age:none", Lacking("age")),
+        ("died=none", Lacking("died")),
+        ("size!=None", Not(Lacking("size"))),
+        ("type:none", whole("type", "none")),
     ],
 )
 def test_a_term(text: str, expected: Condition | None) -> None:
@@ -216,7 +240,11 @@ def test_terms_stand_together_or_separates_and_parentheses_group() -> None:
         ("error=~refused", 0, "write error:~"),
         ("error~refused", 0, "write error:~"),
         ("-error ~ refused", 1, "write error:~"),
-        ("type==x", 0, "write type="),
+        ("type===x", 0, "write type=="),
+        ("age==3d", 5, "age>30d"),
+        ('age:"none"', 4, "is compared"),
+        ("kind==Ghost", 6, "no kind “Ghost”"),
+        (r'"\u{110000}"', 1, "no character has this number"),
         ("retried=>2", 0, "write retried>="),
         ("retried≥2", 0, "write retried>="),
         ("retried<>2", 0, "write retried!="),
@@ -337,6 +365,7 @@ VALUES = WORDS | st.sampled_from(
     ["dial <n>: refused after <n>", "dial a: refused after <n>", "q", "caf\udce9", "other", "*", "a*", "?", "*É"]
 )
 PATTERNS = st.builds(Pattern, VALUES, st.just(True)) | st.builds(Pattern, VALUES, st.booleans())
+PATTERNS |= st.builds(Pattern, VALUES, exact=st.just(True))
 PLAIN = st.builds(Anywhere, st.builds(Pattern, VALUES, st.just(True)))
 WILD = st.builds(
     Anywhere, st.builds(Pattern, st.sampled_from(["a*", "*b", "x?y", "?é*", "*r*f*"]), st.just(True), st.just(True))
@@ -347,7 +376,8 @@ CHOICES |= st.builds(Matched, st.just("kind"), st.builds(Pattern, st.sampled_fro
 OPERATORS = st.sampled_from(["<", "<=", ">", ">=", "="])
 NUMERIC = st.builds(Compared, st.sampled_from(NUMBERS), OPERATORS, st.integers(0, 6))
 MOMENTS = st.builds(Compared, st.sampled_from(["age", "died", "failed"]), OPERATORS.filter("=".__ne__), TIMES)
-TERMS = PLAIN | WILD | TEXTUAL | CHOICES | NUMERIC | MOMENTS
+ABSENT = st.builds(Lacking, st.sampled_from(["age", "died", "failed", "size", "memory"]))
+TERMS = PLAIN | WILD | TEXTUAL | CHOICES | NUMERIC | MOMENTS | ABSENT
 FILTERS = st.recursive(
     TERMS | st.builds(Not, TERMS),
     lambda inner: st.lists(inner, min_size=2, max_size=3).flatmap(
@@ -373,6 +403,8 @@ def is_like(text: str, wild: str) -> bool:
 
 
 def matches(pattern: Pattern, value: str | bytes) -> bool:
+    if pattern.exact:
+        return pattern.text == (decode(value) if isinstance(value, bytes) else value)
     has, wanted = folded(value), folded(pattern.text)
     if pattern.wild:
         return is_like(has, f"*{wanted}*" if pattern.part else wanted)
@@ -402,6 +434,8 @@ def holds(one: Condition, row: TaskRow) -> bool:
                 "<": stored < number, "<=": stored <= number, "=": stored == number,
                 ">": stored > number, ">=": stored >= number,
             }[operator]  # fmt: skip
+        case Lacking(field):
+            return value_of(row, field) is None
         case Not(inner):
             return not holds(inner, row)
         case All(conditions):
@@ -417,7 +451,9 @@ def written(one: Condition) -> str:
         case Anywhere(pattern):
             return pattern.text if pattern.wild else quoted(pattern.text)
         case Matched(field, pattern):
-            return f"{field}:{'~' if pattern.part else ''}{quoted(pattern.text)}"
+            return f"{field}{'==' if pattern.exact else ':~' if pattern.part else ':'}{quoted(pattern.text)}"
+        case Lacking(field):
+            return f"{field}:none"
         case Compared(field, operator, number):
             form = FIELDS[field].form
             if form in (Form.NUMBER, Form.BYTES):
@@ -427,7 +463,7 @@ def written(one: Condition) -> str:
                 return f"{field} {turned} {NOW - number}s"
             return f"{field}{operator}{datetime.fromtimestamp(number, UTC).isoformat()}"
         case Not(inner):
-            return f"not {written(inner)}" if isinstance(inner, Matched | Compared) else f"-{grouped(inner)}"
+            return f"not {written(inner)}" if isinstance(inner, Matched | Compared | Lacking) else f"-{grouped(inner)}"
         case All(conditions):
             return " ".join(map(grouped, conditions))
         case Either(conditions):

@@ -53,8 +53,9 @@ class Matched:
         condition = self.pattern.sql(FIELDS[self.field].sql)
         if self.field != "signature" or self.pattern.part or self.pattern.wild:
             return condition
-        # Made anew for each error: first look for the longest piece that stands between two placeholders
-        literal = max(re.split(r"<[a-z]+>", folded(self.pattern.text)), key=len)
+        # Made anew for each error: first look for the longest piece that stands between two placeholders, of which the
+        # last may have been cut
+        literal = max(re.split(r"<[a-z]+>|<[a-z]*$", folded(self.pattern.text)), key=len)
         return _joined([Pattern(literal, part=True).sql(FIELDS["error"].sql), condition], " AND ")
 
 
@@ -76,6 +77,20 @@ class Compared:
 
     def sql(self) -> tuple[str, list[object]]:
         return f"coalesce(({FIELDS[self.field].sql}) {self.operator} ?, 0)", [self.number]
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """The row has no number for a field: nobody knows it, or there is none."""
+
+    field: str
+
+    @property
+    def cost(self) -> int:
+        return 0
+
+    def sql(self) -> tuple[str, list[object]]:
+        return f"(({FIELDS[self.field].sql}) IS NULL)", []
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,16 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.catalog.fields import FIELDS, Form
 from archive_tui.catalog.filter import quantities
-from archive_tui.catalog.filter.conditions import All, Anywhere, Compared, Condition, Either, Matched, Not
+from archive_tui.catalog.filter.conditions import (
+    All,
+    Anywhere,
+    Compared,
+    Condition,
+    Either,
+    Lacking,
+    Matched,
+    Not,
+)
 from archive_tui.catalog.filter.matching import Pattern
 from archive_tui.catalog.filter.quantities import DAY, UnclearUnitError
 from archive_tui.catalog.filter.refusal import FilterError
@@ -24,10 +33,12 @@ _DEEPEST = 15
 _LONGEST_WILD = 1_000
 """Characters of a value with wildcards: SQLite takes no pattern above 50,000 bytes."""
 
-_COMPARISONS = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=": "=", ":": "=", "!=": "="}
+_COMPARISONS = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=": "=", "==": "=", ":": "=", "!=": "="}
 _TURNED = {">": "<", ">=": "<=", "<": ">", "<=": ">="}
 _NEXT_DAY = {">": ">=", "<=": "<"}
-_EQUAL = (":", "=", "!=")
+_EQUAL = (":", "=", "==", "!=")
+_NONE = "none"
+"""The value by which a field is asked for that a row lacks."""
 
 
 def parse(text: str, now: float) -> Condition:
@@ -134,7 +145,9 @@ class _Parser:
         self._take()
         return condition
 
-    def _pattern(self, value: Token, *, part: bool) -> Pattern:
+    def _pattern(self, value: Token, *, part: bool, exact: bool = False) -> Pattern:
+        if exact:
+            return Pattern(value.text, exact=True)
         wild = not value.quoted and ("*" in value.text or "?" in value.text)
         if wild and len(value.text) > _LONGEST_WILD:
             raise self._error(f"a text with * or ? holds at most {_LONGEST_WILD:,} characters", value.at)
@@ -147,6 +160,8 @@ class _Parser:
             return self._matched(field, value)
         if operator == ":~":
             raise self._error(f"{name} is compared: {_example(name)}", field.at)
+        if operator in _EQUAL and value.text.lower() == _NONE and not value.quoted:
+            return Lacking(name)
         if form in (Form.AGE, Form.MOMENT) and operator in _EQUAL:
             raise self._error(f"{name} is compared: {_example(name)}", value.at)
         try:
@@ -160,7 +175,7 @@ class _Parser:
         name, operator = field.text, field.operator
         if operator not in (*_EQUAL, ":~"):
             raise self._error(f"{name} is text, and cannot be compared: {name}:value or {name}:~part", field.at)
-        pattern = self._pattern(value, part=operator == ":~")
+        pattern = self._pattern(value, part=operator == ":~", exact=operator == "==")
         choices = _CHOICES.get(name, ())
         if value.text and choices and not any(map(pattern.matches, choices)):
             hint = "" if pattern.part else f", or {name}:~part"

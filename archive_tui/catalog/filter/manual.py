@@ -13,8 +13,9 @@ def manual() -> Sequence[tuple[str, str]]:
     return [
         ("word", "a word anywhere in id, type or error, without regard to case"),
         ('"two words"', "a text with spaces, or a word that would mean something else; also in single quotes"),
-        ("field:value", "the whole value; field:~part a part of it; field!=value any other"),
+        ("field:value", "the whole value; field:~part a part of it; field!=value any other; field==value with case"),
         ("* ?", "any text · any character, outside quotes: type:email:*"),
+        ("field:none", "a number or time that the task lacks: age:none, size:none"),
         ("a b · a or b", "both · either"),
         ("-a · not a", "what a would hide; -(a or b) what neither shows"),
         *[(name + (":" if field.form is Form.TEXT else " "), field.help) for name, field in FIELDS.items()],

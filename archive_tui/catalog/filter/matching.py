@@ -36,10 +36,15 @@ class Pattern:
     wild: bool = False
     """`*` stands for any text and `?` for any character."""
 
+    exact: bool = False
+    """Case and composition count, too."""
+
     def sql(self, expression: str) -> tuple[str, list[object]]:
         """The condition that the text of an SQL expression matches, which is never NULL if that is not."""
         if self.wild:
             return self._glob(expression)
+        if self.exact:
+            return f"{expression} = CAST(? AS TEXT)", [_bytes(self.text)]
         # Not LIKE: it ends at a NUL, and takes no pattern above 50,000 characters
         text = f"CASE WHEN {_is_ascii(expression)} THEN lower({expression}) ELSE {_folded(expression)} END"
         parameters: list[object] = [_bytes(folded(self.text))]
@@ -63,6 +68,8 @@ class Pattern:
 
     def matches(self, value: str) -> bool:
         """Tell whether a text matches."""
+        if self.exact:
+            return self.text == value
         if self.wild:
             return bool(_compiled(_bytes(self.glob)).match(folded(value)))
         return folded(self.text) in folded(value) if self.part else folded(self.text) == folded(value)

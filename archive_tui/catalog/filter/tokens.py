@@ -12,8 +12,9 @@ from archive_tui.catalog.filter.refusal import FilterError
 KEYWORDS = ("and", "or", "not")
 """Words of the language, written small or large."""
 
-_HEAD = re.compile(r"([A-Za-z_](?:[A-Za-z_-]*[A-Za-z_])?)(\s*)(:~|>=|<=|!=|[:<>=])")
+_HEAD = re.compile(r"([A-Za-z_](?:[A-Za-z_-]*[A-Za-z_])?)(\s*)(:~|==|>=|<=|!=|[:<>=])")
 _PLACEHOLDER = re.compile(r"<[a-z]+>")
+_CHARACTER = re.compile(r"\\u\{([0-9a-fA-F]{1,6})\}")
 
 
 class Role(Enum):
@@ -162,8 +163,20 @@ def _quoted(text: str, start: int) -> tuple[Token, int]:
     while at < len(text):
         if text[at] == quote:
             return Token(Role.WORD, inside, start, quoted=True), at + 1
+        character = _CHARACTER.match(text, at)
+        if character is not None:
+            inside += _character(character, text)
+            at = character.end()
+            continue
         if text[at] == "\\" and text[at + 1 : at + 2] in (quote, "\\"):
             at += 1
         inside += text[at]
         at += 1
     raise FilterError("this quote is not closed", text, start)
+
+
+def _character(written: "re.Match[str]", text: str) -> str:
+    try:
+        return chr(int(written[1], 16))
+    except ValueError:
+        raise FilterError("no character has this number", text, written.start()) from None
