@@ -83,7 +83,7 @@ class TaskRow(NamedTuple):
     """
 
     queue: Annotated[str, SHARED]
-    """Name of the queue."""
+    """Name of the queue; `INSTALLATION` for what belongs to none."""
 
     id: Annotated[bytes, _ID]
     """Id of the task, any bytes."""

@@ -10,7 +10,7 @@ class Copy(NamedTuple):
     """A task as it was in Redis."""
 
     queue: str
-    """Name of the queue."""
+    """Name of the queue; `INSTALLATION` for what belongs to none."""
 
     id: bytes
     """Id, by the key."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from archive_tui.asynq import findings
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.limits import Limits, default_limits
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import SORTED_SETS, State
@@ -244,7 +245,9 @@ def plan_restore(
                 review.found(copy, there)
             del copies, wanted  # they may be large, and so may be the next
         over = review.beyond_cap(pipe, limits)
-        strangers = tuple(queue for queue in review.queues if not store.is_registered(pipe, queue))
+        strangers = tuple(
+            queue for queue in review.queues if queue != INSTALLATION and not store.is_registered(pipe, queue)
+        )
     other = journal.header.server != server.settings.address
     return RestorePlan(
         journal,

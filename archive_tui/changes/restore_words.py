@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from archive_tui.asynq.installation import shown, written
 from archive_tui.asynq.outcomes import RESTORE
 from archive_tui.asynq.states import State
 from archive_tui.changes.report import Report, named, report_of
@@ -9,7 +10,7 @@ from archive_tui.changes.restore_plan import AS_GHOST, AS_LOCK, AS_LOST, AS_ORPH
 from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.store.write.restore import Target
-from archive_tui.text import encode, line, readable
+from archive_tui.text import line
 from archive_tui.wording.people import ago, exact, plural
 from archive_tui.wording.programs import moment
 
@@ -42,7 +43,7 @@ def _what(plan: RestorePlan, site: Site) -> Iterator[Line]:
     by = f" by {line(header.user)}" if header.user else ""
     reason = f": {line(header.reason)}" if header.reason else ""
     if plan.count:
-        yield Line(listed(plan.by_queue), "queue")
+        yield Line(listed({shown(queue): count for queue, count in plan.by_queue.items()}), "queue")
         yield Line(f"{_GOAL[plan.target]}: {listed(plan.places)}", "to")
     yield Line(
         f"{ago(header.created_at, site.now)}, {exact(header.created_at)}{by}, {line(header.command)} on "
@@ -64,7 +65,7 @@ def _facts(plan: RestorePlan) -> dict[str, object]:
         "planned": plan.count,
         "queues": [
             {
-                "queue": readable(encode(queue)),
+                "queue": written(queue),
                 "registered": queue not in plan.unregistered,
                 "planned": count,
                 "beyond_cap": plan.over.get(queue, 0),

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+from archive_tui.asynq.installation import shown, written
 from archive_tui.asynq.outcomes import Verb
 from archive_tui.asynq.rows import row_of
 from archive_tui.asynq.states import State
@@ -55,7 +56,7 @@ def journals(folder: Path, *, as_json: bool, out: TextIO) -> ExitCode:
         if one.problem:
             print(f"{line(one.path.name)}  {one.problem}", file=out)
             continue
-        queues = ", ".join(map(line, header.queues[:3])) + (", …" if len(header.queues) > 3 else "")
+        queues = ", ".join(map(shown, header.queues[:3])) + (", …" if len(header.queues) > 3 else "")
         reason = f"  {clip(header.reason, 60)}" if header.reason else ""
         print(
             f"{line(one.path.name)}  {line(header.user) or '–'}  {line(header.server)}  {queues}  "
@@ -73,7 +74,7 @@ def _listed_json(one: Listed) -> dict[str, Any]:
         "problem": one.problem or None,
         "command": header.command,
         "server": header.server,
-        "queues": [readable(encode(queue)) for queue in header.queues],
+        "queues": [written(queue) for queue in header.queues],
         "user": header.user,
         "host": header.host,
         "created": moment(header.created_at),
@@ -105,7 +106,7 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> ExitCode:
                 row = row_of(copy.queue, copy.id, State.parse(copy.field(b"state")), copy.field(b"msg"))
                 place = line(copy.index_name) or "orphan"
                 print(
-                    f"{line(copy.queue)}  {place}  {line(copy.id)}  {line(row.type)}  {clip(row.error, 80)}", file=out
+                    f"{shown(copy.queue)}  {place}  {line(copy.id)}  {line(row.type)}  {clip(row.error, 80)}", file=out
                 )
     return ExitCode.DONE
 
@@ -119,7 +120,7 @@ def _name(code: str, command: str) -> str | None:
 def _task_json(copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]:
     row = row_of(copy.queue, copy.id, State.parse(copy.field(b"state")), copy.field(b"msg"))
     return {
-        "queue": readable(encode(copy.queue)),
+        "queue": written(copy.queue),
         "id": readable(copy.id),
         "stood_in": readable(encode(copy.index_name)) if copy.index_name else None,
         "score": copy.score.decode() if copy.score is not None else None,

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.forecast import Forecast
+from archive_tui.asynq.installation import INSTALLATION, written
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
@@ -84,7 +85,7 @@ def _print_scan(session: Session, job: ScanJob, form: str, out: TextIO) -> None:
 
 def _row_json(row: TaskRow) -> dict[str, Any]:
     return {
-        "queue": readable(encode(row.queue)),
+        "queue": written(row.queue),
         "id": readable(row.id),
         "kind": row.kind.value if row.kind is not None else None,
         "state": row.state.value if row.state is not None else None,
@@ -104,7 +105,7 @@ def _stats(session: Session, job: ScanJob, pipe: Pipe) -> Sequence[QueueStats]:
     wanted = (
         job.queues
         if job.queues is not None
-        else sorted({*registered, *job.keys_by_queue, *job.catalog.counts().by_queue})
+        else sorted({*registered, *job.keys_by_queue, *job.catalog.counts().by_queue} - {INSTALLATION})
     )
     return store.stats(pipe, wanted, registered, datetime.fromtimestamp(session.clock(), UTC))
 

@@ -2,7 +2,8 @@
 
     {"archive_tui": "journal", "version": 2, …}                      the header, once
     {"queue", "id", "index", "score", "lock", "until_ms", "field_until_ms", "fields": {name: b64}}
-                                                                     a task, before it is deleted
+                                                                     a task, before it is deleted; what belongs to no
+                                                                     queue has null in its place
     {"batch": 7, "tasks": 500}                                       ends batch 7 of 500 tasks; it is safe on disk
     {"done": 7, "outcomes": "1101…"}                                 what became of batch 7, a sign for each task
     {"restored": 7, "at": …, "outcomes": "…"}                        what was written back of it, and when
@@ -19,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any
 
+from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.text import decode, encode, readable
@@ -62,6 +64,13 @@ def packed(raw: bytes) -> bytes:
 
 
 _NONE = b"null"
+
+
+def _packed_queue(queue: str) -> bytes:
+    """The name of a queue as it stands in a line."""
+    return packed(encode(queue)) if queue != INSTALLATION else _NONE
+
+
 _HEAD = b'{"queue":%b,"id":%b,"index":%b,"score":%b,"lock":%b,"place":%b,"until_ms":%b,"field_until_ms":%b,"fields":'
 
 
@@ -100,10 +109,10 @@ def task_lines(copies: Sequence[Copy]) -> Iterator[bytes]:
         yield alike
         return
     names = _NAMES
-    queue, packed_queue = "", b'""'
+    queue, packed_queue = INSTALLATION, _NONE
     for one, task_id, fields, index, score, lock, lock_until, place, until, field_until in copies:
         if one != queue:
-            queue, packed_queue = one, packed(encode(one))
+            queue, packed_queue = one, _packed_queue(one)
         parts = []
         long = False
         for at in range(0, len(fields), 2):
@@ -145,7 +154,7 @@ def _alike(copies: Sequence[Copy]) -> bytes | None:
         return None
     if max(map(len, messages)) > LONG or (None in scores and scores.count(None) != len(scores)):
         return None
-    start = b'{"queue":%b,"id":"' % packed(encode(queues[0]))
+    start = b'{"queue":%b,"id":"' % _packed_queue(queues[0])
     quote = b"" if scores[0] is None else b'"'
     before_score = b'","index":%b,"score":%b' % (_INDEXES[indexes[0]], quote)
     before_message = b'%b,"lock":null,"place":null,"until_ms":null,"field_until_ms":null,"fields":{"msg":"' % quote
@@ -193,7 +202,7 @@ def task_of(line: Mapping[str, Any]) -> Copy:
     lock = line["lock"]
     ends = line.get("field_until_ms")
     return Copy(
-        decode(raw_bytes(line["queue"])),
+        queue_of(line["queue"]),
         raw_bytes(line["id"]),
         fields,
         State(line["index"]) if line["index"] is not None else None,
@@ -204,6 +213,11 @@ def task_of(line: Mapping[str, Any]) -> Copy:
         _moment(line.get("until_ms")),
         {_name_in(name): until for name, end in ends.items() if (until := _moment(end)) is not None} if ends else None,
     )
+
+
+def queue_of(value: object) -> str:
+    """The name of a queue that `installation.written` was given. Raises ValueError."""
+    return decode(raw_bytes(value)) if value is not None else INSTALLATION
 
 
 def _moment(value: object) -> int | None:

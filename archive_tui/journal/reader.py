@@ -15,7 +15,7 @@ from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError, NotFoundError
 from archive_tui.journal import format
 from archive_tui.journal.outcomes import UNKNOWN, is_back, may_be_gone, merged
-from archive_tui.text import decode, line
+from archive_tui.text import line
 
 _GZIP = 31
 _MAGIC = b"\x1f\x8b\x08"
@@ -454,7 +454,7 @@ def _header(path: Path, content: bytearray) -> Header:
 def _queue_names(values: list[Any]) -> Iterator[str]:
     for value in values:
         try:
-            yield decode(format.raw_bytes(value))
+            yield format.queue_of(value)
         except ValueError:
             continue
 

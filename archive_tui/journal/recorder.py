@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from archive_tui.asynq.installation import written
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.outcomes import command_of
 from archive_tui.journal.writer import Writer
-from archive_tui.text import encode, line, readable
+from archive_tui.text import line
 from archive_tui.wording.people import size
 from archive_tui.wording.programs import moment
 
@@ -49,7 +50,7 @@ class Run:
         """The first line. `now` is unix seconds."""
         return {
             "server": self.server,
-            "queues": [readable(encode(queue)) for queue in self.queues],
+            "queues": [written(queue) for queue in self.queues],
             "user": _user(),
             "host": socket.gethostname(),
             "command": self.command,

@@ -285,3 +285,9 @@ def test_tasks_in_groups_that_asynq_does_not_name_are_counted(any_server: Live) 
         (one,) = queues.stats(pipe, ["q"], ["q"], datetime.fromtimestamp(NOW, UTC), groups)
     assert groups == {"q": {b"named", b"nameless"}}
     assert one.counts[State.AGGREGATING] == 5
+
+
+def test_a_registered_name_that_is_empty_is_no_queue(valkey: Live) -> None:
+    valkey.client.sadd("asynq:queues", "", "q")
+    with valkey.pipe() as pipe:
+        assert queues.registered(pipe) == ["q"]

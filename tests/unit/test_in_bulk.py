@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_tui.asynq import keys, message
+from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.rows import values_of, values_of_all
 from archive_tui.asynq.states import State
@@ -103,6 +104,7 @@ def test_lines_of_many_are_the_lines_of_each(task_ids: list[bytes], data: st.Dat
                 Copy("q", b"other state", [b"msg", b"m", b"state", b"retry"], State.RETRY, b"3"),
                 Copy("q", b"expires", [b"msg", b"m", b"state", b"archived"], until=1_795_399_200_000),
                 Copy("q", b"in part", [b"msg", b"m", b"state", b"archived"], field_until={b"msg": 1, b"\xff": 2}),
+                Copy(INSTALLATION, b"of no queue", [b"event", b"12"]),
                 Copy("q", b"strange names", [b"\xff", b"m", b"base64:/w==", b"", b"", b"x"]),
             ]
         )

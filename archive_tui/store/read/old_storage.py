@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from archive_tui.asynq import keys
+from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.message import TaskMessage, encode
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
@@ -66,8 +67,10 @@ def without_data(pipe: Pipe, members: Sequence[tuple[str, bytes]]) -> list[tuple
 
 
 def refuse(pipe: Pipe, queue: str) -> None:
-    """Raise RefusedError where a queue must not be changed, because its tasks are whole messages."""
-    if old_queues(pipe, [queue]):
+    """Raise RefusedError where a queue must not be changed, because its tasks are whole messages. What belongs to no
+    queue has no tasks.
+    """
+    if queue != INSTALLATION and old_queues(pipe, [queue]):
         raise RefusedError(why_not(queue))
 
 

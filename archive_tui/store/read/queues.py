@@ -79,9 +79,9 @@ class QueueStats:
 
 
 def registered(pipe: Pipe) -> list[str]:
-    """The names in `asynq:queues`, sorted."""
+    """The names in `asynq:queues`, sorted. An empty one is none: Asynq refuses it, and here it is `INSTALLATION`."""
     reply = pipe.one(b"SMEMBERS", keys.QUEUES)
-    return sorted(decode(name) for name in reply)
+    return sorted(decode(name) for name in reply if name)
 
 
 def recognise(server: Server, *, may_be_empty: bool = False) -> list[str]:

@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 
+from archive_tui.asynq.installation import shown
 from archive_tui.asynq.outcomes import DELETE, RESTORE
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task import Task
@@ -116,7 +117,9 @@ class JournalScreen(CommandScreen):
         )
         if len(self.header.queues) == 1:
             return columns
-        columns.insert(1, Column("queue", "Queue", lambda row: clip(row.queue, 200), 8, grow=1, most=24, priority=4))
+        columns.insert(
+            1, Column("queue", "Queue", lambda row: clip(shown(row.queue), 200), 8, grow=1, most=24, priority=4)
+        )
         return columns
 
     def on_mount(self) -> None:
@@ -159,7 +162,7 @@ class JournalScreen(CommandScreen):
         progress = job.progress
         total = self.tasks.catalog.counts().total
         complete = progress.state.ended
-        queues = ", ".join(clip(queue, name_room(self.size.width)) for queue in self.header.queues[:2])
+        queues = ", ".join(clip(shown(queue), name_room(self.size.width)) for queue in self.header.queues[:2])
         parts: list[Content | str | tuple[str, str]] = [
             title("journal", self._named(), queues or "–"),
             f"   {'' if complete else '≥ '}{total:,} to restore",

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from archive_tui.asynq.installation import shown
 from archive_tui.jobs.journals import FolderJob, tasks_of
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
@@ -45,7 +46,7 @@ def _queues(one: Listed) -> str:
     """What it is about: of one that cannot be read, its name is all that tells it from the others."""
     if one.problem:
         return clip(one.path.name, _SHOWN)
-    return clip(", ".join(line(queue) for queue in one.header.queues[:20]), _SHOWN)
+    return clip(", ".join(shown(queue) for queue in one.header.queues[:20]), _SHOWN)
 
 
 def _why(one: Listed) -> str | Cell:
@@ -189,4 +190,4 @@ class JournalsScreen(CommandScreen):
 
 def _searched(one: Listed) -> str:
     header = one.header
-    return "\n".join([header.user, header.server, header.reason, header.command, *header.queues]).casefold()
+    return "\n".join([header.user, header.server, header.reason, header.command, *map(shown, header.queues)]).casefold()

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from archive_tui.asynq.actions import Action
+from archive_tui.asynq.installation import shown
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.job import JobState
@@ -100,7 +101,7 @@ class ScanScreen(CommandScreen):
     def _columns(self) -> Sequence[Column[TaskRow]]:
         columns = common_columns(lambda: self.tasks.moment, "Last failed", lambda row: row.last_failed_at)
         kind: Column[TaskRow] = Column("kind", "Kind", kind_cell, 17, grow=1, most=30, priority=5)
-        queue: Column[TaskRow] = Column("queue", "Queue", lambda row: line(row.queue), 10, priority=4)
+        queue: Column[TaskRow] = Column("queue", "Queue", lambda row: shown(row.queue), 10, priority=4)
         return [*columns[:1], *([] if self.queue is not None else [queue]), kind, *columns[1:]]
 
     def on_mount(self) -> None:
