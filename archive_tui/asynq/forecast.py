@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
-from archive_tui.asynq.limits import DEFAULTS, Limits
+from archive_tui.asynq.limits import DEFAULTS, Limits, Origin
 from archive_tui.wording.calendar import day_of
 
 TOO_MANY = 8_000
@@ -87,7 +87,8 @@ class Forecast:
     @property
     def sentence(self) -> str:
         """The warning in one line; empty without a cause."""
-        by = ", by its defaults" if self.limits.are_defaults else ""
+        assumed = self.limits.cap_from if self.cause is Cause.OVERFULL else self.limits.days_from
+        by = ", by its defaults" if assumed is Origin.DEFAULT else ""
         if self.cause is Cause.TOGETHER:
             when = _day(self.breaks_at)
             return (

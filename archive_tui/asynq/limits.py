@@ -53,14 +53,15 @@ class Limits:
         return self.days * DAY
 
     @property
-    def are_defaults(self) -> bool:
-        """Nothing is known but what Asynq does by default."""
-        return (self.cap_from, self.days_from) == (Origin.DEFAULT, Origin.DEFAULT)
-
-    @property
     def size(self) -> str:
         """The number of ids that it keeps, in words that say when it is only the default."""
         return f"{self.cap:,}" + (" (Asynq's default)" if self.cap_from is Origin.DEFAULT else "")
+
+    def share(self, size: int, *, briefly: bool = False) -> str:
+        """How much of the archive some ids fill: "65 of 9,999 by default"; `briefly` leaves the default out."""
+        if self.denies(size):
+            return f"{size:,}, above the default {self.cap:,}"
+        return f"{size:,} of {self.cap:,}" + (" by default" if self.cap_from is Origin.DEFAULT and not briefly else "")
 
     def denies(self, size: int) -> bool:
         """Tell whether an archive is larger than the default, so that its limit may be another."""
@@ -72,6 +73,9 @@ class Limits:
             return self
         return replace(self, cap=seen, cap_from=Origin.SEEN)
 
+
+CAP_IS_DEFAULT = f"{CAP:,} is Asynq's default; Redis does not say what your servers keep, a profile may: `archive_cap`"
+"""What is to be said beside a cap that is only the default."""
 
 DEFAULTS = Limits()
 """The limits of Asynq up to 0.26.0."""

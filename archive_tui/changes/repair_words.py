@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from archive_tui.asynq.forecast import TOO_MANY, Cause, Forecast
+from archive_tui.asynq.limits import Limits, Origin
 from archive_tui.asynq.outcomes import DELETE, REPAIR
 from archive_tui.asynq.repairs import Repair
 from archive_tui.changes import delete_words
@@ -33,6 +34,7 @@ def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Seq
     """
     totals = plan.plan.totals
     beyond = plan.beyond_cap(archived, site.limits)
+    limits = [site.limits(queue) for queue in totals.by_queue]
     kinds = delete_words.kinds_of({kind: count for kind, count in totals.by_kind.items() if kind in plan.repairs})
     found = plural(plan.count, "finding")
     return Sheet(
@@ -54,7 +56,7 @@ def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Seq
             *[Line(repair.consequence) for repair in plan.counts],
             *([Line(freed, "frees")] if (freed := _frees(plan)) else []),
             *plan.plan.expiring.line("taken off what is to live" if plan.lets_live else "the journal keeps the times"),
-            *_overflow(beyond),
+            *_overflow(beyond, limits),
             *delete_words.rows_seen(plan.plan, site.now),
             CHECKED_AGAIN,
         ),
@@ -66,6 +68,7 @@ def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Seq
             "unique_locks": totals.locked,
             "fixed_ids": totals.fixed_ids,
             "beyond_cap": beyond,
+            **_assumed(limits),
             **plan.plan.expiring.facts,
             "first_ids": [readable(task_id) for task_id in totals.first_ids],
         },
@@ -132,13 +135,21 @@ def _frees(plan: RepairPlan) -> str:
     return f"at most {freed}" if plan.others else freed
 
 
-def _overflow(beyond: int) -> Iterator[Line]:
+def _overflow(beyond: int, limits: Sequence[Limits]) -> Iterator[Line]:
     if beyond:
+        by_default = " by default" if any(one.cap_from is Origin.DEFAULT for one in limits) else ""
         yield Line(
-            f"{plural(beyond, 'id')} more than Asynq keeps: it soon drops as many, those archived first",
+            f"{plural(beyond, 'id')} more than Asynq keeps{by_default}: it soon drops as many, those archived first",
             "beware",
             Tone.CAUTION,
         )
+
+
+def _assumed(limits: Sequence[Limits]) -> dict[str, object]:
+    """The cap of the archive as facts; null where several queues have different ones, or there is none."""
+    known = {(one.cap, one.cap_from.value) for one in limits}
+    cap, cap_from = known.pop() if len(known) == 1 else (None, None)
+    return {"cap": cap, "cap_from": cap_from}
 
 
 def _way_back(plan: RepairPlan, site: Site) -> Iterator[Line]:

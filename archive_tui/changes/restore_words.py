@@ -69,6 +69,8 @@ def _facts(plan: RestorePlan) -> dict[str, object]:
                 "registered": queue not in plan.unregistered,
                 "planned": count,
                 "beyond_cap": plan.over.get(queue, 0),
+                "cap": plan.limits(queue).cap,
+                "cap_from": plan.limits(queue).cap_from.value,
             }
             for queue, count in plan.by_queue.items()
         ],

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from archive_tui.asynq.forecast import Cause, Forecast, is_too_old
-from archive_tui.asynq.limits import Limits
+from archive_tui.asynq.limits import CAP_IS_DEFAULT, Limits, Origin
 from archive_tui.asynq.states import State
 from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.errors import ExitCode, NotFoundError
@@ -46,6 +46,8 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
         age(one.oldest_archived_at, session.clock()),
     ] for one in stats]  # fmt: skip
     print_table(heads, lines, out)
+    if any(limits[one.name].cap_from is Origin.DEFAULT for one in stats):
+        print(f"{CAP_IS_DEFAULT}.", file=out)
     for warning in warnings(foretold):
         print(warning, file=out)
     for one in stats:
@@ -129,11 +131,15 @@ def storage_json(one: QueueStats) -> dict[str, str]:
 
 
 def archived_json(one: QueueStats, limits: Limits) -> dict[str, Any]:
-    """The archive of a queue as JSON has it."""
+    """The archive of a queue as JSON has it; without a cap where it is larger than the default."""
+    size = one.counts.get(State.ARCHIVED)
+    denied = size is not None and limits.denies(size)
     return {
-        "size": one.counts.get(State.ARCHIVED),
-        "cap": limits.cap,
-        "cap_from": limits.cap_from.value,
+        "size": size,
+        "cap": None if denied else limits.cap,
+        "cap_from": None if denied else limits.cap_from.value,
+        "days": limits.days,
+        "days_from": limits.days_from.value,
         "oldest_at": moment(one.oldest_archived_at),
     }
 

@@ -192,6 +192,9 @@ def _print_prometheus(
         ("findings_bytes", "About how many bytes these take in Redis.",
          [(labels, found["bytes"]) for labels, found in findings]),
         ("archived_tasks", "Ids in the archive.", archives),
+        ("archive_cap", "Ids that an archive keeps; from: default (Asynq's constant), profile or seen.",
+         [({"queue": queue["queue"], "from": queue["archived"]["cap_from"]}, queue["archived"]["cap"])
+          for queue in report["queues"]]),
         ("archive_breaks", "1 if archiving is foreseen to fail, or fails already.",
          [(labels, int(one.breaks)) for labels, one in forecasts]),
         ("archive_breaks_timestamp_seconds", "When archiving is foreseen to fail; not where it fails now.",

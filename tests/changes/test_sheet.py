@@ -126,7 +126,11 @@ def test_a_repair_says_what_asynq_drops_from_an_archive_that_is_too_full(catalog
     plan = RepairPlan.of(plan_of(catalog, Kind.ORPHAN_ARCHIVED), Repair.ARCHIVE)
     sheet = repair_words.sheet(plan, SITE, {"work": 9_998})
     assert sheet.cautions == [
-        Line("2 ids more than Asynq keeps: it soon drops as many, those archived first", "beware", Tone.CAUTION)
+        Line(
+            "2 ids more than Asynq keeps by default: it soon drops as many, those archived first",
+            "beware",
+            Tone.CAUTION,
+        )
     ]
     assert sheet.facts["beyond_cap"] == 2
     assert (sheet.title, sheet.button, sheet.typed) == ("Repair 3 findings?", "Repair", "3")

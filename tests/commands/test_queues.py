@@ -4,6 +4,7 @@ import base64
 import re
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from support import asynq_data
@@ -36,12 +37,35 @@ def test_queues_as_json(any_server: Live, cli: Command) -> None:
     assert queue.pop("forecast")["breaks"] is False
     assert queue == {
         "queue": "q", "registered": True, "permitted": True, "paused": True,
-        "archived": {"size": 5, "cap": 9999, "cap_from": "default", "oldest_at": "2026-11-18T11:06:35Z"},
+        "archived": {"size": 5, "cap": 9999, "cap_from": "default",
+                     "days": 90, "days_from": "default", "oldest_at": "2026-11-18T11:06:35Z"},
         "pending": 1, "active": 2, "scheduled": 3, "retry": 4, "completed": 6, "aggregating": 7, "groups": 1,
         "processed_today": 0,
     }  # fmt: skip
-    assert empty["archived"] == {"size": 0, "cap": 9999, "cap_from": "default", "oldest_at": None}
+    assert empty["archived"] == {
+        "size": 0, "cap": 9999, "cap_from": "default", "days": 90, "days_from": "default", "oldest_at": None,
+    }  # fmt: skip
     assert empty["memory_bytes_estimate"] == 0
+
+
+def test_what_is_assumed_of_an_archive_is_said(any_server: Live, cli: Command, home: Path) -> None:
+    """A profile knows, a default is only assumed, and an archive that is larger than the default denies it."""
+    any_server.asynq.register("large", "small")
+    any_server.client.zadd("asynq:{large}:archived", {f"t{number}": number + 1 for number in range(10_239)})
+    large, small = (one["archived"] for one in cli(*at(any_server, "queues", "--json")).json)
+    assert (large["cap"], large["cap_from"]) == (None, None)
+    assert (small["cap"], small["cap_from"], small["days"], small["days_from"]) == (9_999, "default", 90, "default")
+    metrics = cli(*at(any_server, "scan", "--prometheus")).text.splitlines()
+    assert 'archive_tui_archive_cap{queue="small",from="default"} 9999' in metrics
+    assert not any(line.startswith('archive_tui_archive_cap{queue="large"') for line in metrics)
+    profiles = home / "XDG_CONFIG_HOME" / "archive-tui" / "profiles.toml"
+    profiles.parent.mkdir(parents=True)
+    profiles.write_text("[p]\narchive_cap = 20_000\n")
+    large, small = (one["archived"] for one in cli(*at(any_server, "queues", "--profile", "p", "--json")).json)
+    assert (large["cap"], large["cap_from"], large["days_from"]) == (20_000, "profile", "default")
+    text = cli(*at(any_server, "queues", "--profile", "p")).text
+    assert "10,239/20,000" in text
+    assert "Asynq's default" not in text
 
 
 def test_queues_foretell_what_will_break(any_server: Live, cli: Command) -> None:
@@ -78,8 +102,9 @@ def test_queues_for_people(any_server: Live, cli: Command) -> None:
     ended = cli(*at(any_server, "queues"))
     assert (ended.code, ended.err) == (0, "")
     assert "\x1b" not in ended.text
-    head, *lines = ended.text.splitlines()
+    head, *lines, note = ended.text.splitlines()
     assert head.split()[:3] == ["QUEUE", "ARCHIVED", "PENDING"]
+    assert note.startswith("9,999 is Asynq's default; Redis does not say what your servers keep")
     assert [re.split(r"  +", line)[0] for line in lines] == ["␛[31m␊evil", "left (leftover)", "q (paused)"]
     assert all("0/9,999" in line for line in lines)
 
@@ -88,7 +113,7 @@ def test_queues_for_people(any_server: Live, cli: Command) -> None:
 def test_tables_stay_tables_whatever_queues_are_called(any_server: Live, cli: Command, command: str) -> None:
     any_server.asynq.register("plain", "x" * 500, "注文の列", "e\u0301" * 5)
     any_server.client.sadd("asynq:queues", b"\xff\xfe")
-    lines = cli(*at(any_server, command)).text.splitlines()
+    lines = cli(*at(any_server, command)).text.splitlines()[:6]
     assert len(lines) == 6
     widths = {sum(2 if sign in "注文の列" else 0 if sign == "\u0301" else 1 for sign in line) for line in lines}
     assert len(widths) == 1, "the columns are not below one another"

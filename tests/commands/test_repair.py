@@ -126,7 +126,7 @@ def test_the_plan_for_people_changes_nothing(damaged: Live, cli: Command) -> Non
         "filter   loose",
         "drops it 90 days after its failure",
         "frees    nothing: ids and unique locks stay as they are",
-        "beware   5 ids more than Asynq keeps",
+        "beware   5 ids more than Asynq keeps by default: it soon drops as many",
         "found by a scan that began",
         "loose-4, loose-3, loose-2, …",
         "each is checked again by the server",
@@ -140,7 +140,7 @@ def test_plan_and_report_as_json(damaged: Live, cli: Command) -> None:
     wanted = ["--kind", "husk", "--action", "clean", "--messages", "--json"]
     planned = cli(*repairing(damaged, *wanted, "--dry-run")).json
     assert (planned["planned"], planned["action"], planned["report"]) == (3, "clean", None)
-    assert planned["beyond_cap"] == 0
+    assert (planned["beyond_cap"], planned["cap"], planned["cap_from"]) == (0, 9_999, "default")
     done = cli(*repairing(damaged, *wanted, "--yes")).json
     assert done | {"report": None} == planned
     report = done["report"]

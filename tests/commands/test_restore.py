@@ -41,7 +41,9 @@ def test_restore_tells_programs_what_it_did(valkey: Live, cli: Command, tmp_path
     dry = json.loads(cli("restore", "--url", valkey.url, str(path), "--dry-run", "--json").text)
     assert dry.pop("report") is None
     assert (dry["planned"], dry["places"], dry["target"]) == (30, {"archived": 30}, "back")
-    assert dry["queues"] == [{"queue": "q", "registered": True, "planned": 30, "beyond_cap": 0}]
+    assert dry["queues"] == [
+        {"queue": "q", "registered": True, "planned": 30, "beyond_cap": 0, "cap": 9_999, "cap_from": "default"}
+    ]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", dry["created"])
     valkey.asynq.add("q", "7", "pending")
     ended = cli("restore", "--url", valkey.url, str(path), "--yes", "--json")

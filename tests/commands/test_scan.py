@@ -72,6 +72,8 @@ def test_a_scan_as_json(damaged: Live, cli: Command) -> None:
         "size": 1,
         "cap": 9999,
         "cap_from": "default",
+        "days": 90,
+        "days_from": "default",
         "oldest_at": "2026-11-18T11:06:35Z",
     }
     assert queues["q"]["findings"]["orphan-archived"]["count"] == 2

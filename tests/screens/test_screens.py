@@ -356,8 +356,7 @@ def test_60_by_15_is_enough_and_the_size_may_change(shop: Live, screen: str) -> 
         assert op.where == "HelpDialog"
         assert here.available()[0].help in without_scroll_bar(op.dialog)
         await op.press("end")
-        without_filter = screen in ("queues", "task")
-        last = "half-done." if without_filter else "how many retries were allowed"
+        last = {"queues": "orphans are not in it", "task": "half-done."}.get(screen, "how many retries were allowed")
         await op.until(lambda: last in op.dialog, "the last line")
         await op.press("escape")
         if screen != "task":
@@ -448,6 +447,31 @@ def test_an_archive_above_the_default_is_not_said_to_be_full(valkey: Live) -> No
         await op.sees("10,239, above the default 9,999")
 
     operate(valkey.settings, play)
+
+
+def test_the_default_of_an_archive_is_said_to_be_one(valkey: Live) -> None:
+    valkey.asynq.register("full")
+    valkey.client.zadd("asynq:{full}:archived", {f"t{number}": NOW - number for number in range(9_999)})
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.sees("archive full (9,999 by default): full")
+        await op.press("question_mark")
+        await op.sees("that it keeps. 9,999 is Asynq's")
+        await op.press("escape", "enter")
+        await op.sees("9,999 of 9,999 by default")
+
+    operate(valkey.settings, play, size=(120, 50))
+    known = replace(valkey.settings, archive_cap=9_999)
+
+    async def play_known(op: Operator) -> None:
+        await op.queues()
+        await op.sees("archive full: full")
+        await op.press("enter")
+        await op.sees("9,999 of 9,999")
+        assert "default" not in op.lines[1]
+
+    operate(known, play_known, size=(120, 50))
 
 
 def test_tasks_can_be_filtered_by_id_type_and_error(shop: Live) -> None:

@@ -68,3 +68,19 @@ def test_a_forecast_is_made_for_the_limits_that_are_known() -> None:
     assert known.cause is Cause.EXPIRED
     assert known.sentence.startswith("8,000 archived tasks are past 30 days; ")
     assert "default" not in known.sentence
+
+
+def test_a_forecast_says_which_of_its_limits_is_only_the_default() -> None:
+    expired = forecast([NOW - 91.0 * DAY] * TOO_MANY, NOW, limits=limits_of(20_000, None))
+    assert expired.sentence.endswith("by its defaults"), "the days are, whatever is known of the cap"
+    overfull = [NOW - float(age) for age in range(CAP + TOO_MANY)]
+    assert forecast(overfull, NOW, limits=limits_of(None, 30)).sentence.endswith("by its defaults")
+    assert not forecast(overfull, NOW, limits=limits_of(CAP, None)).sentence.endswith("by its defaults")
+
+
+def test_the_share_of_an_archive_is_said_with_where_its_cap_is_from() -> None:
+    assert DEFAULTS.share(65) == "65 of 9,999 by default"
+    assert DEFAULTS.share(65, briefly=True) == "65 of 9,999"
+    assert DEFAULTS.share(10_239) == "10,239, above the default 9,999"
+    assert limits_of(500, None).share(65) == "65 of 500"
+    assert DEFAULTS.with_cap(10_239).share(10_239) == "10,239 of 10,239"

@@ -1,6 +1,6 @@
 """The start screen: every queue and how it is doing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Cause
-from archive_tui.asynq.limits import DEFAULTS, Limits
+from archive_tui.asynq.limits import CAP_IS_DEFAULT, DEFAULTS, Limits, Origin
 from archive_tui.asynq.states import State
 from archive_tui.jobs.job import JobState
 from archive_tui.session import ScanSummary
@@ -128,6 +128,14 @@ _COLUMNS: list[Column[QueueRow]] = [
     Column("failed", "Failed 14 d", _failures, 14, priority=6, sortable=False),
 ]
 
+_HELP = {
+    "Columns": [
+        ("Archived", f"ids in the archive, of those that it keeps. {CAP_IS_DEFAULT}"),
+        ("Findings", "what the last scan found: o scans. ≥: it was stopped; –: nobody has looked"),
+        ("Idx memory", "estimate, by samples from the indexes; orphans are not in it"),
+    ]
+}
+
 _SORTS: dict[str, Any] = {
     "queue": attrgetter("stats.name"),
     "archived": lambda row: row.count(State.ARCHIVED),
@@ -173,6 +181,9 @@ class QueuesScreen(CommandScreen):
         self._numbers: dict[str, int] = {}
         self._sort, self._descending = "queue", False
         self._drawn: object = None
+
+    def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        return _HELP
 
     def compose(self) -> ComposeResult:
         yield StatusBar()
@@ -230,6 +241,7 @@ class QueuesScreen(CommandScreen):
             for row in rows
             if row.count(State.ARCHIVED) >= row.limits.cap and not row.limits.denies(row.count(State.ARCHIVED))
         ]
+        assumed = any(row.limits.cap_from is Origin.DEFAULT for row in rows if line(row.stats.name) in full)
         leftover = [line(row.stats.name) for row in rows if not row.stats.registered]
         parts: list[tuple[str, str]] = []
         if watch.trouble:
@@ -245,9 +257,8 @@ class QueuesScreen(CommandScreen):
                 way_out = "m repairs it" if one.stuck else "c deletes the oldest"
                 parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}: {way_out}\n", "bold $text-error"))
         if full:
-            text = (
-                f"⚠ archive full: {', '.join(full)}. What Asynq trims from it may stay in Redis: o looks for orphans\n"
-            )
+            by = f" ({DEFAULTS.cap:,} by default)" if assumed else ""
+            text = f"⚠ archive full{by}: {', '.join(full)}. What Asynq trims may stay in Redis: o looks for orphans\n"
             parts.append((text, "$text-warning"))
         if denied:
             text = (

@@ -29,6 +29,9 @@ from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.wording.people import age
 
+_ROOM_FOR_ORIGIN = 100
+"""Cells of a head that has room to say that the limit of an archive is only the default."""
+
 _OLD = 10.0
 """Seconds after which the list says how old it is."""
 
@@ -122,11 +125,10 @@ class TasksScreen(CommandScreen):
         progress = job.progress
         total = self.tasks.catalog.counts().total
         complete = progress.complete
-        limits = self.session.limits(self.queue)
-        of_cap = f", above the default {limits.cap:,}" if limits.denies(total) else f" of {limits.cap:,}"
+        share = self.session.limits(self.queue).share(total, briefly=self.size.width < _ROOM_FOR_ORIGIN)
         parts: list[Content | str | tuple[str, str]] = [
             title(clip(self.queue, name_room(self.size.width)), "archived"),
-            f"   {'' if complete else '≥ '}{total:,}{of_cap}",
+            f"   {'' if complete else '≥ '}{share}",
         ]
         if progress.state is JobState.FAILED:
             parts.append((f"   {job.error}", "$text-error"))
