@@ -18,6 +18,7 @@ from archive_tui.session import Session
 from archive_tui.settings.model import Settings
 from archive_tui.settings.url import parse_url
 from archive_tui.tui.app import ArchiveApp
+from archive_tui.tui.command_screen import CommandScreen
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
@@ -54,6 +55,13 @@ def app_of(pilot: Pilot[None]) -> ArchiveApp:
     """The app under the pilot."""
     assert isinstance(pilot.app, ArchiveApp)
     return pilot.app
+
+
+def quiet(pilot: Pilot[None]) -> None:
+    """Forget what was remarked on the way."""
+    for screen in pilot.app.screen_stack:
+        if isinstance(screen, CommandScreen):
+            screen.remarks.forget()
 
 
 async def queues(pilot: Pilot[None]) -> None:
@@ -147,7 +155,7 @@ async def scan(pilot: Pilot[None]) -> None:
     assert isinstance(screen, ScanScreen)
     screen.tasks.sort_by("id")
     await settled(pilot)
-    pilot.app.clear_notifications()
+    quiet(pilot)
     await pilot.press("g", "j")
     await pilot.pause(0.25)
 
@@ -190,7 +198,7 @@ async def repair(pilot: Pilot[None]) -> None:
     await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceDialog), "choices")
     await pilot.press("down", "enter")
     await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog), "plan")
-    pilot.app.clear_notifications()
+    quiet(pilot)
     await pilot.pause(0.25)
 
 
@@ -219,7 +227,7 @@ async def journal(pilot: Pilot[None]) -> None:
     await pilot.press("enter")
     await settled(pilot)
     await pilot.press("space", "j", "space")
-    pilot.app.clear_notifications()
+    quiet(pilot)
     await pilot.pause(0.25)
 
 

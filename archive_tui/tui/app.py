@@ -56,16 +56,12 @@ class ArchiveApp(App[None]):
     TITLE = "archive-tui"
     COMMANDS = {ScreenCommands}
     ENABLE_COMMAND_PALETTE = True
-    SUSPENDED_SCREEN_CLASS = "-beneath"
     BINDINGS: ClassVar = [
         commands.QuitAtOnce.binding("interrupt"),
         commands.QuitAnywhere.binding("quit_politely"),
     ]
     CSS = """
     CommandScreen { background: $background; }
-    Toast { background: $panel; }
-    ModalScreen ToastRack { dock: top; align: right top; margin: 0; }
-    .-beneath Toast { display: none; }
     Input > .input--placeholder { color: $text-muted; }
     * { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
     Input { scrollbar-size: 0 0; }

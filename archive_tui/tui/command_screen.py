@@ -1,14 +1,16 @@
-"""The base of all screens: status line, key bar, and commands that become bindings, help and palette entries."""
+"""The base of all screens: the lines at top and bottom, and commands that become bindings, help and palette entries."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
+from textual.app import ComposeResult
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Input
 
 from archive_tui.errors import ArchiveTuiError
@@ -17,7 +19,10 @@ from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command, Handler, handlers, runs
 from archive_tui.tui.widgets.keybar import KeyBar
+from archive_tui.tui.widgets.remarks import RemarkLine
 from archive_tui.tui.widgets.status import Status, StatusBar
+from archive_tui.tui.widgets.table import VirtualTable
+from archive_tui.wording.people import position
 
 _log = logging.getLogger(__name__)
 
@@ -112,6 +117,8 @@ class CommandScreen(Screen[None]):
     _handlers: ClassVar[Mapping[type[Command], Handler]] = {}
 
     def __init_subclass__(cls) -> None:
+        if "compose" in cls.__dict__:
+            raise TypeError(f"{cls.__name__} has a compose of its own: what stands between the lines is its `body`")
         listed = (*cls.COMMANDS_HERE, *EVERYWHERE)
         cls._handlers = handlers((cls, *cls.PARTS))
         for command in listed:
@@ -131,6 +138,18 @@ class CommandScreen(Screen[None]):
         """One of each of the `PARTS`."""
         self.waiting: type[Command] | None = None
         """The command that waits for its time; any other command takes its place."""
+        self.remarks = RemarkLine()
+        """The line above the footer."""
+
+    def compose(self) -> ComposeResult:
+        yield StatusBar()
+        yield from self.body()
+        yield self.remarks
+        yield KeyBar()
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between the top line and the remarks."""
+        return ()
 
     @property
     def session(self) -> Session:
@@ -155,10 +174,18 @@ class CommandScreen(Screen[None]):
         if self.is_current:
             self.tick()
             self.query_one(StatusBar).show(self.status())
+            self.remarks.place(self.place())
             self._draw_footer()
 
     def tick(self) -> None:
         """Look at what the jobs have done and show it; called a few times a second while the screen is on top."""
+
+    def place(self) -> str:
+        """Where the cursor stands in the list of this screen: "row 2 of 1,204"; empty where there is no list."""
+        table = next(iter(self.query(VirtualTable)), None)
+        if table is None or table.cursor_index is None:
+            return ""
+        return position(table.cursor_index, table.row_count, final=table.complete)
 
     def status(self) -> Status:
         """What the top line says."""
@@ -243,7 +270,7 @@ class CommandScreen(Screen[None]):
         if reason is not None:
             self.say(f"{command.title.rstrip('…')}: {reason}", warning=True)
             return
-        self.app.clear_notifications()  # they are about what was done before, and would stand over what comes now
+        self.remarks.make_way()
         handler = self._handlers[command]
         getattr(self._owner(handler), handler.method)()
         self.look()
@@ -254,9 +281,11 @@ class CommandScreen(Screen[None]):
         self.say(line(said), warning=True)
 
     def say(self, message: str, *, warning: bool = False, seconds: float = 4.0) -> None:
-        """A short remark; never parsed as markup."""
-        self.app.clear_notifications()
-        self.notify(message, severity="warning" if warning else "information", markup=False, timeout=seconds)
+        """Make a short remark, never parsed as markup. A warning stays until it was seen. Where another screen is open
+        by now, the remark is made there.
+        """
+        screens = [screen for screen in self.app.screen_stack if isinstance(screen, CommandScreen)]
+        screens[-1].remarks.say(message, urgent=warning, seconds=seconds)
 
     @runs(commands.Help)
     def help(self) -> None:

@@ -20,6 +20,11 @@ def number(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
+def position(index: int, count: int, *, final: bool) -> str:
+    """Write where a row (from 0) stands in a list: row 2 of 1,204, or of ≥ 1,204 where more may come."""
+    return f"row {index + 1:,} of {'' if final else '≥ '}{count:,}"
+
+
 def size(value: int | None) -> str:
     """Write a number of bytes, short: 312 B, 1.1 MB."""
     if value is None:

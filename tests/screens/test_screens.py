@@ -334,7 +334,7 @@ def test_60_by_15_is_enough_and_the_size_may_change(shop: Live, screen: str) -> 
             op.forget_remarks()
             await op.press(key_)
             assert op.remarks == [reason]
-            await op.until(lambda reason=reason: reason in op.words("Toast"), "the reason on the terminal")
+            await op.until(lambda reason=reason: reason in op.words("RemarkLine"), "the reason on the terminal")
         op.forget_remarks()
 
         for width, height in [(80, 24), (200, 60), (40, 10), (20, 4), (1, 1), (60, 15)]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 from rich.segment import Segment
@@ -24,6 +24,7 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.session import Session
 from archive_tui.settings.model import Settings
 from archive_tui.tui.app import ArchiveApp
+from archive_tui.tui.command_screen import CommandScreen
 from support.asynq_data import NOW
 
 PATIENCE = 20.0
@@ -70,10 +71,6 @@ class WatchedApp(ArchiveApp):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.said: list[str] = []
-
-    def notify(self, message: str, **options: Any) -> None:
-        self.said.append(message)
-        super().notify(message, **options)
 
 
 class Operator:
@@ -178,7 +175,9 @@ class Operator:
     def forget_remarks(self) -> None:
         """Begin a new list of remarks."""
         self.app.said.clear()
-        self.app.clear_notifications()
+        for screen in self.app.screen_stack:
+            if isinstance(screen, CommandScreen):
+                screen.remarks.forget()
 
     # What can be done
 
@@ -397,6 +396,20 @@ class Operator:
         self.check()
 
 
+@contextlib.contextmanager
+def _recording_remarks() -> Iterator[None]:
+    """Give every remark to the app under test as well."""
+    say = CommandScreen.say
+
+    def recorded(screen: CommandScreen, message: str, **options: Any) -> None:
+        cast("WatchedApp", screen.app).said.append(message)
+        say(screen, message, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CommandScreen, "say", recorded)
+        yield
+
+
 Scenario = Callable[[Operator], Awaitable[None]]
 
 
@@ -412,7 +425,7 @@ def operate(
 
     async def play() -> WatchedApp:
         app = WatchedApp(session)
-        async with app.run_test(size=size, notifications=True) as pilot:
+        async with app.run_test(size=size) as pilot:
             operator = Operator(app, pilot)
             operator.check()
             await scenario(operator)
@@ -423,7 +436,8 @@ def operate(
     session = Session(settings, clock=clock or ticking(), interval=interval)
     try:
         session.open()
-        return asyncio.run(play())
+        with _recording_remarks():
+            return asyncio.run(play())
     finally:
         session.close()
 

@@ -48,7 +48,6 @@ class TaskList(Vertical):
 
     DEFAULT_CSS = """
     TaskList { height: 1fr; }
-    TaskList FilterBar { margin-bottom: 0; }
     """
 
     class Changed(Message):

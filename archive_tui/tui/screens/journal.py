@@ -33,8 +33,6 @@ from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
-from archive_tui.tui.widgets.keybar import KeyBar
-from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.wording.people import age, exact
 from archive_tui.wording.task import facts
 
@@ -103,11 +101,9 @@ class JournalScreen(CommandScreen):
         self._job: JournalJob | None = None
         self._again = False
 
-    def compose(self) -> ComposeResult:
-        yield StatusBar()
+    def body(self) -> ComposeResult:
         yield HeadLine(id="head")
         yield self.tasks
-        yield KeyBar()
 
     def _columns(self) -> Sequence[Column[TaskRow]]:
         columns = common_columns(
@@ -233,7 +229,7 @@ class JournalScreen(CommandScreen):
 
     def _confirm(self, plan: RestorePlan) -> None:
         if plan.count:
-            self.app.clear_notifications()  # no longer planning
+            self.remarks.forget()  # no longer planning
             self.flow.confirm(restore(plan, self.session))
         elif plan.bare:
             self.flow.abandon("these had no data: there is nothing to restore")

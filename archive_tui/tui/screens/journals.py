@@ -18,9 +18,7 @@ from archive_tui.tui.commands import runs
 from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, title
-from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.source import Rows
-from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.tui.widgets.table import VirtualTable
 from archive_tui.wording.people import UNKNOWN, age, number, plural, size
 
@@ -76,13 +74,11 @@ class JournalsScreen(CommandScreen):
         self._drawn: object = None
         self._moment = 0.0
 
-    def compose(self) -> ComposeResult:
-        yield StatusBar()
+    def body(self) -> ComposeResult:
         yield HeadLine(id="head")
         yield VirtualTable[Listed](self._columns(), id="journals")
         yield Static(id="notice")
         yield FilterBar("in user, server, queue or reason")
-        yield KeyBar()
 
     def _columns(self) -> list[Column[Listed]]:
         def when(one: Listed) -> str:

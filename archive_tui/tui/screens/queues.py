@@ -27,9 +27,7 @@ from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.queue_repair import QueueRepair
 from archive_tui.tui.widgets.columns import Cell, Column, Tone
 from archive_tui.tui.widgets.filterbar import FilterBar
-from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.source import Rows
-from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.tui.widgets.table import VirtualTable
 from archive_tui.wording.people import UNKNOWN, age, bar, number, roughly, sparkline
 
@@ -185,12 +183,10 @@ class QueuesScreen(CommandScreen):
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         return _HELP
 
-    def compose(self) -> ComposeResult:
-        yield StatusBar()
+    def body(self) -> ComposeResult:
         yield VirtualTable[QueueRow](_COLUMNS, row_style=_row_style, id="queues")
         yield Static(id="notice")
         yield FilterBar("queue name")
-        yield KeyBar()
 
     @property
     def _table(self) -> VirtualTable[QueueRow]:

@@ -26,8 +26,6 @@ from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.groups import SIGNATURES_SHOWN, GroupsPanel, Signatures
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
-from archive_tui.tui.widgets.keybar import KeyBar
-from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.wording.people import bar, number, span
 
 _BAR = 30
@@ -91,12 +89,10 @@ class ScanScreen(CommandScreen):
         self._signing = False
         self._signing_took = self._signed_at = 0.0
 
-    def compose(self) -> ComposeResult:
-        yield StatusBar()
+    def body(self) -> ComposeResult:
         yield HeadLine(id="head")
         yield HeadLine(id="progress")
         yield self.tasks
-        yield KeyBar()
 
     def _columns(self) -> Sequence[Column[TaskRow]]:
         columns = common_columns(lambda: self.tasks.moment, "Last failed", lambda row: row.last_failed_at)

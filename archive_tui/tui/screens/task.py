@@ -27,8 +27,6 @@ from archive_tui.tui.widgets.document import DocumentView
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.fitted import FittedText, hang
 from archive_tui.tui.widgets.headline import HeadLine, title
-from archive_tui.tui.widgets.keybar import KeyBar
-from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.wording.people import size
 from archive_tui.wording.task import facts
 
@@ -107,8 +105,7 @@ class TaskScreen(CommandScreen):
         self._facts: list[str | tuple[str, str]] = []
         self._facts_at = 0.0
 
-    def compose(self) -> ComposeResult:
-        yield StatusBar()
+    def body(self) -> ComposeResult:
         yield HeadLine(id="head")
         with Container(id="task"):
             with Vertical(id="texts"):
@@ -119,7 +116,6 @@ class TaskScreen(CommandScreen):
             with VerticalScroll(id="facts-box", classes="box"):
                 yield FittedText(id="facts")
         yield FilterBar("in the payload", label="search")
-        yield KeyBar()
 
     def on_mount(self) -> None:
         self.query_one("#payload-box").border_title = "Payload"

@@ -25,8 +25,6 @@ from archive_tui.tui.lists.targets import MarkedRows, Targets
 from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
-from archive_tui.tui.widgets.keybar import KeyBar
-from archive_tui.tui.widgets.status import StatusBar
 from archive_tui.wording.people import age
 
 _ROOM_FOR_ORIGIN = 100
@@ -75,11 +73,9 @@ class TasksScreen(CommandScreen):
         self._job: ListJob | None = None
         self._counted: ListJob | None = None
 
-    def compose(self) -> ComposeResult:
-        yield StatusBar()
+    def body(self) -> ComposeResult:
         yield HeadLine(id="head")
         yield self.tasks
-        yield KeyBar()
 
     def on_mount(self) -> None:
         self.read_again()

@@ -26,7 +26,7 @@ class FilterBar(Vertical):
     """
 
     DEFAULT_CSS = """
-    FilterBar { height: auto; dock: bottom; display: none; background: $surface; margin-bottom: 1; }
+    FilterBar { height: auto; display: none; background: $surface; }
     FilterBar Horizontal { height: 1; }
     FilterBar #hint { height: 1; color: $text-muted; padding: 0 1 0 3; text-wrap: nowrap; text-overflow: ellipsis;
         display: none; }

@@ -238,6 +238,11 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         return tuple(column.title for column in self._columns if column.name not in shown)
 
     @property
+    def complete(self) -> bool:
+        """Whether there will be no more rows than these."""
+        return self._complete
+
+    @property
     def row_count(self) -> int:
         """How many rows there are."""
         return self._count
