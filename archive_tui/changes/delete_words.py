@@ -16,6 +16,7 @@ from archive_tui.changes.sheet import (
     Tone,
     first_ids,
     hidden_by_filter,
+    left_out,
     listed,
     room_lines,
 )
@@ -41,6 +42,7 @@ def sheet(plan: Plan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
             Line(f"about {size(totals.stored_bytes)} in Redis{unsized}", "size"),
             *first_ids(totals.first_ids, plan.count),
             *hidden_by_filter(plan.hidden),
+            *left_out(plan.left_out),
         ),
         then=(
             Line(_afterwards(totals)),

@@ -35,6 +35,9 @@ class Plan:
     None where that is not known.
     """
 
+    left_out: str = ""
+    """Chosen rows that it leaves out, with the reason, in words; empty for none."""
+
     expiring: Expiring = field(default_factory=Expiring)
     """The tasks that have a time to live, as far as they were looked at."""
 

@@ -20,6 +20,7 @@ from archive_tui.changes.sheet import (
     Tone,
     first_ids,
     hidden_by_filter,
+    left_out,
     listed,
     room_lines,
 )
@@ -50,6 +51,7 @@ def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Seq
             *chosen,
             *first_ids(totals.first_ids, totals.count),
             *hidden_by_filter(plan.plan.hidden),
+            *left_out(plan.plan.left_out),
             *_others(plan),
         ),
         then=(

@@ -141,6 +141,12 @@ def hidden_by_filter(count: int) -> Iterator[Line]:
         yield Line(f"{plural(count, 'task')} of these hidden by the filter", tone=Tone.CAUTION)
 
 
+def left_out(sentence: str) -> Iterator[Line]:
+    """The warning that a plan leaves out some of what was chosen."""
+    if sentence:
+        yield Line(sentence, tone=Tone.CAUTION)
+
+
 def room_lines(site: Site, stored_bytes: int, done: str) -> list[Line]:
     """The room for a journal of tasks that take so many bytes in Redis; DANGER where there is too little of it."""
     room = Room.of(stored_bytes, site.free_bytes)

@@ -67,17 +67,10 @@ class ArchiveChanges(Part):
         marks, shown = targets.find()
         ghosts = [seq for seq in targets.catalog.find(Query(kind=Kind.GHOST)) if seq in marks]
         marks.discard(ghosts)
-        self.say_left_out(len(ghosts))
         plan = with_times(self.screen.session.server, plan_rows(targets.catalog, marks, shown))
-        plan = replace(plan, seen_at=targets.read_at)
+        plan = replace(plan, seen_at=targets.read_at, left_out=without_ghosts(len(ghosts)))
         none = "nothing to delete: a scan repairs these" if ghosts else "these tasks have left the list meanwhile"
         self.screen.app.call_from_thread(self.confirm_deletion, plan, targets.choice, none)
-
-    def say_left_out(self, ghosts: int) -> None:
-        """Say, from a thread, that there is nothing to delete of some of the chosen rows."""
-        if ghosts:
-            some = f"{plural(ghosts, 'ghost')} left out: the data is gone already. S scans, and m removes the ids"
-            self.screen.app.call_from_thread(self.screen.say, some, warning=True, seconds=8)
 
     def confirm_deletion(self, plan: Plan, choice: str, if_empty: str) -> None:
         """Show the plan of a deletion, or say why there is none."""
@@ -85,3 +78,10 @@ class ArchiveChanges(Part):
             self._flow.confirm(deletion(plan, self.screen.session, choice))
         else:
             self._flow.abandon(if_empty)
+
+
+def without_ghosts(count: int) -> str:
+    """Say that there is nothing to delete of so many of the chosen rows; empty for none."""
+    if not count:
+        return ""
+    return f"{plural(count, 'ghost')} left out: the data is gone already. o scans, and m removes the ids"

@@ -12,7 +12,7 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.retention import Kept, RetentionDialog
-from archive_tui.tui.lists.archive_changes import ArchiveChanges
+from archive_tui.tui.lists.archive_changes import ArchiveChanges, without_ghosts
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.task_list import TaskList
 
@@ -72,7 +72,7 @@ class ArchiveRetention(Part):
         before = session.clock() - kept.seconds if kept.seconds is not None else None
         retention = Retention(before, kept.newest)
         plan = with_times(session.server, plan_oldest(catalog, query, retention))
-        self._changes.say_left_out(plan_oldest(catalog, query, retention, ghosts=True).count - plan.count)
-        plan = replace(plan, seen_at=self._read_at())
+        ghosts = plan_oldest(catalog, query, retention, ghosts=True).count - plan.count
+        plan = replace(plan, seen_at=self._read_at(), left_out=without_ghosts(ghosts))
         none = "nothing to delete: all of them are kept"
         self.screen.app.call_from_thread(self._changes.confirm_deletion, plan, choice, none)

@@ -74,14 +74,14 @@ class FindingChanges(Part):
         marks, shown = targets.find()
         left_out = [seq for seq in not_deletable(targets.catalog) if seq in marks]
         marks.discard(left_out)
+        some = ""
         if left_out:
             some = f"{plural(len(left_out), 'finding')} of other kinds left out: m has what can be done about them"
-            call(self.screen.say, some, warning=True, seconds=8)
         if not len(marks):
             call(self._flow.abandon, "no orphan among these: m has what can be done about them")
             return
         plan = with_times(self.screen.session.server, plan_rows(targets.catalog, marks, shown))
-        call(self._confirm_deletion, replace(plan, seen_at=targets.read_at), targets.choice)
+        call(self._confirm_deletion, replace(plan, seen_at=targets.read_at, left_out=some), targets.choice)
 
     def _confirm_deletion(self, plan: Plan, choice: str) -> None:
         if plan.count:
@@ -109,14 +109,14 @@ class FindingChanges(Part):
         marks, shown = targets.find()
         left_out = not_picked(targets.catalog, marks, picked)
         marks.discard(left_out)
+        some = ""
         if left_out:
             some = f"{plural(len(left_out), 'foreign key')} left out: point at one, or mark one by one with space"
             if not len(marks):
                 call(self._flow.abandon, some)
                 return
-            call(self.screen.say, some, warning=True, seconds=8)
         plan = with_times(self.screen.session.server, plan_rows(targets.catalog, marks, shown))
-        plan = replace(plan, seen_at=targets.read_at)
+        plan = replace(plan, seen_at=targets.read_at, left_out=some)
         call(self._choose_repair, plan, types_of(self.screen.session.server, plan), targets.choice)
 
     def _choose_repair(self, plan: Plan, types: Types, choice: str) -> None:
