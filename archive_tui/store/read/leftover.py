@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from archive_tui.asynq import keys, message
+from archive_tui.asynq import keys
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, State
 from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.link.replies import Reply, is_wrong_type
+from archive_tui.store.link.replies import Reply
 from archive_tui.store.read import owners
 from archive_tui.store.read.budget import within_budget
 from archive_tui.store.read.keyspace import pages
+from archive_tui.store.read.servers import served_queues
 from archive_tui.text import encode
 
 _COUNT = 500
@@ -47,13 +48,8 @@ def _is_served(pipe: Pipe, queue: str) -> bool:
     """Tell whether a running Asynq server serves a queue: it expires completed tasks even if that is not registered.
     Where that cannot be read, it may be so.
     """
-    (servers,) = pipe.call([(b"ZRANGE", keys.SERVERS, b"0", b"-1")], errors="return")
-    if not isinstance(servers, list):
-        return not is_wrong_type(servers)
-    replies = pipe.call([(b"GET", server) for server in servers], errors="return")
-    return any(
-        isinstance(info, Exception) or (info is not None and queue in message.served_queues(info)) for info in replies
-    )
+    served = served_queues(pipe)
+    return served is None or queue in served
 
 
 def leavings(pipe: Pipe, queue: str) -> Iterator[Leavings]:
