@@ -39,6 +39,8 @@ class Outcome(IntEnum):
     BACK = 27  # no script answers this either
     LOCK_TAKEN = 28
     LOCK_OVER = 29
+    NO_DATA = 30
+    HAS_RUN = 31
 
     @property
     def done(self) -> bool:
@@ -89,6 +91,8 @@ _SENTENCES = {
     Outcome.OTHER_QUEUE: "skipped: it is a key of another queue, which is registered",
     Outcome.OTHER_INSTALLATION: "skipped: its data stands under a prefix: it is a task of another installation",
     Outcome.WHOLE_MESSAGE: "skipped: it is no id but a whole message, the only copy of a task of Asynq before 0.18",
+    Outcome.NO_DATA: "skipped: its data is gone: it has run, or was deleted, since",
+    Outcome.HAS_RUN: "skipped: it has run since, or runs now",
     Outcome.EXPIRED: "skipped: its time to live has run out since",
     Outcome.WITHOUT_TIMES: "{}, but for ever: the server did not set the times to live of its fields",
 }
@@ -125,10 +129,11 @@ _NAMED = (Outcome.DONE, Outcome.DONE_AND_UNLOCKED)
 DELETE = Verb("delete", "deleted", "deleting", "deleted")
 REPAIR = Verb("repair", "repaired", "repairing", "done")
 RESTORE = Verb("restore", "restored", "restoring", "restored")
+RUN = Verb("run", "queued", "queueing", "queued")
 CLEAN_UP = Verb("clean up", "cleaned up", "cleaning up", "deleted")
 
 REGISTER = Verb("register", "registered", "registering", "registered")
 """The only change without a journal of its own: it touches nothing but the set of names."""
 
-VERBS = {verb.base: verb for verb in (DELETE, REPAIR, RESTORE, CLEAN_UP)}
+VERBS = {verb.base: verb for verb in (DELETE, REPAIR, RUN, RESTORE, CLEAN_UP)}
 """The words for a change by the command in a journal's header; what that says after a colon is not part of it."""

@@ -40,6 +40,17 @@ class Call:
     tries: int = 0
     """How often it was sent, where the server may have done it."""
 
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """Count a try of this call, which is sent and answered at once. What the server refused is none."""
+        self.tries += 1
+        try:
+            yield
+        except Exception as error:
+            if is_answer(error):
+                self.tries -= 1
+            raise
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ChangeBatch(Batch):

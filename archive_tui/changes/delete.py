@@ -20,7 +20,7 @@ from archive_tui.changes import failover
 from archive_tui.changes.auditing import Facts
 from archive_tui.changes.change import Call, Change, ChangeBatch, Correction
 from archive_tui.changes.plan import Plan
-from archive_tui.jobs.batches import CALL_BYTES, TargetBatch, row_batches
+from archive_tui.jobs.batches import CALL_BYTES, TargetBatch, row_batches, slices
 from archive_tui.jobs.job import Leaving
 from archive_tui.journal.recorder import Recorder
 from archive_tui.store.link.abilities import Ability
@@ -97,7 +97,7 @@ class DeleteBatch(ChangeBatch):
         else:
             plain = [is_plain(copies[at]) for at in places]
             forms = [places] if len(set(plain)) < 2 else _parted(places, plain)
-        self.calls = [Call(at) for alike in forms for at in _cut(alike, tasks, sizes)]
+        self.calls = [Call(at) for alike in forms for at in slices(alike, tasks, sizes)]
 
 
 def _batch(rows: TargetBatch) -> DeleteBatch:
@@ -282,23 +282,6 @@ def kinds(counts: dict[Kind | None, int]) -> Facts:
 
 def _parted(places: Sequence[int], plain: Sequence[bool]) -> list[Sequence[int]]:
     return [[at for at, is_one in zip(places, plain, strict=True) if is_one is form] for form in (True, False)]
-
-
-def _cut(places: Sequence[int], tasks: int, sizes: Sequence[int] | None) -> Iterator[Sequence[int]]:
-    if sizes is None:
-        for start in range(0, len(places), tasks):
-            yield places[start : start + tasks]
-        return
-    part: list[int] = []
-    total = 0
-    for at in places:
-        if part and (len(part) >= tasks or total + sizes[at] > CALL_BYTES):
-            yield part
-            part, total = [], 0
-        part.append(at)
-        total += sizes[at]
-    if part:
-        yield part
 
 
 def _all_as_planned(batch: DeleteBatch, copies: Sequence[Copy]) -> bool:

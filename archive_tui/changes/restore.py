@@ -11,7 +11,8 @@ from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes.auditing import Facts
 from archive_tui.changes.change import Call, Change, ChangeBatch, Correction
 from archive_tui.changes.restore_plan import RestorePlan
-from archive_tui.errors import RefusedError
+from archive_tui.errors import ArchiveTuiError, RefusedError
+from archive_tui.jobs.batches import slices
 from archive_tui.jobs.job import Leaving
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.journal.outcomes import UNKNOWN, is_back, merged, restored_code, restored_of
@@ -19,12 +20,13 @@ from archive_tui.journal.recorder import Recorder
 from archive_tui.journal.writer import Appender
 from archive_tui.store.link.clock import clock_of
 from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.replies import is_answer
 from archive_tui.store.link.server import Server
+from archive_tui.store.write import recall
 from archive_tui.store.write import restore as store
 from archive_tui.wording.programs import moment
 
 _BATCH_TASKS = 100
-_BATCH_BYTES = 1024 * 1024
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -122,8 +124,9 @@ class RestoreChange(Change[RestoreBatch]):
             for at, copy in enumerate(copies):
                 if may[at] and plan.takes(copy):
                     by_queue.setdefault(copy.queue, []).append(at)
+            sizes = [sum(map(len, copy.fields)) for copy in copies]
             for queue, places in by_queue.items():
-                for part in _sliced(places, copies):
+                for part in slices(places, _BATCH_TASKS, sizes):
                     tasks = [copies[at] for at in part]
                     ids = [copy.id for copy in tasks]
                     yield RestoreBatch(queue=queue, ids=ids, origin=origin, origin_places=part, tasks=tasks)
@@ -138,7 +141,7 @@ class RestoreChange(Change[RestoreBatch]):
         assert self._now is not None  # noqa: S101 - a connection is there
         tasks = [batch.tasks[at] for at in call.at]
         with batch.trying():
-            outcomes, failure = store.restore(pipe, tasks, self.plan.target, self._now())
+            outcomes, failure = self._write_back(pipe, tasks, self._now())
         codes = self._new_codes.setdefault(batch.origin, [UNKNOWN] * self.plan.outline.tasks[batch.origin])
         for at, outcome in zip(call.at, outcomes, strict=False):
             codes[batch.origin_places[at]] = restored_code(outcome)
@@ -151,13 +154,29 @@ class RestoreChange(Change[RestoreBatch]):
         yield Call(call.at[: len(outcomes)], outcomes, call.tries)
         raise failure
 
+    def _write_back(self, pipe: Pipe, tasks: Sequence[Copy], now: float) -> tuple[list[Outcome], Exception | None]:
+        """Write back what was deleted, or take back what was queued to run: the outcomes, up to where the server
+        refused, and what it said then.
+        """
+        if not self.plan.journal.header.is_run:
+            return store.restore(pipe, tasks, self.plan.target, now)
+        outcomes: list[Outcome] = []
+        try:
+            recall.recall(pipe, tasks, now, outcomes)
+        except ArchiveTuiError as error:
+            if not (outcomes and is_answer(error)):
+                raise
+            return outcomes, error
+        return outcomes, None
+
     def recheck(self, pipe: Pipe, recorder: Recorder | None) -> Iterator[list[Correction]]:
         """Note what is not there any more, so that it can be restored once more."""
         self._note()
         for origin, codes in list(self._codes.items()):
             copies = self.plan.journal.tasks(self.plan.outline, origin)
             places = [at for at, code in enumerate(codes) if is_back(code)]
-            there = store.are_back(pipe, [copies[at] for at in places])
+            are_back = recall.are_archived if self.plan.journal.header.is_run else store.are_back
+            there = are_back(pipe, [copies[at] for at in places])
             missing = [at for at, exists in zip(places, there, strict=True) if not exists]
             corrections = [
                 Correction(copies[at].queue, copies[at].id, before, Outcome.VANISHED)
@@ -180,17 +199,3 @@ class RestoreChange(Change[RestoreBatch]):
         if self._notes is not None and self._clock is not None and new:
             at = moment(self._clock())
             self._notes.add(*[{"restored": origin, "at": at, "outcomes": codes} for origin, codes in new.items()])
-
-
-def _sliced(places: Sequence[int], copies: Sequence[Copy]) -> Iterator[list[int]]:
-    part: list[int] = []
-    total = 0
-    for at in places:
-        size = sum(map(len, copies[at].fields))
-        if part and (len(part) >= _BATCH_TASKS or total + size > _BATCH_BYTES):
-            yield part
-            part, total = [], 0
-        part.append(at)
-        total += size
-    if part:
-        yield part

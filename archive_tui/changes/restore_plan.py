@@ -13,11 +13,13 @@ from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import SORTED_SETS, State
 from archive_tui.asynq.task import is_fixed
 from archive_tui.asynq.task_copy import Copy
+from archive_tui.errors import UsageError
 from archive_tui.journal.outcomes import UNKNOWN, is_back, may_be_gone, restored_of
 from archive_tui.journal.reader import Journal, Outline
 from archive_tui.store.link.clock import now_of
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
+from archive_tui.store.write import recall
 from archive_tui.store.write import restore as store
 from archive_tui.store.write.restore import Target
 
@@ -78,7 +80,9 @@ class RestorePlan:
     """Tasks of which nobody knows whether the run deleted them; restored where nothing stands in their place."""
 
     there: int = 0
-    """Tasks whose id has task data in Redis now; it will not be overwritten."""
+    """Tasks whose id has task data in Redis now; it will not be overwritten. Of a run: those that still wait for a
+    worker, and can be taken back.
+    """
 
     locks: int = 0
     """Tasks that held a unique lock."""
@@ -204,10 +208,13 @@ class _Review:
         self.timed += copy.until is not None or bool(copy.field_until)
         self.expired += copy.until is not None and copy.until <= self.now * 1000
 
-    def found(self, copy: Copy, there: bool) -> None:
-        """Count one that is to be restored by whether task data stands in Redis."""
+    def found(self, copy: Copy, there: bool, *, run: bool) -> None:
+        """Count one that is to be restored by whether task data stands in Redis; of a `run`, whether it waits there for
+        a worker.
+        """
         self.there += there
-        self.to_archive[copy.queue] += not there and bool(copy.fields) and _place(copy, self.target) is State.ARCHIVED
+        comes = there if run else not there
+        self.to_archive[copy.queue] += comes and bool(copy.fields) and _place(copy, self.target) is State.ARCHIVED
 
     def beyond_cap(self, pipe: Pipe, limits: Callable[[str], Limits]) -> dict[str, int]:
         """For each queue, the ids that its archive would hold above its cap."""
@@ -228,7 +235,13 @@ def plan_restore(
     again: bool = False,
     limits: Callable[[str], Limits] = default_limits,
 ) -> RestorePlan:
-    """Look through a journal and at the server. May take seconds: not for the UI loop."""
+    """Look through a journal and at the server. May take seconds: not for the UI loop. Raises UsageError where the
+    tasks of the journal cannot go there.
+    """
+    is_run = journal.header.is_run
+    if is_run and target is Target.RUN:
+        raise UsageError("this journal is of tasks that were queued to run: they can only go back into the archive")
+    exist = recall.can_be_taken_back if is_run else store.exist
     outline = journal.outline()
     with server.pipe() as pipe:
         review = _Review(target, now_of(pipe), journal.header.is_export)
@@ -241,8 +254,8 @@ def plan_restore(
                 for copy, able, outcome, back in zip(copies, may, outcomes, backs, strict=False)
                 if (chosen is None or (copy.queue, copy.id) in chosen) and review.wants(copy, able, outcome, back)
             ]
-            for copy, there in zip(wanted, store.exist(pipe, wanted), strict=True):
-                review.found(copy, there)
+            for copy, there in zip(wanted, exist(pipe, wanted), strict=True):
+                review.found(copy, there, run=is_run)
             del copies, wanted  # they may be large, and so may be the next
         over = review.beyond_cap(pipe, limits)
         strangers = tuple(

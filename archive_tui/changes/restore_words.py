@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from archive_tui.asynq.installation import shown, written
 from archive_tui.asynq.outcomes import RESTORE
 from archive_tui.asynq.states import State
+from archive_tui.changes import recall_words
 from archive_tui.changes.report import Report, named, report_of
 from archive_tui.changes.restore_plan import AS_GHOST, AS_LOCK, AS_LOST, AS_ORPHAN, RestorePlan
 from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed
@@ -19,6 +20,8 @@ _GOAL = {Target.BACK: "where they stood", Target.ARCHIVE: "into the archive", Ta
 
 def sheet(plan: RestorePlan, site: Site) -> Sheet:
     """Put the plan of a restore into words."""
+    if plan.journal.header.is_run:
+        return recall_words.sheet(plan, site, _facts(plan))
     then = afterwards(plan)
     return Sheet(
         verb=RESTORE,

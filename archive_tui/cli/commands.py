@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from archive_tui.cli.options import (
     asking,
     change_options,
     connection_options,
+    finite,
     locks_option,
     manner_of,
     messages_option,
@@ -232,6 +234,58 @@ def repair_command(
         return repair(session, wish, manner)
 
 
+@cli.command("run")
+@click.option("--queue", required=True, metavar="Q", help="The queue.")
+@click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'error:~refused age<2h'.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
+@click.option("--fresh", is_flag=True, help="Reset the count of retries; else most tasks get exactly one attempt.")
+@click.option("--in", "delay", metavar="SPAN", help="Later: in 30min, 2h or 1d from the start of this command.")
+@click.option("--at", "moment", metavar="TIME", help="Later: at a time in UTC, such as 2026-12-01T06:00.")
+@click.option(
+    "--per-second",
+    type=click.FloatRange(0.001, 100_000),
+    callback=finite,
+    metavar="N",
+    help="Let N tasks begin in a second, the oldest first, instead of all at once.",
+)
+@reason_option
+@change_options
+@connection_options
+@click.pass_context
+def run_command(
+    context: click.Context,
+    /,
+    queue: str,
+    where: str,
+    limit: int | None,
+    fresh: bool,
+    delay: str | None,
+    moment: str | None,
+    per_second: float | None,
+    **rest: Any,
+) -> int:
+    """Run archived tasks again. Shows the plan and asks before anything is changed.
+
+    Tasks go to `pending`, or with --in, --at and --per-second to Asynq's own `scheduled`: nothing depends on this
+    program once it has ended. As long as a task has not run, `archive-tui restore` of the journal takes it back.
+    """
+    from archive_tui.asynq.runs import RunMode
+    from archive_tui.catalog.filter.quantities import future_of, span_of
+    from archive_tui.commands.run import Wish, run
+
+    if delay is not None and moment is not None:
+        raise UsageError("--in and --at exclude each other: choose one")
+    mode = RunMode(
+        fresh,
+        span_of(delay) if delay is not None else None,
+        future_of(moment, time.time()) if moment is not None else None,
+        per_second,
+    )
+    manner = manner_of(rest)
+    with session_for(context, rest) as session:
+        return run(session, Wish(queue, mode, where.strip(), limit), manner)
+
+
 @cli.command("show")
 @click.argument("queue")
 @click.argument("task_id", metavar="ID")
@@ -330,8 +384,6 @@ def journal_prune(
     context: click.Context, /, keep_days: float | None, keep_mb: float | None, dry_run: bool, yes: bool
 ) -> int:
     """Remove old journals. Nothing else ever removes one."""
-    import time
-
     from archive_tui.commands.journal import prune
 
     settings = settings_for(context, {})

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from archive_tui.commands.change import Manner
 
 
-def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+def finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    """The value of a flag, unless it is no number; a range alone lets that pass."""
     if value is not None and math.isnan(value):  # it passes every range
-        raise click.BadParameter("nan is no number of seconds")
+        raise click.BadParameter("nan is no number")
     return value
 
 
@@ -33,7 +34,7 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--ask-password", is_flag=True, help="Ask for the password. [or set ARCHIVE_TUI_PASSWORD]"),
         click.option("--db", "database", type=click.IntRange(0, 99_999), help="Database number."),
-        click.option("--timeout", type=click.FloatRange(0.1, 3600), callback=_finite, metavar="SECONDS",
+        click.option("--timeout", type=click.FloatRange(0.1, 3600), callback=finite, metavar="SECONDS",
             help="How long to wait for each answer; 5 by default."),
         click.option("--read-only", is_flag=True, help="Disable every command that changes data."),
         click.option("--journal-dir", type=click.Path(path_type=Path), metavar="DIR",

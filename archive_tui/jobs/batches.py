@@ -160,6 +160,26 @@ def split(batch: AnyBatch, sizes: Sequence[int]) -> list[AnyBatch]:
     return parts
 
 
+def slices(places: Sequence[int], most: int, sizes: Sequence[int] | None = None) -> Iterator[Sequence[int]]:
+    """Positions in a batch, cut into calls of at most `most` tasks and `CALL_BYTES`. `sizes` are the bytes of each task
+    of the batch; None where none is large.
+    """
+    if sizes is None:
+        for start in range(0, len(places), most):
+            yield places[start : start + most]
+        return
+    part: list[int] = []
+    total = 0
+    for at in places:
+        if part and (len(part) >= most or total + sizes[at] > CALL_BYTES):
+            yield part
+            part, total = [], 0
+        part.append(at)
+        total += sizes[at]
+    if part:
+        yield part
+
+
 def standing_of(kind: Kind | None, scored: bool) -> Standing:
     """Where a task was found: a finding is an orphan, unless its leftover queue still has the index."""
     if kind is None:

@@ -26,7 +26,11 @@ from archive_tui.asynq.task_copy import Copy
 from archive_tui.text import decode, encode, readable
 
 VERSION = 2
-READABLE = (1, 2)
+RUN_VERSION = 3
+"""The version of the journals of runs. The lines are those of version 2, but the tasks are still in Redis, elsewhere:
+restored as deleted ones, those that have run would be there once more. An older build refuses the number.
+"""
+READABLE = (1, 2, 3)
 """The versions that we read. Version 1 knew no times to live, and had a list in `fields` where a name was not UTF-8 or
 a value long.
 """

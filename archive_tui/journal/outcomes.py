@@ -18,6 +18,8 @@ CODES: dict[int, str] = dict(enumerate("0123456789abcdef")) | {
     Outcome.WHOLE_MESSAGE: "m",
     Outcome.OTHER_QUEUE: "q",
     Outcome.OTHER_INSTALLATION: "i",
+    Outcome.NO_DATA: "g",
+    Outcome.ID_IN_USE: "u",
 }
 """The codes of `done` lines, by the number of the outcome. Other outcomes are not written down there."""
 
@@ -41,6 +43,10 @@ _RESTORED = {
     Outcome.WITHOUT_TIMES: "8",
     Outcome.LOCK_TAKEN: "9",
     Outcome.LOCK_OVER: "a",
+    Outcome.NO_DATA: "b",
+    Outcome.HAS_RUN: "c",
+    Outcome.NOT_A_TASK: "d",
+    Outcome.OTHER_QUEUE: "e",
 }
 _OF_RESTORED = {code: outcome for outcome, code in _RESTORED.items()}
 

@@ -11,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from archive_tui.asynq.outcomes import RUN
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError, NotFoundError
 from archive_tui.journal import format
-from archive_tui.journal.outcomes import UNKNOWN, is_back, may_be_gone, merged
+from archive_tui.journal.outcomes import UNKNOWN, command_of, is_back, may_be_gone, merged
 from archive_tui.text import line
 
 _GZIP = 31
@@ -68,6 +69,11 @@ class Header:
     def is_export(self) -> bool:
         """Whether it is an export: nothing of what it holds was deleted."""
         return self.command == EXPORT
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is of a run: what it holds is in Redis still, or has run."""
+        return command_of(self.command) == RUN.base
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from archive_tui.asynq.installation import written
+from archive_tui.asynq.outcomes import RUN
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError
 from archive_tui.journal import folder as journal_folder
+from archive_tui.journal import format
 from archive_tui.journal.outcomes import command_of
 from archive_tui.journal.writer import Writer
 from archive_tui.text import line
@@ -48,7 +50,9 @@ class Run:
 
     def header(self, now: float) -> Mapping[str, Any]:
         """The first line. `now` is unix seconds."""
+        version = {"version": format.RUN_VERSION} if command_of(self.command) == RUN.base else {}
         return {
+            **version,
             "server": self.server,
             "queues": [written(queue) for queue in self.queues],
             "user": _user(),

@@ -21,12 +21,16 @@ def test_the_codes_are_these_for_ever() -> None:
     assert codes.outcome_of("m", "repair") is Outcome.WHOLE_MESSAGE
     assert codes.outcome_of("q", "delete") is Outcome.OTHER_QUEUE
     assert codes.outcome_of("i", "repair") is Outcome.OTHER_INSTALLATION
+    assert [codes.outcome_of(code, "run") for code in "gu"] == [Outcome.NO_DATA, Outcome.ID_IN_USE]
+    assert [codes.restored_of(code) for code in "bcde"] == [
+        Outcome.NO_DATA, Outcome.HAS_RUN, Outcome.NOT_A_TASK, Outcome.OTHER_QUEUE,
+    ]  # fmt: skip
     assert [codes.restored_of(code) for code in "0123456789a"] == [
         Outcome.DONE, Outcome.WITHOUT_LOCK, Outcome.LOCK_EXPIRED, Outcome.ALREADY, Outcome.TAKEN, Outcome.ID_IN_USE,
         Outcome.VANISHED, Outcome.EXPIRED, Outcome.WITHOUT_TIMES, Outcome.LOCK_TAKEN, Outcome.LOCK_OVER,
     ]  # fmt: skip
     assert [codes.restored_code(Outcome.DONE), codes.restored_code(Outcome.VANISHED)] == ["0", "6"]
-    for sign in (codes.UNKNOWN, codes.UNTRIED, "g", ""):
+    for sign in (codes.UNKNOWN, codes.UNTRIED, "z", ""):
         assert codes.outcome_of(sign, "delete") is None
     assert codes.restored_of(codes.UNKNOWN) is None
 

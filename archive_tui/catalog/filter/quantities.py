@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from archive_tui.errors import UsageError
 from archive_tui.text import clip
+from archive_tui.wording.people import exact
 
 DAY = 86_400
 """Seconds of a day."""
@@ -88,3 +89,16 @@ def span_of(text: str) -> int:
         raise UsageError(f"“{clip(text, 20)}”: {error}") from None
     except ValueError:
         raise UsageError(f"“{clip(text, 20)}” is no length of time: write 30d, 12h, 90min or 2w") from None
+
+
+def future_of(text: str, now: float) -> int:
+    """Read a moment to come outside a filter, such as `2026-12-01T06:00`, in unix seconds. `now` is unix seconds.
+    Raises UsageError.
+    """
+    try:
+        seconds = moment_of(text.strip()).seconds
+    except ValueError:
+        raise UsageError(f"“{clip(text, 30)}” is no time: write 2026-12-01T06:00, in UTC") from None
+    if seconds <= now:
+        raise UsageError(f"{exact(seconds)} is in the past")
+    return seconds

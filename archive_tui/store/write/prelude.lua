@@ -11,6 +11,19 @@ local function refusal(queue_prefix, probes)
   end
 end
 
+-- The error reply for the first key that is not of the type that Asynq gives it; nil where all are, or are not there.
+-- `keys` has lists of keys by their type.
+local function wrong_type(keys_by_type)
+  for kind, keys in pairs(keys_by_type) do
+    for _, key in ipairs(keys) do
+      local found = redis.call("TYPE", key).ok
+      if found ~= "none" and found ~= kind then
+        return redis.error_reply("ERR the key " .. key .. " is a " .. found .. ", not the index that Asynq writes")
+      end
+    end
+  end
+end
+
 -- Whether a task holds a unique lock: the lock is one of its queue, whose locks start with `locks`, and names this task.
 local function holds(lock, locks, id)
   return lock and string.sub(lock, 1, #locks) == locks and redis.pcall("GET", lock) == id
@@ -70,4 +83,12 @@ local function explained_by_another(prefix, key)
     at = string.find(key, "}:", at + 1, true)
   end
   return false
+end
+
+-- Take every time to live off task data: of the key, and of single fields (Redis 7.4, Valkey 9), which writing a field
+-- takes off. A task that is to live would be a ghost, or a husk, when its time runs out.
+local function let_live(key)
+  redis.call("PERSIST", key)
+  local fields = redis.call("HGETALL", key)
+  for i = 1, #fields, 2 do redis.call("HSET", key, fields[i], fields[i + 1]) end
 end

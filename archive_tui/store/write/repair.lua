@@ -32,24 +32,20 @@ local refused = refusal(prefix, {
 })
 if refused then return refused end
 
-local function wrong_index()
-  local kinds = { pending = "list", active = "list", lease = "zset", deadlines = "zset", scheduled = "zset",
-                  retry = "zset", archived = "zset", completed = "zset", groups = "set", aggregation_sets = "zset" }
+local function indexes()
+  local found = { list = {}, zset = { prefix .. "aggregation_sets" }, set = { prefix .. "groups" } }
+  for _, name in ipairs(LISTS) do found.list[#found.list + 1] = prefix .. name end
+  for _, name in ipairs(SETS) do found.zset[#found.zset + 1] = prefix .. name end
   for i = 4, #ARGV, 11 do
     for _, index in ipairs({ ARGV[i + 4], ARGV[i + 7] }) do
-      if string.sub(index, 1, 2) == "g:" then kinds[index] = "zset" end
+      if string.sub(index, 1, 2) == "g:" then found.zset[#found.zset + 1] = prefix .. index end
     end
   end
-  for name, kind in pairs(kinds) do
-    local found = redis.call("TYPE", prefix .. name).ok
-    if found ~= "none" and found ~= kind then
-      return "ERR the key " .. prefix .. name .. " is a " .. found .. ", not the index that Asynq writes"
-    end
-  end
+  return found
 end
 
-local wrong = wrong_index()
-if wrong then return redis.error_reply(wrong) end
+local wrong = wrong_type(indexes())
+if wrong then return wrong end
 
 local function is_list(index) return index == "pending" or index == "active" end
 
@@ -110,14 +106,6 @@ local function release(lock, id)
   if not holds(lock, prefix .. "unique:", id) then return false end
   redis.call("DEL", lock)
   return true
-end
-
--- Take every time to live off task data: of the key, and of single fields (Redis 7.4, Valkey 9), which writing a field
--- takes off. A task that is to live would be a ghost, or a husk, when its time runs out.
-local function let_live(key)
-  redis.call("PERSIST", key)
-  local fields = redis.call("HGETALL", key)
-  for i = 1, #fields, 2 do redis.call("HSET", key, fields[i], fields[i + 1]) end
 end
 
 -- A task that `stays` stands in the list already: who waits longest is served first.

@@ -1,0 +1,59 @@
+"""The restore of a run in words: tasks that wait for a worker are taken back into the archive."""
+
+from collections.abc import Iterator
+
+from archive_tui.asynq.outcomes import RESTORE
+from archive_tui.changes.restore_plan import RestorePlan
+from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed
+from archive_tui.text import line
+from archive_tui.wording.people import ago, exact, plural
+
+
+def sheet(plan: RestorePlan, site: Site, facts: dict[str, object]) -> Sheet:
+    """Put the plan into words. `facts` are for programs."""
+    header = plan.journal.header
+    by = f" by {line(header.user)}" if header.user else ""
+    reason = f": {line(header.reason)}" if header.reason else ""
+    return Sheet(
+        verb=RESTORE,
+        title=f"Take {plural(plan.there, 'task')} back into the archive?",
+        summary=f"{plural(plan.there, 'task')} of {line(plan.journal.path.name)} to take back into the archive",
+        count=plan.count,
+        what=(
+            Line(listed(plan.by_queue), "queue"),
+            Line(f"{plural(plan.there, 'task')} of {plan.count:,} that were queued", "wait for a worker"),
+            Line(
+                f"{ago(header.created_at, site.now)}, {exact(header.created_at)}{by}, {line(header.command)} on "
+                f"{line(header.server)}{reason}",
+                "queued",
+                Tone.QUIET,
+            ),
+        ),
+        then=(
+            Line("each is in the archive as it was: message, count of retries, age; its unique lock is not touched"),
+            *[Line(note, tone=Tone.CAUTION) for note in _notes(plan)],
+            Line("the server checks each: what a worker has taken meanwhile is left alone, and reported"),
+        ),
+        way_back=(Line("what is in the archive can be run again"),),
+        typed=site.typed(plan.count),
+        grave=False,
+        facts=facts,
+    )
+
+
+def _notes(plan: RestorePlan) -> Iterator[str]:
+    if plan.elsewhere:
+        yield f"the journal was written for {line(plan.elsewhere)}, not for this server and database"
+    if plan.count > plan.there:
+        yield f"{plan.count - plan.there:,} wait for a worker no more: they have run, run now, or were deleted"
+    for queue, more in plan.over.items():
+        yield (
+            f"puts the archive of {line(queue)} {more:,} above its {plan.limits(queue).size}: Asynq soon drops "
+            "as many, those archived first"
+        )
+    if plan.kept:
+        yield f"{plan.kept:,} more were not queued by that run, and are left alone"
+    if plan.before:
+        yield f"{plan.before:,} {'' if plan.again else 'more '}were taken back before"
+    if plan.torn:
+        yield "the run did not end by itself: the journal is whole up to its last batch"

@@ -1,0 +1,78 @@
+"""`archive-tui run`: archived tasks run again as on the screens."""
+
+from dataclasses import dataclass, replace
+
+from archive_tui.asynq.outcomes import RUN
+from archive_tui.asynq.runs import RunMode
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.changes import run_words
+from archive_tui.changes.expiry import with_times
+from archive_tui.changes.plan import plan_oldest
+from archive_tui.changes.run_plan import plan_run, runnable
+from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
+from archive_tui.commands.queues import refuse_unknown
+from archive_tui.commands.reading import catalog_for, read_archive, say_what_is_missing
+from archive_tui.errors import ExitCode
+from archive_tui.session import Session
+from archive_tui.text import encode, line, readable
+from archive_tui.wording.people import plural
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A choice of archived tasks to run, and how."""
+
+    queue: str
+    mode: RunMode
+    where: str = ""
+    """A filter; empty for all."""
+    limit: int | None = None
+    """At most so many, the oldest first."""
+
+    @property
+    def choice(self) -> str:
+        """The choice in words, for the audit."""
+        return flags_of(where=self.where, limit=self.limit)
+
+
+def run(session: Session, wish: Wish, manner: Manner) -> ExitCode:
+    """Plan a run, have it confirmed, and carry it out."""
+    query = Query(wish.where, now=session.clock())
+    query.where()
+    refuse_change(session, RUN, manner)
+    refuse_unknown(session, [wish.queue])
+    session.refuse_old(wish.queue)
+    with catalog_for(session) as catalog:
+        began = session.clock()
+        if not read_archive(session, catalog, wish.queue, progress=manner.progress):
+            return ExitCode.INTERRUPTED
+        say_what_is_missing(catalog, RUN.base, manner.err)
+        everything = replace(plan_oldest(catalog, query, ghosts=True), seen_at=began)
+        fitting, left_out = runnable(everything, wish.limit)
+        if left_out:
+            what = f"{plural(left_out, 'row')} left out: no archived task that Asynq could run"
+            print(f"archive-tui: {what}; `archive-tui scan` says what they are", file=manner.err)
+        plan = plan_run(session.server, with_times(session.server, fitting), wish.mode)
+        planned = Planned(
+            sheet=run_words.sheet(plan, session.site(), tuple(filter_line(wish.where))),
+            nothing=_nothing(session, wish, catalog, left_out=left_out > 0),
+            start=lambda: session.start(plan, manner.pace, choice=wish.choice, reason=manner.reason),
+            report=run_words.report,
+            choice={
+                "queue": readable(encode(wish.queue)),
+                "where": wish.where or None,
+                "limit": wish.limit,
+                "left_out": left_out,
+            },
+            whole=not catalog.trouble and not left_out,
+        )
+        return carry_out(session, planned, manner)
+
+
+def _nothing(session: Session, wish: Wish, catalog: Catalog, *, left_out: bool) -> str:
+    where = f"queue {line(wish.queue)} at {session.server.address}"
+    if catalog.trouble:
+        return f"nothing was queued: no archived task among the rows that are kept of {where} matches"
+    beside = " but for those left out" if left_out else ""
+    return f"nothing to run: no archived task of {where} matches{beside}"

@@ -1,0 +1,59 @@
+-- Take tasks that were put where Asynq runs them into the archive again, as long as no worker has taken them.
+--
+-- KEYS[1..3]  archived, scheduled and pending of the queue
+-- KEYS[4..]   the hashes, none twice
+-- ARGV[1]     what every key of the queue starts with
+-- ARGV[2]     now, in unix milliseconds
+-- ARGV[3..]   for each hash: task id; the SHA-1 of its message as it was in the archive, and as the run may have written
+--             it; its score in the archive; when it expired (unix milliseconds, "" for never); how many strings follow,
+--             and the fields that the run may have changed, name and value
+--
+-- Returns a number for each hash, see Outcome in asynq/outcomes.py. Past the probes no step raises an error.
+
+local DONE, NOT_A_TASK, ALREADY, OTHER_QUEUE, NO_DATA, HAS_RUN = 1, 7, 18, 25, 30, 31
+
+local call, pcall = redis.call, redis.pcall
+local prefix, now = ARGV[1], tonumber(ARGV[2])
+local archived, scheduled, pending = KEYS[1], KEYS[2], KEYS[3]
+
+local refused = refusal(prefix, {
+  { "HMGET", "state" }, { "ZSCORE", "probe" }, { "ZREM", "probe" }, { "LREM", "1", "probe" },
+  { "ZADD", "XX", "1", "probe" }, { "HSET", "state", "probe" }, { "HDEL", "state" }, { "PEXPIREAT", "1" },
+}) or wrong_type({ zset = { archived, scheduled }, list = { pending } })
+if refused then return refused end
+
+local own = is_registered(string.sub(prefix, 8, -3))
+
+local function recall(key, id, before, after, score, until_, fields)
+  if not own and explained_by_another(prefix, key) then return OTHER_QUEUE end
+  if call("EXISTS", key) == 0 then return NO_DATA end
+  local found = pcall("HMGET", key, "state", "msg")
+  if found.err then return NOT_A_TASK end
+  local state, digest = found[1], found[2] and redis.sha1hex(found[2])
+  if digest ~= before and digest ~= after then return HAS_RUN end
+  if state == "archived" and digest == before and call("ZSCORE", archived, id) then return ALREADY end
+  -- It was pushed to the head of the list, and is soon found there
+  if state == "pending" then
+    if call("LREM", pending, "1", id) == 0 then return HAS_RUN end
+  elseif state ~= "scheduled" or call("ZREM", scheduled, id) == 0 then
+    return HAS_RUN
+  end
+  call("HDEL", key, "pending_since")
+  call("HSET", key, unpack(fields))
+  call("ZADD", archived, score, id)
+  -- One whose time has run out meanwhile stays for good: it is here to be looked at
+  if until_ ~= "" and tonumber(until_) > now then call("PEXPIREAT", key, until_) end
+  return DONE
+end
+
+local outcomes = {}
+local at = 3
+for i = 4, #KEYS do
+  local size = tonumber(ARGV[at + 5])
+  outcomes[i - 3] = recall(
+    KEYS[i], ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4],
+    { unpack(ARGV, at + 6, at + 5 + size) }
+  )
+  at = at + 6 + size
+end
+return outcomes

@@ -1,0 +1,76 @@
+"""Take back what was put where Asynq runs it: into the archive again, as long as no worker has taken it."""
+
+from collections.abc import Sequence
+
+from archive_tui.asynq import keys, runs
+from archive_tui.asynq.outcomes import Outcome
+from archive_tui.asynq.states import State
+from archive_tui.asynq.task_copy import Copy
+from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.write.run import digest_of
+from archive_tui.store.write.scripts import load
+
+_CHANGED = (b"state", b"msg", b"group", b"pending_since")
+"""The fields that a run may change."""
+
+_SEARCHED = 200_000
+"""Ids of the list that one script call may search: about two milliseconds of the server's time."""
+
+
+def recall(pipe: Pipe, batch: Sequence[Copy], now: float, known: list[Outcome] | None = None) -> list[Outcome]:
+    """Move tasks of one queue from `pending` or `scheduled` back into the archive, where their copies say they stood;
+    one outcome for each, in order. `now` is unix seconds. A task that a worker has taken is left alone, whatever became
+    of it. Outcomes are put into `known` as soon as they are there: with many pending tasks the batch takes several
+    calls, and one of them may be refused when others have been carried out.
+    """
+    outcomes: list[Outcome] = [] if known is None else known
+    if not batch:
+        return outcomes
+    queue = batch[0].queue
+    waiting = pipe.call([(b"LLEN", keys.index(queue, State.PENDING))], errors="return")[0]
+    size = max(1, _SEARCHED // waiting) if isinstance(waiting, int) and waiting else len(batch)
+    for start in range(0, len(batch), size):
+        outcomes += _call(pipe, queue, batch[start : start + size], now)
+    return outcomes
+
+
+def _call(pipe: Pipe, queue: str, batch: Sequence[Copy], now: float) -> list[Outcome]:
+    indexes = [keys.index(queue, state) for state in (State.ARCHIVED, State.SCHEDULED, State.PENDING)]
+    arguments = [keys.prefix(queue), b"%d" % int(now * 1000)]
+    for copy in batch:
+        message = copy.field(b"msg") or b""
+        afresh = runs.afresh(message)
+        fields = [part for name in _CHANGED if (value := copy.field(name)) is not None for part in (name, value)]
+        arguments += (
+            copy.id,
+            digest_of(message).encode(),
+            digest_of(afresh).encode() if afresh is not None else b"",
+            copy.score or b"0",
+            b"" if copy.until is None else b"%d" % copy.until,
+            b"%d" % len(fields),
+            *fields,
+        )
+    hashes = [keys.task(queue, copy.id) for copy in batch]
+    return [Outcome(number) for number in pipe.script(*load("recall"), [*indexes, *hashes], arguments)]
+
+
+def are_archived(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
+    """Which of these stand in the archive of their queue now."""
+    replies = pipe.call(
+        [(b"ZSCORE", keys.index(copy.queue, State.ARCHIVED), copy.id) for copy in copies], errors="return"
+    )
+    return [isinstance(reply, bytes) for reply in replies]
+
+
+def can_be_taken_back(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
+    """Which of these wait for a worker now, with the message that the run gave them, so far as one look can tell."""
+    replies = pipe.call(
+        [(b"HMGET", keys.task(copy.queue, copy.id), b"state", b"msg") for copy in copies], errors="return"
+    )
+    waiting = []
+    for copy, reply in zip(copies, replies, strict=True):
+        state, raw_message = reply if isinstance(reply, list) else (None, None)
+        message = copy.field(b"msg") or b""
+        same = raw_message is not None and raw_message in (message, runs.afresh(message))
+        waiting.append(same and State.parse(state) in (State.PENDING, State.SCHEDULED))
+    return waiting
