@@ -12,6 +12,7 @@ from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.selection import Selection, Totals
 from archive_tui.changes.expiry import Expiring
+from archive_tui.changes.other_installations import OtherInstallations
 
 if TYPE_CHECKING:
     from archive_tui.changes.change import Change
@@ -40,6 +41,9 @@ class Plan:
 
     expiring: Expiring = field(default_factory=Expiring)
     """The tasks that have a time to live, as far as they were looked at."""
+
+    others: OtherInstallations = field(default_factory=OtherInstallations)
+    """Its ghosts that are tasks of another installation, as far as anybody looked."""
 
     def change(self) -> "Change[Any]":
         """The change that carries it out."""

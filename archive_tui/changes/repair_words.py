@@ -53,6 +53,7 @@ def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Seq
             *hidden_by_filter(plan.plan.hidden),
             *left_out(plan.plan.left_out),
             *_others(plan),
+            *plan.plan.others.lines(),
         ),
         then=(
             *[Line(repair.consequence) for repair in plan.counts],
@@ -72,6 +73,7 @@ def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Seq
             "beyond_cap": beyond,
             **_assumed(limits),
             **plan.plan.expiring.facts,
+            **plan.plan.others.facts,
             "first_ids": [readable(task_id) for task_id in totals.first_ids],
         },
     )

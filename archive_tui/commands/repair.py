@@ -12,6 +12,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes import repair_words
 from archive_tui.changes.expiry import with_times
+from archive_tui.changes.other_installations import with_other_installations
 from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
@@ -74,7 +75,8 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
             return ExitCode.INTERRUPTED
         say_what_is_missing(catalog, REPAIR.base, manner.err)
         rows = replace(plan_oldest(catalog, query, limit=wish.limit, ghosts=True), seen_at=began)
-        plan = RepairPlan.of(with_times(session.server, rows), wish.action, limits=session.limits)
+        rows = with_other_installations(session.server, with_times(session.server, rows), manner.pace)
+        plan = RepairPlan.of(rows, wish.action, limits=session.limits)
         archived = _archived(session, wish.queue)
         planned = Planned(
             sheet=repair_words.sheet(plan, session.site(), archived, tuple(filter_line(wish.where))),

@@ -17,6 +17,7 @@ from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.commands.queues import OLD, archived_json, forecasts, refuse_unknown, storage_json
 from archive_tui.commands.reading import catalog_for
 from archive_tui.errors import ExitCode
+from archive_tui.jobs.elsewhere import Elsewhere, are_elsewhere, look
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.session import Session
@@ -69,21 +70,31 @@ def scan(
 
 
 def _print_scan(session: Session, job: ScanJob, form: str, out: TextIO) -> None:
+    elsewhere = _elsewhere(session, job)
     if form == "ndjson":
         for rows in Selection(job.catalog, job.catalog.find(Query())).batches():
+            found = are_elsewhere(session.server, [row for _, row in rows], elsewhere.prefixes)
             for _, row in rows:
-                print(json_line(_row_json(row)), file=out)
+                print(json_line(_row_json(row, found)), file=out)
         return
-    report = _scan_json(session, job)
+    report = _scan_json(session, job, elsewhere)
     if form == "json":
         print(json_line(report), file=out)
     elif form == "prometheus":
         _print_prometheus(report, job.progress, _foretold(session, job), out)
     else:
         _print_summary(report, job.progress, out)
+        _warn_of(elsewhere)
 
 
-def _row_json(row: TaskRow) -> dict[str, Any]:
+def _elsewhere(session: Session, job: ScanJob) -> Elsewhere:
+    """The ghosts of a scan that other installations know."""
+    ghosts = job.catalog.find(Query(kind=Kind.GHOST))
+    return look(session.server, Selection(job.catalog, ghosts), len(ghosts), job.pace)
+
+
+def _row_json(row: TaskRow, elsewhere: Mapping[tuple[str, bytes], bool]) -> dict[str, Any]:
+    is_elsewhere = elsewhere.get((row.queue, row.id))
     return {
         "queue": written(row.queue),
         "id": readable(row.id),
@@ -96,6 +107,7 @@ def _row_json(row: TaskRow) -> dict[str, Any]:
         "payload_bytes": row.payload_bytes,
         "bytes": row.stored_bytes,
         "index": readable(encode(row.index_name)) if row.index_name else None,
+        "elsewhere": False if is_elsewhere is None else is_elsewhere or None,
     }
 
 
@@ -110,7 +122,7 @@ def _stats(session: Session, job: ScanJob, pipe: Pipe) -> Sequence[QueueStats]:
     return store.stats(pipe, wanted, registered, datetime.fromtimestamp(session.clock(), UTC))
 
 
-def _scan_json(session: Session, job: ScanJob) -> dict[str, Any]:
+def _scan_json(session: Session, job: ScanJob, elsewhere: Elsewhere) -> dict[str, Any]:
     progress = job.progress
     info = session.info
     with session.server.pipe() as pipe:
@@ -130,6 +142,7 @@ def _scan_json(session: Session, job: ScanJob) -> dict[str, Any]:
                 **storage_json(one),
                 "tasks": job.keys_by_queue.get(one.name, 0),
                 "archived": archived_json(one, session.limits(one.name)),
+                "ghosts_elsewhere": elsewhere.count(one.name),
                 "findings": {
                     kind.value: {"count": count, "bytes": bytes_}
                     for kind in Kind
@@ -166,6 +179,16 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
         print("the scan was stopped: these counts are minimums", file=sys.stderr)
     if progress.not_tasks:
         print(f"{plural(progress.not_tasks, 'key')} under t: that hold no task data", file=sys.stderr)
+
+
+def _warn_of(elsewhere: Elsewhere) -> None:
+    """Say which ghosts are somebody's tasks, or may be."""
+    under = ", ".join(f"{line(prefix)}asynq:…" for prefix in elsewhere.prefixes)
+    for queue, count in elsewhere.known.items():
+        said = f"{plural(count, 'ghost')} of {line(queue)} with task data under {under}"
+        print(f"{said}, which are tasks of another installation", file=sys.stderr)
+    for queue, count in elsewhere.unsure.items():
+        print(f"{plural(count, 'ghost')} of {line(queue)}: this user may not look under {under}", file=sys.stderr)
 
 
 def _foretold(session: Session, job: ScanJob) -> dict[str, Forecast]:

@@ -9,6 +9,7 @@ from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
+from archive_tui.changes.other_installations import with_other_installations
 from archive_tui.changes.plan import plan_matching
 from archive_tui.changes.repair_plan import ARCHIVE_REPAIRS, RepairPlan
 from archive_tui.jobs.archive_check import ArchiveCheckJob
@@ -85,7 +86,8 @@ class QueueRepair(Part):
             catalog.close()
             call(self._flow.abandon, str(job.error or "stopped"))
             return
-        plan = RepairPlan(plan_matching(catalog, Query()), ARCHIVE_REPAIRS, limits=session.limits)
+        rows = with_other_installations(session.server, plan_matching(catalog, Query()))
+        plan = RepairPlan(rows, ARCHIVE_REPAIRS, limits=session.limits)
         call(self._confirm, plan, forecast, catalog)
 
     def _confirm(self, plan: RepairPlan, forecast: Forecast, catalog: Catalog) -> None:

@@ -63,7 +63,7 @@ def test_a_scan_as_json(damaged: Live, cli: Command) -> None:
     queues = {queue["queue"]: queue for queue in report["queues"]}
     assert list(queues) == ["empty", "fine", "left", "q"]
     for queue in queues.values():
-        assert set(queue) == {"queue", "registered", "tasks", "archived", "findings"}
+        assert set(queue) == {"queue", "registered", "tasks", "archived", "ghosts_elsewhere", "findings"}
         assert set(queue["findings"]) == KINDS
         assert all(set(found) == {"count", "bytes"} for found in queue["findings"].values())
     assert {name: queue["tasks"] for name, queue in queues.items()} == {"empty": 0, "fine": 10, "left": 2, "q": 6}
@@ -91,7 +91,7 @@ def test_a_scan_as_lines_of_json(damaged: Live, cli: Command) -> None:
     for line in found.values():
         assert set(line) == {
             "queue", "id", "kind", "state", "type", "error", "signature", "last_failed_at", "payload_bytes", "bytes",
-            "index",
+            "index", "elsewhere",
         }  # fmt: skip
         assert line["kind"] in KINDS
         assert line["kind"] in ("husk", f"orphan-{line['state']}")
@@ -100,12 +100,19 @@ def test_a_scan_as_lines_of_json(damaged: Live, cli: Command) -> None:
     assert one == {
         "queue": "q", "id": "one", "kind": "orphan-archived", "state": "archived", "type": "email:send",
         "error": "user 42: boom", "signature": "user <n>: boom", "last_failed_at": "2026-11-18T11:06:40Z",
-        "payload_bytes": 100, "index": None,
+        "payload_bytes": 100, "index": None, "elsewhere": False,
     }  # fmt: skip
     husk = found['"husk"']
-    assert {name for name, value in husk.items() if value is not None} == {"queue", "id", "kind", "state"}
+    assert {name for name, value in husk.items() if value is not None} == {"queue", "id", "kind", "state", "elsewhere"}
     broken = found['"broken"']
-    assert {name for name, value in broken.items() if value is not None} == {"queue", "id", "kind", "state", "bytes"}
+    assert {name for name, value in broken.items() if value is not None} == {
+        "queue",
+        "id",
+        "kind",
+        "state",
+        "bytes",
+        "elsewhere",
+    }
     nasty = found[json.dumps({"base64": base64.b64encode(b"\xff\x1b").decode()})]
     assert nasty["last_failed_at"] is None
     assert nasty["error"] == ""

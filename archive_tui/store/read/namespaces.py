@@ -4,7 +4,7 @@ Some are said to put ids into the unprefixed indexes of a queue. There such an i
 task. Reads only.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from archive_tui.asynq import keys
 from archive_tui.store.link.pipe import Pipe
@@ -12,16 +12,23 @@ from archive_tui.store.link.replies import is_not_permitted
 from archive_tui.store.read.keyspace import pages
 
 
-def prefixes(pipe: Pipe) -> list[bytes]:
+def prefixes(pipe: Pipe, after_page: Callable[[], None] = lambda: None) -> list[bytes]:
     """What stands before `asynq:` in the keys of queues, sorted; walks over the whole keyspace."""
-    found = {keys.namespace_of(key) for page in pages(pipe, keys.prefixed_pattern()) for key in page}
+    found: set[bytes] = set()
+    for page in pages(pipe, keys.prefixed_pattern()):
+        found |= {keys.namespace_of(key) for key in page}
+        after_page()
     return sorted(found - {b""})
 
 
-def elsewhere(pipe: Pipe, known: Collection[bytes], queue: str, ids: Sequence[bytes]) -> dict[bytes, bytes]:
-    """Those of some ids that have task data under one of these prefixes, each with its key there; also where this user
-    may not look.
+def elsewhere(pipe: Pipe, known: Collection[bytes], queue: str, ids: Sequence[bytes]) -> dict[bytes, bool]:
+    """Those of some ids that have task data under one of these prefixes; False where this user may not see whether
+    they do.
     """
     there = [(task_id, prefix + keys.task(queue, task_id)) for task_id in ids for prefix in known]
-    exist = pipe.call([(b"EXISTS", key) for _, key in there], errors="return")
-    return {task_id: key for (task_id, key), one in zip(there, exist, strict=True) if one == 1 or is_not_permitted(one)}
+    replies = pipe.call([(b"EXISTS", key) for _, key in there], errors="return")
+    found: dict[bytes, bool] = {}
+    for (task_id, _), reply in zip(there, replies, strict=True):
+        if reply == 1 or is_not_permitted(reply):
+            found[task_id] = found.get(task_id, False) or reply == 1
+    return found

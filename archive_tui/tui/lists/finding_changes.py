@@ -11,6 +11,7 @@ from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.marks import Marks
 from archive_tui.changes.expiry import with_times
+from archive_tui.changes.other_installations import with_other_installations
 from archive_tui.changes.plan import Plan, plan_rows
 from archive_tui.changes.repair_plan import RepairPlan, choices, not_deletable, not_picked, types_of
 from archive_tui.store.write.repair import Types
@@ -115,8 +116,9 @@ class FindingChanges(Part):
             if not len(marks):
                 call(self._flow.abandon, some)
                 return
-        plan = with_times(self.screen.session.server, plan_rows(targets.catalog, marks, shown))
-        plan = replace(plan, seen_at=targets.read_at, left_out=some)
+        server = self.screen.session.server
+        plan = with_times(server, plan_rows(targets.catalog, marks, shown))
+        plan = replace(with_other_installations(server, plan), seen_at=targets.read_at, left_out=some)
         call(self._choose_repair, plan, types_of(self.screen.session.server, plan), targets.choice)
 
     def _choose_repair(self, plan: Plan, types: Types, choice: str) -> None:
