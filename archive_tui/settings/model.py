@@ -1,6 +1,7 @@
 """The settings of a run, frozen and typed. Secrets never appear in a repr."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 
@@ -26,6 +27,18 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+class Look(StrEnum):
+    """A choice of colours for the screens, by the name that people give it."""
+
+    AUTO = "auto"
+    """Dark or light, as the terminal's background is."""
+    DARK = "dark"
+    LIGHT = "light"
+    HIGH_CONTRAST = "high-contrast"
+    ANSI = "ansi"
+    """The terminal's own 16 colours on its own background."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from textual.theme import Theme
 from textual.worker import WorkerFailed
 
 from archive_tui.session import Session
+from archive_tui.settings.model import Look
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import QuitWanted, ScanWanted
 from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
@@ -21,33 +22,7 @@ from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.terminal_watch import TerminalWatch
-
-_THEME = Theme(
-    name="archive",
-    primary="#6cb6c8",
-    secondary="#8aa4c8",
-    accent="#6cb6c8",
-    warning="#e0af68",
-    error="#e06c75",
-    success="#98c379",
-    foreground="#d3d7de",
-    background="#14171c",
-    surface="#1a1e25",
-    panel="#252a33",
-    dark=True,
-    variables={
-        "text-muted": "#8a92a0",
-        "text-disabled": "#5c6370",
-        "button-focus-text-style": "bold",
-        "scrollbar": "#343b47",
-        "scrollbar-hover": "#4a5361",
-        "scrollbar-active": "#6cb6c8",
-        "scrollbar-background": "#14171c",
-        "scrollbar-background-hover": "#14171c",
-        "scrollbar-background-active": "#14171c",
-        "scrollbar-corner-color": "#14171c",
-    },
-)
+from archive_tui.tui.themes import color_count, theme_for
 
 
 class ArchiveApp(App[None]):
@@ -56,19 +31,33 @@ class ArchiveApp(App[None]):
     TITLE = "archive-tui"
     COMMANDS = {ScreenCommands}
     ENABLE_COMMAND_PALETTE = True
+    SUSPENDED_SCREEN_CLASS = "-beneath"
     BINDINGS: ClassVar = [
         commands.QuitAtOnce.binding("interrupt"),
         commands.QuitAnywhere.binding("quit_politely"),
     ]
     CSS = """
     CommandScreen { background: $background; }
-    Input > .input--placeholder { color: $text-muted; }
+    .-beneath KeyBar { visibility: hidden; }
+    Button, Input, OptionList { background-tint: transparent; }
+    Button { border: none; tint: transparent; }
+    Button:disabled { color: $text-muted; opacity: 100%; text-opacity: 100%; text-style: none; border: none; }
+    Button:ansi { background: $background; border: none; }
+    Button:ansi:focus { background: $background; color: $foreground; text-style: bold reverse; }
+    Input:ansi { background: $background; color: $foreground; text-style: underline; }
+    Input > .input--placeholder { color: $text-muted; text-style: none; }
+    Input > .input--cursor {
+        background: $input-cursor-background; color: $input-cursor-foreground; text-style: $input-cursor-text-style;
+    }
+    OptionList > .option-list--option-disabled { color: $text-muted; }
     * { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1; }
     Input { scrollbar-size: 0 0; }
     """
 
-    def __init__(self, session: Session) -> None:
-        super().__init__()
+    def __init__(self, session: Session, theme: Theme | None = None) -> None:
+        """`theme` None: the dark one in full colours."""
+        self._chosen_theme = theme or theme_for(Look.DARK, colors=256, dark=True)
+        super().__init__(ansi_color=self._chosen_theme.ansi or None)  # None: as the theme has it
         self.session = session
         self.animation_level = "none"
         self.failure: BaseException | None = None
@@ -91,8 +80,8 @@ class ArchiveApp(App[None]):
         return ()
 
     def on_mount(self) -> None:
-        self.register_theme(_THEME)
-        self.theme = "archive"
+        self.register_theme(self._chosen_theme)
+        self.theme = self._chosen_theme.name
         self.terminal_watch.start(asyncio.get_running_loop())
         self.session.watch.start()
         self.push_screen(QueuesScreen())
@@ -152,10 +141,10 @@ def share_the_interpreter() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def run(session: Session, *, mouse: bool = False) -> int:
+def run(session: Session, *, mouse: bool = False, look: Look = Look.AUTO) -> int:
     """Open the screens and return the exit code."""
     share_the_interpreter()
-    app = ArchiveApp(session)
+    app = ArchiveApp(session, theme_for(look, colors=color_count(), dark=None))
     try:
         app.run(mouse=mouse)
     finally:

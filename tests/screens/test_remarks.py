@@ -8,7 +8,8 @@ import pytest
 from support.asynq_data import NOW
 from support.pilot import PATIENCE, Operator, operate
 from support.servers import Live
-from textual.app import App, ComposeResult
+from support.stage import ThemedApp
+from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -26,7 +27,7 @@ def shop(valkey: Live) -> Live:
     return valkey
 
 
-class Stage(App[None]):
+class Stage(ThemedApp):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static("rows", id="rows")

@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from textual.app import App, ComposeResult
+from support.stage import ThemedApp
+from textual.app import ComposeResult
 
 from archive_tui.tui.widgets.status import Status, StatusBar
 
@@ -14,7 +15,7 @@ DELETING = Status(
 )  # fmt: skip
 
 
-class Bar(App[None]):
+class Bar(ThemedApp):
     def compose(self) -> ComposeResult:
         yield StatusBar()
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from support.stage import ThemedApp
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.geometry import Region
 from textual.pilot import Pilot
@@ -114,7 +115,7 @@ TEXT: Column[Task] = Column("text", "Text", lambda task: task.text, 10, grow=1)
 EDGE: Column[Task] = Column("edge", "Edge", lambda task: "|", 1)
 
 
-class Stage(App[None]):
+class Stage(ThemedApp):
     """A table between two buttons, and every message that it posts."""
 
     CSS = "Screen { layout: vertical; } Button { height: 1; border: none; min-height: 1; }"

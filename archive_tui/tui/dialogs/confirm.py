@@ -13,6 +13,7 @@ from archive_tui.changes.sheet import Line, Sheet
 from archive_tui.settings.model import Settings
 from archive_tui.text import clip, line
 from archive_tui.tui.dialogs.dialog import TONES, Dialog
+from archive_tui.tui.themes import BADGE
 from archive_tui.tui.widgets.entry import Entry
 
 _REASON = 500
@@ -29,7 +30,7 @@ def where(settings: Settings) -> Content:
     if not settings.production:
         return address
     badge = f" {line(settings.profile or 'PRODUCTION').upper()} "
-    return Content.assemble((badge, "bold $text on $error"), address)
+    return Content.assemble((badge, BADGE), address)
 
 
 class ConfirmDialog(Dialog[bool]):
@@ -52,12 +53,12 @@ class ConfirmDialog(Dialog[bool]):
     ConfirmDialog .text { width: 1fr; }
     ConfirmDialog .line { height: 1; width: 100%; }
     ConfirmDialog .line Label { color: $text; }
-    ConfirmDialog .line Input { border: none; height: 1; width: 16; background: $panel; padding: 0 1; }
+    ConfirmDialog .line Input { border: none; height: 1; width: 16; background: $field; padding: 0 1; }
     ConfirmDialog #why Label { color: $text-muted; }
     ConfirmDialog #why Input { width: 1fr; }
     ConfirmDialog .first { margin-top: 1; }
-    ConfirmDialog #yes:focus { background: $warning; color: $background; }
-    ConfirmDialog.-grave #yes:focus { background: $error; color: $text; }
+    ConfirmDialog #yes:focus { background: $warning; color: $on-accent; }
+    ConfirmDialog.-grave #yes:focus { background: $badge; color: $on-badge; }
     """
 
     BINDINGS = [

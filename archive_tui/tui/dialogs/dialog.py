@@ -23,15 +23,15 @@ class Dialog(ModalScreen[Answer | None]):
     """A box in the middle; Escape answers None, which means: nothing."""
 
     DEFAULT_CSS = """
-    Dialog { align: center middle; background: $background 60%; }
+    Dialog { align: center middle; background: transparent; }
     Dialog > Vertical {
         width: auto; min-width: 40; max-width: 96%; height: auto; max-height: 96%;
         background: $surface; border: round $primary; padding: 0 1; overflow-y: auto;
         border-title-color: $text; border-title-style: bold;
     }
     Dialog .buttons { height: auto; width: 100%; align-horizontal: right; margin-top: 1; }
-    Dialog Button { margin-left: 2; min-width: 10; border: none; height: 1; background: $panel; }
-    Dialog Button:focus { background: $primary; color: $background; text-style: bold; }
+    Dialog Button { margin-left: 2; min-width: 10; border: none; height: 1; background: $field; }
+    Dialog Button:focus { background: $primary; color: $on-accent; text-style: bold; }
     """
     BINDINGS = [Binding("escape", "answer_nothing", "back", show=False, id="close-dialog")]
 

@@ -40,7 +40,7 @@ class RetentionDialog(Dialog[Kept]):
     RetentionDialog #why.-shown { display: block; }
     RetentionDialog .field { height: 1; }
     RetentionDialog .field Label { width: 36; }
-    RetentionDialog Input { border: none; height: 1; width: 16; background: $panel; padding: 0 1; }
+    RetentionDialog Input { border: none; height: 1; width: 16; background: $field; padding: 0 1; }
     RetentionDialog #wrong { color: $text-error; height: auto; margin-top: 1; }
     """
 

@@ -14,7 +14,7 @@ class SaveDialog(Dialog[str]):
 
     DEFAULT_CSS = """
     SaveDialog > Vertical { width: 76; }
-    SaveDialog Input { border: none; height: 1; background: $panel; padding: 0 1; margin: 1 0; }
+    SaveDialog Input { border: none; height: 1; background: $field; padding: 0 1; margin: 1 0; }
     SaveDialog Label { color: $text-muted; }
     """
 

@@ -78,7 +78,7 @@ class TaskScreen(CommandScreen):
     TaskScreen #task { height: 1fr; layout: horizontal; }
     TaskScreen #facts-box { width: 44%; max-width: 54; scrollbar-gutter: stable; }
     TaskScreen #texts { width: 1fr; }
-    TaskScreen .box { border: round $panel; border-title-color: $text-muted; background: $background; }
+    TaskScreen .box { border: round $line; border-title-color: $text-muted; background: $background; }
     TaskScreen .box:focus-within { border: round $primary; }
     TaskScreen #payload-box { height: 2fr; min-height: 4; }
     TaskScreen #error-box { height: auto; max-height: 40%; min-height: 3; }

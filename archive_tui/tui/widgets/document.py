@@ -26,8 +26,7 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
 
     DEFAULT_CSS = """
     DocumentView { background: $surface; scrollbar-gutter: stable; }
-    DocumentView:focus { background-tint: $foreground 3%; }
-    DocumentView > .document--match { background: $warning 40%; text-style: bold; }
+    DocumentView > .document--match { color: $on-match; background: $match; text-style: bold; }
     """
     COMPONENT_CLASSES = {"document--match"}
     BINDINGS = [

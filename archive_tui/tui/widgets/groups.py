@@ -30,7 +30,7 @@ class GroupsPanel(Vertical):
     """Kinds, types and signatures with their counts. Posts `Chosen` when one is."""
 
     DEFAULT_CSS = f"""
-    GroupsPanel {{ width: {_WIDTH}; border-right: solid $panel; padding: 0; }}
+    GroupsPanel {{ width: {_WIDTH}; border-right: solid $line; padding: 0; }}
     GroupsPanel OptionList {{ border: none; height: 1fr; background: $background; padding: 0; }}
     GroupsPanel OptionList:focus {{ border: none; background: $surface; }}
     """

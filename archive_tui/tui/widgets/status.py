@@ -7,6 +7,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from archive_tui.text import line
+from archive_tui.tui.themes import BADGE
 from archive_tui.wording.people import span
 
 
@@ -127,7 +128,7 @@ def _badges(status: Status, *, roomy: bool) -> list[_Piece]:
     """The name of the program and the badge of the profile."""
     pieces = [_Piece(Content.styled(" archive-tui ", "bold $text-accent"), gives_way=2)] if roomy else []
     if status.production:
-        badge = Content.styled(f" ● {line(status.profile or 'PRODUCTION').upper()} ", "bold $text on $error")
+        badge = Content.styled(f" ● {line(status.profile or 'PRODUCTION').upper()} ", BADGE)
         pieces.append(_Piece(Content.assemble(" ", badge)))
     elif status.profile:
         pieces.append(_Piece(Content.styled(f" ● {line(status.profile)} ", "bold")))

@@ -60,6 +60,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         "virtual-table--empty",
         "virtual-table--warn",
         "virtual-table--bad",
+        "virtual-table--cursor-bad",
         "virtual-table--dim",
         "virtual-table--good",
         "virtual-table--accent",
@@ -75,24 +76,24 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         & > .virtual-table--header { color: $text-muted; background: $surface; }
         & > .virtual-table--sorted { color: $foreground; text-style: bold; }
         & > .virtual-table--row { color: $foreground; }
-        & > .virtual-table--cursor { color: $foreground; background: $foreground 8%; }
+        & > .virtual-table--cursor { color: $foreground; background: $cursor-blurred; }
         & > .virtual-table--bar { color: $text-muted; }
         & > .virtual-table--mark { color: $text-accent; }
         & > .virtual-table--empty { color: $text-muted; }
         & > .virtual-table--warn { color: $text-warning; }
         & > .virtual-table--bad { color: $text-error; }
+        & > .virtual-table--cursor-bad { color: $cursor-error; }
         & > .virtual-table--dim { color: $text-muted; }
         & > .virtual-table--good { color: $text-success; }
         & > .virtual-table--accent { color: $text-accent; }
 
-        &:focus > .virtual-table--cursor { background: $primary 35%; text-style: bold; }
+        &:focus > .virtual-table--cursor { background: $cursor; text-style: bold; }
         &:focus > .virtual-table--bar { color: $accent; }
 
         &:ansi > .virtual-table--header { text-style: underline; }
         &:ansi > .virtual-table--sorted { text-style: bold underline; }
-        &:ansi > .virtual-table--cursor { background: ansi_default; text-style: underline; }
-        &:ansi:focus > .virtual-table--cursor { text-style: bold reverse; }
-        &:ansi > .virtual-table--dim { text-style: dim; }
+        &:ansi > .virtual-table--cursor { background: $background; text-style: underline; }
+        &:ansi:focus > .virtual-table--cursor { background: $background; text-style: bold reverse; }
         &:nocolor:focus > .virtual-table--cursor { text-style: bold reverse; }
     }
     """
@@ -508,7 +509,8 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
     def _style(self, *names: str | None) -> Style:
         """The style of components, the later drawn over the earlier."""
         if (style := self._styles_seen.get(names)) is None:
-            components = [f"virtual-table--{name}" for name in names if name]
+            on_cursor = {"bad": "cursor-bad"} if "cursor" in names else {}
+            components = [f"virtual-table--{on_cursor.get(name, name)}" for name in names if name]
             style = self.get_visual_style(*components).rich_style
             if any(self.get_component_styles(component).text_style.reverse for component in components):
                 style += Style(reverse=True)  # which Textual's visual style leaves out
