@@ -23,6 +23,7 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.retention import RetentionDialog
+from archive_tui.tui.dialogs.run import RunDialog
 from archive_tui.tui.screens.journal import JournalScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.screens.task import TaskScreen
@@ -117,6 +118,15 @@ async def clean(pilot: Pilot[None]) -> None:
     await queues(pilot)
     await pilot.press("j", "c")
     await until(pilot, lambda: isinstance(pilot.app.screen, RetentionDialog), "dialog open")
+    await pilot.pause(0.25)
+
+
+async def run(pilot: Pilot[None]) -> None:
+    """How archived tasks are to be run."""
+    await tasks(pilot)
+    await pilot.press("R")
+    await until(pilot, lambda: isinstance(pilot.app.screen, RunDialog), "dialog open")
+    await pilot.press("down", "tab", "2", "h", "tab", "2", "0")
     await pilot.pause(0.25)
 
 
@@ -247,6 +257,7 @@ SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
     "tasks-80x24": (tasks, (80, 24)),
     "filter": (filter_, (120, 20)),
     "clean": (clean, (120, 20)),
+    "run": (run, (120, 24)),
     "task": (task, (120, 30)),
     "task-80x24": (task, (80, 24)),
     "binary": (binary, (120, 26)),

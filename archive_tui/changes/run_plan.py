@@ -15,6 +15,7 @@ from archive_tui.changes.plan import Plan
 from archive_tui.store.link.clock import now_of
 from archive_tui.store.link.server import Server
 from archive_tui.store.read.readiness import Lock, Readiness, Service, readiness, service
+from archive_tui.wording.people import plural
 
 if TYPE_CHECKING:
     from archive_tui.changes.change import Change
@@ -93,7 +94,8 @@ def runnable(plan: Plan, limit: int | None = None) -> tuple[Plan, int]:
     hidden = set(selection.seqs[len(selection) - plan.hidden :])
     chosen = Selection(selection.catalog, kept)
     hidden_count = sum(seq in hidden for seq in kept)
-    return replace(plan, selection=chosen, totals=chosen.totals(), hidden=hidden_count), left_out
+    words = f"{plural(left_out, 'row')} left out: no archived task that Asynq could run" if left_out else ""
+    return replace(plan, selection=chosen, totals=chosen.totals(), hidden=hidden_count, left_out=words), left_out
 
 
 def plan_run(server: Server, plan: Plan, mode: RunMode) -> RunPlan:

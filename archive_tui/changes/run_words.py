@@ -16,6 +16,7 @@ from archive_tui.changes.sheet import (
     Tone,
     first_ids,
     hidden_by_filter,
+    left_out,
     listed,
     room_lines,
 )
@@ -42,6 +43,7 @@ def sheet(plan: RunPlan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
             Line(listed(totals.by_type), "type"),
             *first_ids(totals.first_ids, plan.count),
             *hidden_by_filter(plan.plan.hidden),
+            *left_out(plan.plan.left_out),
         ),
         then=(
             *_attempts(plan),
@@ -89,12 +91,12 @@ def when(mode: RunMode, count: int, now: float) -> str:
     first = mode.first(now)
     begins = exact(first) if first > now else "now"
     if mode.delay and mode.at is None:
-        begins = f"in {duration(mode.delay)}, about {begins}"
-    spread = mode.spread(count)
+        begins = f"{begins} (in {duration(mode.delay)})"
     if mode.per_second is None:
         return begins
-    lasts = f", until about {exact(first + spread)}" if spread else ""
-    return f"from {begins} on, {mode.per_second:g} a second{lasts}".replace("from in", "in")
+    spread = mode.spread(count)
+    until = f" until about {exact(first + spread)}" if spread else ""
+    return f"{mode.per_second:g} a second, from {begins}{until}"
 
 
 def _attempts(plan: RunPlan) -> Iterator[Line]:

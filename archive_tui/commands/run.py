@@ -16,7 +16,6 @@ from archive_tui.commands.reading import catalog_for, read_archive, say_what_is_
 from archive_tui.errors import ExitCode
 from archive_tui.session import Session
 from archive_tui.text import encode, line, readable
-from archive_tui.wording.people import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +49,6 @@ def run(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         say_what_is_missing(catalog, RUN.base, manner.err)
         everything = replace(plan_oldest(catalog, query, ghosts=True), seen_at=began)
         fitting, left_out = runnable(everything, wish.limit)
-        if left_out:
-            what = f"{plural(left_out, 'row')} left out: no archived task that Asynq could run"
-            print(f"archive-tui: {what}; `archive-tui scan` says what they are", file=manner.err)
         plan = plan_run(session.server, with_times(session.server, fitting), wish.mode)
         planned = Planned(
             sheet=run_words.sheet(plan, session.site(), tuple(filter_line(wish.where))),

@@ -74,7 +74,7 @@ def test_all_run_once_the_oldest_first_and_what_cannot_run_stays(failed: Live, c
     before = {number: failed.client.hget(key(Q, f"task-{number}"), "msg") for number in range(10)}
     ended = cli(*running(failed, "--yes", "--reason", "INC-7"))
     assert ended.code == 4, ended.err
-    assert "3 rows left out: no archived task that Asynq could run" in ended.err
+    assert "3 rows left out: no archived task that Asynq could run" in ended.text
     assert "queued 10 of 10 tasks" in ended.text
     assert pending(failed) == [f"task-{number}" for number in range(9, -1, -1)]
     assert archived(failed) == {"gone", "torn", "mute"}

@@ -10,6 +10,16 @@ class Delete(Command):
     danger = True
 
 
+class Run(Command):
+    key = "R"
+    title = "run…"
+    help = (
+        "Run the marked tasks again, or the one under the cursor: asks how (once, with retries reset, later, or at a "
+        "rate), then shows the plan."
+    )
+    danger = True
+
+
 class CleanOld(Command):
     key = "c"
     title = "clean old…"

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.outcomes import DELETE
+from archive_tui.asynq.outcomes import DELETE, RUN
+from archive_tui.asynq.runs import RunMode
 from archive_tui.catalog.query import Query
 from archive_tui.changes.expiry import with_times
 from archive_tui.changes.plan import Plan, plan_rows
+from archive_tui.changes.run_plan import RunPlan, plan_run, runnable
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
 from archive_tui.tui.commands import runs
-from archive_tui.tui.lists.change_flow import ChangeFlow, deletion
+from archive_tui.tui.dialogs.run import RunDialog
+from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow, deletion, run_again
 from archive_tui.tui.lists.targets import Targets
 from archive_tui.wording.people import plural
 
@@ -49,12 +53,13 @@ class ArchiveChanges(Part):
 
     def why_not_delete(self) -> str | Wait | None:
         """Why nothing can be deleted now."""
-        if reason := self._why_not():
-            return reason
-        session, queue = self.screen.session, self._queue()
-        refused = session.why_not(Action.DELETE, queue) if queue is not None else None
-        another = "another deletion is running: x stops it" if session.changing(DELETE) is not None else None
-        return refused or self._flow.why_not("delete", another)
+        running = self.screen.session.changing(DELETE) is not None
+        another = "another deletion is running: x stops it" if running else None
+        return self._refusal(Action.DELETE) or self._flow.why_not("delete", another)
+
+    def _refusal(self, action: Action) -> str | None:
+        queue = self._queue()
+        return self._why_not() or (self.screen.session.why_not(action, queue) if queue is not None else None)
 
     @runs(commands.Delete, unless=why_not_delete)
     def delete(self) -> None:
@@ -78,6 +83,51 @@ class ArchiveChanges(Part):
             self._flow.confirm(deletion(plan, self.screen.session, choice))
         else:
             self._flow.abandon(if_empty)
+
+    # Running
+
+    def why_not_run(self) -> str | Wait | None:
+        """Why nothing can be run now."""
+        running = self.screen.session.changing(RUN) is not None
+        another = "other tasks are being queued: x stops that" if running else None
+        return self._refusal(Action.RESTORE) or self._flow.why_not("run", another)
+
+    @runs(commands.Run, unless=why_not_run)
+    def run(self) -> None:
+        """Ask how to run what is chosen, and plan it."""
+        self._flow.begin()
+        self._count_targets(self._targets())
+
+    @background("plan")
+    def _count_targets(self, targets: Targets) -> None:
+        marks, shown = targets.find()
+        plan, left_out = runnable(replace(plan_rows(targets.catalog, marks, shown), seen_at=targets.read_at))
+        self.screen.app.call_from_thread(self._ask_how, plan, targets.choice, left_out)
+
+    def _ask_how(self, plan: Plan, choice: str, left_out: int) -> None:
+        if not self.screen.on_top:
+            self._flow.abandon(OVERTAKEN)
+        elif not plan.count:
+            none = "Asynq could run none of these: a scan says what they are"
+            self._flow.abandon(none if left_out else "these tasks have left the list meanwhile")
+        else:
+            dialog = RunDialog(plan.count, self.screen.session.clock)
+            self.screen.app.push_screen(dialog, partial(self._chosen_how, plan, choice))
+
+    def _chosen_how(self, plan: Plan, choice: str, mode: RunMode | None) -> None:
+        if mode is None:
+            self._flow.cancel()
+        else:
+            self._plan_run(plan, choice, mode)
+
+    @background("plan")
+    def _plan_run(self, plan: Plan, choice: str, mode: RunMode) -> None:
+        server = self.screen.session.server
+        found = plan_run(server, with_times(server, plan), mode)
+        self.screen.app.call_from_thread(self._confirm_run, found, choice)
+
+    def _confirm_run(self, plan: RunPlan, choice: str) -> None:
+        self._flow.confirm(run_again(plan, self.screen.session, choice))
 
 
 def without_ghosts(count: int) -> str:

@@ -11,7 +11,7 @@ from textual.content import Content
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.states import State
-from archive_tui.changes import cleanup_words, delete_words, register_words, repair_words, restore_words
+from archive_tui.changes import cleanup_words, delete_words, register_words, repair_words, restore_words, run_words
 from archive_tui.changes.change import Plannable
 from archive_tui.changes.cleanup import CleanUpPlan
 from archive_tui.changes.engine import ChangeJob
@@ -20,6 +20,7 @@ from archive_tui.changes.register import RegisterPlan
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.report import Report
 from archive_tui.changes.restore_plan import RestorePlan
+from archive_tui.changes.run_plan import RunPlan
 from archive_tui.changes.sheet import Sheet
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.pace import Pace
@@ -193,6 +194,11 @@ class ChangeFlow(Part):
 def deletion(plan: Plan, session: Session, choice: str) -> Proposal:
     """Propose to delete tasks; `choice` says how they were chosen."""
     return Proposal(plan, delete_words.sheet(plan, session.site()), delete_words.report, choice)
+
+
+def run_again(plan: RunPlan, session: Session, choice: str) -> Proposal:
+    """Propose to run archived tasks; `choice` says how they were chosen."""
+    return Proposal(plan, run_words.sheet(plan, session.site()), run_words.report, choice)
 
 
 def repair(plan: RepairPlan, session: Session, choice: str) -> Proposal:

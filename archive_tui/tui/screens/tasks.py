@@ -43,6 +43,7 @@ class TasksScreen(CommandScreen):
         commands.Open,
         commands.Mark,
         commands.Delete,
+        commands.Run,
         commands.MarkAll,
         commands.Filter,
         commands.Sort,

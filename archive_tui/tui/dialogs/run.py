@@ -1,0 +1,114 @@
+"""The question how archived tasks are to be run; the plan follows."""
+
+import math
+import re
+from collections.abc import Callable
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Button, Input, Label, OptionList, Static
+from textual.widgets.option_list import Option
+
+from archive_tui.asynq.runs import RunMode
+from archive_tui.catalog.filter.quantities import future_of, span_of
+from archive_tui.errors import UsageError
+from archive_tui.text import clip
+from archive_tui.tui.dialogs.dialog import Dialog
+from archive_tui.tui.widgets.entry import Entry
+from archive_tui.wording.people import plural
+
+_ONCE, _AFRESH = "once", "afresh"
+_TITLES = {
+    _ONCE: "once, as Asynq's own Run: the count of retries stays",
+    _AFRESH: "with retries reset: may fail as often as a new task",
+}
+_FASTEST = 100_000.0
+_DATE = re.compile(r"[0-9]{4}-")
+
+
+class RunDialog(Dialog[RunMode]):
+    """Answers how to run. It runs nothing: the plan follows, and must be confirmed."""
+
+    DEFAULT_CSS = """
+    RunDialog > Vertical { width: 66; }
+    RunDialog OptionList { height: auto; border: none; background: $surface; padding: 0; margin-bottom: 1; }
+    RunDialog OptionList:focus { border: none; }
+    RunDialog .field { height: 1; }
+    RunDialog .field Label { width: 14; }
+    RunDialog Input { border: none; height: 1; width: 1fr; background: $panel; padding: 0 1; }
+    RunDialog #wrong { color: $text-error; height: auto; margin-top: 1; }
+    """
+
+    def __init__(self, count: int, clock: Callable[[], float]) -> None:
+        """`clock` gives unix seconds."""
+        super().__init__()
+        self._count = count
+        self._clock = clock
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = f"Run {plural(self._count, 'archived task')} again"
+            yield OptionList(*[Option(Content(title), id=name) for name, title in _TITLES.items()], id="how")
+            with Horizontal(classes="field"):
+                yield Label("Begin")
+                placeholder = "at once; or in 2h, or at 2026-12-01T06:00"
+                yield Entry(placeholder=placeholder, id="begin", compact=True, select_on_focus=False)
+            with Horizontal(classes="field"):
+                yield Label("Per second")
+                placeholder = "all of them; or a rate, such as 20"
+                yield Entry(placeholder=placeholder, id="rate", compact=True, select_on_focus=False)
+            yield Static(self._explanation(), id="wrong")
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Plan…", id="plan", compact=True)
+
+    def on_mount(self) -> None:
+        how = self.query_one(OptionList)
+        how.highlighted = 0
+        how.focus()
+
+    def _explanation(self) -> Content:
+        return Content.styled("enter shows the plan; tab goes to the lines", "$text-muted")
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.query_one("#wrong", Static).update(self._explanation())
+
+    @on(OptionList.OptionSelected)
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#plan")
+    def _plan(self, event: OptionList.OptionSelected | Input.Submitted | Button.Pressed) -> None:
+        event.stop()
+        begin, rate = (self.query_one(name, Input).value.strip() for name in ("#begin", "#rate"))
+        afresh = self.query_one(OptionList).highlighted == list(_TITLES).index(_AFRESH)
+        try:
+            self.dismiss(mode_of(begin, rate, self._clock(), afresh=afresh))
+        except UsageError as error:
+            self.query_one("#wrong", Static).update(Content(str(error)))
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(None)
+
+
+def mode_of(begin: str, rate: str, now: float, *, afresh: bool) -> RunMode:
+    """Read what was typed: a length of time or a moment in UTC, and a rate; empty for none. `now` is unix seconds.
+    Raises UsageError.
+    """
+    begin = re.sub(r"^(?:in|at)\s+", "", begin)
+    at = future_of(begin, now) if _DATE.match(begin) else None
+    delay = span_of(begin) if begin and at is None else None
+    return RunMode(afresh, delay, at, _rate(rate) if rate else None)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text.replace(",", ""))
+    except ValueError:
+        rate = math.nan
+    if not 1 / _FASTEST <= rate <= _FASTEST:
+        raise UsageError(f"“{clip(text, 20)}” is no rate: write how many are to begin in a second, such as 20 or 0.5")
+    return rate
