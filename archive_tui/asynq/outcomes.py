@@ -41,6 +41,7 @@ class Outcome(IntEnum):
     LOCK_OVER = 29
     NO_DATA = 30
     HAS_RUN = 31
+    GROUP_SHARED = 32
 
     @property
     def done(self) -> bool:
@@ -93,6 +94,7 @@ _SENTENCES = {
     Outcome.WHOLE_MESSAGE: "skipped: it is no id but a whole message, the only copy of a task of Asynq before 0.18",
     Outcome.NO_DATA: "skipped: its data is gone: it has run, or was deleted, since",
     Outcome.HAS_RUN: "skipped: it has run since, or runs now",
+    Outcome.GROUP_SHARED: "skipped: its group holds other tasks as well, which would be lost with it",
     Outcome.EXPIRED: "skipped: its time to live has run out since",
     Outcome.WITHOUT_TIMES: "{}, but for ever: the server did not set the times to live of its fields",
 }

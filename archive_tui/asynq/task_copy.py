@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from archive_tui.asynq.findings import GROUP
 from archive_tui.asynq.states import State
 
 
@@ -31,8 +32,8 @@ class Copy(NamedTuple):
     """When the lock expires, in unix milliseconds; None: never, or there is no lock."""
 
     place: str = ""
-    """Index that held an id without task data, by the last part of its key; empty: there is task data, or nothing that
-    could be restored.
+    """Index that held an id without task data, by the last part of its key; with task data, the group that held the id
+    and that `groups` did not name; empty: neither.
     """
 
     until: int | None = None
@@ -45,6 +46,11 @@ class Copy(NamedTuple):
     def index_name(self) -> str:
         """The index that held the id, by the last part of its key as far as it was kept; empty: none did."""
         return self.place or (self.stood.value if self.stood is not None else "")
+
+    @property
+    def in_unnamed_group(self) -> bool:
+        """Tell whether the task was lost in a group that `groups` did not name."""
+        return bool(self.fields) and self.place.startswith(GROUP)
 
     def field(self, name: bytes) -> bytes | None:
         """The value of one field; None: the hash has no such field."""

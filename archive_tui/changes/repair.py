@@ -1,10 +1,11 @@
 """Repairing findings: the change that carries out a `RepairPlan`."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from archive_tui.asynq.actions import Action
-from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.findings import GROUP, Kind
 from archive_tui.asynq.outcomes import REPAIR, Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.rows import TaskRow
@@ -67,6 +68,7 @@ class RepairChange(Change[RepairBatch]):
         self.copied = not plan.by_hand
         self._batches: Iterator[RepairBatch] = iter(())
         self._prefixes: list[bytes] | None = None  # of other installations in the database; None: not searched for
+        self._named: defaultdict[str, set[str]] = defaultdict(set)  # groups of each queue, as indexes
 
     @property
     def command(self) -> str:
@@ -146,6 +148,8 @@ class RepairChange(Change[RepairBatch]):
             elif not copy.fields and row.kind not in (Kind.GHOST, Kind.HUSK):  # all fields of a husk may have expired
                 batch.left_out[at] = Outcome.GONE
             else:
+                if batch.repair is Repair.FOLLOW_STATE and _is_grouped(row):
+                    copies[at] = copy._replace(place=row.index_name)  # what is to be unnamed again
                 places.append(at)
         batch.copies, batch.places = copies, places
 
@@ -164,12 +168,18 @@ class RepairChange(Change[RepairBatch]):
                         known,
                         self._prefixes or (),
                         self.plan.limits(batch.queue),
+                        self._named[batch.queue],
                     )
             except Exception as error:
                 if known and is_answer(error):
                     yield _part(batch, call, known)
                 raise
             yield call
+
+
+def _is_grouped(row: TaskRow) -> bool:
+    """Tell whether a task is lost in a group."""
+    return row.kind is Kind.LOST and row.index_name.startswith(GROUP)
 
 
 def _part(batch: RepairBatch, call: Call, known: Mapping[int, Outcome]) -> Call:

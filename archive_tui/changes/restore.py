@@ -22,7 +22,7 @@ from archive_tui.store.link.clock import clock_of
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import is_answer
 from archive_tui.store.link.server import Server
-from archive_tui.store.write import recall
+from archive_tui.store.write import recall, unname
 from archive_tui.store.write import restore as store
 from archive_tui.wording.programs import moment
 
@@ -68,6 +68,8 @@ class RestoreChange(Change[RestoreBatch]):
         self._new_codes: dict[int, list[str]] = {}
         self._codes: dict[int, str] = {}
         self._notes: Appender | None = None
+        self._ids: dict[tuple[str, str], set[bytes]] | None = None
+        self._unnamed_now: set[tuple[str, str]] = set()
 
     def refuse(self, server: Server) -> None:
         if self.plan.elsewhere and not self.plan.anywhere:
@@ -120,12 +122,12 @@ class RestoreChange(Change[RestoreBatch]):
         plan = self.plan
         for origin, copies in plan.journal.batches(plan.outline):
             may = plan.outline.restorable(origin, again=plan.again)
-            by_queue: dict[str, list[int]] = {}
+            by_queue: dict[tuple[str, str], list[int]] = {}
             for at, copy in enumerate(copies):
                 if may[at] and plan.takes(copy):
-                    by_queue.setdefault(copy.queue, []).append(at)
+                    by_queue.setdefault((copy.queue, self._unnamed(copy)), []).append(at)
             sizes = [sum(map(len, copy.fields)) for copy in copies]
-            for queue, places in by_queue.items():
+            for (queue, _), places in by_queue.items():
                 for part in slices(places, _BATCH_TASKS, sizes):
                     tasks = [copies[at] for at in part]
                     ids = [copy.id for copy in tasks]
@@ -158,6 +160,8 @@ class RestoreChange(Change[RestoreBatch]):
         """Write back what was deleted, or take back what was queued to run: the outcomes, up to where the server
         refused, and what it said then.
         """
+        if group := self._unnamed(tasks[0]):
+            return self._unname(pipe, tasks, group, now)
         if not self.plan.journal.header.is_run:
             return store.restore(pipe, tasks, self.plan.target, now)
         outcomes: list[Outcome] = []
@@ -168,6 +172,41 @@ class RestoreChange(Change[RestoreBatch]):
                 raise
             return outcomes, error
         return outcomes, None
+
+    def _unnamed(self, copy: Copy) -> str:
+        """The group whose naming is to be taken back for a task; empty for none."""
+        return copy.place if copy.in_unnamed_group and self.plan.target is store.Target.BACK else ""
+
+    def _unname(
+        self, pipe: Pipe, tasks: Sequence[Copy], group: str, now: float
+    ) -> tuple[list[Outcome], Exception | None]:
+        """Take back the naming of a group. What is gone is only written back where that was asked for: it may have been
+        done since.
+        """
+        queue = tasks[0].queue
+        begun = (queue, group) in self._unnamed_now
+        outcomes = unname.unname(pipe, tasks, now, self._ids_of(queue, group), begun=begun)
+        if any(outcome.done for outcome in outcomes):
+            self._unnamed_now.add((queue, group))
+        gone = [at for at, outcome in enumerate(outcomes) if outcome is Outcome.NO_DATA]
+        if not (gone and self.plan.again):
+            return outcomes, None
+        written, failure = store.restore(pipe, [tasks[at] for at in gone], self.plan.target, now)
+        for at, outcome in zip(gone, written, strict=False):
+            outcomes[at] = outcome
+        return outcomes if failure is None else outcomes[: gone[len(written)]], failure
+
+    def _ids_of(self, queue: str, group: str) -> set[bytes]:
+        """The ids of one group that this restore takes back, from the whole journal."""
+        if self._ids is None:
+            self._ids = {}
+            plan = self.plan
+            for origin, copies in plan.journal.batches(plan.outline):
+                may = plan.outline.restorable(origin, again=plan.again)
+                for copy, able in zip(copies, may, strict=False):
+                    if able and plan.takes(copy) and copy.in_unnamed_group:
+                        self._ids.setdefault((copy.queue, copy.place), set()).add(copy.id)
+        return self._ids[queue, group]
 
     def recheck(self, pipe: Pipe, recorder: Recorder | None) -> Iterator[list[Correction]]:
         """Note what is not there any more, so that it can be restored once more."""

@@ -38,6 +38,9 @@ AS_ORPHAN = "no index, as an orphan"
 AS_GHOST = "their indexes, as ids without data"
 """Counts there the ids of ghosts."""
 
+AS_UNNAMED = "groups that are not named"
+"""Counts there the lost tasks whose group was named by a repair."""
+
 AS_LOCK = "a lock without a task"
 """Counts there the stale locks that were released."""
 
@@ -108,6 +111,9 @@ class RestorePlan:
     bare: int = 0
     """Ids without data that are left out: those of foreign keys, and of ghosts where they are to be run or archived."""
 
+    done_since: int = 0
+    """Tasks whose group was named by a repair, and whose data is gone since: left alone unless `again`."""
+
     vanished: int = 0
     """Tasks that were restored, and were not there any more when another server had taken over."""
 
@@ -171,6 +177,7 @@ class _Review:
     expired: int = 0
     bare: int = 0
     vanished: int = 0
+    done_since: int = 0
     fixed: int = 0
 
     def wants(self, copy: Copy, able: bool, outcome: str, back: str) -> bool:
@@ -195,6 +202,9 @@ class _Review:
         if not copy.fields:
             self.places[AS_GHOST if copy.lock is None else AS_LOCK] += 1
             return
+        if copy.in_unnamed_group and self.target is Target.BACK:
+            self.places[AS_UNNAMED] += 1
+            return
         place = _place(copy, self.target)
         self.places[place.value if place is not None else _nowhere(copy)] += 1
         self.fixed += is_fixed(copy.id)
@@ -212,6 +222,9 @@ class _Review:
         """Count one that is to be restored by whether task data stands in Redis; of a `run`, whether it waits there for
         a worker.
         """
+        if copy.in_unnamed_group and self.target is Target.BACK:
+            self.done_since += not there
+            return
         self.there += there
         comes = there if run else not there
         self.to_archive[copy.queue] += comes and bool(copy.fields) and _place(copy, self.target) is State.ARCHIVED
@@ -283,6 +296,7 @@ def plan_restore(
         elsewhere=(journal.header.server or "an unknown server") if other else "",
         bare=review.bare,
         vanished=review.vanished,
+        done_since=review.done_since,
         again=again,
         due=dict(review.due),
         fixed_ids=review.fixed,

@@ -7,7 +7,7 @@ from archive_tui.asynq.outcomes import RESTORE
 from archive_tui.asynq.states import State
 from archive_tui.changes import recall_words
 from archive_tui.changes.report import Report, named, report_of
-from archive_tui.changes.restore_plan import AS_GHOST, AS_LOCK, AS_LOST, AS_ORPHAN, RestorePlan
+from archive_tui.changes.restore_plan import AS_GHOST, AS_LOCK, AS_LOST, AS_ORPHAN, AS_UNNAMED, RestorePlan
 from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.store.write.restore import Target
@@ -81,6 +81,7 @@ def _facts(plan: RestorePlan) -> dict[str, object]:
         "due": plan.due,
         "restored_before": plan.before,
         "vanished": plan.vanished,
+        "done_since": plan.done_since,
         "not_deleted": plan.kept,
         "unsure": plan.unsure,
         "taken": plan.there,
@@ -125,6 +126,8 @@ def afterwards(plan: RestorePlan) -> str:
         said.append(f"keeps {count:,} in the archive, where its tools list and run them")
     if count := places.get(AS_ORPHAN, 0) + places.get(AS_LOST, 0):
         said.append(f"does not see {count:,}, which are in no index")
+    if count := places.get(AS_UNNAMED, 0) - plan.done_since:
+        said.append(f"does not look at {count:,} any more, in groups that lose their names again")
     if count := places.get(AS_GHOST):
         said.append(f"counts {plural(count, 'id')} without data as {'a task' if count == 1 else 'tasks'} again")
     if count := places.get(AS_LOCK):
@@ -167,6 +170,12 @@ def notes(plan: RestorePlan) -> list[str]:
         said.append(f"{plan.there:,} have task data in Redis now: nothing is written over it")
     if plan.unsure:
         said.append(f"{plan.unsure:,} may never have been deleted: the run ended before it knew")
+    if plan.done_since:
+        gone = (
+            f"{plan.done_since:,} are gone since their group was named: a worker has done them, or they were deleted. "
+        )
+        alone, again = "They are left alone", "They come back as lost tasks, and would be done again"
+        said.append(gone + (again if plan.again else alone))
     if plan.locks:
         ran_out = f", {plan.expired_locks:,} have run out" if plan.expired_locks else ""
         said.append(f"{plural(plan.locks, 'unique lock')} taken again where free{ran_out}")

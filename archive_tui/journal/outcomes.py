@@ -47,6 +47,7 @@ _RESTORED = {
     Outcome.HAS_RUN: "c",
     Outcome.NOT_A_TASK: "d",
     Outcome.OTHER_QUEUE: "e",
+    Outcome.GROUP_SHARED: "f",
 }
 _OF_RESTORED = {code: outcome for outcome, code in _RESTORED.items()}
 

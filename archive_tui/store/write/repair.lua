@@ -82,13 +82,17 @@ local function misplaced(id, place)
 end
 
 -- Whether Asynq looks for a task in the index where it stands, so that it is not lost any more.
+local looked_into = {}  -- of each group, before this call names it
 local function looked_for(place, id)
   if place == "active" then
     return redis.call("ZSCORE", prefix .. "lease", id) or type(redis.pcall("ZSCORE", prefix .. "deadlines", id)) == "string"
   end
   if string.sub(place, 1, 2) ~= "g:" then return false end
-  return redis.call("SISMEMBER", prefix .. "groups", string.sub(place, 3)) == 1
-    or redis.call("ZSCORE", prefix .. "aggregation_sets", prefix .. place)
+  if looked_into[place] == nil then
+    looked_into[place] = redis.call("SISMEMBER", prefix .. "groups", string.sub(place, 3)) == 1
+      or redis.call("ZSCORE", prefix .. "aggregation_sets", prefix .. place) ~= false
+  end
+  return looked_into[place]
 end
 
 -- Take the id out of every index but groups it was not seen in. Nothing was changed where it returns false.

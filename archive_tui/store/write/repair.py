@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from archive_tui.asynq import keys
-from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.findings import GROUP, Kind
 from archive_tui.asynq.limits import DEFAULTS, Limits
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Destination, Repair, destination, lists_to_search
@@ -54,7 +54,8 @@ class _Entry:
     goal: Destination | None
     """The state and index that it gets; None where it is deleted."""
 
-    def arguments(self) -> list[bytes]:
+    def arguments(self, *, lost: bool) -> list[bytes]:
+        """The arguments of the script; `lost`: nobody may look for it in its index."""
         goal = self.goal
         return [
             self.row.id,
@@ -67,7 +68,7 @@ class _Entry:
             encode(goal.index) if goal else b"",
             b"%d" % goal.score if goal else b"0",
             goal.message if goal else b"",
-            b"lost" if self.row.kind is Kind.LOST else b"",
+            b"lost" if lost else b"",
         ]
 
 
@@ -80,12 +81,15 @@ def repair(
     known: dict[int, Outcome] | None = None,
     prefixes: Collection[bytes] = (),
     limits: Limits = DEFAULTS,
+    named: set[str] | None = None,
 ) -> list[Outcome]:
     """Set some findings of one queue right; one outcome for each, in order. `now` is unix seconds, `types` what foreign
     keys were when they were planned: without its type, none is deleted. Outcomes are put into `known`, by position, as
     soon as they are: where a long list is searched the batch takes several script calls, and one of them may be refused
     when others have been carried out. `prefixes` are those of other installations in the database: the id of a ghost
     that has data under one is left alone. `limits` are those of the archive.
+    `named` are the groups, as indexes, that this change has named before, so that what was lost in them is to follow;
+    those that it names now are added.
 
     What is lost is settled once more, for a list has no cheap membership test that the script could make. A lost task
     does not move by itself: its message and its state, checked again by the script, say that nobody has moved it since.
@@ -96,11 +100,12 @@ def repair(
     queue = rows[0].queue
     if any(row.queue != queue for row in rows):
         raise ValueError("a batch is of one queue")
+    named = set() if named is None else named
     if repair_ is Repair.RELEASE:
         return release(pipe, queue, rows)
     outcomes: dict[int, Outcome] = {} if known is None else known
     entries: dict[int, _Entry] = {}
-    lost = _still_lost(pipe, queue, rows)
+    lost = _still_lost(pipe, queue, rows) | {row.id for row in rows if row.index_name in named}
     contents = _contents(pipe, rows)
     spared = _alive(pipe, queue, rows, repair_)
     ghosts = [row.id for row in rows if repair_ is Repair.REMOVE_ID]
@@ -122,16 +127,24 @@ def repair(
     size = _batch_size(pipe, queue, list(entries.values()))
     for start in range(0, len(numbers), size):
         part = numbers[start : start + size]
-        replies = _call(pipe, queue, repair_, [entries[number] for number in part], now)
+        replies = _call(pipe, queue, repair_, [entries[number] for number in part], now, named)
         outcomes.update(zip(part, replies, strict=True))
+        if repair_ is Repair.FOLLOW_STATE:
+            named |= {
+                rows[number].index_name
+                for number, outcome in zip(part, replies, strict=True)
+                if outcome.done and rows[number].index_name.startswith(GROUP)
+            }
     return [outcomes[number] for number in range(len(rows))]
 
 
-def _call(pipe: Pipe, queue: str, repair_: Repair, entries: Sequence[_Entry], now: float) -> list[Outcome]:
+def _call(
+    pipe: Pipe, queue: str, repair_: Repair, entries: Sequence[_Entry], now: float, named: Collection[str]
+) -> list[Outcome]:
     action = {Repair.REMOVE_ID: b"ghost", Repair.CLEAN: b"clean", Repair.DELETE_KEY: b"foreign"}.get(repair_, b"move")
     arguments = [keys.prefix(queue), action, b"%d" % int(now * 1e9)]
     for entry in entries:
-        arguments += entry.arguments()
+        arguments += entry.arguments(lost=entry.row.kind is Kind.LOST and entry.row.index_name not in named)
     hashes = [keys.task(queue, entry.row.id) for entry in entries]
     return [Outcome(number) for number in pipe.script(*load("repair"), hashes, arguments)]
 
