@@ -305,7 +305,7 @@ def _difference(
     if copy.fields is snapshots.NOT_A_HASH:
         return Outcome.NOT_A_TASK
     if not copy.fields:
-        return Outcome.GONE
+        return Outcome.GONE if seen else None  # the fields of a husk may have expired: the script asks for its key
     if State.parse(raw_state) is not state:
         return Outcome.STATE_CHANGED
     now = fingerprint(message) if message is not None else b""

@@ -100,7 +100,8 @@ class ScanProgress:
 class ScanJob(Job):
     """Scan some queues, or all. Findings go to the catalog batch by batch; what is found first of a task stays.
 
-    Without `check_indexes` it looks only at what has task data. With `messages` it also reads the messages of tasks
+    Without `check_indexes`, as benchmarks want it, it looks only at task data that no index explains: not for ghosts,
+    mismatches and active tasks without a lease. With `messages` it also reads the messages of tasks
     that stand where they should. With `locks` it meets the unique locks on its way and finds the stale ones; where
     every task holds one that makes it half as long again. `also` are queues whose indexes are checked although they may
     have no task data, for a scan of all meets only those that have some, or are registered; None: the keyspace is

@@ -20,6 +20,7 @@ from support.servers import Live, wait_until
 from archive_tui.asynq.outcomes import DELETE, REPAIR, Outcome
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes import delete_words, repair_words
+from archive_tui.commands import delete as delete_command
 from archive_tui.commands import reading
 from archive_tui.commands.output import report_lines
 from archive_tui.errors import AuditError
@@ -396,6 +397,32 @@ def test_a_husk_without_a_known_state_is_deleted(
     ended = cli(*at(any_server, "delete", "--queue", "q", *what, "--yes", "--json", *journal))
     assert (ended.code, ended.json["report"]["deleted"]) == (0, 1), ended
     assert any_server.client.keys() == [b"asynq:queues"]
+
+
+@pytest.mark.parametrize("journal", [[], ["--no-journal"]])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_husk_whose_fields_have_all_expired_is_deleted_if_it_is_there(
+    own_server: Callable[..., Live], cli: Command, monkeypatch: pytest.MonkeyPatch, journal: list[str], there: bool
+) -> None:
+    """Valkey 9 keeps the key until it is deleted. What has really gone was not deleted by us."""
+    live = own_server()
+    live.client.execute_command("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+    live.asynq.register("q")
+    live.client.hset(key("q", "hollow"), mapping={"result": "1"})
+    live.client.execute_command("HPEXPIRE", key("q", "hollow"), 1, "FIELDS", 1, "result")
+    wait_until(lambda: not live.client.hgetall(key("q", "hollow")))
+    confirmed = delete_command.carry_out
+
+    def carry_out(*arguments: Any) -> Any:
+        if not there:
+            live.client.delete(key("q", "hollow"))
+        return confirmed(*arguments)
+
+    monkeypatch.setattr(delete_command, "carry_out", carry_out)
+    ended = cli(*at(live, "delete", "--queue", "q", "--kind", "husk", "--yes", "--json", *journal))
+    assert (ended.code, ended.json["planned"]) == (0, 1), ended
+    assert (ended.json["report"]["deleted"], ended.json["report"]["gone"]) == ((1, 0) if there else (0, 1))
+    assert not live.client.exists(key("q", "hollow"))
 
 
 def test_what_is_unconfirmed_is_in_the_report_for_people() -> None:

@@ -84,9 +84,9 @@ local function look_again(i, key, expected)
   held[i] = holds(lock, locks, sub(key, id_at)) and lock
 end
 
-local function compare(found, expected)
+local function compare(key, found, expected)
   if found.err then return NOT_A_TASK end
-  if not found[1] then return GONE end
+  if not found[1] and call("EXISTS", key) == 0 then return GONE end
   if awake then return QUEUE_AWAKE end
   if #found ~= 4 or found[1] ~= "msg" or found[3] ~= "state" or found[4] ~= state or not same(found[2], expected) then
     return COPY_STALE
@@ -108,7 +108,7 @@ elseif mode == "plain" then
     local expected = ARGV[5 + (i - 1) * stride]
     local found = pcall("HGETALL", KEYS[i + 7])
     if found[2] ~= expected or found[4] ~= state or found[1] ~= "msg" or found[3] ~= "state" or found[5] or awake then
-      outcomes[i] = compare(found, expected)
+      outcomes[i] = compare(KEYS[i + 7], found, expected)
     end
     if stride == 2 then scored[i] = ARGV[6 + (i - 1) * stride] end
   end
@@ -121,7 +121,7 @@ else
     local found = pcall("HGETALL", key)
     if found.err then
       outcomes[i] = NOT_A_TASK
-    elseif not found[1] then
+    elseif not found[1] and call("EXISTS", key) == 0 then
       outcomes[i] = GONE
     elseif awake then
       outcomes[i] = QUEUE_AWAKE
