@@ -55,9 +55,10 @@ def cli(context: click.Context, /, mouse: bool, **connection: Any) -> int | None
 @cli.command("demo")
 @click.option("--serve", is_flag=True, help="Print the server's URL and keep it running, without the screens.")
 @click.option("--mouse", is_flag=True, help="Use the mouse on the screens.")
+@click.option("--low-bandwidth", is_flag=True, help="Send less to the terminal.")
 @click.option("--read-only", is_flag=True, help="Disable every command that changes data.")
 @click.option("--quiet-workers", is_flag=True, help="Imitate no workers: nothing moves.")
-def demo_command(*, serve: bool, mouse: bool, read_only: bool, quiet_workers: bool) -> int:
+def demo_command(*, serve: bool, mouse: bool, low_bandwidth: bool, read_only: bool, quiet_workers: bool) -> int:
     """Try archive-tui on an embedded server with a made-up Asynq installation. Leaves no trace."""
     from dataclasses import replace
 
@@ -71,7 +72,8 @@ def demo_command(*, serve: bool, mouse: bool, read_only: bool, quiet_workers: bo
     with demo(workers=not quiet_workers) as url:
         if serve:
             return _serve(url)
-        with opened(replace(with_demo_state(parse_url(url)), read_only=read_only)) as session:
+        settings = replace(with_demo_state(parse_url(url)), read_only=read_only, low_bandwidth=low_bandwidth)
+        with opened(settings) as session:
             return run_screens(session, mouse=mouse)
 
 

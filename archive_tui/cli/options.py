@@ -37,6 +37,8 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--timeout", type=click.FloatRange(0.1, 3600), callback=finite, metavar="SECONDS",
             help="How long to wait for each answer; 5 by default."),
         click.option("--read-only", is_flag=True, help="Disable every command that changes data."),
+        click.option("--low-bandwidth", is_flag=True,
+            help="Send less to the terminal: the screens count on more rarely, in larger steps."),
         click.option("--journal-dir", type=click.Path(path_type=Path), metavar="DIR",
             help="Folder of the journals. [ARCHIVE_TUI_JOURNAL_DIR]"),
         click.option("--no-journal", is_flag=True, help="Keep no journal: what is deleted cannot be restored."),

@@ -95,6 +95,9 @@ class Settings:
     read_only: bool = False
     """Nothing may be changed."""
 
+    low_bandwidth: bool = False
+    """The link to the terminal is thin: the screens send half of what they may send otherwise."""
+
     label: str | None = None
     """Text shown in place of the address; None: the address itself."""
 

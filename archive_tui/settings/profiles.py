@@ -16,7 +16,17 @@ from archive_tui.settings.url import has_password, parse_url
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
 """The server when nobody names one."""
 
-_PROFILE_KEYS = {"url", "username", "password_file", "db", "timeout", "production", "read_only", "syslog"}
+_PROFILE_KEYS = {
+    "url",
+    "username",
+    "password_file",
+    "db",
+    "timeout",
+    "production",
+    "read_only",
+    "syslog",
+    "low_bandwidth",
+}
 _PROFILE_KEYS |= {"journal", "journal_dir", "journal_keep_days", "journal_keep_mb", "archive_cap", "archive_days"}
 _LONGEST_TIMEOUT = 3600.0  # seconds
 _NO = {"", "0", "false", "no", "off"}
@@ -66,6 +76,9 @@ class Choices:
     read_only: bool = False
     """`--read-only`."""
 
+    low_bandwidth: bool = False
+    """`--low-bandwidth`."""
+
     no_journal: bool = False
     """`--no-journal`."""
 
@@ -106,6 +119,9 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
         profile=name,
         production=profile.flag("production"),
         read_only=choices.read_only or profile.flag("read_only") or _is_on(environment, "ARCHIVE_TUI_READ_ONLY"),
+        low_bandwidth=(
+            choices.low_bandwidth or profile.flag("low_bandwidth") or _is_on(environment, "ARCHIVE_TUI_LOW_BANDWIDTH")
+        ),
         syslog=_syslog(environment.get("ARCHIVE_TUI_SYSLOG") or profile.get("syslog")),
         journal=profile.flag("journal", default=True) and not choices.no_journal,
         journal_dir=choices.journal_dir or (_expanded(journal_dir) if journal_dir else None),

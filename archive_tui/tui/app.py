@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
@@ -16,11 +16,13 @@ from textual.worker import WorkerFailed
 from archive_tui.session import Session
 from archive_tui.settings.model import Look
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import QuitWanted, ScanWanted
+from archive_tui.tui.command_screen import CommandScreen, QuitWanted, ScanWanted
 from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
 from archive_tui.tui.dialogs.question import QuestionDialog
+from archive_tui.tui.keystrokes import Keystrokes
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
+from archive_tui.tui.terminal.driver import TerminalDriver, ThinLinkDriver
 from archive_tui.tui.terminal_watch import TerminalWatch
 from archive_tui.tui.themes import color_count, theme_for
 
@@ -57,12 +59,30 @@ class ArchiveApp(App[None]):
     def __init__(self, session: Session, theme: Theme | None = None) -> None:
         """`theme` None: the dark one in full colours."""
         self._chosen_theme = theme or theme_for(Look.DARK, colors=256, dark=True)
-        super().__init__(ansi_color=self._chosen_theme.ansi or None)  # None: as the theme has it
+        driver = ThinLinkDriver if session.settings.low_bandwidth else TerminalDriver
+        super().__init__(driver_class=driver, ansi_color=self._chosen_theme.ansi or None)  # None: as the theme has it
         self.session = session
         self.animation_level = "none"
         self.failure: BaseException | None = None
+        self.keystrokes = Keystrokes(self, super().on_event, self._say, self._handle_exception)
         self.terminal_watch = TerminalWatch(partial(self.exit, None), session.stop_jobs)
         self._scans: dict[str | None, ScanScreen] = {}
+
+    async def on_event(self, event: events.Event) -> None:
+        """Let keys go in their order, one at a time; what climbs up to the app was handed on before."""
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
+            await super().on_event(event)
+        elif isinstance(event, events.Key) and event.key == commands.QuitAtOnce.key:
+            self.action_interrupt()  # also where a key before it hangs
+        else:
+            self.keystrokes.put(event)
+
+    def _say(self, remark: str) -> None:
+        """Say something on the screen that is seen, or on the one beneath its dialog."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, CommandScreen):
+                screen.say(remark, warning=True)
+                return
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a dialog is open, nothing else opens over it."""
@@ -118,6 +138,7 @@ class ArchiveApp(App[None]):
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
         """Leave, whoever asks for it. Jobs end first: the screens take with them the tables that these work on."""
+        self.keystrokes.close()
         self.session.stop_jobs()
         super().exit(result, return_code, message)
 

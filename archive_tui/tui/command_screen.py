@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cast
@@ -30,7 +31,13 @@ EVERYWHERE: tuple[type[Command], ...] = (commands.Palette, commands.Help)
 """The commands that every screen has."""
 
 TICK = 0.2
-"""Seconds between two looks at what the jobs have done: at most five updates a second reach a thin link."""
+"""Seconds between two looks at what the jobs have done."""
+
+_THIN_TICK = 1.0
+"""The same for `--low-bandwidth`."""
+
+_THIN_STEP = 10.0
+"""Seconds in whose steps the age of the data is told for `--low-bandwidth`."""
 
 _Parameters = ParamSpec("_Parameters")
 
@@ -138,6 +145,7 @@ class CommandScreen(Screen[None]):
         """One of each of the `PARTS`."""
         self.waiting: type[Command] | None = None
         """The command that waits for its time; any other command takes its place."""
+        self._moment_shown = 0.0
         self.remarks = RemarkLine()
         """The line above the footer."""
 
@@ -157,8 +165,12 @@ class CommandScreen(Screen[None]):
         return cast("Host", self.app).session
 
     def now(self) -> float:
-        """The time by the clock of this run, in unix seconds."""
-        return self.session.clock()
+        """The moment that this screen shows, in unix seconds by the clock of this run. Beneath a dialog it stands
+        still: no age counts on there.
+        """
+        if self.on_top or not self._moment_shown:
+            self._moment_shown = self.session.clock()
+        return self._moment_shown
 
     @property
     def on_top(self) -> bool:
@@ -166,19 +178,29 @@ class CommandScreen(Screen[None]):
         return self.app.screen is self
 
     def on_mount(self) -> None:
-        self.set_interval(TICK, self.look)
+        self.set_interval(_THIN_TICK if self.session.settings.low_bandwidth else TICK, self.look)
         self.look()
 
     def look(self) -> None:
-        """Show what the jobs have done by now, if this screen is in sight."""
+        """Show what the jobs have done by now, if this screen is in sight, also beneath a dialog."""
         if self.is_current:
             self.tick()
-            self.query_one(StatusBar).show(self.status())
+            self.query_one(StatusBar).show(self.status(), counting=self.on_top)
             self.remarks.place(self.place())
             self._draw_footer()
 
+    def catching_up(self, key: str) -> bool:
+        """Whether a key that was typed ahead is to wait, since what was asked for is not shown yet. What is typed into
+        a line need not.
+        """
+        return not isinstance(self.focused, Input) and self.reading()
+
+    def reading(self) -> bool:
+        """Whether what was asked for is not shown yet."""
+        return False
+
     def tick(self) -> None:
-        """Look at what the jobs have done and show it; called a few times a second while the screen is on top."""
+        """Look at what the jobs have done and show it; called a few times a second, also beneath a dialog."""
 
     def place(self) -> str:
         """Where the cursor stands in the list of this screen: "row 2 of 1,204"; empty where there is no list."""
@@ -199,7 +221,7 @@ class CommandScreen(Screen[None]):
             info.role,
             f"{info.product} {info.version}".strip(),
             session.read_only,
-            overview.latency,
+            None if settings.low_bandwidth else overview.latency,
             self._data_age(),
             not info.linked,
             session.watch.paused,
@@ -216,7 +238,10 @@ class CommandScreen(Screen[None]):
             return None
         if not overview.info.linked and overview.info.unlinked_for is None:
             return None
-        return max(self.session.clock() - overview.read_at, 0.0) + (overview.info.unlinked_for or 0.0)
+        seconds = max(self.session.clock() - overview.read_at, 0.0) + (overview.info.unlinked_for or 0.0)
+        if self.session.settings.low_bandwidth:  # rounded up: the data is no older than what is said
+            return math.ceil(seconds / _THIN_STEP) * _THIN_STEP
+        return seconds
 
     # Commands
 
@@ -245,12 +270,6 @@ class CommandScreen(Screen[None]):
             return None
         reason: str | Wait | None = getattr(self._owner(handler), handler.unless)()
         return reason
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A command that is obeyed at once must not take the keys that somebody types."""
-        if action == "run_command" and isinstance(self.focused, Input):
-            return not any(one.at_once and one.id() in parameters for one in self.COMMANDS_HERE)
-        return super().check_action(action, parameters)
 
     def action_run_command(self, name: str) -> None:
         """Run the command whose keys were pressed; `name` is its id."""

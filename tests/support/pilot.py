@@ -207,6 +207,8 @@ class Operator:
     def _busy(self) -> str:
         """What goes on in the app, in words; empty if nothing does."""
         screens = self.app.screen_stack
+        if self.app.keystrokes.busy:
+            return "keys"
         for pump in (self.app, *(node for screen in screens for node in screen.walk_children(with_self=True))):
             if pump.message_queue_size or pump._next_callbacks:
                 return f"messages for {pump}"
@@ -242,16 +244,18 @@ class Operator:
         await self.settle()
 
     async def burst(self, *keys: str) -> None:
-        """Send keys without waiting in between, as they come over a link that stalled."""
+        """Send keys in one piece, as they come over a link that stalled."""
+        now = time.monotonic()
         for key in keys:
-            self._send(key)
+            self._send(key, now)
         await asyncio.sleep(0)
 
-    def _send(self, key: str) -> None:
+    def _send(self, key: str, moment: float | None = None) -> None:
         driver = self.app._driver
         assert driver is not None
         character = key if len(key) == 1 else _CHARACTERS.get(key)
         event = events.Key(_NAMES.get(key, key), character)
+        event.time = event.time if moment is None else moment
         event.set_sender(self.app)
         driver.send_message(event)
 

@@ -1,11 +1,13 @@
 """The program as it really runs: a process of its own on a pseudo-terminal, its bytes read as a terminal reads them."""
 
+import fcntl
 import os
 import pty
 import shlex
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,20 +85,31 @@ def test_it_ends_when_the_terminal_goes(start: Callable[..., Terminal]) -> None:
 
 
 def stand_still(terminal: Terminal) -> None:
-    """Read nothing of what it draws, as a link that stalls, until the loop of its screens works no more."""
+    """Read nothing of what it draws, as a link that stalls, until the terminal takes no more."""
 
-    def worked() -> str:
-        """The processor time of the main thread, in ticks."""
-        return Path(f"/proc/{terminal.process.pid}/task/{terminal.process.pid}/stat").read_text().split()[13]
+    def unread() -> int:
+        """Bytes that wait to be read."""
+        return int.from_bytes(fcntl.ioctl(terminal.master, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     give_up = time.monotonic() + PATIENCE
-    before, since = worked(), time.monotonic()
+    before, since = unread(), time.monotonic()
     while time.monotonic() - since < 1:
         assert time.monotonic() < give_up, "it never stood still"
         terminal.type("?\x1b")
         time.sleep(0.05)
-        if (now := worked()) != before:
+        if (now := unread()) != before:
             before, since = now, time.monotonic()
+
+
+def test_keys_are_obeyed_while_the_terminal_stands_still(start: Callable[..., Terminal]) -> None:
+    terminal = start()
+    terminal.sees("orphan scan")
+    stand_still(terminal)
+    terminal.type("\x1b\r?")  # nobody reads for another moment; then only what is seen by now is drawn
+    time.sleep(1)
+    sent = len(terminal.sent)
+    terminal.sees("Keys: Archived tasks")
+    assert len(terminal.sent) - sent < 60_000
 
 
 @pytest.mark.parametrize(("how", "code"), [("it goes", 129), ("SIGTERM", 143)])

@@ -29,9 +29,7 @@ class Command:
     transient: ClassVar[bool] = False
     """Whether the footer shows it only while there is something for it to do."""
     at_once: ClassVar[bool] = False
-    """Whether it is obeyed before the keys behind it are handed on: a link that stalls delivers several in one piece,
-    and those that follow are for what it opens.
-    """
+    """Whether it is obeyed whatever has the focus, also a line that somebody types into."""
 
     @classmethod
     def id(cls) -> str:

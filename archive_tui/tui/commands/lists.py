@@ -7,7 +7,6 @@ class Filter(Command):
     key = "slash"
     title = "filter"
     help = "Show only rows that match what you type; esc shows all again."
-    at_once = True
 
 
 class Sort(Command):

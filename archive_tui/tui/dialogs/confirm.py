@@ -1,6 +1,7 @@
 """The plan of a change, to be confirmed. Cancel has the focus; what must be typed counts only in full."""
 
 from collections.abc import Sequence
+from typing import Protocol, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -12,12 +13,15 @@ from textual.widgets import Button, Input, Label, Static
 from archive_tui.changes.sheet import Line, Sheet
 from archive_tui.settings.model import Settings
 from archive_tui.text import clip, line
-from archive_tui.tui.dialogs.dialog import TONES, Dialog
+from archive_tui.tui.dialogs.dialog import TONES, GuardedDialog
+from archive_tui.tui.keystrokes import Keystrokes
 from archive_tui.tui.themes import BADGE
 from archive_tui.tui.widgets.entry import Entry
 
 _REASON = 500
 """Characters of a reason; more would not fit the list of journals."""
+
+_LOCKED = "other keys were pressed here: close this, and begin again"
 
 _FRAME = 2
 _BUTTONS = 2
@@ -33,7 +37,13 @@ def where(settings: Settings) -> Content:
     return Content.assemble((badge, BADGE), address)
 
 
-class ConfirmDialog(Dialog[bool]):
+class Typed(Protocol):
+    """The app, as far as this dialog needs it."""
+
+    keystrokes: Keystrokes
+
+
+class ConfirmDialog(GuardedDialog[bool]):
     """Shows the sheet of any change. Answers True only after a deliberate yes: the button chosen, or the whole of what
     the sheet wants typed.
 
@@ -79,7 +89,7 @@ class ConfirmDialog(Dialog[bool]):
             box.border_title = Content(sheet.title)
             box.border_subtitle = self._where  # in the frame, where it is seen however small the terminal is
             with VerticalScroll(can_focus=False):
-                yield Static("other keys were pressed here: close this, and begin again", id="locked")
+                yield Static(_LOCKED, id="locked")
                 with Vertical(id="plan"):
                     for name, lines in sheet.blocks:
                         with Horizontal(classes="block"):
@@ -144,7 +154,25 @@ class ConfirmDialog(Dialog[bool]):
         for entry in self.query(Input):
             entry.disabled = True
         self.set_focus(self.query_one("#cancel", Button))
+        self._notice(_LOCKED)
+
+    def tell_dropped(self, reason: str) -> None:
+        """Say above the plan that keys were dropped."""
+        if not self._locked:
+            self._notice(f"{reason}: read it, then answer")
+
+    def _notice(self, text: str) -> None:
+        self.query_one("#locked", Static).update(Content(text))
         self.query_one("#locked").add_class("-shown")
+
+    def _deliberate(self) -> bool:
+        """Whether a yes counts: its key came by itself. In one packet with the keys before it, it may be a paste of a
+        terminal that does not tell pastes from typing.
+        """
+        if not cast("Typed", self.app).keystrokes.in_one_piece:
+            return True
+        self.tell_dropped("enter came in one piece with other keys")
+        return False
 
     @on(Input.Changed, "#reason")
     def _explained(self, event: Input.Changed) -> None:
@@ -168,7 +196,8 @@ class ConfirmDialog(Dialog[bool]):
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if event.value == self._sheet.typed and not self._locked:
-            self.dismiss(True)
+            if self._deliberate():
+                self.dismiss(True)
         elif not event.value:
             self.dismiss(False)
         else:
@@ -178,11 +207,15 @@ class ConfirmDialog(Dialog[bool]):
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:
-        self.dismiss(False)
+        if not self._locked or self._deliberate():  # what came behind a stray key is not for the screen below either
+            self.dismiss(False)
 
     @on(Button.Pressed, "#yes")
     def _yes(self) -> None:
-        self.dismiss(not self._locked)
+        if self._locked:
+            self.dismiss(False)
+        elif self._deliberate():
+            self.dismiss(True)
 
 
 def _content(lines: Sequence[Line]) -> Content:

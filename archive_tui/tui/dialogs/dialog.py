@@ -1,9 +1,12 @@
 """The base of all dialogs. While one is open, no key of the screen below works."""
 
 from collections.abc import Mapping
+from time import monotonic
 from typing import TypeVar
 
 from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 
 from archive_tui.changes.sheet import Tone
@@ -38,3 +41,26 @@ class Dialog(ModalScreen[Answer | None]):
     def action_answer_nothing(self) -> None:
         """Close without an answer."""
         self.dismiss(None)
+
+
+class GuardedDialog(Dialog[Answer]):
+    """A dialog that somebody must have seen before they answer it: keys that were typed ahead are dropped."""
+
+    def __init__(self, *, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
+        self._seen_since: float | None = None
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._drawn)
+
+    def _drawn(self) -> None:
+        self._seen_since = monotonic()
+
+    @property
+    def seen_since(self) -> float | None:
+        """When it was drawn, by the clock of events; None while it was not."""
+        return self._seen_since
+
+    def tell_dropped(self, reason: str) -> None:
+        """Say in the frame that keys were dropped."""
+        self.query_one(Vertical).border_subtitle = Content.styled(reason, "bold $text-warning")

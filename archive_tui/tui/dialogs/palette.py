@@ -5,8 +5,11 @@ from functools import partial
 from typing import Any
 
 from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.widgets import Input
 
 from archive_tui.tui.command_screen import CommandScreen
+
+_CHOOSING = {"enter", "up", "down", "pageup", "pagedown"}
 
 
 class ScreenCommands(Provider):
@@ -33,7 +36,17 @@ class ScreenCommands(Provider):
 
 
 class Palette(CommandPalette):
-    """Textual's, whose list fails on page up and page down while it has no room on the terminal."""
+    """Textual's, whose list fails on page up and page down while it has no room on the terminal. Its cursor stands
+    still, for each blink is sent.
+    """
+
+    def on_mount(self) -> None:
+        self.query_one(Input).cursor_blink = False
+
+    def catching_up(self, key: str) -> bool:
+        """Whether a key that was typed ahead is to wait: one that chooses, while the search has not ended."""
+        searching = any(worker.node is self and not worker.is_finished for worker in self.workers)
+        return key in _CHOOSING and searching
 
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).scrollable_content_region:

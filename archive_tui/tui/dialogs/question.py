@@ -8,12 +8,12 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from archive_tui.tui.dialogs.dialog import Dialog
+from archive_tui.tui.dialogs.dialog import GuardedDialog
 
 _CHECK = 0.2
 
 
-class QuestionDialog(Dialog[bool]):
+class QuestionDialog(GuardedDialog[bool]):
     """Answers True for `yes`. All texts are our own words. Once `holds` returns False, the question is out of date: it
     closes without an answer, unless another dialog stands over it.
     """

@@ -116,6 +116,11 @@ class TaskList(Vertical):
         """Whether the table shows all that the job brought, in the order that was asked for."""
         return self._shown_complete and not self.sorting
 
+    @property
+    def reading(self) -> bool:
+        """Whether the table does not show yet what was asked for, or nothing at all so far."""
+        return self.sorting or not (self.table.row_count or self._shown_complete)
+
     def start_again(self) -> None:
         """Begin with an empty catalog, and with no filter."""
         old, self.catalog = self.catalog, Catalog()

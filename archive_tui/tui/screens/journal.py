@@ -120,7 +120,6 @@ class JournalScreen(CommandScreen):
 
     def on_mount(self) -> None:
         self._read()
-        super().on_mount()
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         return HELP
@@ -137,6 +136,9 @@ class JournalScreen(CommandScreen):
 
     def _named(self) -> str:
         return line(exact(self.header.created_at))
+
+    def reading(self) -> bool:
+        return not self.tasks.shown or self.marks.marking or self.flow.planning
 
     def tick(self) -> None:
         self.flow.watch()

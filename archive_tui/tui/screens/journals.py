@@ -103,17 +103,19 @@ class JournalsScreen(CommandScreen):
     def on_mount(self) -> None:
         self._table.empty_text = "Reading…"
         self.read_again()
-        super().on_mount()
 
     def on_screen_resume(self) -> None:
         self.read_again()
+
+    def reading(self) -> bool:
+        return self._job is None or not self._job.state.ended
 
     def tick(self) -> None:
         job = self._job
         if job is None or not job.state.ended:
             return
         text = self.query_one(FilterBar).text.casefold()
-        drawn = (job, text, int(self.session.clock()) // 5)
+        drawn = (job, text, int(self.now()) // 5)
         if drawn == self._drawn:
             return
         self._drawn = drawn

@@ -195,11 +195,16 @@ class QueuesScreen(CommandScreen):
     def _changed(self) -> None:
         self.session.watch.refresh(leftovers=True)
 
+    def reading(self) -> bool:
+        return self.session.watch.overview.read_at is None or self.flow.planning
+
     def tick(self) -> None:
         self.flow.watch()
+        if self._drawn is not None and not self.on_top and not self.session.running:
+            return  # beneath a dialog the rows stand still
         overview = self.session.watch.overview
         text = self.query_one(FilterBar).text.casefold()
-        now = self.session.clock()
+        now = self.now()
         watch = self.session.watch
         drawn = (
             overview,

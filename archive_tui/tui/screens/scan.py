@@ -102,7 +102,6 @@ class ScanScreen(CommandScreen):
 
     def on_mount(self) -> None:
         self._start()
-        super().on_mount()
         self.on_resize()
 
     def on_resize(self) -> None:
@@ -124,6 +123,9 @@ class ScanScreen(CommandScreen):
             self.tasks.catalog, queues, self.flow.pace, messages=self._messages, locks=self._messages
         )
         self.tasks.fill(self._job)
+
+    def reading(self) -> bool:
+        return self.tasks.reading or self.marks.marking or self.flow.planning
 
     def tick(self) -> None:
         self.flow.watch()

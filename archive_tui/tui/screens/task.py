@@ -101,7 +101,7 @@ class TaskScreen(CommandScreen):
         self._index = index
         self._breadcrumb = breadcrumb
         self._loaded: Loaded | None = None
-        self._ticket = 0
+        self._ticket = self._answered = 0
         self._facts: list[str | tuple[str, str]] = []
         self._facts_at = 0.0
 
@@ -123,7 +123,6 @@ class TaskScreen(CommandScreen):
         self.query_one("#facts-box").border_title = "Facts"
         self.on_resize()
         self._load()
-        super().on_mount()
 
     def on_resize(self) -> None:
         narrow = self.size.width < 100
@@ -135,9 +134,12 @@ class TaskScreen(CommandScreen):
         else:
             task.move_child(facts_box, before=texts)
 
+    def reading(self) -> bool:
+        return self._answered != self._ticket
+
     def tick(self) -> None:
         self._draw_head()
-        if self.session.clock() - self._facts_at >= _FACTS_EVERY:
+        if self.now() - self._facts_at >= _FACTS_EVERY:
             self._draw_facts()
 
     @property
@@ -163,6 +165,7 @@ class TaskScreen(CommandScreen):
         self._ticket += 1
         row = self._row
         if row is None:
+            self._answered = self._ticket
             self._show_problem("this task has left the list: it was deleted")
             return
         self._show_problem("reading…")
@@ -189,6 +192,7 @@ class TaskScreen(CommandScreen):
     def _failed(self, ticket: int, error: ArchiveTuiError) -> None:
         if ticket != self._ticket or not self.is_mounted:
             return
+        self._answered = ticket
         if isinstance(error, NotFoundError):
             self._show_problem(str(error))
         else:
@@ -204,6 +208,7 @@ class TaskScreen(CommandScreen):
     def _arrived(self, ticket: int, loaded: Loaded) -> None:
         if ticket != self._ticket or not self.is_mounted:
             return
+        self._answered = ticket
         self._loaded = loaded
         task = loaded.task
         self.query_one("#payload", DocumentView).show(loaded.payload)

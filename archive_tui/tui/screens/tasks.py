@@ -80,7 +80,6 @@ class TasksScreen(CommandScreen):
 
     def on_mount(self) -> None:
         self.read_again()
-        super().on_mount()
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         return HELP
@@ -92,11 +91,14 @@ class TasksScreen(CommandScreen):
     def _breadcrumb(self) -> str:
         return f"{line(self.queue)} ▸ archived"
 
+    def reading(self) -> bool:
+        return not self.tasks.shown or self.marks.marking or self.flow.planning
+
     def tick(self) -> None:
+        self.flow.watch()
         if self._job is not None and self._job.state.ended and self._counted is not self._job:
             self._counted = self._job
             self.marks.forget_dead()
-        self.flow.watch()
         self.tasks.keep_up()
         self._draw_head()
         if self._cleaning and self.tasks.shown:
@@ -133,8 +135,8 @@ class TasksScreen(CommandScreen):
             parts.append((f"   {progress.trouble}", "$text-error"))
         elif not progress.state.ended:
             parts.append(("   reading…", "$text-warning"))
-        elif progress.read_at is not None and self.session.clock() - progress.read_at >= _OLD:
-            parts.append((f"   read {age(progress.read_at, self.session.clock())} ago: r reads again", "$text-muted"))
+        elif progress.read_at is not None and self.now() - progress.read_at >= _OLD:
+            parts.append((f"   read {age(progress.read_at, self.now())} ago: r reads again", "$text-muted"))
         parts.append(self.marks.counts(total=total, complete=complete))
         self.query_one("#head", HeadLine).show(self.flow.line() or Content.assemble(*parts))
         gone = self.session.watch.overview.read_at is not None and not any(

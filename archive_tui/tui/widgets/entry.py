@@ -1,5 +1,7 @@
 """A line to type into that never hides a part of its text: every input of the program is one."""
 
+from typing import Any
+
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
@@ -12,8 +14,12 @@ from archive_tui.text import line
 
 class Entry(Input):
     """Joins the lines of a paste by spaces, where a stock input keeps the first alone (Textual 8.2.8), and shows an
-    ellipsis at each end beyond which its text goes on.
+    ellipsis at each end beyond which its text goes on. Its cursor stands still.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.cursor_blink = False  # each blink is sent over a link that may be thin
 
     def _on_paste(self, event: events.Paste) -> None:
         event.stop()

@@ -1,7 +1,7 @@
 """The top line: where we are connected, whether we may change anything, how fresh the data is, what is running."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.content import Content
 from textual.widget import Widget
@@ -77,8 +77,11 @@ class StatusBar(Widget):
         super().__init__()
         self._status = Status()
 
-    def show(self, status: Status) -> None:
-        """Say this from now on."""
+    def show(self, status: Status, *, counting: bool = True) -> None:
+        """Say this from now on; not `counting`, only if more has changed than the figures that always do."""
+        shown = self._status
+        if not counting and replace(status, latency=shown.latency, data_age=shown.data_age) == shown:
+            return
         if status != self._status:
             self._status = status
             self.refresh()

@@ -1,0 +1,194 @@
+"""What leaves for the terminal shows the same as all that Textual wrote, in a fraction of the bytes."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+
+import pyte
+import pytest
+from rich.cells import cell_len
+
+from archive_tui.tui.terminal.painter import SYNC_END, SYNC_START, Painter
+from archive_tui.tui.terminal.picture import Picture
+
+COLUMNS, LINES = 40, 8
+SIZE = (COLUMNS, LINES)
+RATE = 3_000.0
+SLOT = 10
+"""Cells of a widget; no wide sign is cut in halves, which terminals show differently."""
+
+STYLES = ["", "1", "2;31", "4;38;5;120", "1;38;2;1;2;3;48;2;9;9;9", "48;2;9;9;9", "7", "3;9;97;48;5;17", "21;53;91"]
+WORDS = ["task", "   ", "│", "…", "日本", "é", "🔥", "▌● ", "x" * 9, " " * 12, "ne\u0301e", "⚠ full"]
+
+
+class Screen:
+    """A terminal, by pyte."""
+
+    def __init__(self) -> None:
+        self.screen = pyte.Screen(COLUMNS, LINES)
+        self.screen.reset_mode(pyte.modes.DECAWM)
+        self.stream = pyte.Stream(self.screen)
+
+    def feed(self, data: str) -> None:
+        self.stream.feed(data)
+
+    @property
+    def cells(self) -> list[list[object]]:
+        """What can be seen: on a space, neither the colour of the text nor bold."""
+        seen: list[list[object]] = []
+        for y in range(LINES):
+            line: list[object] = []
+            for x in range(COLUMNS):
+                cell = self.screen.buffer[y][x]
+                if cell.data == " " and not (cell.underscore or cell.reverse or cell.strikethrough):
+                    line.append((" ", cell.bg))
+                else:
+                    line.append(cell)
+            seen.append(line)
+        return seen
+
+
+def piece(chance: random.Random, room: int) -> str:
+    """Some words in one or two styles, in exactly so many cells."""
+    words = []
+    while cell_len("".join(words) + (word := chance.choice(WORDS))) <= room and chance.random() < 0.8:
+        words.append(word)
+    words.append(" " * (room - cell_len("".join(words))))
+    cut = chance.randrange(len(words))
+    styled = ""
+    for part in ("".join(words[:cut]), "".join(words[cut:])):
+        style = chance.choice(STYLES)
+        styled += f"\x1b[{style}m{part}\x1b[0m" if style else part
+    return styled
+
+
+def update(chance: random.Random) -> str:
+    """An update as Textual writes them."""
+    parts = []
+    for _ in range(chance.randint(1, 6)):
+        slot, y = chance.randrange(COLUMNS // SLOT), chance.randrange(LINES)
+        pieces = chance.randint(1, COLUMNS // SLOT - slot)
+        parts += [f"\x1b[{y + 1};{slot * SLOT + 1}H", *(piece(chance, SLOT) for _ in range(pieces))]
+    return "".join(parts) + "\x1b[1;1H"
+
+
+@pytest.mark.parametrize("erases", [True, False])
+@pytest.mark.parametrize("seed", range(20))
+def test_the_terminal_shows_what_was_written(seed: int, erases: bool) -> None:
+    chance = random.Random(seed)
+    picture, ours, theirs = Picture(erases=erases), Screen(), Screen()
+    blank = "".join(f"\x1b[{y + 1};1H\x1b[48;5;3m{' ' * COLUMNS}\x1b[0m" for y in range(LINES))
+    for written in [blank, *(update(chance) for _ in range(60))]:
+        theirs.feed(written)
+        assert picture.take(written)
+        if chance.random() < 0.7:  # else the link is busy: the next bytes lead on from what is shown
+            ours.feed(picture.changes(SIZE))
+            assert ours.cells == theirs.cells
+            assert picture.changes(SIZE) == ""
+
+
+def test_what_is_shown_already_is_not_sent_again() -> None:
+    picture = Picture()
+    line = f"\x1b[3;1H\x1b[1;38;5;9mtask 1\x1b[0m{' ' * 20}\x1b[38;5;9m12 s\x1b[0m\x1b[1;1H"
+    picture.take(line)
+    assert "task 1" in picture.changes(SIZE)
+    picture.take(line)
+    assert picture.changes(SIZE) == ""
+    picture.take(line.replace("12 s", "13 s"))
+    sent = picture.changes(SIZE)
+    assert "3" in sent
+    assert "task" not in sent
+    assert len(sent) < 30
+
+
+def test_nothing_is_written_beside_a_terminal_that_was_made_smaller() -> None:
+    picture = Picture()
+    picture.take(f"\x1b[1;1H{'x' * 40}\x1b[8;1Hlast\x1b[1;1H")
+    picture.changes(SIZE)
+    sent = picture.changes((10, 4))
+    assert sent.count("x") == 10
+    assert "last" not in sent
+
+
+@pytest.mark.parametrize("data", ["\x1b[?25l", "\x1b]52;c;aGk=\x07", "\x07", "\x1b[2J", "text", "\x1b[1;1H\x1b[5C"])
+def test_what_is_no_update_is_left_alone(data: str) -> None:
+    assert not Picture().take(data)
+
+
+class Link:
+    """A terminal's end of a link, which can be held up."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.open = threading.Event()
+        self.open.set()
+
+    def write(self, data: str) -> None:
+        self.open.wait(20)
+        self.sent.append(data)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        give_up = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < give_up, self.sent
+            time.sleep(0.005)
+
+
+@pytest.fixture
+def link() -> Link:
+    return Link()
+
+
+def test_what_was_drawn_while_the_link_stood_still_is_skipped(link: Link) -> None:
+    painter = Painter(link.write, lambda: SIZE, Picture(), RATE)
+    painter.start()
+    link.open.clear()
+    painter.ask()
+    for number in range(2000):
+        painter.draw(f"\x1b[1;1Hnumber {number:04}\x1b[1;1H")
+    link.open.set()
+    painter.stop()
+    assert len(link.sent) <= 3
+    screen = Screen()
+    screen.feed("".join(link.sent))
+    assert screen.screen.display[0].startswith("number 1999")
+
+
+def test_what_nobody_asked_for_is_sent_at_a_limited_rate(link: Link) -> None:
+    painter = Painter(link.write, lambda: (80, 24), Picture(), 20_000)
+    painter.start()
+    began = time.monotonic()
+    for number in range(200):
+        painter.draw("".join(f"\x1b[{y + 1};1H{chr(65 + number % 26) * 80}" for y in range(24)) + "\x1b[1;1H")
+        time.sleep(0.005)
+    took = time.monotonic() - began
+    sent = sum(map(len, link.sent))
+    assert sent <= 20_000 * (took + 1) + 3_000
+    painter.ask()
+    painter.draw("\x1b[1;1H!")
+    link.until(lambda: "!" in "".join(link.sent))
+    assert time.monotonic() - began < took + 1
+    painter.stop()
+
+
+def test_a_large_update_comes_in_one_piece_where_the_terminal_can(link: Link) -> None:
+    painter = Painter(link.write, lambda: (80, 24), Picture(), RATE)
+    painter.start()
+    painter.draw(SYNC_START)
+    painter.draw("".join(f"\x1b[{y + 1};1H{'abcdefgh' * 10}" for y in range(24)))
+    painter.draw(SYNC_END)
+    painter.stop()
+    assert len(link.sent) == 1
+    assert link.sent[0].startswith(SYNC_START)
+    assert link.sent[0].endswith(SYNC_END)
+
+
+def test_a_picture_that_was_written_over_is_sent_again(link: Link) -> None:
+    painter = Painter(link.write, lambda: SIZE, Picture(), RATE)
+    painter.start()
+    painter.draw("\x1b[1;1Hhello\x1b[1;1H")
+    link.until(lambda: len(link.sent) == 1)
+    painter.forget()
+    painter.stop()
+    assert "hello" in link.sent[1]
