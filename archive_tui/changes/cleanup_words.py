@@ -1,7 +1,7 @@
 """The clean-up of a leftover queue in words: its sheet and its report."""
 
 from archive_tui.asynq.outcomes import CLEAN_UP
-from archive_tui.changes.report import Report, ending, notes
+from archive_tui.changes.report import Report, ending, notes, undo
 from archive_tui.changes.sheet import JOURNAL_OFF, Line, Sheet, Site, Tone
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.progress import ChangeProgress
@@ -55,4 +55,5 @@ def report(progress: ChangeProgress) -> Report:
         in_part=not whole,
         ending=tuple(ending(progress.state, progress.error)),
         notes=tuple(notes(progress.caution, journal)),
+        undo=undo(progress),
     )

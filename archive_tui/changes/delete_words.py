@@ -71,7 +71,7 @@ def report(progress: ChangeProgress) -> Report:
     """Put into words what a deletion has done."""
     copied = progress.journal is not None and bool(progress.made or progress.unknown)
     journal = f"a copy is in the journal {line(str(progress.journal))}" if copied else ""
-    return report_of(progress, change_facts(progress), journal=journal)
+    return report_of(progress, change_facts(progress), journal=journal, undoable=True)
 
 
 def kinds_of(by_kind: Mapping[Kind | None, int]) -> str:

@@ -77,6 +77,11 @@ class RepairPlan:
         return any(repair in (Repair.CLEAN, Repair.DELETE_KEY) for repair in self.counts)
 
     @property
+    def undoable(self) -> bool:
+        """Whether restoring from its journal puts back anything that it takes away: data, ids or locks."""
+        return bool(set(self.counts) & {Repair.CLEAN, Repair.REMOVE_ID, Repair.RELEASE})
+
+    @property
     def lets_live(self) -> bool:
         """Whether any of its repairs puts task data where Asynq works on it."""
         return bool(set(self.counts) - {Repair.CLEAN, Repair.DELETE_KEY, Repair.REMOVE_ID})

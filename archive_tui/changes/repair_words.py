@@ -101,13 +101,15 @@ def archive_sheet(plan: RepairPlan, forecast: Forecast, site: Site) -> Sheet:
     )
 
 
-def report(progress: ChangeProgress) -> Report:
-    """Put into words what a repair has done. Foreign keys are deleted, and no copy is kept of them."""
+def report(progress: ChangeProgress, *, undoable: bool = False) -> Report:
+    """Put into words what a repair has done. Foreign keys are deleted, and no copy is kept of them. `undoable` says
+    whether a restore puts back what it took away.
+    """
     kept = "their ids, and no more of them, are" if not progress.copied else "how it was is"
     journal = f"{kept} in the journal {line(str(progress.journal))}" if progress.journal is not None else ""
     if not progress.copied:
         return report_of(replace(progress, verb=DELETE), change_facts(progress), noun="foreign key", journal=journal)
-    return report_of(progress, change_facts(progress), noun="finding", journal=journal)
+    return report_of(progress, change_facts(progress), noun="finding", journal=journal, undoable=undoable)
 
 
 def _typed(plan: RepairPlan, site: Site) -> str:

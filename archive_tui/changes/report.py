@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from archive_tui.asynq.outcomes import Outcome
@@ -47,13 +48,23 @@ class Report:
     """Some tasks that did not go as planned: id and what happened."""
     more: int = 0
     """How many more of these there are."""
+    undo: Path | None = None
+    """The journal from which what was taken away can be put back; None where nothing was, or there is no copy."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """The report for programs: fields of the JSON object."""
 
 
-def report_of(progress: ChangeProgress, facts: Mapping[str, Any], *, noun: str = "task", journal: str = "") -> Report:
+def report_of(
+    progress: ChangeProgress,
+    facts: Mapping[str, Any],
+    *,
+    noun: str = "task",
+    journal: str = "",
+    undoable: bool = False,
+) -> Report:
     """Put into words what a change has done with the tasks of its plan, each of which is a `noun`. `facts` are for
-    programs; `journal` is a sentence that says what is in the journal, empty where nothing is.
+    programs; `journal` is a sentence that says what is in the journal, empty where nothing is; `undoable` says whether
+    a restore from there puts back what the change took away.
     """
     verb, made = progress.verb, progress.made
     odd = [one for one in progress.examples if _is_odd(one.outcome)]
@@ -70,6 +81,7 @@ def report_of(progress: ChangeProgress, facts: Mapping[str, Any], *, noun: str =
         notes=tuple(notes(progress.caution, journal)),
         examples=examples,
         more=max(other - len(examples), 0) if examples else 0,
+        undo=undo(progress) if undoable else None,
         facts=facts,
     )
 
@@ -88,6 +100,11 @@ def notes(caution: str, journal: str) -> Iterator[Line]:
         yield Line(caution, tone=Tone.CAUTION)
     if journal:
         yield Line(journal, tone=Tone.QUIET)
+
+
+def undo(progress: ChangeProgress) -> Path | None:
+    """The journal that undoes a change; None where it changed nothing, or keeps no copies."""
+    return progress.journal if progress.copied and (progress.made or progress.unknown) else None
 
 
 def change_facts(progress: ChangeProgress) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from textual.worker import WorkerFailed
 from archive_tui.session import Session
 from archive_tui.settings.model import Look
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, QuitWanted, ScanWanted
+from archive_tui.tui.command_screen import CommandScreen, JournalsWanted, QuitWanted, ScanWanted
 from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
 from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.keystrokes import Keystrokes
@@ -121,6 +121,25 @@ class ArchiveApp(App[None]):
         else:
             while self.screen is not screen:
                 self.pop_screen()
+
+    @on(JournalsWanted)
+    def _journals_wanted(self) -> None:
+        """Open the list of journals, or go back to the one that is open below."""
+        from archive_tui.tui.screens.journals import JournalsScreen
+
+        above: list[CommandScreen] = []
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, JournalsScreen):
+                break
+            above += [screen] if isinstance(screen, CommandScreen) else []
+        else:
+            self.push_screen(JournalsScreen())
+            return
+        if reason := next((reason for screen in above if (reason := screen.why_not_leave())), None):
+            above[0].say(f"journal: {reason}", warning=True)
+            return
+        for _ in above:
+            self.pop_screen()
 
     @on(QuitWanted)
     def action_quit_politely(self) -> None:

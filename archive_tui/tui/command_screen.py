@@ -27,7 +27,7 @@ from archive_tui.wording.people import position
 
 _log = logging.getLogger(__name__)
 
-EVERYWHERE: tuple[type[Command], ...] = (commands.Palette, commands.Help)
+EVERYWHERE: tuple[type[Command], ...] = (commands.Journals, commands.Palette, commands.Help)
 """The commands that every screen has."""
 
 TICK = 0.2
@@ -105,6 +105,10 @@ class ScanWanted(Message):
         self.queue = queue
 
 
+class JournalsWanted(Message):
+    """The operator wants to see the list of journals."""
+
+
 class QuitWanted(Message):
     """The operator wants to leave the program."""
 
@@ -126,7 +130,7 @@ class CommandScreen(Screen[None]):
     def __init_subclass__(cls) -> None:
         if "compose" in cls.__dict__:
             raise TypeError(f"{cls.__name__} has a compose of its own: what stands between the lines is its `body`")
-        listed = (*cls.COMMANDS_HERE, *EVERYWHERE)
+        listed = cls.listed()
         cls._handlers = handlers((cls, *cls.PARTS))
         for command in listed:
             if command not in cls._handlers:
@@ -245,10 +249,15 @@ class CommandScreen(Screen[None]):
 
     # Commands
 
+    @classmethod
+    def listed(cls) -> tuple[type[Command], ...]:
+        """All commands of this screen, each once, in the order of footer and help."""
+        return tuple(dict.fromkeys((*cls.COMMANDS_HERE, *EVERYWHERE)))
+
     def available(self) -> list[type[Command]]:
         """The commands that this session may use; read-only mode takes the destroying ones away."""
         read_only = self.session.read_only
-        return [command for command in (*self.COMMANDS_HERE, *EVERYWHERE) if not (command.danger and read_only)]
+        return [command for command in self.listed() if not (command.danger and read_only)]
 
     def _draw_footer(self) -> None:
         shown = [command for command in self.available() if command.footer and not self._pointless(command)]
@@ -273,7 +282,7 @@ class CommandScreen(Screen[None]):
 
     def action_run_command(self, name: str) -> None:
         """Run the command whose keys were pressed; `name` is its id."""
-        self.run_command(next(one for one in (*self.COMMANDS_HERE, *EVERYWHERE) if one.id() == name))
+        self.run_command(next(one for one in self.listed() if one.id() == name))
 
     def run_command(self, command: type[Command]) -> None:
         """Run a command, or say why it cannot run now."""
@@ -320,6 +329,14 @@ class CommandScreen(Screen[None]):
     @runs(commands.Palette)
     def palette(self) -> None:
         self.app.action_command_palette()
+
+    def why_not_journals(self) -> str | None:
+        """Why the list of journals cannot be shown now."""
+        return None
+
+    @runs(commands.Journals, unless=why_not_journals)
+    def journals(self) -> None:
+        self.post_message(JournalsWanted())
 
     def why_not_leave(self) -> str | None:
         """Why this screen cannot be left now."""

@@ -352,6 +352,12 @@ class Operator:
         await self.arrives("TaskScreen")
         await self.sees("Payload ·")
 
+    async def task_in_journal(self) -> None:
+        """Open the task under the cursor of a journal, and wait until it is read."""
+        await self.press("enter")
+        await self.arrives("JournalTaskScreen")
+        await self.sees("Payload ·")
+
     async def scan(self, queue: str | None = None) -> None:
         """Scan a queue, or all, from the queues, and wait for the end."""
         await self.queues()

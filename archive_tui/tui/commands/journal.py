@@ -6,7 +6,14 @@ from archive_tui.tui.commands.command import Command
 class Journals(Command):
     key = "J"
     title = "journal"
-    help = "Show what was deleted, when and by whom, and restore it."
+    help = "Show what was changed, when and by whom, and restore what was deleted."
+
+
+class RestoreJournal(Command):
+    key = "ctrl+r,b"
+    title = "restore…"
+    help = "Plan to restore all tasks of the journal under the cursor. Nothing happens before you confirm."
+    danger = True
 
 
 class Restore(Command):

@@ -25,5 +25,8 @@ class MarkAll(Command):
 class Unmark(Command):
     key = "u"
     title = "unmark"
-    help = "Forget all marks, also those that the filter hides."
+    help = (
+        "Forget all marks, also those that the filter hides; pressed again, bring them back. With nothing marked after "
+        "a change, undo the change: its plan asks first."
+    )
     footer = False

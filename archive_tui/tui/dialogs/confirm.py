@@ -76,8 +76,10 @@ class ConfirmDialog(GuardedDialog[bool]):
         Binding("pagedown,down", "page(1)", show=False, id="plan-page-down"),
     ]
 
-    def __init__(self, sheet: Sheet, settings: Settings) -> None:
+    def __init__(self, sheet: Sheet, settings: Settings, *, ready: bool = False) -> None:
+        """`ready` puts the focus on yes, where nothing must be typed and nothing is taken away."""
         super().__init__(classes="-grave" if sheet.grave else None)
+        self._ready = ready and not sheet.typed and not sheet.grave
         self.reason = ""
         self._sheet = sheet
         self._where = where(settings)
@@ -110,7 +112,7 @@ class ConfirmDialog(GuardedDialog[bool]):
                 yield Button(sheet.button, id="yes", compact=True, disabled=bool(sheet.typed))
 
     def on_mount(self) -> None:
-        self.query_one("#cancel", Button).focus()
+        self.query_one("#yes" if self._ready else "#cancel", Button).focus()
 
     def on_resize(self, event: events.Resize) -> None:
         """Give the sheet the rows that frame, questions and buttons leave, so that it is read from its top."""

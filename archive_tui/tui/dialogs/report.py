@@ -2,6 +2,7 @@
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
@@ -10,13 +11,15 @@ from archive_tui.changes.report import Report
 from archive_tui.tui.dialogs.dialog import TONES, Dialog
 
 
-class ReportDialog(Dialog[None]):
-    """Shows the report of any change. Closes with enter or escape."""
+class ReportDialog(Dialog[bool]):
+    """Shows the report of any change. Closes with enter or escape. Answers True to somebody who wants to undo it."""
 
     DEFAULT_CSS = """
     ReportDialog > Vertical { width: 84; }
     ReportDialog VerticalScroll { height: auto; max-height: 16; }
     """
+
+    BINDINGS = [Binding("u", "undo", show=False, id="undo-change")]
 
     def __init__(self, report: Report) -> None:
         super().__init__()
@@ -28,14 +31,22 @@ class ReportDialog(Dialog[None]):
             with VerticalScroll(can_focus=False):
                 yield Static(_content(self._report))
             with Horizontal(classes="buttons"):
+                if self._report.undo is not None:
+                    yield Button("u Undo…", id="undo", compact=True)
                 yield Button("Close", id="close", compact=True)
 
     def on_mount(self) -> None:
-        self.query_one(Button).focus()
+        self.query_one("#close", Button).focus()
 
-    @on(Button.Pressed)
+    @on(Button.Pressed, "#close")
     def _close(self) -> None:
         self.dismiss(None)
+
+    @on(Button.Pressed, "#undo")
+    def action_undo(self) -> None:
+        """Close, and go on to the plan that undoes the change."""
+        if self._report.undo is not None:
+            self.dismiss(True)
 
 
 def _content(report: Report) -> Content:

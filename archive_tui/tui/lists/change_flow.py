@@ -21,7 +21,7 @@ from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.report import Report
 from archive_tui.changes.restore_plan import RestorePlan
 from archive_tui.changes.run_plan import RunPlan
-from archive_tui.changes.sheet import Sheet
+from archive_tui.changes.sheet import Sheet, Tone
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
@@ -31,6 +31,7 @@ from archive_tui.tui.command_screen import CommandScreen, Part, Wait
 from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.report import ReportDialog
 from archive_tui.tui.lists.marks import RowMarks
+from archive_tui.tui.lists.restoring import Restoring
 from archive_tui.tui.lists.task_list import TaskList
 from archive_tui.tui.widgets.headline import changing
 
@@ -78,6 +79,7 @@ class ChangeFlow(Part):
         """Whether a plan is being made, or looked at."""
         self.job: ChangeJob | None = None
         """What is running; None for nothing."""
+        self.restoring = Restoring(screen, self)
         self._proposal: Proposal | None = None
         self._ended = ended
         self._tasks = tasks
@@ -105,7 +107,13 @@ class ChangeFlow(Part):
             return reason
         if self._marks is not None and not len(self._marks.chosen()):
             return f"there is nothing to {what}"
-        return "the server is away" if self.screen.session.watch.trouble else None
+        return self.why_not_now()
+
+    def why_not_now(self) -> str | None:
+        """Why nothing can be planned now, whatever is chosen."""
+        if self.planning:
+            return "a plan is being made"
+        return self.busy or ("the server is away" if self.screen.session.watch.trouble else None)
 
     def begin(self) -> None:
         """A plan is being made from now on."""
@@ -131,13 +139,15 @@ class ChangeFlow(Part):
 
     # Confirming and starting
 
-    def confirm(self, proposal: Proposal) -> None:
-        """Show the plan, and start it once it is confirmed. Over another screen its dialog would be a surprise."""
+    def confirm(self, proposal: Proposal, *, ready: bool = False) -> None:
+        """Show the plan, and start it once it is confirmed. Over another screen its dialog would be a surprise. `ready`
+        puts the focus on yes: for what was just asked for with a key of its own, and takes nothing away.
+        """
         if not self.screen.on_top:
             proposal.release()
             self.abandon(OVERTAKEN)
             return
-        dialog = ConfirmDialog(proposal.sheet, self.screen.session.settings)
+        dialog = ConfirmDialog(proposal.sheet, self.screen.session.settings, ready=ready)
         self.screen.app.push_screen(dialog, partial(self._answered, proposal, dialog))
 
     def _answered(self, proposal: Proposal, dialog: ConfirmDialog, confirmed: bool | None) -> None:
@@ -152,6 +162,7 @@ class ChangeFlow(Part):
             self.abandon(str(error))
             return
         self._proposal = proposal
+        self._undoable(None)
         self._set_planning(False)
         self.screen.look()
 
@@ -166,10 +177,17 @@ class ChangeFlow(Part):
         proposal.release()
         self._ended()
         report = proposal.report(job.progress)
+        undo = partial(self.restoring.undo, report.undo) if report.undo is not None else None
+        self._undoable(undo)
         if report.remark:
-            self.screen.say(report.remark)
+            self.screen.say(f"{report.remark}; u undoes it" if undo and self._marks is not None else report.remark)
         else:
-            self.screen.app.push_screen(ReportDialog(report))
+            self.screen.app.push_screen(ReportDialog(report), lambda wanted: undo() if wanted and undo else None)
+
+    def _undoable(self, undo: Callable[[], None] | None) -> None:
+        """Take note of how the change that ended last is undone; None: not at all."""
+        if self._marks is not None:
+            self._marks.undo_change = undo
 
     def line(self) -> Content | None:
         """How far the change is, for the head of the screen; None where nothing is running."""
@@ -193,7 +211,15 @@ class ChangeFlow(Part):
 
 def deletion(plan: Plan, session: Session, choice: str) -> Proposal:
     """Propose to delete tasks; `choice` says how they were chosen."""
-    return Proposal(plan, delete_words.sheet(plan, session.site()), delete_words.report, choice)
+    return Proposal(plan, _with_undo(delete_words.sheet(plan, session.site())), delete_words.report, choice)
+
+
+def _with_undo(sheet: Sheet) -> Sheet:
+    """Name the key that undoes it on the screens, where there is a way back."""
+    first, *others = sheet.way_back
+    if first.tone is Tone.DANGER:
+        return sheet
+    return replace(sheet, way_back=(first._replace(text=f"{first.text}; u on the report undoes it"), *others))
 
 
 def run_again(plan: RunPlan, session: Session, choice: str) -> Proposal:
@@ -204,13 +230,18 @@ def run_again(plan: RunPlan, session: Session, choice: str) -> Proposal:
 def repair(plan: RepairPlan, session: Session, choice: str) -> Proposal:
     """Propose to repair findings; `choice` says how they were chosen."""
     archived = {one.name: one.counts.get(State.ARCHIVED, 0) for one in session.watch.overview.queues}
-    return Proposal(plan, repair_words.sheet(plan, session.site(), archived), repair_words.report, choice)
+    sheet = repair_words.sheet(plan, session.site(), archived)
+    return Proposal(plan, _with_undo(sheet) if plan.undoable else sheet, _repaired(plan), choice)
+
+
+def _repaired(plan: RepairPlan) -> Callable[[ChangeProgress], Report]:
+    return partial(repair_words.report, undoable=plan.undoable)
 
 
 def archive_repair(plan: RepairPlan, forecast: Forecast, session: Session, release: Callable[[], None]) -> Proposal:
     """Propose to clear an archive that is stuck; `release` closes the catalog that the plan was made from."""
     sheet = repair_words.archive_sheet(plan, forecast, session.site())
-    return Proposal(plan, sheet, repair_words.report, "all that is wrong in a stuck archive", release)
+    return Proposal(plan, _with_undo(sheet), _repaired(plan), "all that is wrong in a stuck archive", release)
 
 
 def restore(plan: RestorePlan, session: Session) -> Proposal:
@@ -227,4 +258,4 @@ def register(queue: QueueStats, session: Session) -> Proposal:
 
 def clean_up(queue: str, session: Session) -> Proposal:
     """Propose to clean up a leftover queue."""
-    return Proposal(CleanUpPlan(queue), cleanup_words.sheet(queue, session.site()), cleanup_words.report)
+    return Proposal(CleanUpPlan(queue), _with_undo(cleanup_words.sheet(queue, session.site())), cleanup_words.report)

@@ -5,6 +5,7 @@ filtered.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from dataclasses import replace
 
 from textual.content import Content
@@ -16,6 +17,7 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.lists.task_list import TaskList
+from archive_tui.wording.people import plural
 
 MARKING = "marking: a moment"
 """Why nothing can be done with marks that are being made."""
@@ -35,6 +37,10 @@ class RowMarks(Part):
         """Whether rows are being marked off the UI loop."""
         self.hidden = 0
         """How many marked rows the filter hides, as counted last."""
+        self.undo_change: Callable[[], None] | None = None
+        """Undoes the change that ended last; None where it cannot be undone, or nobody can mean it any more."""
+        self._forgotten: tuple[Marks, Marks] | None = None
+        """The marks that were forgotten last, and those of them made one by one: they can be brought back."""
         self._tasks = tasks
         self._anchor: int | None = None
         self._replaced = 0  # how often: marks that were asked for before the last time come too late
@@ -174,12 +180,29 @@ class RowMarks(Part):
         """Why no marks can be forgotten now."""
         if self.marking:
             return MARKING
-        return None if len(self.marked) else "nothing is marked"
+        if len(self.marked) or self._forgotten is not None or self.undo_change is not None:
+            return None
+        return "nothing is marked"
 
     @runs(commands.Unmark, unless=why_not_unmark)
     def unmark(self) -> None:
-        """Forget all marks."""
+        """Forget all marks; where there are none, undo that, or the change that was made since."""
+        if len(self.marked):
+            forgotten = self.marked, self.picked
+            self.forget()
+            self._forgotten = forgotten
+            self.screen.say(f"{plural(len(forgotten[0]), 'mark')} forgotten: u brings {_them(forgotten[0])} back")
+        elif self.undo_change is not None:
+            self.undo_change()
+        elif self._forgotten is not None:
+            (marked, self.picked), self._forgotten = self._forgotten, None
+            self._replace(marked)
+            self.forget_dead()
+
+    def forget(self) -> None:
+        """Forget all marks for good: they speak of rows that are no more."""
         self.picked = Marks()
+        self._forgotten = self.undo_change = None
         self._replace(Marks())
 
     def _take_marked(self, replaced: int, marks: Marks) -> None:
@@ -229,3 +252,7 @@ class RowMarks(Part):
         if catalog is self._tasks.catalog and self.screen.is_mounted:
             self.marked.subtract(dead)
             self._marks_changed()
+
+
+def _them(marks: Marks) -> str:
+    return "it" if len(marks) == 1 else "them"

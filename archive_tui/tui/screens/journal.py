@@ -11,22 +11,19 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from archive_tui.asynq.installation import shown
-from archive_tui.asynq.outcomes import DELETE, RESTORE
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task import Task
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.view import View
-from archive_tui.changes.restore_plan import Chosen, RestorePlan, plan_restore
+from archive_tui.changes.restore_plan import Chosen
 from archive_tui.jobs.journals import JournalJob
-from archive_tui.journal.reader import Header, Journal
-from archive_tui.store.write.restore import Target
+from archive_tui.journal.reader import Header
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, Wait, background
+from archive_tui.tui.command_screen import CommandScreen, Wait
 from archive_tui.tui.commands import runs
-from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.lists.change_flow import ChangeFlow, restore
+from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.columns import common_columns
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.task_list import HELP, TaskList
@@ -37,11 +34,6 @@ from archive_tui.wording.people import age, exact
 from archive_tui.wording.task import facts
 
 _PART = 5_000
-_TARGETS = {
-    Target.BACK.value: "Back where each stood",
-    Target.ARCHIVE.value: "Into the archive",
-    Target.RUN.value: "Run once more",
-}
 
 
 class JournalTaskScreen(TaskScreen):
@@ -191,57 +183,24 @@ class JournalScreen(CommandScreen):
 
     def why_not_restore(self) -> str | Wait | None:
         """Why nothing can be restored now."""
-        otherwise = None
-        if not self.tasks.complete:
-            otherwise = "the journal is still being read"
-        elif self.session.changing(RESTORE) is not None:
-            otherwise = "something is being restored already: x stops it"
-        elif self.session.changing(DELETE) is not None:
-            otherwise = "a deletion is running: x stops it"
-        return self.flow.why_not("restore", otherwise)
+        otherwise = None if self.tasks.complete else "the journal is still being read"
+        return self.flow.why_not("restore", otherwise or self.flow.restoring.another())
 
     @runs(commands.Restore, unless=why_not_restore)
     def restore(self) -> None:
         """Ask where to, and plan to restore what is chosen."""
-        self.flow.begin()
-        dialog = ChoiceDialog("Restore to", _TARGETS, Target.BACK.value)
-        self.app.push_screen(dialog, partial(self._target_chosen, self.marks.chosen()))
+        self.flow.restoring.ask(self.path, partial(self._names, self.marks.chosen()), again=self._again)
 
-    def _target_chosen(self, marks: Marks, target: str | None) -> None:
-        if target is None:
-            self.flow.abandon("nothing was restored", warning=False)
-            return
-        self.say("planning…")
-        self._plan(marks, Target(target))
-
-    @background("plan")
-    def _plan(self, marks: Marks, target: Target) -> None:
+    def _names(self, marks: Marks) -> Chosen | None:
+        """The marked tasks by queue and id; None for all. Not for the UI loop."""
         seqs = list(marks)
         catalog = self.tasks.catalog
-        chosen: Chosen | None = None
-        if len(seqs) < catalog.counts().total:
-            names: set[tuple[str, bytes]] = set()
-            for start in range(0, len(seqs), _PART):
-                names.update((row.queue, row.id) for row in catalog.rows(seqs[start : start + _PART]).values())
-            chosen = frozenset(names)
-        plan = plan_restore(
-            self.session.server, Journal(self.path), target, chosen, again=self._again, limits=self.session.limits
-        )
-        self.app.call_from_thread(self._confirm, plan)
-
-    def _confirm(self, plan: RestorePlan) -> None:
-        if plan.count:
-            self.remarks.forget()  # no longer planning
-            self.flow.confirm(restore(plan, self.session))
-        elif plan.bare:
-            self.flow.abandon("these had no data: there is nothing to restore")
-        else:
-            self.flow.abandon("these tasks were restored meanwhile")
-
-    def background_failed(self, group: str, error: Exception) -> None:
-        if group == "plan":
-            self.flow.cancel()
-        super().background_failed(group, error)
+        if len(seqs) >= catalog.counts().total:
+            return None
+        names: set[tuple[str, bytes]] = set()
+        for start in range(0, len(seqs), _PART):
+            names.update((row.queue, row.id) for row in catalog.rows(seqs[start : start + _PART]).values())
+        return frozenset(names)
 
     def why_not_again(self) -> str | None:
         """Why what was restored before cannot be shown now."""
@@ -258,12 +217,12 @@ class JournalScreen(CommandScreen):
     def again(self) -> None:
         """Also show what was restored before, or no longer."""
         self._again = not self._again
-        self.marks.unmark()  # they speak of rows that get other numbers
+        self.marks.forget()  # they speak of rows that get other numbers
         self._read()
 
     def _changed(self) -> None:
         self.session.watch.refresh()
-        self.marks.unmark()
+        self.marks.forget()
         self._read()
 
     # Leaving and stopping

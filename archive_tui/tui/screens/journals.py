@@ -13,8 +13,9 @@ from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen
+from archive_tui.tui.command_screen import CommandScreen, Wait
 from archive_tui.tui.commands import runs
+from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, title
@@ -58,7 +59,9 @@ class JournalsScreen(CommandScreen):
 
     TITLE_IN_HELP = "Journals"
     COMMANDS_HERE = (
+        commands.Stop,
         commands.Open,
+        commands.RestoreJournal,
         commands.Filter,
         commands.Refresh,
         commands.Wide,
@@ -69,9 +72,11 @@ class JournalsScreen(CommandScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self.flow = ChangeFlow(self, self._changed)
         self._job: FolderJob | None = None
         self._numbers: dict[str, int] = {}
         self._drawn: object = None
+        self._head: Content | None = None
         self._moment = 0.0
 
     def body(self) -> ComposeResult:
@@ -111,6 +116,14 @@ class JournalsScreen(CommandScreen):
         return self._job is None or not self._job.state.ended
 
     def tick(self) -> None:
+        self.flow.watch()
+        self._draw_list()
+        if (restoring := self.flow.line()) is not None:
+            self.query_one("#head", HeadLine).show(restoring)
+        elif self._head is not None:
+            self.query_one("#head", HeadLine).show(self._head)
+
+    def _draw_list(self) -> None:
         job = self._job
         if job is None or not job.state.ended:
             return
@@ -129,7 +142,7 @@ class JournalsScreen(CommandScreen):
         parts: list[Content | str | tuple[str, str]] = [title("journal"), total, (f"   {folder}", "$text-muted")]
         if job.error is not None:
             parts.append((f"   {job.error}", "$text-error"))
-        self.query_one("#head", HeadLine).show(Content.assemble(*parts))
+        self._head = Content.assemble(*parts)
         self.query_one("#notice", Static).update(self._notice(job.journals))
 
     def _notice(self, found: Sequence[Listed]) -> Content:
@@ -167,6 +180,40 @@ class JournalsScreen(CommandScreen):
         if row is not None:
             self.app.push_screen(JournalScreen(row.path, row.header))
 
+    # Restoring
+
+    def why_not_restore(self) -> str | Wait | None:
+        """Why nothing can be restored now."""
+        return self.why_not_open() or self.flow.why_not("restore", self.flow.restoring.another())
+
+    @runs(commands.RestoreJournal, unless=why_not_restore)
+    def restore(self) -> None:
+        """Ask where to, and plan to restore all that the journal under the cursor holds."""
+        row = self._table.cursor_row
+        if row is not None:
+            self.flow.restoring.ask(row.path)
+
+    def _changed(self) -> None:
+        self.session.watch.refresh()
+        self.read_again()
+
+    def why_not_stop(self) -> str | None:
+        """Why there is nothing to stop."""
+        return "nothing is running" if self.flow.job is None else None
+
+    @runs(commands.Stop, unless=why_not_stop)
+    def stop(self) -> None:
+        """Stop restoring."""
+        self.flow.stop()
+
+    # Leaving
+
+    def why_not_journals(self) -> str | None:
+        return "this is the list of journals"
+
+    def why_not_leave(self) -> str | None:
+        return self.flow.busy
+
     @runs(commands.Filter)
     def filter(self) -> None:
         self.query_one(FilterBar).open()
@@ -183,7 +230,7 @@ class JournalsScreen(CommandScreen):
     @runs(commands.Back)
     def back(self) -> None:
         if not self.query_one(FilterBar).clear():
-            self.app.pop_screen()
+            self.run_command(commands.Leave)
 
 
 def _searched(one: Listed) -> str:

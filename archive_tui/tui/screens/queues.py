@@ -347,12 +347,6 @@ class QueuesScreen(CommandScreen):
     def scan_all(self) -> None:
         self.post_message(ScanWanted(None))
 
-    @runs(commands.Journals)
-    def journals(self) -> None:
-        from archive_tui.tui.screens.journals import JournalsScreen
-
-        self.app.push_screen(JournalsScreen())
-
     @runs(commands.Filter)
     def filter(self) -> None:
         self.query_one(FilterBar).open()

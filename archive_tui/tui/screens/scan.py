@@ -283,7 +283,7 @@ class ScanScreen(CommandScreen):
         if self._job is not None:
             self._job.stop()
         self._signatures, self._signed = ({}, 0), -1
-        self.marks.unmark()
+        self.marks.forget()
         self.tasks.start_again()
         self._start()
 

@@ -1,0 +1,87 @@
+"""Restoring from a journal: ask where to, plan, and hand the plan to the flow of changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archive_tui.asynq.outcomes import DELETE, RESTORE
+from archive_tui.changes.restore_plan import Chosen, RestorePlan, plan_restore
+from archive_tui.journal.reader import Journal
+from archive_tui.store.write.restore import Target
+from archive_tui.tui.command_screen import CommandScreen, Part, background
+from archive_tui.tui.dialogs.choice import ChoiceDialog
+
+if TYPE_CHECKING:
+    from archive_tui.tui.lists.change_flow import ChangeFlow
+
+_TARGETS = {
+    Target.BACK.value: "Back where each stood",
+    Target.ARCHIVE.value: "Into the archive",
+    Target.RUN.value: "Run once more",
+}
+
+
+def everything() -> Chosen | None:
+    """Choose all tasks of a journal."""
+    return None
+
+
+class Restoring(Part):
+    """Plans to restore what a journal holds."""
+
+    def __init__(self, screen: CommandScreen, flow: ChangeFlow) -> None:
+        super().__init__(screen)
+        self._flow = flow
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        self._flow.background_failed(group, error)
+
+    def another(self) -> str | None:
+        """Why nothing can be restored besides what is running; None where nothing is."""
+        session = self.screen.session
+        if session.changing(RESTORE) is not None:
+            return "something is being restored already: x stops it"
+        return "a deletion is running: x stops it" if session.changing(DELETE) is not None else None
+
+    def ask(self, path: Path, chosen: Callable[[], Chosen | None] = everything, *, again: bool = False) -> None:
+        """Ask where to, and plan. `chosen` picks the tasks, off the UI loop; with `again` also those that were restored
+        before.
+        """
+        self._flow.begin()
+        dialog = ChoiceDialog("Restore to", _TARGETS, Target.BACK.value)
+        self.screen.app.push_screen(dialog, partial(self._target_chosen, path, chosen, again))
+
+    def undo(self, path: Path) -> None:
+        """Plan to put all that the change of this journal took away back where it stood."""
+        if reason := self.another() or self._flow.why_not_now():
+            self.screen.say(f"undo: {reason}", warning=True)
+            return
+        self._flow.begin()
+        self._plan(path, everything, Target.BACK, again=False, ready=True)
+
+    def _target_chosen(self, path: Path, chosen: Callable[[], Chosen | None], again: bool, target: str | None) -> None:
+        if target is None:
+            self._flow.abandon("nothing was restored", warning=False)
+            return
+        self._plan(path, chosen, Target(target), again=again, ready=False)
+
+    @background("plan")
+    def _plan(
+        self, path: Path, chosen: Callable[[], Chosen | None], target: Target, *, again: bool, ready: bool
+    ) -> None:
+        session = self.screen.session
+        plan = plan_restore(session.server, Journal(path), target, chosen(), again=again, limits=session.limits)
+        self.screen.app.call_from_thread(self._confirm, plan, ready)
+
+    def _confirm(self, plan: RestorePlan, ready: bool) -> None:
+        from archive_tui.tui.lists.change_flow import restore
+
+        if plan.count:
+            self._flow.confirm(restore(plan, self.screen.session), ready=ready)
+        elif plan.bare:
+            self._flow.abandon("these had no data: there is nothing to restore")
+        else:
+            self._flow.abandon("these tasks were restored meanwhile")
