@@ -78,7 +78,7 @@ class RepairPlan:
 
     @property
     def undoable(self) -> bool:
-        """Whether restoring from its journal puts back anything that it takes away: data, ids or locks."""
+        """Whether restoring from its journal brings back anything that it takes away: data, ids or locks."""
         return bool(set(self.counts) & {Repair.CLEAN, Repair.REMOVE_ID, Repair.RELEASE})
 
     @property

@@ -103,7 +103,7 @@ def archive_sheet(plan: RepairPlan, forecast: Forecast, site: Site) -> Sheet:
 
 def report(progress: ChangeProgress, *, undoable: bool = False) -> Report:
     """Put into words what a repair has done. Foreign keys are deleted, and no copy is kept of them. `undoable` says
-    whether a restore puts back what it took away.
+    whether a restore brings back what it took away.
     """
     kept = "their ids, and no more of them, are" if not progress.copied else "how it was is"
     journal = f"{kept} in the journal {line(str(progress.journal))}" if progress.journal is not None else ""

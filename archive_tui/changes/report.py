@@ -49,7 +49,7 @@ class Report:
     more: int = 0
     """How many more of these there are."""
     undo: Path | None = None
-    """The journal from which what was taken away can be put back; None where nothing was, or there is no copy."""
+    """The journal from which what was taken away can be restored; None where nothing was, or there is no copy."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """The report for programs: fields of the JSON object."""
 
@@ -64,7 +64,7 @@ def report_of(
 ) -> Report:
     """Put into words what a change has done with the tasks of its plan, each of which is a `noun`. `facts` are for
     programs; `journal` is a sentence that says what is in the journal, empty where nothing is; `undoable` says whether
-    a restore from there puts back what the change took away.
+    a restore from there restores what the change took away.
     """
     verb, made = progress.verb, progress.made
     odd = [one for one in progress.examples if _is_odd(one.outcome)]

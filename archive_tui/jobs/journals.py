@@ -16,6 +16,7 @@ from archive_tui.errors import NotFoundError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
+from archive_tui.journal.interrupted import interrupted
 from archive_tui.journal.reader import Journal, Outline
 from archive_tui.text import line
 
@@ -39,6 +40,19 @@ class FolderJob(Job):
 
     def work(self) -> None:
         self.journals = journal_folder.listed(self._folder)
+
+
+class InterruptedJob(Job):
+    """Look for changes of a server that were interrupted: `found` is there when the job has ended, the newest first."""
+
+    def __init__(self, folder: Path, server: str) -> None:
+        super().__init__("interrupted")
+        self.found: list[Listed] = []
+        self._folder = folder
+        self._server = server
+
+    def work(self) -> None:
+        self.found = interrupted(journal_folder.listed(self._folder), self._server)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from archive_tui.tui.command_screen import CommandScreen, JournalsWanted, QuitWa
 from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
 from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.keystrokes import Keystrokes
+from archive_tui.tui.kept_screens import KeptScreens
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.terminal.driver import TerminalDriver, ThinLinkDriver
@@ -66,6 +67,7 @@ class ArchiveApp(App[None]):
         self.failure: BaseException | None = None
         self.keystrokes = Keystrokes(self, super().on_event, self._say, self._handle_exception)
         self.terminal_watch = TerminalWatch(partial(self.exit, None), session.stop_jobs)
+        self.kept = KeptScreens(self)
         self._scans: dict[str | None, ScanScreen] = {}
 
     async def on_event(self, event: events.Event) -> None:

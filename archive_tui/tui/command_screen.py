@@ -19,11 +19,12 @@ from archive_tui.session import Session
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command, Handler, handlers, runs
+from archive_tui.tui.kept_screens import KeptScreens
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.remarks import RemarkLine
 from archive_tui.tui.widgets.status import Status, StatusBar
 from archive_tui.tui.widgets.table import VirtualTable
-from archive_tui.wording.people import position
+from archive_tui.wording.people import plural, position
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class Host(Protocol):
     """The app, as far as a screen needs it."""
 
     session: Session
+    kept: KeptScreens
 
 
 class ScanWanted(Message):
@@ -167,6 +169,11 @@ class CommandScreen(Screen[None]):
     def session(self) -> Session:
         """What this run shares between its screens."""
         return cast("Host", self.app).session
+
+    @property
+    def kept(self) -> KeptScreens:
+        """The lists that were left with marks."""
+        return cast("Host", self.app).kept
 
     def now(self) -> float:
         """The moment that this screen shows, in unix seconds by the clock of this run. Beneath a dialog it stands
@@ -342,9 +349,27 @@ class CommandScreen(Screen[None]):
         """Why this screen cannot be left now."""
         return None
 
+    @property
+    def kept_as(self) -> str | None:
+        """The name under which this screen is opened again with its marks; None where it goes when it is left."""
+        return None
+
+    @property
+    def marked(self) -> int:
+        """How many rows are marked here."""
+        return 0
+
+    def open_again(self) -> None:
+        """Catch up with what has happened since this screen was left, and kept."""
+
     @runs(commands.Leave, unless=why_not_leave)
     def leave(self) -> None:
+        marked, name = self.marked, self.kept_as
+        if name is not None and marked:
+            self.kept.keep(name, self)
         self.app.pop_screen()
+        if name is not None and marked:
+            self.say(f"{plural(marked, 'mark')} kept: there again when this list is opened again")
 
     @runs(commands.Back)
     def back(self) -> None:

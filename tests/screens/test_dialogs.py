@@ -334,7 +334,7 @@ def test_all_findings_of_a_scan_are_deleted_and_nothing_else(shop: Live) -> None
         assert " deleted, unique lock released " in report
         await op.press("enter")
         assert f"{len(strange)} found" in op.text
-        await op.press("r")
+        await op.press("r", "tab", "enter")
         await op.scanned()
         assert f"{len(strange)} found" in op.text
 

@@ -252,7 +252,7 @@ def test_a_scan_reads_messages_where_it_is_asked_to(work: Live) -> None:
     async def play(op: Operator) -> None:
         await op.scan("work")
         await op.sees("3 found")
-        await op.press("M")
+        await op.press("M", "tab", "enter")
         await op.sees("4 found", "with messages and locks", "complete in")
         await op.press("slash")
         await op.type("kind:husk")
@@ -262,7 +262,7 @@ def test_a_scan_reads_messages_where_it_is_asked_to(work: Live) -> None:
         assert "frees 1 fixed id that blocks new tasks" in op.dialog
         await confirm(op, 1)
         await op.hears("repaired 1 finding")
-        await op.press("M")
+        await op.press("M", "tab", "enter")
         await op.hears("without messages")
         await op.sees("3 found", "complete in")
         await op.sees_no("with messages")

@@ -1110,7 +1110,7 @@ def test_the_scan_streams_and_can_be_held_and_stopped(valkey: Live, tmp_path: Pa
         await op.press("x")
         assert op.remarks[-1] == "stop: nothing is running"
         link.delay = 0.0
-        await op.press("r")
+        await op.press("r", "tab", "enter")
         await op.scanned()
         assert met(op) == total
         assert "work   2,000 found" in op.text

@@ -55,7 +55,7 @@ class Restoring(Part):
         self.screen.app.push_screen(dialog, partial(self._target_chosen, path, chosen, again))
 
     def undo(self, path: Path) -> None:
-        """Plan to put all that the change of this journal took away back where it stood."""
+        """Plan to restore all that the change of this journal took away to where it stood."""
         if reason := self.another() or self._flow.why_not_now():
             self.screen.say(f"undo: {reason}", warning=True)
             return

@@ -23,6 +23,7 @@ from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Wait
 from archive_tui.tui.commands import runs
+from archive_tui.tui.kept_screens import journal_name
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.columns import common_columns
 from archive_tui.tui.lists.marks import RowMarks
@@ -226,6 +227,14 @@ class JournalScreen(CommandScreen):
         self._read()
 
     # Leaving and stopping
+
+    @property
+    def kept_as(self) -> str:
+        return journal_name(self.path)
+
+    @property
+    def marked(self) -> int:
+        return len(self.marks.marked)
 
     def why_not_leave(self) -> str | None:
         return self.flow.busy

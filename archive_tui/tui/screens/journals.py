@@ -8,13 +8,16 @@ from textual.content import Content
 from textual.widgets import Static
 
 from archive_tui.asynq.installation import shown
+from archive_tui.errors import JournalError
 from archive_tui.jobs.journals import FolderJob, tasks_of
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
+from archive_tui.journal.interrupted import deal_with
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Wait
 from archive_tui.tui.commands import runs
+from archive_tui.tui.kept_screens import journal_name
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.tui.widgets.filterbar import FilterBar
@@ -178,7 +181,8 @@ class JournalsScreen(CommandScreen):
 
         row = self._table.cursor_row
         if row is not None:
-            self.app.push_screen(JournalScreen(row.path, row.header))
+            self._deal_with(row)
+            self.kept.open(journal_name(row.path), lambda: JournalScreen(row.path, row.header))
 
     # Restoring
 
@@ -191,7 +195,16 @@ class JournalsScreen(CommandScreen):
         """Ask where to, and plan to restore all that the journal under the cursor holds."""
         row = self._table.cursor_row
         if row is not None:
+            self._deal_with(row)
             self.flow.restoring.ask(row.path)
+
+    def _deal_with(self, row: Listed) -> None:
+        """Take note that somebody sees to a change that was interrupted."""
+        if row.ending is None and not row.problem:
+            try:
+                deal_with(row.path)
+            except JournalError as error:
+                self.say(str(error), warning=True)
 
     def _changed(self) -> None:
         self.session.watch.refresh()

@@ -23,6 +23,8 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, QuitWanted, ScanWanted
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.interrupted_changes import InterruptedChanges
+from archive_tui.tui.kept_screens import archive_name
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.queue_repair import QueueRepair
 from archive_tui.tui.widgets.columns import Cell, Column, Tone
@@ -50,6 +52,9 @@ class QueueRow:
     limits: Limits = DEFAULTS
     """The limits of its archive."""
 
+    marked: int = 0
+    """Tasks that are marked in its list, which was left."""
+
     def count(self, state: State) -> int:
         """How many tasks in a state."""
         return self.stats.counts.get(state, 0)
@@ -61,7 +66,8 @@ def _name(row: QueueRow) -> str | Cell:
         return f"{name} (before 0.18)"
     if not row.stats.registered:
         return f"{name} (leftover)"
-    return f"{name} ⏸" if row.stats.paused else name
+    marked = f" ●{row.marked:,}" if row.marked else ""
+    return f"{name} ⏸{marked}" if row.stats.paused else f"{name}{marked}"
 
 
 def _archived(row: QueueRow) -> str | Cell:
@@ -179,6 +185,7 @@ class QueuesScreen(CommandScreen):
         self._numbers: dict[str, int] = {}
         self._sort, self._descending = "queue", False
         self._drawn: object = None
+        self._interrupted = InterruptedChanges()
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         return _HELP
@@ -187,6 +194,10 @@ class QueuesScreen(CommandScreen):
         yield VirtualTable[QueueRow](_COLUMNS, row_style=_row_style, id="queues")
         yield Static(id="notice")
         yield FilterBar("queue name")
+
+    def on_screen_resume(self) -> None:
+        self._interrupted.look(self.session)
+        self._drawn = None  # a list may have been left with marks
 
     @property
     def _table(self) -> VirtualTable[QueueRow]:
@@ -214,13 +225,20 @@ class QueuesScreen(CommandScreen):
             self._sort,
             self._descending,
             dict(self.session.scans),
+            self._interrupted.sentence,
             int(now) // 5,
         )
         if drawn == self._drawn:
             return
         self._drawn = drawn
         rows = [
-            QueueRow(stats, self.session.scans.get(stats.name), now, self.session.limits(stats.name))
+            QueueRow(
+                stats,
+                self.session.scans.get(stats.name),
+                now,
+                self.session.limits(stats.name),
+                self.kept.marked(archive_name(stats.name)),
+            )
             for stats in overview.queues
             if text in stats.name.casefold()
         ]
@@ -245,6 +263,8 @@ class QueuesScreen(CommandScreen):
         assumed = any(row.limits.cap_from is Origin.DEFAULT for row in rows if line(row.stats.name) in full)
         leftover = [line(row.stats.name) for row in rows if not row.stats.registered]
         parts: list[tuple[str, str]] = []
+        if interrupted := self._interrupted.sentence:
+            parts.append((f"⚠ {interrupted}\n", "bold $text-warning"))
         if watch.trouble:
             parts.append((f"✗ {watch.trouble}\n", "$text-error"))
         if watch.error is not None:
@@ -310,11 +330,16 @@ class QueuesScreen(CommandScreen):
 
     @runs(commands.Open, unless=why_not_open)
     def open(self) -> None:
+        self._open_tasks(cleaning=False)
+
+    def _open_tasks(self, *, cleaning: bool) -> None:
         from archive_tui.tui.screens.tasks import TasksScreen
 
         queue = self.current()
         if queue is not None:
-            self.app.push_screen(TasksScreen(queue.name))
+            screen = self.kept.open(archive_name(queue.name), lambda: TasksScreen(queue.name))
+            if cleaning:
+                screen.clean_when_read()
 
     def why_not_clean_old(self) -> str | None:
         queue = self.current()
@@ -325,11 +350,7 @@ class QueuesScreen(CommandScreen):
 
     @runs(commands.CleanOld, unless=why_not_clean_old)
     def clean_old(self) -> None:
-        from archive_tui.tui.screens.tasks import TasksScreen
-
-        queue = self.current()
-        if queue is not None:
-            self.app.push_screen(TasksScreen(queue.name, cleaning=True))
+        self._open_tasks(cleaning=True)
 
     @runs(commands.ScanQueue, unless=why_not_open)
     def scan_queue(self) -> None:

@@ -17,6 +17,7 @@ from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, background
 from archive_tui.tui.commands import runs
+from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.columns import common_columns, kind_cell
 from archive_tui.tui.lists.finding_changes import FindingChanges
@@ -26,7 +27,7 @@ from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.groups import SIGNATURES_SHOWN, GroupsPanel, Signatures
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
-from archive_tui.wording.people import bar, number, span
+from archive_tui.wording.people import bar, number, plural, span
 
 _BAR = 30
 
@@ -279,7 +280,28 @@ class ScanScreen(CommandScreen):
 
     @runs(commands.Rescan, unless=why_not_rescan)
     def rescan(self) -> None:
-        """Forget what was found, and scan again."""
+        """Forget what was found, and scan again; asks first where that throws anything away."""
+        self._ask_to_rescan(messages=self._messages)
+
+    def _ask_to_rescan(self, *, messages: bool) -> None:
+        found, marked = self.tasks.catalog.counts().total, len(self.marks.marked)
+        if not found and not marked:
+            self._scan_again(messages=messages)
+            return
+        thrown_away = [plural(found, "finding"), *([plural(marked, "mark")] if marked else [])]
+        question = QuestionDialog(
+            "Scan again?",
+            f"That forgets {' and '.join(thrown_away)}. Nothing in Redis changes.",
+            lambda: self.why_not_rescan() is None,
+            yes="Scan again",
+            no="Keep them",
+        )
+        self.app.push_screen(question, lambda yes: self._scan_again(messages=messages) if yes else None)
+
+    def _scan_again(self, *, messages: bool) -> None:
+        if messages != self._messages:
+            self.say("scanning again, and reading every message" if messages else "scanning again, without messages")
+        self._messages = messages
         if self._job is not None:
             self._job.stop()
         self._signatures, self._signed = ({}, 0), -1
@@ -290,9 +312,7 @@ class ScanScreen(CommandScreen):
     @runs(commands.ScanMessages, unless=why_not_rescan)
     def scan_messages(self) -> None:
         """Scan again and read every message, or no longer."""
-        self._messages = not self._messages
-        self.rescan()
-        self.say("scanning again, and reading every message" if self._messages else "scanning again, without messages")
+        self._ask_to_rescan(messages=not self._messages)
 
     # Changing what was found
 

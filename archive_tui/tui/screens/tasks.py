@@ -16,6 +16,7 @@ from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, ScanWanted
 from archive_tui.tui.commands import runs
+from archive_tui.tui.kept_screens import archive_name
 from archive_tui.tui.lists.archive_changes import ArchiveChanges
 from archive_tui.tui.lists.archive_retention import ArchiveRetention
 from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
@@ -59,8 +60,7 @@ class TasksScreen(CommandScreen):
     )
     PARTS = (TaskList, RowMarks, ArchiveChanges, ArchiveRetention)
 
-    def __init__(self, queue: str, *, cleaning: bool = False) -> None:
-        """`cleaning`: ask what to keep of the archive as soon as it is read."""
+    def __init__(self, queue: str) -> None:
         super().__init__()
         self.queue = queue
         columns = common_columns(lambda: self.tasks.moment, "Died", lambda row: row.scored_at)
@@ -70,7 +70,7 @@ class TasksScreen(CommandScreen):
         self.changes = ArchiveChanges(self, self.flow, self._targets, queue=lambda: queue, why_not=self._why_not_change)
         self.retention = ArchiveRetention(self, self.tasks, self.flow, self.changes, queue=queue, read_at=self._read_at)
         self.parts = (self.tasks, self.marks, self.changes, self.retention)
-        self._cleaning = cleaning
+        self._cleaning = False
         self._job: ListJob | None = None
         self._counted: ListJob | None = None
 
@@ -109,6 +109,10 @@ class TasksScreen(CommandScreen):
     def _view_changed(self) -> None:
         self.marks.view_changed()
         self._draw_head()
+
+    def clean_when_read(self) -> None:
+        """Ask what to keep of the archive as soon as it is read."""
+        self._cleaning = True
 
     def _begin_cleaning(self) -> None:
         """What the screen was opened for, now that the archive is read."""
@@ -201,6 +205,18 @@ class TasksScreen(CommandScreen):
             self.read_again()
 
     # Leaving
+
+    @property
+    def kept_as(self) -> str:
+        return archive_name(self.queue)
+
+    @property
+    def marked(self) -> int:
+        return len(self.marks.marked)
+
+    def open_again(self) -> None:
+        if self.why_not_refresh() is None:
+            self.read_again()
 
     def why_not_leave(self) -> str | None:
         return self.flow.busy
