@@ -1,5 +1,6 @@
 """Repairs of findings: which fits which kind, where a task goes, and what Asynq will do next."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,6 +33,11 @@ class Repair(StrEnum):
     def label(self) -> str:
         """The repair in a few words, for a menu, a plan and a journal's header."""
         return _LABELS[self]
+
+    @property
+    def brief(self) -> str:
+        """What follows from it, in one short sentence for a menu."""
+        return _BRIEF[self]
 
     @property
     def consequence(self) -> str:
@@ -72,17 +78,31 @@ _LABELS = {
     Repair.RELEASE: "release the lock",
 }
 
-_CAP = (
+_BRIEF = {
+    Repair.ARCHIVE: "Asynq lists it again at the age that it has, to be run or deleted later.",
+    Repair.ARCHIVE_NOW: "Asynq lists it again as the newest, and keeps it for another 90 days.",
+    Repair.RUN: "A worker takes it at once. What was archived gets exactly one more try.",
+    Repair.RUN_AFRESH: "A worker takes it at once, with all its retries again.",
+    Repair.FOLLOW_INDEX: "It counts as what its index says, and keeps its score there.",
+    Repair.FOLLOW_STATE: "It goes to the index that its state names, and Asynq goes on from there.",
+    Repair.REMOVE_ID: "Counts are right again. There is no data to lose.",
+    Repair.CLEAN: "Gone, with a copy in the journal. Asynq can enqueue this id again.",
+    Repair.DELETE_KEY: "Gone for good: no copy is kept.",
+    Repair.RELEASE: "Asynq can enqueue this type and payload again. No task is touched.",
+}
+
+CAP = (
     "Whatever the archive holds beyond 9,999 goes when Asynq next archives something: what was archived first, and of "
     "one second what comes first in the alphabet. 9,999 and 90 days are its defaults."
 )
+"""What Asynq does with an archive that holds too many ids."""
 
 _CONSEQUENCES = {
     Repair.ARCHIVE: (
         "Asynq lists it again at the age that it has, and drops it 90 days after its failure; what would be dropped at "
-        f"once, or never failed, counts as archived now. {_CAP}"
+        "once, or never failed, counts as archived now."
     ),
-    Repair.ARCHIVE_NOW: (f"Asynq lists it again as the newest of its archive, and drops it 90 days from now. {_CAP}"),
+    Repair.ARCHIVE_NOW: "Asynq lists it again as the newest of its archive, and drops it 90 days from now.",
     Repair.RUN: (
         "A worker takes it as soon as one is free. Its count of retries is kept: archived before, it gets exactly one "
         "more attempt. As with Asynq's own Run, its unique lock is not taken again where it has run out."
@@ -134,6 +154,19 @@ _OFFERED = {
 def offered(kind: Kind | None) -> tuple[Repair, ...]:
     """The repairs that fit a kind, the likeliest first; none for a row that is no finding (None)."""
     return _OFFERED[kind] if kind is not None else ()
+
+
+def done_already(repair: Repair, by_kind: Mapping[Kind | None, int]) -> str:
+    """Warn where a repair takes up work again that was done already; empty where it does not. `by_kind` counts the
+    findings that it is for.
+    """
+    completed = by_kind.get(Kind.ORPHAN_COMPLETED, 0)
+    if not completed or not (repair.runs or repair.archives):
+        return ""
+    whose = f"The work of {completed:,}"
+    if completed == sum(by_kind.values()):
+        whose = "Its work" if completed == 1 else "Their work"
+    return f"{whose} was done already: {'running does it again' if repair.runs else 'the archive lists it as failed'}."
 
 
 @dataclass(frozen=True, slots=True)

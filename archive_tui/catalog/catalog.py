@@ -5,6 +5,7 @@ import sqlite3
 import tempfile
 import threading
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -28,6 +29,7 @@ from archive_tui.catalog.database import (
     schema,
 )
 from archive_tui.catalog.duplicates import KnownIds
+from archive_tui.catalog.fields import DIED
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.errors import CatalogError
 from archive_tui.text import encode
@@ -69,6 +71,12 @@ class Sums(NamedTuple):
 
     fixed_ids: int
     """Tasks with an id that a producer chose."""
+
+    oldest: int | None
+    """When the first of them died or failed last, in unix seconds; None where none ever did."""
+
+    newest: int | None
+    """The same of the last of them."""
 
 
 class Targets(NamedTuple):
@@ -432,7 +440,8 @@ class Catalog:
         """
         sql = (
             "SELECT queue, kind, rows.type, count(*), coalesce(sum(stored_bytes), 0), sum(stored_bytes IS NULL), "
-            f"sum(rows.\"unique\"), sum(typeof(rows.id) <> 'text' OR rows.id NOT GLOB '{GENERATED_ID}') "
+            f"sum(rows.\"unique\"), sum(typeof(rows.id) <> 'text' OR rows.id NOT GLOB '{GENERATED_ID}'), "
+            f"min({DIED}), max({DIED}) "
             "FROM json_each(?) CROSS JOIN rows ON seq = value GROUP BY queue, kind, rows.type"
         )
         for start in range(0, len(seqs), _ADDED_AT_ONCE):
@@ -441,6 +450,21 @@ class Catalog:
                 found = [] if self._closed else self._views.execute(sql, (wanted,)).fetchall()
             for queue, kind, type_, *sums in found:
                 yield (self._queues[queue], _KINDS[kind], type_), Sums(*sums)
+
+    def errors(self, seqs: "array[int]") -> dict[str, int]:
+        """The signatures of the errors of the rows with these numbers, with how often each is there. A signature takes
+        about 15 µs: not for the UI loop.
+        """
+        counts = Counter[str]()
+        sql = (
+            "SELECT signature(error), sum(n) FROM (SELECT error, count(*) AS n FROM json_each(?) CROSS JOIN rows "
+            "ON seq = value WHERE error <> '' GROUP BY error) GROUP BY 1"
+        )
+        for start in range(0, len(seqs), _ADDED_AT_ONCE):
+            wanted = str(seqs[start : start + _ADDED_AT_ONCE].tolist())
+            with self._view_lock:
+                counts.update(dict([] if self._closed else self._views.execute(sql, (wanted,)).fetchall()))
+        return dict(counts)
 
     def targets(self, seqs: Sequence[int]) -> list[Targets]:
         """The rows with these numbers as targets of a deletion, in this order within each; in a fifth of the time of

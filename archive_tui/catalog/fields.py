@@ -32,7 +32,7 @@ class Field:
 
 
 _ARCHIVED_GHOST = "(kind = 'ghost' AND index_name = CAST('archived' AS BLOB))"
-_DIED = f"CASE WHEN kind IS NULL OR {_ARCHIVED_GHOST} THEN coalesce(scored_at, last_failed_at) ELSE last_failed_at END"
+DIED = f"CASE WHEN kind IS NULL OR {_ARCHIVED_GHOST} THEN coalesce(scored_at, last_failed_at) ELSE last_failed_at END"
 
 FIELDS = {
     "id": Field("CAST(id AS TEXT)", Form.TEXT, "the task's id", "CAST(id AS BLOB)"),
@@ -47,8 +47,8 @@ FIELDS = {
     ),
     "state": Field("coalesce(state, '')", Form.TEXT, "the state that the task data names"),
     "kind": Field("coalesce(kind, '')", Form.TEXT, "the kind of finding, such as kind:orphan-archived"),
-    "age": Field(_DIED, Form.AGE, "how long ago it died or last failed: age>30d, age<=12h (s, min, h, d, w)"),
-    "died": Field(_DIED, Form.MOMENT, "when, in UTC: died<2026-11-01, died>=2026-11-01T12:30"),
+    "age": Field(DIED, Form.AGE, "how long ago it died or last failed: age>30d, age<=12h (s, min, h, d, w)"),
+    "died": Field(DIED, Form.MOMENT, "when, in UTC: died<2026-11-01, died>=2026-11-01T12:30"),
     "failed": Field("last_failed_at", Form.MOMENT, "when it last failed, in UTC"),
     "size": Field("payload_bytes", Form.BYTES, "the payload: size>=1MB, size<512 (B, kB, MB, GB, KiB, MiB, GiB)"),
     "memory": Field("stored_bytes", Form.BYTES, "about what it takes in Redis"),

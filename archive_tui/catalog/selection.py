@@ -3,7 +3,7 @@
 from array import array
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from archive_tui.asynq.findings import Kind
@@ -14,6 +14,9 @@ from archive_tui.catalog.marks import Marks
 Name = TypeVar("Name", bound=str | None)
 
 _BATCH = 1_000
+
+_GROUPED = 50_000
+"""Rows up to which a plan groups their errors: where no two are alike, it takes a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,17 @@ class Totals:
     first_ids: tuple[bytes, ...]
     """Ids of up to three rows, in the order of the selection."""
 
+    by_error: dict[str, int] = field(default_factory=dict)
+    """Rows by the signature of their error, the most first; empty where none has one, or there are too many rows to
+    group them in a moment.
+    """
+
+    oldest: int | None = None
+    """When the first of them died or failed last, in unix seconds; None where none ever did."""
+
+    newest: int | None = None
+    """The same of the last of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -79,6 +93,7 @@ class Selection:
     def totals(self) -> Totals:
         """Add the rows up. Reads them all: not for the UI loop."""
         count = stored = unsized = locked = fixed = 0
+        died: list[int] = []
         queues, types, kinds = Counter[str](), Counter[str](), Counter[Kind | None]()
         for (queue, kind, type_), sums in self.catalog.add_up(self.as_found()):
             count += sums.rows
@@ -89,9 +104,12 @@ class Selection:
             queues[queue] += sums.rows
             types[type_] += sums.rows
             kinds[kind] += sums.rows
+            died += [moment for moment in (sums.oldest, sums.newest) if moment is not None]
         first = [row.id for _, row in next(Selection(self.catalog, self.seqs[:3]).batches(), [])]
+        errors = Counter(self.catalog.errors(self.seqs)) if count <= _GROUPED else Counter[str]()
         return Totals(
             count, stored, unsized, locked, fixed, _ranked(queues), _ranked(types), _ranked(kinds), tuple(first),
+            _ranked(errors), min(died, default=None), max(died, default=None),
         )  # fmt: skip
 
 

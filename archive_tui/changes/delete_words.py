@@ -14,6 +14,7 @@ from archive_tui.changes.sheet import (
     Sheet,
     Site,
     Tone,
+    ages,
     first_ids,
     hidden_by_filter,
     left_out,
@@ -23,6 +24,9 @@ from archive_tui.changes.sheet import (
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import line, readable
 from archive_tui.wording.people import age, plural, size
+
+_ERROR = 34
+"""Characters of an error of several."""
 
 
 def sheet(plan: Plan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
@@ -39,6 +43,8 @@ def sheet(plan: Plan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
             Line(kinds, "kind"),
             *chosen,
             Line(listed(totals.by_type), "type"),
+            *errors(totals),
+            *([Line(how_old, "age")] if (how_old := ages(totals.oldest, totals.newest, site.now)) else []),
             Line(f"about {size(totals.stored_bytes)} in Redis{unsized}", "size"),
             *first_ids(totals.first_ids, plan.count),
             *hidden_by_filter(plan.hidden),
@@ -72,6 +78,12 @@ def report(progress: ChangeProgress) -> Report:
     copied = progress.journal is not None and bool(progress.made or progress.unknown)
     journal = f"a copy is in the journal {line(str(progress.journal))}" if copied else ""
     return report_of(progress, change_facts(progress), journal=journal, undoable=True)
+
+
+def errors(totals: Totals) -> Iterator[Line]:
+    """The commonest errors of a plan's tasks; no line where they have none."""
+    if totals.by_error:
+        yield Line(listed(totals.by_error, longest=_ERROR), "error")
 
 
 def kinds_of(by_kind: Mapping[Kind | None, int]) -> str:

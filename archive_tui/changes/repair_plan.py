@@ -72,6 +72,11 @@ class RepairPlan:
         return ", ".join(repair.label for repair in self.counts)
 
     @property
+    def by_kind(self) -> dict[Kind | None, int]:
+        """How many findings of each kind will be repaired."""
+        return {kind: count for kind, count in self.plan.totals.by_kind.items() if kind in self.repairs}
+
+    @property
     def deletes_data(self) -> bool:
         """Whether it deletes any data."""
         return any(repair in (Repair.CLEAN, Repair.DELETE_KEY) for repair in self.counts)
@@ -131,12 +136,15 @@ failed to archive count as archived.
 def choices(
     plan: Plan, types: store.Types | None = None, limits: Callable[[str], Limits] = default_limits
 ) -> list[RepairPlan]:
-    """The repairs that fit at least one row of a plan, those that fit most first, and after all others what deletes
-    data. Foreign keys are for deletion only where their `types` are known.
+    """The repairs that fit at least one row of a plan, in the order in which they suit the commonest kind, then the
+    next one; what deletes data comes last. Foreign keys are for deletion only where their `types` are known.
     """
     fitting = [repair for repair in Repair if types or repair is not Repair.DELETE_KEY]
     plans = [RepairPlan.of(plan, repair, types, limits) for repair in fitting]
-    return sorted((plan for plan in plans if plan.count), key=lambda plan: (plan.deletes_data, -plan.count))
+    by_kind = list(plan.totals.by_kind)  # the commonest first
+    order = list(dict.fromkeys(repair for kind in by_kind for repair in offered(kind)))
+    fitting_some = [one for one in plans if one.count]
+    return sorted(fitting_some, key=lambda one: (one.deletes_data, order.index(next(iter(one.counts)))))
 
 
 def not_picked(catalog: Catalog, marks: Marks, picked: Marks) -> list[int]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from archive_tui.asynq.forecast import TOO_MANY, Cause, Forecast
 from archive_tui.asynq.limits import Limits, Origin
 from archive_tui.asynq.outcomes import DELETE, REPAIR
-from archive_tui.asynq.repairs import Repair
+from archive_tui.asynq.repairs import Repair, done_already
 from archive_tui.changes import delete_words
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.report import Report, change_facts, report_of
@@ -18,6 +18,7 @@ from archive_tui.changes.sheet import (
     Sheet,
     Site,
     Tone,
+    ages,
     first_ids,
     hidden_by_filter,
     left_out,
@@ -49,6 +50,8 @@ def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Seq
             Line(kinds, "kind"),
             *_key_types(plan),
             *chosen,
+            *delete_words.errors(totals),
+            *([Line(how_old, "age")] if (how_old := ages(totals.oldest, totals.newest, site.now)) else []),
             *first_ids(totals.first_ids, totals.count),
             *hidden_by_filter(plan.plan.hidden),
             *left_out(plan.plan.left_out),
@@ -56,6 +59,7 @@ def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Seq
             *plan.plan.others.lines(),
         ),
         then=(
+            *_done_already(plan),
             *[Line(repair.consequence) for repair in plan.counts],
             *([Line(freed, "frees")] if (freed := _frees(plan)) else []),
             *plan.plan.expiring.line("taken off what is to live" if plan.lets_live else "the journal keeps the times"),
@@ -116,6 +120,12 @@ def _typed(plan: RepairPlan, site: Site) -> str:
     if plan.by_hand:
         return DELETE.base
     return str(plan.count) if Repair.CLEAN in plan.counts else site.typed(plan.count)
+
+
+def _done_already(plan: RepairPlan) -> Iterator[Line]:
+    for repair in plan.counts:
+        if warning := done_already(repair, plan.by_kind):
+            yield Line(warning, tone=Tone.CAUTION)
 
 
 def _key_types(plan: RepairPlan) -> Iterator[Line]:

@@ -12,15 +12,21 @@ from archive_tui.asynq.limits import Limits, default_limits
 from archive_tui.asynq.outcomes import Verb
 from archive_tui.journal.recorder import Room
 from archive_tui.text import clip
-from archive_tui.wording.people import plural, size
+from archive_tui.wording.people import age, plural, size
 
 _NAMES = 4
-"""How many counted names a line shows before it counts the others together."""
+"""How many counted names a line shows at most before it counts the others together."""
+
+_ROOM = 58
+"""Characters that they may take together: a line of a dialog of 80 columns holds them, with its label."""
 
 _NAME = 24
 """Characters of each of these names; a name that stands alone gets more."""
 
 _NAME_ALONE = 60
+
+_RULE = 180
+"""Characters of a filter: three lines of a dialog of 80 columns."""
 
 _ID = 36
 """Characters of an id: a UUID fits whole."""
@@ -117,21 +123,33 @@ class Sheet:
         return [line for _, lines in self.blocks for line in lines if line.tone is Tone.CAUTION]
 
 
-def listed(counts: Mapping[str, int]) -> str:
-    """The commonest of some counted names, safe to show; a single name stands without its count."""
+def listed(counts: Mapping[str, int], *, longest: int = _NAME) -> str:
+    """The commonest of some counted names, safe to show, as many as one line holds; a single name stands without its
+    count. `longest` is the most characters of one of several names.
+    """
     if len(counts) == 1:
         return clip(next(iter(counts)), _NAME_ALONE) or "(none)"
-    shown = [f"{clip(name, _NAME) or '(none)'} {count:,}" for name, count in list(counts.items())[:_NAMES]]
     between = " · " if any("," in name for name in counts) else ", "
-    more = len(counts) - len(shown)
-    return between.join(shown) + (f" and {more:,} more" if more else "")
+    text = ""
+    for number, (name, count) in enumerate(list(counts.items())[:_NAMES]):
+        more = len(counts) - number
+        longer = f"{text}{between if text else ''}{clip(name, longest) or '(none)'} {count:,}"
+        ending = f" and {more - 1:,} more" if more > 1 else ""
+        if text and len(longer + ending) > _ROOM:
+            return f"{text} and {more:,} more"
+        text = longer
+    more = len(counts) - _NAMES
+    return f"{text} and {more:,} more" if more > 0 else text
 
 
 def first_ids(ids: Sequence[bytes], count: int) -> Iterator[Line]:
     """The first few ids of a plan of `count`; no line where none are known."""
     if ids:
-        shown = ", ".join(clip(one, _ID) for one in ids)
-        more = count > len(ids)
+        names = [clip(one, _ID) for one in ids]
+        while len(names) > 1 and len(", ".join(names)) > _ROOM:
+            names.pop()
+        shown = ", ".join(names)
+        more = count > len(names)
         yield Line(f"{shown}{', …' if more else ''}", "first" if more else "ids" if count > 1 else "id", Tone.QUIET)
 
 
@@ -139,6 +157,21 @@ def hidden_by_filter(count: int) -> Iterator[Line]:
     """The warning that a filter hides some of what will be changed."""
     if count:
         yield Line(f"{plural(count, 'task')} of these hidden by the filter", tone=Tone.CAUTION)
+
+
+def ages(oldest: int | None, newest: int | None, now: float) -> str:
+    """How old tasks are, from the newest to the oldest (all in unix seconds); empty where none ever failed."""
+    if oldest is None or newest is None:
+        return ""
+    young, old = age(newest, now), age(oldest, now)
+    return young if young == old else f"{young} to {old}"
+
+
+def chosen_by(choice: str) -> Iterator[Line]:
+    """How the tasks were chosen, where that is not by pointing at each: the filter, what a list was narrowed to."""
+    rule = choice.removeprefix("by hand").removeprefix(", ").replace("filter ", "", 1)
+    if rule:
+        yield Line(clip(rule, _RULE), "where")
 
 
 def left_out(sentence: str) -> Iterator[Line]:

@@ -14,7 +14,18 @@ from archive_tui.catalog.selection import Selection, Totals
 from archive_tui.changes import cleanup_words, delete_words, repair_words
 from archive_tui.changes.plan import Plan
 from archive_tui.changes.repair_plan import RepairPlan
-from archive_tui.changes.sheet import Line, Sheet, Site, Tone, first_ids, hidden_by_filter, listed, room_lines
+from archive_tui.changes.sheet import (
+    Line,
+    Sheet,
+    Site,
+    Tone,
+    ages,
+    chosen_by,
+    first_ids,
+    hidden_by_filter,
+    listed,
+    room_lines,
+)
 from archive_tui.commands.output import sheet_lines
 
 SITE = Site(now=NOW, production=False, journal=True, free_bytes=10**9)
@@ -49,11 +60,31 @@ def test_counted_names_are_short_and_safe_to_show(counts: dict[str, int], text: 
     assert listed(counts) == text
 
 
+def test_counted_names_fit_one_line_of_80_columns() -> None:
+    counts = {"dial tcp <host>: connect: refused": 9_581, "context deadline exceeded": 720, "HTTP <n>": 3}
+    assert listed(counts, longest=34) == "dial tcp <host>: connect: refused 9,581 and 2 more"
+    assert listed(counts, longest=12) == "dial tcp <h… 9,581, context dea… 720, HTTP <n> 3"
+
+
+def test_the_rule_by_which_tasks_were_chosen_is_told() -> None:
+    assert list(chosen_by("by hand")) == []
+    assert list(chosen_by("by hand, filter age>30d")) == [Line("age>30d", "where")]
+    assert list(chosen_by("by hand, type email:send, filter age>30d")) == [Line("type email:send, age>30d", "where")]
+    assert list(chosen_by("older than 60 s")) == [Line("older than 60 s", "where")]
+
+
+def test_ages_go_from_the_newest_to_the_oldest() -> None:
+    assert ages(None, None, NOW) == ""
+    assert ages(NOW - 7_200, NOW - 60, NOW) == "1 min to 2 h"
+    assert ages(NOW - 65, NOW - 60, NOW) == "1 min"
+
+
 def test_ids_say_whether_they_are_all() -> None:
     assert list(first_ids((), 0)) == []
     assert list(first_ids((b"a",), 1)) == [Line("a", "id", Tone.QUIET)]
     assert list(first_ids((b"a", b"\x07"), 2)) == [Line("a, ␇", "ids", Tone.QUIET)]
     assert list(first_ids((b"a", b"b"), 3)) == [Line("a, b, …", "first", Tone.QUIET)]
+    assert list(first_ids((b"a" * 36, b"b" * 36), 2)) == [Line(f"{'a' * 36}, …", "first", Tone.QUIET)]
 
 
 def test_what_a_filter_hides_is_a_caution() -> None:
@@ -95,12 +126,15 @@ def test_the_command_line_names_a_block_where_a_line_has_no_label() -> None:
 
 
 def test_the_sheet_of_a_deletion_says_what_follows(catalog: Catalog) -> None:
-    sheet = delete_words.sheet(plan_of(catalog, locked=1, fixed_ids=2, unsized=1, hidden=1), SITE)
+    errors = {"dial tcp <host>: refused": 2, "no such user": 1}
+    totals = {"locked": 1, "fixed_ids": 2, "unsized": 1, "by_error": errors, "oldest": NOW - 7_200, "newest": NOW - 60}
+    sheet = delete_words.sheet(plan_of(catalog, hidden=1, **totals), SITE)
     assert (sheet.title, sheet.count, sheet.typed) == ("Delete 3 tasks for good?", 3, "3")
     assert sheet.summary == "3 tasks to delete (archived) from queue work"
     assert (sheet.grave, sheet.asks_reason) == (True, True)
-    assert [line.label for line in sheet.what] == ["queue", "kind", "type", "size", "first", ""]
-    assert texts(sheet)[6:] == [
+    assert [line.label for line in sheet.what] == ["queue", "kind", "type", "error", "age", "size", "first", ""]
+    assert texts(sheet)[3:5] == ["dial tcp <host>: refused 2, no such user 1", "1 min to 2 h"]
+    assert texts(sheet)[8:] == [
         "Asynq can enqueue these ids again, and others under the locks",
         "up to 1 unique lock that these tasks still hold and 2 fixed ids that block new tasks",
         "read from the archive 2 min ago",
@@ -135,6 +169,27 @@ def test_a_repair_says_what_asynq_drops_from_an_archive_that_is_too_full(catalog
     assert sheet.facts["beyond_cap"] == 2
     assert (sheet.title, sheet.button, sheet.typed) == ("Repair 3 findings?", "Repair", "3")
     assert repair_words.sheet(plan, SITE, {"work": 9_000}).cautions == []
+
+
+@pytest.mark.parametrize(
+    ("repair", "warning"),
+    [
+        (Repair.RUN, "running does it again"),
+        (Repair.RUN_AFRESH, "running does it again"),
+        (Repair.ARCHIVE_NOW, "the archive lists it as failed"),
+    ],
+)
+def test_a_repair_says_of_completed_tasks_that_their_work_was_done(
+    catalog: Catalog, repair: Repair, warning: str
+) -> None:
+    def cautions(plan: Plan) -> list[str]:
+        return [line.text for line in repair_words.sheet(RepairPlan.of(plan, repair), SITE, {}).cautions]
+
+    assert cautions(plan_of(catalog, Kind.ORPHAN_COMPLETED)) == [f"Their work was done already: {warning}."]
+    assert cautions(plan_of(catalog, Kind.ORPHAN_COMPLETED, count=1)) == [f"Its work was done already: {warning}."]
+    mixed = {Kind.ORPHAN_COMPLETED: 1, Kind.ORPHAN_ARCHIVED: 2}
+    assert cautions(plan_of(catalog, by_kind=mixed)) == [f"The work of 1 was done already: {warning}."]
+    assert cautions(plan_of(catalog, Kind.ORPHAN_ARCHIVED)) == []
 
 
 def test_foreign_keys_are_deleted_for_good_when_the_word_is_typed(catalog: Catalog) -> None:

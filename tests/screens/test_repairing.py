@@ -10,6 +10,7 @@ from support.asynq_data import NOW, everything, key, lock_key, prefix
 from support.oracle import findings
 from support.pilot import Operator, operate
 from support.servers import Live
+from textual.widgets import OptionList
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.forecast import TOO_MANY
@@ -43,8 +44,8 @@ async def choose(op: Operator, *parts: str) -> None:
     await op.arrives("ChoiceDialog")
     for part in parts:
         assert part in op.dialog
-    lines = [line for line in op.part("ChoiceDialog OptionList") if line.strip()]
-    at = next(number for number, line in enumerate(lines) if parts[0] in line)
+    options = op.app.screen.query_one(OptionList).options
+    at = next(number for number, option in enumerate(options) if parts[0] in str(option.prompt))
     await op.press("home", *["down"] * at, "enter")
     await op.arrives("ConfirmDialog")
 
@@ -83,6 +84,34 @@ def test_marked_orphans_are_put_back_into_the_archive(work: Live) -> None:
     (path,) = (state() / "journal").iterdir()
     assert Journal(path).header.command == "repair: archive, as of its last failure"
     assert audit() == [("repair", "confirmed"), ("repair", "done")]
+
+
+def test_of_completed_orphans_the_menu_says_that_their_work_was_done(work: Live) -> None:
+    """Deleting them is the best choice, and comes first; running them again is not offered without a warning."""
+    for number in range(3):
+        work.client.delete(key("work", f"loose-{number}"))
+    work.asynq.add_many("work", ["done-0", "done-1"], "completed", referenced=False)
+
+    async def play(op: Operator) -> None:
+        await op.scan("work")
+        await op.press("asterisk")
+        await op.sees("2 marked")
+        await choose(op, "run once: 2", "Their work was done already: running does it again.")
+        assert "Their work was done already: running does it again." in op.dialog
+        await op.press("escape")
+        await op.press("m")
+        await op.arrives("ChoiceDialog")
+        assert op.dialog.startswith(" delete (ctrl+d): 2 The work was done")
+        await op.press("enter")
+        await op.arrives("ConfirmDialog")
+        assert "Delete 2 tasks for good?" in op.text
+        await confirm(op, 2)
+        await op.arrives("ReportDialog")
+        await op.press("enter")
+        await op.sees("0 found")
+
+    operate(work.settings, play)
+    assert findings(work.client) == {}
 
 
 def test_all_that_match_are_put_back_as_the_newest_of_the_archive(work: Live) -> None:

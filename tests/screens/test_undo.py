@@ -138,7 +138,7 @@ def test_without_a_journal_no_undo_is_offered(work: Live) -> None:
         await op.tasks("work")
         await op.press("space", "space")
         await op.plan()
-        assert "u on the report" not in op.dialog
+        assert "undoes" not in op.dialog
         await op.type("2")
         await op.press("enter")
         await op.arrives("ReportDialog")
@@ -166,7 +166,7 @@ def test_ids_that_a_repair_removed_come_back(work: Live, tmp_path: Path) -> None
         await op.arrives("ChoiceDialog")
         await op.press("enter")
         await op.arrives("ConfirmDialog")
-        assert "u on the report undoes it" in op.dialog
+        assert "u undoes it" in op.dialog
         await op.type("2")
         await op.press("enter")
         await op.arrives("ReportDialog")

@@ -1,6 +1,7 @@
 """A choice of one among a few, for instance of the column to sort by."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,33 +13,43 @@ from textual.widgets.option_list import Option
 from archive_tui.tui.dialogs.dialog import Dialog
 
 
+class Choice(NamedTuple):
+    """One of the choices, in words of our own."""
+
+    title: str
+
+    sentence: str = ""
+    """What follows from it; empty where the title says it all."""
+
+
 class ChoiceDialog(Dialog[str]):
-    """Answers the chosen name. Titles are our own words, not foreign text."""
+    """Answers the chosen name. Titles are our own words, not foreign text. A choice may come with a sentence."""
 
     DEFAULT_CSS = """
     ChoiceDialog > Vertical { width: 34; }
-    ChoiceDialog.-wide > Vertical { width: 60; }
+    ChoiceDialog.-wide > Vertical { width: 100%; max-width: 84; }
     ChoiceDialog OptionList:focus { border: none; }
-    ChoiceDialog OptionList { height: auto; max-height: 16; border: none; background: $surface; padding: 0; }
+    ChoiceDialog OptionList { height: auto; max-height: 100%; border: none; background: $surface; padding: 0; }
     """
 
     def __init__(
-        self, title: str, choices: Mapping[str, str], current: str | None = None, *, wide: bool = False
+        self, title: str, choices: Mapping[str, str | Choice], current: str | None = None, *, wide: bool = False
     ) -> None:
         super().__init__(classes="-wide" if wide else None)
         self._title = title
-        self._choices = choices
+        self._choices = {name: Choice(one) if isinstance(one, str) else one for name, one in choices.items()}
         self._current = current
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content(self._title)
-            yield OptionList(
-                *[
-                    Option(Content(f"{'▸' if name == self._current else ' '} {title}"), id=name)
-                    for name, title in self._choices.items()
-                ]
-            )
+            yield OptionList(*[Option(self._prompt(name, one), id=name) for name, one in self._choices.items()])
+
+    def _prompt(self, name: str, choice: Choice) -> Content:
+        title = f"{'▸' if name == self._current else ' '} {choice.title}"
+        if not choice.sentence:
+            return Content(title)
+        return Content.assemble((f"{title}\n", "bold"), f"  {choice.sentence}")
 
     def on_mount(self) -> None:
         if self._current is not None and self._current in self._choices:

@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.repairs import offered
+from archive_tui.asynq.repairs import CAP, Repair, done_already, offered
 from archive_tui.tui.dialogs.dialog import Dialog
 
 
@@ -59,5 +59,7 @@ def _page(kind: Kind) -> Content:
     ):
         parts += [(f"{title}\n", "bold $text-accent"), f"{text}\n\n"]
     for repair in offered(kind):
-        parts += [(f"{repair.label}: ", "bold"), f"{repair.consequence}\n"]
+        warning = done_already(repair, {kind: 2})
+        parts += [(f"{repair.label}: ", "bold"), (f"{warning} " if warning else "", "$text-warning")]
+        parts += [f"{repair.consequence}{f' {CAP}' if repair is Repair.ARCHIVE_NOW else ''}\n"]
     return Content.assemble(*parts).rstrip()

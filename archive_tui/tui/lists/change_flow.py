@@ -21,7 +21,7 @@ from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.report import Report
 from archive_tui.changes.restore_plan import RestorePlan
 from archive_tui.changes.run_plan import RunPlan
-from archive_tui.changes.sheet import Sheet, Tone
+from archive_tui.changes.sheet import Sheet, Tone, chosen_by
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
@@ -211,7 +211,8 @@ class ChangeFlow(Part):
 
 def deletion(plan: Plan, session: Session, choice: str) -> Proposal:
     """Propose to delete tasks; `choice` says how they were chosen."""
-    return Proposal(plan, _with_undo(delete_words.sheet(plan, session.site())), delete_words.report, choice)
+    sheet = delete_words.sheet(plan, session.site(), tuple(chosen_by(choice)))
+    return Proposal(plan, _with_undo(sheet), delete_words.report, choice)
 
 
 def _with_undo(sheet: Sheet) -> Sheet:
@@ -219,7 +220,7 @@ def _with_undo(sheet: Sheet) -> Sheet:
     first, *others = sheet.way_back
     if first.tone is Tone.DANGER:
         return sheet
-    return replace(sheet, way_back=(first._replace(text=f"{first.text}; u on the report undoes it"), *others))
+    return replace(sheet, way_back=(first._replace(text=f"{first.text}; u undoes it"), *others))
 
 
 def run_again(plan: RunPlan, session: Session, choice: str) -> Proposal:
@@ -230,7 +231,7 @@ def run_again(plan: RunPlan, session: Session, choice: str) -> Proposal:
 def repair(plan: RepairPlan, session: Session, choice: str) -> Proposal:
     """Propose to repair findings; `choice` says how they were chosen."""
     archived = {one.name: one.counts.get(State.ARCHIVED, 0) for one in session.watch.overview.queues}
-    sheet = repair_words.sheet(plan, session.site(), archived)
+    sheet = repair_words.sheet(plan, session.site(), archived, tuple(chosen_by(choice)))
     return Proposal(plan, _with_undo(sheet) if plan.undoable else sheet, _repaired(plan), choice)
 
 

@@ -20,7 +20,7 @@ from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
-from archive_tui.tui.lists import change_flow
+from archive_tui.tui.lists import change_flow, repair_menu
 from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
 from archive_tui.tui.lists.targets import Targets
 from archive_tui.wording.people import plural
@@ -77,7 +77,7 @@ class FindingChanges(Part):
         marks.discard(left_out)
         some = ""
         if left_out:
-            some = f"{plural(len(left_out), 'finding')} of other kinds left out: m has what can be done about them"
+            some = f"{plural(len(left_out), 'finding')} of other kinds left out: m repairs those"
         if not len(marks):
             call(self._flow.abandon, "no orphan among these: m has what can be done about them")
             return
@@ -119,9 +119,9 @@ class FindingChanges(Part):
         server = self.screen.session.server
         plan = with_times(server, plan_rows(targets.catalog, marks, shown))
         plan = replace(with_other_installations(server, plan), seen_at=targets.read_at, left_out=some)
-        call(self._choose_repair, plan, types_of(self.screen.session.server, plan), targets.choice)
+        call(self._choose_repair, plan, types_of(self.screen.session.server, plan), targets)
 
-    def _choose_repair(self, plan: Plan, types: Types, choice: str) -> None:
+    def _choose_repair(self, plan: Plan, types: Types, targets: Targets) -> None:
         if not self.screen.on_top:
             self._flow.abandon(OVERTAKEN)
             return
@@ -132,19 +132,22 @@ class FindingChanges(Part):
         if not plans:
             self._flow.abandon("nothing but deleting helps here: ctrl+d, and h explains")
             return
-        names = {str(number): f"{one.label}: {one.count:,}" for number, one in enumerate(plans)}
         title = f"What to do with {plural(plan.count, 'finding')}?"
-        self.screen.app.push_screen(ChoiceDialog(title, names, wide=True), partial(self._confirm_repair, plans, choice))
+        dialog = ChoiceDialog(title, repair_menu.menu(plan, plans), wide=True)
+        self.screen.app.push_screen(dialog, partial(self._confirm_repair, plans, targets))
 
-    def _confirm_repair(self, plans: Sequence[RepairPlan], choice: str, name: str | None) -> None:
+    def _confirm_repair(self, plans: Sequence[RepairPlan], targets: Targets, name: str | None) -> None:
         if name is None:
             self._flow.cancel()
+            return
+        if name == repair_menu.DELETE:
+            self._plan_deletion(targets)
             return
         plan = plans[int(name)]
         if refusal := plan.why_not():
             self._flow.abandon(refusal)
             return
-        self._flow.confirm(change_flow.repair(plan, self.screen.session, choice))
+        self._flow.confirm(change_flow.repair(plan, self.screen.session, targets.choice))
 
     # Explaining
 
