@@ -30,6 +30,9 @@ class ListProgress:
     trouble: str = ""
     """Why the job waits for the server; empty: it does not."""
 
+    phase: str = ""
+    """What it is doing, in words."""
+
 
 class ListJob(Job):
     """List an index of a queue.
@@ -55,11 +58,12 @@ class ListJob(Job):
         self._complete = False
         self._clock = clock
         self._read_at: float | None = None
+        self._phase = "connecting"
 
     @property
     def progress(self) -> ListProgress:
         """The progress now; safe to read from any thread."""
-        return ListProgress(self.state, self._listed, self._complete, self._read_at, self.trouble)
+        return ListProgress(self.state, self._listed, self._complete, self._read_at, self.trouble, self._phase)
 
     def work(self) -> None:
         self.reconnecting(self._attempt)
@@ -68,12 +72,14 @@ class ListJob(Job):
         self._listed = 0
         with self._server.pipe() as pipe:
             self.connected()
+            self._phase = f"reading the {'archive' if self.index is State.ARCHIVED else self.index.value}'s ids"
             self.catalog.begin_listing()
             known_ids: set[bytes] = set()
             for piece in tasks.listed(pipe, self.queue, self.index):
                 self.checkpoint()
                 fresh = [(task_id, score) for task_id, score in piece if task_id not in known_ids]
                 known_ids.update(task_id for task_id, _ in fresh)
+                self._phase = "reading the tasks"
                 for rows in tasks.rows(pipe, self.queue, self.index, fresh):
                     self.checkpoint()
                     self.catalog.add(rows, update=True)

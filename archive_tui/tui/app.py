@@ -19,8 +19,8 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, JournalsWanted, QuitWanted, ScanWanted
 from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
 from archive_tui.tui.dialogs.question import QuestionDialog
-from archive_tui.tui.keystrokes import Keystrokes
 from archive_tui.tui.kept_screens import KeptScreens
+from archive_tui.tui.keystrokes import Keystrokes
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.terminal.driver import TerminalDriver, ThinLinkDriver

@@ -238,6 +238,7 @@ class CommandScreen(Screen[None]):
             session.watch.paused,
             session.watch.trouble,
             " · ".join(job.doing for job in session.running if job.doing),
+            any(job.leaving is not None for job in session.running),
         )
 
     def _data_age(self) -> float | None:

@@ -765,7 +765,7 @@ def test_an_archive_that_is_being_read_is_called_neither_full_nor_empty(shop: Li
         await op.queues()
         with link.held():
             await op.press("enter")  # critical
-            await op.sees("reading…")
+            await op.sees("reading the")
             await op.sees_no("The archive is empty.")
             assert "≥ 0 of 9,999" in op.text
             await op.press("ctrl+d")
@@ -797,7 +797,7 @@ def test_a_full_archive_is_never_called_empty_while_it_opens(shop: Live, monkeyp
         with op.holding():
             await op.press("enter")  # critical
             await op.sees("   8 of 9,999")
-            await op.until(lambda: "reading…" not in op.text, "read to its end")
+            await op.until(lambda: "reading the" not in op.text, "read to its end")
             read.set()
         seen = []
 

@@ -48,6 +48,19 @@ def test_what_is_running_and_how_old_the_data_is_are_never_cut_off(width: int, r
         assert "read-write" in text
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+@pytest.mark.parametrize("address", ["embedded server", "redis-orders-primary.eu-central-1:6379/0"])
+def test_while_something_is_deleted_the_server_is_named_in_full(width: int, address: str) -> None:
+    text = shown(replace(DELETING, address=address, profile="prod", production=True, changing=True), width)
+    assert len(text) <= width
+    assert f" {address} " in text
+    assert "PROD" in text
+    assert "deleting" in text
+    assert (DELETING.running in text) or "…" in text
+    if width >= 100:
+        assert DELETING.running in text
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_that_nothing_may_be_changed_is_always_said(width: int) -> None:
     text = shown(replace(DELETING, running="exporting 120 of 999", read_only=True), width)

@@ -325,12 +325,14 @@ class Operator:
         await self.arrives("TasksScreen")
 
         def drawn() -> bool:
-            found = re.search(r"   ([\d,]+) of 9,999", self.lines[1])
-            if found is None or "reading…" in self.lines[1]:
-                return False
-            read = int(found[1].replace(",", ""))
             tasks = self.app.screen.tasks
-            if tasks.sorting or tasks.view.version != tasks.catalog.version:
+            read = tasks.catalog.counts().total
+            if (
+                not tasks.complete
+                or "reading the" in self.lines[1]
+                or tasks.sorting
+                or tasks.view.version != tasks.catalog.version
+            ):
                 return False
             return count in (None, read) and len(self.rows) >= min(read, len(self.part(TABLE)) - 1)
 

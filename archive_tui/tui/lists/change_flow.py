@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from textual.content import Content
-
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.states import State
@@ -34,6 +32,7 @@ from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.restoring import Restoring
 from archive_tui.tui.lists.task_list import TaskList
 from archive_tui.tui.widgets.headline import changing
+from archive_tui.tui.widgets.pieces import Piece, piece
 
 OVERTAKEN = "cancelled: you opened another screen before the plan was ready"
 """Why a plan that took its time is dropped: a dialog over what the operator looks at by now would be a surprise."""
@@ -189,8 +188,10 @@ class ChangeFlow(Part):
         if self._marks is not None:
             self._marks.undo_change = undo
 
-    def line(self) -> Content | None:
-        """How far the change is, for the head of the screen; None where nothing is running."""
+    def line(self) -> list[Piece] | None:
+        """How far the change is, or that its plan is being made, for the head of the screen; None for neither."""
+        if self.planning and self.screen.on_top:
+            return [piece(" making the plan…", "$text-warning")]
         if self.job is None or self.job.change.count is None:
             return None
         progress = self.job.progress

@@ -8,8 +8,6 @@ from array import array
 from collections.abc import Callable
 from dataclasses import replace
 
-from textual.content import Content
-
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
@@ -17,6 +15,7 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.lists.task_list import TaskList
+from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.wording.people import plural
 
 MARKING = "marking: a moment"
@@ -46,15 +45,15 @@ class RowMarks(Part):
         self._replaced = 0  # how often: marks that were asked for before the last time come too late
         tasks.table.is_marked = self.marked.__contains__
 
-    def counts(self, *, total: int, complete: bool) -> Content:
+    def counts(self, *, total: int, complete: bool) -> list[Piece]:
         """The counts of the list, with those of the marks."""
         hidden = f", {self.hidden:,} hidden by filter" if self.hidden else ""
         marked = f"   {len(self.marked):,} marked{hidden}" if len(self.marked) else ""
-        return Content.assemble(
-            (marked, "bold $text-accent"),
-            self._tasks.counts(total=total, complete=complete),
-            ("   range: v marks up to here" if self._anchor is not None else "", "bold $text-accent"),
-        )
+        return [
+            piece(marked, "bold $text-accent"),
+            *self._tasks.counts(total=total, complete=complete),
+            piece("   range: v marks up to here" if self._anchor is not None else "", "bold $text-accent", gives_way=5),
+        ]
 
     def view_changed(self) -> None:
         """Take note that the list shows other rows."""
@@ -66,7 +65,7 @@ class RowMarks(Part):
         if self._anchor is not None:
             self._anchor = None
         elif self.marking or len(self.marked):
-            self.unmark()
+            self._unmark_all()
         else:
             return False
         return True
@@ -188,16 +187,21 @@ class RowMarks(Part):
     def unmark(self) -> None:
         """Forget all marks; where there are none, undo that, or the change that was made since."""
         if len(self.marked):
-            forgotten = self.marked, self.picked
-            self.forget()
-            self._forgotten = forgotten
-            self.screen.say(f"{plural(len(forgotten[0]), 'mark')} forgotten: u brings {_them(forgotten[0])} back")
+            self._unmark_all()
         elif self.undo_change is not None:
             self.undo_change()
         elif self._forgotten is not None:
             (marked, self.picked), self._forgotten = self._forgotten, None
             self._replace(marked)
             self.forget_dead()
+
+    def _unmark_all(self) -> None:
+        """Forget all marks, also those that are being made, in a way that can be undone."""
+        marked, picked = self.marked, self.picked
+        self.forget()
+        if len(marked):
+            self._forgotten = marked, picked
+            self.screen.say(f"{plural(len(marked), 'mark')} forgotten: u brings {_them(marked)} back")
 
     def forget(self) -> None:
         """Forget all marks for good: they speak of rows that are no more."""

@@ -10,7 +10,6 @@ from typing import cast
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
@@ -29,6 +28,7 @@ from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.tui.widgets.table import VirtualTable
 
 _SHOWN = 40
@@ -198,22 +198,23 @@ class TaskList(Vertical):
 
     # What it says about itself
 
-    def counts(self, *, total: int, complete: bool) -> Content:
+    def counts(self, *, total: int, complete: bool) -> list[Piece]:
         """`n of m`, and what the filter matches."""
         least = "" if complete else "≥ "
-        parts: list[tuple[str, str]] = []
+        parts: list[Piece] = []
         query = self.query_now
         if query.filtered:
             if not self.sorting:  # the view still answers the question before
-                parts.append((f"   {least}{len(self.view):,} match of {least}{total:,}", "$text-accent"))
+                parts.append(piece(f"   {least}{len(self.view):,} match", "$text-accent", gives_way=4))
+                parts.append(piece(f" of {least}{total:,}", "$text-accent", gives_way=3))
             narrowed = [str(query.kind.label)] if query.kind is not None else []
             narrowed += [f"type {clip(query.type, _SHOWN) or '(none)'}"] if query.type is not None else []
             narrowed += [f"error {clip(query.signature, _SHOWN)}"] if query.signature is not None else []
             narrowed += [f"“{clip(query.text, _SHOWN)}”"] if query.text else []
-            parts.append((f"   filter: {', '.join(narrowed)}", "$text-muted"))
+            parts.append(piece(f"   filter: {', '.join(narrowed)}", "$text-muted", cut=True))
         if self.sorting:
-            parts.append(("   sorting…", "$text-warning"))
-        return Content.assemble(*parts)
+            parts.append(piece("   sorting…", "$text-warning"))
+        return parts
 
     def choice(self, how: str) -> str:
         """How rows were chosen, for the audit: `how`, and what the list was narrowed to."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
-from textual.content import Content
 
 from archive_tui.asynq.installation import shown
 from archive_tui.asynq.rows import TaskRow
@@ -31,6 +30,7 @@ from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
+from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.wording.people import age, exact
 from archive_tui.wording.task import facts
 
@@ -154,24 +154,24 @@ class JournalScreen(CommandScreen):
         total = self.tasks.catalog.counts().total
         complete = progress.state.ended
         queues = ", ".join(clip(shown(queue), name_room(self.size.width)) for queue in self.header.queues[:2])
-        parts: list[Content | str | tuple[str, str]] = [
-            title("journal", self._named(), queues or "–"),
-            f"   {'' if complete else '≥ '}{total:,} to restore",
+        parts = [
+            Piece(title("journal", self._named(), queues or "–"), cut=True),
+            piece(f"   {'' if complete else '≥ '}{total:,} to restore", gives_way=5),
         ]
         if progress.back and self._again:
-            parts.append((f", {progress.back:,} again", "bold $text-warning"))
+            parts.append(piece(f", {progress.back:,} again", "bold $text-warning"))
         if job.error is not None:
-            parts.append((f"   {job.error}", "$text-error"))
+            parts.append(piece(f"   {job.error}", "$text-error", cut=True))
         elif not complete:
-            parts.append(("   reading…", "$text-warning"))
+            parts.append(piece("   reading the journal…", "$text-warning"))
         if progress.back and not self._again:
-            parts.append((f"   {progress.back:,} restored", "$text-muted"))
+            parts.append(piece(f"   {progress.back:,} restored", "$text-muted", gives_way=2))
         if progress.kept:
-            parts.append((f"   {progress.kept:,} were not deleted", "$text-muted"))
+            parts.append(piece(f"   {progress.kept:,} were not deleted", "$text-muted", gives_way=1))
         if progress.unsure and complete:
-            parts.append((f"   {progress.unsure:,} perhaps never deleted", "$text-warning"))
-        parts.append(self.marks.counts(total=total, complete=complete))
-        self.query_one("#head", HeadLine).show(Content.assemble(*parts))
+            parts.append(piece(f"   {progress.unsure:,} perhaps never deleted", "$text-warning", gives_way=6))
+        parts += self.marks.counts(total=total, complete=complete)
+        self.query_one("#head", HeadLine).show(parts)
         self.tasks.table.empty_text = (
             "No task matches the filter: esc shows all."
             if self.tasks.query_now.filtered and total

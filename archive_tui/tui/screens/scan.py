@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from textual import on
 from textual.app import ComposeResult
-from textual.content import Content
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.installation import shown
@@ -27,6 +26,7 @@ from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.groups import SIGNATURES_SHOWN, GroupsPanel, Signatures
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
+from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.wording.people import bar, number, plural, span
 
 _BAR = 30
@@ -185,12 +185,12 @@ class ScanScreen(CommandScreen):
         where = clip(self.queue, name_room(self.size.width)) if self.queue is not None else "all queues"
         total = f"   {'' if progress.complete else '≥ '}{counts.total:,} found"
         self.query_one("#head", HeadLine).show(
-            Content.assemble(
-                title("Orphan scan", where),
-                (total, "bold $text-warning" if counts.total else ""),
-                self.marks.counts(total=counts.total, complete=progress.complete),
-                (_not_permitted(self._refused), "$text-warning"),
-            )
+            [
+                Piece(title("Orphan scan", where), cut=True),
+                piece(total, "bold $text-warning" if counts.total else "", gives_way=2),
+                *self.marks.counts(total=counts.total, complete=progress.complete),
+                piece(_not_permitted(self._refused), "$text-warning", cut=True),
+            ]
         )
         self.query_one("#progress", HeadLine).show(
             self.flow.line()
@@ -343,22 +343,29 @@ def _not_permitted(queues: Sequence[str]) -> str:
     return f"   not permitted: {', '.join(clip(queue, 24) for queue in queues)}" if queues else ""
 
 
-def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated: bool) -> Content:
+_PHASES = {
+    Phase.TASK_DATA: "walking the task data",
+    Phase.INDEXES: "checking the indexes",
+    Phase.SETTLING: "settling what is not sure yet",
+}
+
+
+def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated: bool) -> list[Piece]:
     """How far the scan is, how fast, how long yet, and at which pace."""
+    going_on = not progress.state.ended
     cells = min(_BAR, max(width // 4, 5))
-    parts: list[tuple[str, str]] = [
-        (bar(progress.fraction, cells), "$text-accent"),
-        (f" {progress.fraction:>4.0%}", "bold"),
-        (f"   {progress.keys:,} task keys", ""),
+    parts = [
+        piece(bar(progress.fraction, cells), "$text-accent"),
+        piece(f" {progress.fraction:>4.0%}", "bold"),
+        piece(f"   {progress.keys:,} task keys", gives_way=4),
     ]
     if progress.members and not progress.complete:
-        parts.append((f"   {progress.members:,} ids", ""))
-    if job.messages:
-        parts.append(("   with messages and locks", "$text-muted"))
-    if progress.phase is not Phase.TASK_DATA and progress.state is JobState.RUNNING:
-        parts.append((f"   {progress.phase}", "$text-muted"))
-    if progress.rate and not progress.state.ended:
-        parts.append((f"   {number(int(progress.rate))}/s", "$text-muted"))
+        parts.append(piece(f"   {progress.members:,} ids", gives_way=2))
+    if progress.state is JobState.RUNNING:
+        phase = _PHASES[progress.phase] if progress.keys or progress.fraction else "reading the indexes"
+        parts.append(piece(f"   {phase}", "$text-muted", gives_way=6))
+    if progress.rate and going_on:
+        parts.append(piece(f"   {number(int(progress.rate))}/s", "$text-muted", gives_way=1))
     word = {
         JobState.RUNNING: "",
         JobState.PAUSED: "   paused: z goes on",
@@ -369,19 +376,22 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated
     if progress.complete:
         seconds = (progress.finished_at or progress.started_at) - progress.started_at
         word = f"   complete in {span(seconds)}" if seconds >= 1 else "   complete in under a second"
-    parts.append((word, "$text-success" if progress.complete else "$text-warning"))
+    parts.append(piece(word, "$text-success" if progress.complete else "$text-warning", cut=True))
     if outdated:
-        parts.append(("   tasks were restored since: r scans again", "$text-warning"))
-    if not progress.complete and progress.seconds_left is not None and progress.state is JobState.RUNNING:
-        parts.append((f"   about {span(progress.seconds_left)} left", "$text-muted"))
-    if not progress.state.ended:
-        parts.append((f"   {progress.pace} pace", "$text-muted"))
-    if progress.restarts:
-        parts.append((f"   began again {progress.restarts} ×: another server answered", "$text-warning"))
-    if progress.not_tasks:
-        parts.append((f"   {progress.not_tasks:,} keys are no task data", "$text-warning"))
-    if progress.caution:
-        parts.append((f"   {progress.caution}", "$text-warning"))
+        parts.append(piece("   tasks were restored since: r scans again", "$text-warning", cut=True))
     if progress.trouble:
-        parts.append((f"   {progress.trouble}", "$text-error"))
-    return Content.assemble(*parts)
+        parts.append(piece(f"   {progress.trouble}", "$text-error", cut=True))
+    if progress.caution:
+        parts.append(piece(f"   {progress.caution}", "$text-warning", cut=True))
+    if progress.restarts:
+        again = f"   began again {progress.restarts} ×: another server answered"
+        parts.append(piece(again, "$text-warning", cut=True))
+    if progress.not_tasks:
+        parts.append(piece(f"   {progress.not_tasks:,} keys are no task data", "$text-warning", gives_way=7))
+    if not progress.complete and progress.seconds_left is not None and progress.state is JobState.RUNNING:
+        parts.append(piece(f"   about {span(progress.seconds_left)} left", "$text-muted", gives_way=5))
+    if job.messages:
+        parts.append(piece("   with messages and locks", "$text-muted", gives_way=3))
+    if going_on:
+        parts.append(piece(f"   {progress.pace} pace", "$text-muted", gives_way=3))
+    return parts

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from textual import on
 from textual.app import ComposeResult
-from textual.content import Content
 
 from archive_tui.asynq.states import State
 from archive_tui.catalog.query import Query, Sort
@@ -26,6 +25,7 @@ from archive_tui.tui.lists.targets import MarkedRows, Targets
 from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
+from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.wording.people import age
 
 _ROOM_FOR_ORIGIN = 100
@@ -129,20 +129,21 @@ class TasksScreen(CommandScreen):
         total = self.tasks.catalog.counts().total
         complete = progress.complete
         share = self.session.limits(self.queue).share(total, briefly=self.size.width < _ROOM_FOR_ORIGIN)
-        parts: list[Content | str | tuple[str, str]] = [
-            title(clip(self.queue, name_room(self.size.width)), "archived"),
-            f"   {'' if complete else '≥ '}{share}",
+        parts = [
+            Piece(title(clip(self.queue, name_room(self.size.width)), "archived"), cut=True),
+            piece(f"   {'' if complete else '≥ '}{share}", gives_way=2),
         ]
         if progress.state is JobState.FAILED:
-            parts.append((f"   {job.error}", "$text-error"))
+            parts.append(piece(f"   {job.error}", "$text-error", cut=True))
         elif progress.state is JobState.DISCONNECTED:
-            parts.append((f"   {progress.trouble}", "$text-error"))
+            parts.append(piece(f"   {progress.trouble}", "$text-error", cut=True))
         elif not progress.state.ended:
-            parts.append(("   reading…", "$text-warning"))
+            parts.append(piece(f"   {progress.phase}…", "$text-warning"))
         elif progress.read_at is not None and self.now() - progress.read_at >= _OLD:
-            parts.append((f"   read {age(progress.read_at, self.now())} ago: r reads again", "$text-muted"))
-        parts.append(self.marks.counts(total=total, complete=complete))
-        self.query_one("#head", HeadLine).show(self.flow.line() or Content.assemble(*parts))
+            ago = age(progress.read_at, self.now())
+            parts.append(piece(f"   read {ago} ago: r reads again", "$text-muted", gives_way=1))
+        parts += self.marks.counts(total=total, complete=complete)
+        self.query_one("#head", HeadLine).show(self.flow.line() or parts)
         gone = self.session.watch.overview.read_at is not None and not any(
             one.name == self.queue for one in self.session.watch.overview.queues
         )

@@ -1,6 +1,5 @@
 """The top line: where we are connected, whether we may change anything, how fresh the data is, what is running."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from textual.content import Content
@@ -8,6 +7,7 @@ from textual.widget import Widget
 
 from archive_tui.text import line
 from archive_tui.tui.themes import BADGE
+from archive_tui.tui.widgets.pieces import Piece, cells, fitting
 from archive_tui.wording.people import span
 
 
@@ -51,14 +51,8 @@ class Status:
     running: str = ""
     """The jobs that are under way; empty for none."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A part of the line that is shown whole or not at all."""
-
-    content: Content
-    gives_way: int = 0
-    """The order in which pieces leave a line that is too narrow, from 1; 0 stays."""
+    changing: bool = False
+    """Whether one of them changes Redis: where that happens is then said in full."""
 
 
 class StatusBar(Widget):
@@ -67,6 +61,9 @@ class StatusBar(Widget):
     The program's name and the server's product only stand on a wide terminal, so that the line keeps its form while
     figures in it change. Where there is no room, the address is cut first; then pieces give way one by one. What is
     running, how old the data is, the badge of the profile and that nothing may be changed always stay.
+
+    While something is changed, the address is whole: how old the data is, and in the end how far the change is, give
+    way to it.
     """
 
     DEFAULT_CSS = """
@@ -89,15 +86,21 @@ class StatusBar(Widget):
     def render(self) -> Content:
         status = self._status
         width = self.size.width
-        left, middle = _badges(status, roomy=width >= 100), _server(status, roomy=width >= 120)
-        right = _freshness(status)
         address = Content.styled(line(status.address), "bold")
-        least = min(address.cell_length, _SHORT_ADDRESS)
-        kept = _fitting([*left, *middle, *right], width - _MARGIN - least)
-        room = width - _MARGIN - _cells(kept)
-        address = address.truncate(max(room, 0), ellipsis=True)
-        start = Content.assemble(_shown(left, kept), address, _shown(middle, kept))
-        end = _shown(right, kept)
+        least = address.cell_length if status.changing else _SHORT_ADDRESS
+        short, middle = Piece(address.truncate(least, ellipsis=True)), Piece(Content(""))
+        pieces = [
+            *_badges(status, roomy=width >= 100),
+            short,
+            *_server(status, roomy=width >= 120),
+            middle,
+            *_freshness(status),
+        ]
+        kept = fitting(pieces, width - _MARGIN)
+        room = short.content.cell_length + width - _MARGIN - cells(kept)
+        shown = [address.truncate(max(room, 0), ellipsis=True) if one is short else one.content for one in kept]
+        at = next(number for number, one in enumerate(kept) if one is middle)
+        start, end = Content.assemble(*shown[:at]), Content.assemble(*shown[at:])
         gap = max(width - start.cell_length - end.cell_length - 1, 1)
         return Content.assemble(start, " " * gap, end)
 
@@ -109,66 +112,49 @@ _SHORT_ADDRESS = 12
 """Cells of the address that are worth more than any piece that gives way."""
 
 
-def _fitting(pieces: list[_Piece], width: int) -> list[_Piece]:
-    """The pieces that are left when as many have given way as it takes to fit them into `width` cells."""
-    kept = list(pieces)
-    for piece in sorted((piece for piece in pieces if piece.gives_way), key=lambda piece: piece.gives_way):
-        if _cells(kept) <= width:
-            break
-        kept.remove(piece)
-    return kept
-
-
-def _cells(pieces: Sequence[_Piece]) -> int:
-    return sum(piece.content.cell_length for piece in pieces)
-
-
-def _shown(pieces: Sequence[_Piece], kept: Sequence[_Piece]) -> Content:
-    return Content.assemble(*(piece.content for piece in pieces if piece in kept))
-
-
-def _badges(status: Status, *, roomy: bool) -> list[_Piece]:
+def _badges(status: Status, *, roomy: bool) -> list[Piece]:
     """The name of the program and the badge of the profile."""
-    pieces = [_Piece(Content.styled(" archive-tui ", "bold $text-accent"), gives_way=2)] if roomy else []
+    pieces = [Piece(Content.styled(" archive-tui ", "bold $text-accent"), gives_way=2)] if roomy else []
     if status.production:
         badge = Content.styled(f" ● {line(status.profile or 'PRODUCTION').upper()} ", BADGE)
-        pieces.append(_Piece(Content.assemble(" ", badge)))
+        pieces.append(Piece(Content.assemble(" ", badge)))
     elif status.profile:
-        pieces.append(_Piece(Content.styled(f" ● {line(status.profile)} ", "bold")))
-    pieces.append(_Piece(Content(" ")))
+        pieces.append(Piece(Content.styled(f" ● {line(status.profile)} ", "bold")))
+    pieces.append(Piece(Content(" ")))
     return pieces
 
 
-def _server(status: Status, *, roomy: bool) -> list[_Piece]:
+def _server(status: Status, *, roomy: bool) -> list[Piece]:
     """What kind of server it is, and whether we may write."""
-    pieces: list[_Piece] = []
+    pieces: list[Piece] = []
     if status.role:
         tone = "$text-warning" if status.role == "replica" else "$text-muted"
-        pieces.append(_Piece(Content.styled(f"  {line(status.role)}", tone), gives_way=4))
+        pieces.append(Piece(Content.styled(f"  {line(status.role)}", tone), gives_way=4 if not status.changing else 5))
     if roomy and status.product:
-        pieces.append(_Piece(Content.styled(f"  {line(status.product)}", "$text-muted"), gives_way=1))
+        pieces.append(Piece(Content.styled(f"  {line(status.product)}", "$text-muted"), gives_way=1))
     if status.read_only:
-        pieces.append(_Piece(Content.styled("  read-only", "bold $text-warning")))
+        pieces.append(Piece(Content.styled("  read-only", "bold $text-warning")))
     else:
-        pieces.append(_Piece(Content.styled("  read-write", "$text-muted"), gives_way=5))
+        pieces.append(Piece(Content.styled("  read-write", "$text-muted"), gives_way=5 if not status.changing else 4))
     return pieces
 
 
-def _freshness(status: Status) -> list[_Piece]:
+def _freshness(status: Status) -> list[Piece]:
     """What is running, how fast the server answers, and how old its data is."""
-    pieces: list[_Piece] = []
+    pieces: list[Piece] = []
     if status.running:
-        pieces.append(_Piece(Content.styled(status.running, "bold $text-accent")))
+        pieces.append(Piece(Content.styled(status.running, "bold $text-accent"), cut=status.changing))
     if status.trouble:
-        pieces.append(_Piece(Content.styled("   ● disconnected, retrying", "bold $text-error")))
+        pieces.append(Piece(Content.styled("   ● disconnected, retrying", "bold $text-error")))
     elif status.latency is not None:
         milliseconds = status.latency * 1000
         latency = f"{milliseconds:.0f} ms" if milliseconds >= 1 else "<1 ms"
-        pieces.append(_Piece(Content.styled(f"   {latency}", "$text-muted"), gives_way=3))
+        pieces.append(Piece(Content.styled(f"   {latency}", "$text-muted"), gives_way=3))
     if status.unlinked:
-        pieces.append(_Piece(Content.styled("   primary away", "bold $text-warning")))
+        pieces.append(Piece(Content.styled("   primary away", "bold $text-warning")))
     if status.data_age is not None:
         tone = "$text-warning" if status.trouble or status.paused or status.unlinked else "$text-muted"
         word = "paused, as of" if status.paused else "as of"
-        pieces.append(_Piece(Content.styled(f"   {word} {span(status.data_age)} ago", tone)))
+        data_age = Content.styled(f"   {word} {span(status.data_age)} ago", tone)
+        pieces.append(Piece(data_age, gives_way=6 if status.changing else 0))
     return pieces
