@@ -226,7 +226,7 @@ def _with_undo(sheet: Sheet) -> Sheet:
 
 def run_again(plan: RunPlan, session: Session, choice: str) -> Proposal:
     """Propose to run archived tasks; `choice` says how they were chosen."""
-    return Proposal(plan, run_words.sheet(plan, session.site()), run_words.report, choice)
+    return Proposal(plan, run_words.sheet(plan, session.site(), tuple(chosen_by(choice))), run_words.report, choice)
 
 
 def repair(plan: RepairPlan, session: Session, choice: str) -> Proposal:
