@@ -25,10 +25,12 @@ from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.retention import RetentionDialog
 from archive_tui.tui.dialogs.run import RunDialog
 from archive_tui.tui.screens.journal import JournalScreen
+from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.screens.tasks import TasksScreen
 from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.table import VirtualTable
 
 NOW = 1_795_399_200  # 2026-11-23 02:00:00 UTC: the hour at which this program is used
 HERE = Path(__file__).parent
@@ -73,6 +75,20 @@ async def queues(pilot: Pilot[None]) -> None:
     await pilot.pause(0.3)
 
 
+async def point_at(pilot: Pilot[None], queue: str) -> None:
+    """Move the cursor of the start screen, with everything read, to a queue."""
+    await queues(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, QueuesScreen)
+    await pilot.press("g")
+    for _ in range(screen.query_one(VirtualTable).row_count):
+        current = screen.current()
+        if current is not None and current.name == queue:
+            return
+        await pilot.press("j")
+    raise LookupError(f"no queue {queue}")
+
+
 async def settled(pilot: Pilot[None]) -> ListScreen:
     """The rows screen on top, with its job ended and its view up to date."""
     await until(pilot, lambda: isinstance(pilot.app.screen, LISTS), "rows screen")
@@ -90,8 +106,8 @@ async def settled(pilot: Pilot[None]) -> ListScreen:
 
 async def tasks(pilot: Pilot[None]) -> None:
     """The archive of the queue that is full, filtered, with marks of which one is hidden."""
-    await queues(pilot)
-    await pilot.press("j", "enter")
+    await point_at(pilot, "default")
+    await pilot.press("enter")
     screen = await settled(pilot)
     await pilot.press("space", "j", "space")
     text = "error:~refused age<60d"
@@ -104,8 +120,8 @@ async def tasks(pilot: Pilot[None]) -> None:
 
 async def filter_(pilot: Pilot[None]) -> None:
     """A filter that is being typed, and cannot be read yet."""
-    await queues(pilot)
-    await pilot.press("j", "enter")
+    await point_at(pilot, "default")
+    await pilot.press("enter")
     screen = await settled(pilot)
     text = "error:~refused siez>1kB"
     await pilot.press("slash", *[_KEYS.get(character, character) for character in text])
@@ -115,8 +131,8 @@ async def filter_(pilot: Pilot[None]) -> None:
 
 async def clean(pilot: Pilot[None]) -> None:
     """What to keep of an archive."""
-    await queues(pilot)
-    await pilot.press("j", "c")
+    await point_at(pilot, "default")
+    await pilot.press("c")
     await until(pilot, lambda: isinstance(pilot.app.screen, RetentionDialog), "dialog open")
     await pilot.pause(0.25)
 
@@ -132,8 +148,8 @@ async def run(pilot: Pilot[None]) -> None:
 
 async def task(pilot: Pilot[None]) -> None:
     """One task in full."""
-    await queues(pilot)
-    await pilot.press("j", "enter")
+    await point_at(pilot, "default")
+    await pilot.press("enter")
     await settled(pilot)
     await pilot.press("slash", *"nightly", "enter", "j", "enter")
     await _opened(pilot)
@@ -141,8 +157,8 @@ async def task(pilot: Pilot[None]) -> None:
 
 async def binary(pilot: Pilot[None]) -> None:
     """A binary payload."""
-    await queues(pilot)
-    await pilot.press("j", "j", "j", "j", "enter")
+    await point_at(pilot, "images:resize")
+    await pilot.press("enter")
     await settled(pilot)
     await pilot.press("enter")
     await _opened(pilot)
@@ -214,8 +230,8 @@ async def repair(pilot: Pilot[None]) -> None:
 
 async def _emptied(pilot: Pilot[None]) -> None:
     """The archive of a queue deleted, with a reason, and the start screen again."""
-    await queues(pilot)
-    await pilot.press("j", "j", "enter")
+    await point_at(pilot, "email")
+    await pilot.press("enter")
     screen = await settled(pilot)
     await pilot.press("asterisk")
     await until(pilot, lambda: len(screen.marks.marked) > 0, "marked")
@@ -243,8 +259,8 @@ async def journal(pilot: Pilot[None]) -> None:
 
 async def help_(pilot: Pilot[None]) -> None:
     """The generated sheet of keys."""
-    await queues(pilot)
-    await pilot.press("j", "enter")
+    await point_at(pilot, "default")
+    await pilot.press("enter")
     await settled(pilot)
     await pilot.press("question_mark")
     await pilot.pause(0.25)

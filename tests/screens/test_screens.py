@@ -1269,7 +1269,8 @@ def test_no_number_of_the_queues_is_ever_cut_off(shop: Live, width: int) -> None
 def test_60_by_15_from_the_start_to_the_last_task(shop: Live) -> None:
     async def play(op: Operator) -> None:
         await op.until(lambda: len(op.rows) == 8, "queues drawn")
-        await op.press("j", "enter")
+        await op.point_at("  default")
+        await op.press("enter")
         await op.sees("default ▸ archived   65 of 9,999")
         await op.until(lambda: op.rows, "tasks drawn")
         await op.press("space")

@@ -26,6 +26,7 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.interrupted_changes import InterruptedChanges
 from archive_tui.tui.kept_screens import archive_name
 from archive_tui.tui.lists.change_flow import ChangeFlow
+from archive_tui.tui.lists.queue_trouble import ORDER, Trouble, trouble
 from archive_tui.tui.queue_repair import QueueRepair
 from archive_tui.tui.widgets.columns import Cell, Column, Tone
 from archive_tui.tui.widgets.filterbar import FilterBar
@@ -54,6 +55,9 @@ class QueueRow:
 
     marked: int = 0
     """Tasks that are marked in its list, which was left."""
+
+    trouble: Trouble = Trouble.NONE
+    """How much it needs attention."""
 
     def count(self, state: State) -> int:
         """How many tasks in a state."""
@@ -133,14 +137,19 @@ _COLUMNS: list[Column[QueueRow]] = [
 ]
 
 _HELP = {
+    "Order of the queues (s changes it)": ORDER,
     "Columns": [
         ("Archived", f"ids in the archive, of those that it keeps. {CAP_IS_DEFAULT}"),
         ("Findings", "what the last scan found: o scans. ≥: it was stopped; –: nobody has looked"),
         ("Idx memory", "estimate, by samples from the indexes; orphans are not in it"),
-    ]
+    ],
 }
 
+_TROUBLE = "trouble"
+"""The order at the start; it is no column."""
+
 _SORTS: dict[str, Any] = {
+    _TROUBLE: attrgetter("trouble", "stats.name"),
     "queue": attrgetter("stats.name"),
     "archived": lambda row: row.count(State.ARCHIVED),
     "findings": lambda row: row.scan.findings if row.scan else -1,
@@ -183,7 +192,7 @@ class QueuesScreen(CommandScreen):
         self.flow = ChangeFlow(self, self._changed)
         self.parts = (QueueRepair(self, self.flow, self.current),)
         self._numbers: dict[str, int] = {}
-        self._sort, self._descending = "queue", False
+        self._sort, self._descending = _TROUBLE, False
         self._drawn: object = None
         self._interrupted = InterruptedChanges()
 
@@ -231,24 +240,21 @@ class QueuesScreen(CommandScreen):
         if drawn == self._drawn:
             return
         self._drawn = drawn
-        rows = [
-            QueueRow(
-                stats,
-                self.session.scans.get(stats.name),
-                now,
-                self.session.limits(stats.name),
-                self.kept.marked(archive_name(stats.name)),
-            )
-            for stats in overview.queues
-            if text in stats.name.casefold()
-        ]
+        everything = [self._row(stats, now) for stats in overview.queues]
+        rows = [row for row in everything if text in row.stats.name.casefold()]
         rows.sort(key=_SORTS[self._sort], reverse=self._descending)
         keys = [self._numbers.setdefault(row.stats.name, len(self._numbers)) for row in rows]
         table = self._table
         table.sorted_by = (self._sort, self._descending)
         table.empty_text = "No queue matches the filter." if text else "No queues."
         table.show(Rows(rows, keys), complete=overview.read_at is not None)
-        self.query_one("#notice", Static).update(self._notice(rows))
+        self.query_one("#notice", Static).update(self._notice(everything))  # also of what the filter hides
+
+    def _row(self, stats: QueueStats, now: float) -> QueueRow:
+        scan, limits = self.session.scans.get(stats.name), self.session.limits(stats.name)
+        forecast = self.session.watch.overview.forecasts.get(stats.name)
+        marked = self.kept.marked(archive_name(stats.name))
+        return QueueRow(stats, scan, now, limits, marked, trouble(stats, scan, forecast, limits))
 
     def _notice(self, rows: Sequence[QueueRow]) -> Content:
         """One line about what is wrong, most urgent first, and about what is not known."""
@@ -374,12 +380,13 @@ class QueuesScreen(CommandScreen):
 
     @runs(commands.Sort)
     def sort(self) -> None:
-        names = {column.name: column.title for column in _COLUMNS if column.sortable}
+        names = {_TROUBLE: "What needs attention first"}
+        names |= {column.name: column.title for column in _COLUMNS if column.sortable}
         self.app.push_screen(ChoiceDialog("Sort by", names, self._sort), self._sort_by)
 
     def _sort_by(self, name: str | None) -> None:
         if name is not None:
-            self._descending = not self._descending if name == self._sort else name not in ("queue",)
+            self._descending = not self._descending if name == self._sort else name not in (_TROUBLE, "queue")
             self._sort = name
             self.look()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from textual.content import Content
 
-_LEAST = 10
+_LEAST = 6
 """Cells that a piece keeps when it is cut."""
 
 

@@ -1,0 +1,82 @@
+"""Queues stand by their trouble, and warnings about them stay when a filter hides them."""
+
+from dataclasses import replace
+
+import pytest
+from support.asynq_data import NOW, key
+from support.pilot import Operator, operate
+from support.servers import Live
+
+from archive_tui.asynq.forecast import Cause, Forecast
+from archive_tui.asynq.limits import DEFAULTS
+from archive_tui.asynq.states import State
+from archive_tui.session import ScanSummary
+from archive_tui.store.read.queues import QueueStats
+from archive_tui.tui.lists.queue_trouble import Trouble, trouble
+
+CALM = QueueStats("work", registered=True, counts={State.ARCHIVED: 5})
+
+
+@pytest.mark.parametrize(
+    ("stats", "scan", "forecast", "expected"),
+    [
+        (CALM, None, None, Trouble.NONE),
+        (CALM, ScanSummary(0, complete=True), Forecast(5), Trouble.NONE),
+        (replace(CALM, paused=True), None, None, Trouble.PAUSED),
+        (replace(CALM, counts={State.ARCHIVED: 9_000}), None, None, Trouble.FILLING),
+        (replace(CALM, registered=False), None, None, Trouble.LEFTOVER),
+        (CALM, ScanSummary(1, complete=False), None, Trouble.FINDINGS),
+        (replace(CALM, counts={State.ARCHIVED: 9_999}), ScanSummary(1, complete=True), None, Trouble.FULL),
+        (CALM, None, Forecast(9_000, cause=Cause.TOGETHER, together=8_000, breaks_at=NOW), Trouble.BREAKING),
+        (CALM, None, Forecast(9_000, cause=Cause.EXPIRED, together=8_000), Trouble.BROKEN),
+        (replace(CALM, unreadable=("archived",)), None, None, Trouble.BROKEN),
+    ],
+)
+def test_the_worst_that_is_known_of_a_queue_decides(
+    stats: QueueStats, scan: ScanSummary | None, forecast: Forecast | None, expected: Trouble
+) -> None:
+    assert trouble(stats, scan, forecast, DEFAULTS) is expected
+
+
+def names(op: Operator) -> list[str]:
+    return [row[3:].split()[0] for row in op.rows]
+
+
+def test_queues_stand_by_their_trouble_and_then_by_name(valkey: Live) -> None:
+    valkey.asynq.register("bravo", "alpha", "zulu", "mike")
+    valkey.asynq.add_many("zulu", [f"old-{number}" for number in range(9_999)], "archived")
+    valkey.asynq.add("mike", "loose", referenced=False)
+    valkey.client.set("asynq:{alpha}:paused", NOW)
+    valkey.asynq.add("gone", "left", "completed")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.until(lambda: names(op) == ["zulu", "gone", "alpha", "bravo", "mike"], "in order")
+        await op.press("a")
+        await op.scanned()
+        await op.press("q")
+        await op.until(lambda: names(op)[:3] == ["zulu", "gone", "mike"], "findings come before what is calm")
+        await op.press("s")
+        await op.arrives("ChoiceDialog")
+        await op.press("down", "enter")
+        await op.until(lambda: names(op) == ["alpha", "bravo", "gone", "mike", "zulu"], "by name")
+        await op.press("s", "home", "enter")
+        await op.until(lambda: names(op)[0] == "zulu", "by trouble again")
+
+    operate(valkey.settings, play)
+
+
+def test_warnings_about_queues_stay_when_a_filter_hides_them(valkey: Live) -> None:
+    valkey.asynq.register("work", "full")
+    valkey.asynq.add_many("full", [f"old-{number}" for number in range(9_999)], "archived")
+    valkey.client.set(key("gone", "left"), "no task")
+    valkey.asynq.add("gone", "left-2", "completed")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.sees("archive full", "leftover: gone")
+        await op.press("slash", *"work", "enter")
+        await op.until(lambda: names(op) == ["work"], "filtered")
+        await op.holds(lambda: "archive full" in op.words("#notice") and "leftover: gone" in op.words("#notice"))
+
+    operate(valkey.settings, play)
