@@ -55,8 +55,7 @@ def test_while_something_is_deleted_the_server_is_named_in_full(width: int, addr
     assert len(text) <= width
     assert f" {address} " in text
     assert "PROD" in text
-    assert " deletin" in text
-    assert (DELETING.running in text) or "…" in text
+    assert text.rstrip().endswith("…") or DELETING.running in text
     if width >= 100:
         assert DELETING.running in text
 
