@@ -143,7 +143,7 @@ def scan_command(
 
 
 @cli.command("delete")
-@click.option("--queue", required=True, metavar="Q", help="The queue.")
+@click.option("--queue", metavar="Q", help="The queue. Only stale-history goes without one.")
 @click.option("--kind", metavar="KIND", help="Findings of this kind, such as orphan-archived. Scans first.")
 @click.option("--archived", is_flag=True, help="Archived tasks.")
 @click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'error:~refused age>30d'.")
@@ -157,7 +157,7 @@ def scan_command(
 def delete_command(
     context: click.Context,
     /,
-    queue: str,
+    queue: str | None,
     kind: str | None,
     archived: bool,
     where: str,
@@ -169,6 +169,7 @@ def delete_command(
     """Delete archived tasks, or findings of a kind. Shows the plan and asks before anything is deleted."""
     from archive_tui.asynq.findings import DELETABLE, Kind
     from archive_tui.catalog.filter.quantities import span_of
+    from archive_tui.commands import delete_histories
     from archive_tui.commands.delete import Wish, delete
 
     if archived == (kind is not None):
@@ -181,6 +182,15 @@ def delete_command(
         raise UsageError(f"{kind} cannot be deleted: `archive-tui repair` repairs it")
     if not archived and (older_than is not None or keep is not None):
         raise UsageError("--older-than and --keep go with --archived; for findings use --where 'age>30d'")
+    if kind == Kind.STALE_HISTORY:
+        if queue is not None:
+            raise UsageError("a stale-history belongs to no queue: leave --queue out")
+        histories = delete_histories.Wish(where.strip(), limit)
+        manner = manner_of(rest)
+        with session_for(context, rest) as session:
+            return delete_histories.delete(session, histories, manner)
+    if queue is None:
+        raise UsageError("say which queue: --queue Q")
     wish = Wish(
         queue,
         Kind(kind) if kind is not None else None,
@@ -422,6 +432,8 @@ def export_command(
         raise UsageError("say what to export: either --archived or --kind KIND")
     if kind is not None and kind not in list(Kind):
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
+    if kind == Kind.STALE_HISTORY:
+        raise UsageError("a stale-history belongs to no queue: `archive-tui delete` keeps a copy in its journal")
     if str(file) == "-":
         raise UsageError("an export goes to a file, not to standard output: name one")
     chosen = Kind(kind) if kind is not None else None

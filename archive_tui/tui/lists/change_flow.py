@@ -11,10 +11,19 @@ from textual.content import Content
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.states import State
-from archive_tui.changes import cleanup_words, delete_words, register_words, repair_words, restore_words, run_words
+from archive_tui.changes import (
+    cleanup_words,
+    delete_words,
+    history_words,
+    register_words,
+    repair_words,
+    restore_words,
+    run_words,
+)
 from archive_tui.changes.change import Plannable
 from archive_tui.changes.cleanup import CleanUpPlan
 from archive_tui.changes.engine import ChangeJob
+from archive_tui.changes.history_plan import HistoryPlan
 from archive_tui.changes.plan import Plan
 from archive_tui.changes.register import RegisterPlan
 from archive_tui.changes.repair_plan import RepairPlan
@@ -199,6 +208,11 @@ def deletion(plan: Plan, session: Session, choice: str) -> Proposal:
 def run_again(plan: RunPlan, session: Session, choice: str) -> Proposal:
     """Propose to run archived tasks; `choice` says how they were chosen."""
     return Proposal(plan, run_words.sheet(plan, session.site()), run_words.report, choice)
+
+
+def deletion_of_histories(plan: HistoryPlan, session: Session, choice: str) -> Proposal:
+    """Propose to delete histories of schedulers; `choice` says how they were chosen."""
+    return Proposal(plan, history_words.sheet(plan, session.site()), history_words.report, choice)
 
 
 def repair(plan: RepairPlan, session: Session, choice: str) -> Proposal:

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Cause
+from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.limits import CAP_IS_DEFAULT, DEFAULTS, Limits, Origin
 from archive_tui.asynq.states import State
 from archive_tui.jobs.job import JobState
@@ -29,7 +30,7 @@ from archive_tui.tui.widgets.columns import Cell, Column, Tone
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.source import Rows
 from archive_tui.tui.widgets.table import VirtualTable
-from archive_tui.wording.people import UNKNOWN, age, bar, number, roughly, sparkline
+from archive_tui.wording.people import UNKNOWN, age, bar, number, plural, roughly, sparkline
 
 _BAR = 7
 
@@ -269,6 +270,10 @@ class QueuesScreen(CommandScreen):
             parts.append((text, "$text-warning"))
         if leftover:
             text = f"⚠ leftover: {', '.join(leftover)}. Keys of a queue that Asynq no longer knows\n"
+            parts.append((text, "$text-warning"))
+        histories = self.session.scans.get(INSTALLATION)
+        if histories is not None and histories.findings:
+            text = f"⚠ {plural(histories.findings, 'history')} of dead schedulers: the scan of all queues lists them\n"
             parts.append((text, "$text-warning"))
         for row in rows:
             if row.stats.old:
