@@ -36,6 +36,7 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.session import Session
 from archive_tui.store.read.queues import QueueStats
+from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait
 from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.report import ReportDialog
@@ -100,7 +101,7 @@ class ChangeFlow(Part):
         if self.job is None:
             return None
         running = self.job.leaving.running
-        return f"{running[0].lower()}{running[1:]}: x stops it"
+        return f"{running[0].lower()}{running[1:]}: {commands.Stop} stops it"
 
     def why_not(self, what: str, otherwise: str | None = None) -> str | Wait | None:
         """Why nothing can be planned for the chosen rows now; `what` is as in "to delete", and `otherwise` is a reason

@@ -59,7 +59,9 @@ class FindingChanges(Part):
     def why_not_delete(self) -> str | Wait | None:
         """Why nothing can be deleted now."""
         another = (
-            "another deletion is running: x stops it" if self.screen.session.changing(DELETE) is not None else None
+            f"another deletion is running: {commands.Stop} stops it"
+            if self.screen.session.changing(DELETE) is not None
+            else None
         )
         return self._why_not() or self._flow.why_not("delete", another)
 
@@ -147,7 +149,7 @@ class FindingChanges(Part):
             return
         plans = choices(plan, types, self.screen.session.limits)
         if not plans:
-            self._flow.abandon("nothing but deleting helps here: ctrl+d, and h explains")
+            self._flow.abandon(f"nothing but deleting helps here: {commands.Delete}, and {commands.Explain} explains")
             return
         names = {str(number): f"{one.label}: {one.count:,}" for number, one in enumerate(plans)}
         title = f"What to do with {plural(plan.count, 'finding')}?"

@@ -47,7 +47,10 @@ class RowMarks(Part):
         return Content.assemble(
             (marked, "bold $text-accent"),
             self._tasks.counts(total=total, complete=complete),
-            ("   range: v marks up to here" if self._anchor is not None else "", "bold $text-accent"),
+            (
+                f"   range: {commands.MarkRange} marks up to here" if self._anchor is not None else "",
+                "bold $text-accent",
+            ),
         )
 
     def view_changed(self) -> None:
@@ -134,7 +137,7 @@ class RowMarks(Part):
         start = view.find(self._anchor) if self._anchor is not None else None
         if start is None or index is None:
             self._anchor = key
-            self.screen.say("range begins here: move, then v again")
+            self.screen.say(f"range begins here: move, then {commands.MarkRange} again")
         else:
             self._anchor = None
             low, high = sorted((start, index))
@@ -146,7 +149,7 @@ class RowMarks(Part):
         if self.marking:
             return MARKING
         if self._tasks.filter_unreadable:
-            return "the filter cannot be read: correct it, or esc shows all"
+            return f"the filter cannot be read: correct it, or {commands.Back} shows all"
         view = self._tasks.view
         to_come = self._tasks.sorting or view.version != self._tasks.catalog.version
         return None if len(view) or to_come else "there is nothing to mark"

@@ -180,7 +180,7 @@ class JournalScreen(CommandScreen):
         parts.append(self.marks.counts(total=total, complete=complete))
         self.query_one("#head", HeadLine).show(Content.assemble(*parts))
         self.tasks.table.empty_text = (
-            "No task matches the filter: esc shows all."
+            f"No task matches the filter: {commands.Back} shows all."
             if self.tasks.query_now.filtered and total
             else "This journal could not be read."
             if job.error is not None
@@ -195,9 +195,9 @@ class JournalScreen(CommandScreen):
         if not self.tasks.complete:
             otherwise = "the journal is still being read"
         elif self.session.changing(RESTORE) is not None:
-            otherwise = "something is being restored already: x stops it"
+            otherwise = f"something is being restored already: {commands.Stop} stops it"
         elif self.session.changing(DELETE) is not None:
-            otherwise = "a deletion is running: x stops it"
+            otherwise = f"a deletion is running: {commands.Stop} stops it"
         return self.flow.why_not("restore", otherwise)
 
     @runs(commands.Restore, unless=why_not_restore)

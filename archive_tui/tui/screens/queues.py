@@ -130,7 +130,7 @@ _COLUMNS: list[Column[QueueRow]] = [
 _HELP = {
     "Columns": [
         ("Archived", f"ids in the archive, of those that it keeps. {CAP_IS_DEFAULT}"),
-        ("Findings", "what the last scan found: o scans. ≥: it was stopped; –: nobody has looked"),
+        ("Findings", "what the last scan found. ≥: it was stopped; –: nobody has looked"),
         ("Idx memory", "estimate, by samples from the indexes; orphans are not in it"),
     ]
 }
@@ -256,12 +256,14 @@ class QueuesScreen(CommandScreen):
         for row in rows:
             one = foretold.get(row.stats.name)
             if one is not None and one.preventable:
-                way_out = "m repairs it" if one.stuck else "c deletes the oldest"
+                way_out = (
+                    f"{commands.RepairQueue} repairs it" if one.stuck else f"{commands.CleanOld} deletes the oldest"
+                )
                 parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}: {way_out}\n", "bold $text-error"))
         if full:
             by = f" ({DEFAULTS.cap:,} by default)" if assumed else ""
-            text = f"⚠ archive full{by}: {', '.join(full)}. What Asynq trims may stay in Redis: o looks for orphans\n"
-            parts.append((text, "$text-warning"))
+            text = f"⚠ archive full{by}: {', '.join(full)}. What Asynq trims may stay in Redis: "
+            parts.append((f"{text}{commands.ScanQueue} looks for orphans\n", "$text-warning"))
         if denied:
             text = (
                 f"⚠ more than Asynq keeps by default ({DEFAULTS.cap:,}): {', '.join(denied)}. It keeps more here, or "

@@ -196,7 +196,7 @@ class ScanScreen(CommandScreen):
             or _progress_line(progress, self._job, self.size.width, outdated=self.session.outdated(self._job))
         )
         tasks.table.empty_text = (
-            "No finding matches the filter: esc shows all." if tasks.query_now.filtered and counts.total
+            f"No finding matches the filter: {commands.Back} shows all." if tasks.query_now.filtered and counts.total
             else "Nothing wrong was found." if progress.complete or progress.caution
             else "Nothing was found before the scan was stopped."
         )  # fmt: skip
@@ -246,7 +246,7 @@ class ScanScreen(CommandScreen):
 
     def why_not_pause_scan(self) -> str | None:
         """Why there is no scan to hold."""
-        return None if self._scanning else "the scan has ended: r scans again"
+        return None if self._scanning else f"the scan has ended: {commands.Rescan} scans again"
 
     @runs(commands.PauseScan, unless=why_not_pause_scan)
     def pause_scan(self) -> None:
@@ -341,9 +341,9 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated
         parts.append((f"   {number(int(progress.rate))}/s", "$text-muted"))
     word = {
         JobState.RUNNING: "",
-        JobState.PAUSED: "   paused: z goes on",
+        JobState.PAUSED: f"   paused: {commands.PauseScan} goes on",
         JobState.DISCONNECTED: "   disconnected, retrying",
-        JobState.STOPPED: "   stopped: counts are minimums, r scans again",
+        JobState.STOPPED: f"   stopped: counts are minimums, {commands.Rescan} scans again",
         JobState.FAILED: f"   failed: {job.error}",
     }.get(progress.state, "")
     if progress.complete:
@@ -351,7 +351,7 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated
         word = f"   complete in {span(seconds)}" if seconds >= 1 else "   complete in under a second"
     parts.append((word, "$text-success" if progress.complete else "$text-warning"))
     if outdated:
-        parts.append(("   tasks were restored since: r scans again", "$text-warning"))
+        parts.append((f"   tasks were restored since: {commands.Rescan} scans again", "$text-warning"))
     if not progress.complete and progress.seconds_left is not None and progress.state is JobState.RUNNING:
         parts.append((f"   about {span(progress.seconds_left)} left", "$text-muted"))
     if not progress.state.ended:

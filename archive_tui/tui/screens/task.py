@@ -196,7 +196,7 @@ class TaskScreen(CommandScreen):
         if isinstance(error, NotFoundError):
             self._show_problem(str(error))
         else:
-            self._show_problem(f"{error} (r reads again)")
+            self._show_problem(f"{error} ({commands.ReadAgain} reads again)")
 
     def _show_problem(self, problem: str) -> None:
         self._loaded, self._facts = None, []

@@ -136,14 +136,15 @@ class TasksScreen(CommandScreen):
         elif not progress.state.ended:
             parts.append(("   reading…", "$text-warning"))
         elif progress.read_at is not None and self.now() - progress.read_at >= _OLD:
-            parts.append((f"   read {age(progress.read_at, self.now())} ago: r reads again", "$text-muted"))
+            read = age(progress.read_at, self.now())
+            parts.append((f"   read {read} ago: {commands.Refresh} reads again", "$text-muted"))
         parts.append(self.marks.counts(total=total, complete=complete))
         self.query_one("#head", HeadLine).show(self.flow.line() or Content.assemble(*parts))
         gone = self.session.watch.overview.read_at is not None and not any(
             one.name == self.queue for one in self.session.watch.overview.queues
         )
         self.tasks.table.empty_text = (
-            "No task matches the filter: esc shows all."
+            f"No task matches the filter: {commands.Back} shows all."
             if self.tasks.query_now.filtered and total
             else "The archive could not be read."
             if progress.state is JobState.FAILED

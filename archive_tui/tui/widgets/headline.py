@@ -5,6 +5,7 @@ from textual.widget import Widget
 
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
+from archive_tui.tui import commands
 from archive_tui.wording.people import number
 
 
@@ -37,7 +38,7 @@ def changing(word: str, tone: str, now: ChangeProgress, pace: Pace) -> Content:
         (f"  {pace} pace", "$text-muted"),
         (f"   {now.trouble}, retrying" if now.trouble else "", "$text-error"),
         ("   done; the replicas are gone: waiting whether one takes over" if now.waiting else "", "$text-warning"),
-        ("   x stops", "$text-muted"),
+        (f"   {commands.Stop} stops", "$text-muted"),
     )
 
 
