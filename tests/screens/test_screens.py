@@ -579,7 +579,7 @@ def test_marks_survive_sorting_and_filtering(shop: Live) -> None:
         await op.tasks("default")
         await op.press("space", "space")
         assert op.marked == chosen
-        await op.press("s", "up", "enter")  # by type
+        await op.press("s", "down", "enter")  # by type
         await op.sees("Type ▲")
         await op.until(lambda: set(op.marked) == set(chosen), "the same tasks marked")
         await op.press("slash", *"refused", "enter")
@@ -743,7 +743,7 @@ def test_tasks_that_cannot_be_read_are_listed_and_say_so(valkey: Live) -> None:
     async def play(op: Operator) -> None:
         await op.tasks("broken")
         assert op.ids == ["ghost", "garbled", "husk", "list"]
-        assert op.column("Type", "Died") == ["no task data", "unreadable", "unreadable", "no task data"]
+        assert op.column("Type", "Tries") == ["no task data", "unreadable", "unreadable", "no task data"]
         for task_id, said in [
             ("ghost", "holds no data for task 'ghost'"),
             ("garbled", "does not decode as Asynq's TaskMessage"),

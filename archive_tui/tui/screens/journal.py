@@ -114,7 +114,7 @@ class JournalScreen(CommandScreen):
         if len(self.header.queues) == 1:
             return columns
         columns.insert(
-            1, Column("queue", "Queue", lambda row: clip(shown(row.queue), 200), 8, grow=1, most=24, priority=4)
+            4, Column("queue", "Queue", lambda row: clip(shown(row.queue), 200), 8, grow=1, most=24, priority=4)
         )
         return columns
 

@@ -98,7 +98,7 @@ class ScanScreen(CommandScreen):
         columns = common_columns(lambda: self.tasks.moment, "Last failed", lambda row: row.last_failed_at)
         kind: Column[TaskRow] = Column("kind", "Kind", kind_cell, 17, grow=1, most=30, priority=5)
         queue: Column[TaskRow] = Column("queue", "Queue", lambda row: shown(row.queue), 10, priority=4)
-        return [*columns[:1], *([] if self.queue is not None else [queue]), kind, *columns[1:]]
+        return [*columns[:4], *([] if self.queue is not None else [queue]), kind, *columns[4:]]
 
     def on_mount(self) -> None:
         self._start()
