@@ -348,7 +348,7 @@ class Operator:
     async def task(self) -> None:
         """Open the task under the cursor of a list, and wait until it is read."""
         await self.press("enter")
-        await self.arrives("TaskScreen")
+        await self.until(lambda: self.where.endswith("TaskScreen"), "the screen of a task")
         await self.sees("Payload ·")
 
     async def scan(self, queue: str | None = None) -> None:

@@ -109,6 +109,20 @@ class RowMarks(Part):
 
     # Marking
 
+    def why_not_toggle(self) -> str | None:
+        """Why no row can be marked now."""
+        return self._unsteady()
+
+    def toggle(self, key: int) -> None:
+        """Mark the row with this number, or unmark it: the operator has pointed at it."""
+        if key in self.marked:
+            self.marked.discard([key])
+            self.picked.discard([key])
+        else:
+            self.marked.add([key])
+            self.picked.add([key])
+        self._marks_changed()
+
     def why_not_mark(self) -> str | None:
         """Why the row under the cursor cannot be marked now."""
         return self._unsteady() or ("no task here" if self._tasks.table.cursor_key is None else None)
@@ -120,14 +134,8 @@ class RowMarks(Part):
         key, index = table.cursor_key, table.cursor_index
         if key is None or index is None:
             return
-        if key in self.marked:
-            self.marked.discard([key])
-            self.picked.discard([key])
-        else:
-            self.marked.add([key])
-            self.picked.add([key])
         table.move_to(index + 1)
-        self._marks_changed()
+        self.toggle(key)
 
     @runs(commands.MarkRange, unless=why_not_mark)
     def mark_range(self) -> None:

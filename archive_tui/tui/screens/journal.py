@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,7 +17,6 @@ from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task import Task
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
-from archive_tui.catalog.view import View
 from archive_tui.changes.restore_plan import Chosen, RestorePlan, plan_restore
 from archive_tui.jobs.journals import JournalJob
 from archive_tui.journal.reader import Header, Journal
@@ -29,8 +29,10 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.lists.change_flow import ChangeFlow, restore
 from archive_tui.tui.lists.columns import common_columns
 from archive_tui.tui.lists.marks import RowMarks
+from archive_tui.tui.lists.targets import Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.screens.task import TaskScreen
+from archive_tui.tui.task.below import Below
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.wording.people import age, exact
@@ -48,12 +50,10 @@ class JournalTaskScreen(TaskScreen):
     """A task as it stood when it was deleted."""
 
     TITLE_IN_HELP = "Task in a journal"
-    CSS = TaskScreen.CSS.replace("TaskScreen", "JournalTaskScreen")  # a screen's CSS holds for its own name only
+    COMMANDS_HERE = (*TaskScreen.CHANGES_HERE, *TaskScreen.COMMANDS_HERE)
 
-    def __init__(
-        self, job: JournalJob, view: View, index: int, breadcrumb: str, moved: Callable[[int], object], *, final: bool
-    ) -> None:
-        super().__init__(view, index, breadcrumb, moved, final=final)
+    def __init__(self, job: JournalJob, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._job = job
 
     def read_task(self, queue: str, task_id: bytes) -> Task:
@@ -132,7 +132,13 @@ class JournalScreen(CommandScreen):
         assert self._job is not None  # noqa: S101 - there are rows only where something was read
         tasks = self.tasks
         where = f"journal ▸ {self._named()}"
-        return JournalTaskScreen(self._job, tasks.view, index, where, tasks.table.move_to_key, final=tasks.complete)
+        below = Below(self.marks, self._only, self._changed, lambda: None)
+        return JournalTaskScreen(
+            self._job, tasks.view, index, where, tasks.table.move_to_key, below, final=tasks.complete
+        )
+
+    def _only(self, seq: int) -> Targets:
+        return single_row(self.tasks.catalog, seq, "by hand", None)
 
     def _named(self) -> str:
         return line(exact(self.header.created_at))

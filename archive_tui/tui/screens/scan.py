@@ -21,8 +21,10 @@ from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.columns import common_columns, kind_cell
 from archive_tui.tui.lists.finding_changes import FindingChanges
 from archive_tui.tui.lists.marks import MARKING, RowMarks
-from archive_tui.tui.lists.targets import MarkedRows, Targets
+from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
+from archive_tui.tui.screens.finding_task import FindingTaskScreen
+from archive_tui.tui.task.below import Below
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.groups import SIGNATURES_SHOWN, GroupsPanel, Signatures
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
@@ -111,11 +113,10 @@ class ScanScreen(CommandScreen):
         return HELP
 
     def _task_screen(self, index: int) -> CommandScreen:
-        from archive_tui.tui.screens.task import TaskScreen
-
         tasks = self.tasks
         where = f"Orphan scan ▸ {line(self.queue) if self.queue is not None else 'all queues'}"
-        return TaskScreen(tasks.view, index, where, tasks.table.move_to_key, final=tasks.complete)
+        below = Below(self.marks, self._only, self._changed, self._why_not_change_from_above)
+        return FindingTaskScreen(tasks.view, index, where, tasks.table.move_to_key, below, final=tasks.complete)
 
     def _start(self) -> None:
         queues, self._refused = ([self.queue], []) if self.queue is not None else self.session.scope()
@@ -300,12 +301,24 @@ class ScanScreen(CommandScreen):
         tasks = self.tasks
         return MarkedRows(tasks.catalog, self.marks.chosen(), tasks.view.seqs, tasks.choice("by hand"), self._seen_at())
 
+    def _only(self, seq: int) -> Targets:
+        return single_row(self.tasks.catalog, seq, "by hand", self._seen_at())
+
+    def _why_not_change_from_above(self) -> str | None:
+        """The same for the screen of one finding, which has no keys for the scan."""
+        return "the scan is running: go back, and stop (x) or pause (z) it" if self._busy_scanning else self._why_not()
+
     def _seen_at(self) -> float | None:
         return self._job.progress.started_at if self._job is not None else None
 
     def _why_not_change(self) -> str | None:
-        if self._scanning and self._job is not None and self._job.state is not JobState.PAUSED:
-            return "the scan is running: stop it (x) or pause it (z) first"
+        return "the scan is running: stop it (x) or pause it (z) first" if self._busy_scanning else self._why_not()
+
+    @property
+    def _busy_scanning(self) -> bool:
+        return self._scanning and self._job is not None and self._job.state is not JobState.PAUSED
+
+    def _why_not(self) -> str | None:
         return self.session.why_not(Action.DELETE, self.queue) if self.queue is not None else None
 
     def _changed(self) -> None:
