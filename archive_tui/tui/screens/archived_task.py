@@ -13,7 +13,7 @@ class ArchivedTaskScreen(TaskScreen):
     """A task of an archive."""
 
     TITLE_IN_HELP = "Archived task"
-    COMMANDS_HERE = (*TaskScreen.CHANGES_HERE, commands.Delete, *TaskScreen.COMMANDS_HERE)
+    COMMANDS_HERE = (*TaskScreen.CHANGES_HERE, commands.Delete, commands.Run, *TaskScreen.COMMANDS_HERE)
     PARTS = (*TaskScreen.PARTS, ArchiveChanges)
 
     def __init__(self, *args: Any, **options: Any) -> None:
