@@ -87,7 +87,7 @@ def test_the_facts_fold_to_the_most_telling(valkey: Live) -> None:
 
     async def play(op: Operator) -> None:
         await opened(op)
-        assert "email:send · died 0 s ago (11:06:40 Z) · 25 of 25 tries · 2 B" in op.words("#summary")
+        assert "email:send · died 3 min ago (11:06:40 Z) · 25 of 25 tries · 2 B" in op.words("#summary")
         assert op.lines[2].rstrip().endswith("f facts")
         await op.press("f")
         assert boxes(op) == ["error", "payload", "facts"]
@@ -99,7 +99,7 @@ def test_the_facts_fold_to_the_most_telling(valkey: Live) -> None:
         assert boxes(op) == ["error", "payload"]
         assert focused(op) == "payload"
 
-    operate(valkey.settings, play, size=(80, 24))
+    operate(valkey.settings, play, size=(80, 24), clock=lambda: NOW + 200)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 40)])
@@ -428,6 +428,26 @@ def test_a_finding_is_explained_repaired_and_deleted_from_its_own_screen(valkey:
     left = [number for number in range(3) if valkey.client.exists(key("q", f"orphan-{number}"))]
     assert len(left) == 2
     assert 1 in left
+
+
+def test_a_task_is_run_again_from_its_own_screen(valkey: Live) -> None:
+    several(valkey, plain(3))
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        await op.press("n")
+        await op.until(lambda: shown(op)[0] == "payload 1", "the second task")
+        await op.press("R")
+        await op.arrives("RunDialog")
+        await op.press("enter")
+        await op.arrives("ConfirmDialog")
+        assert "task-1" in op.dialog
+        await op.press("tab", "enter")
+        await op.until(lambda: "▸ task-2 " in op.lines[1] and "2 of 2" in op.lines[1], "the next task")
+
+    operate(valkey.settings, play)
+    assert valkey.client.lrange(key("q", "")[: -len(b"t:")] + b"pending", 0, -1) == [b"task-1"]
+    assert valkey.client.zcard(key("q", "")[: -len(b"t:")] + b"archived") == 2
 
 
 def test_a_read_only_session_takes_the_changes_away(valkey: Live) -> None:
