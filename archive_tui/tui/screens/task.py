@@ -194,11 +194,11 @@ class TaskScreen(CommandScreen):
 
     def facts_of(self, task: Task, read_at: float) -> Iterable[tuple[str, str]]:
         """What there is to say about it beside payload and error; it was read at `read_at` (unix seconds)."""
-        return facts(task, self.session.clock(), read_at)
+        return facts(task, self.now(), read_at)
 
     def summary_of(self, task: Task, read_at: float) -> list[str]:
         """The most telling of the facts."""
-        return summary(task, self.session.clock(), read_at)
+        return summary(task, self.now(), read_at)
 
     def _failed(self, ticket: int, error: ArchiveTuiError) -> None:
         if ticket != self._ticket or not self.is_mounted:
@@ -235,7 +235,7 @@ class TaskScreen(CommandScreen):
         if not self.is_mounted:
             return
         loaded = self._loaded
-        self._facts_at = self.session.clock()
+        self._facts_at = self.now()
         short = self.query_one("#summary", FittedText)
         short.display = self._boxes.folded
         lines = 1 if self._boxes.low else 2
