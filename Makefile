@@ -4,7 +4,7 @@ BIN := .venv/bin
 ASYNQ_VERSIONS := 0.24.1 0.25.1 0.26.0
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check static lint spelling types contract vet test coverage bench screenshots format hooks
+.PHONY: help venv check static lint spelling types contract vet test coverage bench screenshots keys format hooks
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: venv ## How fast it is, beside what others do (see docs/performance.md)
 
 screenshots: venv ## Make the pictures in screenshots/ again
 	$(BIN)/python screenshots/make.py
+
+keys: venv ## Make the page of keys in docs/ again
+	$(BIN)/archive-tui keys --markdown > docs/keys.md
 
 format: venv ## Put code into the form that lint wants
 	$(BIN)/ruff check --fix .

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Forecast
+from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.limits import Limits, limits_of
 from archive_tui.asynq.outcomes import RESTORE, Verb
 from archive_tui.asynq.task import Task
@@ -38,7 +39,7 @@ class ScanSummary:
     """Result of the last scan of a queue."""
 
     findings: int
-    """Findings of the queue; a minimum where the scan is not `complete`."""
+    """Findings of the queue, or of the installation; a minimum where the scan is not `complete`."""
 
     complete: bool
     """False for a scan that was stopped."""
@@ -238,10 +239,12 @@ class Session:
         complete = job.progress.complete
         found = job.catalog.counts().by_queue
         wanted = set(job.queues) if job.queues is not None else {*job.keys_by_queue, *self._known()}
+        if job.queues is None:
+            wanted.add(INSTALLATION)
         for queue in wanted - self._outdated.get(job, set()):
             self.scans[queue] = ScanSummary(found.get(queue, 0), complete)
         if complete:
-            self.watch.met_groups({queue: job.groups.get(queue, set()) for queue in wanted})
+            self.watch.met_groups({queue: job.groups.get(queue, set()) for queue in wanted - {INSTALLATION}})
 
     def _known(self) -> set[str]:
         return {one.name for one in self.watch.overview.queues}

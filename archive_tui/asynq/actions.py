@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from archive_tui.asynq import keys
+from archive_tui.asynq.installation import INSTALLATION
+from archive_tui.asynq.schedulers import SCHEDULERS, history
 from archive_tui.asynq.states import State
 
 _PROBE = b"archive-tui:probe"
@@ -22,11 +24,14 @@ class Action(StrEnum):
 
 
 def needs(action: Action, queue: str) -> Iterator[tuple[bytes, ...]]:
-    """The commands of an action, with keys of this queue.
+    """The commands of an action, with keys of this queue; for the installation, with the history of a scheduler.
 
     None of them changes anything, but for the last three of RESTORE. So they are sent only inside a transaction that
     is discarded, or as an argument of ACL DRYRUN.
     """
+    if queue == INSTALLATION:
+        yield from _needs_of_histories(action)
+        return
     task, index = keys.task(queue, _PROBE), keys.index(queue, State.ARCHIVED)
     pending = keys.index(queue, State.PENDING)
     if action is Action.READ:
@@ -49,3 +54,14 @@ def needs(action: Action, queue: str) -> Iterator[tuple[bytes, ...]]:
             (b"SET", keys.paused(queue), b"", b"XX"), (b"SADD", keys.groups(queue), _PROBE),
             (b"LPUSH", pending, _PROBE), (b"HSET", task, b"a", b"b"),
         )  # fmt: skip
+
+
+def _needs_of_histories(action: Action) -> Iterator[tuple[bytes, ...]]:
+    key = history(_PROBE)
+    if action is Action.READ:
+        yield from ((b"ZRANGE", SCHEDULERS, b"0", b"0"), (b"ZRANGE", key, b"0", b"0"), (b"ZCARD", key), (b"PTTL", key))
+        return
+    yield from ((b"EVALSHA", _NO_SCRIPT, b"1", key), (b"EVAL", b"return 0", b"1", key))
+    yield from ((b"UNLINK", key), (b"DEL", key), (b"ZREVRANGE", SCHEDULERS, b"0", b"0"))
+    if action is Action.RESTORE:
+        yield from ((b"PEXPIREAT", key, b"1"), (b"ZADD", key, b"XX", b"0", _PROBE))

@@ -35,11 +35,12 @@ class Kind(StrEnum):
     HUSK = "husk"
     FOREIGN = "foreign"
     STALE_LOCK = "stale-lock"
+    STALE_HISTORY = "stale-history"
 
     @property
     def label(self) -> str:
         """The kind in a word or two, for a screen."""
-        return self.value.replace("-", " " if self is Kind.STALE_LOCK else ", ", 1)
+        return self.value.replace("-", " " if self in (Kind.STALE_LOCK, Kind.STALE_HISTORY) else ", ", 1)
 
     @property
     def explained(self) -> "Explanation":
@@ -127,12 +128,22 @@ _EXPLAINED = {
         "Asynq refuses every task of this type and payload as a duplicate until the lock runs out.",
         "Release it, or wait until it has run out.",
     ),
+    Kind.STALE_HISTORY: Explanation(
+        "The history of a scheduler's entry that no living scheduler has. It belongs to no queue.",
+        "A scheduler deletes the histories of its entries when it is stopped, but not when it is killed, and "
+        "`Unregister` never does (0.26.0). A scheduler that starts again gives its entries new ids.",
+        "It holds up to 1,000 events, has no time to live, and takes memory for ever. Asynq's web console shows the "
+        "histories of living entries only.",
+        "Delete it.",
+    ),
 }
 
 _ORPHAN_OF = {State.ARCHIVED: Kind.ORPHAN_ARCHIVED, State.COMPLETED: Kind.ORPHAN_COMPLETED}
 
-DELETABLE = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED, Kind.HUSK)
-"""Kinds that can be deleted: task data that no index references. A husk that stands in one is skipped."""
+DELETABLE = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED, Kind.HUSK, Kind.STALE_HISTORY)
+"""Kinds that can be deleted: task data that no index references, and what belongs to no queue. A husk that stands in an
+index is skipped.
+"""
 
 ORPHAN_STATES = frozenset(_ORPHAN_OF)
 """States whose unreferenced task data is an orphan: nothing will ever run, list or expire it."""

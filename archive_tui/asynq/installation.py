@@ -12,7 +12,7 @@ INSTALLATION = ""
 
 def shown(queue: str) -> str:
     """The name of a queue on a safe line for people."""
-    return line(queue) if queue != INSTALLATION else "(installation)"
+    return line(queue) if queue != INSTALLATION else "(no queue)"
 
 
 def written(queue: str) -> str | dict[str, str] | None:

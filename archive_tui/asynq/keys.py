@@ -102,11 +102,16 @@ def old_archive(queue: str) -> bytes:
     return prefix(queue) + b"dead"
 
 
-def tasks_pattern(queue: str | None = None, *, groups: bool = False, locks: bool = False) -> bytes:
+def tasks_pattern(
+    queue: str | None = None, *, groups: bool = False, locks: bool = False, histories: bool = False
+) -> bytes:
     """A MATCH pattern for the task data of one queue, or of all, and if wanted for the sets of groups as well; glob
     characters in the name are escaped. With `locks` it meets both and the unique locks, and may meet keys that Asynq
-    does not write.
+    does not write. With `histories`, of all queues, it meets groups and the histories of schedulers, whose entries have
+    random ids, and the counters of failures.
     """
+    if histories and queue is None:
+        return b"asynq:[{s]*[}y]:[0-9a-fgt%b]*" % (b"u" if locks else b"")
     start = b"asynq:{*}:" if queue is None else _GLOB.sub(rb"\\\1", prefix(queue))
     return start + (b"[gtu]*:*" if locks else b"[gt]:*" if groups else b"t:*")
 

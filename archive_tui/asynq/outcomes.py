@@ -42,6 +42,10 @@ class Outcome(IntEnum):
     NO_DATA = 30
     HAS_RUN = 31
     GROUP_SHARED = 32
+    LISTED = 33
+    MAY_LIVE = 34
+    TOO_LARGE = 35
+    HISTORY_THERE = 36
 
     @property
     def done(self) -> bool:
@@ -88,6 +92,10 @@ _SENTENCES = {
     Outcome.ID_IN_USE: "skipped: another index holds its id",
     Outcome.LOCK_TAKEN: "skipped: another task holds the lock",
     Outcome.LOCK_OVER: "skipped: the lock would have run out by now",
+    Outcome.LISTED: "skipped: a living scheduler has it",
+    Outcome.MAY_LIVE: "skipped: its scheduler may be alive: there was a sign of one within the last hour",
+    Outcome.TOO_LARGE: "skipped: it has too many events to be compared at once",
+    Outcome.HISTORY_THERE: "skipped: another history stands there",
     Outcome.VANISHED: "{}, but not there any more since another server took over: lost with the old one, or run",
     Outcome.OTHER_QUEUE: "skipped: it is a key of another queue, which is registered",
     Outcome.OTHER_INSTALLATION: "skipped: its data stands under a prefix: it is a task of another installation",

@@ -148,6 +148,7 @@ _OFFERED = {
     Kind.HUSK: (Repair.CLEAN,),
     Kind.FOREIGN: (Repair.DELETE_KEY,),
     Kind.STALE_LOCK: (Repair.RELEASE,),
+    Kind.STALE_HISTORY: (),  # it is deleted
 }
 
 

@@ -32,7 +32,8 @@ class Field:
 
 
 _ARCHIVED_GHOST = "(kind = 'ghost' AND index_name = CAST('archived' AS BLOB))"
-DIED = f"CASE WHEN kind IS NULL OR {_ARCHIVED_GHOST} THEN coalesce(scored_at, last_failed_at) ELSE last_failed_at END"
+_BY_SCORE = f"kind IS NULL OR {_ARCHIVED_GHOST} OR kind = 'stale-history'"
+DIED = f"CASE WHEN {_BY_SCORE} THEN coalesce(scored_at, last_failed_at) ELSE last_failed_at END"
 
 FIELDS = {
     "id": Field("CAST(id AS TEXT)", Form.TEXT, "the task's id", "CAST(id AS BLOB)"),

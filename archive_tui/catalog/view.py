@@ -3,7 +3,7 @@
 import struct
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
@@ -53,6 +53,11 @@ class View:
         else:
             seqs = catalog.find(query)
         return cls(catalog, query, version, seqs, edition)
+
+    def without(self, key: int) -> "View":
+        """This view without the row with this number."""
+        index = self.find(key)
+        return self if index is None else replace(self, seqs=self.seqs[:index] + self.seqs[index + 1 :])
 
     def __len__(self) -> int:
         return len(self.seqs)

@@ -265,14 +265,7 @@ class DeleteChange(Change[DeleteBatch]):
     def recheck(self, pipe: Pipe, recorder: Recorder | None) -> Iterator[list[Correction]] | None:
         if recorder is None:
             return None
-        recorder.flush()
-        return self._undone(pipe, recorder)
-
-    def _undone(self, pipe: Pipe, recorder: Recorder) -> Iterator[list[Correction]]:
-        for undone in failover.undone(pipe, recorder.path):
-            yield [Correction(copy.queue, copy.id, before, Outcome.BACK) for copy, before in undone.tasks]
-            if undone.tasks:
-                recorder.done(undone.batch, undone.codes)
+        return failover.corrections(pipe, recorder)
 
 
 def kinds(counts: dict[Kind | None, int]) -> Facts:

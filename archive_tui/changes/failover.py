@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.task_copy import Copy
+from archive_tui.changes.change import Correction
 from archive_tui.errors import ReplicaError
 from archive_tui.journal.outcomes import OUTCOMES, UNKNOWN, was_deleted
 from archive_tui.journal.reader import Journal
+from archive_tui.journal.recorder import Recorder
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import ServerInfo
 from archive_tui.store.write import restore as store
@@ -56,6 +58,15 @@ def undone(pipe: Pipe, path: Path) -> Iterator[Undone]:
                 tasks.append((copies[at], OUTCOMES[codes[at]]))
                 codes[at] = UNKNOWN
         yield Undone(batch, tasks, "".join(codes))
+
+
+def corrections(pipe: Pipe, recorder: Recorder) -> Iterator[list[Correction]]:
+    """What is there again of a deletion, by its own journal, which is put right after each batch."""
+    recorder.flush()
+    for back in undone(pipe, recorder.path):
+        yield [Correction(copy.queue, copy.id, before, Outcome.BACK) for copy, before in back.tasks]
+        if back.tasks:
+            recorder.done(back.batch, back.codes)
 
 
 def demoted(error: ReplicaError, what: str) -> ReplicaError:

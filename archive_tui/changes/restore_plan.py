@@ -41,6 +41,9 @@ AS_GHOST = "their indexes, as ids without data"
 AS_UNNAMED = "groups that are not named"
 """Counts there the lost tasks whose group was named by a repair."""
 
+AS_HISTORY = "histories of schedulers"
+"""Counts there the histories of schedulers."""
+
 AS_LOCK = "a lock without a task"
 """Counts there the stale locks that were released."""
 
@@ -199,6 +202,9 @@ class _Review:
         self.unsure += outcome == UNKNOWN and not self.export
         self.queues[copy.queue] += 1
         self._count_lock(copy)
+        if copy.queue == INSTALLATION:
+            self.places[AS_HISTORY] += 1
+            return
         if not copy.fields:
             self.places[AS_GHOST if copy.lock is None else AS_LOCK] += 1
             return
@@ -226,7 +232,7 @@ class _Review:
             self.done_since += not there
             return
         self.there += there
-        comes = there if run else not there
+        comes = (there if run else not there) and copy.queue != INSTALLATION
         self.to_archive[copy.queue] += comes and bool(copy.fields) and _place(copy, self.target) is State.ARCHIVED
 
     def beyond_cap(self, pipe: Pipe, limits: Callable[[str], Limits]) -> dict[str, int]:
@@ -304,7 +310,11 @@ def plan_restore(
 
 
 def is_restorable(copy: Copy, target: Target) -> bool:
-    """Tell whether there is something to restore: task data, a lock alone, or the id of a ghost where that stood."""
+    """Tell whether there is something to restore: task data, a lock alone, or the id of a ghost or a history where that
+    stood.
+    """
+    if copy.queue == INSTALLATION:
+        return bool(copy.fields) and target is Target.BACK
     return bool(copy.fields) or copy.lock is not None or (bool(copy.place) and target is Target.BACK)
 
 

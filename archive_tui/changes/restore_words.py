@@ -7,7 +7,7 @@ from archive_tui.asynq.outcomes import RESTORE
 from archive_tui.asynq.states import State
 from archive_tui.changes import recall_words
 from archive_tui.changes.report import Report, named, report_of
-from archive_tui.changes.restore_plan import AS_GHOST, AS_LOCK, AS_LOST, AS_ORPHAN, AS_UNNAMED, RestorePlan
+from archive_tui.changes.restore_plan import AS_GHOST, AS_HISTORY, AS_LOCK, AS_LOST, AS_ORPHAN, AS_UNNAMED, RestorePlan
 from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.store.write.restore import Target
@@ -23,10 +23,11 @@ def sheet(plan: RestorePlan, site: Site) -> Sheet:
     if plan.journal.header.is_run:
         return recall_words.sheet(plan, site, _facts(plan))
     then = afterwards(plan)
+    noun = _noun(plan)
     return Sheet(
         verb=RESTORE,
-        title=f"Restore {plural(plan.count, 'task')}?",
-        summary=f"{plural(plan.count, 'task')} of {line(plan.journal.path.name)} to restore",
+        title=f"Restore {plural(plan.count, noun)}?",
+        summary=f"{plural(plan.count, noun)} of {line(plan.journal.path.name)} to restore",
         count=plan.count,
         what=tuple(_what(plan, site)),
         then=(
@@ -39,6 +40,11 @@ def sheet(plan: RestorePlan, site: Site) -> Sheet:
         grave=False,
         facts=_facts(plan),
     )
+
+
+def _noun(plan: RestorePlan) -> str:
+    """What is restored, where it is all of one sort."""
+    return "history" if plan.count and plan.places.get(AS_HISTORY) == plan.count else "task"
 
 
 def _what(plan: RestorePlan, site: Site) -> Iterator[Line]:
@@ -134,6 +140,8 @@ def afterwards(plan: RestorePlan) -> str:
         said.append(
             f"refuses new tasks under {plural(count, 'lock')} until {'it runs' if count == 1 else 'they run'} out"
         )
+    if count := places.get(AS_HISTORY):
+        said.append(f"keeps {plural(count, 'history')} for ever: no scheduler clears {'it' if count == 1 else 'them'}")
     if plan.fixed_ids:
         said.append(f"refuses new tasks under {plural(plan.fixed_ids, 'fixed id')} again")
     return f"Asynq {'; '.join(said)}" if said else ""
@@ -167,7 +175,8 @@ def notes(plan: RestorePlan) -> list[str]:
         for queue, more in plan.over.items()
     ]
     if plan.there:
-        said.append(f"{plan.there:,} have task data in Redis now: nothing is written over it")
+        what = "stand" if _noun(plan) == "history" else "have task data"
+        said.append(f"{plan.there:,} {what} in Redis now: nothing is written over it")
     if plan.unsure:
         said.append(f"{plan.unsure:,} may never have been deleted: the run ended before it knew")
     if plan.done_since:

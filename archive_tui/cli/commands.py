@@ -24,6 +24,7 @@ from archive_tui.cli.options import (
     one_form,
     pace_option,
     reason_option,
+    theme_option,
 )
 from archive_tui.errors import ExitCode, UsageError
 
@@ -38,8 +39,9 @@ _EXIT_CODES = ", ".join(f"{code} {code.meaning}" for code in ExitCode)
 @click.version_option(__version__, prog_name="archive-tui")
 @connection_options
 @click.option("--mouse", is_flag=True, help="Use the mouse on the screens. Needs more bandwidth.")
+@theme_option
 @click.pass_context
-def cli(context: click.Context, /, mouse: bool, **connection: Any) -> int | None:
+def cli(context: click.Context, /, mouse: bool, theme: str | None, **connection: Any) -> int | None:
     """Inspect and clean the archives of the Asynq task queue in Redis.
 
     Without a command it opens the screens.
@@ -49,16 +51,19 @@ def cli(context: click.Context, /, mouse: bool, **connection: Any) -> int | None
         return None
     need_terminal()
     with session_for(context, {}) as session:
-        return run_screens(session, mouse=mouse)
+        return run_screens(session, mouse=mouse, theme=theme)
 
 
 @cli.command("demo")
 @click.option("--serve", is_flag=True, help="Print the server's URL and keep it running, without the screens.")
 @click.option("--mouse", is_flag=True, help="Use the mouse on the screens.")
 @click.option("--low-bandwidth", is_flag=True, help="Send less to the terminal.")
+@theme_option
 @click.option("--read-only", is_flag=True, help="Disable every command that changes data.")
 @click.option("--quiet-workers", is_flag=True, help="Imitate no workers: nothing moves.")
-def demo_command(*, serve: bool, mouse: bool, low_bandwidth: bool, read_only: bool, quiet_workers: bool) -> int:
+def demo_command(
+    *, serve: bool, mouse: bool, low_bandwidth: bool, theme: str | None, read_only: bool, quiet_workers: bool
+) -> int:
     """Try archive-tui on an embedded server with a made-up Asynq installation. Leaves no trace."""
     from dataclasses import replace
 
@@ -74,7 +79,7 @@ def demo_command(*, serve: bool, mouse: bool, low_bandwidth: bool, read_only: bo
             return _serve(url)
         settings = replace(with_demo_state(parse_url(url)), read_only=read_only, low_bandwidth=low_bandwidth)
         with opened(settings) as session:
-            return run_screens(session, mouse=mouse)
+            return run_screens(session, mouse=mouse, theme=theme)
 
 
 def _serve(url: str) -> int:
@@ -143,7 +148,7 @@ def scan_command(
 
 
 @cli.command("delete")
-@click.option("--queue", required=True, metavar="Q", help="The queue.")
+@click.option("--queue", metavar="Q", help="The queue. Only stale-history goes without one.")
 @click.option("--kind", metavar="KIND", help="Findings of this kind, such as orphan-archived. Scans first.")
 @click.option("--archived", is_flag=True, help="Archived tasks.")
 @click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'error:~refused age>30d'.")
@@ -157,7 +162,7 @@ def scan_command(
 def delete_command(
     context: click.Context,
     /,
-    queue: str,
+    queue: str | None,
     kind: str | None,
     archived: bool,
     where: str,
@@ -169,6 +174,7 @@ def delete_command(
     """Delete archived tasks, or findings of a kind. Shows the plan and asks before anything is deleted."""
     from archive_tui.asynq.findings import DELETABLE, Kind
     from archive_tui.catalog.filter.quantities import span_of
+    from archive_tui.commands import delete_histories
     from archive_tui.commands.delete import Wish, delete
 
     if archived == (kind is not None):
@@ -181,6 +187,15 @@ def delete_command(
         raise UsageError(f"{kind} cannot be deleted: `archive-tui repair` repairs it")
     if not archived and (older_than is not None or keep is not None):
         raise UsageError("--older-than and --keep go with --archived; for findings use --where 'age>30d'")
+    if kind == Kind.STALE_HISTORY:
+        if queue is not None:
+            raise UsageError("a stale-history belongs to no queue: leave --queue out")
+        histories = delete_histories.Wish(where.strip(), limit)
+        manner = manner_of(rest)
+        with session_for(context, rest) as session:
+            return delete_histories.delete(session, histories, manner)
+    if queue is None:
+        raise UsageError("say which queue: --queue Q")
     wish = Wish(
         queue,
         Kind(kind) if kind is not None else None,
@@ -422,8 +437,35 @@ def export_command(
         raise UsageError("say what to export: either --archived or --kind KIND")
     if kind is not None and kind not in list(Kind):
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
+    if kind == Kind.STALE_HISTORY:
+        raise UsageError("a stale-history belongs to no queue: `archive-tui delete` keeps a copy in its journal")
     if str(file) == "-":
         raise UsageError("an export goes to a file, not to standard output: name one")
     chosen = Kind(kind) if kind is not None else None
     with session_for(context, connection) as session:
         return export(session, queue, chosen, where, file, pace=Pace(pace), out=sys.stdout)
+
+
+@cli.command("keys")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@click.option("--markdown", is_flag=True, help="The page docs/keys.md, with the keys as they are by default.")
+def keys_command(*, as_json: bool, markdown: bool) -> int:
+    """List every command of the screens with its keys, those of your own included."""
+    import shutil
+
+    from archive_tui.settings.preferences import read_preferences
+    from archive_tui.settings.profiles import default_profile_file
+    from archive_tui.tui import key_sheet
+    from archive_tui.tui.keymap import give_keys
+    from archive_tui.wording.programs import json_line
+
+    form = one_form(json=as_json, markdown=markdown)
+    if form == "markdown":
+        click.echo(key_sheet.as_page(), nl=False)
+        return ExitCode.DONE
+    preferences = read_preferences(default_profile_file())
+    give_keys(preferences.keys, preferences.place)
+    click.echo(
+        json_line(key_sheet.as_json()) if form == "json" else key_sheet.as_text(shutil.get_terminal_size().columns)
+    )
+    return ExitCode.DONE

@@ -80,9 +80,16 @@ def need_terminal() -> None:
         )
 
 
-def run_screens(session: Session, *, mouse: bool) -> int:
-    """Show the screens until the operator leaves them."""
+def run_screens(session: Session, *, mouse: bool, theme: str | None) -> int:
+    """Show the screens until the operator leaves them. A `theme` of the command line wins over that of the profile, and
+    that over the one of the person.
+    """
     os.environ.setdefault("TEXTUAL_FPS", "20")  # a thin link: read when Textual is imported
+    from archive_tui.settings.model import Look
+    from archive_tui.settings.preferences import read_preferences
+    from archive_tui.settings.profiles import default_profile_file
     from archive_tui.tui.app import run
 
-    return run(session, mouse=mouse)
+    preferences = read_preferences(default_profile_file())
+    look = Look(theme) if theme else session.settings.theme or preferences.theme or Look.AUTO
+    return run(session, mouse=mouse, look=look, preferences=preferences)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archive_tui.errors import UsageError
+from archive_tui.settings.model import Look
 
 if TYPE_CHECKING:
     from archive_tui.commands.change import Manner
@@ -46,6 +47,11 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         command = option(command)
     return command
 
+
+theme_option = click.option(
+    "--theme", type=click.Choice([look.value for look in Look]),
+    help="Colours of the screens; auto, the default, follows the terminal's background.",
+)  # fmt: skip
 
 pace_option = click.option(
     "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,

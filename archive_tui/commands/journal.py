@@ -5,14 +5,12 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from archive_tui.asynq.installation import shown, written
+from archive_tui.asynq.installation import INSTALLATION, shown, written
 from archive_tui.asynq.outcomes import Verb
-from archive_tui.asynq.rows import row_of
-from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.commands.confirmation import Ask, confirm
 from archive_tui.errors import ExitCode, JournalError, NotFoundError, UsageError
-from archive_tui.jobs.journals import tasks_of
+from archive_tui.jobs.journals import row_of_copy, tasks_of
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
 from archive_tui.journal.outcomes import is_back, name_of, outcome_of
@@ -103,8 +101,8 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> ExitCode:
             if as_json:
                 print(json.dumps(_task_json(copy, _name(outcome, header.command), back)), file=out)
             else:
-                row = row_of(copy.queue, copy.id, State.parse(copy.field(b"state")), copy.field(b"msg"))
-                place = line(copy.index_name) or "orphan"
+                row = row_of_copy(copy)
+                place = "history" if copy.queue == INSTALLATION else line(copy.index_name) or "orphan"
                 print(
                     f"{shown(copy.queue)}  {place}  {line(copy.id)}  {line(row.type)}  {clip(row.error, 80)}", file=out
                 )
@@ -118,7 +116,7 @@ def _name(code: str, command: str) -> str | None:
 
 
 def _task_json(copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]:
-    row = row_of(copy.queue, copy.id, State.parse(copy.field(b"state")), copy.field(b"msg"))
+    row = row_of_copy(copy)
     return {
         "queue": written(copy.queue),
         "id": readable(copy.id),
@@ -132,8 +130,15 @@ def _task_json(copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]
         "fields_expire_at": {
             name.decode("utf-8", "replace"): moment(until / 1000) for name, until in (copy.field_until or {}).items()
         },
-        "fields": {name: readable(value) for name, value in _named(copy)},
+        "fields": {name: readable(value) for name, value in _named(copy)} if copy.queue != INSTALLATION else {},
+        "events": _events(copy) if copy.queue == INSTALLATION else None,
     }
+
+
+def _events(copy: Copy) -> list[dict[str, Any]]:
+    """The events of a scheduler's history."""
+    pairs = zip(copy.fields[::2], copy.fields[1::2], strict=True)
+    return [{"at": moment(float(score)), "event": readable(event)} for event, score in pairs]
 
 
 def _named(copy: Copy) -> list[tuple[str, bytes]]:

@@ -31,7 +31,7 @@ def read_archive(session: Session, catalog: Catalog, queue: str, *, progress: bo
     stderr how it goes. Raises what the job has failed with.
     """
     job = ListJob(session.server, catalog, queue, State.ARCHIVED, session.clock)
-    return _finish(lambda: session.run(job), (lambda job: f"{job.progress.listed:,} tasks read") if progress else None)
+    return finish(lambda: session.run(job), (lambda job: f"{job.progress.listed:,} tasks read") if progress else None)
 
 
 def read_findings(
@@ -48,7 +48,7 @@ def read_findings(
     find husks; with `locks` the unique locks, to find stale ones.
     """
     status = (lambda job: scan_line(job.progress)) if progress else None
-    return _finish(lambda: session.scan(catalog, [queue], pace, messages=messages, locks=locks), status)
+    return finish(lambda: session.scan(catalog, [queue], pace, messages=messages, locks=locks), status)
 
 
 def read_kind(session: Session, catalog: Catalog, queue: str, kind: Kind | None, *, pace: Pace, progress: bool) -> bool:
@@ -64,7 +64,10 @@ def say_what_is_missing(catalog: Catalog, verb: str, err: TextIO) -> None:
         print(f"archive-tui: {catalog.trouble}: {verb} these, and then run it again", file=err)
 
 
-def _finish(start: Callable[[], AnyJob], status: Callable[[AnyJob], str] | None) -> bool:
+def finish(start: Callable[[], AnyJob], status: Callable[[AnyJob], str] | None) -> bool:
+    """Run a job to its end; False where somebody interrupted it. `status` puts its progress into words, for stderr.
+    Raises what it has failed with.
+    """
     job, interrupted = attend(start, status)
     if interrupted:
         return False

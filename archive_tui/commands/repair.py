@@ -42,6 +42,8 @@ class Wish:
     """True reads the messages of all tasks, to find husks."""
 
     def __post_init__(self) -> None:
+        if self.kind is Kind.STALE_HISTORY:
+            raise UsageError(f"{self.kind.value} is not repaired: `archive-tui delete --kind {self.kind.value}`")
         fitting = [one.value for one in offered(self.kind) if not one.by_hand]
         if not fitting:
             raise UsageError(f"{self.kind.value}: only what was picked by hand is deleted, which the screens are for")

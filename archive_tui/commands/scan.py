@@ -7,11 +7,12 @@ from typing import Any, TextIO
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.forecast import Forecast
-from archive_tui.asynq.installation import INSTALLATION, written
+from archive_tui.asynq.installation import INSTALLATION, shown, written
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
 from archive_tui.catalog.signatures import signature
+from archive_tui.commands.delete_histories import say_what_is_unsure
 from archive_tui.commands.foreground import attend, scan_line
 from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.commands.queues import OLD, archived_json, forecasts, refuse_unknown, storage_json
@@ -58,6 +59,8 @@ def scan(
         if job.error is not None:
             raise job.error
         _print_scan(session, job, form, out)
+        if form in ("text", "ndjson"):
+            say_what_is_unsure(job.progress.unsure, job.progress.why_unsure, sys.stderr)
         if catalog.trouble:
             print(f"archive-tui: {catalog.trouble}", file=sys.stderr)
             if form == "ndjson":
@@ -146,17 +149,34 @@ def _scan_json(session: Session, job: ScanJob, elsewhere: Elsewhere) -> dict[str
                 "findings": {
                     kind.value: {"count": count, "bytes": bytes_}
                     for kind in Kind
-                    if kind is not Kind.STALE_LOCK or job.locks
+                    if kind is not Kind.STALE_HISTORY and (kind is not Kind.STALE_LOCK or job.locks)
                     for count, bytes_ in [sums.get((one.name, kind), (0, 0))]
                 },
             }
             for one in stats
         ],
+        "installation": _installation_json(job, sums),
+    }
+
+
+def _installation_json(
+    job: ScanJob, sums: Mapping[tuple[str, Kind | None], tuple[int, int | None]]
+) -> dict[str, Any] | None:
+    """What was found that belongs to no queue; None where the scan was not of all queues, and did not look for it."""
+    if job.queues is not None:
+        return None
+    count, bytes_ = sums.get((INSTALLATION, Kind.STALE_HISTORY), (0, 0))
+    return {
+        "findings": {Kind.STALE_HISTORY.value: {"count": count, "bytes": bytes_}},
+        "unsure": job.progress.unsure,
+        "why_unsure": job.progress.why_unsure or None,
     }
 
 
 def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) -> None:
     found_at_all = {kind for queue in report["queues"] for kind, found in queue["findings"].items() if found["count"]}
+    installation = (report["installation"] or {"findings": {}})["findings"]
+    found_at_all |= {kind for kind, found in installation.items() if found["count"]}
     kinds = [kind for kind in Kind if kind in _ALWAYS_SHOWN or kind.value in found_at_all]
     heads = ["QUEUE", "TASKS", *[kind.label.upper() for kind in kinds], "BYTES"]
     lines = []
@@ -169,9 +189,13 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
             + ("" if queue["registered"] else " (leftover)")
             + (f" ({OLD})" if "storage" in queue else ""),
             number(queue["tasks"]),
-            *[number(findings[kind.value]["count"]) for kind in kinds],
+            *[number(findings.get(kind.value, {}).get("count")) for kind in kinds],
             UNKNOWN if unsized else f"~{size(known)}",
         ])  # fmt: skip
+    if any(found["count"] for found in installation.values()):
+        counts = [number(installation.get(kind.value, {}).get("count")) for kind in kinds]
+        stored = sum(found["bytes"] or 0 for found in installation.values())
+        lines.append([shown(INSTALLATION), UNKNOWN, *counts, f"~{size(stored)}"])
     print_table(heads, lines, out)
     if progress.caution:
         print(f"not complete: {progress.caution}", file=sys.stderr)
@@ -206,6 +230,8 @@ def _print_prometheus(
         for queue in report["queues"]
         for kind, found in queue["findings"].items()
     ]
+    if report["installation"] is not None:
+        findings += [({"kind": kind}, found) for kind, found in report["installation"]["findings"].items()]
     archives = [({"queue": queue["queue"]}, queue["archived"]["size"]) for queue in report["queues"]]
     forecasts = [({"queue": readable(encode(name))}, one) for name, one in foretold.items()]
     seconds = (progress.finished_at or progress.started_at) - progress.started_at

@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive_tui.asynq import keys
+from archive_tui.asynq import keys, schedulers
+from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.message import decode
 from archive_tui.asynq.outcomes import VERBS, Outcome
 from archive_tui.asynq.rows import TaskRow, row_of
@@ -102,7 +103,7 @@ class JournalJob(Job):
             may = outline.restorable(batch)
             ever = outline.restorable(batch, again=True)
             shown = ever if self._again else may
-            self.catalog.add([_row(copy) for copy, able in zip(copies, shown, strict=True) if able])
+            self.catalog.add([row_of_copy(copy) for copy, able in zip(copies, shown, strict=True) if able])
             self._read += len(copies)
             self._kept += ever.count(False)
             self._back += ever.count(True) - may.count(True)
@@ -119,7 +120,10 @@ class JournalJob(Job):
         return task_of(copy)
 
 
-def _row(copy: Copy) -> TaskRow:
+def row_of_copy(copy: Copy) -> TaskRow:
+    """The row of a copy: a task, or the history of a scheduler."""
+    if copy.queue == INSTALLATION and copy.fields:
+        return schedulers.of_content(copy.id, copy.fields).row(kind=None)
     return row_of(
         copy.queue,
         copy.id,

@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from archive_tui.asynq.rows import RowBatch, TaskRow, batches_of
+from archive_tui.asynq.schedulers import Schedulers
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace, Stride
 from archive_tui.store.link.clock import round_trip
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
+from archive_tui.store.read.histories import stale_among
 from archive_tui.store.read.index_check import CheckStep, IndexCheck
 from archive_tui.store.read.locks import stale_locks
 from archive_tui.store.read.probe import Candidate
 from archive_tui.store.read.queues import discover, registered
+from archive_tui.store.read.schedulers import look, settled
 from archive_tui.store.read.unreferenced import settle
 from archive_tui.store.read.walk import Scan, Step
 
@@ -96,6 +99,12 @@ class ScanProgress:
     caution: str = ""
     """Why what was found may not be true any more, in words: such a scan is not complete; empty where it is."""
 
+    unsure: int = 0
+    """Histories of schedulers of which nobody can tell whether they are stale; they are no findings."""
+
+    why_unsure: str = ""
+    """Why, in words; empty where there are none."""
+
 
 class ScanJob(Job):
     """Scan some queues, or all. Findings go to the catalog batch by batch; what is found first of a task stays.
@@ -103,7 +112,8 @@ class ScanJob(Job):
     Without `check_indexes`, as benchmarks want it, it looks only at task data that no index explains: not for ghosts,
     mismatches and active tasks without a lease. With `messages` it also reads the messages of tasks
     that stand where they should. With `locks` it meets the unique locks on its way and finds the stale ones; where
-    every task holds one that makes it half as long again. `also` are queues whose indexes are checked although they may
+    every task holds one that makes it half as long again. A scan of all queues also finds the stale histories of
+    schedulers, which belong to none. `also` are queues whose indexes are checked although they may
     have no task data, for a scan of all meets only those that have some, or are registered; None: the keyspace is
     walked for them.
     """
@@ -133,10 +143,15 @@ class ScanJob(Job):
         self.messages = messages
         self.locks = locks
         self._also = also
-        self._scan = Scan(queues, count=self._stride.keys, meet_groups=check_indexes, meet_locks=locks)
+        self._scan = Scan(
+            queues, count=self._stride.keys, meet_groups=check_indexes, meet_locks=locks, meet_histories=True
+        )
         self._check: IndexCheck | None = None
         self._unsettled: list[Candidate] = []
         self._locks: list[bytes] = []
+        self._histories: dict[bytes, None] = {}  # SCAN may return a key twice
+        self._schedulers: Schedulers | None = None
+        self._unsure, self._why_unsure = 0, ""
         self._members = 0
         self._complete = False
         self._caution = ""
@@ -170,6 +185,8 @@ class ScanJob(Job):
             self._phase,
             self._members,
             self._caution,
+            self._unsure,
+            self._why_unsure,
         )
 
     @property
@@ -216,6 +233,8 @@ class ScanJob(Job):
             # Another server process answers here now, or may do so: our cursor means nothing to it.
             self._scan.restart()
             self._check, self._unsettled, self._locks = None, [], []
+            self._histories, self._schedulers = {}, None
+            self._unsure, self._why_unsure = 0, ""
             self._keys = self._not_tasks = self._members = 0
             self._recent, self._waiting = [], []
             self.catalog.clear()
@@ -226,6 +245,8 @@ class ScanJob(Job):
         with self._server.pipe() as pipe:
             self._stride.round_trip = round_trip(pipe)
             self.connected()
+            if self._schedulers is None and self.queues is None:
+                self._schedulers = look(pipe)
             while not self._scan.done:
                 self._hold()
                 began = time.monotonic()
@@ -236,9 +257,13 @@ class ScanJob(Job):
                 if len(self._unsettled) + len(self._locks) >= _MOST_UNSETTLED:
                     with self._server.pipe() as other:  # the scan has asked ahead on its own
                         self._settle(other)
+                if len(self._histories) >= _MOST_UNSETTLED:
+                    with self._server.pipe() as other:
+                        self._judge_histories(other)
             if self._checks_indexes:
                 self._check_indexes(pipe)
             self._settle(pipe)
+            self._judge_histories(pipe)
             self._caution = self._server.look(pipe).staleness or self._caution
         self._complete = True
 
@@ -300,6 +325,22 @@ class ScanJob(Job):
             self._take_rows(stale_locks(pipe, self._locks[-_SETTLED_AT_ONCE:]))
             del self._locks[-_SETTLED_AT_ONCE:]
 
+    def _judge_histories(self, pipe: Pipe) -> None:
+        """Find the stale ones among the histories that were met, by what was seen of schedulers at both ends of the
+        scan.
+        """
+        if not self._histories:
+            return
+        schedulers = settled(pipe, self.rest, self._schedulers)
+        unsure = 0
+        for found in stale_among(pipe, list(self._histories), schedulers):
+            self._hold()
+            self._found([one.row() for one in found.stale])
+            unsure += found.unsure
+        if unsure:
+            self._unsure, self._why_unsure = self._unsure + unsure, schedulers.why_unsure
+        self._histories = {}
+
     def _take_rows(self, steps: Iterator[list[TaskRow]]) -> None:
         """Take what some steps find, with a rest after each."""
         while True:
@@ -323,6 +364,7 @@ class ScanJob(Job):
         self._waiting += step.batches
         self._unsettled += step.unsettled
         self._locks += step.locks
+        self._histories |= dict.fromkeys(step.histories)
         now = time.monotonic()
         waiting = sum(len(batch.values) for batch in self._waiting)
         if waiting >= _ROWS_AT_ONCE or (waiting and now - self._kept_at >= _KEEP_EVERY):

@@ -20,6 +20,9 @@ CODES: dict[int, str] = dict(enumerate("0123456789abcdef")) | {
     Outcome.OTHER_INSTALLATION: "i",
     Outcome.NO_DATA: "g",
     Outcome.ID_IN_USE: "u",
+    Outcome.LISTED: "s",
+    Outcome.MAY_LIVE: "y",
+    Outcome.TOO_LARGE: "l",
 }
 """The codes of `done` lines, by the number of the outcome. Other outcomes are not written down there."""
 
@@ -48,6 +51,7 @@ _RESTORED = {
     Outcome.NOT_A_TASK: "d",
     Outcome.OTHER_QUEUE: "e",
     Outcome.GROUP_SHARED: "f",
+    Outcome.HISTORY_THERE: "g",
 }
 _OF_RESTORED = {code: outcome for outcome, code in _RESTORED.items()}
 

@@ -8,11 +8,15 @@ three million of them.
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from archive_tui.payloads.search import ByteMatches, Matches, TextMatches
 from archive_tui.text import block, decode
 
 _HEX_WIDTH = 16
+_DIGITS_AT = 10
+_TEXT_AT = 60
+"""Where in a line of `HexDocument` the digits begin, and the text."""
 _INDENT = "  "
 _SNIFF = 4096
 _BINARY_SHARE = 0.1
@@ -36,18 +40,12 @@ class Document(ABC):
     def plain(self) -> bytes:
         """The whole document, for copying."""
 
-    def find(self, needle: str, start: int, *, backwards: bool = False) -> int | None:
-        """The index of the next line that holds `needle`, in any case, from `start` on and past the end; None: none
-        does.
+    @abstractmethod
+    def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> Matches | None:
+        """Find a text, whatever its case; None once `cancelled` says that nobody wants to know any more.
+
+        Many MiB take a second: not for the UI loop.
         """
-        folded = needle.casefold()
-        size = len(self)
-        step = -1 if backwards else 1
-        for distance in range(size):
-            index = (start + step * distance) % size
-            if folded in self.line(index).casefold():
-                return index
-        return None
 
 
 class TextDocument(Document):
@@ -66,6 +64,9 @@ class TextDocument(Document):
 
     def plain(self) -> bytes:
         return self._content.encode("utf-8", "surrogateescape")
+
+    def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> Matches | None:
+        return TextMatches.of(self._lines, needle, cancelled)
 
 
 class HexDocument(Document):
@@ -89,29 +90,15 @@ class HexDocument(Document):
     def plain(self) -> bytes:
         return "\n".join(self.line(index) for index in range(len(self))).encode()
 
-    def find(self, needle: str, start: int, *, backwards: bool = False) -> int | None:
-        """The index of the next line on which `needle`, as text or as hexadecimal digits, begins; None: none."""
-        offset = _search(self._raw.lower(), needle.lower().encode("utf-8", "replace"), start * _HEX_WIDTH, backwards)
-        if offset is None:
-            try:
-                digits = bytes.fromhex(needle)
-            except ValueError:
-                return None
-            offset = _search(self._raw, digits, start * _HEX_WIDTH, backwards)
-        return offset // _HEX_WIDTH if offset is not None else None
+    def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> Matches | None:
+        """Find a text, or where there is none these hexadecimal digits."""
+        return ByteMatches.of(self._raw, needle, _HEX_WIDTH, _hex_cells, cancelled)
 
 
-def _search(raw: bytes, needle: bytes, start: int, backwards: bool) -> int | None:
-    """The offset of the next `needle` from `start` on and past the end; None: there is none."""
-    if not needle:
-        return None
-    if backwards:
-        before = raw.rfind(needle, 0, start + _HEX_WIDTH + len(needle) - 1)
-        offset = before if before >= 0 else raw.rfind(needle)
-    else:
-        after = raw.find(needle, start)
-        offset = after if after >= 0 else raw.find(needle)
-    return offset if offset >= 0 else None
+def _hex_cells(column: int) -> tuple[int, int]:
+    """Where the digits of a byte of a line of `HexDocument` begin, and the byte as text."""
+    half = _HEX_WIDTH // 2
+    return _DIGITS_AT + 3 * column + (1 if column >= half else 0), _TEXT_AT + column
 
 
 def document(raw: bytes) -> Document:

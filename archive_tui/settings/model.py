@@ -125,6 +125,9 @@ class Settings:
     archive_days: int | None = None
     """Days after which it drops an archived id; None: its default."""
 
+    theme: Look | None = None
+    """Colours of the screens; None: the profile does not say."""
+
     @property
     def address(self) -> str:
         """The server without secrets: `host:port/db` or `path of the socket/db`, or the label that stands for it."""

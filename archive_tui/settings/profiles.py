@@ -11,6 +11,7 @@ import platformdirs
 from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.settings.demo import with_demo_state
 from archive_tui.settings.model import Secret, Settings
+from archive_tui.settings.preferences import parse_look
 from archive_tui.settings.url import has_password, parse_url
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
@@ -26,6 +27,7 @@ _PROFILE_KEYS = {
     "read_only",
     "syslog",
     "low_bandwidth",
+    "theme",
 }
 _PROFILE_KEYS |= {"journal", "journal_dir", "journal_keep_days", "journal_keep_mb", "archive_cap", "archive_days"}
 _LONGEST_TIMEOUT = 3600.0  # seconds
@@ -129,6 +131,7 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
         journal_keep_mb=profile.amount("journal_keep_mb"),
         archive_cap=profile.count("archive_cap"),
         archive_days=profile.count("archive_days"),
+        theme=parse_look(profile.get("theme"), "theme in the profile"),
     )
     return with_demo_state(merged, chosen_journal_dir=choices.journal_dir)
 
@@ -217,7 +220,8 @@ class _Profile:
             raise UsageError(f"the profile file {path} cannot be read: {error}") from None
         values = content.get(name)
         if not isinstance(values, dict):
-            known = ", ".join(sorted(key for key, value in content.items() if isinstance(value, dict))) or "none"
+            sections = sorted(key for key, value in content.items() if isinstance(value, dict) and key != "keys")
+            known = ", ".join(sections) or "none"
             raise NotFoundError(f"no profile {name!r} in {path} (it has: {known})")
         unknown = sorted(set(values) - _PROFILE_KEYS)
         if unknown:

@@ -15,11 +15,13 @@ from textual.worker import WorkerFailed
 
 from archive_tui.session import Session
 from archive_tui.settings.model import Look
+from archive_tui.settings.preferences import Preferences
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, JournalsWanted, QuitWanted, ScanWanted
 from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
 from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.kept_screens import KeptScreens
+from archive_tui.tui.keymap import give_keys
 from archive_tui.tui.keystrokes import Keystrokes
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
@@ -63,6 +65,7 @@ class ArchiveApp(App[None]):
         driver = ThinLinkDriver if session.settings.low_bandwidth else TerminalDriver
         super().__init__(driver_class=driver, ansi_color=self._chosen_theme.ansi or None)  # None: as the theme has it
         self.session = session
+        self.set_keymap(commands.KEYMAP)
         self.animation_level = "none"
         self.failure: BaseException | None = None
         self.keystrokes = Keystrokes(self, super().on_event, self._say, self._handle_exception)
@@ -183,8 +186,12 @@ def share_the_interpreter() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def run(session: Session, *, mouse: bool = False, look: Look = Look.AUTO) -> int:
-    """Open the screens and return the exit code."""
+def run(
+    session: Session, *, mouse: bool = False, look: Look = Look.AUTO, preferences: Preferences | None = None
+) -> int:
+    """Open the screens and return the exit code. Raises UsageError for preferences that cannot be followed."""
+    if preferences is not None:
+        give_keys(preferences.keys, preferences.place)
     share_the_interpreter()
     app = ArchiveApp(session, theme_for(look, colors=color_count(), dark=None))
     try:

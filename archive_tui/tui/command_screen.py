@@ -327,7 +327,7 @@ class CommandScreen(Screen[None]):
     def help(self) -> None:
         from archive_tui.tui.dialogs.help import HelpDialog
 
-        listed = [*self.available(), *commands.MOVES, *commands.QUITS]
+        listed: list[type[Command]] = [*self.available(), *commands.MOVES, *commands.QUITS]
         self.app.push_screen(HelpDialog(self.TITLE_IN_HELP, listed, self.help_pages()))
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:

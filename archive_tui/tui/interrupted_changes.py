@@ -10,6 +10,7 @@ from archive_tui.journal.folder import Listed
 from archive_tui.journal.outcomes import command_of
 from archive_tui.session import Session
 from archive_tui.text import clip, line
+from archive_tui.tui import commands
 from archive_tui.wording.people import exact, plural
 
 
@@ -40,6 +41,7 @@ class InterruptedChanges:
         more = f" (and {plural(len(self._found) - 1, 'other change')})" if len(self._found) > 1 else ""
         return (
             f"{verb.ongoing if verb is not None else 'changing'} {tasks}{of} was interrupted, begun "
-            f"{exact(header.created_at or newest.modified_at)}{more}: J lists it, enter shows what is gone, b restores "
-            "it. The rest is untouched: choose it again to go on"
+            f"{exact(header.created_at or newest.modified_at)}{more}: {commands.Journals} lists it, "
+            f"{commands.Open} shows what is gone, {commands.RestoreJournal} restores it. "
+            "The rest is untouched: choose it again to go on"
         )

@@ -38,7 +38,7 @@ class QueueRepair(Part):
     def why_not_repair_queue(self) -> str | None:
         """Why no queue can be repaired now."""
         if self._flow.busy or self._flow.planning:
-            return self._flow.busy or "a plan is being made: x stops it"
+            return self._flow.busy or f"a plan is being made: {commands.Stop} stops it"
         queue = self._current()
         if queue is None:
             return "no queue here"
@@ -77,7 +77,10 @@ class QueueRepair(Part):
         call, session = self.screen.app.call_from_thread, self.screen.session
         forecast = session.archive_forecast(queue)
         if not forecast.stuck:
-            call(self._flow.abandon, "nothing is known to be wrong with this queue as a whole: o scans it")
+            call(
+                self._flow.abandon,
+                f"nothing is known to be wrong with this queue as a whole: {commands.ScanQueue} scans it",
+            )
             return
         catalog = Catalog()
         job = session.run(ArchiveCheckJob(session.server, catalog, queue))
@@ -93,6 +96,6 @@ class QueueRepair(Part):
     def _confirm(self, plan: RepairPlan, forecast: Forecast, catalog: Catalog) -> None:
         if not plan.count:
             catalog.close()
-            self._flow.abandon("its ids have data, so nothing is damaged yet: c deletes the oldest")
+            self._flow.abandon(f"its ids have data, so nothing is damaged yet: {commands.CleanOld} deletes the oldest")
             return
         self._flow.confirm(change_flow.archive_repair(plan, forecast, self.screen.session, catalog.close))

@@ -114,5 +114,7 @@ def sparkline(values: tuple[int, ...]) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """Write a counted word: 1 task, 1,204 tasks."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+    """Write a counted word: 1 task, 1,204 tasks; 2 histories."""
+    if count == 1:
+        return f"{count:,} {word}"
+    return f"{count:,} {word[:-1]}ies" if word.endswith("ry") else f"{count:,} {word}s"

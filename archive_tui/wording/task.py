@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import Task
 from archive_tui.text import line
-from archive_tui.wording.people import UNKNOWN, ago, duration, exact, number, size, span
+from archive_tui.wording.people import UNKNOWN, age, ago, duration, exact, number, size, span
 
+_DAY = 86_400
 _LONG = 2_000
 _LONGEST_NUMBER = 25
 _SCORE_MEANS = {
@@ -36,6 +37,47 @@ def facts(task: Task, now: float, read_at: float | None = None) -> Iterator[tupl
     else:
         yield from _message_facts(task, now)
     yield from _redis_facts(task, now, now if read_at is None else read_at)
+
+
+def summary(task: Task, now: float, read_at: float) -> list[str]:
+    """The facts that tell most, the most telling first, each short enough for a line with the others.
+
+    `now` is unix seconds, and so is `read_at`, when the task was read.
+    """
+    message = task.message
+    pieces = [(line(message.type) or "(no type)") if message is not None else "no readable message"]
+    died = task.stands_in.get(State.ARCHIVED.value)
+    if died is not None:
+        pieces.append(f"died {_short(died, now)}")
+    elif message is not None and message.last_failed_at:
+        pieces.append(f"last failed {_short(message.last_failed_at, now)}")
+    if task.state is not State.ARCHIVED or died is None:
+        pieces.append(f"state {line(task.state.value if task.state is not None else '(none)')}, {_where(task)}")
+    if message is not None:
+        pieces.append(f"{message.retried} of {message.retry} tries")
+    if task.expires_at is not None:
+        pieces.append(f"expires {_short(task.expires_at, now)}")
+    if task.lock is not None:
+        pieces.append(f"lock {_lock(task, now - read_at)}")
+    return [*pieces, size(len(task.payload))]
+
+
+def _short(moment: float, now: float) -> str:
+    """Write a moment beside its age; of one within a day the time alone."""
+    written = exact(moment)
+    if abs(now - moment) < _DAY:
+        written = written.partition(" ")[2]
+    passed = age(moment, now)
+    return f"{passed} ago ({written})" if moment <= now else f"{passed} ({written})"
+
+
+def _where(task: Task) -> str:
+    """In which indexes a task stands."""
+    if task.stands_in:
+        return f"in {', '.join(task.stands_in)}"
+    if task.unchecked:
+        return f"no index found; {', '.join(task.unchecked)} not searched to its end"
+    return "no index" + (": orphaned task data" if task.state in (State.ARCHIVED, State.COMPLETED) else "")
 
 
 def _message_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
@@ -90,9 +132,7 @@ def _redis_facts(task: Task, now: float, read_at: float) -> Iterator[tuple[str, 
         meaning = _SCORE_MEANS.get(index)
         yield "Stands in", index + (f", {meaning} {exact(score)}" if meaning and score is not None else "")
     if not task.stands_in:
-        where = f"no index found; {', '.join(task.unchecked)} not searched to its end" if task.unchecked else "no index"
-        orphan = task.state in (State.ARCHIVED, State.COMPLETED) and not task.unchecked
-        yield "Stands in", where + (": orphaned task data" if orphan else "")
+        yield "Stands in", _where(task)
     if task.lock is None:
         yield "Lock", "none"
     else:

@@ -66,6 +66,14 @@
 //	    Workers fail N tasks for good, whatever Asynq then makes of them.
 //	    Prefix "ff". {"queue", "failed"}
 //
+// The command that schedules, until SIGTERM arrives or somebody kills it:
+//
+//	schedule --queue Q [--entries N] [--heartbeat 1s] [--ready-file PATH] [--unregister-file PATH]
+//	    A scheduler with N entries, each of which enqueues a task a second. When
+//	    it runs, PATH gets the ids of the entries as JSON. When the other PATH
+//	    appears, the first entry is taken away, and then that file.
+//	    {"version", "queue", "entries": [id]}
+//
 // Single calls of the library:
 //
 //	enqueue --queue Q --type T [--id ID] [--payload TEXT] [--max-retry N] [--unique 60s] [--retention 1h] [--in 1h] [--group G]
@@ -109,6 +117,7 @@ var commands = map[string]command{
 	"run-all":      runAll,
 	"work-pending": workPending,
 	"fail":         failFor,
+	"schedule":     schedule,
 	"enqueue":      enqueueOne,
 	"archive":      archiveOne,
 	"run-archived": runOne,

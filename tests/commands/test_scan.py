@@ -50,6 +50,10 @@ def test_a_scan_as_json(damaged: Live, cli: Command) -> None:
     report = json.loads(line)
     assert set(report) == {
         "server", "started_at", "finished_at", "complete", "caution", "keys_scanned", "queues",
+        "installation",
+    }  # fmt: skip
+    assert report["installation"] == {
+        "findings": {"stale-history": {"count": 0, "bytes": 0}}, "unsure": 0, "why_unsure": None,
     }  # fmt: skip
     info = damaged.client.info()
     assert report["server"] == {

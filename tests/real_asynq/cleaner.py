@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 
 import pytest
 from support.catalogs import seq_of
-from support.changes import cleaning_up, deletion, repairing, restoring_job
+from support.changes import cleaning_up, deleting_histories, deletion, repairing, restoring_job
 
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import DELETE, Outcome
@@ -22,6 +22,7 @@ from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
 from archive_tui.changes.delete import DeleteBatch, DeleteChange
 from archive_tui.changes.engine import ChangeJob
+from archive_tui.changes.history_plan import plan_histories
 from archive_tui.changes.plan import Plan, plan_matching, plan_rows
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_plan import plan_restore
@@ -117,6 +118,14 @@ class Cleaner:
         """Register a leftover queue again."""
         with self._server.pipe() as pipe:
             return cleanup.register(pipe, queue)
+
+    def delete_histories(self, folder: Path, *, deleted: int) -> Path:
+        """Scan everything, and delete the histories of schedulers that are stale; the journal of it."""
+        plan = plan_histories(self._server, everything(self.scan()))
+        progress = ended(deleting_histories(self._server, plan, Pace.FULL, journal_dir=folder)).progress
+        assert progress.outcomes == {Outcome.DONE: deleted}
+        assert progress.journal is not None
+        return progress.journal
 
     def clean_up(self, queue: str, folder: Path) -> Path:
         """Clean up a leftover queue; the journal of it."""

@@ -83,6 +83,11 @@ class Asynq:
         files = {name: folder / name for name in ("stop-file", "ready-file", "account")}
         return Traffic(self._line("traffic", {"seconds": 0, **flags, **files}), folder)
 
+    def scheduler(self, folder: Path, **flags: object) -> "Scheduler":
+        """A scheduler with some entries, for a `with`; its files go to a fresh folder."""
+        files = {"ready-file": folder / "ready", "unregister-file": folder / "unregister"}
+        return Scheduler(self._line("schedule", {**flags, **files}), folder)
+
     def process(self, queue: str) -> Account:
         """Let workers succeed with every task of a queue that should still run."""
         return Account(self("process", queue=queue, run_delayed=True))
@@ -138,5 +143,45 @@ class Traffic:
         return (self._folder / "stderr").read_text()[-2000:]
 
     def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class Scheduler:
+    """A scheduler that enqueues for as long as the `with` lasts, or until it is stopped or killed."""
+
+    def __init__(self, line: list[str], folder: Path) -> None:
+        self._line = line
+        self._folder = folder
+        self.entries: list[str] = []
+        """Ids of its entries, in the order in which they were registered."""
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir()
+        with (self._folder / "stderr").open("wb") as stderr:
+            self._process = subprocess.Popen(self._line, stdout=subprocess.DEVNULL, stderr=stderr)
+        try:
+            wait_until((self._folder / "ready").exists, "the scheduler to begin")
+        except BaseException:
+            self.kill()
+            raise
+        self.entries = json.loads((self._folder / "ready").read_bytes())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def unregister(self) -> None:
+        """Take the first entry away."""
+        (self._folder / "unregister").touch()
+        wait_until(lambda: not (self._folder / "unregister").exists(), "the entry to be taken away")
+
+    def stop(self) -> None:
+        """Let it shut down."""
+        self._process.terminate()
+        assert self._process.wait(_PATIENCE) == 0, (self._folder / "stderr").read_text()[-2000:]
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
         self._process.kill()
         self._process.wait()

@@ -34,9 +34,9 @@ def test_rows_of_one_moment_have_one_age_wherever_the_cursor_was(work: Live) -> 
         for _ in range(4):
             clock.now += 1
             await op.press("j")
-            assert len({age.strip() for age in op.column("Died", "Tries")}) == 1
+            assert len({age.strip() for age in op.column("Died", "Type")}) == 1
         clock.now += 20
-        await op.until(lambda: {age.strip() for age in op.column("Died", "Tries")} == {"34 s"}, "counted on")
+        await op.until(lambda: {age.strip() for age in op.column("Died", "Type")} == {"34 s"}, "counted on")
 
     operate(work.settings, play, clock=clock)
 

@@ -806,7 +806,7 @@ def test_sorting_is_chosen_in_a_dialog(work: Live) -> None:
         assert op.ids == tasks(*range(9))
         await op.press("s", "enter")  # the same once more turns the order round
         await op.until(lambda: op.ids == tasks(*reversed(range(9))), "oldest first")
-        await op.press("s", "home", "enter")
+        await op.press("s", "end", "up", "enter")
         await op.until(lambda: "Id ▲" in op.text and op.ids == tasks(*range(9)), "by id")
 
     operate(work.settings, play)

@@ -140,7 +140,7 @@ def test_a_change_that_was_interrupted_is_told_until_it_is_dealt_with(
     async def told(op: Operator) -> None:
         await op.queues()
         await op.sees("⚠ deleting 2 tasks of work was interrupted, begun ")
-        assert "J lists it, enter shows what is gone, b restores it" in op.words("#notice")
+        assert "J lists it, enter shows what is gone, ctrl+r restores it" in op.words("#notice")
         await op.press("J")
         await op.arrives("JournalsScreen")
         await op.until(lambda: len(op.rows) == 1, "listed")

@@ -579,7 +579,7 @@ def test_marks_survive_sorting_and_filtering(shop: Live) -> None:
         await op.tasks("default")
         await op.press("space", "space")
         assert op.marked == chosen
-        await op.press("s", "up", "enter")  # by type
+        await op.press("s", "down", "enter")  # by type
         await op.sees("Type ▲")
         await op.until(lambda: set(op.marked) == set(chosen), "the same tasks marked")
         await op.press("slash", *"refused", "enter")
@@ -743,7 +743,7 @@ def test_tasks_that_cannot_be_read_are_listed_and_say_so(valkey: Live) -> None:
     async def play(op: Operator) -> None:
         await op.tasks("broken")
         assert op.ids == ["ghost", "garbled", "husk", "list"]
-        assert op.column("Type", "Died") == ["no task data", "unreadable", "unreadable", "no task data"]
+        assert op.column("Type", "Tries") == ["no task data", "unreadable", "unreadable", "no task data"]
         for task_id, said in [
             ("ghost", "holds no data for task 'ghost'"),
             ("garbled", "does not decode as Asynq's TaskMessage"),
@@ -752,7 +752,7 @@ def test_tasks_that_cannot_be_read_are_listed_and_say_so(valkey: Live) -> None:
         ]:
             await op.point_at(task_id)
             await op.press("enter")
-            await op.arrives("TaskScreen")
+            await op.arrives("ArchivedTaskScreen")
             await op.until(lambda said=said: said in op.words(), said)
             await op.press("escape")
             assert op.where == "TasksScreen"
@@ -822,7 +822,7 @@ def test_a_queue_may_vanish_while_its_tasks_are_on_screen(shop: Live) -> None:
         await op.tasks("critical")
         vanish(shop.client, "critical")
         await op.press("enter")
-        await op.arrives("TaskScreen")
+        await op.arrives("ArchivedTaskScreen")
         await op.until(lambda: "it may have run or been deleted" in op.words(), "that the task is gone")
         await op.press("escape", "r")
         await op.listed(0)
@@ -1051,7 +1051,7 @@ def test_a_filter_of_the_scan_and_its_groups_add_up(shop: Live) -> None:
         await op.press("escape", "escape")
         await op.unfiltered()
 
-    operate(shop.settings, play)
+    operate(shop.settings, play, size=(200, 40))
 
 
 def populated(live: Live, count: int = 2000) -> None:
@@ -1427,7 +1427,7 @@ def test_a_scan_survives_a_server_that_goes_away(lasting: Live, tmp_path: Path) 
         assert f"work   {len(expected):,} found" in op.text
         assert "began again 1 ×: another server answered" in op.text
         assert "1 marked" in op.text
-        await op.resize(200, 650)
+        await op.resize(240, 650)
         await op.until(lambda: set(op.ids) == expected, "all findings, none of them twice")
 
     with slowly(lasting.settings, tmp_path) as (settings, link):

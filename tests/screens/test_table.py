@@ -745,6 +745,21 @@ def test_layout_hides_by_priority_then_shrinks_and_shares_what_is_left() -> None
     }
 
 
+def test_layout_gives_what_is_enough_then_what_shows_all_then_the_rest() -> None:
+    columns: list[Column[Task]] = [
+        Column("type", "Type", lambda task: "", 8, enough=10, grow=1, most=12),
+        Column("error", "Error", lambda task: "", 10, enough=30, grow=2),
+        Column("id", "Id", lambda task: "", 9, whole=36),
+    ]
+    minimum = 8 + 10 + 9 + 2 * 2
+    assert widths(minimum, columns) == {"type": 8, "error": 10, "id": 9}
+    assert widths(minimum + 3, columns) == {"type": 10, "error": 11, "id": 9}
+    assert widths(minimum + 2 + 20, columns) == {"type": 10, "error": 30, "id": 9}
+    assert widths(minimum + 2 + 20 + 26, columns) == {"type": 12, "error": 54, "id": 9}  # one cell short of a whole id
+    assert widths(minimum + 2 + 20 + 27, columns) == {"type": 10, "error": 30, "id": 36}
+    assert widths(minimum + 2 + 20 + 27 + 6, columns) == {"type": 12, "error": 34, "id": 36}
+
+
 @given(
     room=st.integers(0, 300),
     shapes=st.lists(st.tuples(st.integers(1, 60), st.integers(0, 5), st.integers(0, 3)), max_size=8),

@@ -271,3 +271,20 @@ def _is_readable(fields: dict[bytes, bytes]) -> bool:
 
 def _is_task(one: bytes, start: bytes, types: dict[bytes, bytes]) -> bool:
     return bool(re.match(re.escape(start) + rb"t:", one)) and types[one] == b"hash"
+
+
+def history_key(entry: str) -> bytes:
+    return b"asynq:scheduler_history:" + entry.encode()
+
+
+def event(task_id: str, seconds: float) -> bytes:
+    """An event of a scheduler's history: the id of the task, and a protobuf time."""
+    return b"\x0a" + bytes([len(task_id)]) + task_id.encode() + b"\x12\x06\x08" + _varint(int(seconds))
+
+
+def _varint(number: int) -> bytes:
+    septets = []
+    while number > 0x7F:
+        septets.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*septets, number])

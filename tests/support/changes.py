@@ -11,6 +11,7 @@ from archive_tui.catalog.query import Query
 from archive_tui.changes.change import Change, ChangeBatch, Plannable
 from archive_tui.changes.cleanup import CleanUpPlan
 from archive_tui.changes.engine import ChangeJob
+from archive_tui.changes.history_plan import HistoryPlan
 from archive_tui.changes.plan import Plan, plan_matching
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
@@ -62,6 +63,12 @@ def repairing(
     clock: Callable[[], float] | None = None,
 ) -> ChangeJob:
     return _job(server, plan, pace, before, journal_dir, clock)
+
+
+def deleting_histories(
+    server: Server, plan: HistoryPlan, pace: Pace = Pace.POLITE, journal_dir: Path | None = None
+) -> ChangeJob:
+    return _job(server, plan, pace, None, journal_dir, None)
 
 
 def cleaning_up(

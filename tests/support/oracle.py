@@ -26,11 +26,29 @@ def findings(client: redis.Redis, *, messages: bool = False) -> dict[tuple[str, 
         queue, _, rest = key[7:].partition(b"}:")
         world.setdefault(queue.decode("utf-8", "surrogateescape"), {})[rest] = value
     known = {name.decode("utf-8", "surrogateescape") for name in client.smembers("asynq:queues")}
-    return {
+    return _of_installation(client) | {
         (queue, task_id): finding
         for queue, contents in world.items()
         for task_id, finding in _of_queue(contents, registered=queue in known, messages=messages).items()
     }
+
+
+def _of_installation(client: redis.Redis) -> dict[tuple[str, bytes], Finding]:
+    """The histories of schedulers that nobody will clear, under the entry's id and no queue."""
+    an_hour_ago = client.time()[0] - 3_600
+    lists: list[bytes] = []
+    for key, score in client.zrange("asynq:schedulers", 0, -1, withscores=True):
+        if client.exists(key):
+            lists += client.lrange(key, 0, -1)
+        elif score > an_hour_ago:
+            return {}
+    found: dict[tuple[str, bytes], Finding] = {}
+    for key in client.keys("asynq:scheduler_history:*"):
+        entry = key.removeprefix(b"asynq:scheduler_history:")
+        newest = client.zrange(key, -1, -1, withscores=True)
+        if newest[0][1] <= an_hour_ago and not any(entry in one for one in lists):
+            found["", entry] = "stale-history", ""
+    return found
 
 
 _READ = {

@@ -128,17 +128,16 @@ class Operator:
         assert len(found) == 1, f"{len(found)} cursors in\n{self.text}"
         return found[0]
 
-    def column(self, title: str, until: str) -> list[str]:
-        """The cells of a left-aligned column of the table, which ends where another begins."""
+    def column(self, title: str, until: str | None = None) -> list[str]:
+        """The cells of a left-aligned column of the table, which ends where another begins, or at the edge."""
         header = self.part(TABLE)[0]
-        start, end = header.index(title), header.index(until)
+        start, end = header.index(title), len(header) if until is None else header.index(until)
         return [row.crop(start, end).text.strip(" ▼▲") for row in self._rows()]
 
     @property
     def ids(self) -> list[str]:
         """The ids in the table."""
-        header = self.part(TABLE)[0]
-        return self.column("Id", min(("Type", "Kind", "Queue"), key=lambda title: header.find(title) % 1000))
+        return self.column("Id")
 
     @property
     def marked(self) -> list[str]:
@@ -165,7 +164,7 @@ class Operator:
         raise AssertionError(f"no {part!r} in\n{self.text}")
 
     def _rows(self) -> list[Strip]:
-        return [strip for strip in self._strips(TABLE)[1:] if strip.text[3:10].strip() and strip.text[:2] in _GUTTERS]
+        return [strip for strip in self._strips(TABLE)[1:] if strip.text[3:14].strip() and strip.text[:2] in _GUTTERS]
 
     @property
     def remarks(self) -> list[str]:
@@ -351,7 +350,7 @@ class Operator:
     async def task(self) -> None:
         """Open the task under the cursor of a list, and wait until it is read."""
         await self.press("enter")
-        await self.arrives("TaskScreen")
+        await self.until(lambda: self.where.endswith("TaskScreen"), "the screen of a task")
         await self.sees("Payload ·")
 
     async def task_in_journal(self) -> None:

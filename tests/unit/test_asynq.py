@@ -197,6 +197,7 @@ def test_a_leftover_queue_has_only_orphans_among_its_completed_tasks() -> None:
 def test_kinds_are_those_of_the_file_formats() -> None:
     assert [kind.value for kind in Kind] == [
         "orphan-archived", "orphan-completed", "lost", "ghost", "mismatch", "husk", "foreign", "stale-lock",
+        "stale-history",
     ]  # fmt: skip
     assert Kind.ORPHAN_ARCHIVED.label == "orphan, archived"
 

@@ -12,7 +12,7 @@ from archive_tui.journal.recorder import Recorder, Run
 
 
 def test_the_installation_is_named_for_people_and_null_for_programs() -> None:
-    assert (shown(INSTALLATION), written(INSTALLATION)) == ("(installation)", None)
+    assert (shown(INSTALLATION), written(INSTALLATION)) == ("(no queue)", None)
     assert (shown("a\x1b"), written("a")) == ("a␛", "a")
 
 

@@ -22,8 +22,12 @@ def test_the_codes_are_these_for_ever() -> None:
     assert codes.outcome_of("q", "delete") is Outcome.OTHER_QUEUE
     assert codes.outcome_of("i", "repair") is Outcome.OTHER_INSTALLATION
     assert [codes.outcome_of(code, "run") for code in "gu"] == [Outcome.NO_DATA, Outcome.ID_IN_USE]
-    assert [codes.restored_of(code) for code in "bcde"] == [
-        Outcome.NO_DATA, Outcome.HAS_RUN, Outcome.NOT_A_TASK, Outcome.OTHER_QUEUE,
+    assert [codes.outcome_of(code, "delete") for code in "syl"] == [
+        Outcome.LISTED, Outcome.MAY_LIVE, Outcome.TOO_LARGE,
+    ]  # fmt: skip
+    assert [codes.restored_of(code) for code in "bcdefg"] == [
+        Outcome.NO_DATA, Outcome.HAS_RUN, Outcome.NOT_A_TASK, Outcome.OTHER_QUEUE, Outcome.GROUP_SHARED,
+        Outcome.HISTORY_THERE,
     ]  # fmt: skip
     assert [codes.restored_of(code) for code in "0123456789a"] == [
         Outcome.DONE, Outcome.WITHOUT_LOCK, Outcome.LOCK_EXPIRED, Outcome.ALREADY, Outcome.TAKEN, Outcome.ID_IN_USE,

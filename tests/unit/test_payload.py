@@ -1,13 +1,16 @@
 """What a payload is, and that all of it can be read."""
 
+import itertools
 import json
 import math
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archive_tui.folding import folded, places
 from archive_tui.payloads.rendering import Document, HexDocument, document
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -133,50 +136,108 @@ def test_a_huge_payload_is_opened_without_writing_it_out() -> None:
     assert shown.line(len(shown) - 1) == "03200000  78" + " " * 48 + "x"
 
 
+def lit(shown: Document, needle: str) -> list[list[str]]:
+    """What is lit on each line, in its order."""
+    matches = shown.matches(needle)
+    assert matches is not None
+    lines = [shown.line(index) for index in range(len(shown))]
+    return [[text[start:end] for _, start, end in matches.on(index, 0, len(text))] for index, text in enumerate(lines)]
+
+
+def matched(shown: Document, needle: str) -> list[tuple[int, int, int]]:
+    """The places of all matches."""
+    matches = shown.matches(needle)
+    assert matches is not None
+    return [matches.place(number) for number in range(len(matches))]
+
+
 SMALL_TEXT = st.text("ab\n", min_size=1, max_size=40)
 
 
-@given(SMALL_TEXT, st.text("abAB", min_size=1, max_size=3), st.integers(0, 40), st.booleans())
-def test_searching_text(text: str, needle: str, start: int, backwards: bool) -> None:
+@given(SMALL_TEXT, st.text("abAB", min_size=1, max_size=3))
+def test_searching_text_finds_every_place(text: str, needle: str) -> None:
+    expected = [
+        (index, found.start(), found.end())
+        for index, line in enumerate(text.split("\n"))
+        for found in re.finditer(re.escape(needle.lower()), line.lower())
+    ]
+    assert matched(document(text.encode()), needle) == expected
+
+
+@given(SMALL_TEXT, st.text("ab", min_size=1, max_size=3), st.integers(0, 40))
+def test_the_first_match_from_a_line_on(text: str, needle: str, line: int) -> None:
     shown = document(text.encode())
-    start %= len(shown)
-    order = [*range(start, len(shown)), *range(start)]
-    if backwards:
-        order = [*range(start, -1, -1), *range(len(shown) - 1, start, -1)]
-    expected = next((index for index in order if needle.lower() in text.split("\n")[index].lower()), None)
-    assert shown.find(needle, start, backwards=backwards) == expected
+    matches = shown.matches(needle)
+    assert matches is not None
+    lines = [matches.place(number)[0] for number in range(len(matches))]
+    assert matches.after(line) == sum(1 for found in lines if found < line)
 
 
-def begins_on(raw: bytes, needle: bytes) -> set[int]:
-    return {at // 16 for at in range(len(raw)) if raw[at:].startswith(needle)}
+@pytest.mark.parametrize(
+    ("text", "needle", "expected"),
+    [
+        ("Straße, STRASSE", "strasse", ["Straße", "STRASSE"]),
+        ("Straße", "s", ["S", "ß"]),  # one ß is one place, although it is two s
+        ("Cafe\u0301 CAFÉ cafe", "café", ["Cafe\u0301", "CAFÉ"]),
+        ("Привет, ПРИВЕТ", "привет", ["Привет", "ПРИВЕТ"]),
+        ("한국 \u1112\u1161\u11ab", "한", ["한", "\u1112\u1161\u11ab"]),
+        ("İstanbul", "i̇st", ["İst"]),
+        ("日本語 and more", "本語", ["本語"]),
+        ("nothing", "x", []),
+    ],
+)
+def test_searching_folds_as_filters_do_and_lights_what_was_written(text: str, needle: str, expected: list[str]) -> None:
+    assert lit(document(text.encode()), needle) == [expected]
 
 
-@given(st.lists(st.sampled_from([b"\x00", b"a", b"b"]), max_size=80), st.text("ab", min_size=1, max_size=3), st.data())
-def test_searching_bytes_forwards(parts: list[bytes], needle: str, data: st.DataObject) -> None:
+@given(st.text(max_size=30), st.text(min_size=1, max_size=3))
+def test_what_is_lit_is_what_the_filter_finds(line: str, needle: str) -> None:
+    found = places(line, folded(needle))
+    assert bool(found) == (folded(needle) in folded(line))
+    assert all(0 <= start < end <= len(line) for start, end in found)
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(found))
+
+
+@given(st.lists(st.sampled_from([b"\x00", b"a", b"B"]), max_size=80), st.text("ab", min_size=1, max_size=20))
+def test_searching_bytes_lights_digits_and_text(parts: list[bytes], needle: str) -> None:
     raw = b"\x00" + b"".join(parts)
-    shown = HexDocument(raw)
-    start = data.draw(st.integers(0, len(shown) - 1))
-    found = begins_on(raw, needle.encode())
-    order = [*range(start, len(shown)), *range(start)]
-    expected = next((index for index in order if index in found), None)
-    if expected is None and len(needle) % 2 == 0:
+    offsets = [found.start() for found in re.finditer(re.escape(needle.encode()), raw.lower())]
+    if not offsets:
         return  # then it is looked for as hexadecimal digits
-    assert shown.find(needle, start) == expected
+    expected: list[list[str]] = []
+    for start in range(0, len(raw), 16):
+        ends = [(max(at, start), min(at + len(needle), start + 16, len(raw))) for at in offsets]
+        here = [raw[low:high] for low, high in ends if low < high]
+        expected.append([re.sub(" +", " ", part.hex(" ")) for part in here] + [part.decode() for part in here])
+    assert [[re.sub(" +", " ", part) for part in line] for line in lit(HexDocument(raw), needle)] == expected
 
 
 def test_searching_bytes_by_their_hexadecimal_digits() -> None:
     shown = HexDocument(bytes(40) + b"\xde\xad\xbe\xef" + bytes(40))
-    assert shown.find("de ad BE", 0) == 2
-    assert shown.find("deadbeef", 3) == 2
-    assert shown.find("deadbeef", 4, backwards=True) == 2
-    assert shown.find("cafe", 0) is None
-    assert shown.find("", 0) is None
-
-
-def test_searching_bytes_backwards_finds_what_runs_over_the_end_of_the_line() -> None:
-    shown = HexDocument(bytes(14) + b"needle" + bytes(60) + b"needle")
-    assert shown.find("needle", 0, backwards=True) == 0
+    for digits in ("de ad BE", "deadbeef"):
+        assert [line for line, _, _ in matched(shown, digits)] == [2]
+    assert matched(shown, "cafe") == matched(shown, "") == []
+    assert lit(shown, "deadbeef")[2] == ["de ad be ef", "····"]
 
 
 def test_searching_hexadecimal_digits_finds_exactly_these_bytes() -> None:
-    assert HexDocument(b"\x00\xffa").find("41", 0) is None
+    assert matched(HexDocument(b"\x00\xffa"), "41") == []
+
+
+def test_a_match_may_run_over_the_end_of_a_line_of_bytes() -> None:
+    shown = HexDocument(bytes(14) + b"needle" + bytes(60))
+    assert matched(shown, "needle") == [(0, 53, 58)]
+    assert lit(shown, "needle")[:2] == [["6e 65", "ne"], ["65 64 6c 65", "edle"]]
+
+
+@pytest.mark.parametrize("raw", [b"a\n" * 10_000, b"\x00" + b"a" * 10_000], ids=["text", "bytes"])
+def test_a_search_ends_when_nobody_wants_to_know_any_more(raw: bytes) -> None:
+    assert document(raw).matches("a", lambda: True) is None
+
+
+def test_a_search_in_a_megabyte_looks_only_at_what_is_in_sight() -> None:
+    shown = document(b"ab" * 500_000)
+    matches = shown.matches("b")
+    assert matches is not None
+    assert len(matches) == 500_000
+    assert list(matches.on(0, 900_000, 900_004)) == [(450_000, 900_001, 900_002), (450_001, 900_003, 900_004)]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from archive_tui.catalog.fields import FIELDS
-from archive_tui.catalog.filter.matching import Pattern, folded
+from archive_tui.catalog.filter.matching import Pattern
+from archive_tui.folding import folded
 
 _ANYWHERE = ("id", "type", "error")
 _COSTLY = {"error": 1, "signature": 2}

@@ -7,21 +7,14 @@ goes through `folded`, a function in Python that every connection is given (`pre
 import fnmatch
 import re
 import sqlite3
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from archive_tui.folding import folded
 from archive_tui.text import decode, encode
 
 _CACHED = 10_000
 """Texts whose folded form is remembered: errors and types repeat."""
-
-
-def folded(value: str) -> str:
-    """Fold case and composition: equal results look alike (Unicode's canonical caseless matching, composed)."""
-    if value.isascii():
-        return value.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", value).casefold())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archive_tui.asynq.actions import Action, needs
+from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import Reply
 from archive_tui.text import decode, line
@@ -43,7 +44,7 @@ class Permissions:
 
     def why_nowhere(self, action: Action) -> str:
         """The reason why this user can do something in no queue at all; empty where they can in one."""
-        queues = [queue for queue, asked in self.asked if asked is action]
+        queues = [queue for queue, asked in self.asked if asked is action and queue != INSTALLATION]
         if not queues or not all((queue, action) in self.refused for queue in queues):
             return ""
         return self.why_not(action, min(queues, key=lambda queue: _KEYS in self.refused[queue, action]))
@@ -51,7 +52,7 @@ class Permissions:
     @property
     def unreadable(self) -> frozenset[str]:
         """The queues that this user may not read."""
-        return frozenset(queue for queue, action in self.refused if action is Action.READ)
+        return frozenset(queue for queue, action in self.refused if action is Action.READ and queue != INSTALLATION)
 
 
 def _who(user: str) -> str:
@@ -59,9 +60,11 @@ def _who(user: str) -> str:
 
 
 def discover(pipe: Pipe, queues: Sequence[str], *, read_only: bool = False) -> Permissions:
-    """Find out what may be done in these queues. In a `read_only` session only reading is asked about."""
+    """Find out what may be done in these queues, and with what belongs to none. In a `read_only` session only reading
+    is asked about.
+    """
     actions = [Action.READ] if read_only else list(Action)
-    wanted = [(queue, action, command) for queue in queues[:_MOST_QUEUES] for action in actions
+    wanted = [(queue, action, command) for queue in (*queues[:_MOST_QUEUES], INSTALLATION) for action in actions
               for command in needs(action, queue)]  # fmt: skip
     (name,) = pipe.call([(b"ACL", b"WHOAMI")], errors="return")
     user = name if isinstance(name, bytes) else b""

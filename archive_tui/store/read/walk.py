@@ -20,6 +20,7 @@ from itertools import compress
 from archive_tui.asynq import keys
 from archive_tui.asynq.ownership import Ownership, Reading, is_tangled, readings
 from archive_tui.asynq.rows import RowBatch
+from archive_tui.asynq.schedulers import HISTORY
 from archive_tui.store.link.pipe import Pipe, pack
 from archive_tui.store.link.replies import Reply, is_wrong_type, raise_first, raise_unless_wrong_type
 from archive_tui.store.link.reply_queue import ReplyQueue
@@ -59,6 +60,9 @@ class Step:
     locks: Sequence[bytes] = ()
     """The keys of unique locks that the step met: see `stale_locks`."""
 
+    histories: Sequence[bytes] = ()
+    """The keys of the histories of schedulers that the step met: see `histories.stale_among`."""
+
     @property
     def keys(self) -> int:
         """Number of task data keys that the step met."""
@@ -93,6 +97,9 @@ class _Page:
     locks: list[bytes] = field(default_factory=list)
     """The keys of the unique locks in them."""
 
+    histories: list[bytes] = field(default_factory=list)
+    """The keys of the histories of schedulers in them."""
+
     proven: Proven = field(default_factory=Proven)
     """The outcome of probing its suspects; written by the probe."""
 
@@ -121,13 +128,15 @@ class Scan:
         count: int = 1000,
         meet_groups: bool = False,
         meet_locks: bool = False,
+        meet_histories: bool = False,
     ) -> None:
         """`count` is how many keys the server visits for one SCAN reply. With `meet_groups` the same walk meets the
-        sets of groups, for `groups`, and with `meet_locks` the unique locks as well.
+        sets of groups, for `groups`, with `meet_locks` the unique locks as well, and where it is of all queues with
+        `meet_histories` those of schedulers.
         """
         self._wanted = None if queues is None else set(queues)
         self._only = queues[0] if queues is not None and len(queues) == 1 else None
-        self._pattern = keys.tasks_pattern(self._only, groups=meet_groups, locks=meet_locks)
+        self._pattern = keys.tasks_pattern(self._only, groups=meet_groups, locks=meet_locks, histories=meet_histories)
         self.count = count
         self.groups: dict[str, set[bytes]] = {}
         """By queue, the names of the group and aggregation sets that were met, without `g:`."""
@@ -223,7 +232,9 @@ class Scan:
         page = self._pages.popleft()
         self._cursor, self._begun = page.following, True
         proven = page.proven
-        return Step(proven.batches, page.met, self.fraction, proven.not_tasks, proven.unsettled, page.locks)
+        return Step(
+            proven.batches, page.met, self.fraction, proven.not_tasks, proven.unsettled, page.locks, page.histories
+        )
 
     # Asking
 
@@ -284,6 +295,10 @@ class Scan:
             found = unexplained
         tangled: list[bytes] = []
         together = b"\n".join(found)
+        if HISTORY in together:
+            page.histories += [key for key in found if key.startswith(HISTORY)]
+            found = [key for key in found if not key.startswith(HISTORY)]
+            together = b"\n".join(found)
         if together.count(b"}") > len(found):  # cheaper than to look for `}:`
             tangled = [key for key in found if is_tangled(key)]
             found = [key for key in found if not is_tangled(key)]

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from archive_tui.asynq import keys
+from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.outcomes import Outcome
+from archive_tui.asynq.schedulers import history
 from archive_tui.asynq.states import LISTS, State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import error_of
+from archive_tui.store.write import histories
 from archive_tui.store.write.scripts import load
 from archive_tui.text import encode
 
@@ -22,7 +25,8 @@ class Target(StrEnum):
 
 
 def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tuple[list[Outcome], Exception | None]:
-    """Write tasks of one queue back in one step; one outcome for each, in order. `now` is unix seconds.
+    """Write tasks of one queue, or histories of the installation, back in one step; one outcome for each, in order.
+    `now` is unix seconds.
 
     Where the server refuses in the middle, the outcomes up to there, and what it said; asking again is harmless, what
     is there is found there.
@@ -32,6 +36,8 @@ def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tu
     queue = batch[0].queue
     if any(copy.queue != queue for copy in batch):
         raise ValueError("a batch is of one queue")
+    if queue == INSTALLATION:
+        return histories.restore(pipe, batch, now)
     zsets = (State.ARCHIVED, State.COMPLETED, State.SCHEDULED, State.RETRY)
     named = [*[keys.index(queue, state) for state in zsets], keys.lease(queue), keys.index(queue, State.PENDING)]
     milliseconds = int(now * 1000)
@@ -55,11 +61,11 @@ def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tu
 
 
 def exist(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
-    """Which of these have task data in Redis now; of a lock without a task, whether it is held by the same id."""
+    """Which of these have task data in Redis now, or are a history there; of a lock without a task, whether it is held
+    by the same id.
+    """
     commands = [
-        (b"GET", copy.lock)
-        if copy.lock is not None and not copy.fields
-        else (b"EXISTS", keys.task(copy.queue, copy.id))
+        (b"GET", copy.lock) if copy.lock is not None and not copy.fields else (b"EXISTS", _key_of(copy))
         for copy in copies
     ]
     replies = pipe.call(commands, errors="return")
@@ -78,15 +84,21 @@ def are_back(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
     return back
 
 
+def _key_of(copy: Copy) -> bytes:
+    return history(copy.id) if copy.queue == INSTALLATION else keys.task(copy.queue, copy.id)
+
+
 def _index_of(copy: Copy) -> bytes:
     return keys.prefix(copy.queue) + encode(copy.place)
 
 
 def unchanged(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
-    """Which of these have the very same task data in Redis now."""
+    """Which of these have the very same task data, or events, in Redis now."""
     found = exist(pipe, copies)
     for at, copy in enumerate(copies):
-        if found[at]:
+        if found[at] and copy.queue == INSTALLATION:
+            (found[at],) = histories.unchanged(pipe, [copy])
+        elif found[at]:
             (fields,) = pipe.call([(b"HGETALL", keys.task(copy.queue, copy.id))], errors="return")
             found[at] = isinstance(fields, list) and _pairs(fields) == _pairs(copy.fields)
     return found

@@ -28,6 +28,13 @@ class CleanOld(Command):
     footer = False
 
 
+class UndoChange(Command):
+    key = "u"
+    title = "undo…"
+    help = "Plan to undo the change that this report is about. Nothing happens before you confirm."
+    danger = True
+
+
 class Repair(Command):
     key = "m"
     title = "repair…"

@@ -7,14 +7,21 @@ from typing import Any, ClassVar, TypeVar
 
 from textual.binding import Binding
 
-from archive_tui.tui.commands.keys import KEY_NAMES
+from archive_tui.tui.commands.keys import KEYMAP, key_name
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
 _MARK = "_runs_command"
 
 
-class Command:
-    """One command."""
+class _KeyInSentences(type):
+    """Makes a command stand for its key in a sentence."""
+
+    def __str__(cls: "type[Command]") -> str:  # type: ignore[misc]  # there are no other classes of it
+        return cls.keys()[0]
+
+
+class Command(metaclass=_KeyInSentences):
+    """One command. In a sentence it is its key, whatever that is: `f"{commands.Stop} stops it"`."""
 
     key: ClassVar[str]
     """The keys it is bound to, separated by commas; the first is the one shown."""
@@ -37,9 +44,14 @@ class Command:
         return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
     @classmethod
+    def bound(cls) -> list[str]:
+        """Its keys by Textual's names: those that a person gave it, else its own."""
+        return KEYMAP.get(cls.id(), cls.key).split(",")
+
+    @classmethod
     def keys(cls) -> list[str]:
         """Its keys as people write them, the one that is shown first."""
-        return [KEY_NAMES.get(key, key) for key in cls.key.split(",")]
+        return [key_name(key) for key in cls.bound()]
 
     @classmethod
     def binding(cls, action: str) -> Binding:

@@ -6,7 +6,7 @@ from archive_tui.tui.commands.command import Command
 class Filter(Command):
     key = "slash"
     title = "filter"
-    help = "Show only rows that match what you type; esc shows all again."
+    help = "Show only rows that match what you type; stepping back shows all again."
 
 
 class Sort(Command):
@@ -46,4 +46,4 @@ class Wide(Command):
 class Groups(Command):
     key = "tab"
     title = "groups"
-    help = "Go to the groups beside the table, where enter shows only one kind or type, and back."
+    help = "Go to the groups beside the table, where opening one shows only that kind or type, and back."

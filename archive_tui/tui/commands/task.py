@@ -7,12 +7,14 @@ class NextTask(Command):
     key = "n"
     title = "next"
     help = "Show the next task of the list."
+    footer = False
 
 
 class PreviousTask(Command):
     key = "p"
     title = "previous"
     help = "Show the previous task of the list."
+    footer = False
 
 
 class CopyId(Command):
@@ -37,13 +39,47 @@ class Save(Command):
 class Search(Command):
     key = "slash"
     title = "search"
-    help = "Search in the payload; in a binary payload also for hexadecimal digits."
+    help = "Search in error and payload; in a binary payload also for hexadecimal digits."
 
 
 class SearchNext(Command):
     key = "ctrl+n,f3"
     title = "next match"
     help = "Go to the next match of the search."
+    footer = False
+
+
+class SearchPrevious(Command):
+    key = "N,shift+f3"
+    title = "previous match"
+    help = "Go to the match before."
+    footer = False
+
+
+class FoldFacts(Command):
+    key = "f"
+    title = "facts"
+    help = "Show all facts of the task, or fold them into a line or two."
+    footer = False
+
+
+class Zoom(Command):
+    key = "z"
+    title = "zoom"
+    help = "Give the box with the focus the whole screen, or take it back."
+
+
+class NextBox(Command):
+    key = "tab"
+    title = "next box"
+    help = "Go to the next box: error, payload, facts."
+    footer = False
+
+
+class PreviousBox(Command):
+    key = "shift+tab"
+    title = "previous box"
+    help = "Go to the box before."
     footer = False
 
 

@@ -2,12 +2,12 @@
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
 from archive_tui.changes.report import Report
+from archive_tui.tui import commands
 from archive_tui.tui.dialogs.dialog import TONES, Dialog
 
 
@@ -19,7 +19,7 @@ class ReportDialog(Dialog[bool]):
     ReportDialog VerticalScroll { height: auto; max-height: 16; }
     """
 
-    BINDINGS = [Binding("u", "undo", show=False, id="undo-change")]
+    BINDINGS = [commands.UndoChange.binding("undo")]
 
     def __init__(self, report: Report) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class ReportDialog(Dialog[bool]):
                 yield Static(_content(self._report))
             with Horizontal(classes="buttons"):
                 if self._report.undo is not None:
-                    yield Button("u Undo…", id="undo", compact=True)
+                    yield Button(f"{commands.UndoChange} Undo…", id="undo", compact=True)
                 yield Button("Close", id="close", compact=True)
 
     def on_mount(self) -> None:

@@ -54,7 +54,7 @@ class ArchiveChanges(Part):
     def why_not_delete(self) -> str | Wait | None:
         """Why nothing can be deleted now."""
         running = self.screen.session.changing(DELETE) is not None
-        another = "another deletion is running: x stops it" if running else None
+        another = f"another deletion is running: {commands.Stop} stops it" if running else None
         return self._refusal(Action.DELETE) or self._flow.why_not("delete", another)
 
     def _refusal(self, action: Action) -> str | None:
@@ -89,7 +89,7 @@ class ArchiveChanges(Part):
     def why_not_run(self) -> str | Wait | None:
         """Why nothing can be run now."""
         running = self.screen.session.changing(RUN) is not None
-        another = "other tasks are being queued: x stops that" if running else None
+        another = f"other tasks are being queued: {commands.Stop} stops that" if running else None
         return self._refusal(Action.RESTORE) or self._flow.why_not("run", another)
 
     @runs(commands.Run, unless=why_not_run)
@@ -134,4 +134,5 @@ def without_ghosts(count: int) -> str:
     """Say that there is nothing to delete of so many of the chosen rows; empty for none."""
     if not count:
         return ""
-    return f"{plural(count, 'ghost')} left out: the data is gone already. o scans, and m removes the ids"
+    way_out = f"{commands.ScanQueue} scans, and {commands.Repair} removes the ids"
+    return f"{plural(count, 'ghost')} left out: the data is gone already. {way_out}"

@@ -9,10 +9,19 @@ from functools import partial
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.states import State
-from archive_tui.changes import cleanup_words, delete_words, register_words, repair_words, restore_words, run_words
+from archive_tui.changes import (
+    cleanup_words,
+    delete_words,
+    history_words,
+    register_words,
+    repair_words,
+    restore_words,
+    run_words,
+)
 from archive_tui.changes.change import Plannable
 from archive_tui.changes.cleanup import CleanUpPlan
 from archive_tui.changes.engine import ChangeJob
+from archive_tui.changes.history_plan import HistoryPlan
 from archive_tui.changes.plan import Plan
 from archive_tui.changes.register import RegisterPlan
 from archive_tui.changes.repair_plan import RepairPlan
@@ -25,6 +34,7 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.session import Session
 from archive_tui.store.read.queues import QueueStats
+from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait
 from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.report import ReportDialog
@@ -92,7 +102,7 @@ class ChangeFlow(Part):
         if self.job is None:
             return None
         running = self.job.leaving.running
-        return f"{running[0].lower()}{running[1:]}: x stops it"
+        return f"{running[0].lower()}{running[1:]}: {commands.Stop} stops it"
 
     def why_not(self, what: str, otherwise: str | None = None) -> str | Wait | None:
         """Why nothing can be planned for the chosen rows now; `what` is as in "to delete", and `otherwise` is a reason
@@ -179,7 +189,9 @@ class ChangeFlow(Part):
         undo = partial(self.restoring.undo, report.undo) if report.undo is not None else None
         self._undoable(undo)
         if report.remark:
-            self.screen.say(f"{report.remark}; u undoes it" if undo and self._marks is not None else report.remark)
+            self.screen.say(
+                f"{report.remark}; {commands.Unmark} undoes it" if undo and self._marks is not None else report.remark
+            )
         else:
             self.screen.app.push_screen(ReportDialog(report), lambda wanted: undo() if wanted and undo else None)
 
@@ -221,12 +233,17 @@ def _with_undo(sheet: Sheet) -> Sheet:
     first, *others = sheet.way_back
     if first.tone is Tone.DANGER:
         return sheet
-    return replace(sheet, way_back=(first._replace(text=f"{first.text}; u undoes it"), *others))
+    return replace(sheet, way_back=(first._replace(text=f"{first.text}; {commands.UndoChange} undoes it"), *others))
 
 
 def run_again(plan: RunPlan, session: Session, choice: str) -> Proposal:
     """Propose to run archived tasks; `choice` says how they were chosen."""
     return Proposal(plan, run_words.sheet(plan, session.site(), tuple(chosen_by(choice))), run_words.report, choice)
+
+
+def deletion_of_histories(plan: HistoryPlan, session: Session, choice: str) -> Proposal:
+    """Propose to delete histories of schedulers; `choice` says how they were chosen."""
+    return Proposal(plan, history_words.sheet(plan, session.site()), history_words.report, choice)
 
 
 def repair(plan: RepairPlan, session: Session, choice: str) -> Proposal:

@@ -9,7 +9,13 @@ from archive_tui.text import line
 from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.wording.people import UNKNOWN, age, size
 
-_ID_WIDTH = 36
+_AGE_WIDTH = 8
+_ERROR_WIDTH = 40
+"""Cells of an error that are worth more than the rest of an id."""
+_SHORT_ID = 9
+"""Cells of a UUID's first group, and an ellipsis."""
+_WHOLE_ID = 36
+"""Cells of a UUID."""
 _SHOWN = 400
 """Characters of foreign text that a cell passes on; no screen is wider."""
 
@@ -61,16 +67,19 @@ def tries_cell(row: TaskRow) -> str:
 def common_columns(
     now: Callable[[], float], died: str, moment: Callable[[TaskRow], int | None]
 ) -> list[Column[TaskRow]]:
-    """The columns that every list of tasks has; `died` is the title of the column of which `moment` gives the time."""
+    """The columns that every list of tasks has: when, what and why come first, the id is for telling tasks apart.
+
+    `died` is the title of the column of which `moment` gives the time.
+    """
 
     def died_cell(row: TaskRow) -> str:
         return age(moment(row), now()) if row is not GONE else ""
 
     return [
-        Column("id", "Id", id_cell, 13, grow=3, most=_ID_WIDTH),
-        Column("type", "Type", type_cell, 12, grow=1, most=30),
-        Column("died", died, died_cell, 11, "right"),
+        Column("died", died, died_cell, max(_AGE_WIDTH, len(died)), "right"),
+        Column("type", "Type", type_cell, 12, enough=16, grow=1, most=30),
         Column("tries", "Tries", tries_cell, 6, "right", priority=2),
+        Column("error", "Error", error_cell, 28, enough=_ERROR_WIDTH, grow=4),
         Column("size", "Size", size_cell, 9, "right", priority=3),
-        Column("error", "Error", error_cell, 18, grow=4, priority=1),
+        Column("id", "Id", id_cell, _SHORT_ID, whole=_WHOLE_ID),
     ]

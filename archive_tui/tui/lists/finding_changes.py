@@ -11,6 +11,7 @@ from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.marks import Marks
 from archive_tui.changes.expiry import with_times
+from archive_tui.changes.history_plan import HistoryPlan, of_histories, plan_histories
 from archive_tui.changes.other_installations import with_other_installations
 from archive_tui.changes.plan import Plan, plan_rows
 from archive_tui.changes.repair_plan import RepairPlan, choices, not_deletable, not_picked, types_of
@@ -58,7 +59,9 @@ class FindingChanges(Part):
     def why_not_delete(self) -> str | Wait | None:
         """Why nothing can be deleted now."""
         another = (
-            "another deletion is running: x stops it" if self.screen.session.changing(DELETE) is not None else None
+            f"another deletion is running: {commands.Stop} stops it"
+            if self.screen.session.changing(DELETE) is not None
+            else None
         )
         return self._why_not() or self._flow.why_not("delete", another)
 
@@ -73,11 +76,21 @@ class FindingChanges(Part):
         """Deleting is for what no index references. What stands in an index is repaired, or deleted from there."""
         call = self.screen.app.call_from_thread
         marks, shown = targets.find()
+        histories = [seq for seq in of_histories(targets.catalog) if seq in marks]
+        if histories and len(histories) == len(marks):
+            plan = replace(plan_rows(targets.catalog, marks, shown), seen_at=targets.read_at)
+            call(self._confirm_histories, plan_histories(self.screen.session.server, plan), targets.choice)
+            return
         left_out = [seq for seq in not_deletable(targets.catalog) if seq in marks]
         marks.discard(left_out)
         some = ""
-        if left_out:
-            some = f"{plural(len(left_out), 'finding')} of other kinds left out: m repairs those"
+        if histories:
+            some = (
+                f"{plural(len(left_out), 'finding')} of other kinds left out: histories are deleted by themselves "
+                f"(filter kind:stale-history), and {commands.Repair} repairs the rest"
+            )
+        elif left_out:
+            some = f"{plural(len(left_out), 'finding')} of other kinds left out: {commands.Repair} repairs those"
         if not len(marks):
             call(self._flow.abandon, "no orphan among these: m has what can be done about them")
             return
@@ -89,6 +102,12 @@ class FindingChanges(Part):
             self._flow.confirm(change_flow.deletion(plan, self.screen.session, choice))
         else:
             self._flow.abandon("these findings have left the list meanwhile")
+
+    def _confirm_histories(self, plan: HistoryPlan, choice: str) -> None:
+        if plan.count:
+            self._flow.confirm(change_flow.deletion_of_histories(plan, self.screen.session, choice))
+        else:
+            self._flow.abandon("these histories have left the list meanwhile")
 
     # Repairing
 
@@ -130,7 +149,7 @@ class FindingChanges(Part):
             return
         plans = choices(plan, types, self.screen.session.limits)
         if not plans:
-            self._flow.abandon("nothing but deleting helps here: ctrl+d, and h explains")
+            self._flow.abandon(f"nothing but deleting helps here: {commands.Delete}, and {commands.Explain} explains")
             return
         title = f"What to do with {plural(plan.count, 'finding')}?"
         dialog = ChoiceDialog(title, repair_menu.menu(plan, plans), wide=True)

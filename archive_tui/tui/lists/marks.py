@@ -49,10 +49,11 @@ class RowMarks(Part):
         """The counts of the list, with those of the marks."""
         hidden = f", {self.hidden:,} hidden by filter" if self.hidden else ""
         marked = f"   {len(self.marked):,} marked{hidden}" if len(self.marked) else ""
+        range_begun = f"   range: {commands.MarkRange} marks up to here"
         return [
             piece(marked, "bold $text-accent"),
             *self._tasks.counts(total=total, complete=complete),
-            piece("   range: v marks up to here" if self._anchor is not None else "", "bold $text-accent", gives_way=5),
+            piece(range_begun if self._anchor is not None else "", "bold $text-accent", gives_way=5),
         ]
 
     def view_changed(self) -> None:
@@ -111,6 +112,20 @@ class RowMarks(Part):
 
     # Marking
 
+    def why_not_toggle(self) -> str | None:
+        """Why no row can be marked now."""
+        return self._unsteady()
+
+    def toggle(self, key: int) -> None:
+        """Mark the row with this number, or unmark it: the operator has pointed at it."""
+        if key in self.marked:
+            self.marked.discard([key])
+            self.picked.discard([key])
+        else:
+            self.marked.add([key])
+            self.picked.add([key])
+        self._marks_changed()
+
     def why_not_mark(self) -> str | None:
         """Why the row under the cursor cannot be marked now."""
         return self._unsteady() or ("no task here" if self._tasks.table.cursor_key is None else None)
@@ -122,14 +137,8 @@ class RowMarks(Part):
         key, index = table.cursor_key, table.cursor_index
         if key is None or index is None:
             return
-        if key in self.marked:
-            self.marked.discard([key])
-            self.picked.discard([key])
-        else:
-            self.marked.add([key])
-            self.picked.add([key])
         table.move_to(index + 1)
-        self._marks_changed()
+        self.toggle(key)
 
     @runs(commands.MarkRange, unless=why_not_mark)
     def mark_range(self) -> None:
@@ -139,7 +148,7 @@ class RowMarks(Part):
         start = view.find(self._anchor) if self._anchor is not None else None
         if start is None or index is None:
             self._anchor = key
-            self.screen.say("range begins here: move, then v again")
+            self.screen.say(f"range begins here: move, then {commands.MarkRange} again")
         else:
             self._anchor = None
             low, high = sorted((start, index))
@@ -151,7 +160,7 @@ class RowMarks(Part):
         if self.marking:
             return MARKING
         if self._tasks.filter_unreadable:
-            return "the filter cannot be read: correct it, or esc shows all"
+            return f"the filter cannot be read: correct it, or {commands.Back} shows all"
         view = self._tasks.view
         to_come = self._tasks.sorting or view.version != self._tasks.catalog.version
         return None if len(view) or to_come else "there is nothing to mark"
@@ -201,7 +210,7 @@ class RowMarks(Part):
         self.forget()
         if len(marked):
             self._forgotten = marked, picked
-            self.screen.say(f"{plural(len(marked), 'mark')} forgotten: u brings {_them(marked)} back")
+            self.screen.say(f"{plural(len(marked), 'mark')} forgotten: {commands.Unmark} brings {_them(marked)} back")
 
     def forget(self) -> None:
         """Forget all marks for good: they speak of rows that are no more."""

@@ -6,6 +6,7 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import done_already
 from archive_tui.changes.plan import Plan
 from archive_tui.changes.repair_plan import RepairPlan
+from archive_tui.tui import commands
 from archive_tui.tui.dialogs.choice import Choice
 
 DELETE = "delete"
@@ -24,7 +25,7 @@ def menu(plan: Plan, plans: Sequence[RepairPlan]) -> dict[str, Choice]:
     sentence = "Asynq has lost track of it. A copy goes to the journal, ids and locks become free."
     if done:
         sentence = "The work was done, and Asynq has lost track of it. A copy goes to the journal."
-    delete = {DELETE: Choice(f"delete (ctrl+d): {sum(orphans.values()):,}", sentence)}
+    delete = {DELETE: Choice(f"delete ({commands.Delete}): {sum(orphans.values()):,}", sentence)}
     return {**delete, **repairs} if done else {**repairs, **delete}
 
 

@@ -11,6 +11,7 @@ from archive_tui.asynq.outcomes import DELETE, RESTORE
 from archive_tui.changes.restore_plan import Chosen, RestorePlan, plan_restore
 from archive_tui.journal.reader import Journal
 from archive_tui.store.write.restore import Target
+from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, background
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 
@@ -43,8 +44,10 @@ class Restoring(Part):
         """Why nothing can be restored besides what is running; None where nothing is."""
         session = self.screen.session
         if session.changing(RESTORE) is not None:
-            return "something is being restored already: x stops it"
-        return "a deletion is running: x stops it" if session.changing(DELETE) is not None else None
+            return f"something is being restored already: {commands.Stop} stops it"
+        if session.changing(DELETE) is not None:
+            return f"a deletion is running: {commands.Stop} stops it"
+        return None
 
     def ask(self, path: Path, chosen: Callable[[], Chosen | None] = everything, *, again: bool = False) -> None:
         """Ask where to, and plan. `chosen` picks the tasks, off the UI loop; with `again` also those that were restored

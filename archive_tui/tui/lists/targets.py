@@ -60,3 +60,10 @@ class MatchingRows:
         marks = Marks()
         marks.add(seqs)
         return marks, seqs
+
+
+def single_row(catalog: Catalog, seq: int, choice: str, read_at: float | None) -> MarkedRows:
+    """One row, and no other."""
+    marks = Marks()
+    marks.add([seq])
+    return MarkedRows(catalog, marks, array("q", [seq]), choice, read_at)

@@ -13,13 +13,14 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
 
+from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.filter.grammar import parse
 from archive_tui.catalog.filter.manual import HINT, manual
 from archive_tui.catalog.filter.refusal import FilterError
 from archive_tui.catalog.query import Query, Sort
-from archive_tui.catalog.view import View
+from archive_tui.catalog.view import GONE, View
 from archive_tui.jobs.job import Job
 from archive_tui.text import clip
 from archive_tui.tui import commands
@@ -233,7 +234,10 @@ class TaskList(Vertical):
 
     def why_not_open(self) -> str | None:
         """Why no task can be opened now."""
-        return "no task here" if self.table.cursor_index is None else None
+        row = self.table.cursor_row
+        if self.table.cursor_index is None or row is None:
+            return "no task here"
+        return "this is no task: its row says all there is" if row.queue == INSTALLATION and row is not GONE else None
 
     @runs(commands.Open, unless=why_not_open)
     def open(self) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,7 +15,6 @@ from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task import Task
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
-from archive_tui.catalog.view import View
 from archive_tui.changes.restore_plan import Chosen
 from archive_tui.jobs.journals import JournalJob
 from archive_tui.journal.reader import Header
@@ -26,8 +26,10 @@ from archive_tui.tui.kept_screens import journal_name
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.columns import common_columns
 from archive_tui.tui.lists.marks import RowMarks
+from archive_tui.tui.lists.targets import Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.screens.task import TaskScreen
+from archive_tui.tui.task.below import Below
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.pieces import Piece, piece
@@ -41,12 +43,10 @@ class JournalTaskScreen(TaskScreen):
     """A task as it stood when it was deleted."""
 
     TITLE_IN_HELP = "Task in a journal"
-    CSS = TaskScreen.CSS.replace("TaskScreen", "JournalTaskScreen")  # a screen's CSS holds for its own name only
+    COMMANDS_HERE = (*TaskScreen.CHANGES_HERE, *TaskScreen.COMMANDS_HERE)
 
-    def __init__(
-        self, job: JournalJob, view: View, index: int, breadcrumb: str, moved: Callable[[int], object], *, final: bool
-    ) -> None:
-        super().__init__(view, index, breadcrumb, moved, final=final)
+    def __init__(self, job: JournalJob, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._job = job
 
     def read_task(self, queue: str, task_id: bytes) -> Task:
@@ -107,7 +107,7 @@ class JournalScreen(CommandScreen):
         if len(self.header.queues) == 1:
             return columns
         columns.insert(
-            1, Column("queue", "Queue", lambda row: clip(shown(row.queue), 200), 8, grow=1, most=24, priority=4)
+            4, Column("queue", "Queue", lambda row: clip(shown(row.queue), 200), 8, grow=1, most=24, priority=4)
         )
         return columns
 
@@ -125,7 +125,13 @@ class JournalScreen(CommandScreen):
         assert self._job is not None  # noqa: S101 - there are rows only where something was read
         tasks = self.tasks
         where = f"journal ▸ {self._named()}"
-        return JournalTaskScreen(self._job, tasks.view, index, where, tasks.table.move_to_key, final=tasks.complete)
+        below = Below(self.marks, self._only, self._changed, lambda: None)
+        return JournalTaskScreen(
+            self._job, tasks.view, index, where, tasks.table.move_to_key, below, final=tasks.complete
+        )
+
+    def _only(self, seq: int) -> Targets:
+        return single_row(self.tasks.catalog, seq, "by hand", None)
 
     def _named(self) -> str:
         return line(exact(self.header.created_at))
@@ -173,7 +179,7 @@ class JournalScreen(CommandScreen):
         parts += self.marks.counts(total=total, complete=complete)
         self.query_one("#head", HeadLine).show(parts)
         self.tasks.table.empty_text = (
-            "No task matches the filter: esc shows all."
+            f"No task matches the filter: {commands.Back} shows all."
             if self.tasks.query_now.filtered and total
             else "This journal could not be read."
             if job.error is not None

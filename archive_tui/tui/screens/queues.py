@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Cause
+from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.limits import CAP_IS_DEFAULT, DEFAULTS, Limits, Origin
 from archive_tui.asynq.states import State
 from archive_tui.jobs.job import JobState
@@ -32,7 +33,7 @@ from archive_tui.tui.widgets.columns import Cell, Column, Tone
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.source import Rows
 from archive_tui.tui.widgets.table import VirtualTable
-from archive_tui.wording.people import UNKNOWN, age, bar, number, roughly, sparkline
+from archive_tui.wording.people import UNKNOWN, age, bar, number, plural, roughly, sparkline
 
 _BAR = 7
 
@@ -140,7 +141,7 @@ _HELP = {
     "Order of the queues (s changes it)": ORDER,
     "Columns": [
         ("Archived", f"ids in the archive, of those that it keeps. {CAP_IS_DEFAULT}"),
-        ("Findings", "what the last scan found: o scans. ≥: it was stopped; –: nobody has looked"),
+        ("Findings", "what the last scan found. ≥: it was stopped; –: nobody has looked"),
         ("Idx memory", "estimate, by samples from the indexes; orphans are not in it"),
     ],
 }
@@ -281,12 +282,14 @@ class QueuesScreen(CommandScreen):
         for row in rows:
             one = foretold.get(row.stats.name)
             if one is not None and one.preventable:
-                way_out = "m repairs it" if one.stuck else "c deletes the oldest"
+                way_out = (
+                    f"{commands.RepairQueue} repairs it" if one.stuck else f"{commands.CleanOld} deletes the oldest"
+                )
                 parts.append((f"⚠ {line(row.stats.name)}: {one.sentence}: {way_out}\n", "bold $text-error"))
         if full:
             by = f" ({DEFAULTS.cap:,} by default)" if assumed else ""
-            text = f"⚠ archive full{by}: {', '.join(full)}. What Asynq trims may stay in Redis: o looks for orphans\n"
-            parts.append((text, "$text-warning"))
+            text = f"⚠ archive full{by}: {', '.join(full)}. What Asynq trims may stay in Redis: "
+            parts.append((f"{text}{commands.ScanQueue} looks for orphans\n", "$text-warning"))
         if denied:
             text = (
                 f"⚠ more than Asynq keeps by default ({DEFAULTS.cap:,}): {', '.join(denied)}. It keeps more here, or "
@@ -295,6 +298,10 @@ class QueuesScreen(CommandScreen):
             parts.append((text, "$text-warning"))
         if leftover:
             text = f"⚠ leftover: {', '.join(leftover)}. Keys of a queue that Asynq no longer knows\n"
+            parts.append((text, "$text-warning"))
+        histories = self.session.scans.get(INSTALLATION)
+        if histories is not None and histories.findings:
+            text = f"⚠ {plural(histories.findings, 'history')} of dead schedulers: the scan of all queues lists them\n"
             parts.append((text, "$text-warning"))
         for row in rows:
             if row.stats.old:

@@ -21,8 +21,10 @@ from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.columns import common_columns, kind_cell
 from archive_tui.tui.lists.finding_changes import FindingChanges
 from archive_tui.tui.lists.marks import MARKING, RowMarks
-from archive_tui.tui.lists.targets import MarkedRows, Targets
+from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
+from archive_tui.tui.screens.finding_task import FindingTaskScreen
+from archive_tui.tui.task.below import Below
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.groups import SIGNATURES_SHOWN, GroupsPanel, Signatures
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
@@ -99,7 +101,7 @@ class ScanScreen(CommandScreen):
         columns = common_columns(lambda: self.tasks.moment, "Last failed", lambda row: row.last_failed_at)
         kind: Column[TaskRow] = Column("kind", "Kind", kind_cell, 17, grow=1, most=30, priority=5)
         queue: Column[TaskRow] = Column("queue", "Queue", lambda row: shown(row.queue), 10, priority=4)
-        return [*columns[:1], *([] if self.queue is not None else [queue]), kind, *columns[1:]]
+        return [*columns[:4], *([] if self.queue is not None else [queue]), kind, *columns[4:]]
 
     def on_mount(self) -> None:
         self._start()
@@ -112,11 +114,10 @@ class ScanScreen(CommandScreen):
         return HELP
 
     def _task_screen(self, index: int) -> CommandScreen:
-        from archive_tui.tui.screens.task import TaskScreen
-
         tasks = self.tasks
         where = f"Orphan scan ▸ {line(self.queue) if self.queue is not None else 'all queues'}"
-        return TaskScreen(tasks.view, index, where, tasks.table.move_to_key, final=tasks.complete)
+        below = Below(self.marks, self._only, self._changed, self._why_not_change_from_above)
+        return FindingTaskScreen(tasks.view, index, where, tasks.table.move_to_key, below, final=tasks.complete)
 
     def _start(self) -> None:
         queues, self._refused = ([self.queue], []) if self.queue is not None else self.session.scope()
@@ -197,7 +198,7 @@ class ScanScreen(CommandScreen):
             or _progress_line(progress, self._job, self.size.width, outdated=self.session.outdated(self._job))
         )
         tasks.table.empty_text = (
-            "No finding matches the filter: esc shows all." if tasks.query_now.filtered and counts.total
+            f"No finding matches the filter: {commands.Back} shows all." if tasks.query_now.filtered and counts.total
             else "Nothing wrong was found." if progress.complete or progress.caution
             else "Nothing was found before the scan was stopped."
         )  # fmt: skip
@@ -247,7 +248,7 @@ class ScanScreen(CommandScreen):
 
     def why_not_pause_scan(self) -> str | None:
         """Why there is no scan to hold."""
-        return None if self._scanning else "the scan has ended: r scans again"
+        return None if self._scanning else f"the scan has ended: {commands.Rescan} scans again"
 
     @runs(commands.PauseScan, unless=why_not_pause_scan)
     def pause_scan(self) -> None:
@@ -320,12 +321,24 @@ class ScanScreen(CommandScreen):
         tasks = self.tasks
         return MarkedRows(tasks.catalog, self.marks.chosen(), tasks.view.seqs, tasks.choice("by hand"), self._seen_at())
 
+    def _only(self, seq: int) -> Targets:
+        return single_row(self.tasks.catalog, seq, "by hand", self._seen_at())
+
+    def _why_not_change_from_above(self) -> str | None:
+        """The same for the screen of one finding, which has no keys for the scan."""
+        return "the scan is running: go back, and stop (x) or pause (z) it" if self._busy_scanning else self._why_not()
+
     def _seen_at(self) -> float | None:
         return self._job.progress.started_at if self._job is not None else None
 
     def _why_not_change(self) -> str | None:
-        if self._scanning and self._job is not None and self._job.state is not JobState.PAUSED:
-            return "the scan is running: stop it (x) or pause it (z) first"
+        return "the scan is running: stop it (x) or pause it (z) first" if self._busy_scanning else self._why_not()
+
+    @property
+    def _busy_scanning(self) -> bool:
+        return self._scanning and self._job is not None and self._job.state is not JobState.PAUSED
+
+    def _why_not(self) -> str | None:
         return self.session.why_not(Action.DELETE, self.queue) if self.queue is not None else None
 
     def _changed(self) -> None:
@@ -368,9 +381,9 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated
         parts.append(piece(f"   {number(int(progress.rate))}/s", "$text-muted", gives_way=1))
     word = {
         JobState.RUNNING: "",
-        JobState.PAUSED: "   paused: z goes on",
+        JobState.PAUSED: f"   paused: {commands.PauseScan} goes on",
         JobState.DISCONNECTED: "   disconnected, retrying",
-        JobState.STOPPED: "   stopped: counts are minimums, r scans again",
+        JobState.STOPPED: f"   stopped: counts are minimums, {commands.Rescan} scans again",
         JobState.FAILED: f"   failed: {job.error}",
     }.get(progress.state, "")
     if progress.complete:
@@ -378,7 +391,8 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated
         word = f"   complete in {span(seconds)}" if seconds >= 1 else "   complete in under a second"
     parts.append(piece(word, "$text-success" if progress.complete else "$text-warning", cut=True))
     if outdated:
-        parts.append(piece("   tasks were restored since: r scans again", "$text-warning", cut=True))
+        again = f"   tasks were restored since: {commands.Rescan} scans again"
+        parts.append(piece(again, "$text-warning", cut=True))
     if progress.trouble:
         parts.append(piece(f"   {progress.trouble}", "$text-error", cut=True))
     if progress.caution:

@@ -1,96 +1,91 @@
-"""One task in full: payload, error and facts; next and previous without leaving."""
+"""One task in full: error, payload and facts; next and previous without leaving."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task import Task
 from archive_tui.catalog.view import GONE, View
+from archive_tui.changes.engine import ChangeJob
 from archive_tui.errors import ArchiveTuiError, NotFoundError
 from archive_tui.payloads.rendering import Document, TextDocument, document
-from archive_tui.text import clip, line
+from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, background
-from archive_tui.tui.commands import runs
-from archive_tui.tui.dialogs.save import SaveDialog
-from archive_tui.tui.widgets.document import DocumentView
+from archive_tui.tui.commands import Command, runs
+from archive_tui.tui.lists.change_flow import ChangeFlow
+from archive_tui.tui.lists.targets import Targets
+from archive_tui.tui.task import facts as fact_lines
+from archive_tui.tui.task.below import Below
+from archive_tui.tui.task.boxes import ERROR, FACTS, PAYLOAD, TaskBoxes
+from archive_tui.tui.task.mark import ShownMark
+from archive_tui.tui.task.payload_export import Loaded, PayloadExport
+from archive_tui.tui.task.search import TaskSearch
 from archive_tui.tui.widgets.filterbar import FilterBar
-from archive_tui.tui.widgets.fitted import FittedText, hang
+from archive_tui.tui.widgets.fitted import FittedText
 from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.wording.people import size
-from archive_tui.wording.task import facts
-
-_COPY_LIMIT = 100_000
-"""Terminals drop or truncate OSC 52 above about this many bytes."""
+from archive_tui.wording.task import facts, summary
 
 _FACTS_EVERY = 5.0
 """Seconds after which the times among the facts count on."""
 
-_LABEL = 12
+_SHOWN_ID = 200
+"""Characters of an id that the head passes on; no screen is wider."""
 
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A task as it was read, with its payload made readable."""
-
-    task: Task
-    """The task as it stands in Redis, or as a journal holds it."""
-
-    payload: Document
-    """The payload as lines."""
-
-    error: Document
-    """The error message as lines."""
-
-    read_at: float
-    """When it was read, in unix seconds."""
+_LEFT = "this task has left the list: it was deleted"
 
 
 class TaskScreen(CommandScreen):
-    """The task at an index of a view; the view stands still while this screen is open."""
+    """The task at an index of a view; the view stands still while this screen is open, but for what is changed from
+    here. Subclasses add the changes that their kind of task can have: `flow` confirms and starts them, for exactly the
+    task that is shown.
+    """
 
     TITLE_IN_HELP = "Task"
-    AUTO_FOCUS = "#payload"
-    COMMANDS_HERE = (
+    AUTO_FOCUS = ""
+    COMMANDS_HERE: ClassVar[tuple[type[Command], ...]] = (
+        commands.Search,
+        commands.Copy,
+        commands.Zoom,
+        commands.Save,
         commands.NextTask,
         commands.PreviousTask,
-        commands.Search,
+        commands.FoldFacts,
+        commands.NextBox,
+        commands.PreviousBox,
         commands.SearchNext,
-        commands.Copy,
+        commands.SearchPrevious,
         commands.CopyId,
-        commands.Save,
         commands.Wrap,
         commands.ReadAgain,
         commands.Back,
         commands.Leave,
     )
+    CHANGES_HERE: ClassVar[tuple[type[Command], ...]] = (commands.Stop, commands.Mark)
+    """The commands of a task in a list whose tasks can be changed, to be listed before the others."""
+
+    PARTS: ClassVar[tuple[type, ...]] = (TaskSearch, PayloadExport, ShownMark)
     CSS = """
-    TaskScreen #task { height: 1fr; layout: horizontal; }
-    TaskScreen #facts-box { width: 44%; max-width: 54; scrollbar-gutter: stable; }
-    TaskScreen #texts { width: 1fr; }
-    TaskScreen .box { border: round $line; border-title-color: $text-muted; background: $background; }
-    TaskScreen .box:focus-within { border: round $primary; }
-    TaskScreen #payload-box { height: 2fr; min-height: 4; }
-    TaskScreen #error-box { height: auto; max-height: 40%; min-height: 3; }
-    TaskScreen #error { height: auto; max-height: 100%; }
-    TaskScreen #facts { height: auto; }
-    TaskScreen DocumentView { background: $background; }
-    TaskScreen.-narrow #task { layout: vertical; }
-    TaskScreen.-narrow #texts { width: 100%; height: 3fr; }
-    TaskScreen.-narrow #facts-box { width: 100%; max-width: 100%; height: 2fr; }
+    #summary { height: auto; margin: 0 1; color: $text-muted; }
     """
 
-    def __init__(self, view: View, index: int, breadcrumb: str, moved: Callable[[int], object], *, final: bool) -> None:
+    def __init__(
+        self,
+        view: View,
+        index: int,
+        breadcrumb: str,
+        moved: Callable[[int], object],
+        below: Below,
+        *,
+        final: bool,
+    ) -> None:
         """`moved` is told the key of the task that is shown, so that the table below can follow; `final` says that
         the view will not grow.
         """
@@ -100,74 +95,86 @@ class TaskScreen(CommandScreen):
         self._view = view
         self._index = index
         self._breadcrumb = breadcrumb
+        self._below = below
+        self._boxes = TaskBoxes()
+        self._search_bar = FilterBar("in error and payload", label="search", give_back=self._boxes.focus_current)
         self._loaded: Loaded | None = None
         self._ticket = self._answered = 0
-        self._facts: list[str | tuple[str, str]] = []
+        self._task_id = b""
+        self._facts_drawn: object = None
         self._facts_at = 0.0
+        self._change_seen: ChangeJob | None = None
+        self.flow = ChangeFlow(self, self._change_ended)
+        self.searching = TaskSearch(self, self._boxes, self._search_bar)
+        self.exporting = PayloadExport(self, lambda: self._loaded, lambda: self.row.id if self.row else None)
+        self.marking = ShownMark(self, below.marks, lambda: self._key, self._move_on)
+        self.parts = (self.searching, self.exporting, self.marking)
 
     def body(self) -> ComposeResult:
         yield HeadLine(id="head")
-        with Container(id="task"):
-            with Vertical(id="texts"):
-                with Vertical(id="payload-box", classes="box"):
-                    yield DocumentView(id="payload")
-                with Vertical(id="error-box", classes="box"):
-                    yield DocumentView(id="error")
-            with VerticalScroll(id="facts-box", classes="box"):
-                yield FittedText(id="facts")
-        yield FilterBar("in the payload", label="search")
+        yield FittedText(id="summary")
+        yield self._boxes
+        yield self._search_bar
 
     def on_mount(self) -> None:
-        self.query_one("#payload-box").border_title = "Payload"
-        self.query_one("#error-box").border_title = "Error"
-        self.query_one("#facts-box").border_title = "Facts"
-        self.on_resize()
+        self._boxes.entitle(PAYLOAD, "Payload")
+        self._boxes.entitle(ERROR, "Error")
+        self._boxes.entitle(FACTS, "Facts")
+        self._boxes.focus_current()
         self._load()
 
-    def on_resize(self) -> None:
-        narrow = self.size.width < 100
-        self.set_class(narrow, "-narrow")
-        task = self.query_one("#task")
-        texts, facts_box = self.query_one("#texts"), self.query_one("#facts-box")
-        if narrow:
-            task.move_child(texts, before=facts_box)
-        else:
-            task.move_child(facts_box, before=texts)
+    @on(TaskBoxes.Arranged)
+    def _arranged(self) -> None:
+        self._draw_facts()
 
     def reading(self) -> bool:
-        return self._answered != self._ticket
+        return self._answered != self._ticket or self.flow.planning
 
     def tick(self) -> None:
+        self._change_seen = self.flow.job
+        self.flow.watch()
         self._draw_head()
         if self.now() - self._facts_at >= _FACTS_EVERY:
             self._draw_facts()
 
     @property
-    def _row(self) -> TaskRow | None:
+    def row(self) -> TaskRow | None:
+        """The row of the task that is shown; None where it has left the list."""
         rows = self._view.page(self._index, 1)
         return rows[0] if rows and rows[0] is not GONE else None
 
+    @property
+    def _key(self) -> int | None:
+        return self._view.key(self._index) if self.row is not None else None
+
     def _draw_head(self) -> None:
-        row = self._row
-        name = line(row.id[:200]) if row is not None else "(gone)"
+        row = self.row
+        name = line(self._task_id[:_SHOWN_ID]) + (" (gone)" if row is None else "")
+        marked = self.marking.words()
         position = Content.styled(
             f"{self._index + 1:,} of {'' if self._final else '≥ '}{len(self._view):,}", "$text-muted"
         )
-        width = self.size.width - 3 - position.cell_length
-        path = title(self._breadcrumb, name).truncate(max(width, 0), ellipsis=True)
+        right = Content.assemble(marked, "   " if marked else "", position, ("  n p", "$text-accent"))
+        width = self.size.width - 3 - right.cell_length
+        path = title(self._breadcrumb, name)
+        if path.cell_length > width:  # the id is worth more than the way to it
+            path = title("…", name)
+        path = path.truncate(max(width, 0), ellipsis=True)
         gap = max(width - path.cell_length, 1)
-        self.query_one("#head", HeadLine).show(Content.assemble(path, " " * gap, position))
+        self.query_one("#head", HeadLine).show(self.flow.line() or Content.assemble(path, " " * gap, right))
 
     # Reading
 
     def _load(self) -> None:
         """Read the task off the UI loop; what was asked for before does not replace what is asked for now."""
         self._ticket += 1
-        row = self._row
+        row = self.row
         if row is None:
             self._answered = self._ticket
-            self._show_problem("this task has left the list: it was deleted")
+            self._task_id = b""
+            self._show_problem(_LEFT)
             return
+        self._task_id = row.id
         self._show_problem("reading…")
         self._read(self._ticket, row.queue, row.id)
 
@@ -187,7 +194,11 @@ class TaskScreen(CommandScreen):
 
     def facts_of(self, task: Task, read_at: float) -> Iterable[tuple[str, str]]:
         """What there is to say about it beside payload and error; it was read at `read_at` (unix seconds)."""
-        return facts(task, self.session.clock(), read_at)
+        return facts(task, self.now(), read_at)
+
+    def summary_of(self, task: Task, read_at: float) -> list[str]:
+        """The most telling of the facts."""
+        return summary(task, self.now(), read_at)
 
     def _failed(self, ticket: int, error: ArchiveTuiError) -> None:
         if ticket != self._ticket or not self.is_mounted:
@@ -196,171 +207,171 @@ class TaskScreen(CommandScreen):
         if isinstance(error, NotFoundError):
             self._show_problem(str(error))
         else:
-            self._show_problem(f"{error} (r reads again)")
+            self._show_problem(f"{error} ({commands.ReadAgain} reads again)")
 
     def _show_problem(self, problem: str) -> None:
-        self._loaded, self._facts = None, []
-        self.query_one("#payload", DocumentView).show(TextDocument("", problem))
-        self.query_one("#error", DocumentView).show(TextDocument("", ""))
-        self.query_one("#facts", FittedText).write(lambda width: Content(""))
-        self._title_payload("Payload")
+        self._loaded = None
+        error, payload = self._boxes.documents
+        payload.show(TextDocument("", problem))
+        error.show(TextDocument("", ""))
+        self._boxes.entitle(PAYLOAD, "Payload")
+        self._draw_facts()
+        self.searching.documents_changed()
 
     def _arrived(self, ticket: int, loaded: Loaded) -> None:
         if ticket != self._ticket or not self.is_mounted:
             return
         self._answered = ticket
         self._loaded = loaded
-        task = loaded.task
-        self.query_one("#payload", DocumentView).show(loaded.payload)
-        self._title_payload(f"Payload · {loaded.payload.format} · {size(len(task.payload))}")
-        error_view = self.query_one("#error", DocumentView)
-        error_view.show(loaded.error)
+        error, payload = self._boxes.documents
+        error.show(loaded.error)
+        payload.show(loaded.payload)
+        self._boxes.entitle(PAYLOAD, f"Payload · {loaded.payload.format} · {size(len(loaded.task.payload))}")
         self._draw_facts()
+        self.searching.documents_changed()
 
     def _draw_facts(self) -> None:
         """Draw the facts where one of them has changed: their times count on."""
-        loaded = self._loaded
-        self._facts_at = self.session.clock()
-        if loaded is None:
+        if not self.is_mounted:
             return
-        parts: list[str | tuple[str, str]] = []
-        for label, value in self.facts_of(loaded.task, loaded.read_at):
-            first, *rest = value.split("\n")
-            parts += [(f"{label:<{_LABEL}}", "$text-muted"), f"{first}\n"]
-            for more in rest:
-                parts += [" " * _LABEL, (f"{more}\n", "$text-muted")]
-        if parts != self._facts:
-            self._facts = parts
-            self.query_one("#facts", FittedText).write(partial(_hang, parts))
+        loaded = self._loaded
+        self._facts_at = self.now()
+        short = self.query_one("#summary", FittedText)
+        short.display = self._boxes.folded
+        lines = 1 if self._boxes.low else 2
+        parts = fact_lines.parts_of(self.facts_of(loaded.task, loaded.read_at)) if loaded is not None else []
+        pieces = self.summary_of(loaded.task, loaded.read_at) if loaded is not None else []
+        if (parts, pieces, lines) != self._facts_drawn:
+            self._facts_drawn = (parts, pieces, lines)
+            self._boxes.facts.write(lambda width: fact_lines.whole(parts, width))
+            short.write(lambda width: fact_lines.folded(pieces, lines, width) if pieces else Content(""))
 
-    def _title_payload(self, words: str) -> None:
-        self.query_one("#payload-box").border_title = Content(words)
-
-    # Commands
+    # Moving on
 
     def why_not_next_task(self) -> str | None:
+        """Why there is no next task to show now."""
+        if self.flow.planning:
+            return "a plan is being made for this task"
         return "this is the last task of the list" if self._index + 1 >= len(self._view) else None
 
     @runs(commands.NextTask, unless=why_not_next_task)
     def next_task(self) -> None:
+        """Show the next task."""
         self._go(self._index + 1)
 
     def why_not_previous_task(self) -> str | None:
+        """Why there is no task before to show now."""
+        if self.flow.planning:
+            return "a plan is being made for this task"
         return "this is the first task of the list" if self._index == 0 else None
 
     @runs(commands.PreviousTask, unless=why_not_previous_task)
     def previous_task(self) -> None:
+        """Show the task before."""
         self._go(self._index - 1)
+
+    def _move_on(self) -> None:
+        """Show the next task, if there is one."""
+        if self.why_not_next_task() is None:
+            self._go(self._index + 1)
 
     def _go(self, index: int) -> None:
         self._index = index
-        self.query_one(FilterBar).clear()
+        self._search_bar.clear()
         self._draw_head()
         self._load()
         self._moved(self._view.key(index))
 
     @runs(commands.ReadAgain)
     def read_again(self) -> None:
+        """Read the task again."""
         self._load()
 
-    def why_not_copy(self) -> str | None:
-        return "nothing was read" if self._loaded is None else None
+    # Changing what is shown
 
-    @runs(commands.Copy, unless=why_not_copy)
-    def copy(self) -> None:
-        if self._loaded is None:
+    def targets(self) -> Targets:
+        """The task that is shown, and no other."""
+        return self._below.only(self._view.key(self._index))
+
+    def why_not_change(self) -> str | None:
+        """Why this task cannot be changed now."""
+        return "this task has left the list" if self.row is None else self._below.why_not_change()
+
+    def _change_ended(self) -> None:
+        """Show the next task where this one is no longer what the list is about, else what became of it."""
+        job = self._change_seen
+        self._below.changed()
+        if job is None or not job.progress.achieved:
+            self._load()
             return
-        plain = self._loaded.payload.plain()
-        if len(plain) > _COPY_LIMIT:
-            self.say(f"{size(len(plain))} is too much for a terminal's clipboard: e saves it to a file", warning=True)
+        self._view = self._view.without(self._view.key(self._index))
+        if not len(self._view):
+            self.app.pop_screen()
             return
-        self.app.copy_to_clipboard(plain.decode("utf-8", "replace"))
-        self.say("sent to the terminal's clipboard; if it does not arrive, e saves to a file")
+        self._go(min(self._index, len(self._view) - 1))
 
-    @runs(commands.CopyId)
-    def copy_id(self) -> None:
-        row = self._row
-        if row is not None:
-            self.app.copy_to_clipboard(row.id.decode("utf-8", "replace"))
-            self.say("id sent to the terminal's clipboard")
+    def why_not_stop(self) -> str | None:
+        """Why there is nothing to stop."""
+        return "nothing is running" if self.flow.job is None else None
 
-    @runs(commands.Save, unless=why_not_copy)
-    def save(self) -> None:
-        if self._loaded is None:
-            return
-        task = self._loaded.task
-        ending = {"JSON": "json", "text": "txt"}.get(self._loaded.payload.format, "bin")
-        stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in clip(task.id, 80))
-        self.app.push_screen(SaveDialog(f"{stem.lstrip('.') or 'payload'}.{ending}"), partial(self._save, task))
+    @runs(commands.Stop, unless=why_not_stop)
+    def stop(self) -> None:
+        """Stop the change."""
+        self.flow.stop()
 
-    def _save(self, task: Task, name: str | None) -> None:
-        """Save the payload of the task that was asked for, whichever is shown by now."""
-        if name is None:
-            return
-        path = Path(name)
-        try:
-            path = path.expanduser()
-            _write_private(path, task.payload)
-        except FileExistsError:
-            self.say(f"{line(str(path))} exists already: choose another name", warning=True)
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            self.say(f"not saved: {line(str(path))}: {reason}", warning=True)
-        else:
-            self.say(f"saved {size(len(task.payload))} to {line(str(path.absolute()))}")
-
-    @runs(commands.Search)
-    def search(self) -> None:
-        self.query_one(FilterBar).open()
+    # Searching and looking
 
     @on(FilterBar.Changed)
     def _search_changed(self, event: FilterBar.Changed) -> None:
-        self._search(event.text, following=False)
-
-    @runs(commands.SearchNext)
-    def search_next(self) -> None:
-        self._search(self.query_one(FilterBar).text, following=True)
-
-    def _search(self, needle: str, *, following: bool) -> None:
-        found = self.query_one("#payload", DocumentView).search(needle, following=following)
-        if needle and not found:
-            self.say("not found")
+        event.stop()
+        self.searching.text_changed()
 
     @runs(commands.Wrap)
     def wrap(self) -> None:
-        views = self.query(DocumentView)
-        wrap = not self.query_one("#payload", DocumentView).wrap
-        for view in views:
+        """Break long lines, or scroll sideways."""
+        wrap = not self._boxes.documents[1].wrap
+        for view in self._boxes.documents:
             view.wrap = wrap
+        self.searching.show_again()
         self.say("long lines are broken" if wrap else "long lines scroll sideways")
+
+    @runs(commands.FoldFacts)
+    def fold_facts(self) -> None:
+        """Show all facts, or fold them away."""
+        self._boxes.fold()
+
+    @runs(commands.Zoom)
+    def zoom(self) -> None:
+        """Give a box the whole screen, or take it back."""
+        self._boxes.zoom()
+
+    @runs(commands.NextBox)
+    def next_box(self) -> None:
+        """Go to the next box."""
+        self._boxes.step(1)
+
+    @runs(commands.PreviousBox)
+    def previous_box(self) -> None:
+        """Go to the box before."""
+        self._boxes.step(-1)
+
+    # Leaving
+
+    def why_not_leave(self) -> str | None:
+        return self.flow.busy
 
     @runs(commands.Back)
     def back(self) -> None:
-        if not self.query_one(FilterBar).clear():
-            self.app.pop_screen()
+        """Undo the search, then the zoom, then leave."""
+        if self._search_bar.clear():
+            return
+        if self._boxes.zoomed:
+            self._boxes.zoom()
+        else:
+            self.run_command(commands.Leave)
 
 
 def _error_document(task: Task) -> Document:
     if task.message is None or not task.message.error_msg:
         return TextDocument("", "(none)")
     return TextDocument("", task.message.error_msg)
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a new file that only its owner may read; payloads hold personal data. Never overwrites."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-
-
-def _hang(parts: list[str | tuple[str, str]], width: int) -> Content:
-    """Labels and values as one text; long values are broken, at words if they have any, and indented."""
-    pieces: list[Content] = []
-    room = max(width - _LABEL, 8)
-    for part in parts:
-        text, style = part if isinstance(part, tuple) else (part, "")
-        body = text.removesuffix("\n")
-        if len(body) > room and body.strip():
-            text = hang(body, room, _LABEL) + text[len(body) :]
-        pieces.append(Content.styled(text, style))
-    return Content("").join(pieces).rstrip()

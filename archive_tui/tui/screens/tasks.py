@@ -21,9 +21,10 @@ from archive_tui.tui.lists.archive_retention import ArchiveRetention
 from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
 from archive_tui.tui.lists.columns import common_columns
 from archive_tui.tui.lists.marks import RowMarks
-from archive_tui.tui.lists.targets import MarkedRows, Targets
+from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
-from archive_tui.tui.screens.task import TaskScreen
+from archive_tui.tui.screens.archived_task import ArchivedTaskScreen
+from archive_tui.tui.task.below import Below
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.wording.people import age
@@ -86,7 +87,9 @@ class TasksScreen(CommandScreen):
 
     def _task_screen(self, index: int) -> CommandScreen:
         tasks = self.tasks
-        return TaskScreen(tasks.view, index, self._breadcrumb(), tasks.table.move_to_key, final=tasks.complete)
+        below = Below(self.marks, self._only, self._changed, self._why_not_change)
+        moved = tasks.table.move_to_key
+        return ArchivedTaskScreen(tasks.view, index, self._breadcrumb(), moved, below, final=tasks.complete)
 
     def _breadcrumb(self) -> str:
         return f"{line(self.queue)} ▸ archived"
@@ -141,14 +144,14 @@ class TasksScreen(CommandScreen):
             parts.append(piece(f"   {progress.phase}…", "$text-warning"))
         elif progress.read_at is not None and self.now() - progress.read_at >= _OLD:
             ago = age(progress.read_at, self.now())
-            parts.append(piece(f"   read {ago} ago: r reads again", "$text-muted", gives_way=1))
+            parts.append(piece(f"   read {ago} ago: {commands.Refresh} reads again", "$text-muted", gives_way=1))
         parts += self.marks.counts(total=total, complete=complete)
         self.query_one("#head", HeadLine).show(self.flow.line() or parts)
         gone = self.session.watch.overview.read_at is not None and not any(
             one.name == self.queue for one in self.session.watch.overview.queues
         )
         self.tasks.table.empty_text = (
-            "No task matches the filter: esc shows all."
+            f"No task matches the filter: {commands.Back} shows all."
             if self.tasks.query_now.filtered and total
             else "The archive could not be read."
             if progress.state is JobState.FAILED
@@ -192,6 +195,9 @@ class TasksScreen(CommandScreen):
     def _targets(self) -> Targets:
         tasks = self.tasks
         return MarkedRows(tasks.catalog, self.marks.chosen(), tasks.view.seqs, tasks.choice("by hand"), self._read_at())
+
+    def _only(self, seq: int) -> Targets:
+        return single_row(self.tasks.catalog, seq, "by hand", self._read_at())
 
     def _read_at(self) -> float | None:
         return self._job.progress.read_at if self._job is not None else None

@@ -47,6 +47,10 @@ class Column(Generic[Row]):
     width: int
     """Cells it needs at least."""
     align: Align = "left"
+    enough: int = 0
+    """Cells that it should have before any column is shown whole, or grows; 0 for its `width`."""
+    whole: int = 0
+    """Cells that show all of it, which it gets in one step or not at all; 0 for none."""
     grow: int = 0
     """Its share of the width that is left over."""
     most: int | None = None
@@ -94,8 +98,9 @@ def fit(value: str, width: int, align: Align = "left") -> str:
 def lay_out(columns: Iterable[Column[Any]], room: int, natural: Mapping[str, int] | None = None) -> Layout:
     """Decide which columns are drawn and how wide, in `room` cells.
 
-    Columns are hidden by priority until the minimum widths fit; what cannot be hidden shrinks, the widest first; what
-    is left over is shared by `grow`. With `natural` widths (wide mode) nothing is hidden or shrunk: the table scrolls.
+    Columns are hidden by priority until the minimum widths fit; what cannot be hidden shrinks, the widest first. What
+    is left over goes first to what has not `enough`, in the order of the columns, then to what can be shown `whole`,
+    and is then shared by `grow`. With `natural` widths (wide mode) nothing is hidden or shrunk: the table scrolls.
     """
     shown = list(columns)
     if natural is None:
@@ -114,7 +119,17 @@ def lay_out(columns: Iterable[Column[Any]], room: int, natural: Mapping[str, int
             widths[widest.name] -= 1
             if not widths[widest.name]:
                 shown.remove(widest)
-    left, growing = max(spare(), 0), [column for column in shown if column.grow]
+    left = max(spare(), 0)
+    for column in shown:
+        more = min(max(column.enough - widths[column.name], 0), left)
+        widths[column.name] += more
+        left -= more
+    for column in shown:
+        more = max(column.whole - widths[column.name], 0)
+        if more <= left:
+            widths[column.name] += more
+            left -= more
+    growing = [column for column in shown if column.grow]
     while growing:
         shares = sum(column.grow for column in growing)
         full = [

@@ -2,23 +2,27 @@
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 
-from rich.cells import chop_cells
+from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
 from textual.cache import LRUCache
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from archive_tui.payloads.rendering import Document, TextDocument
+from archive_tui.payloads.search import Matches
 from archive_tui.tui import commands
 
 _WRAP_LINES = 100_000
 _SIDEWAYS = 8
 _CHOP_CHARACTERS = 100_000
+_MOST_CHARACTERS_A_CELL = 4
+"""Characters that a cell is taken to hold at most, accents and all; matches beyond that many are not lit."""
 
 
 class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
@@ -26,9 +30,11 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
 
     DEFAULT_CSS = """
     DocumentView { background: $surface; scrollbar-gutter: stable; }
-    DocumentView > .document--match { color: $on-match; background: $match; text-style: bold; }
+    DocumentView > .document--match { text-style: reverse; }
+    DocumentView > .document--current { color: $on-match; background: $match; text-style: bold; }
+    DocumentView:nocolor > .document--current { text-style: bold underline reverse; }
     """
-    COMPONENT_CLASSES = {"document--match"}
+    COMPONENT_CLASSES = {"document--match", "document--current"}
     BINDINGS = [
         commands.Up.binding("scroll_up"),
         commands.Down.binding("scroll_down"),
@@ -49,8 +55,8 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
         self._document: Document = TextDocument("", "")
         self._starts: array[int] | None = None
         self._chopped: LRUCache[tuple[int, int], list[str]] = LRUCache(512)
+        self._matches: Matches | None = None
         self._match: int | None = None
-        self._needle = ""
 
     @property
     def document(self) -> Document:
@@ -65,20 +71,41 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
     def show(self, document: Document) -> None:
         """Show another document from its start."""
         self._document = document
-        self._match, self._needle = None, ""
+        self._matches = self._match = None
         self.scroll_to(0, 0, animate=False, force=True)
         self._lay_out()
 
-    def search(self, needle: str, *, following: bool = False) -> bool:
-        """Go to the next line that contains `needle`; False where there is none."""
-        start = (self._match + 1) if following and self._match is not None else self._line_at(int(self.scroll_y))
-        found = self._document.find(needle, start % len(self._document)) if needle else None
-        self._match, self._needle = found, needle
-        if found is not None:
-            row = self._row_of(found)
-            self.scroll_to_region(Region(0, row, 1, 1), animate=False, force=True, center=True)
+    # Matches of a search
+
+    @property
+    def top_line(self) -> int:
+        """The line of the document at the top of the view."""
+        return self._line_at(int(self.scroll_y))
+
+    def light(self, matches: Matches | None, current: int | None = None) -> None:
+        """Light the matches of a search, and move the view to the current one; None: light nothing."""
+        self._matches, self._match = matches, current
+        if matches is not None and current is not None:
+            self._reveal(*matches.place(current))
         self.refresh()
-        return found is not None
+
+    def _reveal(self, line: int, start: int, end: int) -> None:
+        """Scroll so that a part of a line is in sight: not at all where it is, and to the middle where it is not."""
+        text = self._document.line(line)
+        if self._starts is None:
+            row, column = line, _cells(text[:start])
+            width = _cells(text[start:end])
+            self._widen(column + width + 1)
+        else:
+            pieces = self._pieces(line, self.virtual_size.width)
+            row, column, width = self._starts[line] + _piece_at(pieces, start), 0, 0
+        view = self.scrollable_content_region
+        x, y = self.scroll_offset
+        if not y <= row < y + view.height:
+            y = row - view.height // 2
+        if column + width > x + view.width or column < x:
+            x = 0 if column + width <= view.width else column - max((view.width - width) // 2, 0)
+        self.scroll_to(max(x, 0), max(y, 0), animate=False, force=True, immediate=True)
 
     # Keys act at once: Textual's own actions move a frame later
 
@@ -130,7 +157,7 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
             self._starts = None
             widest = max((len(document.line(index)) for index in range(min(len(document), 5000))), default=0)
             self.virtual_size = Size(widest + 1, len(document))
-        self.refresh()
+        self.refresh(layout=self.styles.is_auto_height)
 
     def _pieces(self, index: int, width: int) -> list[str]:
         """One line broken to the width; what is ASCII is cut by counting, what is not by measuring."""
@@ -153,9 +180,6 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
             return min(row, max(len(self._document) - 1, 0))
         return max(bisect_right(self._starts, row) - 1, 0)
 
-    def _row_of(self, line: int) -> int:
-        return line if self._starts is None else self._starts[line]
-
     def render_line(self, y: int) -> Strip:
         scroll_x, scroll_y = self.scroll_offset
         width = self.scrollable_content_region.width
@@ -164,22 +188,54 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
         if row >= self.virtual_size.height:
             return Strip.blank(width, style)
         line = self._line_at(row)
-        if line == self._match:
-            style += self.get_component_rich_style("document--match", partial=True)
         if self._starts is not None:
-            text = self._pieces(line, self.virtual_size.width)[row - self._starts[line]]
-            return Strip([Segment(text, style)]).adjust_cell_length(width, style)
+            pieces = self._pieces(line, self.virtual_size.width)
+            piece = row - self._starts[line]
+            begin = sum(map(len, pieces[:piece])) if self._matches is not None else 0
+            return self._strip(line, pieces[piece], begin).adjust_cell_length(width, style)
         text = self._document.line(line)
         if text.isascii() or len(text) > _CHOP_CHARACTERS:  # never measure megabytes for one line of the screen
-            part = text[scroll_x : scroll_x + width]
+            strip = self._strip(line, text[scroll_x : scroll_x + width], scroll_x)
             if len(text) + 1 > self.virtual_size.width:
                 self.call_later(self._widen, len(text) + 1)
-            return Strip([Segment(part, style)]).adjust_cell_length(width, style)
-        strip = Strip([Segment(text, style)])
+            return strip.adjust_cell_length(width, style)
+        strip = self._strip(line, text, 0, scroll_x // 2, _MOST_CHARACTERS_A_CELL * (scroll_x + width))
         if strip.cell_length + 1 > self.virtual_size.width:
             self.call_later(self._widen, strip.cell_length + 1)
         return strip.crop(scroll_x, scroll_x + width).adjust_cell_length(width, style)
 
+    def _strip(self, line: int, part: str, begin: int, low: int = 0, high: int | None = None) -> Strip:
+        """A part of a line, which begins at a character of it, with its matches lit. `low` and `high` say which of its
+        characters are in sight.
+        """
+        style = self.rich_style
+        if self._matches is None:
+            return Strip([Segment(part, style)])
+        lit = [style + self.get_component_rich_style(name) for name in ("document--match", "document--current")]
+        segments: list[Segment] = []
+        done = 0
+        high = len(part) if high is None else min(high, len(part))
+        for number, start, end in self._matches.on(line, begin + low, begin + high):
+            first, last = max(start - begin, done), min(end - begin, len(part))
+            if first < last:
+                segments += [Segment(part[done:first], style), Segment(part[first:last], lit[number == self._match])]
+                done = last
+        return Strip([*segments, Segment(part[done:], style)])
+
     def _widen(self, width: int) -> None:
         if width > self.virtual_size.width:
             self.virtual_size = Size(width, self.virtual_size.height)
+
+
+def _cells(text: str) -> int:
+    """How many cells a text takes; megabytes are not measured."""
+    return len(text) if text.isascii() or len(text) > _CHOP_CHARACTERS else cell_len(text)
+
+
+def _piece_at(pieces: Sequence[str], start: int) -> int:
+    """The number of the piece of a line that holds its character at `start`."""
+    for number, piece in enumerate(pieces):
+        start -= len(piece)
+        if start < 0:
+            return number
+    return len(pieces) - 1

@@ -1,5 +1,7 @@
 """The line in which a filter is typed; hidden while there is none."""
 
+from collections.abc import Callable
+
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -33,6 +35,9 @@ class FilterBar(Vertical):
     FilterBar #hint.-wrong { color: $text-error; display: block; }
     FilterBar.-typing #hint.-helpful { display: block; }
     FilterBar Label { color: $text-accent; text-style: bold; padding: 0 1; }
+    FilterBar #note { width: auto; height: 1; color: $text-muted; padding: 0 1; display: none; }
+    FilterBar #note.-said { display: block; }
+    FilterBar #note.-wrong { color: $text-warning; }
     FilterBar Input { border: none; height: 1; padding: 0; background: $surface; width: 1fr; }
     """
 
@@ -48,8 +53,18 @@ class FilterBar(Vertical):
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, FilterBar.Changed)
 
-    def __init__(self, placeholder: str, *, label: str = "/", hint: str = "", id: str | None = None) -> None:
+    def __init__(
+        self,
+        placeholder: str,
+        *,
+        label: str = "/",
+        hint: str = "",
+        give_back: Callable[[], None] | None = None,
+        id: str | None = None,
+    ) -> None:
+        """`give_back` gives the focus to what is looked through, once nothing is typed any more; None: the table."""
         super().__init__(id=id)
+        self._give_back = give_back
         self._hint = hint
         self._placeholder = placeholder
         self._label = label
@@ -58,6 +73,7 @@ class FilterBar(Vertical):
         with Horizontal():
             yield Label(self._label)
             yield _FilterEntry(placeholder=self._placeholder, compact=True)
+            yield Static(id="note")
         yield Static(Content(self._hint), id="hint", classes="-helpful" if self._hint else "")
 
     @property
@@ -79,6 +95,13 @@ class FilterBar(Vertical):
         hint = self.query_one("#hint", Static)
         hint.set_class(bool(reason), "-wrong")
         hint.update(Content(reason or self._hint))
+
+    def note(self, said: str, *, wrong: bool = False) -> None:
+        """Say at the end of the line what came of the text (one safe line); empty: nothing."""
+        note = self.query_one("#note", Static)
+        note.set_class(bool(said), "-said")
+        note.set_class(wrong, "-wrong")
+        note.update(Content(said))
 
     @property
     def is_open(self) -> bool:
@@ -118,6 +141,9 @@ class FilterBar(Vertical):
     def _leave(self) -> None:
         """Give the focus back to what is filtered."""
         self.remove_class("-typing")
-        for widget in self.screen.query("VirtualTable, DocumentView").results():
+        if self._give_back is not None:
+            self._give_back()
+            return
+        for widget in self.screen.query("VirtualTable").results():
             self.screen.set_focus(widget)
             return

@@ -7,6 +7,7 @@ from textual.widget import Widget
 
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
+from archive_tui.tui import commands
 from archive_tui.tui.widgets.pieces import Piece, assembled, piece
 from archive_tui.wording.people import number
 
@@ -54,7 +55,7 @@ def changing(word: str, tone: str, now: ChangeProgress, pace: Pace) -> list[Piec
             "$text-warning",
             cut=True,
         ),
-        piece("   x stops", "$text-muted", gives_way=4),
+        piece(f"   {commands.Stop} stops", "$text-muted", gives_way=4),
     ]
 
 

@@ -1,0 +1,216 @@
+"""Keys of one's own: what is refused, that every place shows them, and that the key sheet is what the commands say."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.pilot import Operator, operate
+from support.servers import Live
+
+from archive_tui.cli import run
+from archive_tui.errors import UsageError
+from archive_tui.settings.model import Look
+from archive_tui.settings.preferences import read_preferences
+from archive_tui.tui import commands
+from archive_tui.tui.key_sheet import GROUPS, as_page, key_sheet
+from archive_tui.tui.keymap import all_commands, all_screens, commands_on, give_keys, read_keymap
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def own_keys() -> Iterator[None]:
+    """Whatever keys a test gives, the next begins without."""
+    yield
+    commands.KEYMAP.clear()
+
+
+@pytest.mark.parametrize(
+    ("written", "key", "shown"),
+    [
+        ("ctrl+x", "ctrl+x", "ctrl+x"),
+        ("F5", "f5", "f5"),
+        ("?", "question_mark", "?"),
+        ("/", "slash", "/"),
+        ("+", "plus", "+"),
+        ("@", "at", "@"),
+        ("del", "delete", "del"),
+        ("delete", "delete", "del"),
+        ("pgdn", "pagedown", "pgdn"),
+        ("esc", "escape", "esc"),
+        ("shift+tab", "shift+tab", "shift+tab"),
+        ("k", "k", "k"),
+        ("K", "K", "K"),
+        ("space", "space", "space"),
+    ],
+)
+def test_keys_are_read_as_people_write_them(written: str, key: str, shown: str) -> None:
+    assert commands.parse_key(written) == key
+    assert commands.key_name(key) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        ({"delete-it": "ctrl+x"}, "there is no command 'delete-it'; did you mean delete"),
+        ({"zzz": "ctrl+x"}, "there is no command 'zzz'; `archive-tui keys` lists them"),
+        ({"delete": "ctrl+ü"}, "delete = 'ctrl+ü': there is no such key"),
+        ({"delete": "hyper"}, "delete = 'hyper': there is no such key"),
+        ({"sort": "ctrl+i"}, "sort = 'ctrl+i': a terminal sends ctrl+i as tab"),
+        ({"sort": "ctrl+5"}, "terminals do not send it"),
+        ({"sort": "alt+s"}, "a terminal sends it as esc and another key"),
+        ({"delete": "space"}, "delete changes data, and 'space' is pressed in passing"),
+        ({"delete": "enter"}, "delete changes data, and 'enter' is pressed in passing"),
+        ({"quit-anywhere": "Q"}, "an arrow key may arrive in pieces"),
+        ({"quit-anywhere": "%"}, "quit-anywhere works while you type, so '%' could not be typed"),
+        ({"sort": 5}, "sort must be a key in quotes"),
+        ({"sort": []}, "sort must be a key in quotes"),
+        ({"sort": ["f5", 6]}, "sort must be a key in quotes"),
+    ],
+)
+def test_a_key_that_could_surprise_is_refused(given: dict[str, object], refusal: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_keymap(given, "[keys] in profiles.toml")
+    assert str(refused.value).startswith("[keys] in profiles.toml: ")
+    assert refusal in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("letter", "ABCDFHPQRSO[")
+def test_what_is_left_of_a_broken_arrow_key_is_no_key(letter: str) -> None:
+    with pytest.raises(UsageError, match="an arrow key may arrive in pieces"):
+        read_keymap({"sort": letter}, "[keys]")
+
+
+def test_a_conflict_is_refused_with_both_names_and_the_place() -> None:
+    with pytest.raises(UsageError) as refused:
+        read_keymap({"delete": "s"}, "[keys] in profiles.toml")
+    assert "delete and sort would share the key 's'" in str(refused.value).replace("sort and delete", "delete and sort")
+    assert "on the screen of " in str(refused.value)
+    with pytest.raises(UsageError, match="would share the key 'j'"):  # which the lists have
+        read_keymap({"delete": "j"}, "[keys]")
+    with pytest.raises(UsageError, match=r"would share the key 'ctrl\+q'"):  # which the program has
+        read_keymap({"delete": "ctrl+q"}, "[keys]")
+
+
+def test_keys_may_change_places() -> None:
+    assert read_keymap({"sort": "w", "wide": "s"}, "[keys]") == {"sort": "w", "wide": "s"}
+
+
+def test_nobody_needs_a_key_of_their_own() -> None:
+    """By themselves no two commands of a screen share a key, those of lists and program included."""
+    for screen in all_screens():
+        keys = [key for command in commands_on(screen) for key in command.key.split(",")]
+        assert len(keys) == len(set(keys)), screen
+
+
+def test_a_command_in_a_sentence_is_its_key() -> None:
+    assert f"{commands.Stop} stops it" == "x stops it"
+    give_keys({"stop": "f9"}, "[keys]")
+    assert f"{commands.Stop} stops it" == "f9 stops it"
+    assert commands.Stop.keys() == ["f9"]
+
+
+SENTENCE = re.compile(
+    r"(?:^|[\s(:,])([A-Za-z]|ctrl\+[a-z]|f\d+) (?:stops|scans|reads|shows|marks|removes|repairs|deletes|explains|looks|"
+    r"goes on|restores|undoes|opens|closes|follows|again)\b"
+)
+
+
+def test_no_sentence_names_a_key() -> None:
+    """Whoever writes "x stops it" tells those a lie who have given the command another key."""
+    offenders = []
+    for path in (ROOT / "archive_tui" / "tui").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        documents = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
+                offenders += [f"{path.name}:{node.lineno}: {node.value!r}" for _ in SENTENCE.finditer(node.value)]
+    assert offenders == []
+
+
+def test_the_sheet_has_every_command_once_and_knows_where_it_works() -> None:
+    sheet = key_sheet()
+    assert len({entry.id for entry in sheet}) == len(sheet)
+    assert {entry.id for entry in sheet} == set(all_commands())
+    by_id = {entry.id: entry for entry in sheet}
+    assert by_id["help"].screens == ("every screen",)
+    assert by_id["delete"].changes_data
+    assert by_id["scan-all"].screens == ("Queues",)
+    assert {entry.group for entry in sheet} >= set(GROUPS.values())
+
+
+def test_the_page_of_keys_is_what_the_commands_say() -> None:
+    assert (ROOT / "docs" / "keys.md").read_text() == as_page(), "run `make keys`"
+
+
+def profiles(home: Path, text: str) -> None:
+    """The file of profiles of whoever runs the tests."""
+    folder = home / "XDG_CONFIG_HOME" / "archive-tui"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "profiles.toml").write_text(text)
+
+
+def test_the_command_prints_the_keys_of_ones_own(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profiles(home, '[keys]\ndelete = "ctrl+x"\n')
+    assert run(["keys"]) == 0
+    assert re.search(r"ctrl\+x +Plan the deletion", capsys.readouterr().out)
+    assert run(["keys", "--json"]) == 0
+    (delete,) = [entry for entry in json.loads(capsys.readouterr().out) if entry["id"] == "delete"]
+    assert delete["keys"] == ["ctrl+x"]
+    assert delete["changes_data"]
+
+
+def test_wrong_keys_end_the_command_with_a_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profiles(home, '[keys]\ndelete-it = "ctrl+x"\n')
+    assert run(["keys"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "did you mean delete" in error
+    assert str(home) in error
+
+
+def test_preferences_are_read_from_the_top_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "profiles.toml"
+    assert read_preferences(file).theme is None
+    file.write_text('theme = "light"\n[keys]\nsort = "f5"\n[orders]\nurl = "redis://x"\n')
+    preferences = read_preferences(file)
+    assert preferences.theme is Look.LIGHT
+    assert preferences.keys == {"sort": "f5"}
+    assert str(file) in preferences.place
+    file.write_text('theme = "pink"\n')
+    with pytest.raises(UsageError, match=r"theme in .* must be one of auto, dark, light, high-contrast, ansi"):
+        read_preferences(file)
+    file.write_text('keys = "x"\n')
+    with pytest.raises(UsageError, match=r"must be a section: \[keys\]"):
+        read_preferences(file)
+
+
+def test_every_place_shows_the_keys_of_ones_own_and_they_work(valkey: Live) -> None:
+    valkey.asynq.register("q")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        assert re.search(r"f7 orphan scan", op.lines[-1])
+        await op.press("question_mark")
+        assert f" f7 {commands.ScanQueue.help}" in op.dialog
+        await op.press("escape")
+        await op.press("o")
+        assert op.where == "QueuesScreen"  # the old key is nobody's now
+        await op.press("f6")
+        assert op.remarks == ["stop: nothing is running"]
+        await op.press("f7")
+        await op.arrives("ScanScreen")
+        await op.until(lambda: "f8 scans again" in op.text or "complete" in op.text, "the scan has ended")
+
+    give_keys({"scan-queue": "f7", "stop": "f6", "rescan": "f8"}, "[keys]")
+    operate(valkey.settings, play)
