@@ -50,9 +50,9 @@ class RunMode:
         """When the first task begins, in unix seconds, for a change that starts at `started_at`."""
         return self.at if self.at is not None else started_at + (self.delay or 0)
 
-    def spread(self, count: int) -> float:
+    def spread(self, count: int) -> int:
         """Seconds from the first of `count` tasks to the last."""
-        return (count - 1) // self.per_second if self.per_second is not None and count else 0.0
+        return int((count - 1) / self.per_second) if self.per_second is not None and count else 0
 
     def due(self, position: int, started_at: float) -> int | None:
         """When the task at a position of the plan begins, in unix seconds; None: as soon as a worker is free. Whole

@@ -1,9 +1,11 @@
 """The made-up installation: a shop whose mail relay failed one night 81 days ago, and what has piled up since."""
 
+from random import Random
+
 import redis
 
 from archive_tui.asynq.limits import CAP
-from archive_tui.demo import daily_counters, hostile
+from archive_tui.demo import daily_counters, hostile, schedulers
 from archive_tui.demo.daily_counters import Incident, Traffic
 from archive_tui.demo.filling import DAY, HOUR, MINUTE, Filling, Weights
 from archive_tui.demo.job_types import (
@@ -66,6 +68,7 @@ def fill(client: redis.Redis, *, seed: int, now: int, scale: float = 1.0) -> Non
         _idle(queue("idle", {CLEANUP: 1}))
         _hostile(queue(HOSTILE_QUEUE, {EMAIL: 1}))
         _leftover(queue(LEFTOVER_QUEUE, {REPORT: 1}))
+        schedulers.killed(writer, Random(f"{seed} scheduler"), now - 9 * DAY)
 
 
 def _default(queue: Filling) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -25,9 +26,10 @@ from archive_tui.tui.keymap import give_keys
 from archive_tui.tui.keystrokes import Keystrokes
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
+from archive_tui.tui.terminal.background import BackgroundTold, background_is_dark, may_be_asked
 from archive_tui.tui.terminal.driver import TerminalDriver, ThinLinkDriver
 from archive_tui.tui.terminal_watch import TerminalWatch
-from archive_tui.tui.themes import color_count, theme_for
+from archive_tui.tui.themes import color_count, theme_for, theme_for_background
 
 
 class ArchiveApp(App[None]):
@@ -59,8 +61,13 @@ class ArchiveApp(App[None]):
     Input { scrollbar-size: 0 0; }
     """
 
-    def __init__(self, session: Session, theme: Theme | None = None) -> None:
-        """`theme` None: the dark one in full colours."""
+    def __init__(
+        self, session: Session, theme: Theme | None = None, themes: Callable[[bool], Theme] | None = None
+    ) -> None:
+        """`theme` None: the dark one in full colours. `themes` gives the theme for a terminal that tells whether its
+        background is dark; None: it stays as it is.
+        """
+        self._themes = themes
         self._chosen_theme = theme or theme_for(Look.DARK, colors=256, dark=True)
         driver = ThinLinkDriver if session.settings.low_bandwidth else TerminalDriver
         super().__init__(driver_class=driver, ansi_color=self._chosen_theme.ansi or None)  # None: as the theme has it
@@ -77,7 +84,7 @@ class ArchiveApp(App[None]):
         """Let keys go in their order, one at a time; what climbs up to the app was handed on before."""
         if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
-        elif isinstance(event, events.Key) and event.key == commands.QuitAtOnce.key:
+        elif isinstance(event, events.Key) and event.key in commands.QuitAtOnce.bound():
             self.action_interrupt()  # also where a key before it hangs
         else:
             self.keystrokes.put(event)
@@ -103,6 +110,17 @@ class ArchiveApp(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """None of Textual's own: the palette holds our commands."""
         return ()
+
+    @property
+    def follows_background(self) -> bool:
+        """Whether the theme depends on the terminal's background."""
+        return self._themes is not None
+
+    def on_background_told(self, event: BackgroundTold) -> None:
+        """Take the theme for this background."""
+        if self._themes is not None and (theme := self._themes(event.dark)).name != self.theme:
+            self.register_theme(theme)
+            self.theme = theme.name
 
     def on_mount(self) -> None:
         self.register_theme(self._chosen_theme)
@@ -193,7 +211,11 @@ def run(
     if preferences is not None:
         give_keys(preferences.keys, preferences.place)
     share_the_interpreter()
-    app = ArchiveApp(session, theme_for(look, colors=color_count(), dark=None))
+    colors = color_count()
+    theme = theme_for(look, colors=colors, dark=background_is_dark(os.environ))
+    follows = look in (Look.AUTO, Look.ANSI) and colors and may_be_asked(os.environ)
+    themes = partial(theme_for_background, look, colors) if follows else None
+    app = ArchiveApp(session, theme, themes)
     try:
         app.run(mouse=mouse)
     finally:

@@ -202,6 +202,11 @@ def theme_for(look: Look, *, colors: int, dark: bool | None) -> Theme:
     return (_FULL if colors >= 256 else _TWINS)[look]
 
 
+def theme_for_background(look: Look, colors: int, dark: bool) -> Theme:
+    """The theme of a look that follows the background, once that is known."""
+    return theme_for(look, colors=colors, dark=dark)
+
+
 def color_count() -> int:
     """How many colours the terminal has, by its environment; 0 where NO_COLOR asks for none."""
     if "NO_COLOR" in os.environ:

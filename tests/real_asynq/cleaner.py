@@ -10,12 +10,13 @@ from typing import Self, TypeVar
 
 import pytest
 from support.catalogs import seq_of
-from support.changes import cleaning_up, deleting_histories, deletion, repairing, restoring_job
+from support.changes import cleaning_up, deleting_histories, deletion, repairing, restoring_job, running
 
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import DELETE, Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.rows import TaskRow
+from archive_tui.asynq.runs import RunMode
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
@@ -23,9 +24,10 @@ from archive_tui.catalog.query import Query
 from archive_tui.changes.delete import DeleteBatch, DeleteChange
 from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.history_plan import plan_histories
-from archive_tui.changes.plan import Plan, plan_matching, plan_rows
+from archive_tui.changes.plan import Plan, plan_matching, plan_oldest, plan_rows
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_plan import plan_restore
+from archive_tui.changes.run_plan import plan_run, runnable
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
@@ -39,6 +41,7 @@ from archive_tui.store.link.server import Server
 from archive_tui.store.write import cleanup
 from archive_tui.store.write import delete as store
 from archive_tui.store.write.delete import Doomed, Standing
+from archive_tui.store.write.restore import Target
 
 from .account import Attempt
 from .dump import Ref
@@ -114,6 +117,12 @@ class Cleaner:
             )
         return ended(repairing(self._server, RepairPlan.of(plan, how), Pace.FULL)).progress
 
+    def run(self, queue: str, mode: RunMode, folder: Path | None = None, *, where: str = "") -> ChangeProgress:
+        """Run the archived tasks of a queue that match a filter; with a folder, with a journal in it."""
+        plan, left_out = runnable(plan_oldest(self.list_archive(queue), Query(where)))
+        assert not left_out
+        return ended(running(self._server, plan_run(self._server, plan, mode), Pace.FULL, journal_dir=folder)).progress
+
     def register(self, queue: str) -> bool:
         """Register a leftover queue again."""
         with self._server.pipe() as pipe:
@@ -133,9 +142,14 @@ class Cleaner:
         assert job.progress.journal is not None
         return job.progress.journal
 
-    def restore(self, journal: Path) -> ChangeProgress:
+    def restoring(self, journal: Path, target: Target = Target.BACK) -> ChangeJob:
+        """The job that puts back what a journal holds: planned, and not yet started."""
+        plan = plan_restore(self._server, Journal(journal), target)
+        return restoring_job(self._server, plan, Pace.FULL)
+
+    def restore(self, journal: Path, target: Target = Target.BACK) -> ChangeProgress:
         """Put back what a journal holds."""
-        return ended(restoring_job(self._server, plan_restore(self._server, Journal(journal)), Pace.FULL)).progress
+        return ended(self.restoring(journal, target)).progress
 
     def forecast(self, queue: str) -> Forecast:
         """What is foreseeable for an archive."""

@@ -4,6 +4,7 @@ import pytest
 from textual import events
 from textual.message import Message
 
+from archive_tui.tui.terminal.background import BackgroundTold, background_is_dark
 from archive_tui.tui.terminal.keyboard import Keyboard
 
 
@@ -87,5 +88,107 @@ def test_a_sequence_that_never_ends_is_given_up() -> None:
     clock.now = 0.5
     assert names(list(keyboard.rest())) == []
     clock.now = 1.1
-    assert names(list(keyboard.rest()))[0] == "escape"
+    assert names(list(keyboard.rest())) == []  # nobody has typed that
     assert names(list(keyboard.feed(b"j"))) == ["j"]
+
+
+@pytest.mark.parametrize("sequence", [b"\x1b[A", b"\x1bOR", b"\x1b[1;5C", b"\x1b[15~"])
+def test_the_pieces_of_an_arrow_key_are_no_letters(sequence: bytes) -> None:
+    """However long the link stalls between them: `A`, `C` and `R` are commands."""
+    for cut in range(1, len(sequence)):
+        clock = Clock()
+        keyboard = Keyboard(clock)
+        read = list(keyboard.feed(sequence[:cut]))
+        clock.now += 5 if sequence[:cut].startswith(b"\x1b[") else 0.9  # the rest could have been typed
+        read += keyboard.rest()
+        read += keyboard.feed(sequence[cut:])
+        assert names(read) in ([], ["escape"], ["escape", "O"]), cut
+        assert names(list(keyboard.feed(b"A"))) == ["A"]
+
+
+@pytest.mark.parametrize("sequence", [b"\x1b[A", b"\x1bOR"])
+def test_an_arrow_key_in_single_bytes_is_no_letter(sequence: bytes) -> None:
+    clock = Clock()
+    keyboard = Keyboard(clock)
+    read: list[Message] = []
+    for byte in sequence:
+        read += keyboard.feed(bytes([byte]))
+        clock.now += 0.3
+        read += keyboard.rest()
+    assert names(read) == ["escape"]
+
+
+def test_a_key_after_escape_is_that_key() -> None:
+    for key in "Ajq/":
+        clock = Clock()
+        keyboard = Keyboard(clock)
+        read = list(keyboard.feed(b"\x1b"))
+        clock.now = 0.2
+        read += keyboard.rest()
+        read += keyboard.feed(key.encode())
+        assert names(read)[0] == "escape"
+        assert len(names(read)) == 2
+
+
+ANSWERS = {
+    b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\": False,
+    b"\x1b]11;rgb:1e1e/1e1e/1e1e\x07": True,
+    b"\x1b]11;rgb:00/00/00\x1b\\": True,
+    b"\x1b]11;rgba:ff/ff/ff/ff\x07": False,
+    b"\x1b]11;#fdf6e3\x07": False,
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_the_background_is_told_by_an_answer_in_any_pieces(answer: bytes) -> None:
+    for cut in range(1, len(answer)):
+        keyboard = Keyboard(Clock())
+        read = [*keyboard.feed(b"j" + answer[:cut]), *keyboard.feed(answer[cut:] + b"k")]
+        assert names(read) == ["j", "k"], cut
+        assert [one.dark for one in read if isinstance(one, BackgroundTold)] == [ANSWERS[answer]]
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_an_answer_that_a_link_holds_up_becomes_no_key(answer: bytes) -> None:
+    for cut in range(3, len(answer)):
+        clock = Clock()
+        keyboard = Keyboard(clock)
+        read = list(keyboard.feed(answer[:cut]))
+        clock.now += 4
+        read += keyboard.rest()
+        read += keyboard.feed(answer[cut:])
+        assert names(read) == [], cut
+        assert names(list(keyboard.feed(b"/a"))) == ["slash", "a"]
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        b"\x1b]11;rgb:zz/zz/zz\x07",
+        b"\x1b]11;\x07",
+        b"\x1b]11;rgb:fffff/0/0\x07",
+        b"\x1b]11;?\x1b\\",
+        b"\x1b]4;1;rgb:0/0/0\x07",
+    ],
+)
+def test_rubbish_tells_nothing_and_types_nothing(rubbish: bytes) -> None:
+    read = list(Keyboard().feed(rubbish + b"j"))
+    assert names(read) == ["j"]
+    assert not [one for one in read if isinstance(one, BackgroundTold)]
+
+
+@pytest.mark.parametrize(
+    ("environment", "dark"),
+    [
+        ({}, None),
+        ({"COLORFGBG": "15;0"}, True),
+        ({"COLORFGBG": "0;15"}, False),
+        ({"COLORFGBG": "0;default;7"}, False),
+        ({"COLORFGBG": "12;8"}, True),
+        ({"COLORFGBG": "default;default"}, None),
+        ({"COLORFGBG": "7;99"}, None),
+        ({"TERM": "linux"}, True),
+    ],
+)
+def test_the_environment_tells_the_background(environment: dict[str, str], dark: bool | None) -> None:
+    assert background_is_dark(environment) is dark

@@ -15,6 +15,7 @@ from archive_tui.changes.history_plan import HistoryPlan
 from archive_tui.changes.plan import Plan, plan_matching
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
+from archive_tui.changes.run_plan import RunPlan
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
@@ -69,6 +70,17 @@ def deleting_histories(
     server: Server, plan: HistoryPlan, pace: Pace = Pace.POLITE, journal_dir: Path | None = None
 ) -> ChangeJob:
     return _job(server, plan, pace, None, journal_dir, None)
+
+
+def running(
+    server: Server,
+    plan: RunPlan,
+    pace: Pace = Pace.POLITE,
+    before: Before | None = None,
+    journal_dir: Path | None = None,
+    clock: Callable[[], float] | None = None,
+) -> ChangeJob:
+    return _job(server, plan, pace, before, journal_dir, clock)
 
 
 def cleaning_up(

@@ -17,8 +17,8 @@ local prefix, now = ARGV[1], tonumber(ARGV[2])
 local archived, scheduled, pending = KEYS[1], KEYS[2], KEYS[3]
 
 local refused = refusal(prefix, {
-  { "HMGET", "state" }, { "ZSCORE", "probe" }, { "ZREM", "probe" }, { "LREM", "1", "probe" },
-  { "ZADD", "XX", "1", "probe" }, { "HSET", "state", "probe" }, { "HDEL", "state" }, { "PEXPIREAT", "1" },
+  { "HDEL", "state" }, { "HMGET", "state" }, { "ZSCORE", "probe" }, { "ZREM", "probe" }, { "LREM", "1", "probe" },
+  { "ZADD", "XX", "1", "probe" }, { "PEXPIREAT", "1" }, { "HSET", "state", "probe" }, { "HDEL", "state" },
 }) or wrong_type({ zset = { archived, scheduled }, list = { pending } })
 if refused then return refused end
 

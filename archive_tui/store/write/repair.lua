@@ -117,6 +117,7 @@ local function put(key, id, state, since, index, score, message, stays)
   if is_list(index) and not stays then redis.call("LPUSH", prefix .. index, id) end
   if index == "pending" then
     if not stays or since == "" then redis.call("HSET", key, "pending_since", now) end
+    redis.call("HDEL", key, "group")  -- with it, Asynq would put it into that group when it comes back from a retry
   elseif index == "active" then
     redis.call("ZADD", prefix .. "lease", score, id)
   else

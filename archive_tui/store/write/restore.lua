@@ -44,6 +44,14 @@ local function value_of(fields, name)
   end
 end
 
+local function without(fields, name)
+  local left = {}
+  for j = 1, #fields, 2 do
+    if fields[j] ~= name then left[#left + 1], left[#left + 2] = fields[j], fields[j + 1] end
+  end
+  return left
+end
+
 local function identical(found, fields)
   if #found ~= #fields then return false end
   local there = {}
@@ -155,6 +163,7 @@ local function write(key, id, stood, score, lock, left, until_, ends, fields)
       if fields[j] == "state" then fields[j + 1] = state end
     end
     if mode == "run" then
+      fields = without(fields, "group")  -- with it, Asynq would put it into that group when it comes back from a retry
       fields[#fields + 1], fields[#fields + 2] = "pending_since", now .. "000000"
       index = nil
     else

@@ -18,8 +18,9 @@ local prefix, now = ARGV[1], ARGV[2]
 local archived, scheduled, pending = KEYS[1], KEYS[3], KEYS[6]
 
 local refused = refusal(prefix, {
-  { "HMGET", "state" }, { "ZSCORE", "probe" }, { "ZREM", "probe" }, { "ZADD", "XX", "1", "probe" }, { "LPUSH", "probe" },
-  { "DEL" }, { "HSET", "state", "probe" }, { "HDEL", "state" }, { "HGETALL" }, { "PERSIST" },
+  { "DEL" }, { "HDEL", "state" }, { "HMGET", "state" }, { "HGETALL" }, { "PERSIST" }, { "ZSCORE", "probe" },
+  { "ZREM", "probe" }, { "ZADD", "XX", "1", "probe" }, { "LPUSH", "probe" }, { "DEL" }, { "HSET", "state", "probe" },
+  { "DEL" },
 }) or wrong_type({ zset = { unpack(KEYS, 1, 5) }, list = { pending } })
 if refused then return refused end
 

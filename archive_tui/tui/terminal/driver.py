@@ -8,18 +8,28 @@ import os
 import selectors
 import sys
 import time
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from textual import events
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from archive_tui.tui.terminal.background import QUESTION
 from archive_tui.tui.terminal.keyboard import Keyboard
 from archive_tui.tui.terminal.painter import Painter
 from archive_tui.tui.terminal.picture import Picture
 
 _LOOK = 0.05
 """Seconds between two looks whether an escape key stands alone, or whether the program ends."""
+
+
+@runtime_checkable
+class FollowsBackground(Protocol):
+    """An app that may want to know the terminal's background; it is told by `BackgroundTold`."""
+
+    @property
+    def follows_background(self) -> bool:
+        """Whether it wants to know."""
 
 
 class TerminalDriver(LinuxDriver):
@@ -54,6 +64,9 @@ class TerminalDriver(LinuxDriver):
         self.painter.forget()
         self.painter.start()
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        if isinstance(self._app, FollowsBackground) and self._app.follows_background and self.input_tty:
+            self.write(QUESTION)
+            self.flush()
 
     def close(self) -> None:
         self.painter.stop()

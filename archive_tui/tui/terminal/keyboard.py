@@ -16,6 +16,8 @@ from textual import events
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
+from archive_tui.tui.terminal.background import BackgroundTold, read_answer
+
 _ESCAPE_ALONE = 0.1
 """Seconds after which an escape that nothing follows is the key."""
 
@@ -37,6 +39,18 @@ _SEQUENCE = re.compile(
 _BEGUN = re.compile(
     r"\x1b(?:\[(?:M[\s\S]{0,2}|\[?[0-?]*[ -/]*)|O|\](?:[0-9][^\x07\x1b]*\x1b?)?|P(?:[0-9]?[!$+>|][^\x1b]*\x1b?)?)?\Z"
 )
+_Tail = tuple[re.Pattern[str], re.Pattern[str]]
+"""The rest of a sequence whose start was given up: all of it, and a part of it."""
+
+_TAIL_OF_ESCAPE: _Tail = re.compile(r"\[\[?[0-?]*[ -/]*[@-~]|O[A-DFHP-S]"), re.compile(r"(?:\[\[?[0-?]*[ -/]*|O)\Z")
+_TAIL_OF_KEY: _Tail = re.compile(r"[0-9;]*[A-DFHP-S~]"), re.compile(r"[0-9;]+\Z")
+_TAIL_OF_ANSWER: _Tail = (
+    re.compile(r"[0-9A-Za-z/:;#.-]*(?:\x07|\x1b?\\)"),
+    re.compile(r"(?:[0-9A-Fa-f/]{2,}\x1b?|\x1b)\Z"),
+)
+_TAIL_COMES = 10.0
+"""Seconds for which a tail is known when it comes: it must not be taken for letters, which are commands."""
+
 _TYPED = re.compile(r"\x1b[\]OP]?\Z")
 """What somebody may have typed, although a sequence begins like that."""
 
@@ -51,11 +65,16 @@ class Keyboard:
         self._waiting = ""
         self._since = 0.0
         self._pasted: str | None = None
+        self._tail: _Tail | None = None
+        """What the next piece may begin with, although it was not typed; None: nothing was given up."""
+        self._tail_until = 0.0
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The keys, pastes and answers in what the terminal sent."""
         self._waiting += self._decoder.decode(data)
         self._since = self._clock()
+        if self._tail is not None and self._waiting and not self._drop_tail(self._tail):
+            return
         while self._waiting:
             if self._pasted is not None:
                 yield from self._paste()
@@ -75,12 +94,37 @@ class Keyboard:
         """What was held back, where nothing more came for long enough."""
         if not self._waiting or self._pasted is not None:
             return
-        patience = _ESCAPE_ALONE if _TYPED.match(self._waiting) else _TORN
-        if self._clock() - self._since >= patience:
-            typed = self._cut(len(self._waiting))
+        known = _TYPED.match(self._waiting) or not self._waiting.startswith(_ESC)
+        patience = _ESCAPE_ALONE if known and self._tail is None else _TORN
+        if self._clock() - self._since < patience:
+            return
+        held, self._tail = self._cut(len(self._waiting)), None
+        if held == _ESC:
+            self._await_tail(_TAIL_OF_ESCAPE, _TORN)
             yield events.Key("escape", _ESC)
-            if typed[1:]:
-                yield from self._parser.feed(typed[1:].replace(_ESC, ""))
+        elif held.startswith(_ESC) and known:
+            self._await_tail(_TAIL_OF_KEY, _TORN)
+            yield events.Key("escape", _ESC)
+            yield from self._parser.feed(held[1:])
+        elif held.startswith(_ESC):  # nobody types such a thing: the rest of it is late, or never comes
+            self._await_tail(_TAIL_OF_ANSWER if held[1] in "]P" else _TAIL_OF_KEY, _TAIL_COMES)
+        else:
+            yield from self._parser.feed(held)
+
+    def _await_tail(self, tail: _Tail, seconds: float) -> None:
+        self._tail, self._tail_until = tail, self._clock() + seconds
+
+    def _drop_tail(self, tail: _Tail) -> bool:
+        """Drop the rest of a sequence whose start was given up; False while it is not all there."""
+        whole, part = tail
+        self._tail = None
+        if self._clock() < self._tail_until:
+            if found := whole.match(self._waiting):
+                self._cut(found.end())
+            elif part.match(self._waiting):
+                self._tail = tail
+                return False
+        return True
 
     def _cut(self, length: int) -> str:
         piece, self._waiting = self._waiting[:length], self._waiting[length:]
@@ -100,8 +144,10 @@ class Keyboard:
         if sequence == _PASTE:
             self._pasted = ""
             return
-        if sequence[1] in "]P":
-            return  # answers to questions that another program asked
+        if sequence[1] in "]P":  # answers to questions, perhaps of another program
+            if (dark := read_answer(sequence)) is not None:
+                yield BackgroundTold(dark)
+            return
         known = False
         for message in self._parser.feed(sequence):
             known = True
