@@ -1,4 +1,4 @@
-"""What the Rust crate asynqrs 0.2.0 writes is Go's storage: read like that, changed like that, and damaged like that."""
+"""What the Rust crate asynqrs 0.2.0 writes is Go's storage: read, changed and damaged like that."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -78,7 +78,7 @@ def test_its_unique_locks_go_with_their_tasks(
 
 def test_a_worker_trims_its_archive_with_the_data(asynq: AsynqRust, cleaner: Cleaner, client: redis.Redis) -> None:
     """It keeps 9,999 ids as Go does, and deletes the data of what it drops."""
-    asynq("enqueue", QUEUE, "old", CAP)
+    asynq("enqueue", QUEUE, "a", CAP)  # before the others by the alphabet: it is dropped first
     asynq("archive-all-pending", QUEUE)
     asynq("enqueue", QUEUE, "fail", 21)
     asynq.work_off(QUEUE)
@@ -107,7 +107,5 @@ def test_what_its_inspector_loses_is_found(
     catalog = cleaner.scan()
     assert {kind: count for kind, count in catalog.counts().by_kind.items() if count} == found
     lost = {(row.queue, row.id.decode()) for row in rows(catalog)}
-    leftover = {
-        (QUEUE, f"done-{number:06}") for number in range(2)
-    }  # their index stays as well, and nobody looks at it
+    leftover = {(QUEUE, f"done-{number:06}") for number in range(2)}  # their index stays, and nobody looks at it
     assert lost == (leftover if damage == "remove-queue" else Dump.of(client).orphans)
