@@ -17,9 +17,10 @@ from archive_tui.tui.widgets.table import VirtualTable
 
 IDS = (
     "again back change-pace clean-old copy copy-id delete down explain filter first follow groups help journals "
-    "last leave mark mark-all mark-range next-task open page-down page-up palette pause-refresh pause-scan "
-    "previous-task quit quit-anywhere quit-at-once read-again refresh repair repair-queue rescan restore run save "
-    "scan-all scan-messages scan-queue scroll-left scroll-right search search-next sort stop unmark up wide wrap"
+    "last leave mark mark-all mark-group mark-range narrow next-task open page-down page-up palette pause-refresh "
+    "pause-scan previous-task quit quit-anywhere quit-at-once read-again refresh repair repair-queue rescan restore "
+    "run save scan-all scan-messages scan-queue scroll-left scroll-right search search-next sort stop unmark up "
+    "wide wrap"
 )
 
 

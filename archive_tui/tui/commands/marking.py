@@ -27,3 +27,9 @@ class Unmark(Command):
     title = "unmark"
     help = "Forget all marks, also those that the filter hides."
     footer = False
+
+
+class MarkGroup(Command):
+    key = "space"
+    title = "mark all of it"
+    help = "Mark every task of the group under the cursor; where all are marked, unmark them."
