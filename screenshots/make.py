@@ -24,6 +24,7 @@ from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.retention import RetentionDialog
 from archive_tui.tui.dialogs.run import RunDialog
+from archive_tui.tui.lists.groups import Groups
 from archive_tui.tui.screens.journal import JournalScreen
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
@@ -100,6 +101,9 @@ async def settled(pilot: Pilot[None]) -> ListScreen:
         lambda: screen.tasks.view.version == screen.tasks.catalog.version and not screen.tasks.sorting,
         "view drawn",
     )
+    groups = getattr(screen, "groups", None)
+    if isinstance(groups, Groups):
+        await until(pilot, lambda: groups.drawn, "groups counted")
     await pilot.pause(0.25)
     return screen
 

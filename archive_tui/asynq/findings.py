@@ -71,7 +71,8 @@ _EXPLAINED = {
         "A worker of Asynq 0.24 or before, or `ArchiveTask` and `ArchiveAll…` of any version up to 0.26.0, dropped ids "
         "from the archive and left their data: what a full archive had no room for (it keeps 9,999 ids by default), "
         "and, full or not, what was archived more than (by default) 90 days ago. `ArchiveAll…` does the latter even "
-        "where it finds nothing to archive.",
+        "where it finds nothing to archive. A worker of any version up to 0.26.0 leaves the very task that it "
+        "archives, where a full archive drops that first: one of the same second, or with a clock that is behind.",
         "Nothing lists, runs or expires it. It takes memory for ever, and its id stays taken; its unique lock only "
         "until that runs out.",
         "Delete it, archive it, or run it once more.",

@@ -6,7 +6,7 @@ import tempfile
 import threading
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -16,6 +16,7 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.rows import COLUMNS, OWN, Column, Plain, RowBatch, TaskRow, batches_of, own, row_from
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import FINGERPRINT_BYTES, GENERATED_ID
+from archive_tui.catalog.breakdown import Breakdown, Counting, Question
 from archive_tui.catalog.counts import Change, Counts, Tally
 from archive_tui.catalog.database import (
     QUEUE,
@@ -144,7 +145,7 @@ class Catalog:
         self._tally = Tally()
         self._queues: list[str] = []
         self._queue_numbers: dict[str, int] = {}
-        self._version = self._edition = 0
+        self._version = self._edition = self._rewrites = 0
         self._counts = Counts()
         self._counted = 0
         self._generation = 0
@@ -163,6 +164,7 @@ class Catalog:
                 self._groups = connect(path, cache_mib=4)
                 for reader in (self._pages, self._views, self._groups):
                     reader.execute("SELECT count(*) FROM rows").fetchone()
+                self._counting = Counting(self._groups)
         except (sqlite3.Error, OSError) as error:
             chosen = directory or tempfile.tempdir  # not `gettempdir`: it raises where there is none
             where = f" in {chosen}" if chosen else ""
@@ -221,6 +223,7 @@ class Catalog:
                     self._tally.take(batch, kept)
                 self.settle()
                 return self._tally.total - known
+            self._rewrites += update
             with self._changing():
                 self._make_index()
                 conflict = _UPDATE if update else "DO NOTHING"
@@ -385,21 +388,21 @@ class Catalog:
         """A number that changes whenever rows change or go; while it stays, rows were only added, with new numbers."""
         return self._edition
 
-    def signatures(self, most: int) -> tuple[dict[str, int], int]:
-        """The commonest `most` signatures of errors with their numbers of rows, and the number of all signatures.
+    def breakdown(self, question: Question, stopped: Callable[[], bool] = lambda: False) -> Breakdown | None:
+        """Break the rows down that a query shows; None where the answer is no longer wanted.
 
-        May take seconds: not for the UI loop.
+        May take seconds: not for the UI loop. Raises CatalogError when the disk is full.
         """
-        alike = "SELECT error, count(*) AS n FROM rows WHERE error <> '' GROUP BY error"
-        sql = f"SELECT signature(error) AS s, sum(n) FROM ({alike}) GROUP BY s ORDER BY 2 DESC, s"
         with self._group_lock:
             try:
-                found = [] if self._closed else self._groups.execute(sql).fetchall()
-            except sqlite3.OperationalError:
-                if not self._closed:
-                    raise
-                found = []  # nobody waits for it any more
-        return dict(found[:most]), len(found)
+                if self._closed:
+                    return None
+                now = self._version, self._edition, self._rewrites
+                return self._counting.answer(question, *now, lambda: self._closed or stopped())
+            except sqlite3.Error as error:
+                if self._closed:
+                    return None  # nobody waits for it any more
+                raise CatalogError(f"the rows cannot be counted ({error}): is the disk of TMPDIR full?") from None
 
     def find(self, query: Query, after: int = 0) -> "array[int]":
         """The numbers above `after` of the rows that a query shows, in its order. May take seconds: not for the UI

@@ -35,6 +35,12 @@ _ARCHIVED_GHOST = "(kind = 'ghost' AND index_name = CAST('archived' AS BLOB))"
 _BY_SCORE = f"kind IS NULL OR {_ARCHIVED_GHOST} OR kind = 'stale-history'"
 DIED = f"CASE WHEN {_BY_SCORE} THEN coalesce(scored_at, last_failed_at) ELSE last_failed_at END"
 
+
+def _if_readable(column: str) -> str:
+    """What only the message says: the row of a task without one has 0 there."""
+    return f"CASE WHEN readable THEN {column} END"
+
+
 FIELDS = {
     "id": Field("CAST(id AS TEXT)", Form.TEXT, "the task's id", "CAST(id AS BLOB)"),
     "type": Field("type", Form.TEXT, "the task's type, such as type:email:deliver"),
@@ -53,8 +59,8 @@ FIELDS = {
     "failed": Field("last_failed_at", Form.MOMENT, "when it last failed, in UTC"),
     "size": Field("payload_bytes", Form.BYTES, "the payload: size>=1MB, size<512 (B, kB, MB, GB, KiB, MiB, GiB)"),
     "memory": Field("stored_bytes", Form.BYTES, "about what it takes in Redis"),
-    "retried": Field("retried", Form.NUMBER, "how many retries were used: retried<5"),
-    "retry": Field("retry", Form.NUMBER, "how many retries were allowed"),
+    "retried": Field(_if_readable("retried"), Form.NUMBER, "how many retries were used: retried<5", "retried"),
+    "retry": Field(_if_readable("retry"), Form.NUMBER, "how many retries were allowed", "retry"),
 }
 
 ALIASES = {"tries": "retried", "message": "error", "archived": "died"}

@@ -37,12 +37,6 @@ class Query:
     kind: Kind | None = None
     """Only findings of this kind; None: all rows."""
 
-    type: str | None = None
-    """Only tasks of this type; None: of all."""
-
-    signature: str | None = None
-    """Only tasks whose error has this signature; None: all."""
-
     sort: Sort = Sort.FOUND
     """The order."""
 
@@ -55,11 +49,11 @@ class Query:
     @property
     def filtered(self) -> bool:
         """Some rows may be hidden."""
-        return bool(self.text.strip()) or (self.kind, self.type, self.signature) != (None, None, None)
+        return bool(self.text.strip()) or self.kind is not None
 
     def unfiltered(self) -> "Query":
         """The same order, with nothing hidden."""
-        return replace(self, text="", kind=None, type=None, signature=None, now=None)
+        return replace(self, text="", kind=None, now=None)
 
     def where(self) -> tuple[str, list[object]]:
         """The filter as an SQL condition with its parameters. Raises FilterError where `text` cannot be read."""
@@ -68,12 +62,6 @@ class Query:
         if self.kind is not None:
             conditions.append("kind = ?")
             parameters.append(self.kind.value)
-        if self.type is not None:
-            conditions.append("type = ?")
-            parameters.append(self.type)
-        if self.signature is not None:
-            conditions.append("signature(error) = ?")
-            parameters.append(self.signature)
         return " AND ".join(conditions), parameters
 
     def order(self) -> str:

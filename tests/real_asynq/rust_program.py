@@ -1,4 +1,6 @@
-"""The Rust program that drives the crate asynq (`tests/asynq_rust`): building it, and running its commands."""
+"""The Rust programs that drive the crates asynq (`tests/asynq_rust`) and asynqrs (`tests/asynqrs_rust`): building them,
+and running their commands, which have the same names.
+"""
 
 import fcntl
 import os
@@ -13,33 +15,33 @@ import redis
 
 from .program import UnavailableError, wait_until
 
-SOURCES = Path(__file__).parents[1] / "asynq_rust"
+SOURCES = Path(__file__).parents[1]
 
 
-def build(folder: Path) -> Path:
-    """Build the program, unless another process has built it in this folder. Raises UnavailableError."""
+def build(folder: Path, sources: str = "asynq_rust") -> Path:
+    """Build a program, unless another process has built it in this folder. Raises UnavailableError."""
     if shutil.which("cargo") is None:
         raise UnavailableError("cargo is missing")
     target = folder / "target"
-    with (folder / "asynq-rust.lock").open("w") as lock:
+    with (folder / "build.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for command in (["fetch"], ["build", "--quiet", "--offline"]):
             ended = subprocess.run(
                 ["cargo", *command, "--locked"],
-                cwd=SOURCES,
+                cwd=SOURCES / sources,
                 env={**os.environ, "CARGO_TARGET_DIR": str(target)},
                 capture_output=True,
                 text=True,
                 check=False,
             )
             if ended.returncode and command == ["fetch"]:
-                raise UnavailableError(f"the crate asynq cannot be had: {ended.stderr.strip().splitlines()[-1]}")
+                raise UnavailableError(f"the crate cannot be had: {ended.stderr.strip().splitlines()[-1]}")
             assert not ended.returncode, ended.stderr
-    return target / "debug" / "asynq-rust"
+    return target / "debug" / sources.replace("_", "-")
 
 
 class AsynqRust:
-    """The Rust crate asynq at one Redis."""
+    """A Rust crate at one Redis."""
 
     def __init__(self, program: Path, url: str) -> None:
         self._program = program

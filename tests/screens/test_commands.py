@@ -17,8 +17,8 @@ from archive_tui.tui.widgets.table import VirtualTable
 
 IDS = (
     "again back change-pace clean-old copy copy-id delete down explain filter first follow groups help journals "
-    "last leave mark mark-all mark-range next-task open page-down page-up palette pause-refresh pause-scan "
-    "previous-task quit quit-anywhere quit-at-once read-again refresh repair repair-queue rescan restore "
+    "last leave mark mark-all mark-group mark-range narrow next-task open page-down page-up palette pause-refresh "
+    "pause-scan previous-task quit quit-anywhere quit-at-once read-again refresh repair repair-queue rescan restore "
     "restore-journal run save scan-all scan-messages scan-queue scroll-left scroll-right search search-next sort stop "
     "undo-change unmark up wide wrap"
 )

@@ -661,7 +661,7 @@ def test_a_read_only_session_has_no_delete(work: Live, screen: str) -> None:
         await op.until(lambda: found.option_count > 8, "commands found")
         assert not [option for option in found.options if "elet" in str(option.prompt)]
 
-    operate(replace(work.settings, read_only=True), play, size=(160, 60))
+    operate(replace(work.settings, read_only=True), play, size=(230, 60))
     assert everything(work.client) == before
 
 

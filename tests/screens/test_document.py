@@ -251,7 +251,7 @@ def test_what_would_move_the_terminal_is_shown_as_signs(valkey: Live) -> None:
             assert signs in "".join("".join(op.part(f"#{box}")).split())
             assert not set(op.text) & set("\x1b\x07\x9b\u202e\x7f")
 
-    operate(valkey.settings, play, size=(200, 40))
+    operate(valkey.settings, play, size=(260, 40))
 
 
 # Moving on

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError
 from support.asynq_data import everything, history_key
 from support.changes import deleting_histories, restoring_job
 from support.schedulers import ALIVE, DEAD, HOUR, OTHER, beat, enqueue, vanish
-from support.servers import Live
+from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.installation import INSTALLATION
@@ -26,6 +28,7 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
 from archive_tui.store.read.schedulers import look, settled
+from archive_tui.store.write import histories as store
 from archive_tui.store.write.restore import Target
 
 
@@ -326,3 +329,70 @@ def test_a_history_is_not_restored_over_another_nor_to_be_run(
     ended(job)
     assert job.progress.outcomes == {Outcome.HISTORY_THERE: 1}
     assert scheduled.client.zcard(history_key(DEAD)) == 1
+
+
+# Interrupted
+
+
+def test_a_server_that_is_killed_in_the_middle(
+    lasting: Live, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first try did is gone at the second; the journal has all of it."""
+    lasting.asynq.register("q")
+    entries = [f"{number:08x}-1111-4222-8333-444444444444" for number in range(250)]
+    with lasting.client.pipeline(transaction=False) as pipe:
+        for entry in entries:
+            pipe.zadd(history_key(entry), {f"event of {entry}": 1})
+        pipe.execute()
+    before = everything(lasting.client)
+    scan(lasting, catalog)
+    plan = plan_histories(lasting.connect(), plan_matching(catalog, Query()))
+    process, calls = lasting.process, [0]
+    assert process is not None
+    real = store.delete
+
+    def deleting(*arguments: Any, **options: Any) -> Any:
+        calls[0] += 1
+        answer = real(*arguments, **options)
+        if calls[0] == 2:
+            process.kill()
+            raise ConnectionError("the answer is lost")
+        return answer
+
+    monkeypatch.setattr(store, "delete", deleting)
+    job = deleting_histories(lasting.connect(), plan, Pace.FULL, journal_dir=tmp_path)
+    job.start()
+    wait_until(lambda: job.state is JobState.DISCONNECTED)
+    process.start()
+    assert job.wait(30)
+    assert job.error is None, job.error
+    progress = job.progress
+    assert progress.made + progress.unconfirmed == 250
+    assert not lasting.client.keys("asynq:scheduler_history:*")
+    assert progress.journal is not None
+    restored = restoring_job(lasting.connect(), plan_restore(lasting.connect(), Journal(progress.journal)), Pace.FULL)
+    ended(restored)
+    assert restored.progress.outcomes == {Outcome.DONE: 250}
+    assert everything(lasting.client) == before
+
+
+def test_in_a_cluster_each_is_deleted_and_restored_by_itself(
+    own_server: Callable[..., Live], catalog: Catalog, tmp_path: Path, free_port: int
+) -> None:
+    """Histories and lists live in any slot; this node has all of them."""
+    live = own_server("--cluster-enabled", "yes", port=free_port)
+    live.client.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+    wait_until(lambda: b"cluster_state:ok" in live.client.execute_command("CLUSTER", "INFO"))
+    live.asynq.register("q")
+    for entry in (DEAD, OTHER, ALIVE):
+        enqueue(live.client, entry, 3 * HOUR)
+    beat(live.client, [ALIVE])
+    before = everything(live.client)
+    scan(live, catalog)
+    assert {row.id.decode() for row in rows(catalog)} == {DEAD, OTHER}
+    job = delete(live, catalog, tmp_path, before=lambda: beat(live.client, [OTHER], "host:3:three"))
+    assert job.progress.outcomes == {Outcome.DONE: 1, Outcome.LISTED: 1}
+    assert not live.client.exists(history_key(DEAD))
+    assert job.progress.journal is not None
+    ended(restoring_job(live.connect(), plan_restore(live.connect(), Journal(job.progress.journal)), Pace.FULL))
+    assert everything(live.client)[history_key(DEAD)] == before[history_key(DEAD)]

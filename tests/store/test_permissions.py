@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ResponseError
-from support.asynq_data import NOW, everything, key, lock_key
-from support.command_line import Ended, at
+from support.asynq_data import NOW, everything, history_key, key, lock_key
+from support.command_line import Ended, at, journals
 from support.deletion import delete
 from support.pilot import Operator, operate
+from support.schedulers import DEAD, HOUR, enqueue
 from support.servers import Live
 
 from archive_tui.asynq.actions import Action, needs
@@ -419,3 +420,61 @@ def test_without_the_set_of_queues_it_says_what_to_add(small: Live) -> None:
         session.open()
     session.close()
     assert isinstance(session.server, Server)
+
+
+# What belongs to no queue
+
+
+@pytest.fixture
+def scheduled(shop: Live) -> Live:
+    """Beside the queues, the history of a scheduler that is gone."""
+    enqueue(shop.client, DEAD, 3 * HOUR)
+    return shop
+
+
+def test_histories_need_no_more_than_the_readme_says(scheduled: Live, cli: Callable[..., Ended]) -> None:
+    before = everything(scheduled.client)
+    a_user(scheduled, READING)
+    found = cli(*at(scheduled, "scan", "--json")).json["installation"]
+    assert (found["findings"]["stale-history"]["count"], found["unsure"]) == (1, 0)
+    ended = cli(*at(scheduled, "delete", "--kind", "stale-history", "--yes"))
+    assert (ended.code, "UNLINK" in ended.err) == (5, True)
+    a_user(scheduled, READING, DELETING)
+    assert cli(*at(scheduled, "delete", "--kind", "stale-history", "--yes")).code == 0
+    assert not scheduled.client.exists(history_key(DEAD))
+    (journal,) = journals()
+    ended = cli(*at(scheduled, "restore", str(journal), "--yes"))
+    assert (ended.code, "ZADD" in ended.err) == (5, True)
+    a_user(scheduled, READING, DELETING, RESTORING)
+    assert cli(*at(scheduled, "restore", str(journal), "--yes")).code == 0
+    assert everything(scheduled.client) == before
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ([], "this user may not read asynq:schedulers"),
+        (["~asynq:schedulers*"], "this user may not read the histories of schedulers"),
+    ],
+)
+def test_whoever_may_not_read_schedulers_is_told_so_and_finds_the_rest(
+    scheduled: Live, cli: Callable[..., Ended], more: list[str], why: str
+) -> None:
+    scheduled.client.delete("asynq:{left}:completed", key("left", "one"))
+    a_user(scheduled, READING, DELETING, [*ONE_QUEUE, "~asynq:{other}:*", *more])
+    report = cli(*at(scheduled, "scan", "--json")).json
+    assert {one["queue"]: one["findings"]["orphan-archived"]["count"] for one in report["queues"]} == {
+        "email": 3, "other": 3,
+    }  # fmt: skip
+    assert report["complete"]
+    assert report["installation"] == {
+        "findings": {"stale-history": {"count": 0, "bytes": 0}}, "unsure": 1, "why_unsure": why,
+    }  # fmt: skip
+    a_user(
+        scheduled,
+        READING,
+        DELETING,
+        [*ONE_QUEUE, "~asynq:{other}:*", "~asynq:schedulers*", "~asynq:scheduler_history:*"],
+    )
+    assert cli(*at(scheduled, "delete", "--kind", "stale-history", "--yes")).code == 0
+    assert not scheduled.client.exists(history_key(DEAD))

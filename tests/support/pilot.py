@@ -374,7 +374,7 @@ class Operator:
         screen = self.app.screen
         tasks = screen.tasks
         await self.until(lambda: tasks.view.version == tasks.catalog.version, "rows drawn")
-        await self.until(lambda: screen.grouped, "errors grouped")
+        await self.until(lambda: screen.groups.drawn, "errors grouped")
 
     async def plan(self) -> None:
         """Open the plan of a deletion."""
@@ -428,7 +428,7 @@ def operate(
     settings: Settings,
     scenario: Scenario,
     *,
-    size: tuple[int, int] = (160, 40),
+    size: tuple[int, int] = (230, 40),
     clock: Callable[[], float] | None = None,
     interval: float = 0.2,
 ) -> WatchedApp:

@@ -30,7 +30,6 @@ from archive_tui.catalog.counts import TOP_TYPES
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.selection import Selection
-from archive_tui.catalog.signatures import signature
 from archive_tui.catalog.view import GONE, View
 from archive_tui.errors import CatalogError
 
@@ -331,10 +330,8 @@ def quoted(text: str) -> str:
 def matches(row: TaskRow, query: Query) -> bool:
     needle = folded(re.sub(r"\\(.)", r"\1", query.text[1:-1], flags=re.DOTALL))
     places = (row.id.decode("utf-8", "replace"), row.type, row.error)
-    return (
-        (not needle or any(needle in folded(place) for place in places))
-        and (query.kind is None or row.kind is query.kind)
-        and (query.type is None or row.type == query.type)
+    return (not needle or any(needle in folded(place) for place in places)) and (
+        query.kind is None or row.kind is query.kind
     )
 
 
@@ -347,7 +344,6 @@ QUERIES = st.builds(
         | CLEAN,
     ),
     kind=st.none() | st.sampled_from(Kind),
-    type=st.none() | WORDS,
 )
 
 
@@ -690,20 +686,3 @@ def test_what_is_only_counted_is_not_counted_too_low(monkeypatch: pytest.MonkeyP
     assert (len(catalog.find(Query())), counts.total, counts.unkept) == (100, 3000, 2900)
     assert catalog.trouble == "only the first 100 rows are kept, the rest is counted"
     catalog.close()
-
-
-def test_errors_are_counted_by_signature(catalog: Catalog) -> None:
-    catalog.add([a_row(number, error=f"dial tcp 10.0.0.{number}:587: refused") for number in range(30)])
-    catalog.add([a_row(number, error=f"HTTP {number}") for number in range(30, 40)])
-    catalog.add([a_row(40, error="once"), a_row(41, error="")])
-    commonest, different = catalog.signatures(2)
-    assert commonest == {signature("dial tcp 10.0.0.7:587: refused"): 30, signature("HTTP 7"): 10}
-    assert different == 3
-    for one, count in commonest.items():
-        query = Query(signature=one)
-        assert query.filtered
-        assert len(catalog.find(query)) == count
-        assert {signature(row.error) for row in catalog.rows(catalog.find(query)).values()} == {one}
-        assert not query.unfiltered().filtered
-    catalog.close()
-    assert catalog.signatures(2) == ({}, 0)

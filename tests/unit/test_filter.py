@@ -130,6 +130,7 @@ def part(field: str, text: str, *, wild: bool = False) -> Matched:
         ("retried>= 2", Compared("retried", ">=", 2)),
         ("tries=5", Compared("retried", "=", 5)),
         ("tries==5", Compared("retried", "=", 5)),
+        ("retry:-1", Compared("retry", "=", -1)),
         ("type==Email:*", exactly("type", "Email:*")),
         ('type == "a b"', exactly("type", "a b")),
         ('signature=="dial <host>"', exactly("signature", "dial <host>")),
@@ -175,6 +176,7 @@ def test_terms_stand_together_or_separates_and_parentheses_group() -> None:
         ("age>3mo", 4, "90d"),
         ("size>big", 5, "a number and a unit"),
         ("retried<1.5", 8, "a whole number"),
+        ("retried<--1", 8, "a whole number"),
         ("retried:~4", 0, "is compared"),
         ("died<yesterday", 5, "a date or time"),
         ("died<2026-W44", 5, "a date or time"),
@@ -417,7 +419,8 @@ def value_of(row: TaskRow, name: str) -> str | bytes | int | None:
     return {
         "id": row.id, "type": row.type, "error": row.error, "signature": signature(row.error), "queue": row.queue,
         "state": row.state or "", "kind": row.kind or "", "age": died, "died": died, "failed": row.last_failed_at,
-        "size": row.payload_bytes, "memory": row.stored_bytes, "retried": row.retried, "retry": row.retry,
+        "size": row.payload_bytes, "memory": row.stored_bytes,
+        "retried": row.retried if row.readable else None, "retry": row.retry if row.readable else None,
     }[name]  # fmt: skip
 
 

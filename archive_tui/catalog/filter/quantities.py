@@ -39,8 +39,9 @@ class Moment(NamedTuple):
 
 
 def number_of(text: str) -> int:
-    """Read a whole number."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+    """Read a whole number, which may be below 0: nothing keeps a message from saying so."""
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 15):
         raise ValueError("wants a whole number")
     return int(text)
 

@@ -46,4 +46,13 @@ class Wide(Command):
 class Groups(Command):
     key = "tab"
     title = "groups"
-    help = "Go to the groups beside the table, where opening one shows only that kind or type, and back."
+    help = (
+        "Go to the groups beside the table, or in its place where that is narrow, and back. There opening shows one "
+        "group alone, or all again, and marking marks all of it."
+    )
+
+
+class Narrow(Command):
+    key = "enter"
+    title = "show alone"
+    help = "Let the list show only the tasks of this group; where it does already, all again."

@@ -30,3 +30,9 @@ class Unmark(Command):
         "a change, undo the change: its plan asks first."
     )
     footer = False
+
+
+class MarkGroup(Command):
+    key = "space"
+    title = "mark all of it"
+    help = "Mark every task of the group under the cursor; where all are marked, unmark them."

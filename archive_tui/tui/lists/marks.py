@@ -178,6 +178,21 @@ class RowMarks(Part):
         marks.add(catalog.find(replace(query, sort=Sort.FOUND, descending=False)))
         self.screen.app.call_from_thread(self._take_marked, replaced, marks)
 
+    def mark_query(self, query: Query) -> None:
+        """Mark all that a query shows; where all of it is marked, unmark it."""
+        self.marking = True
+        self._mark_or_unmark(self._replaced, self._tasks.catalog, query)
+
+    @background("marks")
+    def _mark_or_unmark(self, replaced: int, catalog: Catalog, query: Query) -> None:
+        marks = self.marked.copy()
+        seqs = catalog.find(replace(query, sort=Sort.FOUND, descending=False))
+        if len(seqs) and marks.among(seqs) == len(seqs):
+            marks.discard(seqs)
+        else:
+            marks.add(seqs)
+        self.screen.app.call_from_thread(self._take_marked, replaced, marks)
+
     @background("marks")
     def _mark_these(self, replaced: int, seqs: array[int]) -> None:
         marks = self.marked.copy()

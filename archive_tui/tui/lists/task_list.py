@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
@@ -35,6 +35,9 @@ from archive_tui.tui.widgets.table import VirtualTable
 _SHOWN = 40
 """Characters that the head shows of what narrows the list; a cut has an ellipsis."""
 
+_ROOM_BESIDE = 100
+"""Columns from which on there is room for something beside the table."""
+
 _AGES_EVERY = 5.0
 """Seconds after which the ages on screen count on: each time sends the rows over a link that may be thin."""
 
@@ -49,6 +52,9 @@ class TaskList(Vertical):
 
     DEFAULT_CSS = """
     TaskList { height: 1fr; }
+    TaskList.-narrow > Horizontal > GroupsPanel { display: none; width: 1fr; border-right: none; }
+    TaskList.-narrow.-groups > Horizontal > GroupsPanel { display: block; }
+    TaskList.-narrow.-groups #rows { display: none; }
     """
 
     class Changed(Message):
@@ -91,6 +97,10 @@ class TaskList(Vertical):
                 yield self._beside
                 yield self.table
         yield self._filter_bar
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Below a hundred columns what stands beside the table has no room beside it, but in its place."""
+        self.set_class(event.size.width < _ROOM_BESIDE, "-narrow")
 
     def on_unmount(self) -> None:
         if self._job is not None:
@@ -209,8 +219,6 @@ class TaskList(Vertical):
                 parts.append(piece(f"   {least}{len(self.view):,} match", "$text-accent", gives_way=4))
                 parts.append(piece(f" of {least}{total:,}", "$text-accent", gives_way=3))
             narrowed = [str(query.kind.label)] if query.kind is not None else []
-            narrowed += [f"type {clip(query.type, _SHOWN) or '(none)'}"] if query.type is not None else []
-            narrowed += [f"error {clip(query.signature, _SHOWN)}"] if query.signature is not None else []
             narrowed += [f"“{clip(query.text, _SHOWN)}”"] if query.text else []
             parts.append(piece(f"   filter: {', '.join(narrowed)}", "$text-muted", cut=True))
         if self.sorting:
@@ -221,8 +229,6 @@ class TaskList(Vertical):
         """How rows were chosen, for the audit: `how`, and what the list was narrowed to."""
         query = self.query_now
         narrowed = [f"kind {query.kind.value}"] if query.kind is not None else []
-        narrowed += [f"type {query.type}"] if query.type is not None else []
-        narrowed += [f"error {query.signature}"] if query.signature is not None else []
         narrowed += [f"filter {query.text}"] if query.text.strip() else []
         return ", ".join([how, *narrowed])
 
@@ -287,6 +293,14 @@ class TaskList(Vertical):
     def filter(self) -> None:
         """Type a filter."""
         self._filter_bar.open()
+
+    def filter_by(self, text: str, now: float) -> None:
+        """Show what a filter shows that was not typed, as if it had been. Its ages count from `now` (unix seconds),
+        unless those of the filter before count from another moment.
+        """
+        self._filter_bar.write(text)
+        before = self.query_now.now
+        self.ask(replace(self.query_now, text=text, now=(now if before is None else before) if text else None))
 
     def clear_filter(self) -> bool:
         """Show all rows again; False where all were shown already."""

@@ -1,6 +1,5 @@
 """The orphan scan: findings stream into the table while counts by kind and type grow beside it."""
 
-import time
 from collections.abc import Mapping, Sequence
 
 from textual import on
@@ -9,24 +8,25 @@ from textual.app import ComposeResult
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.installation import shown
 from archive_tui.asynq.rows import TaskRow
-from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.facets import AGE, ERROR, KIND, QUEUE, TRIES, TYPE
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.scan import Phase, ScanJob, ScanProgress
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, background
+from archive_tui.tui.command_screen import CommandScreen
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.columns import common_columns, kind_cell
 from archive_tui.tui.lists.finding_changes import FindingChanges
+from archive_tui.tui.lists.groups import Groups
 from archive_tui.tui.lists.marks import MARKING, RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.screens.finding_task import FindingTaskScreen
 from archive_tui.tui.task.below import Below
 from archive_tui.tui.widgets.columns import Column
-from archive_tui.tui.widgets.groups import SIGNATURES_SHOWN, GroupsPanel, Signatures
+from archive_tui.tui.widgets.groups import GroupsPanel
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.wording.people import bar, number, plural, span
@@ -60,18 +60,14 @@ class ScanScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, FindingChanges)
-    CSS = """
-    ScanScreen.-narrow #groups { display: none; }
-    ScanScreen.-narrow.-groups #groups { display: block; }
-    """
+    PARTS = (TaskList, RowMarks, FindingChanges, Groups)
 
     def __init__(self, queue: str | None) -> None:
         """`queue` is None for all queues."""
         super().__init__()
         self.queue = queue
-        self._groups = GroupsPanel()
-        self.tasks = TaskList(self._columns(), self._task_screen, beside=self._groups)
+        panel = GroupsPanel()
+        self.tasks = TaskList(self._columns(), self._task_screen, beside=panel)
         self.marks = RowMarks(self, self.tasks)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
         self.findings = FindingChanges(
@@ -82,15 +78,13 @@ class ScanScreen(CommandScreen):
             pointed_at=lambda: self.tasks.table.cursor_row,
             why_not=self._why_not_change,
         )
-        self.parts = (self.tasks, self.marks, self.findings)
+        facets = (KIND, ERROR, TYPE, AGE, TRIES, *([] if queue is not None else [QUEUE]))
+        self.groups = Groups(self, panel, self.tasks, self.marks, facets)
+        self.parts = (self.tasks, self.marks, self.findings, self.groups)
         self._messages = False
         self._job: ScanJob | None = None
         self._refused: list[str] = []
         self._noted: object = None
-        self._signatures: Signatures = ({}, 0)
-        self._signed = -1
-        self._signing = False
-        self._signing_took = self._signed_at = 0.0
 
     def body(self) -> ComposeResult:
         yield HeadLine(id="head")
@@ -105,10 +99,6 @@ class ScanScreen(CommandScreen):
 
     def on_mount(self) -> None:
         self._start()
-        self.on_resize()
-
-    def on_resize(self) -> None:
-        self.set_class(self.size.width < 100, "-narrow")
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         return HELP
@@ -146,37 +136,8 @@ class ScanScreen(CommandScreen):
             if noted != self._noted:  # an old scan must not write over what a later one found
                 self._noted = noted
                 self.session.note_scan(self._job)
-            self._sign()
+            self.groups.keep_up()
         super().look()
-
-    @property
-    def grouped(self) -> bool:
-        """Whether the groups count everything that was found."""
-        return self._signed == self.tasks.catalog.version and self._groups.shows(self._signatures)
-
-    def _sign(self) -> None:
-        """Keep the counts by signature up to date, in a tenth of the time at most: every error is looked at."""
-        rested = time.monotonic() - self._signed_at > 10 * self._signing_took
-        calm = self.tasks.complete and self.flow.job is None
-        if not self._signing and self._signed != self.tasks.catalog.version and (rested or calm):
-            self._signing = True
-            self._ask_signatures(self.tasks.catalog)
-
-    @background("signatures")
-    def _ask_signatures(self, catalog: Catalog) -> None:
-        began, version = time.monotonic(), catalog.version
-        found = catalog.signatures(SIGNATURES_SHOWN)
-        self.app.call_from_thread(self._take_signatures, catalog, version, found, time.monotonic() - began)
-
-    def _take_signatures(self, catalog: Catalog, version: int, found: Signatures, took: float) -> None:
-        self._signing, self._signing_took, self._signed_at = False, took, time.monotonic()
-        if catalog is self.tasks.catalog and self.is_mounted:
-            self._signatures, self._signed = found, version
-
-    def background_failed(self, group: str, error: Exception) -> None:
-        if group == "signatures":
-            self._signing, self._signed_at = False, time.monotonic()
-        super().background_failed(group, error)
 
     def _draw_head(self) -> None:
         if self._job is None:
@@ -202,30 +163,17 @@ class ScanScreen(CommandScreen):
             else "Nothing wrong was found." if progress.complete or progress.caution
             else "Nothing was found before the scan was stopped."
         )  # fmt: skip
-        self._groups.show(counts, tasks.query_now, self._signatures)
 
     # Groups
 
-    @on(GroupsPanel.Chosen)
-    def _narrow(self, event: GroupsPanel.Chosen) -> None:
-        self.tasks.ask(event.narrow(self.tasks.query_now))
-
-    @runs(commands.Groups)
-    def groups(self) -> None:
-        """Go to the groups, and back."""
-        if self._groups.active:
-            self.remove_class("-groups")
-            self.tasks.table.focus()
-        else:
-            self.add_class("-groups")
-            self._groups.activate()
+    @on(GroupsPanel.Wanted)
+    def _group_wanted(self, event: GroupsPanel.Wanted) -> None:
+        event.carry_out(self.groups)
 
     @runs(commands.Back)
     def back(self) -> None:
         """Leave the groups, then undo the filter, then the marks, then leave."""
-        if self._groups.active:
-            self.groups()
-        elif not self.tasks.clear_filter() and not self.marks.take_back():
+        if not self.groups.leave() and not self.tasks.clear_filter() and not self.marks.take_back():
             self.run_command(commands.Leave)
 
     # The scan itself
@@ -305,7 +253,6 @@ class ScanScreen(CommandScreen):
         self._messages = messages
         if self._job is not None:
             self._job.stop()
-        self._signatures, self._signed = ({}, 0), -1
         self.marks.forget()
         self.tasks.start_again()
         self._start()

@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from archive_tui.asynq.states import State
+from archive_tui.catalog.facets import AGE, ERROR, TRIES, TYPE
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
@@ -20,11 +21,13 @@ from archive_tui.tui.lists.archive_changes import ArchiveChanges
 from archive_tui.tui.lists.archive_retention import ArchiveRetention
 from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
 from archive_tui.tui.lists.columns import common_columns
+from archive_tui.tui.lists.groups import Groups
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
 from archive_tui.tui.screens.archived_task import ArchivedTaskScreen
 from archive_tui.tui.task.below import Below
+from archive_tui.tui.widgets.groups import GroupsPanel
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.wording.people import age
@@ -53,24 +56,27 @@ class TasksScreen(CommandScreen):
         commands.Unmark,
         commands.Follow,
         commands.Wide,
+        commands.Groups,
         commands.ScanQueue,
         commands.CleanOld,
         commands.Refresh,
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ArchiveChanges, ArchiveRetention)
+    PARTS = (TaskList, RowMarks, ArchiveChanges, ArchiveRetention, Groups)
 
     def __init__(self, queue: str) -> None:
         super().__init__()
         self.queue = queue
         columns = common_columns(lambda: self.tasks.moment, "Died", lambda row: row.scored_at)
-        self.tasks = TaskList(columns, self._task_screen, Query(sort=Sort.DIED, descending=True))
+        panel = GroupsPanel()
+        self.tasks = TaskList(columns, self._task_screen, Query(sort=Sort.DIED, descending=True), beside=panel)
         self.marks = RowMarks(self, self.tasks)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
         self.changes = ArchiveChanges(self, self.flow, self._targets, queue=lambda: queue, why_not=self._why_not_change)
         self.retention = ArchiveRetention(self, self.tasks, self.flow, self.changes, queue=queue, read_at=self._read_at)
-        self.parts = (self.tasks, self.marks, self.changes, self.retention)
+        self.groups = Groups(self, panel, self.tasks, self.marks, (ERROR, TYPE, AGE, TRIES))
+        self.parts = (self.tasks, self.marks, self.changes, self.retention, self.groups)
         self._cleaning = False
         self._job: ListJob | None = None
         self._counted: ListJob | None = None
@@ -103,10 +109,15 @@ class TasksScreen(CommandScreen):
             self._counted = self._job
             self.marks.forget_dead()
         self.tasks.keep_up()
+        self.groups.keep_up()
         self._draw_head()
         if self._cleaning and self.tasks.shown:
             self._cleaning = False
             self.call_later(self._begin_cleaning)
+
+    @on(GroupsPanel.Wanted)
+    def _group_wanted(self, event: GroupsPanel.Wanted) -> None:
+        event.carry_out(self.groups)
 
     @on(TaskList.Changed)
     def _view_changed(self) -> None:
@@ -230,8 +241,8 @@ class TasksScreen(CommandScreen):
 
     @runs(commands.Back)
     def back(self) -> None:
-        """Undo the filter, then the marks, then leave."""
-        if not self.tasks.clear_filter() and not self.marks.take_back():
+        """Leave the groups, then undo the filter, then the marks, then leave."""
+        if not self.groups.leave() and not self.tasks.clear_filter() and not self.marks.take_back():
             self.run_command(commands.Leave)
 
     @runs(commands.ScanQueue)

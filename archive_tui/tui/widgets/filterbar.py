@@ -114,6 +114,13 @@ class FilterBar(Vertical):
         self.add_class("-typing")
         self.screen.set_focus(self._input)  # at once: what is typed next belongs here
 
+    def write(self, text: str) -> None:
+        """Show a text that was not typed, as if it had been; nobody is told. An empty one hides the line."""
+        with self._input.prevent(Input.Changed):
+            self._input.value = text
+        self.complain("")
+        self.display = bool(text) or self._input.has_focus
+
     def clear(self) -> bool:
         """Forget the text and hide the line; False where there was nothing to forget."""
         was = self.is_open
@@ -144,6 +151,8 @@ class FilterBar(Vertical):
         if self._give_back is not None:
             self._give_back()
             return
-        for widget in self.screen.query("VirtualTable").results():
-            self.screen.set_focus(widget)
-            return
+        for kind in ("VirtualTable", "OptionList"):  # these only where the rows are out of sight
+            for widget in self.screen.query(kind).results():
+                if widget.focusable:
+                    self.screen.set_focus(widget)
+                    return

@@ -1,59 +1,107 @@
-"""The groups beside a list: how many rows of each kind, type and error, and the way to narrow the list to one."""
+"""The groups beside a list: how its rows divide by error, type, age and so on, and the way to one of them."""
 
-from dataclasses import replace
+from __future__ import annotations
 
-from textual import on
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Protocol
+
+from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from archive_tui.asynq.findings import Kind
-from archive_tui.catalog.counts import Counts
-from archive_tui.catalog.query import Query
-from archive_tui.text import line
+from archive_tui.catalog.breakdown import Breakdown, Group
+from archive_tui.catalog.facets import DAYS, Facet
+from archive_tui.catalog.filter.refusal import FilterError
+from archive_tui.catalog.filter.terms import has_term
+from archive_tui.tui import commands
 from archive_tui.tui.widgets.columns import fit
+from archive_tui.wording.people import size, sparkline
 
-_WIDTH = 34
-_TYPES_SHOWN = 8
+GROUPS_SHOWN = 8
+"""How many groups of a facet there is room for; the rest are counted, and one key away."""
 
-SIGNATURES_SHOWN = 8
-"""How many signatures of errors there is room for."""
+_DAYS_SHOWN = ((56, DAYS), (42, 7), (0, 4))
+"""Cells from which on a group's sparkline has so many days."""
 
-Signatures = tuple[dict[str, int], int]
-"""The commonest signatures with their counts, and how many different ones there are."""
+_ROOM_FOR_BYTES = 56
+"""Cells from which on a group shows its bytes."""
+
+
+class GroupActions(Protocol):
+    """What can be done with groups."""
+
+    def narrow(self, term: str) -> None:
+        """Let the list show only what a term shows; or, where it does already, no longer."""
+
+    def mark(self, term: str) -> None:
+        """Mark all that the list and a term show; where all of it is marked, unmark it."""
+
+    def show_all(self, facet: Facet) -> None:
+        """Show all groups of a facet."""
 
 
 class GroupsPanel(Vertical):
-    """Kinds, types and signatures with their counts. Posts `Chosen` when one is."""
+    """The largest groups of each facet. Posts `Wanted` with what the operator wants of one."""
 
-    DEFAULT_CSS = f"""
-    GroupsPanel {{ width: {_WIDTH}; border-right: solid $line; padding: 0; }}
-    GroupsPanel OptionList {{ border: none; height: 1fr; background: $background; padding: 0; }}
-    GroupsPanel OptionList:focus {{ border: none; background: $surface; }}
+    DEFAULT_CSS = """
+    GroupsPanel { width: 31%; min-width: 38; max-width: 64; border-right: solid $line; padding: 0; }
+    GroupsPanel OptionList { border: none; height: 1fr; background: $background; padding: 0; }
+    GroupsPanel OptionList:focus { border: none; background: $surface; }
     """
 
-    class Chosen(Message):
-        """A group was chosen. One that is chosen already is to be given up."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(commands.Mark.key, "mark", show=False, id="mark-group"),
+        Binding("right", "section(1)", show=False, id="next-facet"),
+        Binding("left", "section(-1)", show=False, id="previous-facet"),
+        Binding("j", "move('down')", show=False, id="groups-down"),
+        Binding("k", "move('up')", show=False, id="groups-up"),
+    ]
 
-        def __init__(self, name: str) -> None:
+    class Wanted(Message):
+        """The base of what the operator wants of a group, or of a facet."""
+
+        def carry_out(self, by: GroupActions) -> None:
+            """Let it be done by who can."""
+            raise NotImplementedError
+
+    class Chosen(Wanted):
+        """The list is to show one group alone; or, where it does already, no longer."""
+
+        def __init__(self, term: str) -> None:
             super().__init__()
-            self._field, _, self._value = name.partition(" ")
+            self.term = term
 
-        def narrow(self, query: Query) -> Query:
-            """The query, narrowed to the group, or no longer."""
-            if self._field == "kind":
-                kind = Kind(self._value)
-                return replace(query, kind=None if query.kind is kind else kind)
-            if self._field == "type":
-                return replace(query, type=None if query.type == self._value else self._value)
-            return replace(query, signature=None if query.signature == self._value else self._value)
+        def carry_out(self, by: GroupActions) -> None:
+            by.narrow(self.term)
+
+    class MarkWanted(Chosen):
+        """All tasks of a group are to be marked; or, where they are already, no longer."""
+
+        def carry_out(self, by: GroupActions) -> None:
+            by.mark(self.term)
+
+    class MoreWanted(Wanted):
+        """All groups of a facet are to be seen."""
+
+        def __init__(self, facet: Facet) -> None:
+            super().__init__()
+            self.facet = facet
+
+        def carry_out(self, by: GroupActions) -> None:
+            by.show_all(self.facet)
 
     def __init__(self) -> None:
         super().__init__(id="groups")
-        self._shown: tuple[Counts, Query, Signatures] | None = None
+        self._answer: Breakdown | None = None
+        self._text = ""
+        self._width = 0
+        self._groups: dict[str, Group] = {}
+        self._more: dict[str, Facet] = {}
 
     def compose(self) -> ComposeResult:
         yield OptionList()
@@ -70,41 +118,66 @@ class GroupsPanel(Vertical):
     def activate(self) -> None:
         """Let keys go to the groups."""
         self._options.focus()
+        if self._options.highlighted is None:
+            self._options.action_first()
 
-    def shows(self, signatures: Signatures) -> bool:
-        """Whether these signatures are drawn."""
-        return self._shown is not None and self._shown[-1] == signatures
+    def shows(self, answer: Breakdown) -> bool:
+        """Whether these counts are drawn."""
+        return self._answer is answer
 
-    def show(self, counts: Counts, query: Query, signatures: Signatures) -> None:
-        """Draw the counts; what the list is narrowed to is marked."""
-        if self._shown == (counts, query, signatures):
-            return
-        self._shown = (counts, query, signatures)
-        options: list[Option] = [_heading("Kind")]
-        for kind, count in counts.by_kind.items():
-            options.append(_group(f"kind {kind.value}", kind.label, count, chosen=query.kind is kind))
-        options.append(_heading("Type"))
-        types = list(counts.by_type.items())[:_TYPES_SHOWN]
-        for type_, count in types:
-            label = line(type_) or "(no type)"
-            options.append(_group(f"type {type_}", label, count, chosen=query.type == type_))
-        if counts.types > len(types):
-            options.append(_more(counts.types - len(types)))
-        common, different = signatures
-        if common:
-            options.append(_heading("Error"))
-        for signature, count in common.items():
-            chosen = query.signature == signature
-            options.append(_group(f"error {signature}", line(signature), count, chosen=chosen))
-        if different > len(common):
-            options.append(_more(different - len(common)))
-        self._draw(options)
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw for the new width."""
+        if event.size.width != self._width and self._answer is not None:
+            self._show(self._answer, self._text)
+
+    def show(self, answer: Breakdown, text: str) -> None:
+        """Draw the counts; `text` is the list's filter, and what it is narrowed to is marked."""
+        if answer is not self._answer or text != self._text:
+            self._show(answer, text)
+
+    def _show(self, answer: Breakdown, text: str) -> None:
+        self._answer, self._text, self._width = answer, text, self.size.width
+        self._groups.clear()
+        self._more.clear()
+        self._draw(list(self._lines(answer, text)))
+
+    def _lines(self, answer: Breakdown, text: str) -> Iterator[Option]:
+        """Every line; a facet in which nothing differs has none, unless the list is narrowed by it."""
+        for name, groups in answer.groups.items():
+            chosen = [_has(text, group) for group in groups]
+            if not groups or (len(groups) == 1 and not groups[0].value):
+                continue
+            facet = groups[0].facet
+            yield Option(Content.styled(f" {facet.title}", "bold $text-muted"), disabled=True)
+            for group, is_chosen in zip(groups, chosen, strict=True):
+                line_id = f"{name} {group.value}"
+                self._groups[line_id] = group
+                yield Option(self._line(group, chosen=is_chosen), id=line_id)
+            if (more := answer.different[name] - len(groups)) > 0:
+                self._more[f"more {name}"] = facet
+                yield Option(Content.styled(f"   and {more:,} more ⏎", "$text-muted"), id=f"more {name}")
+
+    def _line(self, group: Group, *, chosen: bool) -> Content:
+        room = max(self.size.width, 20) - 2
+        count = f"{group.amount.tasks:,}"
+        bytes_ = f"{size(group.amount.stored_bytes):>9}" if room >= _ROOM_FOR_BYTES else ""
+        days = sparkline(group.days[-next(shown for wide, shown in _DAYS_SHOWN if room >= wide) :])
+        figures = [figure for figure in (f"{count:>6}", bytes_, days) if figure]
+        width = room - 2 - sum(len(figure) + 1 for figure in figures)
+        return Content.assemble(
+            ("▸ " if chosen else "  ", "bold $text-accent"),
+            fit(group.facet.label(group.value), width),
+            (f" {figures[0]}", "bold"),
+            *[f" {figure}" for figure in figures[1:-1]],
+            (f" {figures[-1]}", "$text-muted"),
+        )
 
     def _draw(self, options: list[Option]) -> None:
         groups = self._options
         if [one.id for one in groups.options] == [one.id for one in options]:  # where it is scrolled to stays as it is
             for number, option in enumerate(options):
-                groups.replace_option_prompt_at_index(number, option.prompt)
+                if groups.options[number].prompt != option.prompt:
+                    groups.replace_option_prompt_at_index(number, option.prompt)
             return
         chosen_id = groups.highlighted_option.id if groups.highlighted_option is not None else None
         at = groups.scroll_y
@@ -113,27 +186,56 @@ class GroupsPanel(Vertical):
         # By name, not by position: the order changes while counts grow. Out of sight it is only by the wheel's doing
         indexes = (number for number, one in enumerate(options) if chosen_id and one.id == chosen_id)
         groups.highlighted = next(indexes, None)
+        if groups.has_focus and groups.highlighted is None and options:
+            groups.action_first()
         if not groups.has_focus:
             groups.scroll_y = at
 
+    # Keys
+
     @on(OptionList.OptionSelected)
-    def _narrow(self, event: OptionList.OptionSelected) -> None:
+    def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        if event.option.id is not None:
-            self.post_message(self.Chosen(event.option.id))
+        if (group := self._groups.get(event.option.id or "")) is not None:
+            self.post_message(self.Chosen(group.term))
+        elif (facet := self._more.get(event.option.id or "")) is not None:
+            self.post_message(self.MoreWanted(facet))
+
+    def action_mark(self) -> None:
+        """Mark all of the group under the cursor."""
+        option = self._options.highlighted_option
+        if option is not None and (group := self._groups.get(option.id or "")) is not None:
+            self.post_message(self.MarkWanted(group.term))
+
+    def action_move(self, way: str) -> None:
+        """Move by one line."""
+        if way == "down":
+            self._options.action_cursor_down()
+        else:
+            self._options.action_cursor_up()
+
+    def action_section(self, step: int) -> None:
+        """Go to the first group of the next facet, or of the one before."""
+        options = self._options
+        starts = [at for at, before in enumerate(self._headings(options.options), 1) if before]
+        at = options.highlighted if options.highlighted is not None else -1
+        if step > 0:
+            found = next((start for start in starts if start > at), None)
+        else:
+            here = max((start for start in starts if start <= at), default=0)
+            found = max((start for start in starts if start < here), default=None)
+        if found is not None:
+            options.highlighted = found
+            options.scroll_to(y=max(found - 1, 0), animate=False)  # its heading, too
+
+    @staticmethod
+    def _headings(options: Sequence[Option]) -> list[bool]:
+        return [option.disabled for option in options]
 
 
-def _heading(text: str) -> Option:
-    return Option(Content.styled(f" {text}", "bold $text-muted"), disabled=True)
-
-
-def _more(count: int) -> Option:
-    return Option(Content.styled(f"   and {count:,} more", "$text-muted"), disabled=True)
-
-
-def _group(name: str, label: str, count: int, *, chosen: bool) -> Option:
-    figure = f"{count:,}"
-    shown = fit(label, _WIDTH - len(figure) - 6)
-    return Option(
-        Content.assemble(("▸ " if chosen else "  ", "bold $text-accent"), shown, " ", (figure, "bold")), id=name
-    )
+def _has(text: str, group: Group) -> bool:
+    """Whether a filter narrows the list to a group; one that cannot be read narrows it to none."""
+    try:
+        return has_term(text, group.term)
+    except FilterError:
+        return False

@@ -1,0 +1,185 @@
+"""The groups of a list: counted anew, off the UI loop, whenever its rows or its filter change; narrowed to, marked."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from archive_tui.catalog.breakdown import Breakdown, Question
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.facets import Facet
+from archive_tui.catalog.filter.refusal import FilterError
+from archive_tui.catalog.filter.terms import has_term, with_term, without_term
+from archive_tui.catalog.query import Query, Sort
+from archive_tui.tui import commands
+from archive_tui.tui.command_screen import CommandScreen, Part, background
+from archive_tui.tui.commands import runs
+from archive_tui.tui.lists.marks import RowMarks
+from archive_tui.tui.lists.task_list import TaskList
+from archive_tui.tui.widgets.groups import GROUPS_SHOWN, GroupsPanel
+
+_AGES_EVERY = 60
+"""Seconds after which ages are counted from a later moment, where the filter does not hold one."""
+
+_SHARE = 9
+"""Counting rests for so many times as long as it took, while rows come."""
+
+MOST_GROUPS = 10_000
+"""How many groups of one facet a screen of their own shows."""
+
+
+class Groups(Part):
+    """The breakdown of what a list shows, and the panel beside the list that draws it."""
+
+    def __init__(
+        self, screen: CommandScreen, panel: GroupsPanel, tasks: TaskList, marks: RowMarks, facets: Sequence[Facet]
+    ) -> None:
+        """`panel` stands beside the list; `facets` are drawn in this order."""
+        super().__init__(screen)
+        self.panel = panel
+        self.facets = tuple(facets)
+        self.most_errors = 0
+        """How many error groups are wanted beside: a table of them may be open."""
+        self._tasks, self._marks = tasks, marks
+        self._answer: Breakdown | None = None
+        self._catalog: Catalog | None = None
+        self._asked: Question | None = None
+        self._stop = threading.Event()
+        self._now = 0
+        self._took = self._answered_at = 0.0
+
+    @property
+    def answer(self) -> Breakdown | None:
+        """The last breakdown of this list; None: there is none yet."""
+        return self._answer if self._catalog is self._tasks.catalog else None
+
+    @property
+    def current(self) -> bool:
+        """Whether the counts are those of the rows and of the filter as they are now."""
+        answer = self.answer
+        return answer is not None and self._answers(answer) and answer.version == self._tasks.catalog.version
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the panel shows them."""
+        return self.current and self.answer is not None and self.panel.shows(self.answer)
+
+    def _answers(self, answer: Breakdown) -> bool:
+        return answer.question == self._question()
+
+    # Counting
+
+    def keep_up(self) -> None:
+        """Ask anew where the rows or the filter have changed; show the counts."""
+        self._let_ages_count_on()
+        question = self._question()
+        if self._asked is not None:
+            if self._asked != question:
+                self._stop.set()  # a newer question: nobody waits for the answer to this one
+        elif not self.current and not self._tasks.frozen:
+            anew = self.answer is None or self.answer.question != question
+            rested = time.monotonic() - self._answered_at > _SHARE * self._took
+            if anew or rested or self._tasks.complete:
+                self._asked, self._stop = question, threading.Event()
+                self._ask(self._tasks.catalog, question, self._stop)
+        if self.answer is not None and self.screen.is_mounted:
+            self.panel.show(self.answer, self._tasks.query_now.text)
+
+    def _let_ages_count_on(self) -> None:
+        now = int(self.screen.now())
+        if now - self._now > max(_AGES_EVERY, 100 * self._took):
+            self._now = now
+
+    def _question(self, most: Mapping[str, int] | None = None) -> Question:
+        query = self._tasks.query_now
+        now = self._now if query.now is None else int(query.now)
+        wanted = most or dict.fromkeys([facet.name for facet in self.facets], GROUPS_SHOWN)
+        plain = replace(query, sort=Sort.FOUND, descending=False, now=None)
+        return Question(plain, now, wanted, self.most_errors)
+
+    @background("groups")
+    def _ask(self, catalog: Catalog, question: Question, stop: threading.Event) -> None:
+        began = time.monotonic()
+        answer = catalog.breakdown(question, stop.is_set)
+        self.screen.app.call_from_thread(self._take, catalog, answer, time.monotonic() - began)
+
+    def _take(self, catalog: Catalog, answer: Breakdown | None, took: float) -> None:
+        self._asked = None
+        if answer is not None:
+            self._answer, self._catalog = answer, catalog
+            self._took, self._answered_at = took, time.monotonic()
+        self.keep_up()
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        self._asked, self._answered_at, self._took = None, time.monotonic(), max(self._took, 1.0)
+        super().background_failed(group, error)
+
+    # Narrowing and marking
+
+    def narrow(self, term: str) -> None:
+        """Let the list show only what a term shows; or, where it does already, no longer."""
+        query = self._tasks.query_now
+        try:
+            has = has_term(query.text, term)
+            text = without_term(query.text, term) if has else with_term(query.text, term)
+        except FilterError:
+            self.screen.say(f"the filter cannot be read: correct it, or {commands.Back} shows all", warning=True)
+            return
+        self._tasks.filter_by(text, self._moment)
+
+    def mark(self, term: str) -> None:
+        """Mark all that the list and a term show; where all of it is marked, unmark it."""
+        if reason := self._marks.why_not_mark_all():
+            self.screen.say(f"{commands.Mark.title}: {reason}", warning=True)
+            return
+        try:
+            self._marks.mark_query(self.query_of(term))
+        except FilterError:
+            self.screen.say(f"the filter cannot be read: correct it, or {commands.Back} shows all", warning=True)
+
+    def query_of(self, term: str) -> Query:
+        """What the list shows, narrowed by a term. Raises FilterError."""
+        query = self._tasks.query_now
+        text = query.text if has_term(query.text, term) else with_term(query.text, term)
+        return replace(query, text=text, now=self._moment)
+
+    @property
+    def marked(self) -> int:
+        """How many tasks of the list are marked."""
+        return len(self._marks.marked)
+
+    def show_all(self, facet: Facet) -> None:
+        """Show all groups of a facet on a screen of their own."""
+        from archive_tui.tui.screens.groups import GroupsScreen
+
+        self.screen.app.push_screen(GroupsScreen(self, facet))
+
+    def all_groups(self, facet: Facet) -> Breakdown | None:
+        """All groups of a facet, as of now; None where the list has gone. Not for the UI loop."""
+        return self._tasks.catalog.breakdown(self._question({facet.name: MOST_GROUPS}))
+
+    @property
+    def _moment(self) -> float:
+        """Unix seconds from which the ages count that are on screen."""
+        return self.answer.question.now if self.answer is not None else self._question().now
+
+    # Going there
+
+    @runs(commands.Groups)
+    def go(self) -> None:
+        """Go to the groups, and back."""
+        if self.panel.active:
+            self._tasks.remove_class("-groups")
+            self._tasks.table.focus()
+        else:
+            self._tasks.add_class("-groups")
+            self.panel.activate()
+
+    def leave(self) -> bool:
+        """Go back to the rows; False where keys go to them already."""
+        active = self.panel.active
+        if active:
+            self.go()
+        return active
