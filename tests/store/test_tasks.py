@@ -216,3 +216,15 @@ def test_a_task_of_fifty_mebibytes(valkey: Live) -> None:
     assert read(valkey, "q", b"huge").payload == payload
     ((row,),) = rows(valkey, "q", [(b"huge", 1)])
     assert row.payload_bytes == len(payload)
+
+
+def test_a_listing_asks_for_the_type_of_an_index_only_where_it_is_wrong(valkey: Live) -> None:
+    valkey.asynq.add_many("q", ["one", "two"])
+    valkey.client.set("asynq:{q}:retry", "text")
+    with valkey.pipe() as pipe:
+        valkey.client.config_resetstat()
+        assert list(tasks.listed(pipe, "q", State.ARCHIVED))
+        assert "type" not in valkey.calls()
+        with pytest.raises(RefusedError, match=r"asynq:\{q\}:retry is a string, not the index that Asynq writes"):
+            list(tasks.listed(pipe, "q", State.RETRY))
+        assert pipe.owed == 0

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from redis.exceptions import ResponseError
+
 from archive_tui.asynq import findings, keys, locks, message
 from archive_tui.asynq.findings import GROUP, Kind
 from archive_tui.asynq.message import TaskMessage
@@ -39,17 +41,30 @@ def listed(pipe: Pipe, queue: str, state: State) -> Iterator[list[tuple[bytes, i
     scores = state not in LISTS
     order = Order.HIGHEST if scores else Order.LIST
     index = keys.index(queue, state)
-    (kind,) = pipe.call([(b"TYPE", index)], errors="return")
-    if isinstance(kind, bytes) and kind not in (b"none", b"zset" if scores else b"list"):
-        raise RefusedError(f"{line(index)} is a {line(kind)}, not the index that Asynq writes: nothing of it is a task")
     if state is State.PENDING:
         for piece in pieces(pipe, Cursor(keys.old_pending(queue), Order.LIST, PIECE)):
             yield [(member, None) for member in piece.ids]
-    for piece in pieces(pipe, Cursor(index, order, PIECE, scores=scores, strict=True)):
+    walk = pieces(pipe, Cursor(index, order, PIECE, scores=scores, strict=True))
+    while True:
+        try:
+            found = next(walk, None)
+        except ResponseError as error:
+            if not is_wrong_type(error):
+                raise
+            raise RefusedError(_no_index(pipe, index)) from None
+        if found is None:
+            return
         if scores:
-            yield list(zip(piece.ids, map(seconds_of, piece.scores), strict=True))
+            yield list(zip(found.ids, map(seconds_of, found.scores), strict=True))
         else:
-            yield [(task_id, None) for task_id in piece.ids]
+            yield [(task_id, None) for task_id in found.ids]
+
+
+def _no_index(pipe: Pipe, index: bytes) -> str:
+    """Why nothing can be listed of a key that is of another type than Asynq writes."""
+    (kind,) = pipe.call([(b"TYPE", index)], errors="return")
+    what = f"is a {line(kind)}" if isinstance(kind, bytes) else "is something else"
+    return f"{line(index)} {what}, not the index that Asynq writes: nothing of it is a task"
 
 
 def rows(pipe: Pipe, queue: str, state: State, piece: Sequence[tuple[bytes, int | None]]) -> Iterator[list[TaskRow]]:
