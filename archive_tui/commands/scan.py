@@ -80,11 +80,14 @@ def _print_scan(session: Session, job: ScanJob, form: str, out: TextIO) -> None:
             for _, row in rows:
                 print(json_line(_row_json(row, found)), file=out)
         return
-    report = _scan_json(session, job, elsewhere)
+    with session.server.pipe() as pipe:
+        stats = _stats(session, job, pipe)
+        foretold = forecasts(session, pipe, stats) if form == "prometheus" else {}
+    report = _scan_json(session, job, stats, elsewhere)
     if form == "json":
         print(json_line(report), file=out)
     elif form == "prometheus":
-        _print_prometheus(report, job.progress, _foretold(session, job), out)
+        _print_prometheus(report, job.progress, foretold, out)
     else:
         _print_summary(report, job.progress, out)
         _warn_of(elsewhere)
@@ -125,11 +128,9 @@ def _stats(session: Session, job: ScanJob, pipe: Pipe) -> Sequence[QueueStats]:
     return store.stats(pipe, wanted, registered, datetime.fromtimestamp(session.clock(), UTC))
 
 
-def _scan_json(session: Session, job: ScanJob, elsewhere: Elsewhere) -> dict[str, Any]:
+def _scan_json(session: Session, job: ScanJob, stats: Sequence[QueueStats], elsewhere: Elsewhere) -> dict[str, Any]:
     progress = job.progress
     info = session.info
-    with session.server.pipe() as pipe:
-        stats = _stats(session, job, pipe)
     sums = job.catalog.sums()
     return {
         "server": {"version": info.version or None, "mode": info.mode or None, "address": info.address},
@@ -213,12 +214,6 @@ def _warn_of(elsewhere: Elsewhere) -> None:
         print(f"{said}, which are tasks of another installation", file=sys.stderr)
     for queue, count in elsewhere.unsure.items():
         print(f"{plural(count, 'ghost')} of {line(queue)}: this user may not look under {under}", file=sys.stderr)
-
-
-def _foretold(session: Session, job: ScanJob) -> dict[str, Forecast]:
-    """The forecasts of the archives of a scan, by queue."""
-    with session.server.pipe() as pipe:
-        return forecasts(session, pipe, _stats(session, job, pipe))
 
 
 def _print_prometheus(

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import asynq_data
@@ -300,3 +301,17 @@ def test_progress_is_shown_to_a_person_and_wiped_away(
     fractions = [int(line.strip().partition("%")[0]) for line in shown if "%" in line]
     assert len(fractions) > 3
     assert fractions == sorted(fractions)
+
+
+def test_metrics_read_the_figures_of_the_queues_once(
+    damaged: Live, cli: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = scan.store.stats, [0]
+
+    def counting(*arguments: Any) -> Any:
+        calls[0] += 1
+        return real(*arguments)
+
+    monkeypatch.setattr(scan.store, "stats", counting)
+    assert cli(*at(damaged, "scan", "--prometheus")).code == 0
+    assert calls[0] == 1
