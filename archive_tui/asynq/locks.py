@@ -1,12 +1,25 @@
 """The name of a task's unique lock: where it stands, and the rule by which Asynq makes it (docs/asynq-storage.md)."""
 
 import hashlib
+import re
+from typing import NamedTuple
 
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.message import TaskMessage
-from archive_tui.text import encode
+from archive_tui.text import decode, encode
 
 _PART_OF_A_NAME = b":unique:"
+
+_NAME = re.compile(rb"asynq:\{([^}]+)\}:unique:(.*):(?:[0-9a-f]{32})?", re.DOTALL)
+
+
+class LockName(NamedTuple):
+    """What the name of a lock says."""
+
+    queue: str
+
+    type: str
+    """Type of the task; what is not UTF-8 of it is replaced."""
 
 
 def named(queue: str, field: bytes | None, raw_message: bytes | None) -> bytes | None:
@@ -20,6 +33,14 @@ def named(queue: str, field: bytes | None, raw_message: bytes | None) -> bytes |
         decoded = message.decode(raw_message)
         name = decoded.unique_key.encode() if decoded is not None else None
     return name if name and name.startswith(keys.unique_prefix(queue)) else None
+
+
+def read(key: bytes) -> LockName | None:
+    """Read a lock's name as Asynq 0.18 and newer makes it by its rule (`by_rule`); None for any other key. Queues whose
+    names hold a brace are left out: their keys can be read in several ways.
+    """
+    found = _NAME.fullmatch(key)
+    return LockName(decode(found[1]), found[2].decode("utf-8", "replace")) if found else None
 
 
 def by_rule(queue: str, decoded: TaskMessage) -> list[bytes]:

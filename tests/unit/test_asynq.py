@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import asynq_data
 
-from archive_tui.asynq import keys, message
+from archive_tui.asynq import keys, locks, message
 from archive_tui.asynq.findings import ORPHAN_STATES, Kind, fits, judge, state_of
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.repairs import Repair, offered
@@ -362,3 +362,12 @@ def test_no_task_breaks_its_facts_or_slips_past_the_text_door(
 
 def test_a_pending_since_of_many_digits_breaks_nothing() -> None:
     assert said(a_task(fields={b"pending_since": b"9" * 5000}), "Pending")
+
+
+def test_what_the_name_of_a_lock_says() -> None:
+    message = TaskMessage(type="email:send", payload=b"{}")
+    for lock in locks.by_rule("q", message):
+        assert locks.read(lock) == ("q", "email:send")
+    assert locks.read(locks.by_rule("q", TaskMessage(type="nil"))[-1]) == ("q", "nil")
+    for other in (b"asynq:{q}:unique:send:not an md5", b"asynq:{q}:note:send:", b"asynq:{a}:t:b}:unique:send:"):
+        assert locks.read(other) is None

@@ -4,27 +4,21 @@ A scan meets the locks of a queue beside its task data. Asynq takes a lock and w
 deletes both in one: where lock and data are read at one moment, no task that comes or goes passes for a stale one.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 
-from archive_tui.asynq import keys
+from archive_tui.asynq import keys, locks
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.locks import LockName
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task import fingerprint
 from archive_tui.store.link.clock import seconds_in
 from archive_tui.store.link.consistent_read import read_together
 from archive_tui.store.link.pipe import Pipe, pack
-from archive_tui.text import decode
 from archive_tui.wording.programs import moment
 
 _AT_ONCE = 500
 _OVERHEAD = 100
 """Bytes that Redis needs for a lock beside its key and its holder."""
-
-_LOCK = re.compile(rb"asynq:\{([^}]+)\}:unique:(.*):(?:[0-9a-f]{32})?", re.DOTALL)
-"""A lock as Asynq 0.18 and newer names it (docs/asynq-storage.md). Queues whose names hold a brace are left out: their
-keys can be read in several ways.
-"""
 
 
 def stale_locks(pipe: Pipe, lock_keys: Sequence[bytes]) -> Iterator[list[TaskRow]]:
@@ -32,11 +26,11 @@ def stale_locks(pipe: Pipe, lock_keys: Sequence[bytes]) -> Iterator[list[TaskRow
     holders have data.
     """
     for start in range(0, len(lock_keys), _AT_ONCE):
-        named = [(key, match) for key in lock_keys[start : start + _AT_ONCE] if (match := _LOCK.fullmatch(key))]
+        named = [(key, name) for key in lock_keys[start : start + _AT_ONCE] if (name := locks.read(key))]
         holders = pipe.call([(b"GET", key) for key, _ in named], errors="return")
         held = [
-            (key, match, keys.task(decode(match[1]), holder), holder)
-            for (key, match), holder in zip(named, holders, strict=True)
+            (key, name, keys.task(name.queue, holder), holder)
+            for (key, name), holder in zip(named, holders, strict=True)
             if isinstance(holder, bytes)
         ]
         there = pipe.call([(b"EXISTS", task_key) for _, _, task_key, _ in held], errors="return")
@@ -44,30 +38,30 @@ def stale_locks(pipe: Pipe, lock_keys: Sequence[bytes]) -> Iterator[list[TaskRow
         yield _settled(pipe, suspects) if suspects else []
 
 
-def _settled(pipe: Pipe, suspects: Sequence[tuple[bytes, re.Match[bytes], bytes, bytes]]) -> list[TaskRow]:
+def _settled(pipe: Pipe, suspects: Sequence[tuple[bytes, LockName, bytes, bytes]]) -> list[TaskRow]:
     commands = [pack((b"TIME",))]
     for key, _, task_key, _ in suspects:
         commands += [pack((b"GET", key)), pack((b"EXISTS", task_key)), pack((b"PTTL", key))]
     moments = read_together(pipe, commands)
     now = seconds_in(moments[0].replies[0])
     rows = []
-    for number, (key, match, _, holder) in enumerate(suspects):
+    for number, (key, name, _, holder) in enumerate(suspects):
         at = 1 + 3 * number
         if all(list(one.replies[at : at + 2]) == [holder, 0] for one in moments):
             left = moments[0].replies[at + 2]
             until = int(now + left / 1000) if isinstance(left, int) and left >= 0 else None
-            rows.append(_row(key, match, holder, until))
+            rows.append(_row(key, name, holder, until))
     return rows
 
 
-def _row(key: bytes, match: re.Match[bytes], holder: bytes, until: int | None) -> TaskRow:
+def _row(key: bytes, name: LockName, holder: bytes, until: int | None) -> TaskRow:
     ends = f"until {moment(until)}" if until is not None else "for ever"
     return TaskRow(
-        decode(match[1]),
+        name.queue,
         key,
         None,
         Kind.STALE_LOCK,
-        type=match[2].decode("utf-8", "replace"),
+        type=name.type,
         error=f"held by {holder.decode('utf-8', 'replace')} {ends}",
         scored_at=until,
         stored_bytes=len(key) + len(holder) + _OVERHEAD,
