@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from archive_tui.changes.plan import Plan
 
 _MOST = 10_000
-"""Tasks of a plan that are asked for their times to live: a tenth of a second of the server's time."""
+"""Tasks of a plan that are asked for their times to live: a tenth of a second of the server's time. Of more than these,
+so many are asked that stand evenly among all.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +36,32 @@ class Expiring:
     def line(self, what_becomes: str) -> Iterator[Line]:
         """The line of a sheet; `what_becomes` of the times. No line where there is none to live."""
         if self.count:
-            some = f", of the first {self.looked_at:,}" if self.looked_at is not None else ""
+            some = f" among {self.looked_at:,} that were looked at" if self.looked_at is not None else ""
             text = f"of {plural(self.count, 'task')}{some}, from {exact(self.first_at)} on: {what_becomes}"
             yield Line(text, "expires", Tone.CAUTION)
 
     @property
     def facts(self) -> Mapping[str, Any]:
         """The same for programs."""
-        return {"expiring": self.count, "first_expires_at": moment(self.first_at)}
+        return {
+            "expiring": self.count,
+            "expiring_among": self.looked_at,
+            "first_expires_at": moment(self.first_at),
+        }
 
 
 def with_times(server: Server, plan: "Plan") -> "Plan":
-    """The same plan, with the times to live on its first tasks. Blocks. Raises ConnectError and kin."""
+    """The same plan, with the times to live on its tasks, or on some that stand evenly among them. Blocks. Raises
+    ConnectError and kin.
+    """
     ends: list[int] = []
     looked_at = 0
+    sample = replace(plan.selection, seqs=plan.selection.seqs[:: -(-len(plan.selection) // _MOST) or 1])
     with server.pipe() as pipe:
-        for rows in plan.selection.batches():
+        for rows in sample.batches():
             for queue, same in groupby(rows, key=lambda numbered: numbered[1].queue):
                 found = first_end(pipe, queue, [row.id for _, row in same])
                 ends += [end for end in found if end is not None]
             looked_at += len(rows)
-            if looked_at >= _MOST:
-                break
     first = min(ends) / 1000 if ends else None
-    return replace(plan, expiring=Expiring(len(ends), first, looked_at if looked_at < plan.count else None))
+    return replace(plan, expiring=Expiring(len(ends), first, looked_at if len(sample) < len(plan.selection) else None))

@@ -172,3 +172,22 @@ def test_times_of_fields_that_may_not_be_asked_for_are_unknown(
     monkeypatch.setenv("ARCHIVE_TUI_USERNAME", "ann")
     monkeypatch.setenv("ARCHIVE_TUI_PASSWORD", "word")
     assert cli(*at(valkey, "show", "q", "one", "--json")).json["fields_expire_at"] is None
+
+
+def test_a_long_plan_is_sampled_from_end_to_end(
+    any_server: Live, cli: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What expires may all be at its end."""
+    monkeypatch.setattr("archive_tui.changes.expiry._MOST", 10)
+    any_server.asynq.register("q")
+    any_server.asynq.add_many("q", [f"{number:02}" for number in range(40)], referenced=False)
+    for number in range(20, 40):
+        any_server.client.pexpireat(key("q", f"{number:02}"), 4_102_444_800_000)
+    orphans = ("delete", "--queue", "q", "--kind", "orphan-archived", "--dry-run")
+    plan = cli(*at(any_server, *orphans, "--json")).json
+    assert plan["expiring_among"] == 10
+    assert 0 < plan["expiring"] < 10
+    assert f"of {plan['expiring']} tasks among 10 that were looked at" in cli(*at(any_server, *orphans)).text
+    monkeypatch.setattr("archive_tui.changes.expiry._MOST", 40)
+    plan = cli(*at(any_server, *orphans, "--json")).json
+    assert (plan["expiring"], plan["expiring_among"]) == (20, None)
