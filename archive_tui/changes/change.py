@@ -265,9 +265,9 @@ class Change(ABC, Generic[AnyBatch]):
         """Receive it: a copy of each task, in order."""
         return snapshots.whole(pipe, batch.queue, batch.ids)
 
-    def incomplete(self, pipe: Pipe, copies: Sequence[Copy]) -> bool:
-        """Whether the unique locks of these, or the times of their fields, are still to be read."""
-        return False
+    def missing(self, pipe: Pipe, copies: Sequence[Copy]) -> snapshots.Missing:
+        """What is still to be read of these: their unique locks, and the times of their fields."""
+        return snapshots.Missing()
 
     def check(self, batch: AnyBatch, copies: list[Copy]) -> None:
         """Say which tasks are as planned, now that all were read: sets `copies`, `places` and `left_out`."""

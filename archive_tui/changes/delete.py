@@ -178,8 +178,8 @@ class DeleteChange(Change[DeleteBatch]):
         self._answered_at = time.monotonic()  # what was sent behind it begins only now
         return copies
 
-    def incomplete(self, pipe: Pipe, copies: Sequence[Copy]) -> bool:
-        return snapshots.incomplete(pipe, copies)
+    def missing(self, pipe: Pipe, copies: Sequence[Copy]) -> snapshots.Missing:
+        return snapshots.missing(pipe, copies)
 
     def check(self, batch: DeleteBatch, copies: list[Copy]) -> None:
         batch.copies = copies

@@ -339,9 +339,10 @@ class ChangeJob(Job):
             self._read(pipe, batch)
         copies = self.change.take_read(pipe, batch)
         batch.read_sent = False
-        if self.change.incomplete(pipe, copies):
+        lacking = self.change.missing(pipe, copies)
+        if any(lacking):
             self._answers(pipe, asked)
-            copies = snapshots.completed(pipe, copies)
+            copies = snapshots.completed(pipe, copies, lacking)
         self.change.check(batch, copies)
         if batch.left_out:
             self._account(batch, list(batch.left_out), list(batch.left_out.values()))

@@ -100,7 +100,7 @@ class ExportJob(Job):
                     continue
                 pipe.send(*snapshots.request(batch.queue, batch.ids, batch.indexes))
                 copies = snapshots.answer(pipe, batch.queue, batch.ids, batch.indexes)
-                copies = snapshots.completed(pipe, copies)
+                copies = snapshots.completed(pipe, copies, snapshots.missing(pipe, copies))
                 whole = [copy for copy in copies if copy.fields and copy.fields is not snapshots.NOT_A_HASH]
                 if whole:
                     recorder.begin(whole, batch.weight)[1].result()

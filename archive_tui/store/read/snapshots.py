@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import repeat
+from typing import NamedTuple
 
 from archive_tui.asynq import findings, keys, locks
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
@@ -84,21 +85,31 @@ def _stood(index: State | None, score: Reply) -> tuple[State | None, bytes | Non
     return (index, score) if isinstance(score, bytes) else (None, None)
 
 
-def incomplete(pipe: Pipe, copies: Sequence[Copy]) -> bool:
-    """Tell whether any of these may hold a unique lock, or have fields that expire by themselves."""
-    return pipe.abilities.has(Ability.FIELD_TIMES) or any(lock_of(copy) is not None for copy in copies)
+class Missing(NamedTuple):
+    """What is still to be read of some copies."""
+
+    locks: Sequence[tuple[int, bytes]] = ()
+    """The unique locks that they name, by position; whether they hold them is another question."""
+
+    times: bool = False
+    """Whether fields may expire by themselves."""
 
 
-def completed(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
+def missing(pipe: Pipe, copies: Sequence[Copy]) -> Missing:
+    """Find out what is still to be read of these; empty values where nothing is."""
+    named = [(at, lock) for at, copy in enumerate(copies) if (lock := lock_of(copy)) is not None]
+    return Missing(named, pipe.abilities.has(Ability.FIELD_TIMES))
+
+
+def completed(pipe: Pipe, copies: list[Copy], lacking: Missing) -> list[Copy]:
     """The same copies, with the unique locks that they hold and the times of their fields; costs a round trip where one
     names a lock, and one where the server knows fields that expire.
     """
-    return _with_field_times(pipe, _with_locks(pipe, copies))
+    copies = _with_locks(pipe, copies, lacking.locks)
+    return _with_field_times(pipe, copies) if lacking.times else copies
 
 
 def _with_field_times(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
-    if not pipe.abilities.has(Ability.FIELD_TIMES):
-        return copies
     asked = [at for at, copy in enumerate(copies) if copy.fields and copy.fields is not NOT_A_HASH]
     commands = [field_times(copies[at].queue, copies[at].id, copies[at].fields[::2]) for at in asked]
     replies = pipe.call(commands, errors="return")
@@ -110,8 +121,7 @@ def _with_field_times(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
     return copies
 
 
-def _with_locks(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
-    named = [(at, lock) for at, copy in enumerate(copies) if (lock := lock_of(copy)) is not None]
+def _with_locks(pipe: Pipe, copies: list[Copy], named: Sequence[tuple[int, bytes]]) -> list[Copy]:
     if not named:
         return copies
     for (at, lock), (holder, until) in zip(named, _holders(pipe, [lock for _, lock in named]), strict=True):
@@ -179,7 +189,7 @@ def whole(pipe: Pipe, queue: str, ids: Sequence[bytes], index_names: Sequence[st
             copies[at] = copies[at]._replace(stood=State(name))
         if copies[at].stood is not None and not copies[at].fields:
             copies[at] = copies[at]._replace(place=name)
-    return completed(pipe, copies)
+    return completed(pipe, copies, missing(pipe, copies))
 
 
 def held_locks(pipe: Pipe, queue: str, lock_keys: Sequence[bytes]) -> list[Copy]:
