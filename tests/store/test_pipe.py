@@ -92,7 +92,7 @@ def test_scripts_are_sent_once(any_server: Live) -> None:
     assert (calls["eval"], calls["evalsha"]) == (1, 3)
 
 
-@given(st.binary(max_size=30))
+@given(st.binary(min_size=1, max_size=30))
 def test_any_name_from_the_server_can_be_sent_back(any_server: Live, name: bytes) -> None:
     any_server.client.flushall()
     any_server.client.sadd("asynq:queues", name)

@@ -1,6 +1,7 @@
 """Servers of the tests: processes to be killed and started again, and a running one as a test meets it."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import time
@@ -20,7 +21,9 @@ from archive_tui.store.link.server import Server
 from archive_tui.store.read.walk import Scan, Step
 from support.asynq_data import Asynq
 
-REDIS_SERVER = "/usr/bin/redis-server"
+REDIS_SERVER = os.environ.get("TEST_REDIS_SERVER", "/usr/bin/redis-server")
+"""The program of the tests' second server; any Redis, Redict or Valkey may be named to try another version."""
+
 PATIENCE = 20.0
 
 
