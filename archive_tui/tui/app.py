@@ -4,13 +4,12 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
 from textual import events, on
-from textual.app import App, SystemCommand
-from textual.screen import ModalScreen, Screen
+from textual.app import App
 from textual.theme import Theme
 from textual.worker import WorkerFailed
 
@@ -19,7 +18,6 @@ from archive_tui.settings.model import Look
 from archive_tui.settings.preferences import Preferences
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, JournalsWanted, QuitWanted, ScanWanted
-from archive_tui.tui.dialogs.palette import Palette, ScreenCommands
 from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.kept_screens import KeptScreens
 from archive_tui.tui.keymap import give_keys
@@ -36,8 +34,7 @@ class ArchiveApp(App[None]):
     """archive-tui on a terminal. Returns its exit code in `return_code`."""
 
     TITLE = "archive-tui"
-    COMMANDS = {ScreenCommands}
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False  # ours is a dialog of ours
     SUSPENDED_SCREEN_CLASS = "-beneath"
     BINDINGS: ClassVar = [
         commands.QuitAtOnce.binding("interrupt"),
@@ -95,21 +92,6 @@ class ArchiveApp(App[None]):
             if isinstance(screen, CommandScreen):
                 screen.say(remark, warning=True)
                 return
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While a dialog is open, nothing else opens over it."""
-        if action == "command_palette" and isinstance(self.screen, ModalScreen):
-            return False
-        return super().check_action(action, parameters)
-
-    def action_command_palette(self) -> None:
-        """Open the palette, once."""
-        if not isinstance(self.screen, Palette):
-            self.push_screen(Palette(id="--command-palette"))
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """None of Textual's own: the palette holds our commands."""
-        return ()
 
     @property
     def follows_background(self) -> bool:

@@ -6,9 +6,11 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
+from textual import on
 from textual.app import ComposeResult
+from textual.events import Key
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
@@ -25,6 +27,9 @@ from archive_tui.tui.widgets.remarks import RemarkLine
 from archive_tui.tui.widgets.status import Status, StatusBar
 from archive_tui.tui.widgets.table import VirtualTable
 from archive_tui.wording.people import plural, position
+
+if TYPE_CHECKING:
+    from archive_tui.tui.dialogs.palette import PaletteEntry
 
 _log = logging.getLogger(__name__)
 
@@ -328,15 +333,68 @@ class CommandScreen(Screen[None]):
         from archive_tui.tui.dialogs.help import HelpDialog
 
         listed: list[type[Command]] = [*self.available(), *commands.MOVES, *commands.QUITS]
-        self.app.push_screen(HelpDialog(self.TITLE_IN_HELP, listed, self.help_pages()))
+        listed = list(dict.fromkeys(listed))
+        self.app.push_screen(HelpDialog(self.TITLE_IN_HELP, listed, self.help_pages(), self.help_topic()))
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         """What the help says beside the keys: a title, and what is written with what it means."""
         return {}
 
+    def help_topic(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """What the help says first, of what stands under the cursor; the same shape as `help_pages`."""
+        return {title: entries for part in self.parts for title, entries in _topic_of(part).items()}
+
     @runs(commands.Palette)
     def palette(self) -> None:
-        self.app.action_command_palette()
+        from archive_tui.tui.dialogs.palette import Palette
+
+        self.app.push_screen(Palette(self._palette_entries()), self._run_from_palette)
+
+    def _palette_entries(self) -> list[PaletteEntry]:
+        """The commands of this screen and of the others, each with the reason why it cannot act here and now."""
+        from archive_tui.tui.dialogs.palette import PaletteEntry
+
+        entries = []
+        for command in self.listed():
+            reason = self.refusal(command) if command in self.available() else self.session.why_read_only
+            if isinstance(reason, Wait):
+                reason = reason.remark
+            entries.append(PaletteEntry(command, None if reason is None else f"not now: {reason}"))
+        return entries + [PaletteEntry(command, where) for command, where in self._elsewhere().items()]
+
+    def _run_from_palette(self, command: type[Command] | None) -> None:
+        if command is None:
+            return
+        if command in self.listed():
+            self.run_command(command)
+        else:
+            self.say(f"{command.title.rstrip('…')}: {self._elsewhere()[command]}", warning=True)
+
+    def _elsewhere(self) -> dict[type[Command], str]:
+        """The commands that this screen does not have, with the screens that do."""
+        from archive_tui.tui.keymap import all_screens, commands_on
+
+        titles: dict[type[Command], dict[str, None]] = {}
+        for screen in all_screens():
+            for command in commands_on(screen):
+                titles.setdefault(command, {})[screen.TITLE_IN_HELP] = None
+        here = commands_on(type(self))
+        return {one: f"works on: {', '.join(where)}" for one, where in titles.items() if one not in here}
+
+    def on_key(self, event: Key) -> None:
+        """Say of a key that does nothing here where it works, or how to find those that do something."""
+        if event.key in self.active_bindings or not _is_deliberate(event):
+            return
+        name = commands.key_name(event.key)
+        for command, where in self._elsewhere().items():
+            if event.key in command.bound():
+                self.say(f"{name} does nothing here: {command.title.rstrip('…')} {where}", warning=True)
+                return
+        self.say(f"{name} does nothing here: {commands.Help} shows every key", warning=True)
+
+    @on(KeyBar.Pressed)
+    def _pressed_in_footer(self, event: KeyBar.Pressed) -> None:
+        self.run_command(event.command)
 
     def why_not_journals(self) -> str | None:
         """Why the list of journals cannot be shown now."""
@@ -377,11 +435,24 @@ class CommandScreen(Screen[None]):
         self.app.pop_screen()
 
 
+def _topic_of(part: Any) -> Mapping[str, Sequence[tuple[str, str]]]:
+    return part.help_topic() if isinstance(part, Part) else {}
+
+
+def _is_deliberate(event: Key) -> bool:
+    """Whether somebody has pressed a key that could be a command's: a sign, a function key, or one with ctrl."""
+    return event.is_printable or event.key.startswith(("f", "ctrl+"))
+
+
 class Part:
     """A part of a screen that draws nothing itself. It may run commands, and work off the UI loop."""
 
     def __init__(self, screen: CommandScreen) -> None:
         self.screen = screen
+
+    def help_topic(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """What the help says first, of what stands under the cursor."""
+        return {}
 
     def background_failed(self, group: str, error: Exception) -> None:
         """Tidy up after work of this group that has failed, and say so."""

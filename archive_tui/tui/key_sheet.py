@@ -2,7 +2,7 @@
 
 import importlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 
@@ -47,7 +47,7 @@ def group_of(command: type[Command]) -> str:
     return GROUPS.get(name, name.replace("_", " ").capitalize())
 
 
-def in_groups(listed: Iterator[type[Command]] | list[type[Command]]) -> dict[str, list[type[Command]]]:
+def in_groups(listed: Iterable[type[Command]]) -> dict[str, list[type[Command]]]:
     """Commands by the titles of their groups, in the order of the sheet; within a group in their own."""
     found: dict[str, list[type[Command]]] = {title: [] for title in GROUPS.values()}
     for command in listed:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from archive_tui.errors import UsageError
 from archive_tui.tui import commands, screens
-from archive_tui.tui.command_screen import EVERYWHERE, CommandScreen
+from archive_tui.tui.command_screen import CommandScreen
 from archive_tui.tui.commands import Command
 
 _THOUGHTLESS = frozenset({"enter", "escape", "tab", "space"})
@@ -28,7 +28,7 @@ def all_screens() -> list[type[CommandScreen]]:
 
 def commands_on(screen: type[CommandScreen]) -> tuple[type[Command], ...]:
     """Every command that has keys on a screen: its own, those of its list, and those of the whole program."""
-    return tuple(dict.fromkeys((*screen.COMMANDS_HERE, *EVERYWHERE, *commands.MOVES, *commands.QUITS)))
+    return tuple(dict.fromkeys((*screen.listed(), *commands.MOVES, *commands.QUITS)))
 
 
 def all_commands() -> dict[str, type[Command]]:

@@ -207,10 +207,113 @@ def test_every_place_shows_the_keys_of_ones_own_and_they_work(valkey: Live) -> N
         await op.press("o")
         assert op.where == "QueuesScreen"  # the old key is nobody's now
         await op.press("f6")
-        assert op.remarks == ["stop: nothing is running"]
+        assert op.remarks[-1] == "stop: nothing is running"
         await op.press("f7")
         await op.arrives("ScanScreen")
         await op.until(lambda: "f8 scans again" in op.text or "complete" in op.text, "the scan has ended")
 
     give_keys({"scan-queue": "f7", "stop": "f6", "rescan": "f8"}, "[keys]")
+    operate(valkey.settings, play)
+
+
+def test_a_dead_key_says_where_it_works_or_how_to_find_those_that_do(valkey: Live) -> None:
+    valkey.asynq.register("q")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        for key, said in (
+            ("space", "space does nothing here: mark works on: "),
+            ("h", "h does nothing here: what is this works on: "),
+            ("f9", "f9 does nothing here: ? shows every key"),
+            ("percent_sign", "% does nothing here: ? shows every key"),
+        ):
+            op.forget_remarks()
+            await op.press(key)
+            assert any(remark.startswith(said) for remark in op.remarks), op.remarks
+        op.forget_remarks()
+        await op.press("down", "up", "pagedown", "home", "escape", "shift+tab")
+        assert op.remarks == []
+        await op.press("slash")
+        await op.type("h9")  # what is typed is no command
+        assert op.remarks == []
+
+    operate(valkey.settings, play)
+
+
+def test_the_palette_runs_and_explains(valkey: Live) -> None:
+    valkey.asynq.register("q")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.press("colon")
+        await op.type("mark all")
+        await op.press("enter")
+        assert op.remarks[-1].startswith("mark all: works on: ")
+        await op.press("colon")
+        await op.type("stop")
+        assert "not now: nothing is running" in op.dialog
+        await op.press("enter")
+        assert op.remarks[-1] == "stop: nothing is running"
+        await op.press("colon")
+        await op.type("xyzzy")
+        assert "nothing holds these words" in op.text
+        await op.press("enter", "escape")
+        assert op.where == "QueuesScreen"
+        await op.press("colon")
+        await op.type("scan all")
+        await op.press("enter")
+        await op.arrives("ScanScreen")
+
+    operate(valkey.settings, play)
+
+
+def test_the_help_is_searched_by_word(valkey: Live) -> None:
+    valkey.asynq.register("q")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.press("question_mark")
+        assert commands.Sort.help in op.dialog
+        await op.press("slash")
+        await op.type("leftover scan")
+        await op.until(lambda: commands.Sort.help not in op.dialog, "narrowed")
+        assert commands.ScanAll.help in op.dialog
+        await op.press("escape")
+        assert commands.Sort.help in op.dialog
+        await op.press("slash")
+        await op.type("xyzzy")
+        await op.until(lambda: "Nothing here holds these words" in op.dialog, "nothing")
+        await op.press("enter", "escape", "escape")
+        assert op.where == "QueuesScreen"
+
+    operate(valkey.settings, play, size=(100, 60))
+
+
+def test_the_help_begins_with_the_finding_under_the_cursor(valkey: Live) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", ["o"], referenced=False)
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.scan()
+        await op.press("question_mark")
+        assert "Under the cursor" in op.dialog
+        assert "orphan, archived" in op.dialog
+        assert op.dialog.index("Under the cursor") < op.dialog.index(commands.Mark.help)
+
+    operate(valkey.settings, play)
+
+
+def test_a_click_on_the_footer_runs_the_command(valkey: Live) -> None:
+    valkey.asynq.register("q")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        at = op.lines[-1].index("? help")
+        await op.pilot.click("KeyBar", offset=(at + 1, 0))
+        await op.arrives("HelpDialog")
+        await op.press("escape")
+        await op.pilot.click("KeyBar", offset=(0, 0))
+        assert op.where == "QueuesScreen"
+
     operate(valkey.settings, play)

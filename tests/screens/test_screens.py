@@ -23,6 +23,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.view import View
 from archive_tui.demo import DEMO_SEED, fill
+from archive_tui.tui.command_screen import Wait
 from archive_tui.tui.commands import MOVES, QUITS
 
 QUEUES = ["critical", "default", "email", "idle", "images:resize", "odd [*?] name", "reports"]
@@ -302,9 +303,20 @@ def test_help_palette_and_footer_hold_the_keys_of_the_screen(shop: Live, screen:
             await op.press(opening)
             assert op.where == "Palette"
             found = op.app.screen.query_one(OptionList)
-            await op.until(lambda found=found: found.option_count >= len(commands), "commands found")
-            titles = [str(option.prompt).splitlines()[0] for option in found.options]
-            assert titles == [f"{one.title.rstrip('…').capitalize()}  ({one.keys()[0]})" for one in commands]
+            ids = [option.id for option in found.options]
+            assert {one.id() for one in commands} <= set(ids)
+            able = [one.id() for one in commands if here.refusal(one) is None]
+            assert ids[: len(able)] == able  # what can act now comes first
+            texts = {option.id: str(option.prompt) for option in found.options}
+            for one in commands:
+                assert one.keys()[0] in texts[one.id()]
+                reason = here.refusal(one)
+                assert (one.help if reason is None else f"not now: {reason}") in texts[one.id()] or isinstance(
+                    reason, Wait
+                )
+            elsewhere = set(ids) - {one.id() for one in here.available()}
+            assert elsewhere
+            assert all("works on: " in texts[name] or here.session.read_only for name in elsewhere)
             await op.press("escape")
             assert op.app.screen is here
         await op.press("colon")
@@ -322,7 +334,7 @@ def test_help_palette_and_footer_hold_the_keys_of_the_screen(shop: Live, screen:
             assert len(pairs) > 3
             assert all(shown[key_] == title for key_, title in pairs)
 
-    operate(shop.settings, play, size=(120, 60))
+    operate(shop.settings, play, size=(120, 100))
 
 
 @on_every_screen

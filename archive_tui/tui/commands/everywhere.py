@@ -1,4 +1,4 @@
-"""The commands of every screen: open, back, help and the ways out."""
+"""The commands of every screen: back, help and the ways out."""
 
 from archive_tui.tui.commands.command import Command
 
@@ -21,12 +21,6 @@ class QuitAtOnce(Command):
 
 QUITS = (QuitAnywhere, QuitAtOnce)
 """The commands of the program as a whole."""
-
-
-class Open(Command):
-    key = "enter"
-    title = "open"
-    help = "Open what the cursor stands on."
 
 
 class Back(Command):

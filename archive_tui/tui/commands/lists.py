@@ -3,6 +3,12 @@
 from archive_tui.tui.commands.command import Command
 
 
+class Open(Command):
+    key = "enter"
+    title = "open"
+    help = "Open what the cursor stands on."
+
+
 class Filter(Command):
     key = "slash"
     title = "filter"

@@ -1,57 +1,115 @@
-"""The keys of a screen, generated from its commands."""
+"""The help of a screen: what is under the cursor, the keys in groups, and what the screen says beside them."""
 
 from collections.abc import Mapping, Sequence
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
+from archive_tui.tui import commands
 from archive_tui.tui.commands import Command
 from archive_tui.tui.dialogs.dialog import Dialog
+from archive_tui.tui.key_sheet import group_of, in_groups
+from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.fitted import FittedText, hang
 
-_KEYS = 18
-_NARROWEST = 20
+_KEYS, _KEYS_NARROW = 18, 12
+"""Cells of the column with the keys, and where there are fewer than `_NARROW` in all."""
+_NARROW = 60
+_LEAST = 20
 """Cells of the column with the sentences, however narrow the terminal is."""
+
+Pages = Mapping[str, Sequence[tuple[str, str]]]
+"""Titles, and below each what is written with what it means."""
 
 
 class HelpDialog(Dialog[None]):
-    """Closes with escape, q, ? or enter."""
+    """Closes with escape, q, ? or enter; / looks for words."""
 
     DEFAULT_CSS = """
     HelpDialog > Vertical { width: 84; }
     HelpDialog VerticalScroll { height: auto; max-height: 100%; }
     """
-    BINDINGS = [Binding("q,question_mark,enter", "answer_nothing", "back", show=False, id="close-help")]
+    BINDINGS = [
+        Binding("q,question_mark,enter", "answer_nothing", "back", show=False, id="close-help"),
+        Binding("slash", "search", "search", show=False, id="search-help"),
+    ]
 
     def __init__(
-        self,
-        title: str,
-        commands: Sequence[type[Command]],
-        pages: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+        self, title: str, listed: Sequence[type[Command]], pages: Pages | None = None, topic: Pages | None = None
     ) -> None:
+        """`topic` is about what stands under the cursor, and comes first; `pages` come after the keys."""
         super().__init__()
         self._title = title
-        self._commands = commands
+        self._commands = listed
         self._pages = pages or {}
+        self._topic = topic or {}
 
     def compose(self) -> ComposeResult:
-        with Vertical() as box, VerticalScroll(can_focus=True):
+        with Vertical() as box:
             box.border_title = f"Keys: {self._title}"
-            box.border_subtitle = "esc closes"
-            yield FittedText(self._written)
+            box.border_subtitle = "/ searches · esc closes"
+            with VerticalScroll(can_focus=True):
+                yield FittedText(self._written)
+            yield FilterBar("words to look for", give_back=self._to_the_text)
+
+    def on_mount(self) -> None:
+        self._to_the_text()
+
+    def action_search(self) -> None:
+        """Type words that keys, titles or sentences hold."""
+        self.query_one(FilterBar).open()
+
+    def action_answer_nothing(self) -> None:
+        """Forget what was looked for; with nothing, close."""
+        if not self.query_one(FilterBar).clear():
+            super().action_answer_nothing()
+
+    @on(FilterBar.Changed)
+    def _searched(self) -> None:
+        self.query_one(FittedText).write(self._written)
+        self.query_one(VerticalScroll).scroll_home(animate=False)
+
+    def _to_the_text(self) -> None:
+        self.set_focus(self.query_one(VerticalScroll))
+
+    def _sections(self) -> dict[str, list[tuple[str, str, str]]]:
+        """What is written, by titles: keys, sentence, and the tone of the keys."""
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        for title, entries in self._topic.items():
+            found[title] = [(written, meaning, "$text-accent") for written, meaning in entries]
+        for title, members in _of_this_screen_first(self._commands).items():
+            found[title] = [
+                (" ".join(one.keys()), one.help, "$text-error" if one.danger else "$text-accent") for one in members
+            ]
+        for title, entries in self._pages.items():
+            found[title] = [(written, meaning, "$text-accent") for written, meaning in entries]
+        return found
 
     def _written(self, width: int) -> Content:
-        """All keys on lines of this many cells."""
-        room = max(width - _KEYS, _NARROWEST)
+        """Everything that holds the words that are looked for, on lines of this many cells."""
+        indent = _KEYS if width >= _NARROW else _KEYS_NARROW
+        room = max(width - indent, _LEAST)
+        words = self.query_one(FilterBar).text.casefold().split()
         parts: list[str | tuple[str, str]] = []
-        for command in self._commands:
-            keys = " ".join(command.keys())
-            tone = "$text-error" if command.danger else "$text-accent"
-            parts += [(f"{keys:>{_KEYS - 2}}", f"bold {tone}"), f"  {hang(command.help, room, _KEYS)}\n"]
-        for title, entries in self._pages.items():
-            parts.append((f"\n{' ' * _KEYS}{title}\n", "bold"))
-            for written, meaning in entries:
-                parts += [(f"{written:>{_KEYS - 2}}", "bold $text-accent"), f"  {hang(meaning, room, _KEYS)}\n"]
+        for title, entries in self._sections().items():
+            shown = [one for one in entries if all(word in f"{title} {one[0]} {one[1]}".casefold() for word in words)]
+            if shown:
+                parts += ["\n" if parts else "", (f"{' ' * indent}{title}\n", "bold")]
+            for written, meaning, tone in shown:
+                parts += [(f"{written:>{indent - 2}}", f"bold {tone}"), f"  {hang(meaning, room, indent)}\n"]
+        if not parts:
+            nothing = "Nothing here holds these words: esc shows all."
+            parts += [" " * indent, hang(nothing, room, indent)]
         return Content.assemble(*parts).rstrip()
+
+
+def _of_this_screen_first(listed: Sequence[type[Command]]) -> dict[str, list[type[Command]]]:
+    """Commands in groups: first those that are this screen's, and last those that every screen has."""
+    groups = in_groups(listed)
+    shared = [title for title in in_groups([*commands.MOVES, *commands.QUITS]) if title in groups]
+    by_appearance = dict.fromkeys(group_of(command) for command in listed)
+    order = [title for title in by_appearance if title not in shared]
+    return {title: groups[title] for title in (*order, *shared)}

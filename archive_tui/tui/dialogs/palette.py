@@ -1,53 +1,136 @@
-"""The palette: the commands of the screen below, searched by name."""
+"""The palette: commands by word, those that can act now first, the others with the reason or the place."""
 
-from collections.abc import Iterable
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
-from textual.widgets import Input
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
 
-from archive_tui.tui.command_screen import CommandScreen
+from archive_tui.tui.commands import Command
+from archive_tui.tui.dialogs.dialog import Dialog
+from archive_tui.tui.widgets.entry import Entry
 
-_CHOOSING = {"enter", "up", "down", "pageup", "pagedown"}
-
-
-class ScreenCommands(Provider):
-    """The commands of the screen below, for the palette."""
-
-    async def discover(self) -> Hits:
-        for title, run, sentence in self._entries():
-            yield DiscoveryHit(title, run, help=sentence)
-
-    async def search(self, query: str) -> Hits:
-        matcher = self.matcher(query)
-        for title, run, sentence in self._entries():
-            score = matcher.match(f"{title} {sentence}")
-            if score > 0:
-                yield Hit(score, title, run, help=sentence)
-
-    def _entries(self) -> Iterable[tuple[str, Any, str]]:
-        screen = self.screen
-        if not isinstance(screen, CommandScreen):
-            return
-        for command in screen.available():
-            title = f"{command.title.rstrip('…').capitalize()}  ({command.keys()[0]})"
-            yield title, partial(screen.run_command, command), command.help
+_KEY = 10
+_TITLE = 16
 
 
-class Palette(CommandPalette):
-    """Textual's, whose list fails on page up and page down while it has no room on the terminal. Its cursor stands
-    still, for each blink is sent.
+@dataclass(frozen=True, slots=True)
+class PaletteEntry:
+    """A command in the palette."""
+
+    command: type[Command]
+    reason: str | None = None
+    """Why it cannot act now, or where it can (safe to show); None: it can act here and now."""
+
+
+class Palette(Dialog[type[Command]]):
+    """Answers the command that was chosen. Words narrow the list; enter takes the one under the cursor."""
+
+    DEFAULT_CSS = """
+    Palette > Vertical { width: 100; }
+    Palette Entry { border: none; height: 1; padding: 0 1; background: $field; }
+    Palette OptionList { border: none; padding: 0; background: $surface; height: auto; max-height: 1fr;
+        text-wrap: nowrap; text-overflow: ellipsis; }
+    Palette #whole { height: 2; color: $text-muted; padding: 0 1; }
+    Palette OptionList:focus { border: none; }
+    Palette OptionList > .option-list--option-highlighted {
+        color: $block-cursor-foreground; background: $block-cursor-background; text-style: $block-cursor-text-style;
+    }
     """
+    BINDINGS = [
+        Binding("down", "move('down')", show=False, id="palette-down"),
+        Binding("up", "move('up')", show=False, id="palette-up"),
+        Binding("pagedown", "move('page_down')", show=False, id="palette-page-down"),
+        Binding("pageup", "move('page_up')", show=False, id="palette-page-up"),
+    ]
+    AUTO_FOCUS = "Entry"
+
+    def __init__(self, entries: Sequence[PaletteEntry]) -> None:
+        super().__init__()
+        self._entries = sorted(entries, key=lambda entry: entry.reason is not None)
+        self._shown: list[PaletteEntry] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = "Commands"
+            box.border_subtitle = "enter runs · esc closes"
+            yield Entry(placeholder="words of a command, or its key", compact=True)
+            found = OptionList()
+            found.can_focus = False
+            yield found
+            yield Static(id="whole")
 
     def on_mount(self) -> None:
-        self.query_one(Input).cursor_blink = False
+        self._search("")
 
-    def catching_up(self, key: str) -> bool:
-        """Whether a key that was typed ahead is to wait: one that chooses, while the search has not ended."""
-        searching = any(worker.node is self and not worker.is_finished for worker in self.workers)
-        return key in _CHOOSING and searching
+    def action_move(self, where: str) -> None:
+        """Move the cursor of the list while the focus stays on the words."""
+        found = self.query_one(OptionList)
+        if found.scrollable_content_region:  # without room Textual's list (8.2.8) looks for a line it has not drawn
+            getattr(found, f"action_{'cursor_' if where in ('up', 'down') else ''}{where}")()
 
-    def _action_command_list(self, action: str) -> None:
-        if self.query_one(CommandList).scrollable_content_region:
-            super()._action_command_list(action)
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        self._search(event.value)
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        at = self.query_one(OptionList).highlighted
+        if at is not None:
+            self.dismiss(self._shown[at].command)
+
+    @on(OptionList.OptionHighlighted)
+    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        entry = self._shown[event.option_index]
+        keys = " ".join(entry.command.keys())
+        self.query_one("#whole", Static).update(Content(f"{keys}   {entry.reason or entry.command.help}"))
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._shown[event.option_index].command)
+
+    def _search(self, text: str) -> None:
+        """Show the commands that hold all words. What is called so stands first, for enter takes it; then come those
+        that can act now.
+        """
+        ranked = [(rank, entry) for entry in self._entries if (rank := _rank(entry.command, text)) is not None]
+        ranked.sort(key=lambda one: (min(one[0], 2), one[1].reason is not None, one[0]))
+        self._shown = [entry for _, entry in ranked]
+        found = self.query_one(OptionList)
+        found.clear_options()
+        found.add_options([Option(_line(entry), id=entry.command.id()) for entry in self._shown])
+        found.highlighted = 0 if self._shown else None
+        said = "" if self._shown else " · nothing holds these words"
+        self.query_one(Vertical).border_subtitle = f"enter runs · esc closes{said}"
+
+
+def _rank(command: type[Command], text: str) -> int | None:
+    """How well a command fits what is looked for, 0 for best; None where it does not."""
+    sought = text.strip().casefold()
+    title = command.title.casefold()
+    keys = command.keys()
+    if text.strip() in keys or title == sought:
+        return 0
+    if title.startswith(sought):
+        return 1
+    for rank, place in enumerate((title, command.id().replace("-", " "), command.help.casefold()), start=2):
+        if all(word in place for word in sought.split()):
+            return rank
+    return None
+
+
+def _line(entry: PaletteEntry) -> Content:
+    """Key, title, and what it does or why it does not."""
+    command = entry.command
+    tone = "$text-error" if command.danger else "$text-accent"
+    parts: list[str | tuple[str, str]] = [
+        (f"{command.keys()[0]:>{_KEY}}", f"bold {tone}" if entry.reason is None else "$text-muted"),
+        (f"  {command.title.rstrip('…'):<{_TITLE}}", "bold" if entry.reason is None else "$text-muted"),
+        command.help if entry.reason is None else (entry.reason, "$text-warning"),
+    ]
+    return Content.assemble(*parts)

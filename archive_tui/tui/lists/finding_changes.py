@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -169,6 +169,14 @@ class FindingChanges(Part):
         self._flow.confirm(change_flow.repair(plan, self.screen.session, targets.choice))
 
     # Explaining
+
+    def help_topic(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """The kind of the finding that is pointed at."""
+        row = self._pointed_at()
+        if row is None or row.kind is None:
+            return {}
+        more = f"{commands.Explain} says how it comes about, and the way out."
+        return {"Under the cursor": [(row.kind.label, f"{row.kind.explained.what} {more}")]}
 
     def why_not_explain(self) -> str | None:
         """Why nothing can be explained now."""

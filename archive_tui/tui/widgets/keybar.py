@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from textual.content import Content
+from textual.events import Click
+from textual.message import Message
 from textual.widget import Widget
 
 from archive_tui.tui.commands import Command
@@ -14,6 +16,13 @@ class KeyBar(Widget):
     DEFAULT_CSS = """
     KeyBar { height: 1; dock: bottom; background: $panel; color: $text-muted; }
     """
+
+    class Pressed(Message):
+        """A command was clicked (`--mouse`)."""
+
+        def __init__(self, command: type[Command]) -> None:
+            super().__init__()
+            self.command = command
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,7 +36,24 @@ class KeyBar(Widget):
             self._commands, self._always = shown
             self.refresh()
 
+    def on_click(self, event: Click) -> None:
+        """Run the command under the mouse."""
+        start = 1
+        for command in self._shown():
+            if start <= event.x < start + _width(command):
+                self.post_message(self.Pressed(command))
+                return
+            start += _width(command)
+
     def render(self) -> Content:
+        parts: list[Content | str | tuple[str, str]] = [" "]
+        for command in self._shown():
+            tone = "$text-error" if command.danger else "$text-accent"
+            parts += [(command.keys()[0], f"bold {tone}"), f" {command.title}   "]
+        return Content.assemble(*parts)
+
+    def _shown(self) -> list[type[Command]]:
+        """The commands for which there is room, in their order."""
         room = self.size.width - 1
         used = sum(_width(command) for command in self._always)
         chosen: list[type[Command]] = []
@@ -36,11 +62,7 @@ class KeyBar(Widget):
                 break
             used += _width(command)
             chosen.append(command)
-        parts: list[Content | str | tuple[str, str]] = [" "]
-        for command in (*chosen, *self._always):
-            tone = "$text-error" if command.danger else "$text-accent"
-            parts += [(command.keys()[0], f"bold {tone}"), f" {command.title}   "]
-        return Content.assemble(*parts)
+        return [*chosen, *self._always]
 
 
 def _width(command: type[Command]) -> int:
