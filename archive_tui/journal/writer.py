@@ -3,17 +3,21 @@
 import fcntl
 import os
 import secrets
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-from isal import isal_zlib
 
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError
 from archive_tui.journal import format
 from archive_tui.text import line
+
+deflate: Any = zlib
+with suppress(ImportError):  # the single file `archive-tui.pyz` has nothing compiled in it
+    from isal import isal_zlib as deflate
 
 SUFFIX = ".journal.gz"
 PLAIN_SUFFIX = ".ndjson"
@@ -35,7 +39,7 @@ class _Plain:
 
 
 def _compressor() -> Any:
-    return isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
+    return deflate.compressobj(_LEVEL, deflate.DEFLATED, _GZIP)
 
 
 class Writer:

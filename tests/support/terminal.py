@@ -10,7 +10,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pyte
 
@@ -24,7 +24,12 @@ class Terminal:
     """
 
     def __init__(
-        self, *arguments: str, size: tuple[int, int] = (100, 30), controlling: bool = False, **environment: str
+        self,
+        *arguments: str,
+        size: tuple[int, int] = (100, 30),
+        controlling: bool = False,
+        program: Sequence[str] = (),
+        **environment: str,
     ) -> None:
         self.master, slave = pty.openpty()
         columns, lines = size
@@ -32,7 +37,7 @@ class Terminal:
         self.sent = b""
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
-        command = [sys.executable, "-m", "archive_tui", *arguments]
+        command = [*(program or (sys.executable, "-m", "archive_tui")), *arguments]
         if controlling:  # a leader of a session gets the first terminal that it opens
             command = ["sh", "-c", 'exec "$@" <{0} >{0} 2>{0}'.format(os.ttyname(slave)), "sh", *command]
         self.process = subprocess.Popen(

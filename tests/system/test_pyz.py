@@ -1,0 +1,126 @@
+"""The single file for a bastion: it runs on a bare Python, in an empty home, without network."""
+
+import ast
+import importlib.util
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from support.asynq_data import NOW, prefix
+from support.servers import Live
+from support.terminal import Terminal
+
+from archive_tui import __version__
+
+MAKER = Path(__file__).parents[2] / "release" / "pyz.py"
+BARE = [getattr(sys, "_base_executable", sys.executable), "-I", "-S"]
+"""Python with its own library and nothing else."""
+
+
+def maker() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_pyz", MAKER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = tmp_path_factory.mktemp("pyz") / "archive-tui.pyz"
+    maker().main(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def alone() -> Sequence[str]:
+    """A command that takes the network away from what follows, where that is permitted."""
+    command = ["unshare", "--map-root-user", "--net"]
+    try:
+        permitted = subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        permitted = False
+    return command if permitted else []
+
+
+def ran(command: Sequence[str | Path], home: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={"HOME": str(home)}, cwd=home)
+
+
+def test_it_says_its_version_and_its_help(pyz: Path, alone: Sequence[str], tmp_path: Path) -> None:
+    assert ran([*alone, *BARE, pyz, "--version"], tmp_path).stdout == f"archive-tui, version {__version__}\n"
+    assert "Inspect and clean the archives" in ran([*alone, *BARE, pyz, "--help"], tmp_path).stdout
+    assert not list(tmp_path.iterdir()), "it leaves nothing behind"
+
+
+def test_it_is_a_program(pyz: Path) -> None:
+    assert os.access(pyz, os.X_OK)
+    assert pyz.read_bytes().startswith(b"#!/usr/bin/env python3\n")
+
+
+def test_it_lists_queues(pyz: Path, alone: Sequence[str], valkey: Live, tmp_path: Path) -> None:
+    valkey.asynq.register("work")
+    ended = ran([*alone, *BARE, pyz, "queues", "--url", valkey.url], tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "work" in ended.stdout
+
+
+def test_it_changes_what_it_should_and_back(pyz: Path, alone: Sequence[str], valkey: Live, tmp_path: Path) -> None:
+    """Messages are decoded and journals compressed without anything compiled."""
+    valkey.asynq.register("work")
+    valkey.asynq.add_many("work", [f"task-{number}" for number in range(20)], score=NOW)
+    ended = ran([*alone, *BARE, pyz, "run", "--queue", "work", "--fresh", "--yes", "--url", valkey.url], tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert valkey.client.llen(prefix("work") + b"pending") == 20
+    (journal,) = tmp_path.rglob("*.journal.gz")
+    ended = ran([*alone, *BARE, pyz, "restore", journal, "--yes", "--url", valkey.url], tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert valkey.client.zcard(prefix("work") + b"archived") == 20
+
+
+def test_it_shows_the_screens(pyz: Path, valkey: Live) -> None:
+    valkey.asynq.register("work")
+    valkey.asynq.add("work", "one", payload=b'{"user": 1}', score=NOW)
+    with closing(Terminal("--url", valkey.url, program=[*BARE, str(pyz)])) as terminal:
+        terminal.sees("work")
+        terminal.type("\r")
+        terminal.sees("work ▸ archived")
+        terminal.sees("email:send")
+        terminal.type("\r")
+        terminal.sees('"user": 1')
+        terminal.type("?")
+        terminal.sees("Keys: ")
+        terminal.type("\x1b")
+        terminal.type("\x11")
+        assert terminal.ended() == 0
+
+
+def test_nothing_in_it_is_compiled_for_one_machine_or_tells_of_it(pyz: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(pyz) as archive:
+        names = archive.namelist()
+        assert len(names) == len(set(names))
+        assert not [name for name in names if name.endswith((".so", ".pyd", ".dll"))]
+        assert not [name for name in names if str(Path(sys.prefix)).encode() in archive.read(name)]
+        for package in ("archive_tui", "textual", "redis", "google/protobuf", "async_timeout"):
+            assert f"{package}/__init__.py" in names
+    again = tmp_path / "again.pyz"
+    maker().main(again)
+    assert again.read_bytes() == pyz.read_bytes()
+
+
+def test_an_older_python_is_told_so() -> None:
+    ast.parse(maker()._MAIN, feature_version=(3, 4))
+
+
+def test_without_the_demo_it_says_what_to_install(pyz: Path, tmp_path: Path) -> None:
+    ended = ran([*BARE, pyz, "demo", "--serve"], tmp_path)
+    assert ended.returncode == 2
+    assert "archive-tui[demo]" in ended.stderr
+    assert "Traceback" not in ended.stderr
