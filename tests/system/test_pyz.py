@@ -98,6 +98,7 @@ def test_it_shows_the_screens(pyz: Path, valkey: Live) -> None:
         terminal.type("?")
         terminal.sees("Keys: ")
         terminal.type("\x1b")
+        terminal.until(lambda: "Keys: " not in terminal.text, "the help closed")
         terminal.type("\x11")
         assert terminal.ended() == 0
 
