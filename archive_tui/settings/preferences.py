@@ -1,7 +1,7 @@
 """What a person prefers on every server: the keys and the theme at the top of the file of profiles."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,18 @@ class Preferences:
     place: str = ""
     """Where the keys are written, for errors."""
 
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of columns by the kind of list that is to show them, in this order."""
+
+    columns_place: str = ""
+    """Where the columns are written, for errors."""
+
+    filters: Mapping[str, str] = field(default_factory=dict)
+    """Filters by the names that people gave them."""
+
+    filters_place: str = ""
+    """Where the filters are written, for errors."""
+
 
 def read_preferences(path: Path) -> Preferences:
     """Read the preferences from the file of profiles; without a file there are none. Raises UsageError."""
@@ -34,7 +46,34 @@ def read_preferences(path: Path) -> Preferences:
     keys = content.get("keys", {})
     if not isinstance(keys, dict):
         raise UsageError(f'keys in {path} must be a section: [keys], and below it lines such as delete = "ctrl+x"')
-    return Preferences(parse_look(content.get("theme"), f"theme in {path}"), keys, f"[keys] in {path}")
+    return Preferences(
+        parse_look(content.get("theme"), f"theme in {path}"),
+        keys,
+        f"[keys] in {path}",
+        _columns(content.get("columns", {}), path),
+        f"[columns] in {path}",
+        _filters(content.get("filters", {}), path),
+        f"[filters] in {path}",
+    )
+
+
+def _columns(value: object, path: Path) -> Mapping[str, tuple[str, ...]]:
+    """The names of columns by kinds of lists. Raises UsageError."""
+    lists = value.values() if isinstance(value, dict) else [None]
+    if not isinstance(value, dict) or not all(isinstance(names, list) and _all_text(names) for names in lists):
+        raise UsageError(f'columns in {path} must be a section: [columns], and below it archive = ["died", "error"]')
+    return {kind: tuple(names) for kind, names in value.items()}
+
+
+def _filters(value: object, path: Path) -> Mapping[str, str]:
+    """Filters by their names. Raises UsageError."""
+    if not isinstance(value, dict) or not _all_text(list(value.values())):
+        raise UsageError(f'filters in {path} must be a section: [filters], and below it refused = "error:~refused"')
+    return dict(value)
+
+
+def _all_text(values: Sequence[object]) -> bool:
+    return all(isinstance(one, str) for one in values)
 
 
 def parse_look(value: object, place: str) -> Look | None:

@@ -22,6 +22,7 @@ from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.kept_screens import KeptScreens
 from archive_tui.tui.keymap import give_keys
 from archive_tui.tui.keystrokes import Keystrokes
+from archive_tui.tui.lists.appearance import ListAppearance
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.terminal.background import BackgroundTold, background_is_dark, may_be_asked
@@ -59,7 +60,11 @@ class ArchiveApp(App[None]):
     """
 
     def __init__(
-        self, session: Session, theme: Theme | None = None, themes: Callable[[bool], Theme] | None = None
+        self,
+        session: Session,
+        theme: Theme | None = None,
+        themes: Callable[[bool], Theme] | None = None,
+        appearance: ListAppearance | None = None,
     ) -> None:
         """`theme` None: the dark one in full colours. `themes` gives the theme for a terminal that tells whether its
         background is dark; None: it stays as it is.
@@ -69,6 +74,7 @@ class ArchiveApp(App[None]):
         driver = ThinLinkDriver if session.settings.low_bandwidth else TerminalDriver
         super().__init__(driver_class=driver, ansi_color=self._chosen_theme.ansi or None)  # None: as the theme has it
         self.session = session
+        self.appearance = appearance or ListAppearance()
         self.set_keymap(commands.KEYMAP)
         self.animation_level = "none"
         self.failure: BaseException | None = None
@@ -190,14 +196,15 @@ def run(
     session: Session, *, mouse: bool = False, look: Look = Look.AUTO, preferences: Preferences | None = None
 ) -> int:
     """Open the screens and return the exit code. Raises UsageError for preferences that cannot be followed."""
-    if preferences is not None:
-        give_keys(preferences.keys, preferences.place)
+    preferences = preferences or Preferences()
+    give_keys(preferences.keys, preferences.place)
+    appearance = ListAppearance(preferences.columns, preferences.columns_place)
     share_the_interpreter()
     colors = color_count()
     theme = theme_for(look, colors=colors, dark=background_is_dark(os.environ))
     follows = look in (Look.AUTO, Look.ANSI) and colors and may_be_asked(os.environ)
     themes = partial(theme_for_background, look, colors) if follows else None
-    app = ArchiveApp(session, theme, themes)
+    app = ArchiveApp(session, theme, themes, appearance)
     try:
         app.run(mouse=mouse)
     finally:

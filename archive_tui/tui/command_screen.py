@@ -30,6 +30,7 @@ from archive_tui.wording.people import plural, position
 
 if TYPE_CHECKING:
     from archive_tui.tui.dialogs.palette import PaletteEntry
+    from archive_tui.tui.lists.appearance import ListAppearance
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class Host(Protocol):
 
     session: Session
     kept: KeptScreens
+    appearance: ListAppearance
 
 
 class ScanWanted(Message):
@@ -171,9 +173,14 @@ class CommandScreen(Screen[None]):
         return ()
 
     @property
+    def host(self) -> Host:
+        """The app."""
+        return cast("Host", self.app)
+
+    @property
     def session(self) -> Session:
         """What this run shares between its screens."""
-        return cast("Host", self.app).session
+        return self.host.session
 
     @property
     def kept(self) -> KeptScreens:

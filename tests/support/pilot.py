@@ -34,7 +34,7 @@ _LOOK = 0.02
 TABLE = "VirtualTable"
 _GUTTERS = {"  ", "▌ ", " ●", "▌●"}
 _NAMES = {
-    "/": "slash", "*": "asterisk", " ": "space", "?": "question_mark", ":": "colon", "[": "left_square_bracket",
+    "/": "slash", "@": "at", "*": "asterisk", " ": "space", "?": "question_mark", ":": "colon", "[": "left_square_bracket",
     ".": "full_stop", "-": "minus", "~": "tilde", "_": "underscore", "%": "percent_sign", '"': "quotation_mark",
 }  # fmt: skip
 """What Textual calls the keys of these characters."""

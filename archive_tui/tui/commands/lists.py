@@ -42,6 +42,20 @@ class Follow(Command):
     footer = False
 
 
+class ExactTimes(Command):
+    key = "at"
+    title = "times"
+    help = "Write times out in UTC, or as ages again."
+    footer = False
+
+
+class ChooseColumns(Command):
+    key = "C"
+    title = "columns…"
+    help = "Choose which columns lists of this kind show, and in which order."
+    footer = False
+
+
 class Wide(Command):
     key = "w"
     title = "wide"

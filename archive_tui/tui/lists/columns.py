@@ -7,7 +7,7 @@ from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.view import GONE
 from archive_tui.text import line
 from archive_tui.tui.widgets.columns import Cell, Column
-from archive_tui.wording.people import UNKNOWN, age, size
+from archive_tui.wording.people import UNKNOWN, age, exact, size
 
 _AGE_WIDTH = 8
 _ERROR_WIDTH = 40
@@ -75,8 +75,11 @@ def common_columns(
     def died_cell(row: TaskRow) -> str:
         return age(moment(row), now()) if row is not GONE else ""
 
+    def moment_cell(row: TaskRow) -> str:
+        return exact(moment(row)) if row is not GONE else ""
+
     return [
-        Column("died", died, died_cell, max(_AGE_WIDTH, len(died)), "right"),
+        Column("died", died, died_cell, max(_AGE_WIDTH, len(died)), "right", exact=moment_cell),
         Column("type", "Type", type_cell, 12, enough=16, grow=1, most=30),
         Column("tries", "Tries", tries_cell, 6, "right", priority=2),
         Column("error", "Error", error_cell, 28, enough=_ERROR_WIDTH, grow=4),

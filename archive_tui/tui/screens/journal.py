@@ -23,8 +23,10 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Wait
 from archive_tui.tui.commands import runs
 from archive_tui.tui.kept_screens import journal_name
+from archive_tui.tui.lists.appearance import JOURNAL
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.columns import common_columns
+from archive_tui.tui.lists.list_columns import ListColumns
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.targets import Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
@@ -77,11 +79,13 @@ class JournalScreen(CommandScreen):
         commands.MarkRange,
         commands.Unmark,
         commands.Wide,
+        commands.ChooseColumns,
+        commands.ExactTimes,
         commands.Again,
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks)
+    PARTS = (TaskList, RowMarks, ListColumns)
 
     def __init__(self, path: Path, header: Header) -> None:
         super().__init__()
@@ -89,8 +93,9 @@ class JournalScreen(CommandScreen):
         self.header = header
         self.tasks = TaskList(self._columns(), self._task_screen, Query(sort=Sort.FOUND))
         self.marks = RowMarks(self, self.tasks)
+        self.columns = ListColumns(self, self.tasks, JOURNAL)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
-        self.parts = (self.tasks, self.marks)
+        self.parts = (self.tasks, self.marks, self.columns)
         self._job: JournalJob | None = None
         self._again = False
 
@@ -141,6 +146,7 @@ class JournalScreen(CommandScreen):
 
     def tick(self) -> None:
         self.flow.watch()
+        self.columns.keep_up()
         self.tasks.keep_up()
         self._draw_head()
 

@@ -16,10 +16,12 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.question import QuestionDialog
+from archive_tui.tui.lists.appearance import SCAN
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.columns import common_columns, kind_cell
 from archive_tui.tui.lists.finding_changes import FindingChanges
 from archive_tui.tui.lists.groups import Groups
+from archive_tui.tui.lists.list_columns import ListColumns
 from archive_tui.tui.lists.marks import MARKING, RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
@@ -53,6 +55,8 @@ class ScanScreen(CommandScreen):
         commands.Unmark,
         commands.Follow,
         commands.Wide,
+        commands.ChooseColumns,
+        commands.ExactTimes,
         commands.Explain,
         commands.Groups,
         commands.Rescan,
@@ -60,7 +64,7 @@ class ScanScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, FindingChanges, Groups)
+    PARTS = (TaskList, RowMarks, ListColumns, FindingChanges, Groups)
 
     def __init__(self, queue: str | None) -> None:
         """`queue` is None for all queues."""
@@ -69,6 +73,7 @@ class ScanScreen(CommandScreen):
         panel = GroupsPanel()
         self.tasks = TaskList(self._columns(), self._task_screen, beside=panel)
         self.marks = RowMarks(self, self.tasks)
+        self.columns = ListColumns(self, self.tasks, SCAN)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
         self.findings = FindingChanges(
             self,
@@ -80,7 +85,7 @@ class ScanScreen(CommandScreen):
         )
         facets = (KIND, ERROR, TYPE, AGE, TRIES, *([] if queue is not None else [QUEUE]))
         self.groups = Groups(self, panel, self.tasks, self.marks, facets)
-        self.parts = (self.tasks, self.marks, self.findings, self.groups)
+        self.parts = (self.tasks, self.marks, self.columns, self.findings, self.groups)
         self._messages = False
         self._job: ScanJob | None = None
         self._refused: list[str] = []
@@ -121,6 +126,7 @@ class ScanScreen(CommandScreen):
 
     def tick(self) -> None:
         self.flow.watch()
+        self.columns.keep_up()
         self.tasks.keep_up()
         self._draw_head()
 

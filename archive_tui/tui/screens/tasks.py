@@ -17,11 +17,13 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, ScanWanted
 from archive_tui.tui.commands import runs
 from archive_tui.tui.kept_screens import archive_name
+from archive_tui.tui.lists.appearance import ARCHIVE
 from archive_tui.tui.lists.archive_changes import ArchiveChanges
 from archive_tui.tui.lists.archive_retention import ArchiveRetention
 from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
 from archive_tui.tui.lists.columns import common_columns
 from archive_tui.tui.lists.groups import Groups
+from archive_tui.tui.lists.list_columns import ListColumns
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
@@ -56,6 +58,8 @@ class TasksScreen(CommandScreen):
         commands.Unmark,
         commands.Follow,
         commands.Wide,
+        commands.ChooseColumns,
+        commands.ExactTimes,
         commands.Groups,
         commands.ScanQueue,
         commands.CleanOld,
@@ -63,7 +67,7 @@ class TasksScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ArchiveChanges, ArchiveRetention, Groups)
+    PARTS = (TaskList, RowMarks, ListColumns, ArchiveChanges, ArchiveRetention, Groups)
 
     def __init__(self, queue: str) -> None:
         super().__init__()
@@ -72,11 +76,12 @@ class TasksScreen(CommandScreen):
         panel = GroupsPanel()
         self.tasks = TaskList(columns, self._task_screen, Query(sort=Sort.DIED, descending=True), beside=panel)
         self.marks = RowMarks(self, self.tasks)
+        self.columns = ListColumns(self, self.tasks, ARCHIVE)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
         self.changes = ArchiveChanges(self, self.flow, self._targets, queue=lambda: queue, why_not=self._why_not_change)
         self.retention = ArchiveRetention(self, self.tasks, self.flow, self.changes, queue=queue, read_at=self._read_at)
         self.groups = Groups(self, panel, self.tasks, self.marks, (ERROR, TYPE, AGE, TRIES))
-        self.parts = (self.tasks, self.marks, self.changes, self.retention, self.groups)
+        self.parts = (self.tasks, self.marks, self.columns, self.changes, self.retention, self.groups)
         self._cleaning = False
         self._job: ListJob | None = None
         self._counted: ListJob | None = None
@@ -108,6 +113,7 @@ class TasksScreen(CommandScreen):
         if self._job is not None and self._job.state.ended and self._counted is not self._job:
             self._counted = self._job
             self.marks.forget_dead()
+        self.columns.keep_up()
         self.tasks.keep_up()
         self.groups.keep_up()
         self._draw_head()

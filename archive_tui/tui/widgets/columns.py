@@ -58,6 +58,8 @@ class Column(Generic[Row]):
     priority: int = 0
     """Where the terminal is too narrow, the highest number goes first; 0 never goes."""
     sortable: bool = True
+    exact: Callable[[Row], str | Cell] | None = None
+    """What stands in the cell where times are written out; None: the same as else."""
 
 
 @dataclass(frozen=True, slots=True)

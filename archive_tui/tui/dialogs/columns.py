@@ -1,0 +1,101 @@
+"""Asks which columns a list shows, and in which order."""
+
+from collections.abc import Mapping, Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from archive_tui.tui.dialogs.dialog import Dialog
+
+
+class ColumnsDialog(Dialog[Sequence[str]]):
+    """Answers the names of the columns that are to be shown, in their order: at least one."""
+
+    DEFAULT_CSS = """
+    ColumnsDialog > Vertical { width: 58; }
+    ColumnsDialog OptionList { height: auto; max-height: 10; border: none; background: $surface; padding: 0; }
+    ColumnsDialog OptionList:focus { border: none; }
+    ColumnsDialog #keys { color: $text-muted; height: auto; }
+    ColumnsDialog #keep { color: $text-muted; height: auto; margin-top: 1; }
+    """
+    BINDINGS = [
+        Binding("space", "show_or_hide", show=False, id="toggle-column"),
+        Binding("shift+up,K", "carry(-1)", show=False, id="column-up"),
+        Binding("shift+down,J", "carry(1)", show=False, id="column-down"),
+        Binding("r", "reset", show=False, id="reset-columns"),
+        Binding("j", "step(1)", show=False, id="next-column"),
+        Binding("k", "step(-1)", show=False, id="previous-column"),
+    ]
+
+    def __init__(self, kind: str, titles: Mapping[str, str], shown: Sequence[str]) -> None:
+        """`titles` has all columns that the list can show, in the usual order; `shown` those that it shows now."""
+        super().__init__()
+        self._kind = kind
+        self._titles = titles
+        self._shown = set(shown)
+        self._order = [*shown, *(name for name in titles if name not in shown)]
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = f"Columns of this list ({self._kind})"
+            yield OptionList()
+            yield Static(Content("space shows or hides · J K move · r as usual · enter · esc"), id="keys")
+            yield Static(id="keep")
+
+    def on_mount(self) -> None:
+        self._draw(0)
+
+    @property
+    def _list(self) -> OptionList:
+        return self.query_one(OptionList)
+
+    @property
+    def _answer(self) -> list[str]:
+        return [name for name in self._order if name in self._shown]
+
+    def _draw(self, at: int) -> None:
+        """Draw the columns, with the cursor on one of them."""
+        marks = {True: "● ", False: "  "}
+        options = [Option(Content(f"{marks[name in self._shown]}{self._titles[name]}")) for name in self._order]
+        self._list.set_options(options)
+        self._list.highlighted = at
+        names = ", ".join(f'"{name}"' for name in self._answer)
+        self.query_one("#keep", Static).update(
+            Content(f"Kept for this run. For good, in profiles.toml:\n[columns]\n{self._kind} = [{names}]")
+        )
+
+    def action_step(self, direction: int) -> None:
+        """Move the cursor."""
+        self._list.highlighted = ((self._list.highlighted or 0) + direction) % len(self._order)
+
+    def action_show_or_hide(self) -> None:
+        """Show the column under the cursor, or hide it; one has to stay."""
+        at = self._list.highlighted or 0
+        name = self._order[at]
+        if self._shown == {name}:
+            self.query_one("#keys", Static).update(Content.styled("one column has to stay", "$text-warning"))
+            return
+        self._shown ^= {name}
+        self._draw(at)
+
+    def action_carry(self, direction: int) -> None:
+        """Move the column under the cursor."""
+        at = self._list.highlighted or 0
+        to = at + direction
+        if 0 <= to < len(self._order):
+            self._order[at], self._order[to] = self._order[to], self._order[at]
+            self._draw(to)
+
+    def action_reset(self) -> None:
+        """Show all columns in the usual order."""
+        self._order, self._shown = list(self._titles), set(self._titles)
+        self._draw(0)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self) -> None:
+        self.dismiss(self._answer)

@@ -1,0 +1,68 @@
+"""How lists of tasks look in this run: which columns they have, in which order, and how they write times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from archive_tui.asynq.rows import TaskRow
+from archive_tui.errors import UsageError
+from archive_tui.tui.widgets.columns import Column
+
+ARCHIVE, SCAN, JOURNAL = "archive", "scan", "journal"
+LISTS = (ARCHIVE, SCAN, JOURNAL)
+"""The kinds of lists, by the names that the profile file has for them."""
+
+COLUMNS = ("died", "type", "tries", "error", "queue", "kind", "size", "id")
+"""The names of all columns; not every list has them all."""
+
+MOMENT_WIDTH = 21
+"""Cells of a time that is written out: 2026-11-18 11:03:20 Z."""
+
+
+class ListAppearance:
+    """What the operator has chosen. It holds for every list of the run, and changes `version` when it changes."""
+
+    def __init__(self, columns: Mapping[str, Sequence[str]] | None = None, place: str = "columns") -> None:
+        """`columns` names the columns of some kinds of lists; `place` is where they are written, for errors. Raises
+        UsageError.
+        """
+        self.exact_times = False
+        """Whether lists write times out, and not as ages."""
+        self.version = 0
+        self._chosen: dict[str, tuple[str, ...]] = {}
+        for kind, names in (columns or {}).items():
+            if kind not in LISTS:
+                raise UsageError(f"{place}: there is no list {kind!r} (lists: {', '.join(LISTS)})")
+            unknown = [name for name in names if name not in COLUMNS]
+            if unknown:
+                raise UsageError(f"{place}: {kind} has no column {unknown[0]!r} (columns: {', '.join(COLUMNS)})")
+            if not names or len(set(names)) < len(names):
+                raise UsageError(f"{place}: {kind} needs at least one column, and each only once")
+            self._chosen[kind] = tuple(names)
+
+    def chosen(self, kind: str, columns: Sequence[Column[TaskRow]]) -> tuple[str, ...]:
+        """The names of the columns that a list shows, in their order, of those that it can show."""
+        names = [column.name for column in columns]
+        known = tuple(name for name in self._chosen.get(kind, ()) if name in names)
+        return known or tuple(names)
+
+    def choose(self, kind: str, names: Sequence[str]) -> None:
+        """Show these columns in lists of this kind."""
+        self._chosen[kind] = tuple(names)
+        self.version += 1
+
+    def toggle_times(self) -> None:
+        """Write times out, or as ages again."""
+        self.exact_times = not self.exact_times
+        self.version += 1
+
+    def arrange(self, kind: str, columns: Sequence[Column[TaskRow]]) -> list[Column[TaskRow]]:
+        """The columns that a list shows now."""
+        by_name = {column.name: column for column in columns}
+        return [self._written(by_name[name]) for name in self.chosen(kind, columns)]
+
+    def _written(self, column: Column[TaskRow]) -> Column[TaskRow]:
+        if column.exact is None or not self.exact_times:
+            return column
+        return replace(column, cell=column.exact, width=MOMENT_WIDTH)
