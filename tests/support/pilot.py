@@ -34,8 +34,9 @@ _LOOK = 0.02
 TABLE = "VirtualTable"
 _GUTTERS = {"  ", "▌ ", " ●", "▌●"}
 _NAMES = {
-    "/": "slash", "@": "at", "*": "asterisk", " ": "space", "?": "question_mark", ":": "colon", "[": "left_square_bracket",
-    ".": "full_stop", "-": "minus", "~": "tilde", "_": "underscore", "%": "percent_sign", '"': "quotation_mark",
+    "/": "slash", "*": "asterisk", " ": "space", "?": "question_mark", ":": "colon", "[": "left_square_bracket",
+    ".": "full_stop", "@": "at", "-": "minus", "~": "tilde", "_": "underscore", "%": "percent_sign",
+    '"': "quotation_mark",
 }  # fmt: skip
 """What Textual calls the keys of these characters."""
 
