@@ -78,7 +78,7 @@ def test_the_plan_says_what_goes(scheduled: Live, cli: Command) -> None:
     assert "2 histories of schedulers that are gone, to delete from the installation" in said
     assert "events 3, from 20" in said
     assert "Asynq's web console shows the history of living entries only" in said
-    assert f"entries {OTHER}, {DEAD}" in said or f"entries {DEAD}, {OTHER}" in said
+    assert f"first {OTHER}, …" in said or f"first {DEAD}, …" in said
     assert everything(scheduled.client) == before
 
 

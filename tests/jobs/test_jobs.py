@@ -483,7 +483,7 @@ def test_a_plan_adds_up(valkey: Live, catalog: Catalog, run_job: Run) -> None:
     assert (plan.count, plan.hidden, plan.totals.locked, plan.totals.fixed_ids) == (6, 0, 1, 6)
     assert plan.totals.by_type == {"email:send": 5, "other": 1}
     assert plan.totals.stored_bytes > 6 * 100
-    assert plan_matching(catalog, Query(type="other")).count == 1
+    assert plan_matching(catalog, Query("type:other")).count == 1
     assert plan_matching(catalog, Query(text="nothing")).count == 0
 
 
@@ -493,7 +493,7 @@ def test_marked_rows_are_planned_the_shown_ones_first(valkey: Live, catalog: Cat
     scanned(valkey, catalog, run_job)
     marks = Marks()
     marks.add([seq for task_id in (b"1", b"2", b"other") if (seq := seq_of(catalog, "q", task_id)) is not None])
-    shown = catalog.find(Query(type="email:send", sort=Sort.ID, descending=True))
+    shown = catalog.find(Query("type:email:send", sort=Sort.ID, descending=True))
     plan = plan_rows(catalog, marks, shown)
     assert (plan.count, plan.hidden) == (3, 1)
     assert [row.id for batch in plan.selection.batches() for _, row in batch] == [b"2", b"1", b"other"]
