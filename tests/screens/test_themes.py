@@ -3,7 +3,7 @@
 import asyncio
 import importlib.util
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +15,7 @@ from rich.color_triplet import ColorTriplet
 from rich.segment import Segment
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
+from support.servers import Live
 from textual.filter import NoColor
 from textual.theme import Theme
 
@@ -207,3 +208,57 @@ def test_a_production_badge_stands_out_without_colours() -> None:
     assert shown.style.reverse
     assert shown.style.color is not None
     assert shown.style.color.is_default
+
+
+def test_without_colours_nothing_that_colours_said_is_lost(valkey: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR: cursor, marks, the badge of production and the button with the focus can be told all the same."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", ["a", "b"], error_msg="refused")
+
+    async def play(app: ArchiveApp) -> None:
+        async with app.run_test(size=(100, 24)) as pilot:
+
+            def drawn() -> list[list[Segment]]:
+                return [list(strip) for strip in app.screen._compositor.render_strips(app.size)]
+
+            def reversed_texts() -> str:
+                return " | ".join(
+                    segment.text for line in drawn() for segment in line if segment.style and segment.style.reverse
+                )
+
+            def text() -> str:
+                return "\n".join("".join(segment.text for segment in line) for line in drawn())
+
+            async def until(condition: Callable[[], object]) -> None:
+                for _ in range(500):
+                    if condition():
+                        return
+                    await pilot.pause(0.02)
+                raise AssertionError(text())
+
+            await until(lambda: "2/9,999" in text())
+            for line in drawn():
+                for segment in line:
+                    style = segment.style or Style()
+                    assert style.color is None or style.color.is_default, segment
+                    assert style.bgcolor is None or style.bgcolor.is_default, segment
+            assert "PROD" in reversed_texts()
+            await pilot.press("enter")
+            await until(lambda: "refused" in text() and "refused" in reversed_texts())
+            assert reversed_texts().count("refused") == 1  # the row under the cursor
+            await pilot.press("space")
+            await until(lambda: "●" in text().split("PROD", 1)[1])
+            await pilot.press("ctrl+d")
+            await until(lambda: "WAY BACK" in text())
+            await until(lambda: "Cancel" in reversed_texts())
+            assert "Delete" not in reversed_texts()
+            assert "PROD" in reversed_texts()
+
+    settings = replace(valkey.settings, profile="prod", production=True)
+    session = Session(settings)
+    session.open()
+    try:
+        asyncio.run(play(ArchiveApp(session, theme_for(Look.AUTO, colors=color_count(), dark=None))))
+    finally:
+        session.close()
