@@ -116,7 +116,7 @@ def test_a_command_in_a_sentence_is_its_key() -> None:
 
 SENTENCE = re.compile(
     r"(?:^|[\s(:,])([A-Za-z]|ctrl\+[a-z]|f\d+) (?:stops|scans|reads|shows|marks|removes|repairs|deletes|explains|looks|"
-    r"goes on|restores|undoes|opens|closes|follows|again)\b"
+    r"goes on|restores|undoes|opens|closes|follows|saves|has|facts|again)\b"
 )
 
 

@@ -92,7 +92,7 @@ class FindingChanges(Part):
         elif left_out:
             some = f"{plural(len(left_out), 'finding')} of other kinds left out: {commands.Repair} repairs those"
         if not len(marks):
-            call(self._flow.abandon, "no orphan among these: m has what can be done about them")
+            call(self._flow.abandon, f"no orphan among these: {commands.Repair} has what can be done about them")
             return
         plan = with_times(self.screen.session.server, plan_rows(targets.catalog, marks, shown))
         call(self._confirm_deletion, replace(plan, seen_at=targets.read_at, left_out=some), targets.choice)
@@ -131,7 +131,8 @@ class FindingChanges(Part):
         marks.discard(left_out)
         some = ""
         if left_out:
-            some = f"{plural(len(left_out), 'foreign key')} left out: point at one, or mark one by one with space"
+            way_out = f"point at one, or mark one by one with {commands.Mark}"
+            some = f"{plural(len(left_out), 'foreign key')} left out: {way_out}"
             if not len(marks):
                 call(self._flow.abandon, some)
                 return

@@ -154,7 +154,12 @@ class TaskScreen(CommandScreen):
         position = Content.styled(
             f"{self._index + 1:,} of {'' if self._final else '≥ '}{len(self._view):,}", "$text-muted"
         )
-        right = Content.assemble(marked, "   " if marked else "", position, ("  n p", "$text-accent"))
+        right = Content.assemble(
+            marked,
+            "   " if marked else "",
+            position,
+            (f"  {commands.NextTask} {commands.PreviousTask}", "$text-accent"),
+        )
         width = self.size.width - 3 - right.cell_length
         path = title(self._breadcrumb, name)
         if path.cell_length > width:  # the id is worth more than the way to it

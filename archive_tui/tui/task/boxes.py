@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
+from archive_tui.tui import commands
 from archive_tui.tui.widgets.document import DocumentView
 from archive_tui.tui.widgets.fitted import FittedText
 
@@ -181,7 +182,7 @@ class TaskBoxes(Container):
             widget = self._box(box)
             widget.display = box == self.current if self.alone else box != FACTS or not self.folded
             after = _ORDER[(number + 1) % len(_ORDER)]
-            widget.border_subtitle = Content(f"tab: {after}" if self.alone else "")
+            widget.border_subtitle = Content(f"{commands.NextBox}: {after}" if self.alone else "")
         self.post_message(self.Arranged())
 
     def _box(self, box: str) -> Widget:

@@ -4,13 +4,19 @@ from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
+from archive_tui.tui import commands
 from archive_tui.tui.widgets.fitted import hang
 
 _LABEL = 12
 _LEAST = 8
 """Cells for values, however narrow the box is."""
 _BETWEEN = " · "
-_HINT = "f facts"
+
+
+def _hint() -> str:
+    """How to unfold the facts, or fold them again."""
+    return f"{commands.FoldFacts} facts"
+
 
 Part = tuple[str, str]
 """A text and its style."""
@@ -43,7 +49,7 @@ def folded(pieces: Sequence[str], lines: int, width: int) -> Content:
     rows: list[str] = [""]
     for piece in pieces:
         grown = f"{rows[-1]}{_BETWEEN}{piece}" if rows[-1] else piece
-        room = width - (len(_HINT) + 2 if len(rows) == lines else 0)
+        room = width - (len(_hint()) + 2 if len(rows) == lines else 0)
         if len(grown) <= room or not rows[-1]:
             rows[-1] = grown
         elif len(rows) < lines:
@@ -52,8 +58,8 @@ def folded(pieces: Sequence[str], lines: int, width: int) -> Content:
             rows[-1] = f"{rows[-1]}{_BETWEEN}…"
             break
     *above, last = [Content(row) for row in rows]
-    room = max(width - len(_HINT) - 2, 0)
+    room = max(width - len(_hint()) - 2, 0)
     last = last.truncate(room, ellipsis=True)
-    gap = " " * (width - last.cell_length - len(_HINT))
+    gap = " " * (width - last.cell_length - len(_hint()))
     first = [above_row.truncate(width, ellipsis=True) for above_row in above]
-    return Content("\n").join([*first, Content.assemble(last, gap, (_HINT, "$text-muted"))])
+    return Content("\n").join([*first, Content.assemble(last, gap, (_hint(), "$text-muted"))])

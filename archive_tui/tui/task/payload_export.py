@@ -62,11 +62,11 @@ class PayloadExport(Part):
             return
         plain = loaded.payload.plain()
         if len(plain) > _COPY_LIMIT:
-            too_much = f"{size(len(plain))} is too much for a terminal's clipboard: e saves it to a file"
+            too_much = f"{size(len(plain))} is too much for a terminal's clipboard: {commands.Save} saves it to a file"
             self.screen.say(too_much, warning=True)
             return
         self.screen.app.copy_to_clipboard(plain.decode("utf-8", "replace"))
-        self.screen.say("sent to the terminal's clipboard; if it does not arrive, e saves to a file")
+        self.screen.say(f"sent to the terminal's clipboard; if it does not arrive, {commands.Save} saves to a file")
 
     @runs(commands.CopyId)
     def copy_id(self) -> None:
