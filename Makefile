@@ -4,7 +4,7 @@ BIN := .venv/bin
 ASYNQ_VERSIONS := 0.24.1 0.25.1 0.26.0
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check static lint spelling types contract vet test coverage bench pyz screenshots keys format hooks
+.PHONY: help venv check static lint spelling types contract vet test coverage bench pyz man screenshots keys format hooks
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: venv ## How fast it is, beside what others do (see docs/performance.md)
 
 pyz: venv ## One file with all it needs, for any Python 3.11 or newer: archive-tui.pyz
 	$(BIN)/python release/pyz.py archive-tui.pyz
+
+man: venv ## The manual page, from the same source as --help: archive-tui.1
+	$(BIN)/archive-tui man > archive-tui.1
 
 screenshots: venv ## Make the pictures in screenshots/ again
 	$(BIN)/python screenshots/make.py

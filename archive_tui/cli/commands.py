@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from archive_tui import __version__
+from archive_tui.cli.completion import SHELLS, action_names, journal_names, kind_names, queue_names
 from archive_tui.cli.opening import journal_folder, need_terminal, opened, run_screens, session_for, settings_for
 from archive_tui.cli.options import (
     asking,
@@ -113,7 +114,9 @@ def queues_command(context: click.Context, /, as_json: bool, **connection: Any) 
 
 
 @cli.command("scan")
-@click.option("--queue", "names", multiple=True, metavar="Q", help="Only this queue; may be repeated.")
+@click.option(
+    "--queue", "names", shell_complete=queue_names, multiple=True, metavar="Q", help="Only this queue; may be repeated."
+)
 @pace_option
 @messages_option
 @locks_option
@@ -148,8 +151,15 @@ def scan_command(
 
 
 @cli.command("delete")
-@click.option("--queue", metavar="Q", help="The queue. Only stale-history goes without one.")
-@click.option("--kind", metavar="KIND", help="Findings of this kind, such as orphan-archived. Scans first.")
+@click.option(
+    "--queue", shell_complete=queue_names, metavar="Q", help="The queue. Only stale-history goes without one."
+)
+@click.option(
+    "--kind",
+    shell_complete=kind_names,
+    metavar="KIND",
+    help="Findings of this kind, such as orphan-archived. Scans first.",
+)
 @click.option("--archived", is_flag=True, help="Archived tasks.")
 @click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'error:~refused age>30d'.")
 @click.option("--older-than", metavar="AGE", help="Only those archived longer ago, such as 30d (with --archived).")
@@ -210,9 +220,21 @@ def delete_command(
 
 
 @cli.command("repair")
-@click.option("--queue", required=True, metavar="Q", help="The queue.")
-@click.option("--kind", required=True, metavar="KIND", help="Findings of this kind, such as lost. Scans first.")
-@click.option("--action", required=True, metavar="ACTION", help="What to do about them: one of those above.")
+@click.option("--queue", shell_complete=queue_names, required=True, metavar="Q", help="The queue.")
+@click.option(
+    "--kind",
+    shell_complete=kind_names,
+    required=True,
+    metavar="KIND",
+    help="Findings of this kind, such as lost. Scans first.",
+)
+@click.option(
+    "--action",
+    shell_complete=action_names,
+    required=True,
+    metavar="ACTION",
+    help="What to do about them: one of those above.",
+)
 @click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'type:email:send age>30d'.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N findings, the oldest first.")
 @messages_option
@@ -252,7 +274,7 @@ def repair_command(
 
 
 @cli.command("run")
-@click.option("--queue", required=True, metavar="Q", help="The queue.")
+@click.option("--queue", shell_complete=queue_names, required=True, metavar="Q", help="The queue.")
 @click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'error:~refused age<2h'.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
 @click.option("--fresh", is_flag=True, help="Reset the count of retries; else most tasks get exactly one attempt.")
@@ -304,7 +326,7 @@ def run_command(
 
 
 @cli.command("show")
-@click.argument("queue")
+@click.argument("queue", shell_complete=queue_names)
 @click.argument("task_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--raw", is_flag=True, help="The payload alone, byte for byte.")
@@ -322,7 +344,7 @@ def show_command(
 
 
 @cli.command("restore")
-@click.argument("journal")
+@click.argument("journal", shell_complete=journal_names)
 @click.option("--into-archive", "target", flag_value="archive", help="Restore into the archive, wherever a task stood.")
 @click.option(
     "--run-once",
@@ -381,7 +403,7 @@ def journal_list(context: click.Context, /, as_json: bool) -> int:
 
 
 @journal_command.command("show")
-@click.argument("name", metavar="JOURNAL")
+@click.argument("name", metavar="JOURNAL", shell_complete=journal_names)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a task, a line each.")
 @click.pass_context
 def journal_show(context: click.Context, /, name: str, as_json: bool) -> int:
@@ -413,8 +435,13 @@ def journal_prune(
 
 
 @cli.command("export")
-@click.option("--queue", required=True, metavar="Q", help="The queue.")
-@click.option("--kind", metavar="KIND", help="Findings of this kind, such as orphan-archived. Scans first.")
+@click.option("--queue", shell_complete=queue_names, required=True, metavar="Q", help="The queue.")
+@click.option(
+    "--kind",
+    shell_complete=kind_names,
+    metavar="KIND",
+    help="Findings of this kind, such as orphan-archived. Scans first.",
+)
 @click.option("--archived", is_flag=True, help="Archived tasks.")
 @click.option("--where", default="", metavar="FILTER", help="Only those that match.")
 @pace_option
@@ -468,4 +495,27 @@ def keys_command(*, as_json: bool, markdown: bool) -> int:
     click.echo(
         json_line(key_sheet.as_json()) if form == "json" else key_sheet.as_text(shutil.get_terminal_size().columns)
     )
+    return ExitCode.DONE
+
+
+@cli.command("completion")
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion_command(shell: str) -> int:
+    """Print the script that makes SHELL complete commands, flags, queues, profiles and journals.
+
+    bash: `eval "$(archive-tui completion bash)"` in ~/.bashrc. zsh: the same with zsh in ~/.zshrc. fish: write it to
+    ~/.config/fish/completions/archive-tui.fish.
+    """
+    from archive_tui.cli.completion import script
+
+    click.echo(script(cli, shell))
+    return ExitCode.DONE
+
+
+@cli.command("man")
+def man_command() -> int:
+    """Print the manual page: `archive-tui man | man -l -` shows it."""
+    from archive_tui.cli.manual import page
+
+    click.echo(page(cli), nl=False)
     return ExitCode.DONE

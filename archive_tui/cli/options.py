@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archive_tui.cli.completion import profile_names
 from archive_tui.errors import UsageError
 from archive_tui.settings.model import Look
 
@@ -28,7 +29,8 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags that choose the server. They are accepted before and after the name of a command."""
     for option in reversed((
         click.option("--url", metavar="URL", help="Server: redis://, rediss:// or unix:///path. [ARCHIVE_TUI_URL]"),
-        click.option("--profile", metavar="NAME", help="A section of profiles.toml. [ARCHIVE_TUI_PROFILE]"),
+        click.option("--profile", shell_complete=profile_names, metavar="NAME",
+            help="A section of profiles.toml. [ARCHIVE_TUI_PROFILE]"),
         click.option("--user", "username", metavar="NAME", help="ACL user. [ARCHIVE_TUI_USERNAME]"),
         click.option(
             "--password-file", type=click.Path(path_type=Path), help="Read the password from this file's first line."

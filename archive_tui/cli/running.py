@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from archive_tui.cli.commands import cli
+from archive_tui.cli.completion import VARIABLE, answer
 from archive_tui.errors import ArchiveTuiError, ExitCode, UsageError
 
 
@@ -19,6 +20,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code. Every failure is one line on stderr."""
     if sys.stderr is None:  # closed by whoever started us: what we would say there is for nobody
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if arguments is None and (instruction := os.environ.get(VARIABLE)):
+        return answer(cli, instruction)
     try:
         if sys.stdout is None:
             raise UsageError("there is no standard output to write to")

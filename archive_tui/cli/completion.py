@@ -1,0 +1,116 @@
+"""Shell completion: the script for a shell, and the answers to what it asks while somebody types.
+
+The answers about values come from what is at hand: the file of profiles, the folder of journals, the names of kinds.
+Names of queues cost one question to the server that the line names so far, and a second at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import click
+from click.shell_completion import get_completion_class, shell_complete
+
+PROGRAM = "archive-tui"
+VARIABLE = "_ARCHIVE_TUI_COMPLETE"
+"""The environment variable by which the shell asks."""
+
+SHELLS = ("bash", "zsh", "fish")
+
+_PATIENCE = 1.0
+"""Seconds for a server to answer: somebody waits for the key that they pressed."""
+
+_CONNECTION = (
+    "url",
+    "profile",
+    "username",
+    "password_file",
+    "database",
+)
+"""The flags that say which server is meant."""
+
+
+def script(command: click.Command, shell: str) -> str:
+    """The script that makes a shell complete the command."""
+    made = get_completion_class(shell)
+    assert made is not None  # noqa: S101 - one of SHELLS
+    return made(command, {}, PROGRAM, VARIABLE).source()
+
+
+def answer(command: click.Command, instruction: str) -> int:
+    """Answer a shell, which asks by the value of `VARIABLE`; returns the exit code."""
+    return shell_complete(command, {}, PROGRAM, VARIABLE, instruction)
+
+
+def queue_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The queues that the server knows; none where it does not answer in time, or would want a password typed."""
+    try:
+        return [name for name in _queues(context) if name.startswith(incomplete)]
+    except Exception:  # whatever it is: a line that is being typed is no place for it
+        return []
+
+
+def _queues(context: click.Context) -> Iterator[str]:
+    from archive_tui.settings.profiles import Choices, resolve
+    from archive_tui.store.link.server import Server
+    from archive_tui.store.read import queues
+    from archive_tui.text import line
+
+    flags: dict[str, Any] = {}
+    for one in (context.find_root(), context):
+        if one.params.get("ask_password"):
+            return
+        flags |= {name: value for name in _CONNECTION if (value := one.params.get(name)) is not None}
+    server = Server(replace(resolve(Choices(**flags)), timeout=_PATIENCE, read_only=True))
+    try:
+        with server.pipe() as pipe:
+            for name in queues.registered(pipe):
+                if name.isprintable() and line(name) == name and not name.startswith("-"):
+                    yield name
+    finally:
+        server.close()
+
+
+def profile_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The sections of the file of profiles."""
+    import tomllib
+
+    from archive_tui.settings.profiles import default_profile_file
+
+    try:
+        content = tomllib.loads(default_profile_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    sections = [name for name, section in content.items() if isinstance(section, dict) and name != "keys"]
+    return [name for name in sections if name.startswith(incomplete)]
+
+
+def journal_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The files in the folder of journals, the newest first; a path is left to the shell."""
+    from archive_tui.journal.folder import default_folder
+
+    named = context.params.get("journal_dir") or context.find_root().params.get("journal_dir")
+    try:
+        names = sorted((path.name for path in (named or default_folder()).iterdir()), reverse=True)
+    except OSError:
+        return []
+    return [name.partition(".")[0] for name in names if name.startswith(incomplete)]
+
+
+def kind_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The kinds of findings."""
+    from archive_tui.asynq.findings import Kind
+
+    return [kind.value for kind in Kind if kind.value.startswith(incomplete)]
+
+
+def action_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The repairs, of a kind that was named already those that fit it."""
+    from archive_tui.asynq.findings import Kind
+    from archive_tui.asynq.repairs import Repair, offered
+
+    kind = context.params.get("kind")
+    fitting = offered(Kind(kind)) if kind in list(Kind) else tuple(Repair)
+    return [repair.value for repair in fitting if repair.value.startswith(incomplete)]
