@@ -81,7 +81,7 @@ def report(progress: ChangeProgress) -> Report:
     """Put into words what a run has done: the tasks wait for a worker, or for their time."""
     changed = progress.journal is not None and bool(progress.made or progress.unknown)
     journal = f"as long as they have not run, they can be taken back: restore {line(str(progress.journal))}"
-    return report_of(progress, change_facts(progress), journal=journal if changed else "")
+    return report_of(progress, change_facts(progress), journal=journal if changed else "", undoable=True)
 
 
 def when(mode: RunMode, count: int, now: float) -> str:

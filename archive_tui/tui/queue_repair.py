@@ -52,6 +52,7 @@ class QueueRepair(Part):
             return
         if queue.registered:
             self._flow.begin()
+            self.screen.say(f"reading the ids of the archive of {clip(queue.name, 40)}: what is wrong with it?")
             self._inspect_archive(queue.name)
             return
         choices = {

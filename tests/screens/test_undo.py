@@ -171,6 +171,27 @@ def test_ids_that_a_repair_removed_come_back(work: Live, tmp_path: Path) -> None
     assert content(work) == before
 
 
+def test_a_task_that_has_not_run_yet_is_taken_back(work: Live, tmp_path: Path) -> None:
+    before = content(work)
+
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.press("R")
+        await op.arrives("RunDialog")
+        await op.press("enter")
+        await op.arrives("ConfirmDialog")
+        await op.press("tab", "enter")
+        await op.hears("queued 1 task; u undoes it")
+        await op.listed(8)
+        await op.press("u")
+        await op.arrives("ConfirmDialog")
+        await op.press("enter")
+        await op.listed(9)
+
+    operate(with_journal(work, tmp_path), play)
+    assert content(work) == before
+
+
 def test_journals_are_one_key_away_from_every_screen(work: Live, tmp_path: Path) -> None:
     async def play(op: Operator) -> None:
         await op.tasks("work")
