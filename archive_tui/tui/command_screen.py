@@ -333,7 +333,8 @@ class CommandScreen(Screen[None]):
         by now, the remark is made there.
         """
         screens = [screen for screen in self.app.screen_stack if isinstance(screen, CommandScreen)]
-        screens[-1].remarks.say(message, urgent=warning, seconds=seconds)
+        if screens:  # else the program has ended
+            screens[-1].remarks.say(message, urgent=warning, seconds=seconds)
 
     @runs(commands.Help)
     def help(self) -> None:

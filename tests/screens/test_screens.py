@@ -99,7 +99,8 @@ def test_queues_shows_what_redis_holds(shop: Live) -> None:
     async def play(op: Operator) -> None:
         await op.queues()
         shown = table(op)
-        assert list(shown) == sorted([*QUEUES[:2], "email ⏸", *QUEUES[3:], f"{LEFTOVER} (leftover)"])
+        others = [queue for queue in sorted(QUEUES) if queue != "email"]
+        assert list(shown) == [f"{LEFTOVER} (leftover)", "email ⏸", *others]  # by what needs attention
         for queue in QUEUES:
             row, counts = dict(shown["email ⏸" if queue == "email" else queue]), sizes(shop.client, queue)
             assert row.pop("archived") == f"{counts.pop('archived'):,}/9,999"
@@ -189,9 +190,9 @@ def test_queues_can_be_filtered_by_name_and_sorted(shop: Live) -> None:
         await op.queues()
         await op.press("slash")
         await op.type("RE")
-        assert list(table(op)) == ["images:resize", "old-reports (leftover)", "reports"]
-        await op.press("enter", "j")
-        assert "old-reports" in op.cursor  # the keys are the table's again, and the filter stays
+        assert list(table(op)) == ["old-reports (leftover)", "images:resize", "reports"]
+        await op.press("enter", "g", "j")
+        assert "images:resize" in op.cursor  # the keys are the table's again, and the filter stays
         await op.press("slash")
         await op.type("zzz")
         await op.sees("No queue matches the filter.")
@@ -199,7 +200,7 @@ def test_queues_can_be_filtered_by_name_and_sorted(shop: Live) -> None:
         assert len(op.rows) == 8
         assert op.where == "QueuesScreen"
         await op.point_at("  critical ")
-        await op.press("k", "s", "down", "enter")
+        await op.press("s", "down", "down", "enter")
         archived = [int(row["archived"].removesuffix("/9,999").replace("leftover", "0")) for row in table(op).values()]
         assert archived == sorted(archived, reverse=True)
         assert next(iter(table(op))) == "default"
@@ -357,8 +358,7 @@ def test_60_by_15_is_enough_and_the_size_may_change(shop: Live, screen: str) -> 
         assert "read-write" in op.lines[0]
         await op.press("j", "k", "G", "g")
         if screen == "task":
-            assert "Payload" in op.text
-            assert "Queue " in op.text
+            assert "▸" in op.text
         else:
             await op.until(lambda: len(op.rows) >= 7, "seven rows or more")
             first = op.cursor
@@ -368,7 +368,7 @@ def test_60_by_15_is_enough_and_the_size_may_change(shop: Live, screen: str) -> 
         assert op.where == "HelpDialog"
         assert here.available()[0].help in without_scroll_bar(op.dialog)
         await op.press("end")
-        last = {"queues": "orphans are not in it", "task": "half-done."}.get(screen, "how many retries were allowed")
+        last = {"queues": "alike ones by name", "task": "half-done."}.get(screen, "how many retries were allowed")
         await op.until(lambda: last in op.dialog, "the last line")
         await op.press("escape")
         if screen != "task":
@@ -775,8 +775,9 @@ def test_tasks_that_cannot_be_read_are_listed_and_say_so(valkey: Live) -> None:
 def test_an_archive_that_is_being_read_is_called_neither_full_nor_empty(shop: Live, tmp_path: Path) -> None:
     async def play(op: Operator) -> None:
         await op.queues()
+        await op.point_at("  critical ")
         with link.held():
-            await op.press("enter")  # critical
+            await op.press("enter")
             await op.sees("reading the")
             await op.sees_no("The archive is empty.")
             assert "≥ 0 of 9,999" in op.text
@@ -805,9 +806,10 @@ def test_a_full_archive_is_never_called_empty_while_it_opens(shop: Live, monkeyp
 
     async def play(op: Operator) -> None:
         await op.queues()
+        await op.point_at("  critical ")
         monkeypatch.setattr(View, "of", late)
         with op.holding():
-            await op.press("enter")  # critical
+            await op.press("enter")
             await op.sees("   8 of 9,999")
             await op.until(lambda: "reading the" not in op.text, "read to its end")
             read.set()
@@ -1225,8 +1227,9 @@ def test_a_finding_opens_as_a_task_that_no_index_holds(shop: Live) -> None:
 def test_a_scan_that_finds_nothing_says_so(shop: Live, tmp_path: Path) -> None:
     async def play(op: Operator) -> None:
         await op.queues()
+        await op.point_at("  critical ")
         with link.held():
-            await op.press("o")  # critical
+            await op.press("o")
             await op.sees("Nothing yet…")
         await op.scanned()
         await op.until(lambda: "Nothing wrong was found." in op.text, "that nothing was found", seconds=3)
@@ -1273,7 +1276,8 @@ def test_no_number_of_the_queues_is_ever_cut_off(shop: Live, width: int) -> None
         await op.until(lambda: len(op.rows) == 8, "queues drawn")
         for row in op.rows[:5]:
             assert "…" not in row[25:]
-        assert "2,065" in op.rows[1]
+        await op.point_at("  default ")
+        assert "2,065" in op.cursor
 
     operate(shop.settings, play, size=(width, 15))
 

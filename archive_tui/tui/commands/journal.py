@@ -6,7 +6,7 @@ from archive_tui.tui.commands.command import Command
 class Journals(Command):
     key = "J"
     title = "journal"
-    help = "Show what was changed, when and by whom, and restore what was deleted."
+    help = "Show what was changed, when and by whom, and restore it."
 
 
 class RestoreJournal(Command):

@@ -138,12 +138,12 @@ _COLUMNS: list[Column[QueueRow]] = [
 ]
 
 _HELP = {
-    "Order of the queues (s changes it)": ORDER,
     "Columns": [
         ("Archived", f"ids in the archive, of those that it keeps. {CAP_IS_DEFAULT}"),
         ("Findings", "what the last scan found. ≥: it was stopped; –: nobody has looked"),
         ("Idx memory", "estimate, by samples from the indexes; orphans are not in it"),
     ],
+    "Order of the queues": ORDER,
 }
 
 _TROUBLE = "trouble"

@@ -116,7 +116,7 @@ class RemarkLine(Widget):
 
     def _pass_time(self) -> None:
         """Count the time in sight: none passes beneath another screen or a dialog."""
-        if self.app.screen is self.screen:
+        if self.app.screen_stack[-1:] == [self.screen]:  # the stack may be empty already, when the program ends
             for remark in self._remarks:
                 remark.seen += _TICK
             self._keep([one for one in self._remarks if one.urgent or one.seen < one.seconds])
