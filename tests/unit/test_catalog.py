@@ -272,7 +272,7 @@ ORDERS: dict[Sort, Callable[[TaskRow], Any]] = {
     Sort.ID: lambda row: row.id,
     Sort.TYPE: lambda row: row.type,
     Sort.DIED: lambda row: none_first(
-        row.scored_at if row.kind is None and row.scored_at is not None else row.last_failed_at
+        row.scored_at if row.kind in (None, Kind.STALE_HISTORY) and row.scored_at is not None else row.last_failed_at
     ),
     Sort.TRIES: lambda row: row.retried,
     Sort.SIZE: lambda row: none_first(row.payload_bytes),
