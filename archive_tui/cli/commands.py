@@ -55,6 +55,10 @@ def cli(context: click.Context, /, mouse: bool, theme: str | None, **connection:
         return run_screens(session, mouse=mouse, theme=theme)
 
 
+_LOOK_EVERY = 0.1
+"""Seconds between two looks whether the demo is to end."""
+
+
 @cli.command("demo")
 @click.option("--serve", is_flag=True, help="Print the server's URL and keep it running, without the screens.")
 @click.option("--mouse", is_flag=True, help="Use the mouse on the screens.")
@@ -86,18 +90,18 @@ def demo_command(
 def _serve(url: str) -> int:
     """Print the URL and wait for ctrl+c or a signal."""
     import signal
-    import threading
+    import time
 
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: ended.set())
-    click.echo(url)
-    click.echo(f"serving until ctrl+c; in another terminal: archive-tui --url '{url}'", err=True)
-    click.echo("journals and audit of the demo stay in it, and go with it", err=True)
-    try:
-        ended.wait()
-    except KeyboardInterrupt:
-        return ExitCode.DONE
+    from archive_tui.commands.foreground import handling
+
+    # Noted in a list: a handler that sets an Event waits for ever where it interrupts the wait for that Event
+    signals: list[int] = []
+    with handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), lambda number, _frame: signals.append(number)):
+        click.echo(url)
+        click.echo(f"serving until ctrl+c; in another terminal: archive-tui --url '{url}'", err=True)
+        click.echo("journals and audit of the demo stay in it, and go with it", err=True)
+        while not signals:
+            time.sleep(_LOOK_EVERY)
     return ExitCode.DONE
 
 

@@ -27,12 +27,12 @@ def stoppable() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with _handling((signal.SIGTERM, signal.SIGHUP), interrupt):
+    with handling((signal.SIGTERM, signal.SIGHUP), interrupt):
         yield
 
 
 @contextlib.contextmanager
-def _handling(numbers: Sequence[signal.Signals], handler: Callable[..., None]) -> Iterator[None]:
+def handling(numbers: Sequence[signal.Signals], handler: Callable[..., None]) -> Iterator[None]:
     """Have signals handled, but for those that are ignored (as nohup wants it); in the main thread only."""
     before = {}
     with contextlib.suppress(ValueError):  # not the main thread
@@ -65,7 +65,7 @@ def attend(start: Callable[[], AnyJob], status: Callable[[AnyJob], str] | None) 
         signals.append(number)
 
     try:
-        with _handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), note):
+        with handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), note):
             job = start()
             job.patience = _PATIENCE
             while not job.wait(_LOOK_EVERY):

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -40,6 +41,8 @@ class ArchiveApp(App[None]):
     BINDINGS: ClassVar = [
         commands.QuitAtOnce.binding("interrupt"),
         commands.QuitAnywhere.binding("quit_politely"),
+        commands.Suspend.binding("suspend_process"),
+        commands.Redraw.binding("redraw"),
     ]
     CSS = """
     CommandScreen { background: $background; }
@@ -171,6 +174,26 @@ class ArchiveApp(App[None]):
         self.keystrokes.close()
         self.session.stop_jobs()
         super().exit(result, return_code, message)
+
+    def action_suspend_process(self) -> None:
+        """Go back to the shell, together with whatever runs us, such as a script."""
+        if not isinstance(self._driver, TerminalDriver):
+            return
+        if os.getsid(0) == os.getpgrp():  # as in `ssh -t host archive-tui`: stopped, it could not be reached any more
+            self._say("suspend: there is no shell to go back to")
+        else:
+            os.killpg(0, signal.SIGTSTP)
+
+    def action_redraw(self) -> None:
+        """Draw everything again."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.painter.forget()
+        self.refresh(layout=True)
+
+    @property
+    def leaving(self) -> bool:
+        """Whether a signal asked us to end: nothing may stop us any more."""
+        return self.terminal_watch.asked
 
     def action_interrupt(self) -> None:
         """ctrl+c: leave at once, jobs stopping at their next safe point."""

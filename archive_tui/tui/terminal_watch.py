@@ -49,6 +49,11 @@ class TerminalWatch:
         """The program has ended by itself."""
         self._ended.set()
 
+    @property
+    def asked(self) -> bool:
+        """Whether the end has come: true from the moment of the signal."""
+        return self._code is not None
+
     def _ask(self, code: int) -> None:
         if self._code is None and self._loop is not None:
             self._until, self._code = time.monotonic() + _PATIENCE, code  # in this order: a thread waits for the code

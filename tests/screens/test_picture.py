@@ -15,6 +15,7 @@ from archive_tui.tui.terminal.picture import Picture
 COLUMNS, LINES = 40, 8
 SIZE = (COLUMNS, LINES)
 RATE = 3_000.0
+ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 SLOT = 10
 """Cells of a widget; no wide sign is cut in halves, which terminals show differently."""
 
@@ -143,13 +144,14 @@ def link() -> Link:
 def test_what_was_drawn_while_the_link_stood_still_is_skipped(link: Link) -> None:
     painter = Painter(link.write, lambda: SIZE, Picture(), RATE)
     painter.start()
+    painter.draw(ENTER)
     link.open.clear()
     painter.ask()
     for number in range(2000):
         painter.draw(f"\x1b[1;1Hnumber {number:04}\x1b[1;1H")
     link.open.set()
     painter.stop()
-    assert len(link.sent) <= 3
+    assert len(link.sent) <= 4
     screen = Screen()
     screen.feed("".join(link.sent))
     assert screen.screen.display[0].startswith("number 1999")
@@ -158,6 +160,7 @@ def test_what_was_drawn_while_the_link_stood_still_is_skipped(link: Link) -> Non
 def test_what_nobody_asked_for_is_sent_at_a_limited_rate(link: Link) -> None:
     painter = Painter(link.write, lambda: (80, 24), Picture(), 20_000)
     painter.start()
+    painter.draw(ENTER)
     began = time.monotonic()
     for number in range(200):
         painter.draw("".join(f"\x1b[{y + 1};1H{chr(65 + number % 26) * 80}" for y in range(24)) + "\x1b[1;1H")
@@ -175,20 +178,36 @@ def test_what_nobody_asked_for_is_sent_at_a_limited_rate(link: Link) -> None:
 def test_a_large_update_comes_in_one_piece_where_the_terminal_can(link: Link) -> None:
     painter = Painter(link.write, lambda: (80, 24), Picture(), RATE)
     painter.start()
+    painter.draw(ENTER)
     painter.draw(SYNC_START)
     painter.draw("".join(f"\x1b[{y + 1};1H{'abcdefgh' * 10}" for y in range(24)))
     painter.draw(SYNC_END)
     painter.stop()
-    assert len(link.sent) == 1
-    assert link.sent[0].startswith(SYNC_START)
-    assert link.sent[0].endswith(SYNC_END)
+    assert link.sent[0] == ENTER
+    assert len(link.sent) == 2
+    assert link.sent[1].startswith(SYNC_START)
+    assert link.sent[1].endswith(SYNC_END)
 
 
 def test_a_picture_that_was_written_over_is_sent_again(link: Link) -> None:
     painter = Painter(link.write, lambda: SIZE, Picture(), RATE)
     painter.start()
+    painter.draw(ENTER)
     painter.draw("\x1b[1;1Hhello\x1b[1;1H")
-    link.until(lambda: len(link.sent) == 1)
+    link.until(lambda: len(link.sent) == 2)
     painter.forget()
     painter.stop()
-    assert "hello" in link.sent[1]
+    assert "hello" in link.sent[2]
+
+
+def test_nothing_is_drawn_on_a_screen_that_is_not_ours(link: Link) -> None:
+    painter = Painter(link.write, lambda: SIZE, Picture(), RATE)
+    painter.start()
+    painter.draw("\x1b[1;1Hearly\x1b[1;1H")
+    painter.draw(ENTER)
+    link.until(lambda: len(link.sent) == 2)
+    assert link.sent[0] == ENTER
+    painter.draw(LEAVE)
+    painter.draw("\x1b[1;1Hlate\x1b[1;1H")
+    painter.stop()
+    assert link.sent[2:] == [LEAVE]

@@ -4,13 +4,16 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
+import shlex
 import struct
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pyte
 
@@ -20,7 +23,7 @@ PATIENCE = 40.0
 
 class Terminal:
     """A running archive-tui with everything that it ever sent. Where the terminal is `controlling`, its end is told by
-    a signal, as that of an SSH session is.
+    a signal, as that of an SSH session is. With a `shell` it is started from one that has jobs.
     """
 
     def __init__(
@@ -29,6 +32,7 @@ class Terminal:
         size: tuple[int, int] = (100, 30),
         controlling: bool = False,
         program: Sequence[str] = (),
+        shell: bool = False,
         **environment: str,
     ) -> None:
         self.master, slave = pty.openpty()
@@ -38,15 +42,20 @@ class Terminal:
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         command = [*(program or (sys.executable, "-m", "archive_tui")), *arguments]
-        if controlling:  # a leader of a session gets the first terminal that it opens
-            command = ["sh", "-c", 'exec "$@" <{0} >{0} 2>{0}'.format(os.ttyname(slave)), "sh", *command]
+        if controlling or shell:  # a leader of a session gets the first terminal that it opens
+            first = ["bash", "--norc", "--noediting", "-i"] if shell else command
+            on_it = 'exec "$@" <{0} >{0} 2>{0}'.format(os.ttyname(slave))
+            line, command = shlex.join(command), ["sh", "-c", on_it, "sh", *first]
         self.process = subprocess.Popen(
             command,
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "TERM": "xterm-256color",
-                 "LANG": "C.UTF-8", **environment},
+                 "LANG": "C.UTF-8", "PS1": "$ ", **environment},
         )  # fmt: skip
         os.close(slave)
+        if shell:
+            self.sees("$ ")
+            self.type(f"{line}\n")
 
     def read(self) -> None:
         """Take what is there."""
@@ -91,6 +100,26 @@ class Terminal:
         self.read()
         return self.process.returncode
 
+    @property
+    def settings(self) -> list[object]:
+        """The settings of the terminal: whether it echoes what is typed, for instance."""
+        return list(termios.tcgetattr(self.master))
+
+    def programs(self) -> dict[int, str]:
+        """The archive-tui that run in this session, with the state of each: T is stopped."""
+        found: dict[int, str] = {}
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                command = (process / "cmdline").read_bytes()
+                state, _, _, session = (process / "stat").read_text().rpartition(") ")[2].split()[:4]
+                if int(session) == self.process.pid and b"archive_tui" in command and state != "Z":
+                    found[int(process.name)] = state
+        return found
+
+    def hang_up(self) -> None:
+        """The terminal goes, as at the end of an SSH session."""
+        os.close(self.master)
+
     def close(self) -> None:
         """End it if it has not ended."""
         if self.process.poll() is None:
@@ -101,7 +130,9 @@ class Terminal:
 
 
 def sane(sent: bytes) -> bool:
-    """Whether the alternate screen was left and the cursor is shown again."""
+    """Whether the alternate screen was left, the cursor is shown again, and nothing was drawn after that."""
+    if re.search(rb"\x1b\[[0-9;]*H", sent[sent.rfind(b"\x1b[?1049l") :]):
+        return False
     return sent.rfind(b"\x1b[?1049l") > sent.rfind(b"\x1b[?1049h") and sent.rfind(b"\x1b[?25h") > sent.rfind(
         b"\x1b[?25l"
     )

@@ -1,10 +1,16 @@
 """How many bytes the screens send through a terminal: a thin link must have room for what was asked for."""
 
+import statistics
 import time
 from collections.abc import Iterator
 
 import pytest
+import redis
+from support.asynq_data import Asynq
 from support.terminal import PATIENCE, Terminal
+from support.thin_link import ThinLink
+
+from archive_tui.demo import DemoServer
 
 IDLE = 300
 """Bytes a second that a screen may send while nothing happens."""
@@ -83,3 +89,71 @@ def test_a_dialog_with_nothing_to_say_sends_nothing(terminal: Terminal) -> None:
         terminal.sees(seen)
         if what:
             silent(terminal, what)
+
+
+MOVING = 4_000
+"""Bytes a second that a scan which brings rows may send at 80 by 24."""
+
+
+@pytest.fixture(scope="module")
+def many() -> Iterator[str]:
+    """A server with so many orphans that a gentle scan takes a while."""
+    with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+        asynq = Asynq(client)
+        asynq.register("work")
+        for start in range(0, 150_000, 10_000):
+            asynq.add_many("work", (f"lost-{start + number:06}" for number in range(10_000)), referenced=False)
+        yield server.url
+
+
+@pytest.mark.parametrize(("flags", "limit"), [((), MOVING), (("--low-bandwidth",), MOVING / 2)], ids=["", "thin"])
+def test_a_scan_that_brings_rows_leaves_room_on_the_link(many: str, flags: tuple[str, ...], limit: float) -> None:
+    terminal = Terminal("--url", many, *flags, size=(80, 24))
+    try:
+        terminal.sees("work")
+        terminal.type("o")
+        terminal.sees("polite pace")
+        terminal.type("p")
+        terminal.sees("gentle pace")
+        sent_in(terminal, 1.0)  # what was asked for by the key
+        began, before = time.monotonic(), len(terminal.sent)
+        while time.monotonic() - began < 4 and "complete in" not in terminal.text:
+            terminal.read()
+        took = time.monotonic() - began
+        assert took > 1, "the scan was too short to measure"
+        assert len(terminal.sent) - before > 100  # it moves
+        assert (len(terminal.sent) - before) / took <= limit
+    finally:
+        terminal.close()
+
+
+ROUND_TRIP = 0.3
+RATE = 16_000.0
+
+
+def test_a_key_is_seen_within_a_round_trip_and_a_moment(many: str) -> None:
+    """Two hundred milliseconds are for drawing and for the way through the narrow place; half a second more is for a
+    machine that is busy with other things.
+    """
+    size = (80, 24)
+    terminal = Terminal("--url", many, size=size)
+    try:
+        link = ThinLink(terminal, rate=RATE, round_trip=ROUND_TRIP, size=size)
+        link.seconds_until("work")
+        link.seconds_until("quit")
+        echoes = []
+        for number in range(6):
+            link.type("/" if not number else "")
+            if not number:
+                link.seconds_until("queue name")
+            typed = "worker"[: number + 1]
+            link.type(typed[-1])
+            echoes.append(link.seconds_until(f"/ {typed}"))
+            link.carry(0.3)
+        link.type("\x1b")
+        link.seconds_until("work")
+        link.type("?")
+        echoes.append(link.seconds_until("Keys: Queues"))
+        assert statistics.median(echoes) <= ROUND_TRIP + 0.2 + 0.5, echoes
+    finally:
+        terminal.close()

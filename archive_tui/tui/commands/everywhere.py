@@ -19,7 +19,23 @@ class QuitAtOnce(Command):
     at_once = True
 
 
-QUITS = (QuitAnywhere, QuitAtOnce)
+class Suspend(Command):
+    key = "ctrl+z"
+    title = "suspend"
+    help = "Go back to the shell; `fg` there comes back. What is running stands still meanwhile."
+    footer = False
+    at_once = True
+
+
+class Redraw(Command):
+    key = "ctrl+l"
+    title = "redraw"
+    help = "Draw the whole screen again, where something else has written on the terminal."
+    footer = False
+    at_once = True
+
+
+QUITS = (QuitAnywhere, QuitAtOnce, Suspend, Redraw)
 """The commands of the program as a whole."""
 
 

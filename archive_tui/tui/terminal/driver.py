@@ -4,10 +4,14 @@ keyboard.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
+import shutil
+import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from textual import events
@@ -18,6 +22,9 @@ from archive_tui.tui.terminal.background import QUESTION
 from archive_tui.tui.terminal.keyboard import Keyboard
 from archive_tui.tui.terminal.painter import Painter
 from archive_tui.tui.terminal.picture import Picture
+
+_LAST_CHANCE = 0.3
+"""Seconds after SIGCONT in the background before we stop again."""
 
 _LOOK = 0.05
 """Seconds between two looks whether an escape key stands alone, or whether the program ends."""
@@ -32,6 +39,15 @@ class FollowsBackground(Protocol):
         """Whether it wants to know."""
 
 
+@runtime_checkable
+class Leaves(Protocol):
+    """An app that signals may ask to end."""
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it was asked to end."""
+
+
 class TerminalDriver(LinuxDriver):
     """Textual's driver for a terminal, with a painter and a keyboard of our own."""
 
@@ -41,9 +57,17 @@ class TerminalDriver(LinuxDriver):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.painter = Painter(self._send, self._columns_and_lines, Picture(erases=_erases_in_colour()), self.RATE)
+        self._drawing = False
+        # On the loop, not in the handlers: a handler may run while the main thread holds the painter's lock
+        signal.signal(signal.SIGTSTP, lambda *_: self._soon(self._stop))
+        signal.signal(signal.SIGCONT, lambda *_: self._soon(self._go_on))
+
+    def _soon(self, act: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and the program ends with it
+            self._loop.call_soon_threadsafe(act)
 
     def _columns_and_lines(self) -> tuple[int, int]:
-        size = os.get_terminal_size(self.fileno)
+        size = shutil.get_terminal_size()  # as Textual asks: consoles without a size have 80 by 24
         return size.columns, size.lines
 
     def _send(self, data: str) -> None:
@@ -55,12 +79,47 @@ class TerminalDriver(LinuxDriver):
     def write(self, data: str) -> None:
         self.painter.draw(data)
 
+    @property
+    def _leaving(self) -> bool:
+        return isinstance(self._app, Leaves) and self._app.leaving
+
+    def _stop(self) -> None:
+        """SIGTSTP: give the terminal back, and stop."""
+        if not self._leaving:
+            self.suspend_application_mode()
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _go_on(self) -> None:
+        """SIGCONT: take the terminal again, if it is ours. Brought back into the background we stop again, but not
+        before a signal that asks us to end has had its time: shells send it behind the other.
+        """
+        if self._leaving:
+            return
+        if self._in_front():
+            if self._drawing:  # stopped by SIGSTOP, which tells nobody
+                self.suspend_application_mode()
+            self.resume_application_mode()
+        else:
+            self._loop.call_later(_LAST_CHANCE, self._stop_behind)
+
+    def _stop_behind(self) -> None:
+        if not self._leaving and not self._in_front():
+            self._stop()
+
+    def _in_front(self) -> bool:
+        """Whether the terminal lets us draw; also true where it is gone, which others notice."""
+        try:
+            return os.tcgetpgrp(self.fileno) == os.getpgrp()
+        except OSError:
+            return True
+
     def process_message(self, message: Message) -> None:
         if isinstance(message, events.InputEvent | events.Paste):
             self.painter.ask()
         super().process_message(message)
 
     def start_application_mode(self) -> None:
+        self._drawing = True
         self.painter.forget()
         self.painter.start()
         super().start_application_mode()  # type: ignore[no-untyped-call]
@@ -68,7 +127,16 @@ class TerminalDriver(LinuxDriver):
             self.write(QUESTION)
             self.flush()
 
+    def stop_application_mode(self) -> None:
+        if self._drawing:  # else the terminal is the shell's, and to touch its settings would stop us
+            super().stop_application_mode()
+
+    def disable_input(self) -> None:
+        if self._drawing:
+            super().disable_input()
+
     def close(self) -> None:
+        self._drawing = False
         self.painter.stop()
         super().close()
 

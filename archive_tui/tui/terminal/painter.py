@@ -22,7 +22,8 @@ _PROMPT = 0.6
 _LARGE = 240
 """Bytes from which an update is put between the signs for one piece."""
 
-_ALTERNATE = ("\x1b[?1049h", "\x1b[?1049l")
+_ENTER, _LEAVE = "\x1b[?1049h", "\x1b[?1049l"
+"""Before and after the screen that is ours to draw on."""
 
 
 class Painter:
@@ -44,6 +45,7 @@ class Painter:
         self._changed = threading.Condition()
         self._as_is: list[str] = []
         self._ending = False
+        self._ours = False
         self._in_one_piece = False
         self._asked_until = 0.0
         self._saved = rate
@@ -72,8 +74,10 @@ class Painter:
                 self._in_one_piece = True
                 return
             if not self._picture.take(data):
-                self._as_is.append(data)
-                if any(sign in data for sign in _ALTERNATE):
+                if self._thread is not None:  # else the terminal is somebody else's for now
+                    self._as_is.append(data)
+                if _ENTER in data or _LEAVE in data:
+                    self._ours = _ENTER in data
                     self._picture.forget()
             self._changed.notify()
 
@@ -104,7 +108,7 @@ class Painter:
                 if self._as_is:
                     data, self._as_is = "".join(self._as_is), []
                     return data
-                if self._picture.changed:
+                if self._picture.changed and self._ours:
                     wait = 0.0 if self._ending else self._wait()
                     if wait <= 0:
                         data = self._picture.changes(self._size())
