@@ -84,4 +84,4 @@ def report(progress: ChangeProgress) -> Report:
     """Put into words what a deletion of histories has done."""
     copied = progress.journal is not None and bool(progress.made or progress.unknown)
     journal = f"a copy is in the journal {line(str(progress.journal))}" if copied else ""
-    return report_of(progress, change_facts(progress), noun=NOUN, journal=journal)
+    return report_of(progress, change_facts(progress), noun=NOUN, journal=journal, undoable=True)

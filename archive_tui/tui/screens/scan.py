@@ -350,6 +350,9 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated
         parts.append(piece(f"   {progress.trouble}", "$text-error", cut=True))
     if progress.caution:
         parts.append(piece(f"   {progress.caution}", "$text-warning", cut=True))
+    if progress.unsure:
+        unsure = f"   {plural(progress.unsure, 'history')} not judged: {progress.why_unsure}"
+        parts.append(piece(unsure, "$text-warning", cut=True))
     if progress.restarts:
         again = f"   began again {progress.restarts} ×: another server answered"
         parts.append(piece(again, "$text-warning", cut=True))
