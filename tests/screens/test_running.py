@@ -189,3 +189,24 @@ def test_a_read_only_session_has_no_such_key(failed: Live) -> None:
 
     operate(replace(failed.settings, read_only=True), play)
     assert not pending(failed)
+
+
+def test_the_report_undoes_what_has_not_run(failed: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks(Q)
+        await op.press("space", "space", "R")
+        await op.arrives("RunDialog")
+        await op.press("enter")
+        await op.arrives("ConfirmDialog")
+        await op.type("2")
+        await op.press("enter")
+        await op.arrives("ReportDialog")
+        await op.press("u")
+        await op.sees("Take 2 tasks back into the archive?")
+        await op.type("2")
+        await op.press("enter")
+        await op.sees("Restored 2 of 2 tasks")
+
+    operate(failed.settings, play)
+    assert not pending(failed)
+    assert failed.client.zcard(prefix(Q) + b"archived") == 7
