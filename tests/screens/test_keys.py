@@ -11,9 +11,10 @@ from support.pilot import Operator, operate
 from support.servers import Live
 
 from archive_tui.cli import run
-from archive_tui.errors import UsageError
+from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.settings.model import Look
 from archive_tui.settings.preferences import read_preferences
+from archive_tui.settings.profiles import Choices, resolve
 from archive_tui.tui import commands
 from archive_tui.tui.key_sheet import GROUPS, as_page, key_sheet
 from archive_tui.tui.keymap import all_commands, all_screens, commands_on, give_keys, read_keymap
@@ -193,6 +194,18 @@ def test_preferences_are_read_from_the_top_of_the_file(tmp_path: Path) -> None:
     file.write_text('keys = "x"\n')
     with pytest.raises(UsageError, match=r"must be a section: \[keys\]"):
         read_preferences(file)
+
+
+def test_the_theme_of_a_profile_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "profiles.toml"
+    file.write_text(
+        '[orders]\nurl = "redis://x"\ntheme = "high-contrast"\n[other]\ntheme = "pink"\n[keys]\nsort = "f5"\n'
+    )
+    assert resolve(Choices(profile="orders", environment={}), file).theme is Look.HIGH_CONTRAST
+    with pytest.raises(UsageError, match="theme in the profile must be one of auto, dark"):
+        resolve(Choices(profile="other", environment={}), file)
+    with pytest.raises(NotFoundError, match=r"\(it has: orders, other\)"):  # keys are no profile
+        resolve(Choices(profile="missing", environment={}), file)
 
 
 def test_every_place_shows_the_keys_of_ones_own_and_they_work(valkey: Live) -> None:
