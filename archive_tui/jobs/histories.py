@@ -36,7 +36,7 @@ class HistoryJob(Job):
             self.connected()
             before = look(pipe)
             began = time.monotonic()
-            for found in pages(pipe, HISTORY + b"*"):
+            for found in pages(pipe, HISTORY + b"[0-9a-f]*"):
                 met |= dict.fromkeys(found)
                 self._rest(began)
                 began = time.monotonic()
