@@ -24,6 +24,7 @@ from archive_tui.tui.kept_screens import KeptScreens
 from archive_tui.tui.keymap import give_keys
 from archive_tui.tui.keystrokes import Keystrokes
 from archive_tui.tui.lists.appearance import ListAppearance
+from archive_tui.tui.lists.filter_memory import FilterMemory
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.terminal.background import BackgroundTold, background_is_dark, may_be_asked
@@ -68,6 +69,7 @@ class ArchiveApp(App[None]):
         theme: Theme | None = None,
         themes: Callable[[bool], Theme] | None = None,
         appearance: ListAppearance | None = None,
+        filters: FilterMemory | None = None,
     ) -> None:
         """`theme` None: the dark one in full colours. `themes` gives the theme for a terminal that tells whether its
         background is dark; None: it stays as it is.
@@ -78,6 +80,7 @@ class ArchiveApp(App[None]):
         super().__init__(driver_class=driver, ansi_color=self._chosen_theme.ansi or None)  # None: as the theme has it
         self.session = session
         self.appearance = appearance or ListAppearance()
+        self.filters = filters or FilterMemory()
         self.set_keymap(commands.KEYMAP)
         self.animation_level = "none"
         self.failure: BaseException | None = None
@@ -222,12 +225,13 @@ def run(
     preferences = preferences or Preferences()
     give_keys(preferences.keys, preferences.place)
     appearance = ListAppearance(preferences.columns, preferences.columns_place)
+    filters = FilterMemory(preferences.filters, preferences.filters_place)
     share_the_interpreter()
     colors = color_count()
     theme = theme_for(look, colors=colors, dark=background_is_dark(os.environ))
     follows = look in (Look.AUTO, Look.ANSI) and colors and may_be_asked(os.environ)
     themes = partial(theme_for_background, look, colors) if follows else None
-    app = ArchiveApp(session, theme, themes, appearance)
+    app = ArchiveApp(session, theme, themes, appearance, filters)
     try:
         app.run(mouse=mouse)
     finally:

@@ -31,6 +31,7 @@ from archive_tui.wording.people import plural, position
 if TYPE_CHECKING:
     from archive_tui.tui.dialogs.palette import PaletteEntry
     from archive_tui.tui.lists.appearance import ListAppearance
+    from archive_tui.tui.lists.filter_memory import FilterMemory
 
 _log = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ class Host(Protocol):
     session: Session
     kept: KeptScreens
     appearance: ListAppearance
+    filters: FilterMemory
 
 
 class ScanWanted(Message):

@@ -27,6 +27,7 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.lists.filter_assistant import FilterAssistant
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.pieces import Piece, piece
@@ -41,7 +42,14 @@ _ROOM_BESIDE = 100
 _AGES_EVERY = 5.0
 """Seconds after which the ages on screen count on: each time sends the rows over a link that may be thin."""
 
-HELP = {"What a filter may say": manual()}
+_TYPING = [
+    ("tab", "goes on with a field, a value that was seen, or a filter with a name; again: the next suggestion"),
+    ("up  down", "filters that were typed before in this run"),
+    ("ctrl+r", "the last one that holds what is typed; again: the one before it"),
+    ("ctrl+s", "gives the filter a name"),
+]
+
+HELP = {"While a filter is typed": _TYPING, "What a filter may say": manual()}
 """The page about filters, for the help of a screen with a list."""
 
 
@@ -78,7 +86,8 @@ class TaskList(Vertical):
         """Whether the rows stay as they are, although the catalog changes: while a plan is made, or looked at."""
         self.table = VirtualTable[TaskRow](columns, id="rows")
         self.table.show(self.view, complete=False)
-        self._filter_bar = FilterBar("a word, or field:value", hint=HINT)
+        assistant = FilterAssistant(lambda: self._screen, lambda: self.view)
+        self._filter_bar = FilterBar("a word, or field:value", hint=HINT, assistant=assistant)
         self._beside = beside
         self._open_task = open_task
         self._job: Job | None = None

@@ -1,8 +1,10 @@
 """The line in which a filter is typed; hidden while there is none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from textual import on
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
@@ -10,16 +12,73 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Label, Static
 
+from archive_tui.text import line
 from archive_tui.tui.widgets.entry import Entry
+
+
+class Suggestion(NamedTuple):
+    """A text that may take the place of what is typed."""
+
+    label: str
+    """What people choose by; safe to show, on one line."""
+
+    text: str
+    """The whole text."""
+
+    cursor: int
+    """Where the cursor stands in it."""
+
+
+class Assistant(Protocol):
+    """Helps to type."""
+
+    def suggest(self, text: str, cursor: int) -> Sequence[Suggestion]:
+        """How the text may go on at its cursor."""
+
+    def recall(self, part: str) -> Sequence[str]:
+        """What was typed before and holds this part, the last first."""
+
+    def remember(self, text: str) -> None:
+        """Take note of a text that was typed."""
+
+    def save(self, text: str) -> None:
+        """Keep a text under a name, which is asked for."""
 
 
 class _FilterEntry(Entry):
     """Gives the focus back in the same moment as enter is pressed: keys that follow fast are for the rows."""
 
+    BINDINGS = [
+        Binding("tab", "complete(1)", show=False, id="complete-filter"),
+        Binding("shift+tab", "complete(-1)", show=False, id="complete-filter-back"),
+        Binding("up", "recall(1)", show=False, id="older-filter"),
+        Binding("down", "recall(-1)", show=False, id="newer-filter"),
+        Binding("ctrl+r", "find", show=False, id="find-filter"),
+        Binding("ctrl+s", "save", show=False, id="save-filter"),
+    ]
+
+    @property
+    def _bar(self) -> "FilterBar":
+        return next(bar for bar in self.ancestors if isinstance(bar, FilterBar))
+
     async def action_submit(self) -> None:
-        for bar in self.ancestors:
-            if isinstance(bar, FilterBar):
-                bar.submit()
+        self._bar.submit()
+
+    def action_complete(self, direction: int) -> None:
+        """Take the next suggestion, or the one before."""
+        self._bar.complete(direction)
+
+    def action_recall(self, direction: int) -> None:
+        """Take the text that was typed before, or the one after it."""
+        self._bar.recall(direction)
+
+    def action_find(self) -> None:
+        """Take the last text that holds what is typed; once more, the one before it."""
+        self._bar.find()
+
+    def action_save(self) -> None:
+        """Give the text a name."""
+        self._bar.save()
 
 
 class FilterBar(Vertical):
@@ -60,10 +119,18 @@ class FilterBar(Vertical):
         label: str = "/",
         hint: str = "",
         give_back: Callable[[], None] | None = None,
+        assistant: Assistant | None = None,
         id: str | None = None,
     ) -> None:
-        """`give_back` gives the focus to what is looked through, once nothing is typed any more; None: the table."""
+        """`give_back` gives the focus to what is looked through, once nothing is typed any more; None: the table.
+        Without an `assistant` its keys do what they do elsewhere.
+        """
         super().__init__(id=id)
+        self._assistant = assistant
+        self._menu: Sequence[Suggestion] = ()
+        self._at = 0
+        self._draft = ""
+        self._reason = ""
         self._give_back = give_back
         self._hint = hint
         self._placeholder = placeholder
@@ -92,9 +159,85 @@ class FilterBar(Vertical):
 
     def complain(self, reason: str) -> None:
         """Say what is wrong with the text (one safe line), or, with nothing to say, that it is fine again."""
+        self._reason = reason
+        self._draw_hint()
+
+    def _draw_hint(self) -> None:
+        """Draw the suggestions, what is wrong, or what can be typed."""
         hint = self.query_one("#hint", Static)
-        hint.set_class(bool(reason), "-wrong")
-        hint.update(Content(reason or self._hint))
+        choosing = bool(self._menu) and self._input.value == self._menu[self._at].text
+        hint.set_class(bool(self._reason) and not choosing, "-wrong")
+        if not choosing:
+            hint.update(Content(self._reason or self._hint))
+            return
+        parts: list[str | tuple[str, str]] = [f"{self._at + 1}/{len(self._menu)}  "]
+        for number, one in enumerate(self._menu[self._at :]):
+            parts += [(one.label, "reverse" if not number else ""), "  "]
+        hint.update(Content.assemble(*parts))
+
+    # Help with typing
+
+    def complete(self, direction: int) -> None:
+        """Take the next suggestion (1), or the one before (-1)."""
+        if self._assistant is None:
+            raise SkipAction
+        if not self._chosen or len(self._menu) == 1:  # with one there is nothing to choose: go on behind it
+            self._offer(self._assistant.suggest(self._input.value, self._input.cursor_position), direction)
+        else:
+            self._choose(self._at + direction)
+
+    def find(self) -> None:
+        """Take the last text that holds what is typed; once more, the one before it."""
+        if self._assistant is None:
+            raise SkipAction
+        if self._chosen:
+            self._choose(self._at + 1)
+        else:
+            self._offer_typed(self._input.value)
+
+    def recall(self, direction: int) -> None:
+        """Take the text that was typed before (1), or the one after it (-1): in the end the one that was begun."""
+        if self._assistant is None:
+            raise SkipAction
+        if not self._chosen and direction > 0:
+            self._offer_typed("")
+        elif self._chosen and self._at + direction < 0:
+            self._menu = ()
+            self._set(self._draft, len(self._draft))
+        elif self._chosen:
+            self._choose(min(self._at + direction, len(self._menu) - 1))
+
+    def save(self) -> None:
+        """Give the text a name."""
+        if self._assistant is None:
+            raise SkipAction
+        if self._input.value.strip() and not self.wrong:
+            self._assistant.save(self._input.value)
+
+    @property
+    def _chosen(self) -> bool:
+        """Whether what stands in the line was taken from the suggestions."""
+        return bool(self._menu) and self._input.value == self._menu[self._at].text
+
+    def _offer_typed(self, part: str) -> None:
+        texts = self._assistant.recall(part) if self._assistant is not None else ()
+        self._offer([Suggestion(line(text), text, len(text)) for text in texts if text != self._input.value], 1)
+
+    def _offer(self, suggestions: Sequence[Suggestion], direction: int) -> None:
+        self._draft = self._input.value
+        self._menu = suggestions
+        if suggestions:
+            self._choose(0 if direction > 0 else -1)
+
+    def _choose(self, at: int) -> None:
+        self._at = at % len(self._menu)
+        one = self._menu[self._at]
+        self._set(one.text, one.cursor)
+
+    def _set(self, text: str, cursor: int) -> None:
+        self._input.value = text
+        self._input.cursor_position = cursor
+        self._draw_hint()
 
     def note(self, said: str, *, wrong: bool = False) -> None:
         """Say at the end of the line what came of the text (one safe line); empty: nothing."""
@@ -124,6 +267,7 @@ class FilterBar(Vertical):
     def clear(self) -> bool:
         """Forget the text and hide the line; False where there was nothing to forget."""
         was = self.is_open
+        self._menu = ()
         self._input.value = ""
         self.complain("")
         self.display = False
@@ -143,6 +287,10 @@ class FilterBar(Vertical):
         """Go back to the rows; an empty line is hidden."""
         if not self._input.value:
             self.display = False
+        elif self._assistant is not None and not self.wrong:
+            self._assistant.remember(self._input.value)
+        self._menu = ()
+        self._draw_hint()
         self._leave()
 
     def _leave(self) -> None:

@@ -1,0 +1,92 @@
+"""Help with typing a filter: completion, what was typed before, and filters with a name."""
+
+import pytest
+from support.asynq_data import NOW
+from support.pilot import Operator, operate
+from support.servers import Live
+
+
+@pytest.fixture
+def work(valkey: Live) -> Live:
+    """A queue with archived tasks of three types."""
+    valkey.asynq.register("work")
+    for number, kind in enumerate(["email:deliver", "email:digest", "report:generate"]):
+        valkey.asynq.add("work", f"task-{number}", score=NOW - number, type=kind)
+    return valkey
+
+
+def typed(op: Operator) -> str:
+    """What stands in the line of the filter."""
+    return str(op.app.screen.query_one("FilterBar Input").value)
+
+
+@pytest.mark.parametrize("size", [(160, 40), (60, 15)])
+def test_tab_completes_fields_and_the_values_that_were_seen(work: Live, size: tuple[int, int]) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.press("slash")
+        await op.type("ty")
+        await op.press("tab", "tab")  # the only field, and its first value
+        assert typed(op) == "type:email:deliver"
+        assert "1/3 email:deliver email:digest report:gen" in op.words("#hint")
+        await op.press("tab")
+        assert typed(op) == "type:email:digest"
+        await op.press("shift+tab", "shift+tab")
+        assert typed(op) == "type:report:generate"
+        await op.press("enter")
+        await op.until(lambda: op.ids == ["task-2"], "only the reports")
+
+    operate(work.settings, play, size=size)
+
+
+def test_keys_in_one_packet_complete_as_if_typed_slowly(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.burst("slash", "t", "y", "tab", "tab", "tab", "enter", "space")
+        await op.until(lambda: op.marked == ["task-1"], "the digest marked")
+
+    operate(work.settings, play)
+
+
+def test_up_and_ctrl_r_bring_back_what_was_typed(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        for text in ("email", "type:report*", "digest"):
+            await op.press("slash")
+            await op.type(text)
+            await op.press("enter", "escape")
+        await op.press("slash")
+        await op.type("ma")
+        await op.press("ctrl+r")
+        assert typed(op) == "email"
+        await op.press(*["backspace"] * 5, "x", "up")
+        assert typed(op) == "digest"
+        await op.press("up")
+        assert typed(op) == "type:report*"
+        await op.press("up", "up")
+        assert typed(op) == "email"
+        await op.press("down", "down", "down")
+        assert typed(op) == "x"
+
+    operate(work.settings, play)
+
+
+def test_a_filter_gets_a_name_and_is_offered_by_it(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        op.app.filters.named["reports"] = "type:report*"
+        await op.tasks("work")
+        await op.press("slash")
+        await op.type("age<1d digest")
+        await op.press("ctrl+s")
+        assert op.where == "NameDialog"
+        await op.type("young")
+        await op.press("enter")
+        assert "tab offers it as young in this run" in op.remarks[-1]
+        await op.press(*["backspace"] * 20, "tab")
+        assert typed(op) == "type:report*"
+        await op.press("tab")
+        assert typed(op) == "(age<1d digest)"
+        await op.press("enter")
+        await op.until(lambda: op.ids == ["task-1"], "the young digest")
+
+    operate(work.settings, play)
