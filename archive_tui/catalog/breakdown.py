@@ -192,6 +192,17 @@ class Counting:
             return None
         return self._read(question, version)
 
+    def error_groups_of(self, seqs: Sequence[int]) -> dict[tuple[str, str], int]:
+        """How many of these rows each error group holds, by its signature and type. Rows that no question has met are
+        not counted.
+        """
+        sql = (
+            "SELECT (SELECT text FROM signatures WHERE number = labels.signature), rows.type, count(*) "
+            "FROM json_each(?) AS wanted CROSS JOIN rows ON rows.seq = wanted.value "
+            "CROSS JOIN labels ON labels.seq = rows.seq GROUP BY labels.signature, rows.type"
+        )
+        return {(text, type_): count for text, type_, count in self._run(sql, (str(list(seqs)),))}
+
     # The passes over the rows
 
     def _label_rows(self, rewrites: int, stopped: Callable[[], bool]) -> bool:

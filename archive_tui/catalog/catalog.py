@@ -404,6 +404,17 @@ class Catalog:
                     return None  # nobody waits for it any more
                 raise CatalogError(f"the rows cannot be counted ({error}): is the disk of TMPDIR full?") from None
 
+    def error_groups_of(self, seqs: Sequence[int]) -> dict[tuple[str, str], int]:
+        """How many of these rows each error group of the last breakdown holds, by its signature and type. Not for the
+        UI loop.
+        """
+        counts = Counter[tuple[str, str]]()
+        for start in range(0, len(seqs), _ADDED_AT_ONCE):
+            with self._group_lock:
+                if not self._closed:
+                    counts.update(self._counting.error_groups_of(seqs[start : start + _ADDED_AT_ONCE]))
+        return dict(counts)
+
     def find(self, query: Query, after: int = 0) -> "array[int]":
         """The numbers above `after` of the rows that a query shows, in its order. May take seconds: not for the UI
         loop.

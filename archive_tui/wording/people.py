@@ -25,6 +25,15 @@ def position(index: int, count: int, *, final: bool) -> str:
     return f"row {index + 1:,} of {'' if final else '≥ '}{count:,}"
 
 
+def briefly(value: int) -> str:
+    """Write a count in at most five characters, above 9,999 rounded down: 1,204, 12k, 1.2M."""
+    if value < 10_000:
+        return f"{value:,}"
+    if value < 1_000_000:
+        return f"{value // 1000}k"
+    return f"{value // 100_000 / 10:.1f}M" if value < 10_000_000 else f"{value // 1_000_000}M"
+
+
 def size(value: int | None) -> str:
     """Write a number of bytes, short: 312 B, 1.1 MB."""
     if value is None:

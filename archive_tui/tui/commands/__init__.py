@@ -23,3 +23,4 @@ from archive_tui.tui.commands.lists import *
 from archive_tui.tui.commands.marking import *
 from archive_tui.tui.commands.moving import *
 from archive_tui.tui.commands.task import *
+from archive_tui.tui.commands.triage import *

@@ -127,7 +127,7 @@ class Groups(Part):
         except FilterError:
             self.screen.say(f"the filter cannot be read: correct it, or {commands.Back} shows all", warning=True)
             return
-        self._tasks.filter_by(text, self._moment)
+        self._tasks.filter_by(text, self.moment)
 
     def mark(self, term: str) -> None:
         """Mark all that the list and a term show; where all of it is marked, unmark it."""
@@ -143,7 +143,7 @@ class Groups(Part):
         """What the list shows, narrowed by a term. Raises FilterError."""
         query = self._tasks.query_now
         text = query.text if has_term(query.text, term) else with_term(query.text, term)
-        return replace(query, text=text, now=self._moment)
+        return replace(query, text=text, now=self.moment)
 
     @property
     def marked(self) -> int:
@@ -161,7 +161,7 @@ class Groups(Part):
         return self._tasks.catalog.breakdown(self._question({facet.name: MOST_GROUPS}))
 
     @property
-    def _moment(self) -> float:
+    def moment(self) -> float:
         """Unix seconds from which the ages count that are on screen."""
         return self.answer.question.now if self.answer is not None else self._question().now
 

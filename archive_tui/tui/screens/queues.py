@@ -1,9 +1,11 @@
 """The start screen: every queue and how it is doing."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -34,6 +36,9 @@ from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.source import Rows
 from archive_tui.tui.widgets.table import VirtualTable
 from archive_tui.wording.people import UNKNOWN, age, bar, number, plural, roughly, sparkline
+
+if TYPE_CHECKING:
+    from archive_tui.tui.screens.tasks import TasksScreen
 
 _BAR = 7
 
@@ -172,6 +177,7 @@ class QueuesScreen(CommandScreen):
     COMMANDS_HERE = (
         commands.Stop,
         commands.Open,
+        commands.Triage,
         commands.ScanQueue,
         commands.ScanAll,
         commands.CleanOld,
@@ -343,16 +349,23 @@ class QueuesScreen(CommandScreen):
 
     @runs(commands.Open, unless=why_not_open)
     def open(self) -> None:
-        self._open_tasks(cleaning=False)
+        self._open_tasks()
 
-    def _open_tasks(self, *, cleaning: bool) -> None:
+    def _open_tasks(self) -> TasksScreen | None:
+        """Open the archive under the cursor; None where there is no queue."""
         from archive_tui.tui.screens.tasks import TasksScreen
 
         queue = self.current()
-        if queue is not None:
-            screen = self.kept.open(archive_name(queue.name), lambda: TasksScreen(queue.name))
-            if cleaning:
-                screen.clean_when_read()
+        if queue is None:
+            return None
+        return self.kept.open(archive_name(queue.name), lambda: TasksScreen(queue.name))
+
+    @runs(commands.Triage, unless=why_not_open)
+    def triage(self) -> None:
+        """Open the triage view of the archive under the cursor."""
+        screen = self._open_tasks()
+        if screen is not None:
+            screen.triage.open_alone()
 
     def why_not_clean_old(self) -> str | None:
         queue = self.current()
@@ -363,7 +376,9 @@ class QueuesScreen(CommandScreen):
 
     @runs(commands.CleanOld, unless=why_not_clean_old)
     def clean_old(self) -> None:
-        self._open_tasks(cleaning=True)
+        screen = self._open_tasks()
+        if screen is not None:
+            screen.clean_when_read()
 
     @runs(commands.ScanQueue, unless=why_not_open)
     def scan_queue(self) -> None:

@@ -25,7 +25,9 @@ from archive_tui.tui.lists.list_columns import ListColumns
 from archive_tui.tui.lists.marks import MARKING, RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
+from archive_tui.tui.lists.triage import Triage, Triaged
 from archive_tui.tui.screens.finding_task import FindingTaskScreen
+from archive_tui.tui.screens.triage import FindingTriageScreen
 from archive_tui.tui.task.below import Below
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.groups import GroupsPanel
@@ -59,12 +61,13 @@ class ScanScreen(CommandScreen):
         commands.ExactTimes,
         commands.Explain,
         commands.Groups,
+        commands.Triage,
         commands.Rescan,
         commands.ScanMessages,
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ListColumns, FindingChanges, Groups)
+    PARTS = (TaskList, RowMarks, ListColumns, FindingChanges, Groups, Triage)
 
     def __init__(self, queue: str | None) -> None:
         """`queue` is None for all queues."""
@@ -85,7 +88,18 @@ class ScanScreen(CommandScreen):
         )
         facets = (KIND, ERROR, TYPE, AGE, TRIES, *([] if queue is not None else [QUEUE]))
         self.groups = Groups(self, panel, self.tasks, self.marks, facets)
-        self.parts = (self.tasks, self.marks, self.columns, self.findings, self.groups)
+        triaged = Triaged(
+            ("Orphan scan", line(queue) if queue is not None else "all queues"),
+            self.tasks,
+            self.marks,
+            self.groups,
+            read_at=self._seen_at,
+            changed=self._changed,
+            why_not_change=self._why_not_change,
+            queue=lambda: queue,
+        )
+        self.triage = Triage(self, triaged, FindingTriageScreen)
+        self.parts = (self.tasks, self.marks, self.columns, self.findings, self.groups, self.triage)
         self._messages = False
         self._job: ScanJob | None = None
         self._refused: list[str] = []
@@ -179,7 +193,12 @@ class ScanScreen(CommandScreen):
     @runs(commands.Back)
     def back(self) -> None:
         """Leave the groups, then undo the filter, then the marks, then leave."""
-        if not self.groups.leave() and not self.tasks.clear_filter() and not self.marks.take_back():
+        if (
+            not self.groups.leave()
+            and not self.triage.come_back()
+            and not self.tasks.clear_filter()
+            and not self.marks.take_back()
+        ):
             self.run_command(commands.Leave)
 
     # The scan itself

@@ -27,7 +27,9 @@ from archive_tui.tui.lists.list_columns import ListColumns
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
+from archive_tui.tui.lists.triage import Triage, Triaged
 from archive_tui.tui.screens.archived_task import ArchivedTaskScreen
+from archive_tui.tui.screens.triage import ArchiveTriageScreen
 from archive_tui.tui.task.below import Below
 from archive_tui.tui.widgets.groups import GroupsPanel
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
@@ -61,13 +63,14 @@ class TasksScreen(CommandScreen):
         commands.ChooseColumns,
         commands.ExactTimes,
         commands.Groups,
+        commands.Triage,
         commands.ScanQueue,
         commands.CleanOld,
         commands.Refresh,
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ListColumns, ArchiveChanges, ArchiveRetention, Groups)
+    PARTS = (TaskList, RowMarks, ListColumns, ArchiveChanges, ArchiveRetention, Groups, Triage)
 
     def __init__(self, queue: str) -> None:
         super().__init__()
@@ -81,7 +84,18 @@ class TasksScreen(CommandScreen):
         self.changes = ArchiveChanges(self, self.flow, self._targets, queue=lambda: queue, why_not=self._why_not_change)
         self.retention = ArchiveRetention(self, self.tasks, self.flow, self.changes, queue=queue, read_at=self._read_at)
         self.groups = Groups(self, panel, self.tasks, self.marks, (ERROR, TYPE, AGE, TRIES))
-        self.parts = (self.tasks, self.marks, self.columns, self.changes, self.retention, self.groups)
+        triaged = Triaged(
+            (line(queue), "archived"),
+            self.tasks,
+            self.marks,
+            self.groups,
+            read_at=self._read_at,
+            changed=self._changed,
+            why_not_change=self._why_not_change,
+            queue=lambda: queue,
+        )
+        self.triage = Triage(self, triaged, ArchiveTriageScreen)
+        self.parts = (self.tasks, self.marks, self.columns, self.changes, self.retention, self.groups, self.triage)
         self._cleaning = False
         self._job: ListJob | None = None
         self._counted: ListJob | None = None
@@ -92,6 +106,7 @@ class TasksScreen(CommandScreen):
 
     def on_mount(self) -> None:
         self.read_again()
+        self.triage.mounted()
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         return HELP
@@ -247,8 +262,13 @@ class TasksScreen(CommandScreen):
 
     @runs(commands.Back)
     def back(self) -> None:
-        """Leave the groups, then undo the filter, then the marks, then leave."""
-        if not self.groups.leave() and not self.tasks.clear_filter() and not self.marks.take_back():
+        """Leave the groups, then go back to the triage view, or undo the filter, then the marks, then leave."""
+        if (
+            not self.groups.leave()
+            and not self.triage.come_back()
+            and not self.tasks.clear_filter()
+            and not self.marks.take_back()
+        ):
             self.run_command(commands.Leave)
 
     @runs(commands.ScanQueue)

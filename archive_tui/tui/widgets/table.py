@@ -560,7 +560,7 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
             pieces: list[str] = []
             last: Tone | None = None
             for column, cells in self._lay().slots:
-                value, tone = self._content(column, row)
+                value, tone = self.content_at(index, column, row)
                 tone = None if plain.reverse else tone or row_tone
                 if pieces:
                     pieces.append(" " * GAP)
@@ -571,6 +571,10 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
                 last = tone
             segments.append(Segment("".join(pieces), self._style(base, last)))
         return self._assemble(gutter, segments, width, " " * _MARGIN, plain)
+
+    def content_at(self, index: int, column: Column[Row], row: Row) -> tuple[str, Tone | None]:
+        """What stands in a cell of the row at an index, and its tone."""
+        return self._content(column, row)
 
     def _marked(self, index: int) -> bool:
         return self.is_marked is not None and self.is_marked(self._source.key(index))

@@ -1,0 +1,449 @@
+"""The triage view of a list: errors by type and age, with counts, first and last time, and an example of each."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.content import Content
+
+from archive_tui.asynq.installation import shown
+from archive_tui.asynq.rows import TaskRow
+from archive_tui.catalog.breakdown import NOTHING, Amount, Breakdown, ErrorGroup
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.facets import BANDS, ERROR, NO_AGE, TYPE
+from archive_tui.catalog.marks import Marks
+from archive_tui.text import block, clip
+from archive_tui.tui import commands
+from archive_tui.tui.command_screen import CommandScreen, background
+from archive_tui.tui.commands import Command, runs
+from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.lists.archive_changes import ArchiveChanges
+from archive_tui.tui.lists.change_flow import ChangeFlow
+from archive_tui.tui.lists.finding_changes import FindingChanges
+from archive_tui.tui.lists.targets import MarkedRows, MatchingRows, Targets
+from archive_tui.tui.lists.triage import Place, Triage, Triaged
+from archive_tui.tui.widgets.cells import CellTable
+from archive_tui.tui.widgets.columns import Cell, Column
+from archive_tui.tui.widgets.example import ErrorExample
+from archive_tui.tui.widgets.headline import HeadLine, name_room, title
+from archive_tui.tui.widgets.source import Rows
+from archive_tui.tui.widgets.table import VirtualTable
+from archive_tui.wording.people import age, briefly, number, plural, size
+
+_AGES = [band.name for band in (*BANDS, NO_AGE)]
+COUNTING = "still counting: a moment"
+"""Why nothing can be chosen just now."""
+
+_NO_TASKS = "·"
+"""Stands in a cell without tasks, where a row of zeros would hide the others."""
+
+
+class TriageScreen(CommandScreen):
+    """Errors by type and age. The cursor stands on a row, or on one of its ages."""
+
+    TITLE_IN_HELP = "Triage"
+    COMMANDS_HERE: ClassVar[tuple[type[Command], ...]] = (
+        commands.Stop,
+        commands.DrillDown,
+        commands.MarkCell,
+        commands.Sort,
+        commands.Unmark,
+        commands.Example,
+        commands.Wide,
+        commands.Back,
+        commands.Leave,
+    )
+
+    def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
+        """`place` is where the cursor is to stand; `way` leads back to the list."""
+        super().__init__()
+        self.triaged = triaged
+        self.flow = ChangeFlow(self, triaged.changed, triaged.tasks)
+        self._place, self._way = place, way
+        self._drawn: object = None
+        self._example_of: object = None
+        self._marked: dict[tuple[str, str], int] = {}
+        self._marks_counted: object = None
+        self._alike: dict[int, ErrorGroup] = {}
+
+    def body(self) -> ComposeResult:
+        yield HeadLine(id="head")
+        table = CellTable[ErrorGroup](list(self._columns(None)), _AGES[:-1], id="rows")
+        table.is_marked = self._is_marked
+        table.empty_text = "Nothing failed here."
+        table.waiting_text = "Counting…"
+        yield table
+        yield ErrorExample()
+
+    @property
+    def _table(self) -> CellTable[ErrorGroup]:
+        return self.query_one("#rows", CellTable)
+
+    def on_mount(self) -> None:
+        self._table.show(Rows[ErrorGroup]((), ()), complete=False)
+        self._table.cell = self._place.cell
+
+    # The table
+
+    def _columns(self, chosen: str | None) -> Iterator[Column[ErrorGroup]]:
+        """The chosen age always has room; where that is short, those farthest from it go first."""
+
+        def moment(of: Callable[[ErrorGroup], int | None]) -> Callable[[ErrorGroup], str]:
+            return lambda group: age(of(group), self.now())
+
+        at = _AGES.index(chosen) if chosen in _AGES else 0
+        yield Column("error", "Error", lambda group: ERROR.label(group.signature), 22, enough=40, grow=3)
+        yield Column("type", "Type", lambda group: TYPE.label(group.type), 12, enough=16, grow=1, most=30, priority=9)
+        if self.triaged.queue() is None:
+            yield Column("queue", "Queue", _queues, 10, grow=1, most=20, priority=10)
+        yield Column("tasks", "Tasks", lambda group: number(group.amount.tasks), 7, "right")
+        yield Column("bytes", "Bytes", lambda group: size(group.amount.stored_bytes), 8, "right", priority=11)
+        for band, name in enumerate(_AGES):
+            if name == NO_AGE.name and not self._some_never_failed:
+                continue
+            priority = 0 if name == chosen else 1 + abs(band - at)
+            heading = name if name != NO_AGE.name else "never"
+            yield Column(name, heading, partial(_tasks_cell, band), 6, "right", priority=priority)
+        yield Column("first", "First", moment(lambda group: group.first), 6, "right", priority=13)
+        yield Column("last", "Last", moment(lambda group: group.last), 6, "right", priority=12)
+
+    @property
+    def _some_never_failed(self) -> bool:
+        answer = self.triaged.groups.answer
+        return answer is not None and any(group.by_age[-1].tasks for group in answer.errors)
+
+    def tick(self) -> None:
+        self.flow.watch()
+        self.triaged.tasks.keep_up()
+        self.triaged.groups.keep_up()
+        answer = self.triaged.groups.answer
+        if answer is None or not answer.question.most_errors:
+            return
+        table = self._table
+        drawn = (answer, self._place.sort, self._place.descending, table.cell)
+        if drawn != self._drawn:
+            self._draw(answer, first=self._drawn is None)
+            self._drawn = (answer, self._place.sort, self._place.descending, table.cell)
+        self._count_marks()
+        self._draw_head(answer)
+        self._draw_example()
+
+    def _draw(self, answer: Breakdown, *, first: bool) -> None:
+        place, table = self._place, self._table
+        groups = sorted(answer.errors, key=_sorts(place.sort), reverse=place.descending)
+        keys = [place.key_of(group) for group in groups]
+        self._alike = dict(zip(keys, groups, strict=True))
+        place.cell = table.cell
+        table.choosable = tuple(_AGES if self._some_never_failed else _AGES[:-1])
+        table.set_columns(list(self._columns(table.cell)))
+        table.sorted_by = (place.sort, place.descending)
+        table.show(Rows(groups, keys))
+        if first and place.key is not None:
+            table.move_to_key(place.key)
+
+    def _draw_head(self, answer: Breakdown) -> None:
+        marks, tasks = self.triaged.marks, self.triaged.tasks
+        marked = f"   {len(marks.marked):,} marked" if len(marks.marked) else ""
+        where, *crumbs = self.triaged.title
+        more = answer.different_errors - len(answer.errors)
+        text = tasks.query_now.text
+        self.query_one("#head", HeadLine).show(
+            self.flow.line()
+            or Content.assemble(
+                title(clip(where, name_room(self.size.width)), *crumbs, "triage"),
+                (marked, "bold $text-accent"),
+                f"   {'' if tasks.complete else '≥ '}{plural(answer.total.tasks, 'task')}",
+                (f"   the {len(answer.errors):,} largest are shown" if more > 0 else "", "$text-warning"),
+                (f"   filter: “{clip(text, 60)}”" if text else "", "$text-accent"),
+                ("" if self.triaged.groups.current else "   counting…", "$text-warning"),
+            )
+        )
+
+    # The example
+
+    def _draw_example(self) -> None:
+        group, band = self._group, self._band
+        seen = (group, band, self._marked, int(self.now()) // 60)
+        if seen == self._example_of:
+            return
+        self._example_of = seen
+        example = self.query_one(ErrorExample)
+        if group is None:
+            example.show("", "")
+            return
+        amount = group.amount if band is None else group.by_age[band]
+        marked = self._marked.get((group.signature, group.type), 0)
+        words = [
+            plural(amount.tasks, "task") + (f" {_ages_in_words(band)}" if band is not None else ""),
+            f"about {size(amount.stored_bytes)}",
+            TYPE.label(group.type),
+            f"first {age(group.first, self.now())}, last {age(group.last, self.now())} ago" if group.first else "",
+            f"{marked:,} marked" if marked else "",
+        ]
+        row = self.triaged.tasks.catalog.rows([group.example]).get(group.example)
+        text = row.error if row is not None else group.signature
+        example.show(" · ".join(filter(None, words)), block(text) or "These tasks carry no error.")
+
+    @runs(commands.Example)
+    def example(self) -> None:
+        """Scroll the example, or go back to the rows."""
+        box = self.query_one(ErrorExample)
+        if box.has_focus:
+            self._table.focus()
+        else:
+            box.focus()
+
+    # What is chosen
+
+    @property
+    def _group(self) -> ErrorGroup | None:
+        key = self._table.cursor_key
+        return self._alike.get(key) if key is not None else None
+
+    @property
+    def _band(self) -> int | None:
+        cell = self._table.cell
+        return _AGES.index(cell) if cell is not None else None
+
+    @property
+    def _chosen(self) -> Amount:
+        group, band = self._group, self._band
+        if group is None:
+            return NOTHING
+        return group.amount if band is None else group.by_age[band]
+
+    def why_not_choose(self) -> str | None:
+        """Why the cell under the cursor stands for no tasks."""
+        if not self.triaged.groups.current:
+            return COUNTING
+        return None if self._chosen.tasks else "no task here"
+
+    def reading(self) -> bool:
+        return not self.triaged.groups.current or self.triaged.marks.marking or self.flow.planning
+
+    def targets(self) -> Targets:
+        """What is marked in the list; where nothing is, the tasks of the cell under the cursor."""
+        tasks, marks, read_at = self.triaged.tasks, self.triaged.marks, self.triaged.read_at()
+        if len(marks.marked):
+            return MarkedRows(tasks.catalog, marks.marked.copy(), tasks.view.seqs, tasks.choice("by hand"), read_at)
+        query = self.triaged.groups.query_of(self._terms)
+        return MatchingRows(tasks.catalog, query, f"triage, filter {query.text}", read_at)
+
+    @property
+    def _terms(self) -> str:
+        group = self._group
+        return group.terms(self._band) if group is not None else ""
+
+    def why_not_change(self) -> str | None:
+        """Why nothing can be changed now."""
+        marks = self.triaged.marks
+        if marks.marking:
+            return "marking: a moment"
+        return self.triaged.why_not_change() or (None if len(marks.marked) else self.why_not_choose())
+
+    @on(VirtualTable.Opened, "#rows")
+    def _opened(self) -> None:
+        self.run_command(commands.DrillDown)
+
+    def why_not_drill_down(self) -> str | None:
+        """Why the list cannot be shown now."""
+        return self.flow.busy or self.why_not_choose()
+
+    @runs(commands.DrillDown, unless=why_not_drill_down)
+    def drill_down(self) -> None:
+        """Show the tasks of the cell under the cursor."""
+        self._place.key, self._place.cell = self._table.cursor_key, self._table.cell
+        self._way.drill_down(self._terms)
+
+    # Marking
+
+    def why_not_mark(self) -> str | None:
+        """Why the cell under the cursor cannot be marked now."""
+        if not self.triaged.groups.current:
+            return COUNTING
+        return self.triaged.marks.why_not_mark_all()
+
+    @runs(commands.MarkCell, unless=why_not_mark)
+    def mark(self) -> None:
+        """Mark all tasks of the cell, or unmark them, and move on: down from a row, to the right from an age."""
+        table = self._table
+        if self._chosen.tasks:
+            self.triaged.groups.mark(self._terms)
+        else:
+            self.say("no task here")
+        if table.cell is None:
+            table.move_to((table.cursor_index or 0) + 1)
+        elif table.cell != table.choosable[-1]:
+            table.action_pan(1)
+
+    def why_not_unmark(self) -> str | None:
+        """Why no marks can be forgotten now."""
+        return self.triaged.marks.why_not_unmark()
+
+    @runs(commands.Unmark, unless=why_not_unmark)
+    def unmark(self) -> None:
+        """Forget all marks."""
+        self.triaged.marks.unmark()
+
+    def _is_marked(self, key: int) -> bool:
+        group = self._alike.get(key)
+        marked = self._marked.get((group.signature, group.type), 0) if group is not None else 0
+        return group is not None and 0 < group.amount.tasks <= marked
+
+    def _count_marks(self) -> None:
+        """Count anew, off the UI loop, how many tasks of each row are marked, where the marks have changed."""
+        marks = self.triaged.marks.marked
+        counted = (marks, len(marks), self.triaged.groups.answer)
+        if counted != self._marks_counted:
+            self._marks_counted = counted
+            self._count_marked(self.triaged.tasks.catalog, marks.copy())
+
+    @background("marked")
+    def _count_marked(self, catalog: Catalog, marks: Marks) -> None:
+        self.app.call_from_thread(self._take_marked, catalog.error_groups_of(array("q", marks)))
+
+    def _take_marked(self, marked: dict[tuple[str, str], int]) -> None:
+        if self.is_mounted and marked != self._marked:
+            self._marked = marked
+            self._table.refresh()
+            self.look()
+
+    # Sorting
+
+    @on(VirtualTable.SortWanted, "#rows")
+    def _sort_wanted(self, event: VirtualTable.SortWanted) -> None:
+        self._sort_by(event.name)
+
+    @runs(commands.Sort)
+    def sort(self) -> None:
+        """Choose what to sort by."""
+        names = {column.name: column.title for column in self._table.columns if column.name != "queue"}
+        self.app.push_screen(ChoiceDialog("Sort by", names, self._place.sort), self._sort_by)
+
+    def _sort_by(self, name: str | None) -> None:
+        if name is not None:
+            place = self._place
+            place.descending = not place.descending if name == place.sort else name not in ("error", "type", "queue")
+            place.sort = name
+            self.look()
+
+    @runs(commands.Wide)
+    def wide(self) -> None:
+        """Show whole columns, or fit them to the screen."""
+        self._table.wide = not self._table.wide
+
+    # Stopping and leaving
+
+    def why_not_stop(self) -> str | None:
+        """Why there is nothing to stop."""
+        return None if self.flow.job is not None else "nothing is running"
+
+    @runs(commands.Stop, unless=why_not_stop)
+    def stop(self) -> None:
+        """Stop the change that is running."""
+        self.flow.stop()
+
+    def why_not_leave(self) -> str | None:
+        return self.flow.busy
+
+    @runs(commands.Leave, unless=why_not_leave)
+    def leave(self) -> None:
+        self._place.key, self._place.cell = self._table.cursor_key, None
+        self.app.pop_screen()
+        self._way.closed()
+
+    @runs(commands.Back)
+    def back(self) -> None:
+        """Leave the example, then choose the whole row, then forget the marks, then leave."""
+        table = self._table
+        if not table.has_focus:
+            table.focus()
+        elif table.cell is not None:
+            table.cell = None
+            self.look()
+        elif not self.triaged.marks.take_back():
+            self.run_command(commands.Leave)
+
+
+class ArchiveTriageScreen(TriageScreen):
+    """The triage view of archived tasks."""
+
+    COMMANDS_HERE = (
+        *TriageScreen.COMMANDS_HERE[:3],
+        commands.Delete,
+        commands.Run,
+        *TriageScreen.COMMANDS_HERE[3:],
+    )
+    PARTS = (ArchiveChanges,)
+
+    def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
+        super().__init__(triaged, place, way)
+        changes = ArchiveChanges(self, self.flow, self.targets, queue=triaged.queue, why_not=self.why_not_change)
+        self.parts = (changes,)
+
+
+class FindingTriageScreen(TriageScreen):
+    """The triage view of findings."""
+
+    COMMANDS_HERE = (
+        *TriageScreen.COMMANDS_HERE[:3],
+        commands.Repair,
+        commands.Delete,
+        *TriageScreen.COMMANDS_HERE[3:],
+    )
+    PARTS = (FindingChanges,)
+
+    def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
+        super().__init__(triaged, place, way)
+        findings = FindingChanges(
+            self,
+            self.flow,
+            self.targets,
+            picked=triaged.marks.picked.copy,
+            pointed_at=self._pointed_at,
+            why_not=self.why_not_change,
+        )
+        self.parts = (findings,)
+
+    def _pointed_at(self) -> TaskRow | None:
+        group = self._group
+        return self.triaged.tasks.catalog.rows([group.example]).get(group.example) if group is not None else None
+
+
+def _queues(group: ErrorGroup) -> str:
+    return shown(group.queues[0]) if len(group.queues) == 1 else f"{len(group.queues):,} queues"
+
+
+def _tasks_cell(band: int, group: ErrorGroup) -> str | Cell:
+    count = group.by_age[band].tasks
+    return briefly(count) if count else Cell(_NO_TASKS, "dim")
+
+
+def _ages_in_words(band: int) -> str:
+    if band == len(BANDS):
+        return "that never failed"
+    if BANDS[band].limit is None:
+        return f"older than {BANDS[band - 1].name}"
+    younger = f"more than {BANDS[band - 1].name}, " if band else ""
+    return f"{younger}at most {BANDS[band].name} old"
+
+
+def _sorts(name: str) -> Callable[[ErrorGroup], Any]:
+    """The key to sort by, as a person reads the column: a higher age is an earlier moment."""
+    if name in _AGES:
+        band = _AGES.index(name)
+        return lambda group: (group.by_age[band].tasks, group.amount.tasks)
+    return {
+        "error": lambda group: (group.signature, group.type),
+        "type": lambda group: (group.type, group.signature),
+        "queue": lambda group: group.queues,
+        "tasks": lambda group: (group.amount.tasks, group.signature, group.type),
+        "bytes": lambda group: (group.amount.stored_bytes, group.signature),
+        "first": lambda group: group.first or 0,
+        "last": lambda group: group.last or 0,
+    }[name]

@@ -1,0 +1,219 @@
+"""The first question: what is in an archive, beside the list and as a table, and from there to the tasks and back."""
+
+import re
+
+import pytest
+from support.asynq_data import NOW
+from support.pilot import Operator, operate
+from support.servers import Live
+
+DAY = 86_400
+REFUSED, LATE = "dial tcp 10.0.0.{}:587: refused", "context deadline exceeded"
+
+
+@pytest.fixture
+def mail(valkey: Live) -> Live:
+    """An archive of two types and two errors, of several ages."""
+    valkey.asynq.register("mail")
+    for number in range(12):
+        age = (60, 2 * DAY, 40 * DAY, 100 * DAY)[number % 4]
+        valkey.asynq.add(
+            "mail", f"refused-{number}", score=NOW - age, type="email:send", error_msg=REFUSED.format(number)
+        )
+    for number in range(4):
+        valkey.asynq.add("mail", f"late-{number}", score=NOW - 60, type="report:make", error_msg=LATE)
+    return valkey
+
+
+def figures(op: Operator) -> dict[str, int]:
+    """The groups beside the table, with their counts."""
+    found = {}
+    for one in op.part("GroupsPanel"):
+        if match := re.match(r"^[ ▸]{2}(\S.*?) +([\d,]+) ", one):
+            found[match[1]] = int(match[2].replace(",", ""))
+    return found
+
+
+async def counted(op: Operator) -> None:
+    await op.until(lambda: op.app.screen.groups.drawn, "groups counted")
+
+
+async def triage(op: Operator) -> None:
+    """Open the triage view from the queues."""
+    await op.queues()
+    await op.point_at("  mail")
+    await op.press("T")
+    await op.arrives("ArchiveTriageScreen")
+    await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
+
+
+def test_what_is_in_an_archive_stands_beside_it_and_follows_the_filter(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await counted(op)
+        shown = figures(op)
+        assert shown["dial tcp <host>: refused"] == shown["email:send"] == 12
+        assert shown[LATE] == shown["report:make"] == 4
+        assert (shown["1 h"], shown["7 d"], shown["90 d"], shown["older"]) == (7, 3, 3, 3)
+        await op.press("slash", *"age>1h", "enter")
+        await op.sees("9 match of 16")
+        await counted(op)
+        assert LATE not in figures(op)
+        assert figures(op)["email:send"] == 9
+
+    operate(mail.settings, play, size=(160, 50))
+
+
+def test_a_group_narrows_the_list_by_a_filter_that_can_be_edited(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await counted(op)
+        await op.press("tab", "right", "down", "enter")
+        await op.sees("4 match of 16")
+        assert "/ type==report:make" in op.text
+        await op.press("escape", "slash", "end", *" age>1h", "enter")
+        await op.sees("0 match of 16")
+        await op.press("escape")
+        await op.unfiltered()
+
+    operate(mail.settings, play, size=(160, 50))
+
+
+def test_all_of_a_group_is_marked_and_unmarked(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await counted(op)
+        await op.press("tab", "space")
+        await op.sees("12 marked")
+        await op.press("right", "down", "space")
+        await op.sees("16 marked")
+        await op.press("space")
+        await op.sees("12 marked")
+        assert {one.split("-")[0] for one in op.marked} == {"refused"}
+
+    operate(mail.settings, play, size=(200, 50))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 15)])
+def test_where_it_is_narrow_the_groups_stand_in_the_place_of_the_list(mail: Live, size: tuple[int, int]) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        assert "email:send" not in op.text.split("Error")[0]
+        await op.press("tab")
+        await op.until(lambda: figures(op), "groups in sight")
+        assert not op.app.screen.tasks.table.display
+        await op.press("enter")
+        await op.sees("row 1 of 12")
+        await op.press("escape")
+        await op.until(lambda: op.app.screen.tasks.table.has_focus, "the list again")
+        assert "row 1 of 12" in op.text
+
+    operate(mail.settings, play, size=size)
+
+
+def test_all_groups_of_a_facet_open_on_a_screen_of_their_own(valkey: Live) -> None:
+    valkey.asynq.register("mail")
+    for number in range(30):
+        valkey.asynq.add("mail", f"task-{number}", score=NOW, type=f"type:{number:02}")
+
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await counted(op)
+        await op.press("tab", *["down"] * 8)
+        await op.sees("and 22 more")
+        await op.press("enter")
+        await op.arrives("GroupsScreen")
+        await op.sees("30 in all")
+        await op.press("slash", *"type:2", "enter")
+        await op.sees("10 match of 30")
+        await op.press("space")
+        await op.sees("1 marked")
+        await op.press("enter")
+        await op.arrives("TasksScreen")
+        await op.sees("/ type==type:2")
+        await op.sees("1 match of 30")
+
+    operate(valkey.settings, play, size=(160, 50))
+
+
+def test_the_triage_view_divides_errors_by_type_and_age(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await triage(op)
+        assert re.search(r"dial tcp <host>: refused +email:send +12 +.* 3 +· +3 +· +3 +3 ", op.rows[0])
+        assert re.search(r"context deadline exceeded +report:make +4 +.* 4 +· +· +· +· +· ", op.rows[1])
+        assert "dial tcp 10.0.0." in op.words("ErrorExample")
+        await op.press("down")
+        await op.until(lambda: LATE in op.words("ErrorExample"), "the other example")
+        await op.press("escape")
+        await op.arrives("QueuesScreen")
+
+    operate(mail.settings, play, size=(160, 40))
+
+
+def test_a_cell_opens_as_a_filtered_list_and_escape_comes_back_to_it(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await triage(op)
+        await op.press("left", "left", "enter")
+        await op.arrives("TasksScreen")
+        await op.sees("3 match of 16")
+        assert '/ signature=="dial tcp <host>: refused" type==email:send age>30d age<=90d' in op.text
+        await op.press("escape")
+        await op.arrives("ArchiveTriageScreen")
+        await op.until(lambda: op.app.screen.triaged.groups.current and len(op.rows) == 2, "all of it again")
+        assert "▸3" in op.cursor
+        await op.press("escape", "escape")
+        await op.arrives("QueuesScreen")
+
+    operate(mail.settings, play, size=(160, 40))
+
+
+def test_marks_of_cells_are_those_of_the_list(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await op.press("T")
+        await op.arrives("ArchiveTriageScreen")
+        await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
+        await op.press("left", "left", "space", "space")
+        await op.sees("6 marked")
+        await op.until(lambda: op.app.screen.triaged.marks.marking is False, "marked")
+        await op.press("home", "right", "space")
+        await op.until(lambda: len(op.app.screen.triaged.marks.marked) == 12, "the whole row")
+        await op.until(lambda: op.rows[0][1] == "●", "the sign of a whole row")
+
+    operate(mail.settings, play, size=(160, 40))
+
+
+def test_a_cell_is_deleted_by_an_ordinary_plan(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await triage(op)
+        await op.press("left")
+        await op.plan()
+        assert "Delete 3 tasks" in op.text
+        await op.type("3")
+        await op.press("enter")
+        await op.arrives("ReportDialog")
+        await op.press("enter")
+        await op.arrives("ArchiveTriageScreen")
+        await op.until(lambda: op.rows and re.search(r"email:send +9 ", op.rows[0]), "counted without them")
+        assert mail.client.zcard("asynq:{mail}:archived") == 13
+
+    operate(mail.settings, play, size=(160, 40))
+
+
+def test_findings_have_a_triage_view_too(mail: Live) -> None:
+    for number in range(3):
+        mail.asynq.add("mail", f"lost-{number}", referenced=False, error_msg=LATE)
+
+    async def play(op: Operator) -> None:
+        await op.scan()
+        await op.press("T")
+        await op.arrives("FindingTriageScreen")
+        await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
+        assert "Orphan scan ▸ all queues ▸ triage" in op.text
+        await op.press("enter")
+        await op.arrives("ScanScreen")
+        await op.sees("match of")
+        await op.press("escape")
+        await op.arrives("FindingTriageScreen")
+
+    operate(mail.settings, play, size=(160, 40))
