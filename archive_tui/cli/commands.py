@@ -61,13 +61,21 @@ _LOOK_EVERY = 0.1
 
 @cli.command("demo")
 @click.option("--serve", is_flag=True, help="Print the server's URL and keep it running, without the screens.")
+@click.option("--tour", is_flag=True, help="Show what to try, step by step.")
 @click.option("--mouse", is_flag=True, help="Use the mouse on the screens.")
 @click.option("--low-bandwidth", is_flag=True, help="Send less to the terminal.")
 @theme_option
 @click.option("--read-only", is_flag=True, help="Disable every command that changes data.")
 @click.option("--quiet-workers", is_flag=True, help="Imitate no workers: nothing moves.")
 def demo_command(
-    *, serve: bool, mouse: bool, low_bandwidth: bool, theme: str | None, read_only: bool, quiet_workers: bool
+    *,
+    serve: bool,
+    tour: bool,
+    mouse: bool,
+    low_bandwidth: bool,
+    theme: str | None,
+    read_only: bool,
+    quiet_workers: bool,
 ) -> int:
     """Try archive-tui on an embedded server with a made-up Asynq installation. Leaves no trace."""
     from dataclasses import replace
@@ -76,6 +84,8 @@ def demo_command(
     from archive_tui.settings.demo import with_demo_state
     from archive_tui.settings.url import parse_url
 
+    if serve and tour:
+        raise UsageError("--tour is for the screens, and --serve goes without them: choose one")
     if not serve:
         need_terminal()
     click.echo("starting the demo server and filling it…", err=True)
@@ -84,7 +94,7 @@ def demo_command(
             return _serve(url)
         settings = replace(with_demo_state(parse_url(url)), read_only=read_only, low_bandwidth=low_bandwidth)
         with opened(settings) as session:
-            return run_screens(session, mouse=mouse, theme=theme)
+            return run_screens(session, mouse=mouse, theme=theme, tour=tour)
 
 
 def _serve(url: str) -> int:

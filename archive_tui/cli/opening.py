@@ -80,9 +80,9 @@ def need_terminal() -> None:
         )
 
 
-def run_screens(session: Session, *, mouse: bool, theme: str | None) -> int:
+def run_screens(session: Session, *, mouse: bool, theme: str | None, tour: bool = False) -> int:
     """Show the screens until the operator leaves them. A `theme` of the command line wins over that of the profile, and
-    that over the one of the person.
+    that over the one of the person. `tour`: a line says what to try.
     """
     os.environ.setdefault("TEXTUAL_FPS", "20")  # a thin link: read when Textual is imported
     from archive_tui.settings.model import Look
@@ -92,4 +92,4 @@ def run_screens(session: Session, *, mouse: bool, theme: str | None) -> int:
 
     preferences = read_preferences(default_profile_file())
     look = Look(theme) if theme else session.settings.theme or preferences.theme or Look.AUTO
-    return run(session, mouse=mouse, look=look, preferences=preferences)
+    return run(session, mouse=mouse, look=look, preferences=preferences, tour=tour)

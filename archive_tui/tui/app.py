@@ -18,7 +18,7 @@ from archive_tui.session import Session
 from archive_tui.settings.model import Look
 from archive_tui.settings.preferences import Preferences
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, JournalsWanted, QuitWanted, ScanWanted
+from archive_tui.tui.command_screen import TICK, CommandScreen, JournalsWanted, QuitWanted, ScanWanted
 from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.kept_screens import KeptScreens
 from archive_tui.tui.keymap import give_keys
@@ -31,6 +31,7 @@ from archive_tui.tui.terminal.background import BackgroundTold, background_is_da
 from archive_tui.tui.terminal.driver import TerminalDriver, ThinLinkDriver
 from archive_tui.tui.terminal_watch import TerminalWatch
 from archive_tui.tui.themes import color_count, theme_for, theme_for_background
+from archive_tui.tui.tour.tour import SKIP_KEYS, Tour
 
 
 class ArchiveApp(App[None]):
@@ -70,9 +71,11 @@ class ArchiveApp(App[None]):
         themes: Callable[[bool], Theme] | None = None,
         appearance: ListAppearance | None = None,
         filters: FilterMemory | None = None,
+        *,
+        tour: bool = False,
     ) -> None:
         """`theme` None: the dark one in full colours. `themes` gives the theme for a terminal that tells whether its
-        background is dark; None: it stays as it is.
+        background is dark; None: it stays as it is. `tour`: what to try is said, step by step.
         """
         self._themes = themes
         self._chosen_theme = theme or theme_for(Look.DARK, colors=256, dark=True)
@@ -88,6 +91,9 @@ class ArchiveApp(App[None]):
         self.terminal_watch = TerminalWatch(partial(self.exit, None), session.stop_jobs)
         self.kept = KeptScreens(self)
         self._scans: dict[str | None, ScanScreen] = {}
+        self.tour: Tour | None = Tour(session) if tour else None
+        if tour:
+            self.bind(SKIP_KEYS, "skip_tour_step", show=False)
 
     async def on_event(self, event: events.Event) -> None:
         """Let keys go in their order, one at a time; what climbs up to the app was handed on before."""
@@ -122,6 +128,8 @@ class ArchiveApp(App[None]):
         self.terminal_watch.start(asyncio.get_running_loop())
         self.session.watch.start()
         self.push_screen(QueuesScreen())
+        if self.tour is not None:
+            self.set_interval(TICK, partial(self.tour.look, self))
 
     @on(ScanWanted)
     def _scan_wanted(self, event: ScanWanted) -> None:
@@ -198,6 +206,12 @@ class ArchiveApp(App[None]):
         """Whether a signal asked us to end: nothing may stop us any more."""
         return self.terminal_watch.asked
 
+    def action_skip_tour_step(self) -> None:
+        """Go on to the next step of the tour."""
+        if self.tour is not None:
+            self.tour.skip()
+            self.tour.look(self)
+
     def action_interrupt(self) -> None:
         """ctrl+c: leave at once, jobs stopping at their next safe point."""
         self.exit(return_code=130)
@@ -219,7 +233,12 @@ def share_the_interpreter() -> None:
 
 
 def run(
-    session: Session, *, mouse: bool = False, look: Look = Look.AUTO, preferences: Preferences | None = None
+    session: Session,
+    *,
+    mouse: bool = False,
+    look: Look = Look.AUTO,
+    preferences: Preferences | None = None,
+    tour: bool = False,
 ) -> int:
     """Open the screens and return the exit code. Raises UsageError for preferences that cannot be followed."""
     preferences = preferences or Preferences()
@@ -231,7 +250,7 @@ def run(
     theme = theme_for(look, colors=colors, dark=background_is_dark(os.environ))
     follows = look in (Look.AUTO, Look.ANSI) and colors and may_be_asked(os.environ)
     themes = partial(theme_for_background, look, colors) if follows else None
-    app = ArchiveApp(session, theme, themes, appearance, filters)
+    app = ArchiveApp(session, theme, themes, appearance, filters, tour=tour)
     try:
         app.run(mouse=mouse)
     finally:

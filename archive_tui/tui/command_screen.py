@@ -106,6 +106,8 @@ class Host(Protocol):
     kept: KeptScreens
     appearance: ListAppearance
     filters: FilterMemory
+    tour: object | None
+    """The tour over the demo; None without one."""
 
 
 class ScanWanted(Message):
@@ -166,6 +168,10 @@ class CommandScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield StatusBar()
+        if cast("Host", self.app).tour is not None:
+            from archive_tui.tui.tour.tour import TourLine
+
+            yield TourLine()
         yield from self.body()
         yield self.remarks
         yield KeyBar()

@@ -268,3 +268,9 @@ def test_two_forms_at_once_are_refused(valkey: Live, cli: Command, command: list
     assert ended.code == 2
     assert "exclude each other" in ended.complaint
     assert all(form in ended.complaint for form in command[-2:])
+
+
+def test_a_tour_needs_the_screens(cli: Command) -> None:
+    ended = cli("demo", "--serve", "--tour")
+    assert ended.code == 2
+    assert "--tour is for the screens" in ended.complaint

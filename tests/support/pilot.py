@@ -69,8 +69,8 @@ def _luminance(color: Color) -> float:
 class WatchedApp(ArchiveApp):
     """The app, with a record of every remark that it made."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, *, tour: bool = False) -> None:
+        super().__init__(session, tour=tour)
         self.said: list[str] = []
 
 
@@ -432,11 +432,12 @@ def operate(
     size: tuple[int, int] = (230, 40),
     clock: Callable[[], float] | None = None,
     interval: float = 0.2,
+    tour: bool = False,
 ) -> WatchedApp:
     """Open the screens on a server, play a scenario, and return the app as it was at its end."""
 
     async def play() -> WatchedApp:
-        app = WatchedApp(session)
+        app = WatchedApp(session, tour=tour)
         async with app.run_test(size=size) as pilot:
             operator = Operator(app, pilot)
             operator.check()
