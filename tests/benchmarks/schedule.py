@@ -63,6 +63,7 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject("delete", "our deletion, no journal", Shape.LEAKY, Run.PYTHON, "ours.delete", "unlink", destroys=True),
     Subject("delete-journal", "our deletion", Shape.LEAKY, Run.PYTHON, "ours.delete_journal", "unlink", destroys=True),
     Subject("screen", "the screens", Shape.LEAKY, Run.PYTHON, "subjects.screen", destroys=True, once=True),
+    Subject("terminal", "what the screens send", Shape.LEAKY, Run.PYTHON, "subjects.terminal", once=True),
     Subject("large-floor", "floor: bare SCAN", Shape.LARGE, Run.PYTHON, "subjects.floor"),
     Subject("large-scan", "our scan", Shape.LARGE, Run.PYTHON, "ours.scan", "large-floor"),
     Subject("asynq-list", "Asynq lists the archive", Shape.ARCHIVE, Run.ASYNQ, "list-archived"),

@@ -105,8 +105,16 @@ def screen(settings: Settings, figures: dict[str, Any]) -> None:
     screens.play(settings, figures, lambda: measured(figures))
 
 
+def terminal(_settings: Settings, figures: dict[str, Any]) -> None:
+    """The screens as a terminal sees them: what they send, and how soon they answer."""
+    import wire
+
+    with measured(figures):
+        wire.measure(sys.argv[2], figures)
+
+
 SUBJECTS: dict[str, Callable[[Settings, dict[str, Any]], None]] = {
-    subject.__name__: subject for subject in (idle, floor, reading, recipe, unlink, screen)
+    subject.__name__: subject for subject in (idle, floor, reading, recipe, unlink, screen, terminal)
 }
 
 if __name__ == "__main__":

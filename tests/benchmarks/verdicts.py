@@ -90,6 +90,14 @@ def _ms(value: float) -> str:
     return f"{value:.1f} ms"
 
 
+def _rate(value: float) -> str:
+    return f"{value:,.0f} B/s"
+
+
+def _sent(what: str) -> Callable[[Figures], float]:
+    return lambda figures: float(figures["terminal"][what])
+
+
 def _stall(phases: tuple[str, ...]) -> Callable[[Figures], float]:
     def worst(figures: Figures) -> float:
         stalls = figures["screen"]["stalls"]
@@ -145,6 +153,15 @@ LINES: tuple[Line, ...] = (
          _start("first queues on screen", "importing textual.app and redis"), _times, needs=(START,)),
     Line(f"scan {DELAY_MS} ms away, a million keys", "≤ floor + 15 s", _LINK_SECONDS, _beyond_floor,
          lambda value: f"floor + {value:.1f} s", needs=("link-scan", "link-floor")),
+    Line("sent by an idle screen", "≤ 300 B/s", 300, _sent("idle"), _rate, needs=("terminal",)),
+    Line("sent beneath a dialog", "0 B/s", 0, _sent("dialog"), _rate, needs=("terminal",)),
+    Line("sent while a scan brings rows, 80 × 24", "≤ 4,000 B/s", 4_000, _sent("scan"), _rate, needs=("terminal",)),
+    Line("key to echo, 16 kB/s and 300 ms", "≤ 500 ms", 500, lambda f: f["terminal"]["echo"] * 1000, _ms,
+         needs=("terminal",)),
+    Line("sent with --low-bandwidth by an idle screen", "≤ 150 B/s", 150, _sent("thin_idle"), _rate,
+         needs=("terminal",)),
+    Line("sent with --low-bandwidth while a scan brings rows", "≤ 2,000 B/s", 2_000, _sent("thin_scan"), _rate,
+         needs=("terminal",)),
     Line("peak memory, headless, messages of 1 MiB", "≤ 200 MiB", 200, lambda f: f["large-scan"]["peak_mib"], _mib,
          needs=("large-scan",)),
 )  # fmt: skip
