@@ -200,3 +200,20 @@ def test_the_password_shows_nowhere(tmp_path: Path) -> None:
             assert "refused this user and password" in terminal.text.replace("\n", "")
         finally:
             terminal.close()
+
+
+@pytest.mark.parametrize(
+    ("packet", "typed"),
+    [
+        ("/abx\x7fc", "abc"),
+        ("/abc\x15def", "def"),
+        ("/bc\x1b[Ha\x1b[Fd", "abcd"),
+        ("/abc\x1b/x\x1b[Dy", "yx"),
+        ("/old\x1b/new", "new"),
+    ],
+)
+def test_keys_in_one_packet_act_in_their_order(start: Callable[..., Terminal], packet: str, typed: str) -> None:
+    terminal = start()
+    terminal.sees("orphan scan")
+    terminal.type(packet)
+    terminal.until(lambda: f"/ {typed} " in terminal.text, typed)
