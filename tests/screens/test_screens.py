@@ -1292,6 +1292,7 @@ def test_60_by_15_from_the_start_to_the_last_task(shop: Live) -> None:
         await op.press("space")
         await op.sees("1 marked")
         await op.task()
+        await op.press("tab")
         assert '"user_id"' in op.text
         await op.press("n")
         await op.sees("3 of 65")

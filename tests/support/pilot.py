@@ -352,7 +352,7 @@ class Operator:
         """Open the task under the cursor of a list, and wait until it is read."""
         await self.press("enter")
         await self.until(lambda: self.where.endswith("TaskScreen"), "the screen of a task")
-        await self.sees("Payload ·")
+        await self.until(lambda: not self.app.screen.reading(), "the task read")
 
     async def task_in_journal(self) -> None:
         """Open the task under the cursor of a journal, and wait until it is read."""
