@@ -387,7 +387,7 @@ class CommandScreen(Screen[None]):
             self.say(f"{command.title.rstrip('…')}: {self._elsewhere()[command]}", warning=True)
 
     def _elsewhere(self) -> dict[type[Command], str]:
-        """The commands that this screen does not have, with the screens that do."""
+        """The commands that this screen does not have, with the screens that do, or why none does now."""
         from archive_tui.tui.keymap import all_screens, commands_on
 
         titles: dict[type[Command], dict[str, None]] = {}
@@ -395,7 +395,14 @@ class CommandScreen(Screen[None]):
             for command in commands_on(screen):
                 titles.setdefault(command, {})[screen.TITLE_IN_HELP] = None
         here = commands_on(type(self))
-        return {one: f"works on: {', '.join(where)}" for one, where in titles.items() if one not in here}
+        session = self.session
+        return {
+            one: f"nowhere now: {session.why_read_only}"
+            if one.danger and session.read_only
+            else f"works on: {', '.join(where)}"
+            for one, where in titles.items()
+            if one not in here
+        }
 
     def on_key(self, event: Key) -> None:
         """Say of a key that does nothing here where it works, or how to find those that do something."""
