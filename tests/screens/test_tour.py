@@ -130,3 +130,15 @@ def test_the_last_step_is_never_done() -> None:
         "ScanScreen", "ExplainDialog", ("GroupsPanel",), {"delete": 1, "restore": 1, "repair": 1}, True
     )
     assert not steps(read_only=False)[-1].done(everything)
+
+
+def test_the_table_of_errors_answers_the_second_step_as_well(made_up: Live) -> None:
+    async def play(op: Operator) -> None:
+        await step(op, 1)
+        await op.tasks("default")
+        await step(op, 2)
+        await op.press("T")
+        await step(op, 3)
+        assert not said(op).startswith("Tour 3/10  (esc"), "that screen is one of the ways"
+
+    operate(made_up.settings, play, size=(80, 24), tour=True)

@@ -61,14 +61,15 @@ def _steps() -> Sequence[Step]:
             {"QueuesScreen"},
         ),
         Step(
-            f"Archived tasks, the newest first. Why did they fail? {commands.Groups} goes to the groups by error.",
-            lambda now: "GroupsPanel" in now.focus or now.screen == "GroupsScreen",
+            f"Archived tasks, the newest first. Why did they fail? {commands.Groups} goes to the groups by error, "
+            f"{commands.Triage} to a table of them.",
+            lambda now: "GroupsPanel" in now.focus or now.screen in ("GroupsScreen", "ArchiveTriageScreen"),
             {"TasksScreen"},
         ),
         Step(
             f"{commands.Narrow} shows one group alone, {commands.Groups} goes to the table, {opens} reads a task.",
             lambda now: now.screen == "ArchivedTaskScreen",
-            {"TasksScreen", "GroupsScreen"},
+            {"TasksScreen", "GroupsScreen", "ArchiveTriageScreen"},
         ),
         Step(
             f"Payload, error and facts of one task, and what Redis holds of it. {commands.Back} goes to the list.",
