@@ -88,7 +88,16 @@ def test_deleting_an_error_older_than_thirty_days_takes_nine_keys(terminal: Term
             (" ", "23 marked"),
             (" ", "42 marked"),
             (CTRL_D, "Type 42 to confirm:"),
-            ("4", lambda: re.search(r"to confirm: +4 ", terminal.text) is not None),
+        ],
+    )
+    has_first = re.compile(r"to confirm: +4 ")
+    terminal.type("4")
+    terminal.until(lambda: has_first.search(terminal.text) is not None or "dropped" in terminal.text, "4")
+    if has_first.search(terminal.text) is None:  # typed in the moment before the plan counted as seen
+        terminal.type("4")
+    keys_pressed += 1 + press(
+        terminal,
+        [
             ("2", lambda: re.search(r"to confirm: +42 ", terminal.text) is not None),
             (ENTER, lambda: "42 deleted" in terminal.text or "deleted 42" in terminal.text.lower()),
         ],

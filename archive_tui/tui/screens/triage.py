@@ -65,7 +65,7 @@ class TriageScreen(CommandScreen):
         self.triaged = triaged
         self.flow = ChangeFlow(self, triaged.changed, triaged.tasks)
         self._place, self._way = place, way
-        self._drawn: object = None
+        self._drawn: tuple[object, ...] = ()
         self._example_of: object = None
         self._marked: dict[tuple[str, str], int] = {}
         self._marks_counted: object = None
@@ -127,7 +127,7 @@ class TriageScreen(CommandScreen):
         table = self._table
         drawn = (answer, self._place.sort, self._place.descending, table.cell)
         if drawn != self._drawn:
-            self._draw(answer, first=self._drawn is None)
+            self._draw(answer, first=not self._drawn)
             self._drawn = (answer, self._place.sort, self._place.descending, table.cell)
         self._count_marks()
         self._draw_head(answer)
@@ -219,12 +219,18 @@ class TriageScreen(CommandScreen):
 
     def why_not_choose(self) -> str | None:
         """Why the cell under the cursor stands for no tasks."""
-        if not self.triaged.groups.current:
+        if not self._shown:
             return COUNTING
         return None if self._chosen.tasks else "no task here"
 
     def reading(self) -> bool:
-        return not self.triaged.groups.current or self.triaged.marks.marking or self.flow.planning
+        return not self._shown or self.triaged.marks.marking or self.flow.planning
+
+    @property
+    def _shown(self) -> bool:
+        """Whether the rows in sight are those of the counts as they are now."""
+        groups = self.triaged.groups
+        return groups.current and self._drawn[:1] == (groups.answer,)
 
     def targets(self) -> Targets:
         """What is marked in the list; where nothing is, the tasks of the cell under the cursor."""
@@ -264,7 +270,7 @@ class TriageScreen(CommandScreen):
 
     def why_not_mark(self) -> str | None:
         """Why the cell under the cursor cannot be marked now."""
-        if not self.triaged.groups.current:
+        if not self._shown:
             return COUNTING
         return self.triaged.marks.why_not_mark_all()
 
