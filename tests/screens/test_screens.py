@@ -473,7 +473,7 @@ def test_the_default_of_an_archive_is_said_to_be_one(valkey: Live) -> None:
         await op.press("escape", "enter")
         await op.sees("9,999 of 9,999 by default")
 
-    operate(valkey.settings, play, size=(120, 50))
+    operate(valkey.settings, play, size=(120, 100))
     known = replace(valkey.settings, archive_cap=9_999)
 
     async def play_known(op: Operator) -> None:
