@@ -94,7 +94,7 @@ def test_what_is_typed_ahead_across_screens_goes_where_it_was_meant_for(work: Li
     async def play(op: Operator) -> None:
         await op.queues()
         await op.burst(*keys("↓⏎/type:x:y⏎↓⏎"))
-        await op.arrives("TaskScreen")
+        await op.until(lambda: op.where.endswith("TaskScreen"), "one task")
         assert "task-05" in op.lines[1]
 
     operate(work.settings, play)
