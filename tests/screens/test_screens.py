@@ -358,7 +358,7 @@ def test_60_by_15_is_enough_and_the_size_may_change(shop: Live, screen: str) -> 
         assert "read-write" in op.lines[0]
         await op.press("j", "k", "G", "g")
         if screen == "task":
-            assert "▸" in op.text
+            await op.until(lambda: "Payload" in op.text and "tab: facts" in op.text, "one box at a time")
         else:
             await op.until(lambda: len(op.rows) >= 7, "seven rows or more")
             first = op.cursor
