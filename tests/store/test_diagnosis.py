@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from support.command_line import Command
 from support.fake_server import speaking
+from support.proxy import Forwarder
 from support.servers import REDIS_SERVER, Live, ServerProcess, wait_until
 
 from archive_tui.asynq.actions import Action
 from archive_tui.errors import ConnectError, DisconnectedError, RefusedError
 from archive_tui.session import Session
 from archive_tui.settings.model import Settings, Tls
+from archive_tui.store.link.diagnosis import diagnose
 from archive_tui.store.link.server import Server
 from archive_tui.store.write import cleanup
 
@@ -117,6 +119,15 @@ def test_a_sentinel_is_no_server_with_tasks(sentinel: int) -> None:
     said = str(refusal_of(Settings(port=sentinel)))
     assert "is a Sentinel, which holds no tasks: connect to the primary that it watches (127.0.0.1:6390)" in said
     assert "is a Sentinel, or leave out --db" in str(refusal_of(Settings(port=sentinel, database=1)))
+
+
+def test_a_socket_whose_server_goes_away_speaks_no_tls(tmp_path: Path) -> None:
+    forwarder = Forwarder(tmp_path / "redis.sock", None)
+    try:
+        assert diagnose(Settings(socket=str(forwarder.path))) is None
+        assert isinstance(refusal_of(Settings(socket=str(forwarder.path))), DisconnectedError)
+    finally:
+        forwarder.close()
 
 
 def test_a_port_that_speaks_tls(tls_port: int, cli: Command) -> None:

@@ -47,8 +47,9 @@ def _in_plain(settings: Settings) -> Finding | None:
         reply = _heard(settings, tls=False) or _heard(settings, _PING, tls=False)
         if reply:
             return None if reply.startswith(_WELL) else _of_greeting(reply)
-    with suppress(OSError), _connected(settings, tls=True):
-        return Finding("this port speaks TLS: use rediss:// in the URL")
+    if settings.socket is None:  # no TLS is spoken over a socket of this machine: a connection would prove nothing
+        with suppress(OSError), _connected(settings, tls=True):
+            return Finding("this port speaks TLS: use rediss:// in the URL")
     return None
 
 
