@@ -339,6 +339,20 @@ def run_command(
         return run(session, Wish(queue, mode, where.strip(), limit), manner)
 
 
+@cli.command("triage")
+@click.argument("queue", shell_complete=queue_names)
+@click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'type:email:send age<=7d'.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@connection_options
+@click.pass_context
+def triage_command(context: click.Context, /, queue: str, where: str, as_json: bool, **connection: Any) -> int:
+    """Count the archived tasks of QUEUE by error, type and age, the largest group first. Reads only."""
+    from archive_tui.commands.triage import triage
+
+    with session_for(context, connection) as session:
+        return triage(session, queue, where.strip(), as_json=as_json, out=sys.stdout, progress=sys.stderr.isatty())
+
+
 @cli.command("show")
 @click.argument("queue", shell_complete=queue_names)
 @click.argument("task_id", metavar="ID")

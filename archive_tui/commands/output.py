@@ -21,13 +21,14 @@ LONGEST_NAME = 40
 """Characters of a name in a table: one long name must not push the figures of all others off the screen."""
 
 
-def print_table(heads: Sequence[str], lines: Sequence[Sequence[str]], out: TextIO) -> None:
-    """Print columns, the first one flush left and the others flush right."""
+def print_table(heads: Sequence[str], lines: Sequence[Sequence[str]], out: TextIO, *, names: int = 1) -> None:
+    """Print columns, the first ones, which hold so many `names`, flush left and the others flush right."""
     widths = [max(_cells(row[column]) for row in [heads, *lines]) for column in range(len(heads))]
     for row in [heads, *lines]:
         room = [" " * (width - _cells(cell)) for cell, width in zip(row, widths, strict=True)]
-        first, *others = zip(row, room, strict=True)
-        print("  ".join(["".join(first), *[blank + cell for cell, blank in others]]).rstrip(), file=out)
+        cells = list(zip(row, room, strict=True))
+        left = [cell + blank for cell, blank in cells[:names]]
+        print("  ".join([*left, *[blank + cell for cell, blank in cells[names:]]]).rstrip(), file=out)
 
 
 def _cells(text: str) -> int:

@@ -305,10 +305,11 @@ def test_samples_of_json_have_the_keys_of_the_real_thing(
         assert run([arguments[0], "--url", valkey.url, *arguments[1:]]) == 0
         return json.loads(capsys.readouterr().out.splitlines()[0])
 
-    queues, scan, finding, deletion = samples(GUIDE)
+    queues, scan, finding, triage, deletion = samples(GUIDE)
     assert shape(queues) == shape(printed("queues", "--json")[0])
     assert shape(scan) == shape(printed("scan", "--json"))
     assert shape(finding) == shape(printed("scan", "--ndjson"))
+    assert shape(triage) == shape(printed("triage", "q", "--json"))
     real = printed("delete", "--queue", "q", "--kind", "orphan-archived", "--limit", "1", "--yes", "--json")
     assert shape(deletion) == shape(real)
     listed = printed("journal", "--json")
