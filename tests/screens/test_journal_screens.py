@@ -137,6 +137,43 @@ def test_one_task_of_a_journal_in_full(work: Live, tmp_path: Path) -> None:
     assert len(work.client.keys("asynq:{work}:t:*")) == 4
 
 
+def test_exactly_the_task_that_is_shown_is_restored(work: Live, tmp_path: Path) -> None:
+    before = content(work)
+
+    async def play(op: Operator) -> None:
+        await delete_archive(op)
+        await open_journal(op)
+        await look_inside(op)
+        await op.point_at("task-3")
+        await op.press("space")  # a mark in the list below is not what is shown
+        await op.sees("1 marked")
+        await op.point_at("task-7")
+        await op.press("enter")
+        await op.arrives("JournalTaskScreen")
+        await op.sees("Payload ·", "8 of 9")
+        await op.press("b", "escape")
+        await op.hears("nothing was restored")
+        for task, position in (("task-7", "8 of 8"), ("task-8", "7 of 7")):  # each is followed by the next, or the last
+            await op.sees(task, "Payload ·")
+            await op.press("ctrl+r", "enter")
+            await op.arrives("ConfirmDialog")
+            assert "Restore 1 task?" in op.text
+            await op.press("tab", "enter")
+            await op.hears("restored 1 task")
+            await op.arrives("JournalTaskScreen")
+            await op.sees(position, "Payload ·")
+            assert work.client.exists(key("work", task))
+        await op.press("escape")
+        await op.arrives("JournalScreen")
+        await op.sees("7 to restore", "2 restored")
+        await op.sees_no("task-7")
+
+    operate(with_journal(work, tmp_path), play)
+    there = {name for name in content(work) if b"}:t:task-" in name}
+    assert there == {key("work", "task-7"), key("work", "task-8")}
+    assert content(work).items() >= {name: before[name] for name in there}.items()
+
+
 def test_some_of_a_journal_run_once(work: Live, tmp_path: Path) -> None:
     async def play(op: Operator) -> None:
         await delete_archive(op)

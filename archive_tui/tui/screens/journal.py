@@ -42,14 +42,29 @@ _PART = 5_000
 
 
 class JournalTaskScreen(TaskScreen):
-    """A task as it stood when it was deleted."""
+    """A task as it stood when it was deleted, to be restored alone."""
 
     TITLE_IN_HELP = "Task in a journal"
-    COMMANDS_HERE = (*TaskScreen.CHANGES_HERE, *TaskScreen.COMMANDS_HERE)
+    COMMANDS_HERE = (*TaskScreen.CHANGES_HERE, commands.Restore, *TaskScreen.COMMANDS_HERE)
 
-    def __init__(self, job: JournalJob, *args: Any, **options: Any) -> None:
+    def __init__(self, job: JournalJob, path: Path, *args: Any, again: bool, **options: Any) -> None:
+        """`path` is the journal that `job` reads; with `again` its tasks may have been restored before."""
         super().__init__(*args, **options)
         self._job = job
+        self._path = path
+        self._again = again
+
+    def why_not_restore(self) -> str | Wait | None:
+        """Why this task cannot be restored now."""
+        return self.flow.why_not("restore", self.why_not_change() or self.flow.restoring.another())
+
+    @runs(commands.Restore, unless=why_not_restore)
+    def restore(self) -> None:
+        """Ask where to, and plan to restore the task that is shown."""
+        row = self.row
+        if row is not None:
+            only: Chosen = frozenset({(row.queue, row.id)})
+            self.flow.restoring.ask(self._path, lambda: only, again=self._again)
 
     def read_task(self, queue: str, task_id: bytes) -> Task:
         return self._job.task(queue, task_id)
@@ -98,6 +113,7 @@ class JournalScreen(CommandScreen):
         self.parts = (self.tasks, self.marks, self.columns)
         self._job: JournalJob | None = None
         self._again = False
+        self._outdated = False
 
     def body(self) -> ComposeResult:
         yield HeadLine(id="head")
@@ -119,10 +135,15 @@ class JournalScreen(CommandScreen):
     def on_mount(self) -> None:
         self._read()
 
+    def on_screen_resume(self) -> None:
+        if self._outdated:
+            self._changed()
+
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         return HELP
 
     def _read(self) -> None:
+        self._outdated = False
         self._job = self.session.run(JournalJob(self.path, self.tasks.catalog, again=self._again))
         self.tasks.fill(self._job)
 
@@ -130,9 +151,17 @@ class JournalScreen(CommandScreen):
         assert self._job is not None  # noqa: S101 - there are rows only where something was read
         tasks = self.tasks
         where = f"journal ▸ {self._named()}"
-        below = Below(self.marks, self._only, self._changed, lambda: None)
+        below = Below(self.marks, self._only, self._changed_above, self._why_not_change)
         return JournalTaskScreen(
-            self._job, tasks.view, index, where, tasks.table.move_to_key, below, final=tasks.complete
+            self._job,
+            self.path,
+            tasks.view,
+            index,
+            where,
+            tasks.table.move_to_key,
+            below,
+            final=tasks.complete,
+            again=self._again,
         )
 
     def _only(self, seq: int) -> Targets:
@@ -196,8 +225,7 @@ class JournalScreen(CommandScreen):
 
     def why_not_restore(self) -> str | Wait | None:
         """Why nothing can be restored now."""
-        otherwise = None if self.tasks.complete else "the journal is still being read"
-        return self.flow.why_not("restore", otherwise or self.flow.restoring.another())
+        return self.flow.why_not("restore", self._why_not_change() or self.flow.restoring.another())
 
     @runs(commands.Restore, unless=why_not_restore)
     def restore(self) -> None:
@@ -232,6 +260,14 @@ class JournalScreen(CommandScreen):
         self._again = not self._again
         self.marks.forget()  # they speak of rows that get other numbers
         self._read()
+
+    def _why_not_change(self) -> str | None:
+        return None if self.tasks.complete else "the journal is still being read"
+
+    def _changed_above(self) -> None:
+        """Read again once the screen of the task is left: until then it walks through the rows as they are numbered."""
+        self.session.watch.refresh()
+        self._outdated = True
 
     def _changed(self) -> None:
         self.session.watch.refresh()
