@@ -23,7 +23,7 @@ def sheet(plan: RestorePlan, site: Site) -> Sheet:
     if plan.journal.header.is_run:
         return recall_words.sheet(plan, site, _facts(plan))
     then = afterwards(plan)
-    noun = _noun(plan)
+    noun = noun_of(plan)
     return Sheet(
         verb=RESTORE,
         title=f"Restore {plural(plan.count, noun)}?",
@@ -42,7 +42,7 @@ def sheet(plan: RestorePlan, site: Site) -> Sheet:
     )
 
 
-def _noun(plan: RestorePlan) -> str:
+def noun_of(plan: RestorePlan) -> str:
     """What is restored, where it is all of one sort."""
     return "history" if plan.count and plan.places.get(AS_HISTORY) == plan.count else "task"
 
@@ -100,8 +100,8 @@ def _facts(plan: RestorePlan) -> dict[str, object]:
     }
 
 
-def report(progress: ChangeProgress) -> Report:
-    """Put into words what a restore has done."""
+def report(progress: ChangeProgress, *, noun: str = "task") -> Report:
+    """Put into words what a restore has done; each of what the plan names is a `noun`."""
     facts = {
         "state": progress.state.value,
         "restored": progress.made,
@@ -111,7 +111,7 @@ def report(progress: ChangeProgress) -> Report:
         "caution": progress.caution or None,
         "error": progress.error or None,
     }
-    return report_of(progress, facts)
+    return report_of(progress, facts, noun=noun)
 
 
 def afterwards(plan: RestorePlan) -> str:
@@ -175,7 +175,7 @@ def notes(plan: RestorePlan) -> list[str]:
         for queue, more in plan.over.items()
     ]
     if plan.there:
-        what = "stand" if _noun(plan) == "history" else "have task data"
+        what = "stand" if noun_of(plan) == "history" else "have task data"
         said.append(f"{plan.there:,} {what} in Redis now: nothing is written over it")
     if plan.unsure:
         said.append(f"{plan.unsure:,} may never have been deleted: the run ended before it knew")

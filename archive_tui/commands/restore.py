@@ -1,6 +1,7 @@
 """`archive-tui restore`: the tasks of a journal restored as on the screens."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from archive_tui.asynq.outcomes import RESTORE
@@ -38,7 +39,7 @@ def restore(session: Session, path: Path, wish: Wish, manner: Manner) -> ExitCod
         sheet=restore_words.sheet(plan, session.site()),
         nothing=f"nothing to restore from {line(path.name)} to {session.server.address}",
         start=lambda: session.start(replace(plan, anywhere=wish.elsewhere), manner.pace, reason=manner.reason),
-        report=restore_words.report,
+        report=partial(restore_words.report, noun=restore_words.noun_of(plan)),
         choice={},
     )
     return carry_out(session, planned, manner)

@@ -77,6 +77,8 @@ def test_they_are_deleted_by_themselves(scheduled: Live) -> None:
         await op.type("2")
         await op.press("enter")
         await op.until(lambda: everything(scheduled.client) == before, "the histories back")
+        await op.arrives("ReportDialog")
+        assert "Restored 2 of 2 histories" in op.text
 
     operate(scheduled.settings, play)
 
@@ -114,7 +116,7 @@ def test_one_is_restored_from_its_journal(scheduled: Live) -> None:
         assert "Restore 1 history?" in op.text
         assert "keeps 1 history for ever: no scheduler clears it" in op.dialog
         await op.press("tab", "enter")
-        await op.until(lambda: scheduled.client.exists(history_key(DEAD)) == 1, "the history back")
+        await op.hears("restored 1 history")
 
     operate(scheduled.settings, play)
     assert everything(scheduled.client) == before

@@ -266,7 +266,8 @@ def archive_repair(plan: RepairPlan, forecast: Forecast, session: Session, relea
 def restore(plan: RestorePlan, session: Session) -> Proposal:
     """Propose to restore what a journal holds, also where it was written for another server: the sheet warns."""
     confirmed = replace(plan, anywhere=bool(plan.elsewhere))
-    return Proposal(confirmed, restore_words.sheet(plan, session.site()), restore_words.report)
+    restored = partial(restore_words.report, noun=restore_words.noun_of(plan))
+    return Proposal(confirmed, restore_words.sheet(plan, session.site()), restored)
 
 
 def register(queue: QueueStats, session: Session) -> Proposal:
