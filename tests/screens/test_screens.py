@@ -1112,6 +1112,13 @@ def test_the_scan_streams_and_can_be_held_and_stopped(valkey: Live, tmp_path: Pa
         before = met(op)
         await op.holds(lambda: met(op) == before, 0.4)
         assert 0 < before < total
+        await op.press("slash")
+        await op.type("kind:orphan-archived")
+        await op.press("enter")
+        await op.sees(" match of ≥ ")
+        assert re.search(r"≥ [\d,]+ match of ≥ [\d,]+", op.text)  # as much a minimum as what it is a part of
+        await op.press("escape")
+        await op.sees_no(" match of ")
         link.delay = 0.05
         await op.press("z")
         await op.until(lambda: met(op) > before, "it goes on")
