@@ -312,7 +312,7 @@ def test_the_help_begins_with_the_finding_under_the_cursor(valkey: Live) -> None
         await op.press("question_mark")
         assert "Under the cursor" in op.dialog
         assert "orphan, archived" in op.dialog
-        assert op.dialog.index("Under the cursor") < op.dialog.index(commands.Mark.help)
+        assert op.dialog.index("Under the cursor") < op.dialog.index(commands.PauseScan.help)
 
     operate(valkey.settings, play)
 

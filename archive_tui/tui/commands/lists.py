@@ -35,6 +35,13 @@ class PauseRefresh(Command):
     footer = False
 
 
+class Export(Command):
+    key = "e"
+    title = "export…"
+    help = "Write the marked tasks, or all that match, to a new file that `archive-tui restore` reads. Changes nothing."
+    footer = False
+
+
 class Follow(Command):
     key = "t"
     title = "follow"

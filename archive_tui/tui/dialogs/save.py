@@ -3,6 +3,7 @@
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widgets import Input, Label
 
 from archive_tui.tui.dialogs.dialog import Dialog
@@ -15,18 +16,23 @@ class SaveDialog(Dialog[str]):
     DEFAULT_CSS = """
     SaveDialog > Vertical { width: 76; }
     SaveDialog Input { border: none; height: 1; background: $field; padding: 0 1; margin: 1 0; }
-    SaveDialog Label { color: $text-muted; }
+    SaveDialog Label { color: $text-muted; width: 100%; }
+    SaveDialog .problem { color: $text-warning; }
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, title: str, note: str, problem: str = "") -> None:
+        """`name` is offered; `problem` says why the one before would not do."""
         super().__init__()
-        self._name = name
+        self._name, self._title = name, title
+        self._note, self._problem = note, problem
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = "Save the payload, byte for byte"
+            box.border_title = Content(self._title)
             yield Entry(self._name, compact=True, select_on_focus=False)
-            yield Label("enter saves, esc does not. The file is readable by you alone.")
+            if self._problem:
+                yield Label(Content(self._problem), classes="problem")
+            yield Label(Content(self._note))
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.outcomes import DELETE
@@ -68,6 +69,23 @@ class Proposal:
     """Gives back what the plan holds. Called once it is over, however that came about."""
 
 
+class Aside(Protocol):
+    """Work on the rows of a list that changes nothing, such as an export. No change begins meanwhile."""
+
+    @property
+    def busy(self) -> str | None:
+        """What is going on, as a reason not to do something else; None for nothing."""
+
+    def stop(self) -> None:
+        """Stop it."""
+
+    def line(self) -> list[Piece] | None:
+        """How far it is; None where nothing is going on."""
+
+    def watch(self) -> None:
+        """See whether it has ended, and report it."""
+
+
 class ChangeFlow(Part):
     """The change that is made from this screen, one at a time. While a plan is made or looked at, the rows of the list
     stay as they are.
@@ -88,6 +106,8 @@ class ChangeFlow(Part):
         """Whether a plan is being made, or looked at."""
         self.job: ChangeJob | None = None
         """What is running; None for nothing."""
+        self.aside: Aside | None = None
+        """What else may be running on the rows of the list."""
         self.restoring = Restoring(screen, self)
         self._proposal: Proposal | None = None
         self._ended = ended
@@ -98,9 +118,9 @@ class ChangeFlow(Part):
 
     @property
     def busy(self) -> str | None:
-        """The change that is running, as a reason not to do something else; None for none."""
+        """What is running, as a reason not to do something else; None for nothing."""
         if self.job is None:
-            return None
+            return self.aside.busy if self.aside is not None else None
         running = self.job.leaving.running
         return f"{running[0].lower()}{running[1:]}: {commands.Stop} stops it"
 
@@ -178,7 +198,9 @@ class ChangeFlow(Part):
     # Watching and reporting
 
     def watch(self) -> None:
-        """See whether the change has ended, and report it."""
+        """See whether what is running has ended, and report it."""
+        if self.aside is not None:
+            self.aside.watch()
         job, proposal = self.job, self._proposal
         if job is None or proposal is None or not job.state.ended:
             return
@@ -204,7 +226,9 @@ class ChangeFlow(Part):
         """How far the change is, or that its plan is being made, for the head of the screen; None for neither."""
         if self.planning and self.screen.on_top:
             return [piece(" making the plan…", "$text-warning")]
-        if self.job is None or self.job.change.count is None:
+        if self.job is None:
+            return self.aside.line() if self.aside is not None else None
+        if self.job.change.count is None:
             return None
         progress = self.job.progress
         tone = "$text-error" if progress.verb is DELETE else "$text-warning"
@@ -217,7 +241,9 @@ class ChangeFlow(Part):
             self.job.pace = pace
 
     def stop(self) -> None:
-        """Stop the change at its next safe point."""
+        """Stop what is running at its next safe point."""
+        if self.aside is not None:
+            self.aside.stop()
         if self.job is not None:
             self.job.stop()
 

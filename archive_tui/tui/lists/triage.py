@@ -60,6 +60,9 @@ class Triaged:
     why_not_change: Callable[[], str | None]
     """A reason of the list why nothing can be changed now; None for none."""
 
+    why_not_export: Callable[[], str | None]
+    """A reason of the list why it cannot be said now what is in it; None for none."""
+
     queue: Callable[[], str | None]
     """The queue whose rights count; None for none."""
 

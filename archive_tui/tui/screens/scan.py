@@ -22,6 +22,7 @@ from archive_tui.tui.lists.columns import common_columns, kind_cell
 from archive_tui.tui.lists.finding_changes import FindingChanges
 from archive_tui.tui.lists.groups import Groups
 from archive_tui.tui.lists.list_columns import ListColumns
+from archive_tui.tui.lists.list_export import ListExport, marked_or_matching, why_not_matching
 from archive_tui.tui.lists.marks import MARKING, RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
@@ -55,6 +56,7 @@ class ScanScreen(CommandScreen):
         commands.Sort,
         commands.MarkRange,
         commands.Unmark,
+        commands.Export,
         commands.Follow,
         commands.Wide,
         commands.ChooseColumns,
@@ -67,7 +69,7 @@ class ScanScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ListColumns, FindingChanges, Groups, Triage)
+    PARTS = (TaskList, RowMarks, ListColumns, FindingChanges, Groups, Triage, ListExport)
 
     def __init__(self, queue: str | None) -> None:
         """`queue` is None for all queues."""
@@ -96,10 +98,18 @@ class ScanScreen(CommandScreen):
             read_at=self._seen_at,
             changed=self._changed,
             why_not_change=self._why_not_change,
+            why_not_export=self._why_not_export,
             queue=lambda: queue,
         )
         self.triage = Triage(self, triaged, FindingTriageScreen)
-        self.parts = (self.tasks, self.marks, self.columns, self.findings, self.groups, self.triage)
+        export = ListExport(
+            self,
+            self.flow,
+            lambda: marked_or_matching(self.tasks, self.marks),
+            name=f"{line(queue) if queue is not None else 'all-queues'}-findings",
+            why_not=lambda: self._why_not_export() or why_not_matching(self.tasks, self.marks),
+        )
+        self.parts = (self.tasks, self.marks, self.columns, self.findings, self.groups, self.triage, export)
         self._messages = False
         self._job: ScanJob | None = None
         self._refused: list[str] = []
@@ -209,12 +219,12 @@ class ScanScreen(CommandScreen):
 
     def why_not_stop(self) -> str | None:
         """Why there is nothing to stop."""
-        return None if self._scanning or self.flow.job is not None else "nothing is running"
+        return None if self._scanning or self.flow.busy else "nothing is running"
 
     @runs(commands.Stop, unless=why_not_stop)
     def stop(self) -> None:
         """Stop the change, or where there is none the scan."""
-        if self.flow.job is not None:
+        if self.flow.busy:
             self.flow.stop()
         elif self._job is not None:
             self._job.stop()
@@ -250,7 +260,7 @@ class ScanScreen(CommandScreen):
         """Why the scan cannot begin again now."""
         if self.flow.planning or self.flow.job is not None:
             return "not while a deletion or a repair is planned or running"
-        return MARKING if self.marks.marking else None
+        return self.flow.busy or (MARKING if self.marks.marking else None)
 
     @runs(commands.Rescan, unless=why_not_rescan)
     def rescan(self) -> None:
@@ -304,7 +314,10 @@ class ScanScreen(CommandScreen):
         return self._job.progress.started_at if self._job is not None else None
 
     def _why_not_change(self) -> str | None:
-        return "the scan is running: stop it (x) or pause it (z) first" if self._busy_scanning else self._why_not()
+        return self._why_not_export() or self._why_not()
+
+    def _why_not_export(self) -> str | None:
+        return "the scan is running: stop it (x) or pause it (z) first" if self._busy_scanning else None
 
     @property
     def _busy_scanning(self) -> bool:

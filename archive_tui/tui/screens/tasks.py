@@ -24,6 +24,7 @@ from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
 from archive_tui.tui.lists.columns import common_columns
 from archive_tui.tui.lists.groups import Groups
 from archive_tui.tui.lists.list_columns import ListColumns
+from archive_tui.tui.lists.list_export import ListExport, marked_or_matching, why_not_matching
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import HELP, TaskList
@@ -58,6 +59,7 @@ class TasksScreen(CommandScreen):
         commands.Sort,
         commands.MarkRange,
         commands.Unmark,
+        commands.Export,
         commands.Follow,
         commands.Wide,
         commands.ChooseColumns,
@@ -70,7 +72,7 @@ class TasksScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ListColumns, ArchiveChanges, ArchiveRetention, Groups, Triage)
+    PARTS = (TaskList, RowMarks, ListColumns, ArchiveChanges, ArchiveRetention, Groups, Triage, ListExport)
 
     def __init__(self, queue: str) -> None:
         super().__init__()
@@ -92,10 +94,19 @@ class TasksScreen(CommandScreen):
             read_at=self._read_at,
             changed=self._changed,
             why_not_change=self._why_not_change,
+            why_not_export=self._why_not_change,
             queue=lambda: queue,
         )
         self.triage = Triage(self, triaged, ArchiveTriageScreen)
-        self.parts = (self.tasks, self.marks, self.columns, self.changes, self.retention, self.groups, self.triage)
+        export = ListExport(
+            self,
+            self.flow,
+            lambda: marked_or_matching(self.tasks, self.marks),
+            name=f"{line(queue)}-archived",
+            why_not=lambda: self._why_not_change() or why_not_matching(self.tasks, self.marks),
+        )
+        own = (self.tasks, self.marks, self.columns, self.changes)
+        self.parts = (*own, self.retention, self.groups, self.triage, export)
         self._cleaning = False
         self._job: ListJob | None = None
         self._counted: ListJob | None = None
@@ -198,6 +209,8 @@ class TasksScreen(CommandScreen):
         """Why the archive cannot be read again now."""
         if self.flow.planning or self.flow.job is not None:
             return "not while a deletion is planned or running"
+        if self.flow.busy:
+            return self.flow.busy
         return "still reading" if self._reading else None
 
     @runs(commands.Refresh, unless=why_not_refresh)
@@ -213,7 +226,7 @@ class TasksScreen(CommandScreen):
 
     def why_not_stop(self) -> str | None:
         """Why there is nothing to stop."""
-        return None if self._reading or self.flow.job is not None else "nothing is running"
+        return None if self._reading or self.flow.busy else "nothing is running"
 
     @runs(commands.Stop, unless=why_not_stop)
     def stop(self) -> None:

@@ -19,12 +19,13 @@ from archive_tui.catalog.facets import BANDS, ERROR, NO_AGE, TYPE
 from archive_tui.catalog.marks import Marks
 from archive_tui.text import block, clip
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, background
+from archive_tui.tui.command_screen import CommandScreen, Part, background
 from archive_tui.tui.commands import Command, runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.lists.archive_changes import ArchiveChanges
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.finding_changes import FindingChanges
+from archive_tui.tui.lists.list_export import ListExport
 from archive_tui.tui.lists.targets import MarkedRows, MatchingRows, Targets
 from archive_tui.tui.lists.triage import Place, Triage, Triaged
 from archive_tui.tui.widgets.cells import CellTable
@@ -54,10 +55,12 @@ class TriageScreen(CommandScreen):
         commands.Sort,
         commands.Unmark,
         commands.Example,
+        commands.Export,
         commands.Wide,
         commands.Back,
         commands.Leave,
     )
+    PARTS: ClassVar[tuple[type[Part], ...]] = (ListExport,)
 
     def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
         """`place` is where the cursor is to stand; `way` leads back to the list."""
@@ -65,6 +68,9 @@ class TriageScreen(CommandScreen):
         self.triaged = triaged
         self.flow = ChangeFlow(self, triaged.changed, triaged.tasks)
         self._place, self._way = place, way
+        self.export = ListExport(
+            self, self.flow, self.targets, name="-".join(triaged.title), why_not=self.why_not_export
+        )
         self._drawn: tuple[object, ...] = ()
         self._example_of: object = None
         self._marked: dict[tuple[str, str], int] = {}
@@ -247,10 +253,17 @@ class TriageScreen(CommandScreen):
 
     def why_not_change(self) -> str | None:
         """Why nothing can be changed now."""
+        return self._why_not_take(self.triaged.why_not_change)
+
+    def why_not_export(self) -> str | None:
+        """Why nothing can be exported now."""
+        return self._why_not_take(self.triaged.why_not_export)
+
+    def _why_not_take(self, why_not: Callable[[], str | None]) -> str | None:
         marks = self.triaged.marks
         if marks.marking:
             return "marking: a moment"
-        return self.triaged.why_not_change() or (None if len(marks.marked) else self.why_not_choose())
+        return why_not() or (None if len(marks.marked) else self.why_not_choose())
 
     @on(VirtualTable.Opened, "#rows")
     def _opened(self) -> None:
@@ -347,7 +360,7 @@ class TriageScreen(CommandScreen):
 
     def why_not_stop(self) -> str | None:
         """Why there is nothing to stop."""
-        return None if self.flow.job is not None else "nothing is running"
+        return None if self.flow.busy else "nothing is running"
 
     @runs(commands.Stop, unless=why_not_stop)
     def stop(self) -> None:
@@ -385,12 +398,12 @@ class ArchiveTriageScreen(TriageScreen):
         commands.Run,
         *TriageScreen.COMMANDS_HERE[3:],
     )
-    PARTS = (ArchiveChanges,)
+    PARTS = (*TriageScreen.PARTS, ArchiveChanges)
 
     def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
         super().__init__(triaged, place, way)
         changes = ArchiveChanges(self, self.flow, self.targets, queue=triaged.queue, why_not=self.why_not_change)
-        self.parts = (changes,)
+        self.parts = (changes, self.export)
 
 
 class FindingTriageScreen(TriageScreen):
@@ -402,7 +415,7 @@ class FindingTriageScreen(TriageScreen):
         commands.Delete,
         *TriageScreen.COMMANDS_HERE[3:],
     )
-    PARTS = (FindingChanges,)
+    PARTS = (*TriageScreen.PARTS, FindingChanges)
 
     def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
         super().__init__(triaged, place, way)
@@ -414,7 +427,7 @@ class FindingTriageScreen(TriageScreen):
             pointed_at=self._pointed_at,
             why_not=self.why_not_change,
         )
-        self.parts = (findings,)
+        self.parts = (findings, self.export)
 
     def _pointed_at(self) -> TaskRow | None:
         group = self._group

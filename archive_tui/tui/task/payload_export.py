@@ -82,7 +82,8 @@ class PayloadExport(Part):
             return
         ending = _ENDINGS.get(loaded.payload.format, "bin")
         stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in clip(loaded.task.id, 80))
-        dialog = SaveDialog(f"{stem.lstrip('.') or 'payload'}.{ending}")
+        note = "enter saves, esc does not. The file is readable by you alone."
+        dialog = SaveDialog(f"{stem.lstrip('.') or 'payload'}.{ending}", "Save the payload, byte for byte", note)
         self.screen.app.push_screen(dialog, partial(self._save, loaded.task))
 
     def _save(self, task: Task, name: str | None) -> None:

@@ -1,0 +1,187 @@
+"""Exporting from a list: what is marked, else all that matches, to a file that can be restored."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from archive_tui.catalog.selection import Selection
+from archive_tui.changes.history_plan import of_histories
+from archive_tui.changes.report import Count, Report, ending
+from archive_tui.changes.sheet import Line, Tone
+from archive_tui.jobs.export import ExportJob
+from archive_tui.jobs.job import JobState
+from archive_tui.text import line
+from archive_tui.tui import commands
+from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
+from archive_tui.tui.commands import runs
+from archive_tui.tui.dialogs.report import ReportDialog
+from archive_tui.tui.dialogs.save import SaveDialog
+from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
+from archive_tui.tui.lists.marks import RowMarks
+from archive_tui.tui.lists.targets import MarkedRows, MatchingRows, Targets
+from archive_tui.tui.lists.task_list import TaskList
+from archive_tui.tui.widgets.pieces import Piece, piece
+from archive_tui.wording.people import plural
+
+_NOTE = (
+    "enter exports, esc does not. The file can be restored, and is readable by you alone. .ndjson: plain, else gzip."
+)
+
+
+def marked_or_matching(tasks: TaskList, marks: RowMarks) -> Targets:
+    """The marked rows of a list; where nothing is marked, all that match."""
+    if len(marks.marked):
+        return MarkedRows(tasks.catalog, marks.marked.copy(), tasks.view.seqs, "", None)
+    return MatchingRows(tasks.catalog, tasks.query_now, "", None)
+
+
+def why_not_matching(tasks: TaskList, marks: RowMarks) -> str | None:
+    """Why it cannot be said what that is."""
+    unclear = tasks.filter_unreadable and not len(marks.marked)
+    return f"the filter cannot be read: correct it, or {commands.Back} shows all" if unclear else None
+
+
+class ListExport(Part):
+    """Asks for a file, and writes tasks to it beside whatever the operator does. While it runs, the rows stay: its
+    flow begins nothing else, and the list is not left.
+    """
+
+    def __init__(
+        self,
+        screen: CommandScreen,
+        flow: ChangeFlow,
+        targets: Callable[[], Targets],
+        *,
+        name: str,
+        why_not: Callable[[], str | None],
+    ) -> None:
+        """`targets` gives what is to be exported now, `name` how the file's name begins. `why_not` is a reason of the
+        screen's own why it cannot be said now what to export.
+        """
+        super().__init__(screen)
+        self._flow = flow
+        self._targets = targets
+        self._name = name
+        self._why_not = why_not
+        self._finding = False
+        self._job: ExportJob | None = None
+        self._path = Path()
+        flow.aside = self
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        self._finding = False
+        super().background_failed(group, error)
+
+    # Asking
+
+    def why_not_export(self) -> str | Wait | None:
+        """Why nothing can be exported now."""
+        if self._finding:
+            return "finding the tasks: a moment"
+        return self._why_not() or self._flow.why_not("export")
+
+    @runs(commands.Export, unless=why_not_export)
+    def export(self) -> None:
+        """Ask for a file, and write to it what is marked, or what matches."""
+        self._finding = True
+        self._find(self._targets())
+
+    @background("export")
+    def _find(self, targets: Targets) -> None:
+        marks, _ = targets.find()
+        histories = [seq for seq in of_histories(targets.catalog) if seq in marks]
+        marks.discard(histories)
+        chosen = Selection(targets.catalog, array("q", marks))
+        self.screen.app.call_from_thread(self._found, chosen, len(histories))
+
+    def _found(self, chosen: Selection, histories: int) -> None:
+        self._finding = False
+        if not self.screen.on_top:
+            self.screen.say(OVERTAKEN, warning=True)
+        elif not len(chosen):
+            none = "nothing here is a task: the journal of a deletion keeps a copy of histories"
+            self.screen.say(none if histories else "nothing matches any more", warning=True)
+        else:
+            stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in self._name[:60])
+            now = datetime.fromtimestamp(self.screen.session.clock(), UTC)
+            self._ask(chosen, f"{stem.lstrip('.') or 'tasks'}-{now:%Y%m%dT%H%M%SZ}.journal.gz")
+
+    def _ask(self, chosen: Selection, name: str, problem: str = "") -> None:
+        dialog = SaveDialog(name, f"Export {plural(len(chosen), 'task')}", _NOTE, problem)
+        self.screen.app.push_screen(dialog, partial(self._start, chosen))
+
+    def _start(self, chosen: Selection, name: str | None) -> None:
+        if name is None:
+            return
+        try:
+            path = Path(name).expanduser().absolute()
+            problem = _why_not_to(path)
+        except (OSError, ValueError, RuntimeError) as error:
+            problem = f"not a file to write to: {error.strerror if isinstance(error, OSError) else error}"
+        if problem:
+            self._ask(chosen, name, problem)
+            return
+        session = self.screen.session
+        self._path = path
+        self._job = session.run(ExportJob(session.server, chosen, path, self._flow.pace, session.clock))
+        self.screen.look()
+
+    # Watching and reporting; the flow asks
+
+    @property
+    def busy(self) -> str | None:
+        """The export that is running, as a reason not to do something else; None for none."""
+        return None if self._job is None else f"an export is running: {commands.Stop} stops it"
+
+    def stop(self) -> None:
+        """Stop the export; what was written is kept."""
+        if self._job is not None:
+            self._job.stop()
+
+    def line(self) -> list[Piece] | None:
+        """How far the export is, for the head of the screen; None where none runs."""
+        if self._job is None:
+            return None
+        now = self._job.progress
+        return [
+            piece(" exporting ", "bold $text-accent"),
+            piece(f"{now.written:,} of {now.planned:,}"),
+            piece(f"   {now.trouble}, retrying" if now.trouble else "", "$text-error", cut=True),
+            piece(f"   {commands.Stop} stops", "$text-muted", gives_way=4),
+        ]
+
+    def watch(self) -> None:
+        """See whether the export has ended, and report it."""
+        job = self._job
+        if job is not None and job.state.ended:
+            self._job = None
+            self.screen.app.push_screen(ReportDialog(_report(job, self._path)))
+
+
+def _why_not_to(path: Path) -> str:
+    """Why a new file cannot be made there; empty where it may be. Raises OSError and ValueError."""
+    if path.is_symlink() or path.exists():
+        return f"{line(str(path))} exists already: choose another name"
+    return "" if path.parent.is_dir() else f"there is no folder {line(str(path.parent))}"
+
+
+def _report(job: ExportJob, path: Path) -> Report:
+    now = job.progress
+    left = now.planned - now.written - now.gone
+    where = (Line(line(str(path))), Line("archive-tui restore reads this file", tone=Tone.QUIET))
+    counts = [
+        Count(now.written, "written to the file", in_title=True),
+        Count(now.gone, "had no data that could be written", Tone.CAUTION),
+        Count(left, "left the list meanwhile" if now.state is JobState.DONE else "not written", Tone.CAUTION),
+    ]
+    return Report(
+        title=f"Exported {now.written:,} of {plural(now.planned, 'task')}",
+        in_part=now.written < now.planned,
+        ending=tuple(ending(now.state, str(job.error or ""))),
+        counts=tuple(one for one in counts if one.number),
+        notes=where if job.error is None or now.written else (),
+    )

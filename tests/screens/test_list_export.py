@@ -1,0 +1,182 @@
+"""Exporting from lists: what goes into the file, that it can be restored, and that nothing is ever overwritten."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.asynq_data import NOW
+from support.contents import content
+from support.pilot import PATIENCE, Operator, operate
+from support.servers import Live
+
+from archive_tui.cli.running import run
+from archive_tui.jobs.export import ExportJob
+from archive_tui.journal.reader import Journal
+
+DAY = 86_400
+
+
+@pytest.fixture
+def mail(valkey: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Live:
+    """An archive of two errors and several ages, an orphan, and a folder to export to."""
+    monkeypatch.chdir(tmp_path)
+    valkey.asynq.register("mail")
+    for number in range(6):
+        died = NOW - (60 if number % 2 else 40 * DAY) - number
+        valkey.asynq.add("mail", f"refused-{number}", score=died, error_msg="refused")
+    for number in range(2):
+        valkey.asynq.add("mail", f"late-{number}", score=NOW - 60, error_msg="late")
+    valkey.asynq.add("mail", "orphan", referenced=False)
+    return valkey
+
+
+def ids(path: Path) -> list[str]:
+    journal = Journal(path)
+    outline = journal.outline()
+    return sorted(copy.id.decode() for copies in dict(journal.batches(outline)).values() for copy in copies)
+
+
+async def ask(op: Operator, title: str) -> None:
+    await op.press("e")
+    await op.arrives("SaveDialog")
+    assert title in op.text
+
+
+async def export_to(op: Operator, name: str) -> None:
+    await op.press("ctrl+u")
+    await op.type(name)
+    await op.press("enter")
+
+
+async def exported(op: Operator, count: int, path: Path) -> None:
+    """See the report of a whole export off."""
+    await op.arrives("ReportDialog")
+    assert f"Exported {count} of {count} task" in op.text
+    assert path.name in op.words().replace(" ", "")
+    await op.press("escape")
+
+
+def test_what_matches_goes_into_a_private_file_that_can_be_restored(mail: Live, tmp_path: Path, home: Path) -> None:
+    before = content(mail)
+
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await op.press("slash", *"refused", "enter")
+        await op.sees("6 match of 8")
+        await ask(op, "Export 6 tasks")
+        await op.press("enter")
+        await exported(op, 6, Path("mail-archived-20261118T"))
+
+    operate(mail.settings, play)
+    (path,) = tmp_path.glob("*.journal.gz")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert ids(path) == [f"refused-{number}" for number in range(6)]
+    assert content(mail) == before
+    mail.client.flushdb()
+    mail.asynq.register("mail")
+    assert run(["restore", "--url", mail.url, str(path), "--yes"]) == 0
+    assert {key: value for key, value in before.items() if b"t:refused" in key}.items() <= content(mail).items()
+
+
+def test_what_is_marked_goes_before_what_matches(mail: Live, tmp_path: Path) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await op.press("slash", *"late", "enter")
+        await op.sees("2 match of 8")
+        await op.press("space", "escape")
+        await op.unfiltered()
+        await op.press("slash", *"refused", "enter")
+        await op.sees("6 match of 8")
+        await op.press("space")
+        await ask(op, "Export 2 tasks")
+        await export_to(op, "some.ndjson")
+        await exported(op, 2, tmp_path / "some.ndjson")
+
+    operate(mail.settings, play)
+    assert (tmp_path / "some.ndjson").read_bytes().startswith(b'{"archive_tui"')
+    assert [one.split("-")[0] for one in ids(tmp_path / "some.ndjson")] == ["late", "refused"]
+
+
+def test_a_cell_of_the_triage_view(mail: Live, tmp_path: Path) -> None:
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.point_at("  mail")
+        await op.press("T")
+        await op.arrives("ArchiveTriageScreen")
+        await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
+        await ask(op, "Export 6 tasks")
+        await op.press("escape", "right")
+        await ask(op, "Export 3 tasks")
+        await export_to(op, "cell")
+        await exported(op, 3, tmp_path / "cell")
+        assert op.where == "ArchiveTriageScreen"
+
+    operate(mail.settings, play)
+    assert ids(tmp_path / "cell") == ["refused-1", "refused-3", "refused-5"]
+
+
+def test_findings_also_where_nothing_may_be_changed(mail: Live, tmp_path: Path) -> None:
+    async def play(op: Operator) -> None:
+        await op.scan("mail")
+        await ask(op, "Export 1 task")
+        await export_to(op, "orphans")
+        await exported(op, 1, tmp_path / "orphans")
+
+    operate(replace(mail.settings, read_only=True), play)
+    assert ids(tmp_path / "orphans") == ["orphan"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("kept", "exists already"), ("dangling", "exists already"), ("none/file", "there is no folder")],
+)
+def test_a_file_that_will_not_do_is_asked_for_again(mail: Live, tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "kept").write_text("precious")
+    (tmp_path / "dangling").symlink_to(tmp_path / "elsewhere")
+
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await ask(op, "Export 8 tasks")
+        await export_to(op, name)
+        await op.arrives("SaveDialog")
+        await op.until(lambda: said in op.dialog, "what is wrong")
+        assert name in op.dialog, "what was typed can be corrected"
+        await export_to(op, "new")
+        await exported(op, 8, tmp_path / "new")
+
+    operate(mail.settings, play)
+    assert (tmp_path / "kept").read_text() == "precious"
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_while_it_runs_the_rows_stay_and_it_can_be_stopped(
+    mail: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on, checkpoint = threading.Event(), ExportJob.checkpoint
+
+    def held(job: ExportJob) -> None:
+        going_on.wait(PATIENCE)
+        checkpoint(job)
+
+    monkeypatch.setattr(ExportJob, "checkpoint", held)
+
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await ask(op, "Export 8 tasks")
+        await export_to(op, "part")
+        await op.sees("exporting 0 of 8", "x stops")
+        for key in ("q", "r", "ctrl+d", "e"):
+            op.forget_remarks()
+            await op.press(key)
+            assert op.where == "TasksScreen"
+            await op.hears("an export is running")
+        await op.press("x")
+        going_on.set()
+        await op.arrives("ReportDialog")
+        await op.sees("Exported 0 of 8 tasks", "stopped before the end", "not written")
+        await op.press("escape", "r")
+        await op.listed(8)
+
+    operate(mail.settings, play)
+    assert ids(tmp_path / "part") == []
