@@ -30,6 +30,7 @@ from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.screens.tasks import TasksScreen
+from archive_tui.tui.screens.triage import TriageScreen
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.table import VirtualTable
 
@@ -119,6 +120,23 @@ async def tasks(pilot: Pilot[None]) -> None:
     await until(pilot, lambda: screen.tasks.view.query.text == text, "filtered")
     await pilot.press("j", "space", "j")
     await until(pilot, lambda: screen.marks.hidden > 0, "hidden marks counted")
+    await pilot.pause(0.25)
+
+
+async def triage(pilot: Pilot[None]) -> None:
+    """Errors by type and age, one row marked and one age chosen."""
+    await point_at(pilot, "default")
+    await pilot.press("T")
+    await until(pilot, lambda: isinstance(pilot.app.screen, TriageScreen), "triage view")
+    screen = pilot.app.screen
+    assert isinstance(screen, TriageScreen)
+    table = screen.query_one(VirtualTable)
+    await until(pilot, lambda: not screen.reading() and table.row_count > 5, "counted")
+    await pilot.press("j", "space")
+    await until(pilot, lambda: len(screen.triaged.marks.marked) > 0 and not screen.reading(), "marked")
+    await pilot.press("right", "right")
+    await until(pilot, lambda: any(screen._marked.values()), "marks counted")
+    quiet(pilot)
     await pilot.pause(0.25)
 
 
@@ -275,6 +293,7 @@ SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
     "queues-80x24": (queues, (80, 24)),
     "tasks": (tasks, (120, 24)),
     "tasks-80x24": (tasks, (80, 24)),
+    "triage": (triage, (120, 26)),
     "filter": (filter_, (120, 20)),
     "clean": (clean, (120, 20)),
     "run": (run, (120, 24)),
