@@ -80,3 +80,26 @@ def test_warnings_about_queues_stay_when_a_filter_hides_them(valkey: Live) -> No
         await op.holds(lambda: "archive full" in op.words("#notice") and "leftover: gone" in op.words("#notice"))
 
     operate(valkey.settings, play)
+
+
+def test_a_low_terminal_shows_two_rows_of_what_is_wrong_and_says_that_there_is_more(valkey: Live) -> None:
+    valkey.asynq.register("full", *[f"work-{number}" for number in range(12)])
+    valkey.asynq.add_many("full", [f"old-{number}" for number in range(9_999)], "archived")
+    valkey.asynq.add("gone", "left", "completed")
+
+    async def play(op: Operator) -> None:
+        await op.resize(60, 15)
+        await op.queues()
+        await op.sees("1 more: ? shows it all")
+        shown = op.part("#notice")
+        assert len(shown) == 2
+        assert "archive full" in shown[0]
+        assert shown[0].rstrip().endswith("…")
+        await op.press("question_mark")
+        assert "leftover: gone. Keys of a queue that Asynq no longer knows" in " ".join(op.dialog.split())
+        await op.press("escape")
+        await op.resize(120, 40)
+        await op.sees("leftover: gone. Keys of a queue that Asynq no longer knows")
+        await op.sees_no("shows it all")
+
+    operate(valkey.settings, play)
