@@ -409,10 +409,11 @@ class CommandScreen(Screen[None]):
         if event.key in self.active_bindings or not _is_deliberate(event):
             return
         name = commands.key_name(event.key)
-        for command, where in self._elsewhere().items():
-            if event.key in command.bound():
-                self.say(f"{name} does nothing here: {command.title.rstrip('…')} {where}", warning=True)
-                return
+        elsewhere = self._elsewhere()
+        if able := [command for command in elsewhere if event.key in command.bound()]:
+            command = max(able, key=lambda one: len(elsewhere[one]))  # what works in the most places
+            self.say(f"{name} does nothing here: {command.title.rstrip('…')} {elsewhere[command]}", warning=True)
+            return
         self.say(f"{name} does nothing here: {commands.Help} shows every key", warning=True)
 
     @on(KeyBar.Pressed)
