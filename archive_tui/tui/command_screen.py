@@ -396,12 +396,11 @@ class CommandScreen(Screen[None]):
                 titles.setdefault(command, {})[screen.TITLE_IN_HELP] = None
         here = commands_on(type(self))
         session = self.session
-        by_reach = sorted(titles.items(), key=lambda entry: -len(entry[1]))  # of two with one key, the better known
         return {
             one: f"nowhere now: {session.why_read_only}"
             if one.danger and session.read_only
             else f"works on: {', '.join(where)}"
-            for one, where in by_reach
+            for one, where in titles.items()
             if one not in here
         }
 
