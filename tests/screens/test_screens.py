@@ -526,7 +526,7 @@ def test_a_filter_that_cannot_be_read_says_so_and_hides_nothing(shop: Live) -> N
         await op.press("question_mark")
         await op.sees("What a filter may say")
 
-    operate(shop.settings, play, size=(230, 80))
+    operate(shop.settings, play, size=(230, 120))
 
 
 def test_keys_that_arrive_in_one_piece_reach_the_filter(shop: Live) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -266,6 +267,19 @@ def test_while_the_screens_scan(screens: Terminal, full: Live, how: str) -> None
     assert audit() == []
 
 
+def agreed(terminal: Terminal) -> None:
+    """Type the count, and enter once it is seen: in one piece with the count it would not be taken. What was typed in
+    the very moment in which the plan appeared is dropped, and said to be.
+    """
+    arrived = re.compile(r"to confirm: +6000 ")
+    terminal.type("6000")
+    terminal.until(lambda: arrived.search(terminal.text) or "dropped" in terminal.text, "the count, or a word on it")
+    if not arrived.search(terminal.text):
+        terminal.type("6000")
+        terminal.until(lambda: arrived.search(terminal.text), "the count")
+    terminal.type("\r")
+
+
 def confirmed(terminal: Terminal, live: Live) -> None:
     """Have all that a scan finds deleted, gently."""
     scanning(terminal)
@@ -274,7 +288,7 @@ def confirmed(terminal: Terminal, live: Live) -> None:
     terminal.sees("6,000 marked")
     terminal.type("\x04")
     terminal.sees("Cancel")
-    terminal.type("6000\r")
+    agreed(terminal)
     wait_until(lambda: terminal.read() or tasks(live) < COUNT)
 
 
@@ -310,7 +324,7 @@ def test_while_the_screens_restore(
     screens.sees("Back where each stood")
     screens.type("\r")
     screens.sees("Cancel")
-    screens.type("6000\r")
+    agreed(screens)
     wait_until(lambda: screens.read() or tasks(full) > 50)
     interrupted(screens, how)
     back = tasks(full) - 50
