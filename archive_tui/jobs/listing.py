@@ -1,14 +1,18 @@
-"""The job that lists the tasks of one index into a catalog, the newest first."""
+"""The jobs that list tasks into a catalog, the newest first: those of one index, or the archives of all queues."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
+from archive_tui.errors import NotPermittedError, RefusedError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.store.link.server import Server
-from archive_tui.store.read import tasks
+from archive_tui.store.read import old_storage, tasks
+from archive_tui.store.read.queues import registered
+from archive_tui.text import line
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +37,22 @@ class ListProgress:
     phase: str = ""
     """What it is doing, in words."""
 
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """The queues that cannot be read, each with the reason."""
 
-class ListJob(Job):
-    """List an index of a queue.
 
-    In a catalog that was filled before, rows are updated and keep their numbers; at the end those are removed that the
-    index no longer holds.
+class Listing(Job):
+    """List indexes of queues.
+
+    In a catalog that was filled before, rows are updated and keep their numbers; at the end those are removed that no
+    index holds any more.
     """
 
-    def __init__(
-        self,
-        server: Server,
-        catalog: Catalog,
-        queue: str,
-        state: State = State.ARCHIVED,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, server: Server, catalog: Catalog, clock: Callable[[], float]) -> None:
         super().__init__("list")
         self.catalog = catalog
-        self.queue = queue
-        self.index = state
         self._server = server
+        self._left_out: dict[str, str] = {}
         self._listed = 0
         self._complete = False
         self._clock = clock
@@ -63,27 +62,104 @@ class ListJob(Job):
     @property
     def progress(self) -> ListProgress:
         """The progress now; safe to read from any thread."""
-        return ListProgress(self.state, self._listed, self._complete, self._read_at, self.trouble, self._phase)
+        return ListProgress(
+            self.state, self._listed, self._complete, self._read_at, self.trouble, self._phase, self._left_out
+        )
 
     def work(self) -> None:
         self.reconnecting(self._attempt)
 
     def _attempt(self) -> None:
         self._listed = 0
+        self.catalog.begin_listing()
+        self._list_all()
+        self.catalog.end_listing()
+        self._complete = True
+        self._read_at = self._clock()
+
+    @abstractmethod
+    def _list_all(self) -> None:
+        """List every index that is wanted."""
+
+    def _list(self, queue: str, state: State, of: str = "") -> None:
+        """List an index; `of` names the queue in the words about what the job is doing. Raises RefusedError."""
+        known_ids: set[bytes] = set()
         with self._server.pipe() as pipe:
             self.connected()
-            self._phase = f"reading the {'archive' if self.index is State.ARCHIVED else self.index.value}'s ids"
-            self.catalog.begin_listing()
-            known_ids: set[bytes] = set()
-            for piece in tasks.listed(pipe, self.queue, self.index):
+            self._phase = f"reading the {'archive' if state is State.ARCHIVED else state.value}'s ids{of}"
+            for piece in tasks.listed(pipe, queue, state):
                 self.checkpoint()
                 fresh = [(task_id, score) for task_id, score in piece if task_id not in known_ids]
                 known_ids.update(task_id for task_id, _ in fresh)
-                self._phase = "reading the tasks"
-                for rows in tasks.rows(pipe, self.queue, self.index, fresh):
+                self._phase = f"reading the tasks{of}"
+                for rows in tasks.rows(pipe, queue, state, fresh):
                     self.checkpoint()
                     self.catalog.add(rows, update=True)
                     self._listed += len(rows)
-            self.catalog.end_listing()
-        self._complete = True
-        self._read_at = self._clock()
+
+
+class ListJob(Listing):
+    """List an index of one queue."""
+
+    def __init__(
+        self,
+        server: Server,
+        catalog: Catalog,
+        queue: str,
+        state: State = State.ARCHIVED,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(server, catalog, clock)
+        self.queue = queue
+        self.index = state
+
+    def _list_all(self) -> None:
+        self._list(self.queue, self.index)
+
+
+class ListArchivesJob(Listing):
+    """List the archives of all queues, one after the other.
+
+    A queue that cannot be read is left out, with the reason, and so is one of before Asynq 0.18: a plan that holds any
+    of its tasks could not be carried out.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        catalog: Catalog,
+        known: Sequence[str] = (),
+        why_not: Callable[[str], str | None] = lambda _: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`known` are queues beside those that are registered; `why_not` says why a queue may not be read, None where
+        it may.
+        """
+        super().__init__(server, catalog, clock)
+        self.queues: tuple[str, ...] = ()
+        """The queues, once they are known."""
+        self._known = tuple(known)
+        self._why_not = why_not
+
+    def _list_all(self) -> None:
+        with self._server.pipe() as pipe:
+            self.connected()
+            self._phase = "looking which queues there are"
+            self.queues = tuple(sorted({*self._known, *registered(pipe)}))
+            left_out = {queue: reason for queue in self.queues if (reason := self._why_not(queue))}
+            for queue in old_storage.old_queues(pipe, [queue for queue in self.queues if queue not in left_out]):
+                left_out[queue] = "written by Asynq before 0.18: open it by itself"
+        self._left_out = left_out
+        for at, queue in enumerate(self.queues, 1):
+            if queue in self._left_out:
+                continue
+            self.checkpoint()
+            try:
+                self._list(queue, State.ARCHIVED, f" of {line(queue)}, queue {at:,} of {len(self.queues):,}")
+            except NotPermittedError:
+                self._leave_out(queue, "not permitted to this user")
+            except RefusedError as error:
+                self._leave_out(queue, str(error))
+
+    def _leave_out(self, queue: str, reason: str) -> None:
+        self._left_out = {**self._left_out, queue: reason}  # whoever watches may be reading the other

@@ -19,6 +19,10 @@ def archive_name(queue: str) -> str:
     return f"archive {queue}"
 
 
+ALL_QUEUES = "archives"
+"""The name of the list of the archived tasks of all queues."""
+
+
 def journal_name(path: Path) -> str:
     """The name of the list of what a journal holds."""
     return f"journal {path}"

@@ -91,7 +91,7 @@ def test_the_kinds_of_lists_are_chosen_for_by_themselves(work: Live) -> None:
 @pytest.mark.parametrize(
     ("columns", "reason"),
     [
-        ({"archives": ["id"]}, "there is no list 'archives' (lists: archive, scan, journal)"),
+        ({"archives": ["id"]}, "there is no list 'archives' (lists: archive, all-archives, scan, journal)"),
         ({"archive": ["id", "odd"]}, "archive has no column 'odd'"),
         ({"archive": []}, "archive needs at least one column"),
         ({"scan": ["id", "id"]}, "scan needs at least one column, and each only once"),

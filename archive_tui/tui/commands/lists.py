@@ -9,6 +9,13 @@ class Open(Command):
     help = "Open what the cursor stands on."
 
 
+class AllArchives(Command):
+    key = "A"
+    title = "all archives"
+    help = "Show the archived tasks of all queues in one list, with their queue."
+    footer = False
+
+
 class Filter(Command):
     key = "slash"
     title = "filter"

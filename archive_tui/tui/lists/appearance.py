@@ -9,8 +9,8 @@ from archive_tui.asynq.rows import TaskRow
 from archive_tui.errors import UsageError
 from archive_tui.tui.widgets.columns import Column
 
-ARCHIVE, SCAN, JOURNAL = "archive", "scan", "journal"
-LISTS = (ARCHIVE, SCAN, JOURNAL)
+ARCHIVE, ALL_ARCHIVES, SCAN, JOURNAL = "archive", "all-archives", "scan", "journal"
+LISTS = (ARCHIVE, ALL_ARCHIVES, SCAN, JOURNAL)
 """The kinds of lists, by the names that the profile file has for them."""
 
 COLUMNS = ("died", "type", "tries", "error", "queue", "kind", "size", "id")

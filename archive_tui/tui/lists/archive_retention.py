@@ -21,7 +21,7 @@ _SAFE = 5_000
 
 
 class ArchiveRetention(Part):
-    """Retention of the archive of one queue, of which the list shows the tasks."""
+    """Retention of the archive of one queue, of which the list shows the tasks; for all queues it refuses."""
 
     def __init__(
         self,
@@ -30,10 +30,10 @@ class ArchiveRetention(Part):
         flow: ChangeFlow,
         changes: ArchiveChanges,
         *,
-        queue: str,
+        queue: str | None,
         read_at: Callable[[], float | None],
     ) -> None:
-        """`read_at` gives the time at which the archive was read, in unix seconds."""
+        """`queue` is None for all queues; `read_at` gives the time at which the archive was read, in unix seconds."""
         super().__init__(screen)
         self._tasks, self._flow, self._changes = tasks, flow, changes
         self._queue = queue
@@ -44,12 +44,15 @@ class ArchiveRetention(Part):
 
     def why_not_clean(self) -> str | Wait | None:
         """Why nothing can be deleted now."""
+        if self._queue is None:  # "the newest 5,000" would be counted over all, and could empty an archive
+            return "what to keep is chosen for one archive at a time: go back and open the queue's"
         return self._changes.why_not_delete()
 
     @runs(commands.CleanOld, unless=why_not_clean)
     def clean_old(self) -> None:
         """Ask what to keep of the archive, and plan to delete the rest."""
-        forecast = self.screen.session.watch.overview.forecasts.get(self._queue)
+        forecasts = self.screen.session.watch.overview.forecasts
+        forecast = forecasts.get(self._queue) if self._queue is not None else None
         in_danger = forecast is not None and forecast.preventable
         dialog = RetentionDialog(
             self._tasks.catalog.counts().total,

@@ -22,8 +22,10 @@ Sentence = tuple[str, str]
 """A sentence, and its style."""
 
 
-def sentences(session: Session, interrupted: str, rows: Sequence[QueueRow]) -> list[Sentence]:
-    """What is wrong, and what is not known. `interrupted` tells of changes that were interrupted; empty for none."""
+def sentences(session: Session, interrupted: str, rows: Sequence[QueueRow], kept: int = 0) -> list[Sentence]:
+    """What is wrong, and what is not known. `interrupted` tells of interrupted changes, empty for none; `kept`
+    is the number of marks that wait in the list of all archives.
+    """
     overview = session.watch.overview
     watch = session.watch
     denied = [line(row.stats.name) for row in rows if row.limits.denies(row.count(State.ARCHIVED))]
@@ -69,6 +71,10 @@ def sentences(session: Session, interrupted: str, rows: Sequence[QueueRow]) -> l
     for row in rows:
         if row.stats.old:
             said.append((f"⚠ {why_not(row.stats.name)}", "$text-warning"))
+    if kept:
+        said.append(
+            (f"{plural(kept, 'mark')} kept in the list of all archives: {commands.AllArchives}", "$text-accent")
+        )
     if refused := [one.stats.name for one in rows if one.stats.refused]:
         text = f"not permitted to this user: {', '.join(clip(name, 24) for name in refused)}"
         said.append((text, "$text-muted"))

@@ -17,7 +17,7 @@ from archive_tui.tui.command_screen import CommandScreen, QuitWanted, ScanWanted
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.interrupted_changes import InterruptedChanges
-from archive_tui.tui.kept_screens import archive_name
+from archive_tui.tui.kept_screens import ALL_QUEUES, archive_name
 from archive_tui.tui.lists import queue_notice
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.queue_columns import BY_TROUBLE, COLUMNS, HELP, SORTS, QueueRow, row_style
@@ -42,6 +42,7 @@ class QueuesScreen(CommandScreen):
         commands.Stop,
         commands.Open,
         commands.Triage,
+        commands.AllArchives,
         commands.ScanQueue,
         commands.ScanAll,
         commands.CleanOld,
@@ -127,7 +128,8 @@ class QueuesScreen(CommandScreen):
         self._draw_notice(everything)  # also of what the filter hides
 
     def _draw_notice(self, rows: Sequence[QueueRow]) -> None:
-        said = queue_notice.sentences(self.session, self._interrupted.sentence, rows)
+        kept = self.kept.marked(ALL_QUEUES)
+        said = queue_notice.sentences(self.session, self._interrupted.sentence, rows, kept)
         width, most = self.size.width - 2, _LOW_ROWS if self.size.height < LOW else _ROWS
         cut = not queue_notice.fits(said, width, most)
         self._cut = {"What needs attention": queue_notice.as_help(said)} if cut else {}
@@ -181,6 +183,13 @@ class QueuesScreen(CommandScreen):
         screen = self._open_tasks()
         if screen is not None:
             screen.triage.open_alone()
+
+    @runs(commands.AllArchives)
+    def all_archives(self) -> None:
+        """Open the archives of all queues as one list."""
+        from archive_tui.tui.screens.tasks import TasksScreen
+
+        self.kept.open(ALL_QUEUES, lambda: TasksScreen(None))
 
     def why_not_clean_old(self) -> str | None:
         queue = self.current()

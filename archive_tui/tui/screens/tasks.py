@@ -1,23 +1,27 @@
-"""The tasks in one queue's archive, newest first: the list to hand-pick from."""
+"""Archived tasks of one queue, or of all, newest first: the list to hand-pick from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from textual import on
 from textual.app import ComposeResult
 
+from archive_tui.asynq.actions import Action
+from archive_tui.asynq.installation import shown
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.states import State
-from archive_tui.catalog.facets import AGE, ERROR, TRIES, TYPE
+from archive_tui.catalog.facets import AGE, ERROR, QUEUE, TRIES, TYPE
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.jobs.job import JobState
-from archive_tui.jobs.listing import ListJob
+from archive_tui.jobs.listing import ListArchivesJob, Listing, ListJob
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, ScanWanted
 from archive_tui.tui.commands import runs
-from archive_tui.tui.kept_screens import archive_name
-from archive_tui.tui.lists.appearance import ARCHIVE
+from archive_tui.tui.kept_screens import ALL_QUEUES, archive_name
+from archive_tui.tui.lists.appearance import ALL_ARCHIVES, ARCHIVE
 from archive_tui.tui.lists.archive_changes import ArchiveChanges
 from archive_tui.tui.lists.archive_retention import ArchiveRetention
 from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
@@ -32,6 +36,7 @@ from archive_tui.tui.lists.triage import Triage, Triaged
 from archive_tui.tui.screens.archived_task import ArchivedTaskScreen
 from archive_tui.tui.screens.triage import ArchiveTriageScreen
 from archive_tui.tui.task.below import Below
+from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.groups import GroupsPanel
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.pieces import Piece, piece
@@ -45,7 +50,7 @@ _OLD = 10.0
 
 
 class TasksScreen(CommandScreen):
-    """One queue's archive."""
+    """The archive of one queue, or those of all queues."""
 
     TITLE_IN_HELP = "Archived tasks"
     COMMANDS_HERE = (
@@ -74,20 +79,21 @@ class TasksScreen(CommandScreen):
     )
     PARTS = (TaskList, RowMarks, ListColumns, ArchiveChanges, ArchiveRetention, Groups, Triage, ListExport)
 
-    def __init__(self, queue: str) -> None:
+    def __init__(self, queue: str | None) -> None:
+        """`queue` is None for all queues."""
         super().__init__()
         self.queue = queue
-        columns = common_columns(lambda: self.tasks.moment, "Died", lambda row: row.scored_at)
         panel = GroupsPanel()
-        self.tasks = TaskList(columns, self._task_screen, Query(sort=Sort.DIED, descending=True), beside=panel)
+        self.tasks = TaskList(self._columns(), self._task_screen, Query(sort=Sort.DIED, descending=True), beside=panel)
         self.marks = RowMarks(self, self.tasks)
-        self.columns = ListColumns(self, self.tasks, ARCHIVE)
+        self.columns = ListColumns(self, self.tasks, ARCHIVE if queue is not None else ALL_ARCHIVES)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
         self.changes = ArchiveChanges(self, self.flow, self._targets, queue=lambda: queue, why_not=self._why_not_change)
         self.retention = ArchiveRetention(self, self.tasks, self.flow, self.changes, queue=queue, read_at=self._read_at)
-        self.groups = Groups(self, panel, self.tasks, self.marks, (ERROR, TYPE, AGE, TRIES))
+        facets = (ERROR, TYPE, AGE, TRIES) if queue is not None else (ERROR, QUEUE, TYPE, AGE, TRIES)
+        self.groups = Groups(self, panel, self.tasks, self.marks, facets)
         triaged = Triaged(
-            (line(queue), "archived"),
+            (self._where, "archived"),
             self.tasks,
             self.marks,
             self.groups,
@@ -102,18 +108,30 @@ class TasksScreen(CommandScreen):
             self,
             self.flow,
             lambda: marked_or_matching(self.tasks, self.marks),
-            name=f"{line(queue)}-archived",
+            name=f"{line(queue) if queue is not None else 'all-queues'}-archived",
             why_not=lambda: self._why_not_change() or why_not_matching(self.tasks, self.marks),
         )
         own = (self.tasks, self.marks, self.columns, self.changes)
         self.parts = (*own, self.retention, self.groups, self.triage, export)
         self._cleaning = False
-        self._job: ListJob | None = None
-        self._counted: ListJob | None = None
+        self._job: Listing | None = None
+        self._counted: Listing | None = None
 
     def body(self) -> ComposeResult:
         yield HeadLine(id="head")
+        if self.queue is None:
+            yield HeadLine(id="unread")
         yield self.tasks
+
+    @property
+    def _where(self) -> str:
+        """Whose archive it is."""
+        return line(self.queue) if self.queue is not None else "all queues"
+
+    def _columns(self) -> Sequence[Column[TaskRow]]:
+        columns = common_columns(lambda: self.tasks.moment, "Died", lambda row: row.scored_at)
+        queue: Column[TaskRow] = Column("queue", "Queue", lambda row: shown(row.queue), 10, grow=1, most=24)
+        return [*columns[:1], *([queue] if self.queue is None else []), *columns[1:]]
 
     def on_mount(self) -> None:
         self.read_again()
@@ -129,7 +147,7 @@ class TasksScreen(CommandScreen):
         return ArchivedTaskScreen(tasks.view, index, self._breadcrumb(), moved, below, final=tasks.complete)
 
     def _breadcrumb(self) -> str:
-        return f"{line(self.queue)} ▸ archived"
+        return f"{self._where} ▸ archived"
 
     def reading(self) -> bool:
         return not self.tasks.shown or self.marks.marking or self.flow.planning
@@ -173,11 +191,11 @@ class TasksScreen(CommandScreen):
             return
         progress = job.progress
         total = self.tasks.catalog.counts().total
-        complete = progress.complete
-        share = self.session.limits(self.queue).share(total, briefly=self.size.width < _ROOM_FOR_ORIGIN)
+        complete = progress.complete and not self._unread
+        where = clip(self.queue, name_room(self.size.width)) if self.queue is not None else self._where
         parts = [
-            Piece(title(clip(self.queue, name_room(self.size.width)), "archived"), cut=True),
-            piece(f"   {'' if complete else '≥ '}{share}", gives_way=2),
+            Piece(title(where, "archived"), cut=True),
+            piece(f"   {'' if complete else '≥ '}{self._share(total)}", gives_way=2),
         ]
         if progress.state is JobState.FAILED:
             parts.append(piece(f"   {job.error}", "$text-error", cut=True))
@@ -190,18 +208,55 @@ class TasksScreen(CommandScreen):
             parts.append(piece(f"   read {ago} ago: {commands.Refresh} reads again", "$text-muted", gives_way=1))
         parts += self.marks.counts(total=total, complete=complete)
         self.query_one("#head", HeadLine).show(self.flow.line() or parts)
-        gone = self.session.watch.overview.read_at is not None and not any(
-            one.name == self.queue for one in self.session.watch.overview.queues
-        )
+        self._draw_unread()
         self.tasks.table.empty_text = (
             f"No task matches the filter: {commands.Back} shows all."
             if self.tasks.query_now.filtered and total
             else "The archive could not be read."
             if progress.state is JobState.FAILED
-            else f"Queue {line(self.queue)} is gone."
-            if gone
+            else f"Queue {self._where} is gone."
+            if self._gone
             else "The archive is empty."
+            if self.queue is not None
+            else "The archives are empty."
         )
+
+    def _draw_unread(self) -> None:
+        """Name what is not in the list, all names before the reasons."""
+        if self.queue is not None:
+            return
+        unread = self._unread
+        names = [clip(queue, 24) for queue in unread]
+        reasons = unread.values() if len(unread) == 1 else map(": ".join, zip(names, unread.values(), strict=True))
+        text = f"not read: {', '.join(names)} ({'; '.join(reasons)})"
+        notice = self.query_one("#unread", HeadLine)
+        notice.display = bool(unread)
+        notice.show([piece(text, "$text-warning", cut=True)])
+
+    def _share(self, total: int) -> str:
+        """How many tasks there are, of those that the archive keeps; there is no such limit for all queues."""
+        if self.queue is None:
+            return f"{total:,}"
+        return self.session.limits(self.queue).share(total, briefly=self.size.width < _ROOM_FOR_ORIGIN)
+
+    @property
+    def _gone(self) -> bool:
+        overview = self.session.watch.overview
+        known = (one.name for one in overview.queues)
+        return self.queue is not None and overview.read_at is not None and self.queue not in known
+
+    @property
+    def _unread(self) -> dict[str, str]:
+        """The queues whose archived tasks are not in the list, each with the reason."""
+        job = self._job
+        if not isinstance(job, ListArchivesJob) or not job.queues:
+            return {}
+        since = {
+            one.name: f"found since, {commands.Refresh} reads again"
+            for one in self.session.watch.overview.queues
+            if one.name not in job.queues and one.counts.get(State.ARCHIVED)
+        }
+        return {**job.progress.left_out, **since}
 
     # Reading
 
@@ -216,9 +271,16 @@ class TasksScreen(CommandScreen):
     @runs(commands.Refresh, unless=why_not_refresh)
     def read_again(self) -> None:
         """Read the archive again."""
-        session = self.session
-        self._job = session.run(ListJob(session.server, self.tasks.catalog, self.queue, State.ARCHIVED, session.clock))
+        self._job = self.session.run(self._listing())
         self.tasks.fill(self._job)
+
+    def _listing(self) -> Listing:
+        session, catalog = self.session, self.tasks.catalog
+        if self.queue is not None:
+            return ListJob(session.server, catalog, self.queue, State.ARCHIVED, session.clock)
+        known = [one.name for one in session.watch.overview.queues]
+        why_not = partial(session.why_not, Action.READ)
+        return ListArchivesJob(session.server, catalog, known, why_not, session.clock)
 
     @property
     def _reading(self) -> bool:
@@ -260,7 +322,7 @@ class TasksScreen(CommandScreen):
 
     @property
     def kept_as(self) -> str:
-        return archive_name(self.queue)
+        return archive_name(self.queue) if self.queue is not None else ALL_QUEUES
 
     @property
     def marked(self) -> int:
@@ -284,7 +346,17 @@ class TasksScreen(CommandScreen):
         ):
             self.run_command(commands.Leave)
 
-    @runs(commands.ScanQueue)
+    def why_not_scan_queue(self) -> str | None:
+        """Why there is no queue to scan."""
+        return None if self._queue_here else "no task here, and so no queue"
+
+    @property
+    def _queue_here(self) -> str | None:
+        """The queue of the list; of all queues, that of the task under the cursor."""
+        row = self.tasks.table.cursor_row
+        return self.queue or (row.queue if row is not None else None)
+
+    @runs(commands.ScanQueue, unless=why_not_scan_queue)
     def scan_queue(self) -> None:
-        """Scan this queue."""
-        self.post_message(ScanWanted(self.queue))
+        """Scan this queue, or that of the task under the cursor."""
+        self.post_message(ScanWanted(self._queue_here))
