@@ -205,8 +205,10 @@ class CommandScreen(Screen[None]):
 
     @property
     def on_top(self) -> bool:
-        """Whether nothing stands over this screen; Textual's `is_current` is also true of the one right below."""
-        return self.app.screen is self
+        """Whether nothing stands over this screen; Textual's `is_current` is also true of the one right below. False
+        while the program ends, which takes the screens away first.
+        """
+        return self.app.screen_stack[-1:] == [self]
 
     def on_mount(self) -> None:
         self.set_interval(_THIN_TICK if self.session.settings.low_bandwidth else TICK, self.look)

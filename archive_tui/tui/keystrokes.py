@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any, Protocol, runtime_checkable
 
 from textual import events
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 
@@ -101,6 +101,8 @@ class Keystrokes:
                 await self._handle(event)
                 await self._rest(before)
                 self.in_one_piece, self._rested = False, monotonic()
+        except ScreenStackError:
+            self._waiting.clear()  # the key has ended the program, whose screens are gone: nobody waits for the rest
         except Exception as error:
             self._failed(error)
 
