@@ -92,7 +92,7 @@ def test_it_shows_the_screens(pyz: Path, valkey: Live) -> None:
         terminal.sees("work")
         terminal.type("\r")
         terminal.sees("work ▸ archived")
-        terminal.sees("email:send")
+        terminal.sees("row 1 of 1")
         terminal.type("\r")
         terminal.sees('"user": 1')
         terminal.type("?")
