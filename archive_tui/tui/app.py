@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -32,6 +33,8 @@ from archive_tui.tui.terminal.driver import TerminalDriver, ThinLinkDriver
 from archive_tui.tui.terminal_watch import TerminalWatch
 from archive_tui.tui.themes import color_count, theme_for, theme_for_background
 from archive_tui.tui.tour.tour import SKIP_KEYS, Tour
+
+_log = logging.getLogger(__name__)
 
 
 class ArchiveApp(App[None]):
@@ -87,6 +90,7 @@ class ArchiveApp(App[None]):
         self.set_keymap(commands.KEYMAP)
         self.animation_level = "none"
         self.failure: BaseException | None = None
+        self._ending = False
         self.keystrokes = Keystrokes(self, super().on_event, self._say, self._handle_exception)
         self.terminal_watch = TerminalWatch(partial(self.exit, None), session.stop_jobs)
         self.kept = KeptScreens(self)
@@ -182,6 +186,7 @@ class ArchiveApp(App[None]):
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
         """Leave, whoever asks for it. Jobs end first: the screens take with them the tables that these work on."""
+        self._ending = True
         self.keystrokes.close()
         self.session.stop_jobs()
         super().exit(result, return_code, message)
@@ -217,7 +222,12 @@ class ArchiveApp(App[None]):
         self.exit(return_code=130)
 
     def _handle_exception(self, error: Exception) -> None:
-        """A defect of ours ends the app with a line, not with a traceback that prints the variables of every frame."""
+        """A defect of ours ends the app with a line, not with a traceback that prints the variables of every frame. A
+        widget that finds the program ending as it is mounted lacks its own parts: that is no defect.
+        """
+        if self._ending:
+            _log.info("while leaving: %r", error)
+            return
         self.failure = error.error if isinstance(error, WorkerFailed) else error
         self._return_code = 1
         self.exit(return_code=1)

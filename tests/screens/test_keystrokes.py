@@ -1,12 +1,15 @@
-"""What becomes of keys while the program ends."""
+"""What becomes of keys and failures while the program ends."""
 
 import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
+from support.pilot import Operator, operate
+from support.servers import Live
 from textual import events
 from textual.app import App, ScreenStackError
 
+from archive_tui.tui.app import ArchiveApp
 from archive_tui.tui.keystrokes import Keystrokes
 
 
@@ -40,3 +43,17 @@ def test_a_key_that_ends_the_program_is_no_failure() -> None:
     asyncio.run(play())
     assert len(handled) == 1
     assert failures == []
+
+
+def test_a_widget_that_is_mounted_as_the_program_ends_is_no_failure(valkey: Live) -> None:
+    """A terminal that went away while the help opened: the help found none of its parts, and the exit code was 1."""
+    valkey.asynq.register("q")
+
+    async def play(op: Operator) -> None:
+        app = cast("ArchiveApp", op.app)
+        app.exit(return_code=129)
+        app._handle_exception(RuntimeError("no parts"))
+        assert app.failure is None
+        assert app.return_code == 129
+
+    operate(valkey.settings, play)
