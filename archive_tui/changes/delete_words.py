@@ -9,17 +9,15 @@ from archive_tui.changes.plan import Plan
 from archive_tui.changes.report import Report, change_facts, report_of
 from archive_tui.changes.sheet import (
     CHECKED_AGAIN,
-    JOURNAL_OFF,
     Line,
     Sheet,
     Site,
-    Tone,
     ages,
     first_ids,
     hidden_by_filter,
     left_out,
     listed,
-    room_lines,
+    way_back,
 )
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import line, readable
@@ -57,7 +55,7 @@ def sheet(plan: Plan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
             *rows_seen(plan, site.now),
             CHECKED_AGAIN,
         ),
-        way_back=tuple(_way_back(totals, site)),
+        way_back=tuple(way_back(site, totals.stored_bytes, DELETE.past, "the journal keeps a copy to restore from")),
         typed=site.typed(plan.count),
         asks_reason=site.journal,
         facts={
@@ -121,13 +119,3 @@ def _afterwards(totals: Totals) -> str:
     if None in totals.by_kind:
         return f"Asynq's tools list and run {'it' if one else 'them'} no more"
     return f"nothing changes for Asynq, which has lost track of {'it' if one else 'them'} already"
-
-
-def _way_back(totals: Totals, site: Site) -> Iterator[Line]:
-    if not site.journal:
-        yield JOURNAL_OFF
-        return
-    room = room_lines(site, totals.stored_bytes, DELETE.past)
-    if not any(one.tone is Tone.DANGER for one in room):
-        yield Line("the journal keeps a copy to restore from")
-    yield from room

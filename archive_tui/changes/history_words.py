@@ -1,12 +1,12 @@
 """A deletion of histories in words: the sheet of its plan and the report of what became of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from archive_tui.asynq.outcomes import DELETE
 from archive_tui.changes import delete_words
 from archive_tui.changes.history_plan import HistoryPlan
 from archive_tui.changes.report import Report, change_facts, report_of
-from archive_tui.changes.sheet import JOURNAL_OFF, Line, Sheet, Site, Tone, first_ids, hidden_by_filter, room_lines
+from archive_tui.changes.sheet import Line, Sheet, Site, Tone, first_ids, hidden_by_filter, way_back
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import line, readable
 from archive_tui.wording.people import exact, plural, size
@@ -14,6 +14,8 @@ from archive_tui.wording.programs import moment
 
 NOUN = "history"
 """What a plan of these is counted in."""
+
+_COPIED = "the journal keeps every event: a restore brings them back, unless another history stands there"
 
 
 def sheet(plan: HistoryPlan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
@@ -40,7 +42,7 @@ def sheet(plan: HistoryPlan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
             *delete_words.rows_seen(plan.plan, site.now),
             Line("each is checked again by the server: what a living scheduler has, or has grown, is skipped"),
         ),
-        way_back=tuple(_way_back(plan, site)),
+        way_back=tuple(way_back(site, totals.stored_bytes, DELETE.past, _COPIED)),
         typed=site.typed(plan.count),
         asks_reason=site.journal,
         facts={
@@ -68,16 +70,6 @@ def _events(plan: HistoryPlan) -> str:
 def _unsure(plan: HistoryPlan) -> str:
     unsure = plan.schedulers.why_unsure
     return f"{unsure}: all of these will be skipped" if unsure else ""
-
-
-def _way_back(plan: HistoryPlan, site: Site) -> Iterator[Line]:
-    if not site.journal:
-        yield JOURNAL_OFF
-        return
-    room = room_lines(site, plan.plan.totals.stored_bytes, DELETE.past)
-    if not any(one.tone is Tone.DANGER for one in room):
-        yield Line("the journal keeps every event: a restore brings them back, unless another history stands there")
-    yield from room
 
 
 def report(progress: ChangeProgress) -> Report:

@@ -9,7 +9,6 @@ from archive_tui.changes.report import Report, change_facts, report_of
 from archive_tui.changes.run_plan import RunPlan
 from archive_tui.changes.sheet import (
     CHECKED_AGAIN,
-    JOURNAL_OFF,
     Line,
     Sheet,
     Site,
@@ -18,12 +17,14 @@ from archive_tui.changes.sheet import (
     hidden_by_filter,
     left_out,
     listed,
-    room_lines,
+    way_back,
 )
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import line, readable
 from archive_tui.wording.people import duration, exact, plural
 from archive_tui.wording.programs import moment
+
+_COPIED = "as long as a task has not run, restoring the journal takes it back; what ran cannot be undone"
 
 
 def sheet(plan: RunPlan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
@@ -54,7 +55,7 @@ def sheet(plan: RunPlan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
             *delete_words.rows_seen(plan.plan, site.now),
             CHECKED_AGAIN,
         ),
-        way_back=tuple(_way_back(plan, site)),
+        way_back=tuple(way_back(site, plan.plan.totals.stored_bytes, RUN.past, _COPIED)),
         typed=site.typed(plan.count),
         grave=False,
         asks_reason=site.journal,
@@ -158,13 +159,3 @@ def _released(mode: RunMode, count: int) -> Line:
         at_once = f", about {min(together, count):,} at a time"
     looks = f"its servers look every {LOOKS_EVERY} s by default{at_once}"
     return Line(f"they wait in Asynq's own `scheduled`, also when you quit: {looks}")
-
-
-def _way_back(plan: RunPlan, site: Site) -> Iterator[Line]:
-    if not site.journal:
-        yield JOURNAL_OFF
-        return
-    room = room_lines(site, plan.plan.totals.stored_bytes, RUN.past)
-    if not any(one.tone is Tone.DANGER for one in room):
-        yield Line("as long as a task has not run, restoring the journal takes it back; what ran cannot be undone")
-    yield from room

@@ -180,6 +180,18 @@ def left_out(sentence: str) -> Iterator[Line]:
         yield Line(sentence, tone=Tone.CAUTION)
 
 
+def way_back(site: Site, stored_bytes: int, done: str, copied: str) -> list[Line]:
+    """The way back by a journal of tasks that take so many bytes in Redis. `copied` says what its copy is good for;
+    `done` is the change in the past tense, for a journal that has no room.
+    """
+    if not site.journal:
+        return [JOURNAL_OFF]
+    room = room_lines(site, stored_bytes, done)
+    if any(one.tone is Tone.DANGER for one in room):
+        return room
+    return [Line(copied), *room]
+
+
 def room_lines(site: Site, stored_bytes: int, done: str) -> list[Line]:
     """The room for a journal of tasks that take so many bytes in Redis; DANGER where there is too little of it."""
     room = Room.of(stored_bytes, site.free_bytes)
