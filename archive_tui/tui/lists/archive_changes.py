@@ -8,7 +8,7 @@ from functools import partial
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.outcomes import DELETE, RUN
+from archive_tui.asynq.outcomes import RUN
 from archive_tui.asynq.runs import RunMode
 from archive_tui.catalog.query import Query
 from archive_tui.changes.expiry import with_times
@@ -53,9 +53,7 @@ class ArchiveChanges(Part):
 
     def why_not_delete(self) -> str | Wait | None:
         """Why nothing can be deleted now."""
-        running = self.screen.session.changing(DELETE) is not None
-        another = f"another deletion is running: {commands.Stop} stops it" if running else None
-        return self._refusal(Action.DELETE) or self._flow.why_not("delete", another)
+        return self._refusal(Action.DELETE) or self._flow.why_not_delete()
 
     def _refusal(self, action: Action) -> str | None:
         queue = self._queue()

@@ -138,6 +138,11 @@ class ChangeFlow(Part):
             return f"there is nothing to {what}"
         return self.why_not_now()
 
+    def why_not_delete(self) -> str | Wait | None:
+        """Why no deletion of the chosen rows can be planned now: one at a time, on whichever screen it runs."""
+        running = self.screen.session.changing(DELETE) is not None
+        return self.why_not("delete", f"another deletion is running: {commands.Stop} stops it" if running else None)
+
     def why_not_now(self) -> str | None:
         """Why nothing can be planned now, whatever is chosen."""
         if self.planning:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 from archive_tui.asynq.actions import Action
-from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.marks import Marks
 from archive_tui.changes.expiry import with_times
@@ -58,12 +57,7 @@ class FindingChanges(Part):
 
     def why_not_delete(self) -> str | Wait | None:
         """Why nothing can be deleted now."""
-        another = (
-            f"another deletion is running: {commands.Stop} stops it"
-            if self.screen.session.changing(DELETE) is not None
-            else None
-        )
-        return self._why_not() or self._flow.why_not("delete", another)
+        return self._why_not() or self._flow.why_not_delete()
 
     @runs(commands.Delete, unless=why_not_delete)
     def delete(self) -> None:
