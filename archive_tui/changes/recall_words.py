@@ -4,16 +4,13 @@ from collections.abc import Iterator
 
 from archive_tui.asynq.outcomes import RESTORE
 from archive_tui.changes.restore_plan import RestorePlan
-from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed
+from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed, origin
 from archive_tui.text import line
-from archive_tui.wording.people import ago, exact, plural
+from archive_tui.wording.people import plural
 
 
 def sheet(plan: RestorePlan, site: Site, facts: dict[str, object]) -> Sheet:
     """Put the plan into words. `facts` are for programs."""
-    header = plan.journal.header
-    by = f" by {line(header.user)}" if header.user else ""
-    reason = f": {line(header.reason)}" if header.reason else ""
     return Sheet(
         verb=RESTORE,
         title=f"Take {plural(plan.there, 'task')} back into the archive?",
@@ -22,12 +19,7 @@ def sheet(plan: RestorePlan, site: Site, facts: dict[str, object]) -> Sheet:
         what=(
             Line(listed(plan.by_queue), "queue"),
             Line(f"{plural(plan.there, 'task')} of {plan.count:,} that were queued", "wait for a worker"),
-            Line(
-                f"{ago(header.created_at, site.now)}, {exact(header.created_at)}{by}, {line(header.command)} on "
-                f"{line(header.server)}{reason}",
-                "queued",
-                Tone.QUIET,
-            ),
+            origin(plan.journal.header, site, "queued"),
         ),
         then=(
             Line("each is in the archive as it was: message, count of retries, age; its unique lock is not touched"),

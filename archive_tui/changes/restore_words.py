@@ -8,11 +8,11 @@ from archive_tui.asynq.states import State
 from archive_tui.changes import recall_words
 from archive_tui.changes.report import Report, named, report_of
 from archive_tui.changes.restore_plan import AS_GHOST, AS_HISTORY, AS_LOCK, AS_LOST, AS_ORPHAN, AS_UNNAMED, RestorePlan
-from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed
+from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed, origin
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.store.write.restore import Target
 from archive_tui.text import line
-from archive_tui.wording.people import ago, exact, plural
+from archive_tui.wording.people import plural
 from archive_tui.wording.programs import moment
 
 _GOAL = {Target.BACK: "where they stood", Target.ARCHIVE: "into the archive", Target.RUN: "into pending, to run once"}
@@ -48,18 +48,10 @@ def noun_of(plan: RestorePlan) -> str:
 
 
 def _what(plan: RestorePlan, site: Site) -> Iterator[Line]:
-    header = plan.journal.header
-    by = f" by {line(header.user)}" if header.user else ""
-    reason = f": {line(header.reason)}" if header.reason else ""
     if plan.count:
         yield Line(listed({shown(queue): count for queue, count in plan.by_queue.items()}), "queue")
         yield Line(f"{_GOAL[plan.target]}: {listed(plan.places)}", "to")
-    yield Line(
-        f"{ago(header.created_at, site.now)}, {exact(header.created_at)}{by}, {line(header.command)} on "
-        f"{line(header.server)}{reason}",
-        "written",
-        Tone.QUIET,
-    )
+    yield origin(plan.journal.header, site, "written")
 
 
 def _facts(plan: RestorePlan) -> dict[str, object]:

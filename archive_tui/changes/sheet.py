@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from archive_tui.asynq.limits import Limits, default_limits
 from archive_tui.asynq.outcomes import Verb
+from archive_tui.journal.reader import Header
 from archive_tui.journal.recorder import Room
-from archive_tui.text import clip
-from archive_tui.wording.people import age, plural, size
+from archive_tui.text import clip, line
+from archive_tui.wording.people import age, ago, exact, plural, size
 
 _NAMES = 4
 """How many counted names a line shows at most before it counts the others together."""
@@ -178,6 +179,18 @@ def left_out(sentence: str) -> Iterator[Line]:
     """The warning that a plan leaves out some of what was chosen."""
     if sentence:
         yield Line(sentence, tone=Tone.CAUTION)
+
+
+def origin(header: Header, site: Site, label: str) -> Line:
+    """When a journal was written, by whom, with which command, where and why."""
+    by = f" by {line(header.user)}" if header.user else ""
+    reason = f": {line(header.reason)}" if header.reason else ""
+    return Line(
+        f"{ago(header.created_at, site.now)}, {exact(header.created_at)}{by}, {line(header.command)} on "
+        f"{line(header.server)}{reason}",
+        label,
+        Tone.QUIET,
+    )
 
 
 def way_back(site: Site, stored_bytes: int, done: str, copied: str) -> list[Line]:
