@@ -5,9 +5,21 @@ import re
 
 import pytest
 from support.asynq_data import NOW, everything
-from support.pilot import Operator, operate
+from support.pilot import PATIENCE, Operator, operate
 from support.servers import Live
 from textual.widgets import Input
+
+from archive_tui.tui import keystrokes
+
+AGE = 10.5 * 86400
+"""Seconds since the newest task died: so many that its age reads the same however long a test takes."""
+
+
+@pytest.fixture(autouse=True)
+def a_machine_as_busy_as_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are kept for as long as the screens take, since how long that is is not asked here."""
+    monkeypatch.setattr(keystrokes, "_HOLD", PATIENCE)
+    monkeypatch.setattr(keystrokes, "_REST", PATIENCE)
 
 
 @pytest.fixture
@@ -16,8 +28,8 @@ def work(valkey: Live) -> Live:
     valkey.asynq.register("other", "work")
     for number in range(12):
         kind = ("mail:send", "report:make", "x:y")[number % 3]
-        valkey.asynq.add("work", f"task-{number:02}", score=NOW - number, type=kind, error_msg=f"error {number}")
-    valkey.asynq.add("other", "single", score=NOW)
+        valkey.asynq.add("work", f"task-{number:02}", score=NOW - AGE - number, type=kind, error_msg=f"error {number}")
+    valkey.asynq.add("other", "single", score=NOW - AGE)
     return valkey
 
 
