@@ -188,7 +188,8 @@ class Counting:
         """Answer a question; None where the answer is no longer wanted. `edition` changes whenever rows change or go,
         `rewrites` whenever some were written over.
         """
-        if not (self._label_rows(rewrites, stopped) and self._count(question, edition, stopped)):
+        mark = edition if question.query.by_row else version
+        if not (self._label_rows(rewrites, stopped) and self._count(question, mark, stopped)):
             return None
         return self._read(question, version)
 
@@ -212,7 +213,7 @@ class Counting:
             self._labelled, self._last = rewrites, None
         (after,) = self._run("SELECT coalesce(max(seq), 0) FROM labels").fetchone()
         while not stopped():
-            upto = self._end_of_piece("rows", after)
+            upto = self._end_of_piece("rows", after, _PIECE)
             if upto is None:
                 return True
             sql = "INSERT INTO labels SELECT seq, label(error) FROM rows WHERE seq > ? AND seq <= ?"
@@ -230,17 +231,19 @@ class Counting:
         self._new[number] = text
         return number
 
-    def _end_of_piece(self, table: str, after: int) -> int | None:
-        """The number of the last row of the piece behind a row; None: there is no more."""
-        sql = f"SELECT max(seq) FROM (SELECT seq FROM {table} WHERE seq > ? ORDER BY seq LIMIT {_PIECE})"
+    def _end_of_piece(self, table: str, after: int, piece: int) -> int | None:
+        """The number of the last of up to `piece` rows behind a row (-1: of all); None: there is no more."""
+        sql = f"SELECT max(seq) FROM (SELECT seq FROM {table} WHERE seq > ? ORDER BY seq LIMIT {piece})"
         (upto,) = self._run(sql, (after,)).fetchone()
         return upto if upto is None else int(upto)
 
-    def _count(self, question: Question, edition: int, stopped: Callable[[], bool]) -> bool:
-        """Count the rows that the query shows, those before aside; False where that is no longer wanted."""
+    def _count(self, question: Question, mark: int, stopped: Callable[[], bool]) -> bool:
+        """Count the rows that the query shows, those before aside; False where that is no longer wanted. While `mark`
+        stays, what was counted holds.
+        """
         before, at = self._last or (None, -1)
-        if not question.counts_as(before) or at != edition:
-            self._last, self._upto = (question, edition), 0
+        if not question.counts_as(before) or at != mark:
+            self._last, self._upto = (question, mark), 0
             columns = ", ".join(f'"{facet.name}"' for facet in question.facets)
             self._run("DROP TABLE IF EXISTS temp.cells")
             self._run(f"CREATE TEMP TABLE cells ({columns}, day, tasks, stored_bytes, unsized, first, last, example)")
@@ -255,8 +258,9 @@ class Counting:
             f"FROM labels CROSS JOIN rows ON rows.seq = labels.seq "
             f"WHERE labels.seq > ? AND labels.seq <= ? AND ({condition}) GROUP BY {groups}"
         )
+        piece = _PIECE if question.query.by_row else -1  # each piece would look for the newest anew, and among others
         while not stopped():
-            upto = self._end_of_piece("labels", self._upto)
+            upto = self._end_of_piece("labels", self._upto, piece)
             if upto is None:
                 return True
             self._run(sql, (self._upto, upto, *parameters))

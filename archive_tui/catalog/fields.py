@@ -12,6 +12,13 @@ class Form(Enum):
     BYTES = "size"
     AGE = "age"
     MOMENT = "time"
+    RANK = "number of tasks"
+    """Its place in the order of time among all that the rest of the filter shows."""
+
+    @property
+    def compared(self) -> bool:
+        """Whether values are compared by order, as by `>`."""
+        return self not in (Form.TEXT, Form.RANK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +64,15 @@ FIELDS = {
     "age": Field(DIED, Form.AGE, "how long ago it died or last failed: age>30d, age<=12h (s, min, h, d, w)"),
     "died": Field(DIED, Form.MOMENT, "when, in UTC: died<2026-11-01, died>=2026-11-01T12:30"),
     "failed": Field("last_failed_at", Form.MOMENT, "when it last failed, in UTC"),
+    "newest": Field(DIED, Form.RANK, "the last so many of what all other terms show: type:x newest:100"),
+    "oldest": Field(DIED, Form.RANK, "the same from the other end: oldest:100"),
     "size": Field("payload_bytes", Form.BYTES, "the payload: size>=1MB, size<512 (B, kB, MB, GB, KiB, MiB, GiB)"),
     "memory": Field("stored_bytes", Form.BYTES, "about what it takes in Redis"),
     "retried": Field(_if_readable("retried"), Form.NUMBER, "how many retries were used: retried<5", "retried"),
     "retry": Field(_if_readable("retry"), Form.NUMBER, "how many retries were allowed", "retry"),
 }
 
-ALIASES = {"tries": "retried", "message": "error", "archived": "died"}
+ALIASES = {"tries": "retried", "message": "error", "archived": "died", "last": "newest"}
 """Other names of fields, in filters and as columns of the screens."""
 
 

@@ -9,7 +9,10 @@ from functools import lru_cache
 from archive_tui.asynq.findings import Kind
 from archive_tui.catalog.fields import FIELDS, field_name
 from archive_tui.catalog.filter import matching
+from archive_tui.catalog.filter.conditions import Matched
 from archive_tui.catalog.filter.grammar import parse
+from archive_tui.catalog.filter.matching import Pattern
+from archive_tui.catalog.filter.terms import has_limit
 from archive_tui.catalog.signatures import signature
 
 
@@ -51,13 +54,19 @@ class Query:
         """Some rows may be hidden."""
         return bool(self.text.strip()) or self.kind is not None
 
+    @property
+    def by_row(self) -> bool:
+        """Whether a row is shown or not whatever other rows there are. Raises FilterError."""
+        return not has_limit(self.text)
+
     def unfiltered(self) -> "Query":
         """The same order, with nothing hidden."""
         return replace(self, text="", kind=None, now=None)
 
     def where(self) -> tuple[str, list[object]]:
         """The filter as an SQL condition with its parameters. Raises FilterError where `text` cannot be read."""
-        condition, parameters = parse(self.text, time.time() if self.now is None else self.now).sql()
+        among = Matched("kind", Pattern(self.kind.value, exact=True)) if self.kind is not None else None
+        condition, parameters = parse(self.text, time.time() if self.now is None else self.now, among).sql()
         conditions = [condition]
         if self.kind is not None:
             conditions.append("kind = ?")

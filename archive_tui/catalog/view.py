@@ -43,7 +43,8 @@ class View:
         """
         version, edition = catalog.version, catalog.edition
         if (
-            before is not None
+            query.by_row
+            and before is not None
             and len(before)
             and (before.catalog, before.query, before.edition) == (catalog, query, edition)
             and query.sort is Sort.FOUND

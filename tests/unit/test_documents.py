@@ -13,7 +13,7 @@ import pytest
 from support.servers import Live
 
 from archive_tui.asynq.outcomes import RESTORE, Outcome, Verb
-from archive_tui.catalog.filter.conditions import Either
+from archive_tui.catalog.filter.conditions import Either, Limited
 from archive_tui.catalog.filter.grammar import parse
 from archive_tui.catalog.filter.refusal import FilterError
 from archive_tui.cli import run
@@ -184,7 +184,7 @@ def test_there_are_command_lines_to_look_at() -> None:
     assert len([arguments for page in PAGES for arguments in shown_commands(page)]) > 40
 
 
-@pytest.mark.parametrize("heading", ["Terms", "Combining terms", "Fields"])
+@pytest.mark.parametrize("heading", ["Terms", "Combining terms", "The newest, the oldest", "Fields"])
 def test_filters_are_understood(heading: str) -> None:
     for row in rows(FILTERS, heading):
         parse(row[0 if heading != "Fields" else -1].strip("`"), 0)
@@ -198,10 +198,11 @@ def test_every_field_of_the_filter_language_is_documented() -> None:
 
 
 def test_filters_in_code_blocks_are_understood() -> None:
-    first, mistake = fences(FILTERS, "")
+    first, limit, mistake = fences(FILTERS, "")
     either = parse(first.strip(), 0)
     assert isinstance(either, Either)
     assert len(either.conditions) == 2
+    assert isinstance(parse(limit.strip(), 0), Limited)
     with pytest.raises(FilterError) as refused:
         parse("age>30", 0)
     assert mistake.strip() == f"archive-tui: {refused.value}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_tui.catalog.fields import FIELDS
+from archive_tui.catalog.fields import DIED, FIELDS
 from archive_tui.catalog.filter.matching import Pattern
 from archive_tui.folding import folded
 
@@ -136,6 +136,31 @@ class Either:
 
     def sql(self) -> tuple[str, list[object]]:
         return _joined([condition.sql() for condition in self.conditions], " OR ")
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """The newest, or the oldest, of the rows that fulfil a condition, in the order of a list sorted by time. A row of
+    which nobody knows when it died or last failed is neither.
+    """
+
+    condition: Condition
+
+    count: int
+    """How many."""
+
+    newest: bool = True
+    """False: the oldest."""
+
+    @property
+    def cost(self) -> int:
+        return 3
+
+    def sql(self) -> tuple[str, list[object]]:
+        condition, parameters = self.condition.sql()
+        way = "DESC" if self.newest else "ASC"
+        chosen = f"SELECT seq FROM rows WHERE ({DIED}) IS NOT NULL AND {condition} ORDER BY ({DIED}) {way}, seq LIMIT ?"
+        return f"rows.seq IN ({chosen})", [*parameters, self.count]
 
 
 def _joined(conditions: Sequence[tuple[str, list[object]]], word: str) -> tuple[str, list[object]]:

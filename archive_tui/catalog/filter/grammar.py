@@ -1,4 +1,11 @@
-"""The grammar: terms side by side must all hold, `or` parts alternatives, `-` and `not` negate, parentheses group."""
+"""The grammar: terms side by side must all hold, `or` parts alternatives, `-` and `not` negate, parentheses group.
+
+`newest:` and `oldest:` are no terms but limits: of the rows that all terms beside them show, wherever they stand, and
+that the parentheses around them let through. Under `or` and `not` nobody would agree on what they count, so that they
+are refused there.
+"""
+
+from typing import NamedTuple
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
@@ -11,6 +18,7 @@ from archive_tui.catalog.filter.conditions import (
     Condition,
     Either,
     Lacking,
+    Limited,
     Matched,
     Not,
 )
@@ -30,6 +38,10 @@ _MOST_TERMS = 300
 _DEEPEST = 15
 """SQLite's parser holds a hundred open parts, of which each pair of parentheses takes up to four."""
 
+_MOST_LIMITS = 3
+_LIMIT_DEPTH = 3
+"""A limit is a query of its own, in which SQLite's parser holds as many parts as in so many pairs of parentheses."""
+
 _LONGEST_WILD = 1_000
 """Characters of a value with wildcards: SQLite takes no pattern above 50,000 bytes."""
 
@@ -41,20 +53,37 @@ _NONE = "none"
 """The value by which a field is asked for that a row lacks."""
 
 
-def parse(text: str, now: float) -> Condition:
-    """Parse a filter; ages count from `now` (unix seconds). Raises FilterError."""
-    return _Parser(text, now).parse()
+def parse(text: str, now: float, among: Condition | None = None) -> Condition:
+    """Parse a filter; ages count from `now` (unix seconds). `among` is what rows fulfil anyhow: the newest are the
+    newest of these. Raises FilterError.
+    """
+    return _Parser(text, now, among).parse()
+
+
+class _Limit(NamedTuple):
+    """How many rows a filter, or a part of it in parentheses, shows at most."""
+
+    name: str
+    """`newest` or `oldest`."""
+
+    most: int
 
 
 class _Parser:
     """The tokens of one filter, and how far they have become conditions."""
 
-    def __init__(self, text: str, now: float) -> None:
+    def __init__(self, text: str, now: float, among: Condition | None) -> None:
         self._text = text
         self._now = int(now)
+        self._among = among
         self._tokens = list(tokens(text))
         self._next = 0
         self._terms = 0
+        self._limits: list[Token] = []
+        limits = [token for token in self._tokens if token.is_limit]
+        if len(limits) > _MOST_LIMITS:
+            raise self._error(f"newest and oldest stand {_MOST_LIMITS} times in a filter at most", limits[-1].at)
+        self._deepest = _DEEPEST - _LIMIT_DEPTH * len(limits)
 
     def parse(self) -> Condition:
         if not self._tokens:
@@ -78,28 +107,63 @@ class _Parser:
 
     def _either(self, depth: int) -> Condition:
         """Alternatives, up to a closing parenthesis or the end."""
+        limits = len(self._limits)
         alternatives = [self._all(depth, None)]
         while (token := self._peek()) is not None and token.keyword == "or":
             alternatives.append(self._all(depth, self._take()))
+        if len(alternatives) > 1:
+            self._refuse_limits(limits, "{0} cannot stand beside “or”: write (a or b) {0}:100")
         return alternatives[0] if len(alternatives) == 1 else Either(tuple(alternatives))
 
     def _all(self, depth: int, after: Token | None) -> Condition:
         """Terms side by side; `after` is the `or` before them."""
         conditions: list[Condition] = []
+        limit: _Limit | None = None
         while (token := self._peek()) is not None and token.role is not Role.CLOSE and token.keyword != "or":
             if token.keyword == "and":
                 self._take()
-                if not conditions or not self._begins_term():
+                if not (conditions or limit) or not self._begins_term():
                     raise self._error("“and” stands between two terms; in quotes it is looked for", token.at)
-            conditions.append(self._negatable(depth))
-        if not conditions:
+            after_and = self._peek()
+            if after_and is not None and after_and.is_limit:
+                limit = self._limit(limit)
+            else:
+                conditions.append(self._negatable(depth))
+        if not conditions and limit is None:
             if token is not None and token.keyword == "or":
                 raise self._error("“or” stands between two terms; in quotes it is looked for", token.at)
             if after is not None:
                 raise self._error("“or” needs a term after it; in quotes it is looked for", after.at)
             if depth:
                 raise self._error("nothing stands in these parentheses", self._tokens[self._next - 1].at)
-        return conditions[0] if len(conditions) == 1 else All(tuple(conditions))
+        if limit is not None:
+            among = [self._among] if self._among is not None else []
+            return Limited(_together([*among, *conditions]), limit.most, newest=limit.name == "newest")
+        return _together(conditions)
+
+    def _limit(self, before: _Limit | None) -> _Limit:
+        """How many rows are wanted at most; `before` is the limit that stands beside this one."""
+        field, value = self._take(), self._take()
+        name, example = field.text, f"{field.text}:100"
+        if before is not None:
+            first = f"({before.name}:{before.most})"
+            raise self._error(f"what is to come first stands in parentheses: {first} {example}", field.at)
+        if field.operator not in (":", "=", "=="):
+            raise self._error(f"{name} says how many: {example}", field.at)
+        try:
+            count = quantities.number_of(value.text)
+        except ValueError:
+            count = 0
+        if count < 1:
+            raise self._error(f"{name} wants a number of tasks, at least 1: {example}", value.at)
+        self._limits.append(field)
+        return _Limit(name, count)
+
+    def _refuse_limits(self, before: int, reason: str) -> None:
+        """Refuse a limit in what was read since there were so many; `reason` has room for its name."""
+        if len(self._limits) > before:
+            limit = self._limits[before]
+            raise self._error(reason.format(limit.text), limit.at)
 
     def _begins_term(self) -> bool:
         token = self._peek()
@@ -119,7 +183,13 @@ class _Parser:
             if word == "not" and after.keyword == "not":
                 raise self._error("one “not” is enough", after.at)
             raise self._error("“not” and “-” together: one is enough", after.at)
-        return Not(self._term(self._take(), depth, negated=True))
+        limits = len(self._limits)
+        alone = f"{{}} says how many to show, and cannot be negated: put “{word}” before the other terms"
+        if after.is_limit:
+            raise self._error(alone.format(after.text), after.at)
+        condition = self._term(self._take(), depth, negated=True)
+        self._refuse_limits(limits, alone)
+        return Not(condition)
 
     def _term(self, token: Token, depth: int, *, negated: bool) -> Condition:
         if token.role is Role.OPEN:
@@ -137,8 +207,8 @@ class _Parser:
         return Not(self._field(token, value))
 
     def _group(self, opened: Token, depth: int) -> Condition:
-        if depth > _DEEPEST:
-            raise self._error(f"parentheses go {_DEEPEST} deep at most", opened.at)
+        if depth > self._deepest:
+            raise self._error(f"parentheses go {self._deepest} deep at most", opened.at)
         condition = self._either(depth)
         if self._peek() is None:
             raise self._error("this parenthesis is not closed; in quotes it is looked for", opened.at)
@@ -203,6 +273,10 @@ class _Parser:
         if after is not None and not (value.quoted or after.quoted) and after.text[:1].isdigit() and ":" in after.text:
             time_of_day = clip(after.text, 8)
             raise self._error(f"write the time with a T: {clip(value.text, 12)}T{time_of_day}", after.at)
+
+
+def _together(conditions: list[Condition]) -> Condition:
+    return conditions[0] if len(conditions) == 1 else All(tuple(conditions))
 
 
 def _example(name: str) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from archive_tui.catalog.fields import FIELDS, Form
+from archive_tui.catalog.fields import FIELDS
 
-HINT = 'word  "two words"  type:email:*  error:~refused  age>30d  size>=1MB  -not  (a or b)'
+HINT = 'word  "two words"  type:email:*  error:~refused  age>30d  newest:100  -not  (a or b)  size>=1MB'
 """The language in one line, shown under an empty filter."""
 
 
@@ -18,5 +18,5 @@ def manual() -> Sequence[tuple[str, str]]:
         ("field:none", "a number or time that the task lacks: age:none, size:none"),
         ("a b · a or b", "both · either"),
         ("-a · not a", "what a would hide; -(a or b) what neither shows"),
-        *[(name + (":" if field.form is Form.TEXT else " "), field.help) for name, field in FIELDS.items()],
+        *[(name + (" " if field.form.compared else ":"), field.help) for name, field in FIELDS.items()],
     ]

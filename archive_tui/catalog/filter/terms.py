@@ -4,7 +4,7 @@ Whoever narrows a list with a key gets what they could have typed, and can go on
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from archive_tui.catalog.filter.tokens import KEYWORDS, Role, Token, tokens
 from archive_tui.text import line
@@ -36,9 +36,19 @@ def has_term(text: str, term: str) -> bool:
     return _find(list(tokens(text)), list(tokens(term))) is not None
 
 
+def has_limit(text: str) -> bool:
+    """Tell whether a filter shows the newest or the oldest of something: other rows decide, too, what it shows. Raises
+    FilterError.
+    """
+    return any(piece.is_limit for piece in tokens(text))
+
+
 def with_term(text: str, term: str) -> str:
-    """Narrow a filter by a term. Raises FilterError where the filter cannot be read."""
-    if _has_alternatives(list(tokens(text))):
+    """Narrow a filter by a term. What it limits, it limits before the term: of the newest 100 those that the term
+    shows. Raises FilterError where the filter cannot be read.
+    """
+    pieces = list(tokens(text))
+    if _has_alternatives(pieces) or any(piece.is_limit for piece, depth in _with_depth(pieces) if not depth):
         text = f"({text.strip()})"
     return f"{text.strip()} {term}".strip()
 
@@ -81,12 +91,15 @@ def _meaning(piece: Token) -> tuple[object, ...]:
 
 def _has_alternatives(pieces: Sequence[Token]) -> bool:
     """Tell whether an `or` stands outside all parentheses."""
+    return any(piece.keyword == "or" for piece, depth in _with_depth(pieces) if not depth)
+
+
+def _with_depth(pieces: Sequence[Token]) -> Iterator[tuple[Token, int]]:
+    """Each piece with the number of parentheses that are open before it."""
     depth = 0
     for piece in pieces:
-        if not depth and piece.keyword == "or":
-            return True
+        yield piece, depth
         depth += _step(piece)
-    return False
 
 
 def _step(piece: Token) -> int:

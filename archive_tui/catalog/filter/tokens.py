@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from archive_tui.catalog.fields import FIELDS, field_name
+from archive_tui.catalog.fields import FIELDS, Form, field_name
 from archive_tui.catalog.filter import slips
 from archive_tui.catalog.filter.refusal import FilterError
 
@@ -50,6 +50,11 @@ class Token:
 
     operator: str = ""
     """The operator of a field, as it was written."""
+
+    @property
+    def is_limit(self) -> bool:
+        """Whether it says how many rows are wanted at most: `newest:`, `oldest:`."""
+        return self.role is Role.FIELD and FIELDS[self.text].form is Form.RANK
 
     @property
     def keyword(self) -> str:

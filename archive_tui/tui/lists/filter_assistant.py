@@ -69,5 +69,6 @@ class FilterAssistant:
             "state": [state.value for state in State],
             "signature": list(dict.fromkeys(signature(error) for error in errors)),
             "error": list(dict.fromkeys(errors)),
+            **dict.fromkeys(("newest", "oldest"), ("100", "1000")),
         }
         return Seen(values, self._memory.named)

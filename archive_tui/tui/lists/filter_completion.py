@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from archive_tui.catalog.fields import FIELDS, Form, field_name
+from archive_tui.catalog.fields import FIELDS, field_name
 from archive_tui.catalog.filter.terms import written
 from archive_tui.folding import folded
 from archive_tui.text import line
@@ -60,4 +60,4 @@ def _words(begun: str, seen: Seen) -> Iterable[tuple[str, str]]:
             yield f"★ {line(name)}", filter_ if " " not in filter_ else f"({filter_})"
     for name, field in FIELDS.items():
         if name.startswith(wanted):
-            yield name, name + (":" if field.form is Form.TEXT else ">")
+            yield name, name + (">" if field.form.compared else ":")
