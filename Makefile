@@ -45,7 +45,7 @@ test: venv ## Every test
 	$(BIN)/pytest
 
 coverage: venv ## Every test that runs in one process with the program, and the lines that none of them runs
-	$(BIN)/pytest --cov --cov-report=term:skip-covered tests/unit tests/store tests/journal tests/jobs tests/changes tests/commands tests/screens
+	$(BIN)/pytest --cov --cov-report=term:skip-covered tests/unit tests/payloads tests/store tests/journal tests/jobs tests/changes tests/commands tests/screens
 
 bench: venv ## How fast it is, beside what others do (see docs/performance.md)
 	$(BIN)/python tests/benchmarks

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -25,6 +26,7 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.watch import WatchJob, foretell
 from archive_tui.journal import folder
 from archive_tui.journal.audit import Audit
+from archive_tui.payloads.readings import PayloadReader
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.server import Server, ServerInfo
 from archive_tui.store.read import old_storage, permissions, queues, tasks
@@ -71,6 +73,11 @@ class Session:
         self.free_bytes = folder.free_bytes
         self._jobs: list[Job] = []
         self._outdated: WeakKeyDictionary[ScanJob, set[str]] = WeakKeyDictionary()
+
+    @cached_property
+    def payloads(self) -> PayloadReader:
+        """Reads payloads with our decoders and the plug-ins that are installed; for any thread."""
+        return PayloadReader()
 
     @property
     def read_only(self) -> bool:

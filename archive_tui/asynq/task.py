@@ -117,3 +117,8 @@ class Task:
     def payload(self) -> bytes:
         """The payload; empty where the message does not decode."""
         return self.message.payload if self.message is not None else b""
+
+    @property
+    def type(self) -> str:
+        """Type of the task; empty where the message does not decode."""
+        return self.message.type if self.message is not None else ""

@@ -35,7 +35,7 @@ def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO
         print(f"{label:<14}" + value.replace("\n", "\n" + " " * 14), file=out)
     error = task.message.error_msg if task.message is not None else ""
     print(f"\nError\n{block(error) or '(none)'}\n", file=out)
-    payload = document(task.payload)
+    payload = document(session.payloads.readings(task.payload, task.type)[0])
     print(f"Payload, {payload.format}, {size(len(task.payload))}", file=out)
     for index in range(len(payload)):
         print(payload.line(index), file=out)

@@ -1,1 +1,12 @@
-"""Payloads: recognising what a producer has put in, and showing all of it."""
+"""Payloads: what producers put into tasks, decoded. Pure: no I/O, no server, no screen.
+
+The door is `PayloadReader` in `readings`: bytes and a task type in, the readings that fit out, best first. A reading is
+a path of wrappers and a format (`base64 › gzip › JSON`), a tree of plain values where the format has one, and a text.
+
+- `tree`: the plain values that every format is decoded to.
+- `decoder`: the two protocols behind the door, `Decoder` and `Wrapper`, and the limits that both keep.
+- `decoders/`, `wrappers/`: one file for each format, and for each kind of wrapper; `registry` orders them and finds
+  plug-ins.
+- `writing`: a tree as text.
+- `rendering`, `search`: lines to show, and what is found in them.
+"""

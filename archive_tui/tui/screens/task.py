@@ -187,7 +187,12 @@ class TaskScreen(CommandScreen):
     def _read(self, ticket: int, queue: str, task_id: bytes) -> None:
         try:
             task = self.read_task(queue, task_id)
-            loaded = Loaded(task, document(task.payload), _error_document(task), self.session.clock())
+            loaded = Loaded(
+                task,
+                document(self.session.payloads.readings(task.payload, task.type)[0]),
+                _error_document(task),
+                self.session.clock(),
+            )
         except ArchiveTuiError as error:
             self.app.call_from_thread(self._failed, ticket, error)
         else:

@@ -11,12 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_tui.folding import folded, places
-from archive_tui.payloads.rendering import Document, HexDocument, document
+from archive_tui.payloads.readings import PayloadReader
+from archive_tui.payloads.rendering import Document, HexDocument
+from archive_tui.payloads.rendering import document as document_of
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT
 JSON = st.recursive(SCALAR, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4))
 CONTAINER = st.lists(JSON, max_size=4) | st.dictionaries(TEXT, JSON, max_size=4)
+
+
+READER = PayloadReader()
+
+
+def document(raw: bytes) -> Document:
+    return document_of(READER.best(raw))
 
 
 def lines(shown: Document) -> list[str]:

@@ -1,0 +1,213 @@
+"""The door to payloads: bytes and a task type in, the readings that fit out, best first.
+
+::
+
+    reader = PayloadReader()                     # one for a run: it holds no payload and may be used by any thread
+    reader.readings(raw, "email:send")           # all that fit, for one task that somebody looks at
+    reader.best(raw, "email:send")               # the first of them
+    reader.tree(raw, "email:send")               # its tree alone, `NO_TREE` where it has none: for a million payloads
+
+What holds for each of them:
+
+- They never raise for what is in a payload, and never return nothing: the last resort is `binary`, the bytes
+  themselves, and of a payload without bytes the reading `empty`.
+- `best` and `tree` agree with `readings(...)[0]`, but for the programs of a profile: only `readings` runs them.
+- Plain JSON (an object or array, UTF-8) takes a fast path in `best` and `tree`: no other decoder is tried. `tree` of
+  it costs about what `json.loads` does. Nothing is kept: whoever needs a tree twice holds on to it.
+- `Reading.problem` is set where a payload was recognised and cannot be decoded: a bomb, a missing library, a plug-in
+  that failed. Then there is no tree, and `text()` is that sentence. A filter counts these as not decoded.
+- Trees are made of the values that the module `tree` lists, at most `Limits.depth` deep: recursion is safe. Text and
+  bytes have no tree. A JSON scalar alone (`3`, `"word"`) is text first, with a doubtful reading as JSON behind it.
+- `Reading.path` names the wrappers and then the format. Filters name a format in lower case (`format_key`).
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from archive_tui.payloads.decoder import Context, Decoded, Decoder, Fit, Limits, Peeled, Refusal, Wrapper
+from archive_tui.payloads.decoders.json_text import JsonDecoder, fast_tree, plain_json
+from archive_tui.payloads.registry import Registry, standard
+from archive_tui.payloads.tree import NO_TREE, Tree
+from archive_tui.payloads.writing import written
+
+__all__ = ["NO_TREE", "Fit", "Limits", "PayloadReader", "Reading", "Tree"]
+
+EMPTY = "empty"
+"""Format of a payload without bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read a payload."""
+
+    path: tuple[str, ...]
+    """Names of the wrappers, outermost first, then of the format: `("base64", "gzip", "JSON")`."""
+
+    fit: Fit
+    """How certain this reading is."""
+
+    why: str
+    """Why the payload is read so, a few words; may quote the payload, so it passes `text.py` before it is shown."""
+
+    content: bytes
+    """The bytes inside all wrappers, which the format was read from."""
+
+    tree: Tree = NO_TREE
+    """The plain values, `NO_TREE` where there are none. Not to be changed."""
+
+    remarks: tuple[str, ...] = ()
+    """What an operator must know about it, a sentence each; foreign text as `why` is."""
+
+    problem: str | None = None
+    """Why it is not decoded, one sentence; None: it is."""
+
+    write: Callable[[], str] | None = None
+    """Writes the text; None: the tree is written out. Call `text`."""
+
+    @property
+    def format(self) -> str:
+        """The format inside all wrappers: `JSON`. With a `problem`, the layer that has it."""
+        return self.path[-1]
+
+    @property
+    def format_key(self) -> str:
+        """The format as filters name it: `json`, `msgpack`, `utf-16`."""
+        return self.path[-1].lower()
+
+    @property
+    def name(self) -> str:
+        """The path as it is shown: `base64 › gzip › JSON`."""
+        return " › ".join(self.path)
+
+    def text(self) -> str:
+        """The payload for people, foreign text of many lines: made anew at each call, and not cheap."""
+        if self.problem is not None:
+            return self.problem
+        return self.write() if self.write is not None else written(self.tree)
+
+
+class PayloadReader:
+    """Reads payloads with the decoders of a registry."""
+
+    def __init__(
+        self,
+        registry: Registry | None = None,
+        limits: Limits | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`registry` None: our decoders and the plug-ins; `limits` None: those for one task at a time."""
+        self._registry = registry or standard()
+        self._limits = limits or Limits()
+        self._clock = clock
+        # A plug-in that comes before JSON must be asked before JSON is believed
+        self._json_first = isinstance(self._registry.decoders[0], JsonDecoder)
+
+    @property
+    def registry(self) -> Registry:
+        """The decoders that it reads with."""
+        return self._registry
+
+    def readings(self, raw: bytes, task_type: str = "") -> list[Reading]:
+        """All readings that fit, best first. Tens of MiB take seconds: not for the UI loop."""
+        if not raw:
+            return [_empty()]
+        return self._read(raw, self._context(task_type), 0)
+
+    def best(self, raw: bytes, task_type: str = "") -> Reading:
+        """The first of the readings; never runs a program."""
+        if not raw:
+            return _empty()
+        if self._json_first:
+            tree = fast_tree(raw, self._limits.depth)
+            if tree is not NO_TREE:
+                return _reading(JsonDecoder.name, raw, plain_json(raw, tree))
+        return self._read(raw, self._context(task_type, programs=False), 0)[0]
+
+    def tree(self, raw: bytes, task_type: str = "") -> Tree:
+        """The tree of the best reading, `NO_TREE` where it has none; never runs a program."""
+        if self._json_first:
+            tree = fast_tree(raw, self._limits.depth)
+            if tree is not NO_TREE:
+                return tree
+        return self.best(raw, task_type).tree
+
+    def _context(self, task_type: str, *, programs: bool = True) -> Context:
+        return Context(task_type, self._limits, self._clock, programs=programs)
+
+    # Trying
+
+    def _read(self, raw: bytes, context: Context, wrapped: int) -> list[Reading]:
+        """Every reading of bytes that stand inside this many wrappers."""
+        found = [
+            reading for wrapper in self._registry.wrappers for reading in self._inside(wrapper, raw, context, wrapped)
+        ]
+        *others, last = self._registry.decoders
+        for decoder in others:
+            if context.late:
+                break
+            reading = self._decoded(decoder, raw, context)
+            if reading is not None:
+                found.append(reading)
+        fallback = self._decoded(last, raw, context)
+        if fallback is not None:
+            found.append(fallback)
+        return sorted(found, key=lambda reading: -reading.fit)
+
+    def _decoded(self, decoder: Decoder, raw: bytes, context: Context) -> Reading | None:
+        """What a decoder makes of bytes."""
+        try:
+            decoded = decoder.decode(raw, context)
+        except Refusal as refusal:
+            return _refused(decoder.name, raw, str(refusal))
+        except Exception as error:  # a plug-in's, or a bug of ours: one payload must not end the program
+            return _refused(decoder.name, raw, f"{decoder.name} failed: {type(error).__name__}: {error}", Fit.DOUBTFUL)
+        return None if decoded is None else _reading(decoder.name, raw, decoded)
+
+    def _inside(self, wrapper: Wrapper, raw: bytes, context: Context, wrapped: int) -> Iterator[Reading]:
+        """Every reading of what a wrapper holds."""
+        if context.late:
+            return
+        try:
+            peeled = wrapper.peel(raw, context)
+        except Refusal as refusal:
+            yield _refused(wrapper.name, raw, str(refusal))
+            return
+        except Exception as error:
+            yield _refused(wrapper.name, raw, f"{wrapper.name} failed: {type(error).__name__}: {error}", Fit.DOUBTFUL)
+            return
+        if peeled is None:
+            return
+        if not peeled.content:
+            inner = [_empty()]
+        elif wrapped + 1 >= context.limits.wrappers:
+            sentence = f"there are more than {context.limits.wrappers} wrappers within each other"
+            inner = [_refused(wrapper.name, raw, sentence)]
+        else:
+            inner = self._read(peeled.content, context, wrapped + 1)
+        for reading in inner:
+            yield _wrapped(wrapper.name, peeled, reading)
+
+
+def _reading(name: str, raw: bytes, decoded: Decoded) -> Reading:
+    return Reading((name,), decoded.fit, decoded.why, raw, decoded.tree, decoded.remarks, None, decoded.text)
+
+
+def _refused(name: str, raw: bytes, sentence: str, fit: Fit = Fit.CERTAIN) -> Reading:
+    return Reading((name,), fit, "recognised, but not decoded", raw, problem=sentence)
+
+
+def _empty() -> Reading:
+    return Reading((EMPTY,), Fit.CERTAIN, "it has no bytes", b"", write=lambda: "")
+
+
+def _wrapped(name: str, peeled: Peeled, inner: Reading) -> Reading:
+    """A reading of what a wrapper held, as one of the whole."""
+    if peeled.fit is Fit.DOUBTFUL:  # such as base64: what is inside decides
+        fit = Fit.DOUBTFUL if inner.fit <= Fit.BYTES else inner.fit
+    else:  # bytes inside a layer that is there are worth more than the layer
+        fit = Fit.LIKELY if inner.fit is Fit.BYTES else min(inner.fit, peeled.fit)
+    why = f"{inner.path[0]}: {inner.why}" if len(inner.path) == 1 else inner.why
+    remarks = (*(f"{name}: {remark}" for remark in peeled.remarks), *inner.remarks)
+    return replace(inner, path=(name, *inner.path), fit=fit, why=f"{name}: {peeled.why}; {why}", remarks=remarks)

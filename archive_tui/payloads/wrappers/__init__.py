@@ -1,0 +1,1 @@
+"""Wrappers: one file for each kind of layer around a payload."""

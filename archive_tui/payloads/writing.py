@@ -1,0 +1,60 @@
+"""Writing of trees as text: laid out like JSON, with the signs that other formats need where JSON has none."""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+
+from archive_tui.payloads.tree import Pairs, Tree, pairs_of
+
+INDENT = "  "
+
+
+def written(tree: Tree) -> str:
+    """Write a tree for people: numbers exact, bytes in hexadecimal as `h'c0ffee'`, keys that stand twice, twice.
+
+    That is JSON where the tree holds only what JSON has, else CBOR's diagnostic notation (RFC 8949, section 8).
+    """
+    return "".join(_written(tree, "\n"))
+
+
+def quoted(text: str) -> str:
+    """Write a JSON string without escapes, unless it holds half a surrogate pair, which no encoding takes."""
+    string = json.dumps(text, ensure_ascii=False)
+    try:
+        string.encode()
+    except UnicodeEncodeError:
+        return json.dumps(text)
+    return string
+
+
+def _written(node: Tree, newline: str) -> Iterator[str]:
+    if isinstance(node, dict | Pairs):
+        yield from _within("{}", newline, ((f"{_scalar(key)}: ", value) for key, value in pairs_of(node)))
+    elif isinstance(node, list):
+        yield from _within("[]", newline, (("", value) for value in node))
+    else:
+        yield _scalar(node)
+
+
+def _within(brackets: str, newline: str, parts: Iterator[tuple[str, Tree]]) -> Iterator[str]:
+    inner = newline + INDENT
+    before = brackets[0]
+    for label, value in parts:
+        yield before + inner + label
+        yield from _written(value, inner)
+        before = ","
+    yield newline + brackets[1] if before == "," else brackets
+
+
+def _scalar(node: Tree) -> str:
+    if node is None or isinstance(node, bool):
+        return {None: "null", True: "true", False: "false"}[node]
+    if isinstance(node, str):
+        return quoted(node)
+    if isinstance(node, bytes):
+        return f"h'{node.hex()}'"
+    if isinstance(node, int | Decimal):
+        return str(node)
+    if isinstance(node, float):
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(node)]
+    return "".join(_written(node, " "))  # a container that is a key
