@@ -46,9 +46,6 @@ class Limits:
     depth: int = 200
     """Containers of a tree within each other. Whoever walks a tree may recurse."""
 
-    nodes: int = 5_000_000
-    """Values of a tree, of formats that can repeat a value without repeating its bytes."""
-
     seconds: float = 5.0
     """Time after which no other decoder is tried. Asked between decoders, and between pieces of a wrapper."""
 

@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from archive_tui.payloads.decoder import Context, Decoded, Decoder, Fit, Limits, Peeled, Refusal, Wrapper
+from archive_tui.payloads.decoder import INSTALL, Context, Decoded, Decoder, Fit, Limits, Peeled, Refusal, Wrapper
 from archive_tui.payloads.decoders.json_text import JsonDecoder, fast_tree, plain_json
 from archive_tui.payloads.registry import Registry, standard
 from archive_tui.payloads.tree import NO_TREE, Tree
@@ -35,6 +35,9 @@ __all__ = ["NO_TREE", "Fit", "Limits", "PayloadReader", "Reading", "Tree"]
 
 EMPTY = "empty"
 """Format of a payload without bytes."""
+
+_LEAST_INSIDE = 12
+"""Bytes of text that must come out of a doubtful wrapper: less is often made by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,12 @@ class PayloadReader:
         fallback = self._decoded(last, raw, context)
         if fallback is not None:
             found.append(fallback)
-        return sorted(found, key=lambda reading: -reading.fit)
+        found.sort(key=lambda reading: -reading.fit)
+        if context.missing and found[0].fit < Fit.CERTAIN:
+            names = ", ".join(dict.fromkeys(context.missing))
+            remark = f"not tried, because their libraries are not installed: {names} ({INSTALL})"
+            found[0] = replace(found[0], remarks=(*found[0].remarks, remark))
+        return found
 
     def _decoded(self, decoder: Decoder, raw: bytes, context: Context) -> Reading | None:
         """What a decoder makes of bytes."""
@@ -186,6 +194,7 @@ class PayloadReader:
             inner = [_refused(wrapper.name, raw, sentence)]
         else:
             inner = self._read(peeled.content, context, wrapped + 1)
+            inner = [reading for reading in inner if reading.fit > Fit.BYTES] or inner
         for reading in inner:
             yield _wrapped(wrapper.name, peeled, reading)
 
@@ -205,7 +214,8 @@ def _empty() -> Reading:
 def _wrapped(name: str, peeled: Peeled, inner: Reading) -> Reading:
     """A reading of what a wrapper held, as one of the whole."""
     if peeled.fit is Fit.DOUBTFUL:  # such as base64: what is inside decides
-        fit = Fit.DOUBTFUL if inner.fit <= Fit.BYTES else inner.fit
+        short = inner.fit is Fit.LIKELY and len(peeled.content) < _LEAST_INSIDE
+        fit = Fit.DOUBTFUL if short or inner.fit <= Fit.BYTES else inner.fit
     else:  # bytes inside a layer that is there are worth more than the layer
         fit = Fit.LIKELY if inner.fit is Fit.BYTES else min(inner.fit, peeled.fit)
     why = f"{inner.path[0]}: {inner.why}" if len(inner.path) == 1 else inner.why

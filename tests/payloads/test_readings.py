@@ -192,7 +192,7 @@ def test_wrappers_stand_in_the_path_and_in_the_reason() -> None:
     assert first.why == "half: it begins with ½; NDJSON: 2 lines, each of them JSON"
     assert first.remarks == ("half: doubled",)
     assert first.content == b"\n[1]\n[1]"
-    assert (second.name, third.name) == ("half › text", "half › binary")
+    assert (second.name, third.name) == ("half › text", "binary")
 
 
 def test_wrappers_within_wrappers_end() -> None:

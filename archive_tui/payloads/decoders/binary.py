@@ -1,6 +1,6 @@
 """Bytes: what every payload can be read as."""
 
-from archive_tui.payloads.decoder import INSTALL, Context, Decoded, Fit
+from archive_tui.payloads.decoder import Context, Decoded, Fit
 
 
 class BinaryDecoder:
@@ -10,9 +10,6 @@ class BinaryDecoder:
 
     def decode(self, raw: bytes, context: Context) -> Decoded | None:
         why = "its bytes as they are"
-        if context.missing:
-            formats = ", ".join(dict.fromkeys(context.missing))
-            why = f"{why}; not tried: {formats} ({INSTALL})"
         if context.late:
             why = f"{why}; other formats were not tried after {context.limits.seconds:g} s"
         return Decoded(Fit.BYTES, why, text=lambda: raw.hex(" "))

@@ -1,0 +1,78 @@
+"""Unpacking in pieces: how every compression is peeled off within the limits, however much comes out of it."""
+
+import importlib
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+from archive_tui.payloads.decoder import Context, Fit, LibraryMissing, LimitReached, Peeled
+from archive_tui.wording.people import number, size
+
+PIECE = 256 * 1024
+"""Bytes that come out at once, more or less."""
+
+Step = Callable[[bytes], tuple[bytes, bytes, bool]]
+"""Unpacks a piece: takes bytes that are still packed, gives what came out, what is still packed, and whether it ended.
+
+Raises whatever its library raises for bytes that are damaged.
+"""
+
+
+def library(module: str, package: str) -> ModuleType:
+    """Import an optional library. Raises LibraryMissing; `package` is what pip installs."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise LibraryMissing(package) from None
+
+
+def unpacked(name: str, why: str, raw: bytes, begin: Callable[[], Step], context: Context) -> Peeled | None:
+    """Unpack one stream after the other to the end of the bytes; None: nothing comes out of them.
+
+    Of damaged bytes, what came out before the damage is given, and that is remarked on. Raises LimitReached.
+    """
+    parts: list[bytes] = []
+    total, streams, packed = 0, 0, raw
+    remark = ""
+    while packed:
+        step = begin()
+        first = len(parts)
+        try:
+            for piece, rest, ended in _pieces(step, packed):
+                packed = rest
+                total += len(piece)
+                if total > context.room:
+                    context.spend(name, total, len(raw))
+                context.check_time(name)
+                parts.append(piece)
+                if ended:
+                    break
+            else:
+                remark = f"cut off: its end is missing after {size(len(raw))}"
+        except LimitReached:
+            raise
+        except Exception as error:  # each library has errors of its own
+            if not streams and not any(parts):
+                return None
+            remark = f"damaged after the first {number(total)} bytes: {error}"
+            if streams and not any(parts[first:]):
+                remark = f"{number(len(packed))} bytes follow its end"
+        if remark:
+            break
+        streams += 1
+    content = b"".join(parts)
+    if remark and not content:
+        return None
+    context.spend(name, total, len(raw))
+    return Peeled(Fit.LIKELY if remark else Fit.CERTAIN, why, content, (remark,) if remark else ())
+
+
+def _pieces(step: Step, packed: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Take steps until the stream ends, or nothing comes out of it any more."""
+    while True:
+        piece, rest, ended = step(packed)
+        if not piece and not ended and len(rest) == len(packed):
+            return
+        packed = rest
+        yield piece, rest, ended
+        if not piece and not packed and not ended:
+            return

@@ -1,0 +1,132 @@
+"""Wrappers: peeled and named in the path, as deep as they go, and never further than the limits."""
+
+import base64
+import gzip
+import json
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from archive_tui.payloads.readings import Fit, Limits, PayloadReader
+
+READER = PayloadReader()
+SMALL = PayloadReader(limits=Limits(bytes_out=100_000))
+DATA = {"customer": "cus_8812", "total": 12, "note": "grüße"}
+RAW = json.dumps(DATA).encode()
+
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "zlib": zlib.compress,
+    "base64": base64.b64encode,
+    "JSON string": lambda raw: json.dumps(raw.decode("latin-1")).encode() if raw.isascii() else b"",
+    "UTF-16": lambda raw: raw.decode().encode("utf-16"),
+}
+COMPRESSIONS = ["gzip", "zlib"]
+
+
+@pytest.mark.parametrize("name", PACK)
+def test_a_wrapper_stands_in_the_path(name: str) -> None:
+    best = READER.best(PACK[name](RAW))
+    assert best.path == (name, "JSON")
+    assert best.tree == DATA
+    assert best.content == RAW
+    assert best.why.startswith(f"{name}: ")
+    assert not best.remarks
+
+
+def test_wrappers_are_peeled_one_after_the_other() -> None:
+    raw = json.dumps(base64.b64encode(gzip.compress(zlib.compress(RAW))).decode()).encode()
+    best = READER.best(raw)
+    assert best.name == "JSON string › base64 › gzip › zlib › JSON"
+    assert best.tree == DATA
+    assert [reading.name for reading in READER.readings(raw)] == [
+        "JSON string › base64 › gzip › zlib › JSON",
+        "JSON string › base64 › gzip › zlib › text",
+        "JSON string › text",
+        "text",
+        "binary",
+        "JSON",
+    ]
+
+
+@pytest.mark.parametrize("name", COMPRESSIONS)
+def test_text_and_bytes_inside_a_wrapper_are_better_than_the_wrapper(name: str) -> None:
+    assert READER.best(PACK[name](b"only words in here")).name == f"{name} › text"
+    assert READER.best(PACK[name](bytes(range(256)))).name == f"{name} › binary"
+    assert READER.best(PACK[name](b"")).name == f"{name} › empty"
+
+
+@pytest.mark.parametrize("name", COMPRESSIONS)
+def test_a_bomb_becomes_one_sentence(name: str) -> None:
+    best = SMALL.best(PACK[name](bytes(100_001)))
+    assert best.path == (name,)
+    assert best.problem is not None
+    assert best.problem.startswith(f"{name}: more than 100.0 kB come out of ")
+    assert best.text() == best.problem
+    assert SMALL.best(PACK[name](bytes(100_000))).path == (name, "binary")
+
+
+def test_bombs_within_bombs_are_counted_together() -> None:
+    raw = bytes(60_000)
+    for _ in range(3):
+        raw = gzip.compress(raw, compresslevel=0)
+    assert SMALL.best(raw).problem is not None
+
+
+@pytest.mark.parametrize("name", COMPRESSIONS)
+def test_of_a_wrapper_that_is_cut_off_the_beginning_is_shown(name: str) -> None:
+    text = " ".join(map(str, range(5_000))).encode()
+    packed = PACK[name](text)
+    best = READER.best(packed[: len(packed) // 2])
+    assert best.name == f"{name} › text"
+    assert text.startswith(best.content)
+    assert len(best.content) > 1_000
+    assert best.remarks[0].startswith(f"{name}: cut off: its end is missing after ")
+
+
+@pytest.mark.parametrize("name", COMPRESSIONS)
+def test_no_length_of_a_wrapper_is_too_short(name: str) -> None:
+    packed = PACK[name](RAW)
+    for length in range(1, len(packed)):
+        best = READER.best(packed[:length])
+        assert best.problem or best.remarks or best.fit <= Fit.LIKELY
+
+
+@pytest.mark.parametrize("name", COMPRESSIONS)
+def test_what_follows_the_end_of_a_wrapper_is_remarked_on(name: str) -> None:
+    packed = PACK[name](RAW)
+    assert READER.best(packed + packed).content == RAW + RAW
+    best = READER.best(packed + b"trailing")
+    assert best.content == RAW
+    assert best.remarks == (f"{name}: 8 bytes follow its end",)
+
+
+def test_gzip_that_holds_nothing_readable_is_named() -> None:
+    best = READER.best(b"\x1f\x8b\x08" + b"\xff" * 40)
+    assert best.problem == "gzip: nothing can be unpacked; it is damaged or cut off"
+    assert READER.readings(b"\x1f\x8b\x08" + b"\xff" * 40)[-1].format == "binary"
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        (base64.urlsafe_b64encode(b'{"a": "\xc3\xbf\xc3\xbe~~~???"}').rstrip(b"="), "base64url › JSON"),
+        (base64.b64encode(b"a text that is long enough"), "base64 › text"),
+        (base64.encodebytes(RAW * 3), "base64 › text"),
+        (base64.b64encode(RAW).rstrip(b"="), "base64 › JSON"),
+        (b"customerimport24", "text"),
+        (b"deadbeefdeadbeefdeadbeef", "text"),
+        (b"Customer", "text"),
+        (b"CustomerImportQueue1", "text"),
+        (b'"word"', "text"),
+        (b'"a string that says something"', "JSON string › text"),
+        (b'"\\ud800 half a pair"', "text"),
+        ("Grüße".encode("utf-16"), "UTF-16 › text"),
+        ('["a"]'.encode("utf-16-be"), "UTF-16 › JSON"),
+        (b"\xff\xfe\x00\xd8", "binary"),
+        (b"x^2 + y^2 = z^2", "text"),
+    ],
+)
+def test_what_is_a_wrapper_and_what_only_looks_like_one(raw: bytes, path: str) -> None:
+    assert READER.best(raw).name == path
