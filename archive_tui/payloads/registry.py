@@ -21,14 +21,29 @@ from archive_tui.payloads.decoders.json_text import JsonDecoder
 from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
 from archive_tui.payloads.decoders.plain_text import TextDecoder
 from archive_tui.payloads.wrappers.base64_text import Base64, Base64Url
+from archive_tui.payloads.wrappers.brotli_stream import Brotli
 from archive_tui.payloads.wrappers.deflate import Gzip, Zlib
 from archive_tui.payloads.wrappers.json_string import JsonString
+from archive_tui.payloads.wrappers.lz4_frame import Lz4Frame
+from archive_tui.payloads.wrappers.snappy import Snappy
 from archive_tui.payloads.wrappers.utf16 import Utf16
+from archive_tui.payloads.wrappers.zstd import Zstandard
 
 GROUP = "archive_tui.payloads"
 """The entry-point group of plug-ins."""
 
-WRAPPERS: tuple[Callable[[], Wrapper], ...] = (Gzip, Zlib, JsonString, Base64, Base64Url, Utf16)
+WRAPPERS: tuple[Callable[[], Wrapper], ...] = (
+    Gzip,
+    Zlib,
+    Zstandard,
+    Lz4Frame,
+    Snappy,
+    Brotli,
+    JsonString,
+    Base64,
+    Base64Url,
+    Utf16,
+)
 """Our wrappers, in the order in which they are tried."""
 
 DECODERS: tuple[Callable[[], Decoder], ...] = (

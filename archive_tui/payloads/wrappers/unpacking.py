@@ -1,10 +1,11 @@
 """Unpacking in pieces: how every compression is peeled off within the limits, however much comes out of it."""
 
 import importlib
+import re
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
-from archive_tui.payloads.decoder import Context, Fit, LibraryMissing, LimitReached, Peeled
+from archive_tui.payloads.decoder import Context, Fit, LibraryMissing, Peeled, Refusal
 from archive_tui.wording.people import number, size
 
 PIECE = 256 * 1024
@@ -15,6 +16,15 @@ Step = Callable[[bytes], tuple[bytes, bytes, bool]]
 
 Raises whatever its library raises for bytes that are damaged.
 """
+
+
+_SNIFF = 256
+_ASCII_TEXT = re.compile(rb"[\t\r\n -~]*")
+
+
+def is_ascii_text(raw: bytes) -> bool:
+    """Whether bytes begin as ASCII text does: what has no signature is not looked for in it."""
+    return _ASCII_TEXT.fullmatch(raw, 0, _SNIFF) is not None
 
 
 def library(module: str, package: str) -> ModuleType:
@@ -48,7 +58,7 @@ def unpacked(name: str, why: str, raw: bytes, begin: Callable[[], Step], context
                     break
             else:
                 remark = f"cut off: its end is missing after {size(len(raw))}"
-        except LimitReached:
+        except Refusal:
             raise
         except Exception as error:  # each library has errors of its own
             if not streams and not any(parts):

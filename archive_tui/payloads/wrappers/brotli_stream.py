@@ -1,0 +1,32 @@
+"""Brotli (RFC 7932). It has neither signature nor checksum: what is inside decides."""
+
+from archive_tui.payloads.decoder import Context, Fit, LibraryMissing, Peeled
+from archive_tui.payloads.wrappers.unpacking import PIECE, Step, is_ascii_text, library, unpacked
+
+
+class Brotli:
+    """One stream from the first byte to the last."""
+
+    name = "brotli"
+
+    def peel(self, raw: bytes, context: Context) -> Peeled | None:
+        if is_ascii_text(raw):
+            return None
+        try:
+            peeled = unpacked(self.name, "a whole stream", raw, _begin, context)
+        except LibraryMissing:
+            context.missing.append(self.name)
+            return None
+        if peeled is None or peeled.remarks or not peeled.content:
+            return None
+        return Peeled(Fit.DOUBTFUL, peeled.why, peeled.content)
+
+
+def _begin() -> Step:
+    stream = library("brotli", "brotli").Decompressor()
+
+    def step(packed: bytes) -> tuple[bytes, bytes, bool]:
+        piece = stream.process(packed, output_buffer_limit=PIECE)
+        return piece, b"", stream.is_finished()
+
+    return step
