@@ -4,10 +4,12 @@ A `Decoder` reads a format, a `Wrapper` peels one layer off, under which the doo
 that are not its own: whatever a library raises is a None. They raise only what `Refusal` is the base of.
 """
 
+import importlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from types import ModuleType
 from typing import Protocol
 
 from archive_tui.payloads.tree import NO_TREE, Tree
@@ -172,3 +174,11 @@ class Wrapper(Protocol):
 
     def peel(self, raw: bytes, context: Context) -> Peeled | None:
         """Unpack bytes, which are never empty; None: they are something else. Raises Refusal."""
+
+
+def library(module: str, package: str) -> ModuleType:
+    """Import an optional library. Raises LibraryMissing; `package` is what pip installs."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise LibraryMissing(package) from None

@@ -17,7 +17,9 @@ from importlib.metadata import EntryPoint, entry_points
 
 from archive_tui.payloads.decoder import Decoder, Wrapper
 from archive_tui.payloads.decoders.binary import BinaryDecoder
+from archive_tui.payloads.decoders.cbor import CborDecoder
 from archive_tui.payloads.decoders.json_text import JsonDecoder
+from archive_tui.payloads.decoders.messagepack import MessagePackDecoder
 from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
 from archive_tui.payloads.decoders.plain_text import TextDecoder
 from archive_tui.payloads.wrappers.base64_text import Base64, Base64Url
@@ -49,6 +51,8 @@ WRAPPERS: tuple[Callable[[], Wrapper], ...] = (
 DECODERS: tuple[Callable[[], Decoder], ...] = (
     JsonDecoder,
     NdjsonDecoder,
+    MessagePackDecoder,
+    CborDecoder,
     TextDecoder,
     BinaryDecoder,
 )

@@ -20,7 +20,7 @@ A `Decimal` may have an exponent of any size, as 1e999999999 has: compare it, bu
 `f"{value:f}"`, which would take the machine's memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -49,6 +49,10 @@ NO_TREE: Final = _NoTree()
 """The tree of a payload that has none, such as text. Not None, which is JSON's null. Compare with `is`."""
 
 
+_MANY = 2_000
+"""Keys from which an attacker's choice of them is felt; Python hashes text with a secret, and numbers without."""
+
+
 def pairs_of(node: Tree) -> Iterator[tuple[Tree, Tree]]:
     """The keys and values of an object, whichever type it has; nothing for every other value."""
     if isinstance(node, dict):
@@ -58,7 +62,12 @@ def pairs_of(node: Tree) -> Iterator[tuple[Tree, Tree]]:
 
 
 def object_of(pairs: list[tuple[Tree, Tree]]) -> dict[Tree, Tree] | Pairs:
-    """Make an object of keys and values: a dict, or `Pairs` where a dict would lose a key."""
+    """Make an object of keys and values: a dict, or `Pairs` where a dict would lose a key.
+
+    Many keys that are numbers are `Pairs` as well: whoever chooses them can make a dict take hours.
+    """
+    if len(pairs) > _MANY and not all(isinstance(key, str) for key, _ in pairs):
+        return Pairs(pairs)
     try:
         node = dict(pairs)
     except TypeError:  # a key that cannot be hashed
@@ -90,3 +99,48 @@ def _children(node: Tree) -> Iterator[Tree]:
     if isinstance(node, Pairs):
         return (child for pair in node for child in pair)
     return iter(node)
+
+
+class TooMuch(Exception):  # noqa: N818  # an answer, not an error of the program
+    """Containers nest deeper than the limit, or there are more values than bytes, because some are shared."""
+
+
+def plain(node: object, depth: int, most: int, leaf: Callable[[object], Tree]) -> Tree:
+    """Make a tree of what a library decoded: containers of every sort, finite floats as `exact`, and all other values
+    as `leaf` makes them.
+
+    Raises TooMuch, also for a tree that holds itself; `most` is the number of values that it may have.
+    """
+    return _Plainer(most, leaf).plain(node, depth)
+
+
+class _Plainer:
+    def __init__(self, left: int, leaf: Callable[[object], Tree]) -> None:
+        self._left, self._leaf = left, leaf
+
+    def plain(self, node: object, depth: int) -> Tree:
+        self._left -= 1
+        if self._left < 0:
+            raise TooMuch
+        if node is None or isinstance(node, str | bytes | bool):
+            return node
+        if isinstance(node, int):
+            return node if node.bit_length() <= _BITS else Decimal(node)
+        if isinstance(node, float):
+            return exact(node)
+        if isinstance(node, Decimal):
+            return node if node.is_finite() else float(node)
+        named = isinstance(node, tuple) and type(node) not in (tuple, Pairs)
+        if named or not isinstance(node, Mapping | list | tuple | set | frozenset):
+            made = self._leaf(node)
+            return self.plain(made, depth) if isinstance(made, Pairs) else made
+        if depth <= 0:
+            raise TooMuch
+        if isinstance(node, Mapping | Pairs):
+            pairs = node if isinstance(node, Pairs) else node.items()
+            return object_of([(self.plain(key, depth - 1), self.plain(value, depth - 1)) for key, value in pairs])
+        return [self.plain(child, depth - 1) for child in node]
+
+
+_BITS = 13_000
+"""Bits of an integer of about `DIGITS` digits."""

@@ -1,7 +1,7 @@
 """Brotli (RFC 7932). It has neither signature nor checksum: what is inside decides."""
 
-from archive_tui.payloads.decoder import Context, Fit, LibraryMissing, Peeled
-from archive_tui.payloads.wrappers.unpacking import PIECE, Step, is_ascii_text, library, unpacked
+from archive_tui.payloads.decoder import Context, Fit, LibraryMissing, Peeled, library
+from archive_tui.payloads.wrappers.unpacking import PIECE, Step, is_ascii_text, unpacked
 
 
 class Brotli:

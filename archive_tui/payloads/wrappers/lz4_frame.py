@@ -1,7 +1,7 @@
 """LZ4 frames. Blocks without a frame carry no sign of what they are."""
 
-from archive_tui.payloads.decoder import Context, Peeled, Refusal
-from archive_tui.payloads.wrappers.unpacking import PIECE, Step, library, unpacked
+from archive_tui.payloads.decoder import Context, Peeled, Refusal, library
+from archive_tui.payloads.wrappers.unpacking import PIECE, Step, unpacked
 
 _MAGIC = b"\x04\x22\x4d\x18"
 

@@ -1,7 +1,7 @@
 """Snappy: the block that Go's `snappy.Encode` writes, and the framed stream of `snappy.NewBufferedWriter`."""
 
-from archive_tui.payloads.decoder import Context, Fit, LibraryMissing, Peeled, Refusal
-from archive_tui.payloads.wrappers.unpacking import is_ascii_text, library
+from archive_tui.payloads.decoder import Context, Fit, LibraryMissing, Peeled, Refusal, library
+from archive_tui.payloads.wrappers.unpacking import is_ascii_text
 from archive_tui.wording.people import number
 
 _STREAM = b"\xff\x06\x00\x00sNaPpY"

@@ -1,11 +1,9 @@
 """Unpacking in pieces: how every compression is peeled off within the limits, however much comes out of it."""
 
-import importlib
 import re
 from collections.abc import Callable, Iterator
-from types import ModuleType
 
-from archive_tui.payloads.decoder import Context, Fit, LibraryMissing, Peeled, Refusal
+from archive_tui.payloads.decoder import Context, Fit, Peeled, Refusal
 from archive_tui.wording.people import number, size
 
 PIECE = 256 * 1024
@@ -25,14 +23,6 @@ _ASCII_TEXT = re.compile(rb"[\t\r\n -~]*")
 def is_ascii_text(raw: bytes) -> bool:
     """Whether bytes begin as ASCII text does: what has no signature is not looked for in it."""
     return _ASCII_TEXT.fullmatch(raw, 0, _SNIFF) is not None
-
-
-def library(module: str, package: str) -> ModuleType:
-    """Import an optional library. Raises LibraryMissing; `package` is what pip installs."""
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise LibraryMissing(package) from None
 
 
 def unpacked(name: str, why: str, raw: bytes, begin: Callable[[], Step], context: Context) -> Peeled | None:

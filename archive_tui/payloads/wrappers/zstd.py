@@ -1,7 +1,7 @@
 """zstd, as many frames as there are (RFC 8878)."""
 
-from archive_tui.payloads.decoder import Context, Peeled, Refusal
-from archive_tui.payloads.wrappers.unpacking import Step, library, unpacked
+from archive_tui.payloads.decoder import Context, Peeled, Refusal, library
+from archive_tui.payloads.wrappers.unpacking import Step, unpacked
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _PACKED_AT_ONCE = 512
