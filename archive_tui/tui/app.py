@@ -84,6 +84,11 @@ class ArchiveApp(App[None]):
         self._chosen_theme = theme or theme_for(Look.DARK, colors=256, dark=True)
         driver = ThinLinkDriver if session.settings.low_bandwidth else TerminalDriver
         super().__init__(driver_class=driver, ansi_color=self._chosen_theme.ansi or None)  # None: as the theme has it
+        # Before anything is composed: from Python 3.12 on Textual's tasks begin at once, and the first screen would be
+        # styled before a theme that is set in `on_mount` has brought its variables (Textual 8.2.8)
+        self.register_theme(self._chosen_theme)
+        self.theme = self._chosen_theme.name
+        self.stylesheet.set_variables(self.get_css_variables())
         self.session = session
         self.appearance = appearance or ListAppearance()
         self.filters = filters or FilterMemory()
@@ -127,8 +132,6 @@ class ArchiveApp(App[None]):
             self.theme = theme.name
 
     def on_mount(self) -> None:
-        self.register_theme(self._chosen_theme)
-        self.theme = self._chosen_theme.name
         self.terminal_watch.start(asyncio.get_running_loop())
         self.session.watch.start()
         self.push_screen(QueuesScreen())

@@ -3,16 +3,16 @@
 import ast
 import importlib.util
 import os
-import subprocess
+import shutil
 import sys
 import zipfile
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from support.asynq_data import NOW, prefix
+from support.isolation import furnish, python_of, ran, without_network
 from support.servers import Live
 from support.terminal import Terminal
 
@@ -39,24 +39,9 @@ def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def alone() -> Sequence[str]:
-    """A command that takes the network away from what follows, where that is permitted."""
-    command = ["unshare", "--map-root-user", "--net"]
-    try:
-        permitted = subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        permitted = False
-    return command if permitted else []
-
-
-def ran(command: Sequence[str | Path], home: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={"HOME": str(home)}, cwd=home)
-
-
-def test_it_says_its_version_and_its_help(pyz: Path, alone: Sequence[str], tmp_path: Path) -> None:
-    assert ran([*alone, *BARE, pyz, "--version"], tmp_path).stdout == f"archive-tui, version {__version__}\n"
-    assert "Inspect and clean the archives" in ran([*alone, *BARE, pyz, "--help"], tmp_path).stdout
+def test_it_says_its_version_and_its_help(pyz: Path, tmp_path: Path) -> None:
+    assert ran([*BARE, pyz, "--version"], tmp_path).stdout == f"archive-tui, version {__version__}\n"
+    assert "Inspect and clean the archives" in ran([*BARE, pyz, "--help"], tmp_path).stdout
     assert not list(tmp_path.iterdir()), "it leaves nothing behind"
 
 
@@ -65,22 +50,22 @@ def test_it_is_a_program(pyz: Path) -> None:
     assert pyz.read_bytes().startswith(b"#!/usr/bin/env python3\n")
 
 
-def test_it_lists_queues(pyz: Path, alone: Sequence[str], valkey: Live, tmp_path: Path) -> None:
+def test_it_lists_queues(pyz: Path, valkey: Live, tmp_path: Path) -> None:
     valkey.asynq.register("work")
-    ended = ran([*alone, *BARE, pyz, "queues", "--url", valkey.url], tmp_path)
+    ended = ran([*BARE, pyz, "queues", "--url", valkey.url], tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "work" in ended.stdout
 
 
-def test_it_changes_what_it_should_and_back(pyz: Path, alone: Sequence[str], valkey: Live, tmp_path: Path) -> None:
+def test_it_changes_what_it_should_and_back(pyz: Path, valkey: Live, tmp_path: Path) -> None:
     """Messages are decoded and journals compressed without anything compiled."""
     valkey.asynq.register("work")
     valkey.asynq.add_many("work", [f"task-{number}" for number in range(20)], score=NOW)
-    ended = ran([*alone, *BARE, pyz, "run", "--queue", "work", "--fresh", "--yes", "--url", valkey.url], tmp_path)
+    ended = ran([*BARE, pyz, "run", "--queue", "work", "--fresh", "--yes", "--url", valkey.url], tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert valkey.client.llen(prefix("work") + b"pending") == 20
     (journal,) = tmp_path.rglob("*.journal.gz")
-    ended = ran([*alone, *BARE, pyz, "restore", journal, "--yes", "--url", valkey.url], tmp_path)
+    ended = ran([*BARE, pyz, "restore", journal, "--yes", "--url", valkey.url], tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert valkey.client.zcard(prefix("work") + b"archived") == 20
 
@@ -89,18 +74,63 @@ def test_it_shows_the_screens(pyz: Path, valkey: Live) -> None:
     valkey.asynq.register("work")
     valkey.asynq.add("work", "one", payload=b'{"user": 1}', score=NOW)
     with closing(Terminal("--url", valkey.url, program=[*BARE, str(pyz)])) as terminal:
-        terminal.sees("work")
-        terminal.type("\r")
-        terminal.sees("work ▸ archived")
-        terminal.sees("row 1 of 1")
-        terminal.type("\r")
-        terminal.sees('"user": 1')
-        terminal.type("?")
-        terminal.sees("Keys: ")
-        terminal.type("\x1b")
-        terminal.until(lambda: "Keys: " not in terminal.text, "the help closed")
-        terminal.type("\x11")
-        assert terminal.ended() == 0
+        reads_a_task_and_its_keys(terminal)
+
+
+def reads_a_task_and_its_keys(terminal: Terminal) -> None:
+    terminal.sees("work")
+    terminal.type("\r")
+    terminal.sees("work ▸ archived")
+    terminal.sees("row 1 of 1")
+    terminal.type("\r")
+    terminal.sees('"user": 1')
+    terminal.type("?")
+    terminal.sees("Keys: ")
+    terminal.type("\x1b")
+    terminal.until(lambda: "Keys: " not in terminal.text, "the help closed")
+    terminal.type("\x11")
+    assert terminal.ended() == 0, terminal.text
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])
+def test_it_runs_on_every_python_that_it_is_for(pyz: Path, valkey: Live, tmp_path: Path, version: str) -> None:
+    """Of 3.11 on the oldest one: Debian 12 has 3.11.2."""
+    python = python_of(version)
+    if python is None:
+        pytest.skip(f"no Python {version} on this machine")
+    bare = [str(python), "-I", "-S", str(pyz)]
+    valkey.asynq.register("work")
+    valkey.asynq.add("work", "one", payload=b'{"user": 1}', score=NOW)
+    ended = ran([*bare, "delete", "--archived", "--queue", "work", "--yes", "--url", valkey.url], tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    (journal,) = tmp_path.rglob("*.journal.gz")
+    ended = ran([*bare, "restore", str(journal), "--yes", "--url", valkey.url], tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    with closing(Terminal("--url", valkey.url, program=bare)) as terminal:
+        reads_a_task_and_its_keys(terminal)
+
+
+def test_it_needs_nothing_but_python_in_an_empty_root(pyz: Path, valkey: Live, tmp_path: Path) -> None:
+    """No network, no shell, no /tmp, no /dev, no terminal descriptions, nobody's name in /etc/passwd."""
+    if not without_network():
+        pytest.skip("another root and a network of one's own are not permitted here")
+    root = tmp_path / "root"
+    (root / "home").mkdir(parents=True)
+    inside = ["chroot", str(root), str(furnish(root, Path(BARE[0]))), "-I", "-B", "/archive-tui.pyz"]
+    shutil.copy(pyz, root)
+    os.link(str(valkey.settings.socket), root / "redis.sock")
+    valkey.asynq.register("work")
+    valkey.asynq.add("work", "one", payload=b'{"user": 1}', score=NOW)
+    before = {path for path in root.rglob("*") if not path.is_relative_to(root / "home")}
+    with closing(
+        Terminal("--url", "unix:///redis.sock", program=[*without_network(), *inside], HOME="/home")
+    ) as terminal:
+        reads_a_task_and_its_keys(terminal)
+    delete = [*inside, "delete", "--archived", "--queue", "work", "--yes", "--url", "unix:///redis.sock"]
+    ended = ran(delete, tmp_path, HOME="/home", PATH=os.environ["PATH"])
+    assert ended.returncode == 0, ended.stderr
+    assert not valkey.client.zcard(prefix("work") + b"archived")
+    assert {path for path in root.rglob("*") if not path.is_relative_to(root / "home")} == before
 
 
 def test_nothing_in_it_is_compiled_for_one_machine_or_tells_of_it(pyz: Path, tmp_path: Path) -> None:
