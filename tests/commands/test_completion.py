@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
 import pytest
 from support.command_line import Command
 from support.servers import Live
+from support.terminal import Terminal
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.cli.commands import cli as commands
@@ -43,6 +45,45 @@ def test_each_shell_gets_a_script_that_it_can_read(cli: Command, shell: str, tmp
         script = tmp_path / "script"
         script.write_bytes(ended.out)
         assert subprocess.run([shell, "-n", script], capture_output=True, check=False).returncode == 0
+
+
+SHELL_STARTS = {
+    "bash": (["bash", "--norc", "--noprofile", "-i"], 'eval "$(archive-tui completion bash)"'),
+    "zsh": (["zsh", "-f", "-i"], 'autoload -Uz compinit; compinit -u -D; eval "$(archive-tui completion zsh)"'),
+}
+
+
+@pytest.mark.parametrize("shell", SHELL_STARTS)
+def test_tab_completes_in_a_real_shell(shell: str, valkey: Live, home: Path) -> None:
+    """Kinds come from the program, queues from the server of the environment."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is missing")
+    valkey.asynq.register("billing")
+    program, load = SHELL_STARTS[shell]
+    with closing(Terminal(program=program, PATH=with_program(), ARCHIVE_TUI_URL=valkey.url)) as terminal:
+        terminal.sees("$ ")
+        terminal.type(f"{load}; echo loaded=$((40 + 2))\n")
+        terminal.sees("loaded=42")
+        terminal.type("archive-tui repair --kind gho\t")
+        terminal.sees("--kind ghost")
+        terminal.type(" --queue bil\t")
+        terminal.sees("--queue billing")
+
+
+def test_fish_completes(valkey: Live, home: Path) -> None:
+    if shutil.which("fish") is None:
+        pytest.skip("fish is missing")
+    valkey.asynq.register("billing")
+    ask = "archive-tui completion fish | source; complete -C 'archive-tui repair --kind gho'; "
+    ask += "complete -C 'archive-tui repair --queue bil'"
+    environment = {**os.environ, "PATH": with_program(), "ARCHIVE_TUI_URL": valkey.url}
+    ended = subprocess.run(["fish", "-c", ask], capture_output=True, text=True, check=False, env=environment)
+    assert ended.stdout.split() == ["ghost", "billing"], ended.stderr
+
+
+def with_program() -> str:
+    """A PATH on which the shell finds archive-tui."""
+    return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 def test_another_shell_is_refused(cli: Command) -> None:
