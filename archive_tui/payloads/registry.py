@@ -18,10 +18,13 @@ from importlib.metadata import EntryPoint, entry_points
 from archive_tui.payloads.decoder import Decoder, Wrapper
 from archive_tui.payloads.decoders.binary import BinaryDecoder
 from archive_tui.payloads.decoders.cbor import CborDecoder
+from archive_tui.payloads.decoders.form import FormDecoder
 from archive_tui.payloads.decoders.json_text import JsonDecoder
+from archive_tui.payloads.decoders.jwt import JwtDecoder
 from archive_tui.payloads.decoders.messagepack import MessagePackDecoder
 from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
 from archive_tui.payloads.decoders.plain_text import TextDecoder
+from archive_tui.payloads.decoders.xml import XmlDecoder
 from archive_tui.payloads.wrappers.base64_text import Base64, Base64Url
 from archive_tui.payloads.wrappers.brotli_stream import Brotli
 from archive_tui.payloads.wrappers.deflate import Gzip, Zlib
@@ -51,6 +54,9 @@ WRAPPERS: tuple[Callable[[], Wrapper], ...] = (
 DECODERS: tuple[Callable[[], Decoder], ...] = (
     JsonDecoder,
     NdjsonDecoder,
+    JwtDecoder,
+    XmlDecoder,
+    FormDecoder,
     MessagePackDecoder,
     CborDecoder,
     TextDecoder,
