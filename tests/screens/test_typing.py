@@ -1,7 +1,11 @@
 """Keys in one piece do what they do when typed slowly, or are dropped and said to be."""
 
+import asyncio
 import random
 import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 from support.asynq_data import NOW, everything
@@ -9,6 +13,7 @@ from support.pilot import PATIENCE, Operator, operate
 from support.servers import Live
 from textual.widgets import Input
 
+from archive_tui.catalog.marks import Marks
 from archive_tui.tui import keystrokes
 
 AGE = 10.5 * 86400
@@ -216,3 +221,71 @@ def test_random_keys_in_one_piece_do_what_they_do_slowly(work: Live, seed: int) 
     operate(work.settings, slowly)
     operate(work.settings, at_once)
     assert results[1] == results[0], pieces
+
+
+@contextmanager
+def marking_held() -> Iterator[tuple[threading.Event, threading.Event]]:
+    """Let no marking of many rows end until the second event is set; the first tells that one has begun."""
+    begun, may, add = threading.Event(), threading.Event(), Marks.add
+
+    def wait(marks: Marks, seqs: Sequence[int]) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            assert may.wait(PATIENCE)
+        add(marks, seqs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Marks, "add", wait)
+        try:
+            yield begun, may
+        finally:
+            may.set()
+
+
+@pytest.mark.parametrize(
+    ("packet", "count", "plan"),
+    [
+        ("/type:x:y⏎*R⏎", 4, "─ Run 4 "),
+        ("v↓↓v⌃d", 3, "─ Delete 3 "),
+        ("*e", 12, "─ Export 12 "),
+        ("T ⌃d", 4, "─ Delete 4 "),
+    ],
+)
+def test_what_is_typed_behind_marks_takes_all_of_them(work: Live, packet: str, count: int, plan: str) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        marks = op.app.screen.marks
+        with op.holding(), marking_held() as (begun, may):
+            await op.burst(*keys(packet))
+            assert await asyncio.to_thread(begun.wait, PATIENCE)
+            await op.holds(lambda: not len(marks.marked) and not op.where.endswith("Dialog"))
+            may.set()
+            await op.sees(plan)
+        assert len(marks.marked) == count
+
+    operate(work.settings, play)
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["in one piece", "one by one"])
+def test_what_waits_for_marks_for_too_long_is_dropped_and_does_nothing(
+    work: Live, monkeypatch: pytest.MonkeyPatch, apart: bool
+) -> None:
+    monkeypatch.setattr(keystrokes, "_HOLD", 0.1)
+
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        marks = op.app.screen.marks
+        with op.holding(), marking_held() as (_, may):
+            if apart:
+                await op.press("asterisk", "R")
+                await op.hears("in a moment: marking first")
+                await op.press("s")  # another wish takes the place of the one that waits
+                await op.arrives("ChoiceDialog")
+            else:
+                await op.burst("asterisk", "R", "enter")
+                await op.hears("2 keys dropped: what they were typed for is still being read")
+            may.set()
+            await op.until(lambda: len(marks.marked) == 12, "marked")
+        await op.holds(lambda: "RunDialog" not in op.below and "ConfirmDialog" not in op.below)
+
+    operate(work.settings, play)
