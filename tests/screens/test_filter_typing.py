@@ -90,3 +90,30 @@ def test_a_filter_gets_a_name_and_is_offered_by_it(work: Live) -> None:
         await op.until(lambda: op.ids == ["task-1"], "the young digest")
 
     operate(work.settings, play)
+
+
+def test_a_filter_goes_on_where_it_ended_and_no_key_wipes_it(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.burst("slash", *"type:email:*", "enter", "slash", *" -deliver", "enter")
+        await op.until(lambda: op.ids == ["task-1"], "the digest alone")
+        assert typed(op) == "type:email:* -deliver"
+        assert op.text.count("type:email:*") == 1, "the head does not repeat it"
+        await op.press("slash", "home", "right", "enter", "slash", "backspace")
+        assert typed(op) == "type:email:* -delive"
+        await op.press("ctrl+u")
+        assert typed(op) == ""
+        await op.press("up")
+        assert typed(op) == "type:email:* -deliver"
+
+    operate(work.settings, play)
+
+
+def test_a_filter_that_is_not_the_one_that_is_typed_is_told_in_the_head(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.press("slash", *"digest age>", "enter")
+        await op.sees("filter: “digest age”", "age needs a value")
+        await op.until(lambda: op.ids == [], "what could be read last")
+
+    operate(work.settings, play)

@@ -494,7 +494,7 @@ def test_tasks_can_be_filtered_by_id_type_and_error(shop: Live) -> None:
             assert bool(expected) == (part not in {"%", "no such text"})
             await op.press("slash")
             await op.type(part)
-            await op.sees(f"{len(expected)} match of 65", f"“{part}”")
+            await op.sees(f"{len(expected)} match of 65", f"/ {part}")
             await op.until(lambda expected=expected: set(op.ids) == expected, "the matching rows")
             if not expected:
                 await op.sees("No task matches the filter: esc shows all.")
@@ -997,14 +997,14 @@ def test_groups_narrow_the_table_and_widen_it_again(shop: Live) -> None:
         shown = groups(op)
         at = [name for name in shown if name in {kind.label for kind in Kind}].index("orphan, completed")
         await op.press("tab", "home", *["down"] * at, "enter")
-        await op.sees(f"{len(completed)} match of {len(every)}", "filter: “kind==orphan-completed”")
+        await op.sees(f"{len(completed)} match of {len(every)}", "/ kind==orphan-completed")
         await op.until(lambda: set(op.ids) == completed, "only the completed ones")
         assert "▸ orphan, completed" in op.text
         await op.press("enter")
         await op.unfiltered()
         await op.press("home", "right", "right", "enter")
-        await op.until(lambda: "filter: “type==" in op.text and "match of" in op.text, "narrowed")
-        narrowed = re.search(r"([\d,]+) match of .* filter: “type==(\S+)”", op.text)
+        await op.until(lambda: "/ type==" in op.text and "match of" in op.text, "narrowed")
+        narrowed = re.search(r"([\d,]+) match of .* / type==(\S+)", op.text, re.DOTALL)
         assert narrowed is not None
         assert shown[narrowed[2]] == int(narrowed[1].replace(",", ""))
         await op.press("escape")  # back from the groups to the table
@@ -1040,7 +1040,7 @@ def test_errors_are_grouped_by_signature(shop: Live) -> None:
         await op.sees(" Error ")
         name, count = next(one for one in groups(op).items() if one[0].startswith("dial tcp"))
         await op.press("tab", "home", "right", "enter")
-        await op.sees(f"{count:,} match of", 'filter: “signature=="dial tcp')
+        await op.sees(f"{count:,} match of", '/ signature=="dial tcp')
         assert f"▸ {name}" in op.text
         await op.press("enter")
         await op.unfiltered()
@@ -1060,7 +1060,7 @@ def test_a_filter_of_the_scan_and_its_groups_add_up(shop: Live) -> None:
         await op.until(lambda: shouted <= set(op.ids), "the matching ones")
         before = len(op.ids)
         await op.press("tab", "enter")
-        await op.sees("filter: “MARKUP kind==orphan-archived”")
+        await op.sees("/ MARKUP kind==orphan-archived")
         assert len(op.ids) == before
         await op.press("escape", "escape")
         await op.unfiltered()

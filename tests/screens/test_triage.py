@@ -217,3 +217,89 @@ def test_findings_have_a_triage_view_too(mail: Live) -> None:
         await op.arrives("FindingTriageScreen")
 
     operate(mail.settings, play, size=(160, 40))
+
+
+async def settled(op: Operator) -> None:
+    await op.until(lambda: op.app.screen._shown, "counted")
+
+
+def test_the_triage_view_is_filtered_where_it_stands(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await triage(op)
+        await op.press("slash", *"age>1h", "enter")
+        await op.sees("triage   9 tasks")
+        assert op.text.count("age>1h") == 1
+        await settled(op)
+        assert len(op.rows) == 1
+        await op.press("enter")
+        await op.arrives("TasksScreen")
+        await op.sees("9 match of 16")
+        await op.press("escape")
+        await op.arrives("ArchiveTriageScreen")
+        await op.sees("triage   9 tasks", "age>1h")
+        await op.press("slash", *" newest:2", "enter")
+        await op.sees("triage   2 tasks", "/ age>1h newest:2")
+        await settled(op)
+        await op.press("space")
+        await op.sees("2 marked")
+        await op.press("escape")
+        await op.sees("triage   2 marked   16 tasks")
+        await settled(op)
+        assert len(op.rows) == 2
+        await op.press("escape", "escape")
+        await op.arrives("QueuesScreen")
+
+    operate(mail.settings, play, size=(120, 30))
+
+
+def test_a_filter_typed_in_the_triage_view_is_that_of_the_list(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await op.press("slash", *"type:email:send", "enter", "T")
+        await op.sees("triage   12 tasks", "filter: “type:email:send”")
+        await op.press("slash")
+        assert op.app.focused.value == "type:email:send"
+        await op.type(" age>80d")
+        await op.press("enter")
+        await op.sees("triage   3 tasks")
+        await settled(op)
+        await op.press("q")
+        await op.arrives("TasksScreen")
+        await op.sees("3 match of 16", "/ type:email:send age>80d")
+        await op.press("T", "slash", *" age<90d", "enter")
+        await op.sees("No task matches the filter: esc shows all.")
+        await op.press("escape")  # what the view was opened with
+        await op.sees("triage   3 tasks")
+        await op.press("escape")
+        await op.sees("3 match of 16")
+
+    operate(mail.settings, play, size=(120, 30))
+
+
+def test_nothing_is_chosen_by_a_filter_that_cannot_be_read(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await triage(op)
+        await op.press("slash", *"age>30", "enter")
+        await op.sees("age wants a number and a unit")
+        for key in ("space", "ctrl+d", "R", "e", "enter"):
+            await op.press(key)
+            await op.hears("the filter cannot be read: correct it, or esc shows all")
+            op.forget_remarks()
+        await op.press("escape")
+        await op.sees_no("age>30")
+        await settled(op)
+        await op.press("space")
+        await op.sees("12 marked")
+
+    operate(mail.settings, play, size=(100, 24))
+
+
+def test_marks_that_a_filter_hides_are_told_in_the_triage_view(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await triage(op)
+        await op.press("space")
+        await op.sees("12 marked")
+        await op.press("slash", *"deadline", "enter")
+        await op.sees("12 marked, 12 hidden by filter")
+
+    operate(mail.settings, play, size=(80, 24))

@@ -100,13 +100,11 @@ class ConfirmDialog(GuardedDialog[bool]):
             if sheet.asks_reason:
                 with Horizontal(id="why", classes="line first"):
                     yield Label("Why, for the journal: ")
-                    yield Entry(
-                        compact=True, select_on_focus=False, id="reason", placeholder="optional", max_length=_REASON
-                    )
+                    yield Entry(compact=True, id="reason", placeholder="optional", max_length=_REASON)
             if sheet.typed:
                 with Horizontal(id="typed", classes="line" if sheet.asks_reason else "line first"):
                     yield Label(f"Type {sheet.typed} to confirm: ", id="asked")
-                    yield Entry(compact=True, select_on_focus=False, id="count")
+                    yield Entry(compact=True, id="count")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button(sheet.button, id="yes", compact=True, disabled=bool(sheet.typed))

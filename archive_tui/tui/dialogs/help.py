@@ -53,7 +53,7 @@ class HelpDialog(Dialog[None]):
             box.border_subtitle = "/ searches · esc closes"
             with VerticalScroll(can_focus=True):
                 yield FittedText(self._written)
-            yield FilterBar("words to look for", give_back=self._to_the_text)
+            yield FilterBar("words to look for", anew=True, give_back=self._to_the_text)
 
     def on_mount(self) -> None:
         self._to_the_text()

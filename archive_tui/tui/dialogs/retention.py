@@ -57,11 +57,11 @@ class RetentionDialog(Dialog[Kept]):
             yield Static(Content(self._why), id="why", classes="-shown" if self._why else "")
             with Horizontal(classes="field"):
                 yield Label("Keep what died in the last")
-                yield Entry(placeholder="such as 30d", id="age", compact=True, select_on_focus=False)
+                yield Entry(placeholder="such as 30d", id="age", compact=True)
             with Horizontal(classes="field"):
                 yield Label("Keep the newest")
                 newest = "" if self._newest is None else str(self._newest)
-                yield Entry(newest, placeholder="such as 5000", id="newest", compact=True, select_on_focus=False)
+                yield Entry(newest, placeholder="such as 5000", id="newest", compact=True)
             yield Static(self._explanation(), id="wrong")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)

@@ -54,11 +54,11 @@ class RunDialog(Dialog[RunMode]):
             with Horizontal(classes="field"):
                 yield Label("Begin")
                 placeholder = "at once; or in 2h, or at 2026-12-01T06:00"
-                yield Entry(placeholder=placeholder, id="begin", compact=True, select_on_focus=False)
+                yield Entry(placeholder=placeholder, id="begin", compact=True)
             with Horizontal(classes="field"):
                 yield Label("Per second")
                 placeholder = "all of them; or a rate, such as 20"
-                yield Entry(placeholder=placeholder, id="rate", compact=True, select_on_focus=False)
+                yield Entry(placeholder=placeholder, id="rate", compact=True)
             yield Static(self._explanation(), id="wrong")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)

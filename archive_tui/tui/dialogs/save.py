@@ -29,7 +29,7 @@ class SaveDialog(Dialog[str]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content(self._title)
-            yield Entry(self._name, compact=True, select_on_focus=False)
+            yield Entry(self._name, compact=True)
             if self._problem:
                 yield Label(Content(self._problem), classes="problem")
             yield Label(Content(self._note))

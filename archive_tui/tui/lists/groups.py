@@ -17,7 +17,7 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.lists.marks import RowMarks
-from archive_tui.tui.lists.task_list import TaskList
+from archive_tui.tui.lists.task_list import UNREADABLE, TaskList
 from archive_tui.tui.widgets.groups import GROUPS_SHOWN, GroupsPanel
 
 _AGES_EVERY = 60
@@ -125,7 +125,7 @@ class Groups(Part):
             has = has_term(query.text, term)
             text = without_term(query.text, term) if has else with_term(query.text, term)
         except FilterError:
-            self.screen.say(f"the filter cannot be read: correct it, or {commands.Back} shows all", warning=True)
+            self.screen.say(UNREADABLE, warning=True)
             return
         self._tasks.filter_by(text, self.moment)
 
@@ -137,7 +137,7 @@ class Groups(Part):
         try:
             self._marks.mark_query(self.query_of(term))
         except FilterError:
-            self.screen.say(f"the filter cannot be read: correct it, or {commands.Back} shows all", warning=True)
+            self.screen.say(UNREADABLE, warning=True)
 
     def query_of(self, term: str) -> Query:
         """What the list shows, narrowed by a term. Raises FilterError."""

@@ -23,7 +23,7 @@ from archive_tui.tui.dialogs.save import SaveDialog
 from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, MatchingRows, Targets
-from archive_tui.tui.lists.task_list import TaskList
+from archive_tui.tui.lists.task_list import UNREADABLE, TaskList
 from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.wording.people import plural
 
@@ -42,7 +42,7 @@ def marked_or_matching(tasks: TaskList, marks: RowMarks) -> Targets:
 def why_not_matching(tasks: TaskList, marks: RowMarks) -> str | None:
     """Why it cannot be said what that is."""
     unclear = tasks.filter_unreadable and not len(marks.marked)
-    return f"the filter cannot be read: correct it, or {commands.Back} shows all" if unclear else None
+    return UNREADABLE if unclear else None
 
 
 class ListExport(Part):

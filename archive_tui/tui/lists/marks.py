@@ -14,7 +14,7 @@ from archive_tui.catalog.query import Query, Sort
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
 from archive_tui.tui.commands import runs
-from archive_tui.tui.lists.task_list import TaskList
+from archive_tui.tui.lists.task_list import UNREADABLE, TaskList
 from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.wording.people import plural
 
@@ -160,7 +160,7 @@ class RowMarks(Part):
         if self.marking:
             return MARKING
         if self._tasks.filter_unreadable:
-            return f"the filter cannot be read: correct it, or {commands.Back} shows all"
+            return UNREADABLE
         view = self._tasks.view
         to_come = self._tasks.sorting or view.version != self._tasks.catalog.version
         return None if len(view) or to_come else "there is nothing to mark"

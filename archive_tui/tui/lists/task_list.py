@@ -45,9 +45,13 @@ _AGES_EVERY = 5.0
 _TYPING = [
     ("tab", "goes on with a field, a value that was seen, or a filter with a name; again: the next suggestion"),
     ("up  down", "filters that were typed before in this run"),
+    ("ctrl+u", "clears the line; ctrl+w takes the last word away"),
     ("ctrl+r", "the last one that holds what is typed; again: the one before it"),
     ("ctrl+s", "gives the filter a name"),
 ]
+
+UNREADABLE = f"the filter cannot be read: correct it, or {commands.Back} shows all"
+"""Why nothing can be chosen by a filter."""
 
 HELP = {"While a filter is typed": _TYPING, "What a filter may say": manual()}
 """The page about filters, for the help of a screen with a list."""
@@ -86,8 +90,7 @@ class TaskList(Vertical):
         """Whether the rows stay as they are, although the catalog changes: while a plan is made, or looked at."""
         self.table = VirtualTable[TaskRow](columns, id="rows")
         self.table.show(self.view, complete=False)
-        assistant = FilterAssistant(lambda: self._screen, lambda: self.view)
-        self._filter_bar = FilterBar("a word, or field:value", hint=HINT, assistant=assistant)
+        self._filter_bar = self.new_filter_bar(lambda: self._screen)
         self._beside = beside
         self._open_task = open_task
         self._job: Job | None = None
@@ -228,8 +231,10 @@ class TaskList(Vertical):
                 parts.append(piece(f"   {least}{len(self.view):,} match", "$text-accent", gives_way=4))
                 parts.append(piece(f" of {least}{total:,}", "$text-accent", gives_way=3))
             narrowed = [str(query.kind.label)] if query.kind is not None else []
-            narrowed += [f"“{clip(query.text, _SHOWN)}”"] if query.text else []
-            parts.append(piece(f"   filter: {', '.join(narrowed)}", "$text-muted", cut=True))
+            if query.text and query.text != self._filter_bar.shown:  # else it stands below, whole
+                narrowed.append(f"“{clip(query.text, _SHOWN)}”")
+            if narrowed:
+                parts.append(piece(f"   filter: {', '.join(narrowed)}", "$text-muted", cut=True))
         if self.sorting:
             parts.append(piece("   sorting…", "$text-warning"))
         return parts
@@ -288,15 +293,28 @@ class TaskList(Vertical):
     @on(FilterBar.Changed)
     def _filter_changed(self, event: FilterBar.Changed) -> None:
         event.stop()
+        self._filter_bar.complain(self.try_filter(event.text))
+
+    def try_filter(self, text: str) -> str:
+        """Show what a filter shows that is being typed. Returns what is wrong with it: then the rows stay as they are.
+        Empty: it can be read.
+        """
         now = self._screen.session.clock()
         try:
-            parse(event.text, now)
-        except FilterError as error:  # the rows stay as they are until it can be read
-            self._filter_bar.complain(str(error).removeprefix("the filter, "))
-            return
-        self._filter_bar.complain("")
-        if event.text != self.query_now.text:  # a later moment alone is no other question
-            self.ask(replace(self.query_now, text=event.text, now=now if event.text else None))
+            parse(text, now)
+        except FilterError as error:
+            return str(error).removeprefix("the filter, ")
+        if text != self.query_now.text:  # a later moment alone is no other question
+            self.ask(replace(self.query_now, text=text, now=now if text else None))
+        return ""
+
+    def show_filter(self) -> None:
+        """Show the filter of the list as if it had been typed here."""
+        self._filter_bar.write(self.query_now.text)
+
+    def new_filter_bar(self, screen: Callable[[], CommandScreen]) -> FilterBar:
+        """Make a line to type the filter of this list in, on whichever screen; what is typed is for `try_filter`."""
+        return FilterBar("a word, or field:value", hint=HINT, assistant=FilterAssistant(screen, lambda: self.view))
 
     @runs(commands.Filter)
     def filter(self) -> None:
@@ -307,9 +325,10 @@ class TaskList(Vertical):
         """Show what a filter shows that was not typed, as if it had been. Its ages count from `now` (unix seconds),
         unless those of the filter before count from another moment.
         """
-        self._filter_bar.write(text)
         before = self.query_now.now
-        self.ask(replace(self.query_now, text=text, now=(now if before is None else before) if text else None))
+        self.query_now = replace(self.query_now, text=text, now=(now if before is None else before) if text else None)
+        self.show_filter()
+        self._screen.look()
 
     def clear_filter(self) -> bool:
         """Show all rows again; False where all were shown already."""

@@ -32,6 +32,9 @@ class Place:
     key: int | None = None
     """The number of the error group under the cursor."""
 
+    before: Query | None = None
+    """What the list was asked when the view was opened; None: it is not known yet."""
+
     keys: dict[tuple[str, str], int] = field(default_factory=dict)
     """Numbers of error groups, by signature and type."""
 
@@ -96,6 +99,10 @@ class Triage(Part):
     @runs(commands.Triage)
     def open(self) -> None:
         """Open the view."""
+        self._place.before = self._triaged.tasks.query_now
+        self._open()
+
+    def _open(self) -> None:
         self._triaged.groups.most_errors = MOST_ERRORS
         self._triaged.groups.keep_up()
         self.screen.app.push_screen(self._view(self._triaged, self._place, self))
@@ -115,9 +122,21 @@ class Triage(Part):
         tasks = self._triaged.tasks
         if before is None or tasks.query_now.text != self._drilled:
             return False
-        tasks.filter_by(before.text, before.now if before.now is not None else self._triaged.groups.moment)
-        self.open()
+        self._show_again(before)
+        self._open()
         return True
+
+    def widen(self) -> bool:
+        """Show again what was shown when the view was opened, where a filter was typed since; False where none was."""
+        before, text = self._place.before, self._triaged.tasks.query_now.text
+        if before is None or not text or text == before.text:
+            return False
+        self._show_again(before)
+        return True
+
+    def _show_again(self, query: Query) -> None:
+        now = query.now if query.now is not None else self._triaged.groups.moment
+        self._triaged.tasks.filter_by(query.text, now)
 
     def closed(self) -> None:
         """The view is left: nobody wants its table any more, and perhaps not the list either."""

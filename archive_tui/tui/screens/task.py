@@ -97,7 +97,9 @@ class TaskScreen(CommandScreen):
         self._breadcrumb = breadcrumb
         self._below = below
         self._boxes = TaskBoxes()
-        self._search_bar = FilterBar("in error and payload", label="search", give_back=self._boxes.focus_current)
+        self._search_bar = FilterBar(
+            "in error and payload", label="search", anew=True, give_back=self._boxes.focus_current
+        )
         self._loaded: Loaded | None = None
         self._ticket = self._answered = 0
         self._task_id = b""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -27,10 +27,12 @@ from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.finding_changes import FindingChanges
 from archive_tui.tui.lists.list_export import ListExport
 from archive_tui.tui.lists.targets import MarkedRows, MatchingRows, Targets
+from archive_tui.tui.lists.task_list import HELP, UNREADABLE
 from archive_tui.tui.lists.triage import Place, Triage, Triaged
 from archive_tui.tui.widgets.cells import CellTable
 from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.tui.widgets.example import ErrorExample
+from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, name_room, title
 from archive_tui.tui.widgets.source import Rows
 from archive_tui.tui.widgets.table import VirtualTable
@@ -52,6 +54,7 @@ class TriageScreen(CommandScreen):
         commands.Stop,
         commands.DrillDown,
         commands.MarkCell,
+        commands.Filter,
         commands.Sort,
         commands.Unmark,
         commands.Example,
@@ -71,6 +74,7 @@ class TriageScreen(CommandScreen):
         self.export = ListExport(
             self, self.flow, self.targets, name="-".join(triaged.title), why_not=self.why_not_export
         )
+        self._filter_bar = triaged.tasks.new_filter_bar(lambda: self)
         self._drawn: tuple[object, ...] = ()
         self._example_of: object = None
         self._marked: dict[tuple[str, str], int] = {}
@@ -81,10 +85,13 @@ class TriageScreen(CommandScreen):
         yield HeadLine(id="head")
         table = CellTable[ErrorGroup](list(self._columns(None)), _AGES[:-1], id="rows")
         table.is_marked = self._is_marked
-        table.empty_text = "Nothing failed here."
         table.waiting_text = "Counting…"
         yield table
         yield ErrorExample()
+        yield self._filter_bar
+
+    def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        return HELP
 
     @property
     def _table(self) -> CellTable[ErrorGroup]:
@@ -147,6 +154,8 @@ class TriageScreen(CommandScreen):
         place.cell = table.cell
         table.choosable = tuple(_AGES if self._some_never_failed else _AGES[:-1])
         table.set_columns(list(self._columns(table.cell)))
+        none_match = f"No task matches the filter: {commands.Back} shows all."
+        table.empty_text = none_match if answer.question.query.filtered else "Nothing failed here."
         table.sorted_by = (place.sort, place.descending)
         table.show(Rows(groups, keys))
         if first and place.key is not None:
@@ -154,10 +163,11 @@ class TriageScreen(CommandScreen):
 
     def _draw_head(self, answer: Breakdown) -> None:
         marks, tasks = self.triaged.marks, self.triaged.tasks
-        marked = f"   {len(marks.marked):,} marked" if len(marks.marked) else ""
+        hidden = f", {marks.hidden:,} hidden by filter" if marks.hidden else ""
+        marked = f"   {len(marks.marked):,} marked{hidden}" if len(marks.marked) else ""
         where, *crumbs = self.triaged.title
         more = answer.different_errors - len(answer.errors)
-        text = tasks.query_now.text
+        text = tasks.query_now.text if tasks.query_now.text != self._filter_bar.shown else ""
         self.query_one("#head", HeadLine).show(
             self.flow.line()
             or Content.assemble(
@@ -225,6 +235,8 @@ class TriageScreen(CommandScreen):
 
     def why_not_choose(self) -> str | None:
         """Why the cell under the cursor stands for no tasks."""
+        if self._filter_bar.wrong:
+            return UNREADABLE
         if not self._shown:
             return COUNTING
         return None if self._chosen.tasks else "no task here"
@@ -283,6 +295,8 @@ class TriageScreen(CommandScreen):
 
     def why_not_mark(self) -> str | None:
         """Why the cell under the cursor cannot be marked now."""
+        if self._filter_bar.wrong:
+            return UNREADABLE
         if not self._shown:
             return COUNTING
         return self.triaged.marks.why_not_mark_all()
@@ -332,7 +346,29 @@ class TriageScreen(CommandScreen):
             self._table.refresh()
             self.look()
 
-    # Sorting
+    # Filtering and sorting
+
+    @runs(commands.Filter)
+    def filter(self) -> None:
+        """Type a filter: it is that of the list."""
+        if not self._filter_bar.is_open:
+            self._filter_bar.write(self.triaged.tasks.query_now.text)
+        self._filter_bar.open()
+
+    @on(FilterBar.Changed)
+    def _filter_changed(self, event: FilterBar.Changed) -> None:
+        event.stop()
+        tasks = self.triaged.tasks
+        self._filter_bar.complain(tasks.try_filter(event.text))
+        tasks.show_filter()
+
+    def _widen(self) -> bool:
+        """Take back what was typed as a filter here; False where nothing was."""
+        wrong = self._filter_bar.wrong
+        widened = self._way.widen() or wrong
+        if widened:
+            self._filter_bar.write("")
+        return widened
 
     @on(VirtualTable.SortWanted, "#rows")
     def _sort_wanted(self, event: VirtualTable.SortWanted) -> None:
@@ -378,14 +414,14 @@ class TriageScreen(CommandScreen):
 
     @runs(commands.Back)
     def back(self) -> None:
-        """Leave the example, then choose the whole row, then forget the marks, then leave."""
+        """Leave the example, then choose the whole row, then undo the filter typed here, then the marks, then leave."""
         table = self._table
         if not table.has_focus:
             table.focus()
         elif table.cell is not None:
             table.cell = None
             self.look()
-        elif not self.triaged.marks.take_back():
+        elif not self._widen() and not self.triaged.marks.take_back():
             self.run_command(commands.Leave)
 
 

@@ -14,11 +14,12 @@ from archive_tui.text import line
 
 class Entry(Input):
     """Joins the lines of a paste by spaces, where a stock input keeps the first alone (Textual 8.2.8), and shows an
-    ellipsis at each end beyond which its text goes on. Its cursor stands still.
+    ellipsis at each end beyond which its text goes on. Its cursor stands still. Going to it selects nothing: one key
+    would wipe the text.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+        super().__init__(*arguments, **{"select_on_focus": False, **options})
         self.cursor_blink = False  # each blink is sent over a link that may be thin
 
     def _on_paste(self, event: events.Paste) -> None:

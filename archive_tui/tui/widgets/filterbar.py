@@ -118,12 +118,14 @@ class FilterBar(Vertical):
         *,
         label: str = "/",
         hint: str = "",
+        anew: bool = False,
         give_back: Callable[[], None] | None = None,
         assistant: Assistant | None = None,
         id: str | None = None,
     ) -> None:
-        """`give_back` gives the focus to what is looked through, once nothing is typed any more; None: the table.
-        Without an `assistant` its keys do what they do elsewhere.
+        """With `anew`, what is typed takes the place of the text that is there, since something else is looked for;
+        without, it goes on with that. `give_back` gives the focus to what is looked through, once nothing is typed any
+        more; None: the table. Without an `assistant` its keys do what they do elsewhere.
         """
         super().__init__(id=id)
         self._assistant = assistant
@@ -133,13 +135,14 @@ class FilterBar(Vertical):
         self._reason = ""
         self._give_back = give_back
         self._hint = hint
+        self._anew = anew
         self._placeholder = placeholder
         self._label = label
 
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Label(self._label)
-            yield _FilterEntry(placeholder=self._placeholder, compact=True)
+            yield _FilterEntry(placeholder=self._placeholder, compact=True, select_on_focus=self._anew)
             yield Static(id="note")
         yield Static(Content(self._hint), id="hint", classes="-helpful" if self._hint else "")
 
@@ -147,6 +150,11 @@ class FilterBar(Vertical):
     def text(self) -> str:
         """What is looked for; empty for everything."""
         return self._input.value if self.is_mounted and self.query(Input) else ""
+
+    @property
+    def shown(self) -> str:
+        """The text that stands on the screen; empty where the line is hidden."""
+        return self.text if self.is_open else ""
 
     @property
     def _input(self) -> Input:
@@ -255,6 +263,7 @@ class FilterBar(Vertical):
         """Show the line and type into it."""
         self.display = True
         self.add_class("-typing")
+        self._input.cursor_position = len(self._input.value)
         self.screen.set_focus(self._input)  # at once: what is typed next belongs here
 
     def write(self, text: str) -> None:
