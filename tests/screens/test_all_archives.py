@@ -42,6 +42,22 @@ def test_all_archives_are_one_list_with_a_column_of_queues(shop: Live, size: tup
     operate(shop.settings, play, size=size)
 
 
+@pytest.mark.parametrize("width", [60, 80, 101, 102, 140])
+def test_the_error_has_room_at_every_width(shop: Live, width: int) -> None:
+    async def play(op: Operator) -> None:
+        await everything(op)
+        header = op.part("VirtualTable")[0]
+        begin = header.index("Error")
+        others = [at for title in (" Size", " Id") if (at := header.find(title)) > begin]
+        assert min([*others, len(header)]) - begin >= 16, op.text
+        beside = bool(op.part("GroupsPanel")) and op.app.screen.groups.panel.display
+        assert beside == (width >= 102)
+        await op.press("tab")  # where it does not stand beside the list, in its place
+        await op.until(lambda: any(" 3 " in one for one in op.part("GroupsPanel")), "groups")
+
+    operate(shop.settings, play, size=(width, 30))
+
+
 def test_queues_are_a_group_beside_the_list(shop: Live) -> None:
     async def play(op: Operator) -> None:
         await everything(op)

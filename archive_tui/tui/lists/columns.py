@@ -12,6 +12,8 @@ from archive_tui.wording.people import UNKNOWN, age, exact, size
 _AGE_WIDTH = 8
 _ERROR_WIDTH = 40
 """Cells of an error that are worth more than the rest of an id."""
+_LEAST_ERROR = 16
+"""Cells in which an error can be told from another."""
 _SHORT_ID = 9
 """Cells of a UUID's first group, and an ellipsis."""
 _WHOLE_ID = 36
@@ -82,7 +84,7 @@ def common_columns(
         Column("died", died, died_cell, max(_AGE_WIDTH, len(died)), "right", exact=moment_cell),
         Column("type", "Type", type_cell, 12, enough=16, grow=1, most=30),
         Column("tries", "Tries", tries_cell, 6, "right", priority=2),
-        Column("error", "Error", error_cell, 28, enough=_ERROR_WIDTH, grow=4),
+        Column("error", "Error", error_cell, 28, least=_LEAST_ERROR, enough=_ERROR_WIDTH, grow=4),
         Column("size", "Size", size_cell, 9, "right", priority=3),
-        Column("id", "Id", id_cell, _SHORT_ID, whole=_WHOLE_ID),
+        Column("id", "Id", id_cell, _SHORT_ID, whole=_WHOLE_ID, yields=True),
     ]

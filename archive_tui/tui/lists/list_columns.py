@@ -34,7 +34,7 @@ class ListColumns(Part):
         appearance = self._appearance
         if appearance.version != self._version or not self._drawn:
             self._version = appearance.version
-            self._tasks.table.set_columns(appearance.arrange(self._kind, self._columns))
+            self._tasks.set_columns(appearance.arrange(self._kind, self._columns))
 
     @property
     def _drawn(self) -> bool:

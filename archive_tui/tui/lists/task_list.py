@@ -30,6 +30,7 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.lists.filter_assistant import FilterAssistant
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.groups import LEAST_WIDTH
 from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.tui.widgets.table import VirtualTable
 
@@ -111,8 +112,18 @@ class TaskList(Vertical):
         yield self._filter_bar
 
     def on_resize(self, event: events.Resize) -> None:
-        """Below a hundred columns what stands beside the table has no room beside it, but in its place."""
-        self.set_class(event.size.width < _ROOM_BESIDE, "-narrow")
+        self._fit(event.size.width)
+
+    def set_columns(self, columns: Sequence[Column[TaskRow]]) -> None:
+        """Show these columns."""
+        self.table.set_columns(columns)
+        self._fit(self.size.width)
+
+    def _fit(self, width: int) -> None:
+        """Where the columns of the table would be too narrow, or the terminal is, what stands beside the table has no
+        room beside it, but in its place.
+        """
+        self.set_class(width < max(_ROOM_BESIDE, self.table.needed + LEAST_WIDTH), "-narrow")
 
     def on_unmount(self) -> None:
         if self._job is not None:

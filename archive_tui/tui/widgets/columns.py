@@ -47,6 +47,8 @@ class Column(Generic[Row]):
     width: int
     """Cells it needs at least."""
     align: Align = "left"
+    least: int = 0
+    """Cells below which it says too little: what `yields`, or stands beside the table, goes first; 0 for none."""
     enough: int = 0
     """Cells that it should have before any column is shown whole, or grows; 0 for its `width`."""
     whole: int = 0
@@ -57,6 +59,8 @@ class Column(Generic[Row]):
     """The width up to which it grows; None for no limit."""
     priority: int = 0
     """Where the terminal is too narrow, the highest number goes first; 0 never goes."""
+    yields: bool = False
+    """Whether it goes where another column would have less than its `least`."""
     sortable: bool = True
     exact: Callable[[Row], str | Cell] | None = None
     """What stands in the cell where times are written out; None: the same as else."""
@@ -97,10 +101,17 @@ def fit(value: str, width: int, align: Align = "left") -> str:
     return padding + safe if align == "right" else safe + padding
 
 
+def needed(columns: Iterable[Column[Any]]) -> int:
+    """The cells that columns take as long as none of those goes that have no priority."""
+    widths = [column.least or column.width for column in columns if not column.priority]
+    return sum(widths) + GAP * max(len(widths) - 1, 0)
+
+
 def lay_out(columns: Iterable[Column[Any]], room: int, natural: Mapping[str, int] | None = None) -> Layout:
     """Decide which columns are drawn and how wide, in `room` cells.
 
-    Columns are hidden by priority until the minimum widths fit; what cannot be hidden shrinks, the widest first. What
+    Columns are hidden by priority until the minimum widths fit; what cannot be hidden shrinks, the widest first, and
+    before one has less than its `least`, what `yields` goes. What
     is left over goes first to what has not `enough`, in the order of the columns, then to what can be shown `whole`,
     and is then shared by `grow`. With `natural` widths (wide mode) nothing is hidden or shrunk: the table scrolls.
     """
@@ -117,6 +128,11 @@ def lay_out(columns: Iterable[Column[Any]], room: int, natural: Mapping[str, int
         while spare() < 0 and (dispensable := [column for column in shown if column.priority]):
             shown.remove(max(reversed(dispensable), key=lambda column: column.priority))
         while spare() < 0 and shown:
+            if any(0 < widths[column.name] <= column.least for column in shown):
+                yielding = [column for column in shown if column.yields]
+                if yielding:
+                    shown.remove(yielding[-1])
+                    continue
             widest = max(reversed(shown), key=lambda column: widths[column.name])
             widths[widest.name] -= 1
             if not widths[widest.name]:

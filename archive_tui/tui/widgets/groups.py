@@ -22,6 +22,9 @@ from archive_tui.tui import commands
 from archive_tui.tui.widgets.columns import fit
 from archive_tui.wording.people import size, sparkline
 
+LEAST_WIDTH = 34
+"""Cells that the panel takes beside a list where there is little room."""
+
 GROUPS_SHOWN = 8
 """How many groups of a facet there is room for; the rest are counted, and one key away."""
 
@@ -48,10 +51,10 @@ class GroupActions(Protocol):
 class GroupsPanel(Vertical):
     """The largest groups of each facet. Posts `Wanted` with what the operator wants of one."""
 
-    DEFAULT_CSS = """
-    GroupsPanel { width: 31%; min-width: 38; max-width: 64; border-right: solid $line; padding: 0; }
-    GroupsPanel OptionList { border: none; height: 1fr; background: $background; padding: 0; }
-    GroupsPanel OptionList:focus { border: none; background: $surface; }
+    DEFAULT_CSS = f"""
+    GroupsPanel {{ width: 31%; min-width: {LEAST_WIDTH}; max-width: 64; border-right: solid $line; padding: 0; }}
+    GroupsPanel OptionList {{ border: none; height: 1fr; background: $background; padding: 0; }}
+    GroupsPanel OptionList:focus {{ border: none; background: $surface; }}
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -22,7 +22,7 @@ from textual.strip import Strip
 
 from archive_tui import text
 from archive_tui.tui import commands
-from archive_tui.tui.widgets.columns import GAP, STEADY, Cell, Column, Layout, Row, Tone, fit, lay_out
+from archive_tui.tui.widgets.columns import GAP, STEADY, Cell, Column, Layout, Row, Tone, fit, lay_out, needed
 from archive_tui.tui.widgets.source import Nothing, Pages, Source
 
 _GUTTER = 3  # cursor bar, mark, space
@@ -231,6 +231,11 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
     def columns(self) -> tuple[Column[Row], ...]:
         """All columns, those out of sight too."""
         return self._columns
+
+    @property
+    def needed(self) -> int:
+        """The cells that it takes as long as no column goes, or says too little, that matters."""
+        return _GUTTER + needed(self._columns) + _MARGIN + self.styles.scrollbar_size_vertical
 
     @property
     def hidden_columns(self) -> tuple[str, ...]:
