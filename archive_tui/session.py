@@ -236,6 +236,11 @@ class Session:
         """The jobs that have not ended, the watch aside."""
         return [job for job in self._jobs if not job.state.ended and job is not self.watch]
 
+    @property
+    def writing(self) -> bool:
+        """Whether a job changes Redis now."""
+        return any(isinstance(job, ChangeJob) for job in self.running)
+
     def changing(self, verb: Verb) -> ChangeJob | None:
         """The change of this kind that is under way; None where none is."""
         changes = (job for job in self.running if isinstance(job, ChangeJob))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from archive_tui.catalog.selection import Selection
 from archive_tui.jobs.batches import TargetBatch, row_batches, split
-from archive_tui.jobs.job import Job, JobState, Stopped
+from archive_tui.jobs.job import Job, JobState, Leaving, Stopped
 from archive_tui.jobs.pace import Pace
 from archive_tui.journal.reader import EXPORT
 from archive_tui.journal.recorder import Recorder, Run
@@ -52,13 +52,18 @@ class ExportJob(Job):
         self._server = server
         self._selection = selection
         self._path = path
-        self._pace = pace
+        self.pace = pace
+        """How much of the server's time it takes; may change while it runs."""
         self._clock = clock
         self._written = self._gone = 0
 
     @property
     def doing(self) -> str:
         return f"exporting {self._written:,} of {len(self._selection):,}"
+
+    @property
+    def leaving(self) -> Leaving:
+        return Leaving("An export is running", "What was written so far stays in the file; the rest is not written.")
 
     @property
     def progress(self) -> ExportProgress:
@@ -107,4 +112,4 @@ class ExportJob(Job):
                 self._written += len(whole)
                 self._gone += len(copies) - len(whole)
                 waiting.popleft()
-                self.rest(self._pace.rest_after(time.monotonic() - began))
+                self.rest(self.pace.rest_after(time.monotonic() - began))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError
@@ -55,6 +55,7 @@ class Writer:
     def __init__(self, path: Path, header: Mapping[str, Any], *, whole: bool = False) -> None:
         """Raises JournalError where the file exists or cannot be made."""
         self.path = path
+        self._kind = _EXPORT if whole else _JOURNAL
         self._whole = (_Plain() if path.name.endswith(PLAIN_SUFFIX) else _compressor()) if whole else None
         self.batches = 0
         self._waiting: list[bytes] = []
@@ -68,7 +69,7 @@ class Writer:
             self._write([format.dumps(head)])
             _sync_folder(path.parent)
         except OSError as error:
-            raise _cannot(path, error) from None
+            raise _cannot(path, error, self._kind) from None
 
     @classmethod
     def new(cls, folder: Path, stem: str, header: Mapping[str, Any]) -> "Writer":
@@ -147,7 +148,7 @@ class Writer:
                 self._take_back()
             else:
                 self._failed = True  # the compressor is ahead of the file: nothing more fits behind it
-            raise _cannot(self.path, error) from None
+            raise _cannot(self.path, error, self._kind) from None
 
     def _finish(self) -> None:
         """End the one member of the file."""
@@ -155,7 +156,7 @@ class Writer:
             _write_all(self._file, self._whole.flush() if self._whole is not None else b"")
             os.fsync(self._file)
         except OSError as error:
-            raise _cannot(self.path, error) from None
+            raise _cannot(self.path, error, self._kind) from None
 
     def _take_back(self) -> None:
         try:
@@ -247,9 +248,18 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _cannot(path: Path, error: OSError) -> JournalError:
+class _Kind(NamedTuple):
+    """A kind of file, for errors."""
+
+    name: str
+    way_out: str
+    """What can be done where it cannot be written."""
+
+
+_JOURNAL = _Kind("journal", "make room, or choose another folder with --journal-dir")
+_EXPORT = _Kind("export", "make room there, or choose another file")
+
+
+def _cannot(path: Path, error: OSError, kind: _Kind = _JOURNAL) -> JournalError:
     reason = error.strerror or str(error)
-    return JournalError(
-        f"the journal {line(str(path))} cannot be written ({reason}): "
-        "make room, or choose another folder with --journal-dir"
-    )
+    return JournalError(f"the {kind.name} {line(str(path))} cannot be written ({reason}): {kind.way_out}")

@@ -175,15 +175,23 @@ class ArchiveApp(App[None]):
 
     @on(QuitWanted)
     def action_quit_politely(self) -> None:
-        """Leave; where tasks are being changed, ask first."""
-        changing = [(job, job.leaving) for job in self.session.running if job.leaving is not None]
-        if not changing:
+        """Leave; where leaving would stop a change or an export, ask first."""
+        stopped = [(job, job.leaving) for job in self.session.running if job.leaving is not None]
+        if not stopped:
             self.exit()
         elif not isinstance(self.screen, QuestionDialog):
-            job, leaving = changing[0]
-            text = f"Leaving stops it after the batch it is working on. {leaving.stays}"
+            title, it = stopped[0][1].running, "it"
+            text = f"Leaving stops it after the batch it is working on. {stopped[0][1].stays}"
+            if len(stopped) > 1:
+                title, it = f"{len(stopped)} jobs are running", "them"
+                each = " ".join(f"{leaving.running}: {leaving.stays}" for _, leaving in stopped)
+                text = f"Leaving stops each after the batch it is working on. {each}"
             question = QuestionDialog(
-                leaving.running, text, lambda: not job.state.ended, yes="Stop it and leave", no="Stay"
+                title,
+                text,
+                lambda: any(not job.state.ended for job, _ in stopped),
+                yes=f"Stop {it} and leave",
+                no="Stay",
             )
             self.push_screen(question, lambda leave: self.exit() if leave else None)
 

@@ -260,7 +260,7 @@ class CommandScreen(Screen[None]):
             session.watch.paused,
             session.watch.trouble,
             " · ".join(job.doing for job in session.running if job.doing),
-            any(job.leaving is not None for job in session.running),
+            session.writing,
         )
 
     def _data_age(self) -> float | None:

@@ -1,6 +1,7 @@
 """Exporting from lists: what goes into the file, that it can be restored, and that nothing is ever overwritten."""
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +9,16 @@ import pytest
 from support.asynq_data import NOW
 from support.contents import content
 from support.pilot import PATIENCE, Operator, operate
+from support.schedulers import ALIVE, DEAD, HOUR, beat, enqueue
 from support.servers import Live
 
 from archive_tui.cli.running import run
+from archive_tui.errors import JournalError
 from archive_tui.jobs.export import ExportJob
-from archive_tui.journal.reader import Journal
+from archive_tui.jobs.pace import Pace
+from archive_tui.journal.reader import EXPORT, Journal
+from archive_tui.journal.recorder import Recorder, Run
+from archive_tui.journal.writer import Writer
 
 DAY = 86_400
 
@@ -150,17 +156,21 @@ def test_a_file_that_will_not_do_is_asked_for_again(mail: Live, tmp_path: Path, 
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_while_it_runs_the_rows_stay_and_it_can_be_stopped(
-    mail: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Let an export stand at its first batch until this is set."""
     going_on, checkpoint = threading.Event(), ExportJob.checkpoint
 
-    def held(job: ExportJob) -> None:
+    def stand(job: ExportJob) -> None:
         going_on.wait(PATIENCE)
         checkpoint(job)
 
-    monkeypatch.setattr(ExportJob, "checkpoint", held)
+    monkeypatch.setattr(ExportJob, "checkpoint", stand)
+    yield going_on
+    going_on.set()
 
+
+def test_while_it_runs_the_rows_stay_and_it_can_be_stopped(mail: Live, tmp_path: Path, held: threading.Event) -> None:
     async def play(op: Operator) -> None:
         await op.tasks("mail")
         await ask(op, "Export 8 tasks")
@@ -172,7 +182,7 @@ def test_while_it_runs_the_rows_stay_and_it_can_be_stopped(
             assert op.where == "TasksScreen"
             await op.hears("an export is running")
         await op.press("x")
-        going_on.set()
+        held.set()
         await op.arrives("ReportDialog")
         await op.sees("Exported 0 of 8 tasks", "stopped before the end", "not written")
         await op.press("escape", "r")
@@ -180,3 +190,79 @@ def test_while_it_runs_the_rows_stay_and_it_can_be_stopped(
 
     operate(mail.settings, play)
     assert ids(tmp_path / "part") == []
+
+
+@pytest.mark.parametrize("screen", ["TasksScreen", "ArchiveTriageScreen", "ScanScreen"])
+def test_its_pace_can_be_changed(mail: Live, held: threading.Event, screen: str) -> None:
+    async def play(op: Operator) -> None:
+        if screen == "ScanScreen":
+            await op.scan("mail")
+        else:
+            await op.tasks("mail")
+        if screen == "ArchiveTriageScreen":
+            await op.press("T")
+            await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
+        await op.press("p")
+        await op.hears("pace: nothing is running")
+        await ask(op, "Export ")
+        await op.press("enter")
+        await op.sees("exporting 0 of", "polite pace", "p pace")
+        await op.press("p")
+        await op.sees("gentle pace")
+        (job,) = [one for one in op.app.session.running if isinstance(one, ExportJob)]
+        assert job.pace is Pace.GENTLE
+        held.set()
+        await op.arrives("ReportDialog")
+
+    operate(mail.settings, play, size=(120, 30))
+
+
+def test_quitting_asks_before_it_stops_an_export(mail: Live, tmp_path: Path, held: threading.Event) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await ask(op, "Export 8 tasks")
+        await export_to(op, "part")
+        await op.sees("exporting 0 of 8")
+        await op.press("ctrl+q")
+        await op.arrives("QuestionDialog")
+        assert "An export is running" in op.text
+        assert "What was written so far stays in the file" in op.dialog
+        await op.press("enter")  # the careful answer has the focus
+        assert op.where == "TasksScreen"
+        await op.press("ctrl+q")
+        await op.arrives("QuestionDialog")
+        held.set()  # with the export, the question goes
+        await op.arrives("ReportDialog")
+        await op.sees("Exported 8 of 8 tasks")
+
+    operate(mail.settings, play)
+    assert len(ids(tmp_path / "part")) == 8
+
+
+def test_histories_that_are_no_tasks_are_left_out_and_it_is_said(mail: Live, tmp_path: Path) -> None:
+    enqueue(mail.client, DEAD, 3 * HOUR)
+    enqueue(mail.client, ALIVE, 3 * HOUR)
+    beat(mail.client, [ALIVE], ttl=600)
+
+    async def play(op: Operator) -> None:
+        await op.scan()
+        await ask(op, "Export 1 task")
+        left_out = "1 stale history left out: the journal of their deletion keeps a copy"
+        assert left_out in op.dialog
+        await export_to(op, "tasks")
+        await op.arrives("ReportDialog")
+        assert left_out in op.dialog
+
+    operate(mail.settings, play)
+    assert ids(tmp_path / "tasks") == ["orphan"]
+
+
+def test_a_file_that_cannot_be_written_is_not_called_a_journal(tmp_path: Path) -> None:
+    run_ = Run("server", EXPORT, ["mail"], 1)
+    with pytest.raises(JournalError) as refused:
+        Recorder.at(tmp_path / "none" / "file", run_, lambda: NOW)
+    assert str(refused.value).startswith(f"the export {tmp_path}/none/file cannot be written (No such file")
+    assert str(refused.value).endswith("make room there, or choose another file")
+    (tmp_path / "file").touch()
+    with pytest.raises(JournalError, match=r"the journal .* --journal-dir"):
+        Writer.new(tmp_path / "file" / "folder", "stem", {})

@@ -37,6 +37,7 @@ from archive_tui.session import Session
 from archive_tui.store.read.queues import QueueStats
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait
+from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.report import ReportDialog
 from archive_tui.tui.lists.marks import RowMarks
@@ -81,6 +82,9 @@ class Aside(Protocol):
 
     def line(self) -> list[Piece] | None:
         """How far it is; None where nothing is going on."""
+
+    def set_pace(self, pace: Pace) -> None:
+        """Take another pace, where it is going on."""
 
     def watch(self) -> None:
         """See whether it has ended, and report it."""
@@ -244,6 +248,18 @@ class ChangeFlow(Part):
         self.pace = pace
         if self.job is not None:
             self.job.pace = pace
+        if self.aside is not None:
+            self.aside.set_pace(pace)
+
+    def why_not_change_pace(self) -> str | None:
+        """Why there is nothing whose pace could be changed."""
+        return None if self.busy else "nothing is running"
+
+    @runs(commands.ChangePace, unless=why_not_change_pace)
+    def change_pace(self) -> None:
+        """Take the next pace."""
+        self.set_pace(self.pace.next)
+        self.screen.say(f"{self.pace} pace")
 
     def stop(self) -> None:
         """Stop what is running at its next safe point."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from archive_tui.changes.report import Count, Report, ending
 from archive_tui.changes.sheet import Line, Tone
 from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import JobState
+from archive_tui.jobs.pace import Pace
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
@@ -70,6 +72,7 @@ class ListExport(Part):
         self._finding = False
         self._job: ExportJob | None = None
         self._path = Path()
+        self._left_out = ""
         flow.aside = self
 
     def background_failed(self, group: str, error: Exception) -> None:
@@ -108,10 +111,12 @@ class ListExport(Part):
         else:
             stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in self._name[:60])
             now = datetime.fromtimestamp(self.screen.session.clock(), UTC)
+            left_out = f"{plural(histories, 'stale history')} left out: the journal of their deletion keeps a copy"
+            self._left_out = left_out if histories else ""
             self._ask(chosen, f"{stem.lstrip('.') or 'tasks'}-{now:%Y%m%dT%H%M%SZ}.journal.gz")
 
     def _ask(self, chosen: Selection, name: str, problem: str = "") -> None:
-        dialog = SaveDialog(name, f"Export {plural(len(chosen), 'task')}", _NOTE, problem)
+        dialog = SaveDialog(name, f"Export {plural(len(chosen), 'task')}", _NOTE, problem or self._left_out)
         self.screen.app.push_screen(dialog, partial(self._start, chosen))
 
     def _start(self, chosen: Selection, name: str | None) -> None:
@@ -142,6 +147,11 @@ class ListExport(Part):
         if self._job is not None:
             self._job.stop()
 
+    def set_pace(self, pace: Pace) -> None:
+        """Take another pace, where an export runs."""
+        if self._job is not None:
+            self._job.pace = pace
+
     def line(self) -> list[Piece] | None:
         """How far the export is, for the head of the screen; None where none runs."""
         if self._job is None:
@@ -150,6 +160,7 @@ class ListExport(Part):
         return [
             piece(" exporting ", "bold $text-accent"),
             piece(f"{now.written:,} of {now.planned:,}"),
+            piece(f"  {self._job.pace} pace", "$text-muted", gives_way=1),
             piece(f"   {now.trouble}, retrying" if now.trouble else "", "$text-error", cut=True),
             piece(f"   {commands.Stop} stops", "$text-muted", gives_way=4),
         ]
@@ -159,17 +170,20 @@ class ListExport(Part):
         job = self._job
         if job is not None and job.state.ended:
             self._job = None
-            self.screen.app.push_screen(ReportDialog(_report(job, self._path)))
+            self.screen.app.push_screen(ReportDialog(_report(job, self._path, self._left_out)))
 
 
 def _why_not_to(path: Path) -> str:
     """Why a new file cannot be made there; empty where it may be. Raises OSError and ValueError."""
     if path.is_symlink() or path.exists():
         return f"{line(str(path))} exists already: choose another name"
-    return "" if path.parent.is_dir() else f"there is no folder {line(str(path.parent))}"
+    if not path.parent.is_dir():
+        return f"there is no folder {line(str(path.parent))}"
+    return "" if os.access(path.parent, os.W_OK | os.X_OK) else f"you may not write to {line(str(path.parent))}"
 
 
-def _report(job: ExportJob, path: Path) -> Report:
+def _report(job: ExportJob, path: Path, left_out: str) -> Report:
+    """What an export has done; `left_out` says what was not part of it."""
     now = job.progress
     left = now.planned - now.written - now.gone
     where = (Line(line(str(path))), Line("archive-tui restore reads this file", tone=Tone.QUIET))
@@ -183,5 +197,8 @@ def _report(job: ExportJob, path: Path) -> Report:
         in_part=now.written < now.planned,
         ending=tuple(ending(now.state, str(job.error or ""))),
         counts=tuple(one for one in counts if one.number),
-        notes=where if job.error is None or now.written else (),
+        notes=(
+            *(where if job.error is None or now.written else ()),
+            *([Line(left_out, tone=Tone.CAUTION)] if left_out else []),
+        ),
     )

@@ -85,6 +85,7 @@ class JournalScreen(CommandScreen):
     TITLE_IN_HELP = "Journal"
     COMMANDS_HERE = (
         commands.Stop,
+        commands.ChangePace,
         commands.Open,
         commands.Mark,
         commands.Restore,
@@ -100,7 +101,7 @@ class JournalScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ListColumns)
+    PARTS = (TaskList, RowMarks, ListColumns, ChangeFlow)
 
     def __init__(self, path: Path, header: Header) -> None:
         super().__init__()
@@ -110,7 +111,7 @@ class JournalScreen(CommandScreen):
         self.marks = RowMarks(self, self.tasks)
         self.columns = ListColumns(self, self.tasks, JOURNAL)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
-        self.parts = (self.tasks, self.marks, self.columns)
+        self.parts = (self.tasks, self.marks, self.columns, self.flow)
         self._job: JournalJob | None = None
         self._again = False
         self._outdated = False

@@ -245,7 +245,7 @@ class ScanScreen(CommandScreen):
 
     def why_not_change_pace(self) -> str | None:
         """Why there is nothing whose pace could be changed."""
-        return None if self._scanning or self.flow.job is not None else "nothing is running"
+        return None if self._scanning or self.flow.busy else "nothing is running"
 
     @runs(commands.ChangePace, unless=why_not_change_pace)
     def change_pace(self) -> None:

@@ -55,6 +55,7 @@ class TasksScreen(CommandScreen):
     TITLE_IN_HELP = "Archived tasks"
     COMMANDS_HERE = (
         commands.Stop,
+        commands.ChangePace,
         commands.Open,
         commands.Mark,
         commands.Delete,
@@ -77,7 +78,7 @@ class TasksScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ListColumns, ArchiveChanges, ArchiveRetention, Groups, Triage, ListExport)
+    PARTS = (TaskList, RowMarks, ListColumns, ChangeFlow, ArchiveChanges, ArchiveRetention, Groups, Triage, ListExport)
 
     def __init__(self, queue: str | None) -> None:
         """`queue` is None for all queues."""
@@ -111,7 +112,7 @@ class TasksScreen(CommandScreen):
             name=f"{line(queue) if queue is not None else 'all-queues'}-archived",
             why_not=lambda: self._why_not_change() or why_not_matching(self.tasks, self.marks),
         )
-        own = (self.tasks, self.marks, self.columns, self.changes)
+        own = (self.tasks, self.marks, self.columns, self.flow, self.changes)
         self.parts = (*own, self.retention, self.groups, self.triage, export)
         self._cleaning = False
         self._job: Listing | None = None

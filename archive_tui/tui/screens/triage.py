@@ -52,6 +52,7 @@ class TriageScreen(CommandScreen):
     TITLE_IN_HELP = "Triage"
     COMMANDS_HERE: ClassVar[tuple[type[Command], ...]] = (
         commands.Stop,
+        commands.ChangePace,
         commands.DrillDown,
         commands.MarkCell,
         commands.Filter,
@@ -63,7 +64,7 @@ class TriageScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS: ClassVar[tuple[type[Part], ...]] = (ListExport,)
+    PARTS: ClassVar[tuple[type[Part], ...]] = (ChangeFlow, ListExport)
 
     def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
         """`place` is where the cursor is to stand; `way` leads back to the list."""
@@ -429,27 +430,27 @@ class ArchiveTriageScreen(TriageScreen):
     """The triage view of archived tasks."""
 
     COMMANDS_HERE = (
-        *TriageScreen.COMMANDS_HERE[:3],
+        *TriageScreen.COMMANDS_HERE[:4],
         commands.Delete,
         commands.Run,
-        *TriageScreen.COMMANDS_HERE[3:],
+        *TriageScreen.COMMANDS_HERE[4:],
     )
     PARTS = (*TriageScreen.PARTS, ArchiveChanges)
 
     def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
         super().__init__(triaged, place, way)
         changes = ArchiveChanges(self, self.flow, self.targets, queue=triaged.queue, why_not=self.why_not_change)
-        self.parts = (changes, self.export)
+        self.parts = (self.flow, changes, self.export)
 
 
 class FindingTriageScreen(TriageScreen):
     """The triage view of findings."""
 
     COMMANDS_HERE = (
-        *TriageScreen.COMMANDS_HERE[:3],
+        *TriageScreen.COMMANDS_HERE[:4],
         commands.Repair,
         commands.Delete,
-        *TriageScreen.COMMANDS_HERE[3:],
+        *TriageScreen.COMMANDS_HERE[4:],
     )
     PARTS = (*TriageScreen.PARTS, FindingChanges)
 
@@ -463,7 +464,7 @@ class FindingTriageScreen(TriageScreen):
             pointed_at=self._pointed_at,
             why_not=self.why_not_change,
         )
-        self.parts = (findings, self.export)
+        self.parts = (self.flow, findings, self.export)
 
     def _pointed_at(self) -> TaskRow | None:
         group = self._group
