@@ -19,11 +19,13 @@ from archive_tui.payloads.decoder import Decoder, Wrapper
 from archive_tui.payloads.decoders.binary import BinaryDecoder
 from archive_tui.payloads.decoders.cbor import CborDecoder
 from archive_tui.payloads.decoders.form import FormDecoder
+from archive_tui.payloads.decoders.gob import GobDecoder
 from archive_tui.payloads.decoders.json_text import JsonDecoder
 from archive_tui.payloads.decoders.jwt import JwtDecoder
 from archive_tui.payloads.decoders.messagepack import MessagePackDecoder
 from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
 from archive_tui.payloads.decoders.plain_text import TextDecoder
+from archive_tui.payloads.decoders.protobuf_wire import ProtobufDecoder
 from archive_tui.payloads.decoders.xml import XmlDecoder
 from archive_tui.payloads.wrappers.base64_text import Base64, Base64Url
 from archive_tui.payloads.wrappers.brotli_stream import Brotli
@@ -59,6 +61,8 @@ DECODERS: tuple[Callable[[], Decoder], ...] = (
     FormDecoder,
     MessagePackDecoder,
     CborDecoder,
+    GobDecoder,
+    ProtobufDecoder,
     TextDecoder,
     BinaryDecoder,
 )
@@ -81,6 +85,11 @@ class Registry:
     def with_first(self, *, decoders: Iterable[Decoder] = (), wrappers: Iterable[Wrapper] = ()) -> "Registry":
         """The same with others before them, such as those that a profile names."""
         return Registry((*decoders, *self.decoders), (*wrappers, *self.wrappers), self.problems)
+
+    def behind_json(self, *decoders: Decoder) -> "Registry":
+        """The same with decoders behind JSON, which keeps its fast way: those that judge by the type of the task."""
+        at = next(number for number, decoder in enumerate(self.decoders) if isinstance(decoder, JsonDecoder)) + 1
+        return Registry((*self.decoders[:at], *decoders, *self.decoders[at:]), self.wrappers, self.problems)
 
 
 @cache
