@@ -96,7 +96,7 @@ class ArchiveApp(App[None]):
         self.animation_level = "none"
         self.failure: BaseException | None = None
         self._ending = False
-        self.keystrokes = Keystrokes(self, super().on_event, self._say, self._handle_exception)
+        self.keystrokes = Keystrokes(self, super().on_event, self._say, self._handle_exception, self._keys_rested)
         self.terminal_watch = TerminalWatch(partial(self.exit, None), session.stop_jobs)
         self.kept = KeptScreens(self)
         self._scans: dict[str | None, ScanScreen] = {}
@@ -112,6 +112,11 @@ class ArchiveApp(App[None]):
             self.action_interrupt()  # also where a key before it hangs
         else:
             self.keystrokes.put(event)
+
+    def _keys_rested(self) -> None:
+        """What keys asked for is there: send it."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.painter.rested()
 
     def _say(self, remark: str) -> None:
         """Say something on the screen that is seen, or on the one beneath its dialog."""

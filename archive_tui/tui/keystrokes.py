@@ -63,11 +63,13 @@ class Keystrokes:
         handle: Callable[[events.Event], Awaitable[None]],
         say: Callable[[str], object],
         failed: Callable[[Exception], object],
+        rested: Callable[[], object] = lambda: None,
     ) -> None:
         self._app = app
         self._handle = handle
         self._say = say
         self._failed = failed
+        self._all_rested = rested
         self._waiting: deque[events.Key | events.Paste] = deque()
         self._task: asyncio.Task[None] | None = None
         self._came = 0.0
@@ -105,6 +107,8 @@ class Keystrokes:
             self._waiting.clear()  # the key has ended the program, whose screens are gone: nobody waits for the rest
         except Exception as error:
             self._failed(error)
+        finally:
+            self._all_rested()
 
     # Before a key
 

@@ -94,6 +94,10 @@ def _rate(value: float) -> str:
     return f"{value:,.0f} B/s"
 
 
+def _bytes(value: float) -> str:
+    return f"{value:,.0f} B"
+
+
 def _sent(what: str) -> Callable[[Figures], float]:
     return lambda figures: float(figures["terminal"][what])
 
@@ -158,6 +162,10 @@ LINES: tuple[Line, ...] = (
     Line("sent while a scan brings rows, 80 × 24", "≤ 4,000 B/s", 4_000, _sent("scan"), _rate, needs=("terminal",)),
     Line("key to echo, 16 kB/s and 300 ms", "≤ 500 ms", 500, lambda f: f["terminal"]["echo"] * 1000, _ms,
          needs=("terminal",)),
+    Line("sent to open the help, 80 × 24", "≤ 3,000 B", 3_000, _sent("help"), _bytes, needs=("terminal",)),
+    Line("sent to open a task, 80 × 24", "≤ 3,500 B", 3_500, _sent("task"), _bytes, needs=("terminal",)),
+    Line("sent to open a plan, 80 × 24", "≤ 2,300 B", 2_300, _sent("plan"), _bytes, needs=("terminal",)),
+    Line("sent for a page of a list, 80 × 24", "≤ 1,600 B", 1_600, _sent("page"), _bytes, needs=("terminal",)),
     Line("sent with --low-bandwidth by an idle screen", "≤ 150 B/s", 150, _sent("thin_idle"), _rate,
          needs=("terminal",)),
     Line("sent with --low-bandwidth while a scan brings rows", "≤ 2,000 B/s", 2_000, _sent("thin_scan"), _rate,

@@ -24,6 +24,9 @@ _PATIENCE = 60.0
 _QUIET = 0.03
 """Seconds without a byte after which what a key set off has ended."""
 
+_OPENING = 1.5
+"""Seconds in which a screen has opened."""
+
 _WATCHED = 5.0
 _PAUSE = 3.0
 _FIRST = 1_000
@@ -60,6 +63,11 @@ class _Wire:
         """Press keys."""
         os.write(self._near, keys.encode())
 
+    def sent_for(self, keys: str) -> int:
+        """Press keys; how many bytes come for them, until all has come."""
+        self.press(keys)
+        return self.take(_OPENING)
+
     def settle(self) -> None:
         """Take what comes until the first screen has found all that it looks for, and only counts on."""
         end = time.monotonic() + _PATIENCE
@@ -87,16 +95,15 @@ class _Wire:
 
 
 def measure(url: str, figures: dict[str, Any]) -> None:
-    """Bytes a second idle, beneath a dialog and while a scan brings rows, with and without `--low-bandwidth`; and how
-    long a letter takes to its echo over the thin link.
+    """Bytes a second idle, beneath a dialog and while a scan brings rows, with and without `--low-bandwidth`; how many
+    a page, a line and a screen take that a key asks for; and how long a letter takes to its echo over the thin link.
     """
     for name, flags in (("", ()), ("thin_", ("--low-bandwidth",))):
         wire = _Wire(url, *flags)
         try:
             wire.settle()
             figures[f"{name}idle"] = wire.take(_WATCHED) / _WATCHED
-            wire.press("?")
-            wire.take(2)
+            figures[f"{name}help"] = wire.sent_for("?")
             figures[f"{name}dialog"] = wire.take(_WATCHED) / _WATCHED
             wire.press("\x1b")
             wire.take(1)
@@ -112,5 +119,12 @@ def measure(url: str, figures: dict[str, Any]) -> None:
             wire.press("o")
             wire.take(2)
             figures[f"{name}scan"] = wire.take(_WATCHED) / _WATCHED
+            wire.settle()
+            figures[f"{name}page"] = wire.sent_for("\x1b[6~")
+            figures[f"{name}line"] = wire.sent_for("\x1b[B")
+            figures[f"{name}task"] = wire.sent_for("\r")
+            wire.press("q")
+            wire.take(1)
+            figures[f"{name}plan"] = wire.sent_for("\x04")
         finally:
             wire.end()

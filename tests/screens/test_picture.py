@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from archive_tui.tui.terminal.painter import SYNC_END, SYNC_START, Painter
-from archive_tui.tui.terminal.picture import Picture
+from archive_tui.tui.terminal.picture import Abilities, Picture
 
 COLUMNS, LINES = 40, 8
 SIZE = (COLUMNS, LINES)
@@ -64,6 +64,14 @@ def piece(chance: random.Random, room: int) -> str:
     return styled
 
 
+def scrolled(chance: random.Random, lines: list[str]) -> str:
+    """An update of a list that has moved; `lines` are its lines, and those that the update shows afterwards."""
+    up = chance.choice([-3, -2, -1, 1, 2, 3])
+    fresh = ["".join(piece(chance, SLOT) for _ in range(COLUMNS // SLOT)) for _ in range(abs(up))]
+    lines[:] = [*lines[up:], *fresh] if up > 0 else [*fresh, *lines[:up]]
+    return "".join(f"\x1b[{y + 2};1H{line}" for y, line in enumerate(lines)) + "\x1b[1;1H"
+
+
 def update(chance: random.Random) -> str:
     """An update as Textual writes them."""
     parts = []
@@ -74,11 +82,11 @@ def update(chance: random.Random) -> str:
     return "".join(parts) + "\x1b[1;1H"
 
 
-@pytest.mark.parametrize("erases", [True, False])
+@pytest.mark.parametrize("able", [True, False])
 @pytest.mark.parametrize("seed", range(20))
-def test_the_terminal_shows_what_was_written(seed: int, erases: bool) -> None:
+def test_the_terminal_shows_what_was_written(seed: int, able: bool) -> None:
     chance = random.Random(seed)
-    picture, ours, theirs = Picture(erases=erases), Screen(), Screen()
+    picture, ours, theirs = Picture(Abilities(able, able, able)), Screen(), Screen()
     blank = "".join(f"\x1b[{y + 1};1H\x1b[48;5;3m{' ' * COLUMNS}\x1b[0m" for y in range(LINES))
     for written in [blank, *(update(chance) for _ in range(60))]:
         theirs.feed(written)
@@ -87,6 +95,52 @@ def test_the_terminal_shows_what_was_written(seed: int, erases: bool) -> None:
             ours.feed(picture.changes(SIZE))
             assert ours.cells == theirs.cells
             assert picture.changes(SIZE) == ""
+
+
+@pytest.mark.parametrize("able", [True, False])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_list_that_moves_shows_what_was_written(seed: int, able: bool) -> None:
+    chance = random.Random(seed)
+    picture, ours, theirs = Picture(Abilities(able, able, able)), Screen(), Screen()
+    lines = [f"\x1b[48;5;3m{' ' * COLUMNS}\x1b[0m" for _ in range(LINES - 2)]
+    scrolls = 0
+    for _ in range(60):
+        written = scrolled(chance, lines) + (update(chance) if chance.random() < 0.3 else "")
+        theirs.feed(written)
+        assert picture.take(written)
+        sent = picture.changes(SIZE)
+        scrolls += "\x1b[r" in sent
+        ours.feed(sent)
+        assert ours.cells == theirs.cells
+    assert (scrolls > 20) is able
+
+
+def test_a_list_that_moves_by_a_line_sends_that_line() -> None:
+    def page(first: int) -> str:
+        rows = (f"{number:>6}  task of some type  {number * 7919 % 1000:>4} B" for number in range(first, first + 21))
+        return "".join(f"\x1b[{y + 2};1H\x1b[38;5;9m{row:<80}\x1b[0m" for y, row in enumerate(rows)) + "\x1b[1;1H"
+
+    lengths = {}
+    for scrolls in (True, False):
+        picture = Picture(Abilities(scrolls=scrolls))
+        picture.take(page(100))
+        picture.changes((80, 24))
+        picture.take(page(101))
+        lengths[scrolls] = len(picture.changes((80, 24)))
+    assert lengths[True] < 150 < 2 * lengths[True] < lengths[False], lengths
+
+
+def test_blanks_are_erased_where_the_terminal_can() -> None:
+    def drawn(abilities: Abilities) -> str:
+        picture = Picture(abilities)
+        picture.take(f"\x1b[1;1H\x1b[48;5;9m│{'x' * 38}│\x1b[0m\x1b[1;1H")
+        picture.changes(SIZE)
+        picture.take(f"\x1b[1;1H\x1b[48;5;9m│{' ' * 38}│\x1b[0m\x1b[1;1H")
+        return picture.changes(SIZE)
+
+    assert "\x1b[38X" in drawn(Abilities(erases_in_colour=True, erases_within=True))
+    for abilities in (Abilities(), Abilities(erases_in_colour=True), Abilities(erases_within=True)):
+        assert " " * 38 in drawn(abilities)  # erased, it would not have the colour that it is to have
 
 
 def test_what_is_shown_already_is_not_sent_again() -> None:
@@ -175,18 +229,50 @@ def test_what_nobody_asked_for_is_sent_at_a_limited_rate(link: Link) -> None:
     painter.stop()
 
 
-def test_a_large_update_comes_in_one_piece_where_the_terminal_can(link: Link) -> None:
+@pytest.mark.parametrize(("lines", "in_one_piece"), [(1, False), (12, True), (24, False)])
+def test_an_update_comes_in_one_piece_where_the_terminal_can(link: Link, lines: int, in_one_piece: bool) -> None:
+    """A short one does anyway; of a long one a thin link shows the first lines while the last are under way."""
     painter = Painter(link.write, lambda: (80, 24), Picture(), RATE)
     painter.start()
     painter.draw(ENTER)
     painter.draw(SYNC_START)
-    painter.draw("".join(f"\x1b[{y + 1};1H{'abcdefgh' * 10}" for y in range(24)))
+    painter.draw("".join(f"\x1b[{y + 1};1H{'abcdefgh' * 10}" for y in range(lines)))
     painter.draw(SYNC_END)
     painter.stop()
     assert link.sent[0] == ENTER
     assert len(link.sent) == 2
-    assert link.sent[1].startswith(SYNC_START)
-    assert link.sent[1].endswith(SYNC_END)
+    assert link.sent[1].startswith(SYNC_START) is in_one_piece
+    assert link.sent[1].endswith(SYNC_END) is in_one_piece
+
+
+def test_what_a_key_does_is_sent_when_it_is_whole(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archive_tui.tui.terminal.painter._HELD", 3_600.0)
+    painter = Painter(link.write, lambda: SIZE, Picture(), RATE)
+    painter.start()
+    painter.draw(ENTER)
+    painter.ask(at_once=False)
+    painter.draw("\x1b[1;1Hhalf\x1b[1;1H")
+    painter.draw("\x1b[1;1Hwhole\x1b[1;1H")
+    link.until(lambda: link.sent == [ENTER])
+    painter.rested()
+    link.until(lambda: len(link.sent) == 2)
+    assert "whole" in link.sent[1]
+    painter.stop()
+
+
+def test_a_key_that_is_held_down_does_not_put_off_what_it_does(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archive_tui.tui.terminal.painter._HELD", 0.05)
+    painter = Painter(link.write, lambda: SIZE, Picture(), RATE)
+    painter.start()
+    painter.draw(ENTER)
+    painter.draw("\x1b[1;1Hnumber\x1b[1;1H")
+
+    def shown() -> bool:
+        painter.ask(at_once=False)  # the key comes again before the last has come to rest
+        return len(link.sent) == 2
+
+    link.until(shown)
+    painter.stop()
 
 
 def test_a_picture_that_was_written_over_is_sent_again(link: Link) -> None:

@@ -94,6 +94,57 @@ def test_a_dialog_with_nothing_to_say_sends_nothing(terminal: Terminal) -> None:
             silent(terminal, what)
 
 
+OPENED = 5
+"""How often each screen is opened at most: on a busy machine half-drawn ones are sent as well."""
+
+TITLE = 800
+"""Bytes within which the first line of what was opened must come: a thin link shows it while the rest is under way."""
+
+
+def test_what_a_key_opens_takes_little_of_the_link() -> None:
+    terminal = Terminal("demo", "--quiet-workers", size=(80, 24))
+    try:
+        terminal.sees("critical")
+        calm(terminal, "queues")
+        assert fewest(terminal, "?", "Keys: Queues", "\x1b", 3_000) <= 3_000
+        terminal.type("\r")
+        terminal.sees("Died")
+        calm(terminal, "tasks")
+        assert fewest(terminal, "\x04", "WHAT", "\x1b", 2_300) <= 2_300
+        assert fewest(terminal, "\r", "Payload", "q", 3_000) <= 3_000
+        assert fewest(terminal, "\x1b[6~", "", "\x1b[5~", 1_600) <= 1_600
+    finally:
+        terminal.close()
+
+
+def fewest(terminal: Terminal, keys: str, seen: str, back: str, enough: int) -> int:
+    """Open a screen and go back, until it took no more than `enough` bytes, or often enough. Whatever is opened must
+    begin with what says so.
+    """
+    taken: list[int] = []
+    while len(taken) < OPENED and (not taken or min(taken) > enough):
+        sent = answer(terminal, keys, seen)
+        assert seen.encode() in sent[:TITLE], seen
+        taken.append(len(sent))
+        answer(terminal, back, "")
+    return min(taken)
+
+
+def answer(terminal: Terminal, keys: str, seen: str) -> bytes:
+    """Press a key; what was sent until something was seen, and then nothing more for a while."""
+    terminal.read()
+    before = len(terminal.sent)
+    terminal.type(keys)
+    if seen:
+        terminal.sees(seen)
+    quiet_since, count = time.monotonic(), 0
+    while time.monotonic() - quiet_since < 0.5:
+        terminal.read()
+        if len(terminal.sent) - before > count + 100:  # ages that count on are no answer
+            quiet_since, count = time.monotonic(), len(terminal.sent) - before
+    return terminal.sent[before:]
+
+
 MOVING = 4_000
 """Bytes a second that a scan which brings rows may send at 80 by 24."""
 

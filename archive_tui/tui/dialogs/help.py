@@ -30,7 +30,7 @@ class HelpDialog(Dialog[None]):
 
     DEFAULT_CSS = """
     HelpDialog > Vertical { width: 84; }
-    HelpDialog VerticalScroll { height: auto; max-height: 100%; }
+    HelpDialog VerticalScroll { height: auto; max-height: 100%; scrollbar-gutter: stable; }
     """
     BINDINGS = [
         Binding("q,question_mark,enter", "answer_nothing", "back", show=False, id="close-help"),

@@ -21,13 +21,16 @@ from textual.message import Message
 from archive_tui.tui.terminal.background import QUESTION
 from archive_tui.tui.terminal.keyboard import Keyboard
 from archive_tui.tui.terminal.painter import Painter
-from archive_tui.tui.terminal.picture import Picture
+from archive_tui.tui.terminal.picture import Abilities, Picture
 
 _LAST_CHANCE = 0.3
 """Seconds after SIGCONT in the background before we stop again."""
 
 _LOOK = 0.05
 """Seconds between two looks whether an escape key stands alone, or whether the program ends."""
+
+_POINTER = "\x1b]22;"
+"""Begins what Textual says about the shape of the mouse's pointer with each screen that opens, whoever uses a mouse."""
 
 
 @runtime_checkable
@@ -56,7 +59,7 @@ class TerminalDriver(LinuxDriver):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.painter = Painter(self._send, self._columns_and_lines, Picture(erases=_erases_in_colour()), self.RATE)
+        self.painter = Painter(self._send, self._columns_and_lines, Picture(_abilities()), self.RATE)
         self._drawing = False
         # On the loop, not in the handlers: a handler may run while the main thread holds the painter's lock
         signal.signal(signal.SIGTSTP, lambda *_: self._soon(self._stop))
@@ -77,7 +80,8 @@ class TerminalDriver(LinuxDriver):
             file.flush()
 
     def write(self, data: str) -> None:
-        self.painter.draw(data)
+        if self._mouse or not data.startswith(_POINTER):
+            self.painter.draw(data)
 
     @property
     def _leaving(self) -> bool:
@@ -115,7 +119,7 @@ class TerminalDriver(LinuxDriver):
 
     def process_message(self, message: Message) -> None:
         if isinstance(message, events.InputEvent | events.Paste):
-            self.painter.ask()
+            self.painter.ask(at_once=not isinstance(message, events.Key | events.Paste))
         super().process_message(message)
 
     def start_application_mode(self) -> None:
@@ -168,12 +172,16 @@ class ThinLinkDriver(TerminalDriver):
     RATE = 1_400.0
 
 
-def _erases_in_colour() -> bool:
-    """Whether the terminal fills what it erases with the background of the moment, by its description."""
+def _abilities() -> Abilities:
+    """What the terminal knows, by its description."""
     try:
         import curses  # some pythons come without it
 
         curses.setupterm(fd=1)
-        return curses.tigetflag("bce") > 0
+        return Abilities(
+            erases_in_colour=curses.tigetflag("bce") > 0,
+            erases_within=curses.tigetstr("ech") == b"\x1b[%p1%dX",
+            scrolls=(curses.tigetstr("csr") or b"").startswith(b"\x1b[%i%p1%d;%p2%dr"),
+        )
     except Exception:  # curses.error, which there is no way to name where it cannot be imported
-        return False
+        return Abilities()

@@ -1,8 +1,9 @@
 """Sends the picture to the terminal, from a thread: a link that stalls holds up neither keys nor jobs.
 
 Whatever was drawn while the link was busy is skipped: the next bytes lead from what the terminal shows to what is to be
-shown by then. What nobody asked for, such as rows that a scan brings, is sent at a limited rate; what follows a key is
-sent at once.
+shown by then. What nobody asked for, such as rows that a scan brings, is sent at a limited rate. What follows a key is
+sent as soon as the key has done all that it does, or else after a moment: a screen that opens is laid out three or four
+times before it is what it is to be, and only that is sent.
 """
 
 from __future__ import annotations
@@ -19,8 +20,16 @@ SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 _PROMPT = 0.6
 """Seconds after a key in which what is drawn counts as its answer."""
 
-_LARGE = 240
-"""Bytes from which an update is put between the signs for one piece."""
+_HELD = 0.15
+"""Seconds after a key for which what it does is awaited."""
+
+_LAST_TOUCH = 0.03
+"""Seconds in which what a key did is drawn, once it has done it."""
+
+_IN_ONE_PIECE = range(240, 1_500)
+"""Bytes of an update that is put between the signs for one piece. A longer one takes a thin link so long that its first
+lines are worth to be seen before its last ones have come.
+"""
 
 _ENTER, _LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 """Before and after the screen that is ours to draw on."""
@@ -48,6 +57,7 @@ class Painter:
         self._ours = False
         self._in_one_piece = False
         self._asked_until = 0.0
+        self._held_until = 0.0
         self._saved = rate
         self._saved_at = time.monotonic()
         self._thread: threading.Thread | None = None
@@ -88,10 +98,21 @@ class Painter:
             self._asked_until = time.monotonic() + _PROMPT
             self._changed.notify()
 
-    def ask(self) -> None:
-        """The operator pressed a key: what is drawn next is sent at once."""
+    def ask(self, *, at_once: bool = True) -> None:
+        """The operator did something: what is drawn next is sent before anything else. Not `at_once`: when `rested`
+        says that it is whole, or after a moment.
+        """
         with self._changed:
-            self._asked_until = time.monotonic() + _PROMPT
+            now = time.monotonic()
+            self._asked_until = now + _PROMPT
+            if not at_once and now >= self._held_until:  # else a key that is held down would put it off for ever
+                self._held_until = now + _HELD
+            self._changed.notify()
+
+    def rested(self) -> None:
+        """The keys that were pressed have done what they do."""
+        with self._changed:
+            self._held_until = min(self._held_until, time.monotonic() + _LAST_TOUCH)
             self._changed.notify()
 
     def _run(self) -> None:
@@ -126,6 +147,8 @@ class Painter:
         now = time.monotonic()
         self._saved = min(self._saved + (now - self._saved_at) * self._rate, self._rate)
         self._saved_at = now
+        if now < self._held_until:
+            return self._held_until - now
         if now < self._asked_until or self._saved > 0:
             return 0.0
         return -self._saved / self._rate + 0.01
@@ -133,6 +156,6 @@ class Painter:
     def _whole(self, data: str) -> str:
         if time.monotonic() >= self._asked_until:
             self._saved -= len(data)
-        if self._in_one_piece and len(data) > _LARGE:
+        if self._in_one_piece and len(data) in _IN_ONE_PIECE:
             return f"{SYNC_START}{data}{SYNC_END}"
         return data

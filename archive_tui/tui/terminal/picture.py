@@ -16,17 +16,55 @@ from rich.cells import cell_len
 _TOKEN = re.compile(r"\x1b\[(?:(\d+);(\d+)H|([\d;]*)m)|(\n)|([^\x00-\x1f\x7f-\x9f]+)|(.)", re.DOTALL)
 _BEGINNING = re.compile(r"(?:\x1b\[[\d;]*m)*\x1b\[\d+;\d+H")
 
-_SHORT_GAP = 4
-"""Cells that are sent again rather than skipped: moving the cursor takes more bytes."""
-
 _ERASED = 6
 """Blank cells at the end of a line from which on erasing is shorter."""
+
+_ERASED_WITHIN = 12
+"""The same within a line, where the cursor has to be moved across them as well."""
+
+_SCROLLED_FROM = 300
+"""Bytes of an update from which on it is worth looking whether the lines have only moved."""
+
+_FARTHEST = 3
+"""Lines by which a list that is held at its end moves between two pictures."""
+
+_LEAST_LINES = 3
 
 _OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "7": "27", "9": "29"}
 """The code that ends each attribute. Others are ended by a reset."""
 
 _SHOWS_ON_BLANKS = frozenset({"4", "7", "9", "21", "53"})
 """Attributes that a space shows, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """The shortcuts that a terminal knows. Repeating a sign (REP) is not among them: many that call themselves xterm do
+    not know it, and tmux before 2024 repeats something else where the sign is a line.
+    """
+
+    erases_in_colour: bool = False
+    """Whether it fills what it erases with the background of the moment."""
+    erases_within: bool = False
+    """Whether it erases a number of cells within a line."""
+    scrolls: bool = False
+    """Whether it scrolls some of its lines while the others stand still."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scroll:
+    """Lines that move, while all others stand still."""
+
+    top: int
+    bottom: int
+    """The first and the last line of those that move, and of those that they move over."""
+    up: int
+    """How many lines they move up; negative where they move down."""
+
+    @property
+    def uncovered(self) -> range:
+        """The lines that must be drawn anew."""
+        return range(self.bottom - self.up + 1, self.bottom + 1) if self.up > 0 else range(self.top, self.top - self.up)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +118,16 @@ def _on_blanks(pen: _Pen) -> _Pen:
 
 
 @lru_cache(8192)
+def _for_blanks(before: _Pen, blank: _Pen) -> _Pen:
+    """The style nearest to `before` that shows a space as `blank` does."""
+    if _on_blanks(before) == blank:
+        return before
+    if blank.attributes or before.attributes & _SHOWS_ON_BLANKS:
+        return blank
+    return _Pen(before.attributes, before.front, blank.back)
+
+
+@lru_cache(8192)
 def _change(before: _Pen, after: _Pen) -> str:
     """The shortest SGR sequence from one style to another."""
     if before == after:
@@ -101,6 +149,11 @@ def _change(before: _Pen, after: _Pen) -> str:
         if len(step) < len(sequence):
             return step
     return sequence
+
+
+def _right(cells: int) -> str:
+    """Move the cursor to the right."""
+    return f"\x1b[{cells}C" if cells > 1 else "\x1b[C"
 
 
 @lru_cache(4096)
@@ -170,6 +223,11 @@ class _Line:
             if step > 0 and (x == len(self.cells) or self.cells[x] != ""):
                 return
 
+    def resembles(self, other: _Line) -> bool:
+        """Whether most of the signs of both are the same."""
+        alike = sum(mine == theirs for mine, theirs in zip(self.cells, other.cells, strict=False) if mine != " ")
+        return alike * 2 > len(self.cells) - self.cells.count(" ")
+
     def same(self, other: _Line) -> bool:
         """Whether both show the same."""
         return self.cells == other.cells and self.pens == other.pens
@@ -182,12 +240,11 @@ class _Line:
 
 
 class Picture:
-    """What the terminal is to show, and what it shows already. `erases` says that erasing fills with the background
-    of the moment, as most terminals do.
-    """
+    """What the terminal is to show, and what it shows already."""
 
-    def __init__(self, *, erases: bool = False) -> None:
-        self._erases = erases
+    def __init__(self, abilities: Abilities | None = None) -> None:
+        """`abilities` None: none that could be missing."""
+        self._abilities = abilities or Abilities()
         self._wanted: dict[int, _Line] = {}
         self._shown: dict[int, _Line] = {}
         self._touched: set[int] = set()
@@ -241,17 +298,13 @@ class Picture:
             self._size = size
             self.forget()
         columns, lines = size
-        drawing = _Drawing(columns, erases=self._erases)
-        for y in sorted(self._touched):
-            if y >= lines:
-                continue
-            wanted, shown = self._wanted[y], self._shown.get(y)
-            if shown is None:
-                shown = _Line()
-            elif wanted.same(shown):
-                continue
-            drawing.line(y, wanted, shown)
-            self._shown[y] = wanted.copy()
+        touched = sorted(y for y in self._touched if y < lines)
+        drawing, shown = self._drawn(touched, self._shown, columns)
+        if drawing.length > _SCROLLED_FROM and self._abilities.scrolls and (scroll := self._scroll(touched)):
+            moved, shown_after = self._drawn(touched, self._shown, columns, scroll)
+            if moved.length < drawing.length:
+                drawing, shown = moved, shown_after
+        self._shown = shown
         self._touched.clear()
         column, line = min(self._cursor[0], columns - 1), min(self._cursor[1], lines - 1)
         if drawing.parts or self._cursor != self._cursor_shown:
@@ -259,16 +312,56 @@ class Picture:
             self._cursor_shown = self._cursor
         return "".join(drawing.parts)
 
+    def _drawn(
+        self, touched: list[int], shown: dict[int, _Line], columns: int, scroll: _Scroll | None = None
+    ) -> tuple[_Drawing, dict[int, _Line]]:
+        """Draw the lines that were touched, after a scroll where there is one; and what the terminal shows then."""
+        shown, drawing = dict(shown), _Drawing(columns, self._abilities)
+        if scroll is not None:
+            drawing.scroll(scroll)
+            before = dict(shown)
+            for y in range(scroll.top, scroll.bottom + 1):
+                shown.pop(y, None)
+                if y not in scroll.uncovered and (moved := before.get(y + scroll.up)) is not None:
+                    shown[y] = moved
+            touched = sorted({*touched, *range(scroll.top, scroll.bottom + 1)} & self._wanted.keys())
+        for y in touched:
+            wanted, before_it = self._wanted[y], shown.get(y)
+            if before_it is None or not wanted.same(before_it):
+                drawing.line(y, wanted, before_it or _Line())
+                shown[y] = wanted.copy()
+        return drawing, shown
+
+    def _scroll(self, touched: list[int]) -> _Scroll | None:
+        """How most of the lines that were touched have moved; None where they have not."""
+        for up in (sign * lines for lines in range(1, _FARTHEST + 1) for sign in (1, -1)):
+            moved = [y for y in touched if (old := self._shown.get(y + up)) and self._wanted[y].resembles(old)]
+            if len(moved) >= _LEAST_LINES and len(moved) * 2 > moved[-1] - moved[0] + 1:
+                return _Scroll(min(moved[0], moved[0] + up), max(moved[-1], moved[-1] + up), up)
+        return None
+
 
 class _Drawing:
     """The bytes that change some lines. It begins and ends with the terminal's own style."""
 
-    def __init__(self, columns: int, *, erases: bool) -> None:
+    def __init__(self, columns: int, abilities: Abilities) -> None:
         self.parts: list[str] = []
         self._columns = columns
-        self._erases = erases
+        self._abilities = abilities
         self._pen = _PLAIN
         self._at: tuple[int, int] | None = None
+
+    @property
+    def length(self) -> int:
+        """How much is sent, in bytes."""
+        return sum(len(part.encode()) for part in self.parts)
+
+    def scroll(self, scroll: _Scroll) -> None:
+        """Move lines, at the edge that they move away from; the terminal puts its cursor somewhere else by that."""
+        self._dip(_PLAIN)
+        edge, step = (scroll.bottom, "\n") if scroll.up > 0 else (scroll.top, "\x1bM")
+        self.parts.append(f"\x1b[{scroll.top + 1};{scroll.bottom + 1}r\x1b[{edge + 1}H{step * abs(scroll.up)}\x1b[r")
+        self._at = None
 
     def line(self, y: int, wanted: _Line, shown: _Line) -> None:
         """Send the cells of a line that differ."""
@@ -281,14 +374,37 @@ class _Drawing:
         ]  # fmt: skip
         if not differing:
             return
-        erased_from = self._blank_end(cells, pens) if self._erases else len(cells)
-        for x in self._resent(differing, cells, before):
-            if x < erased_from:
+        erased_from = self._blank_end(cells, pens) if self._abilities.erases_in_colour else len(cells)
+        columns = [x for x in self._resent(differing, cells, pens, before) if x < erased_from]
+        at = 0
+        while at < len(columns):
+            x, blanks = columns[at], self._blanks(columns, at, cells, pens)
+            if blanks:
+                self._move(x, y)
+                self._dip(_for_blanks(self._pen, pens[x]))
+                self.parts.append(f"\x1b[{blanks}X")
+            else:
                 self._cell(x, y, cells, pens)
+            at += blanks or 1
         if differing[-1] >= erased_from:
             self._move(erased_from, y)
-            self._dip(pens[erased_from])
+            self._dip(_for_blanks(self._pen, pens[erased_from]))
             self.parts.append("\x1b[K")
+
+    def _blanks(self, columns: list[int], at: int, cells: list[str | None], pens: list[_Pen]) -> int:
+        """How many of the columns from the one `at` on are blanks in a row that are worth erasing together; 0 where
+        none are.
+        """
+        x = columns[at]
+        able = self._abilities.erases_within and self._abilities.erases_in_colour
+        if not able or cells[x] != " " or pens[x].attributes:
+            return 0
+        end = at
+        while end < len(columns) and columns[end] - x == end - at:
+            if cells[columns[end]] != " " or pens[columns[end]] != pens[x]:
+                break
+            end += 1
+        return end - at if end - at >= _ERASED_WITHIN else 0
 
     def _blank_end(self, cells: list[str | None], pens: list[_Pen]) -> int:
         """Where the blank end of a line begins that is worth erasing; its length where there is none."""
@@ -301,7 +417,9 @@ class _Drawing:
             start -= 1
         return start if end - start >= _ERASED else end
 
-    def _resent(self, differing: list[int], cells: list[str | None], before: list[str | None]) -> list[int]:
+    def _resent(
+        self, differing: list[int], cells: list[str | None], pens: list[_Pen], before: list[str | None]
+    ) -> list[int]:
         """The columns to send: those that differ, short gaps between them, and what an unsteady sign may have hidden
         or pushed away.
         """
@@ -311,11 +429,19 @@ class _Drawing:
             if not _steady(cells[x] or "") or (old is not None and not _steady(old)):
                 columns |= {x - 1, x + 1}
         chosen: list[int] = []
-        for x in sorted(columns):
-            if chosen and 1 < x - chosen[-1] <= _SHORT_GAP:
-                chosen += range(chosen[-1] + 1, x)
+        for x in sorted(column for column in columns if 0 <= column < len(cells)):
+            if chosen and self._shorter_than_moving(gap := range(chosen[-1] + 1, x), cells, pens):
+                chosen += gap
             chosen.append(x)
-        return [x for x in chosen if 0 <= x < len(cells)]
+        return chosen
+
+    def _shorter_than_moving(self, gap: range, cells: list[str | None], pens: list[_Pen]) -> bool:
+        """Whether it takes fewer bytes to send the cells of a gap again than to move the cursor across it."""
+        if not gap or len(gap) > 5 or any(pens[x] != pens[gap.start - 1] for x in gap if cells[x] != " "):
+            return False
+        if any(_on_blanks(pens[x]) != _on_blanks(pens[gap.start - 1]) for x in gap):
+            return False
+        return all(cells[x] for x in gap) and sum(len((cells[x] or "").encode()) for x in gap) <= len(_right(len(gap)))
 
     def _cell(self, x: int, y: int, cells: list[str | None], pens: list[_Pen]) -> None:
         """Send one cell. The second half of a wide sign comes with its first."""
@@ -323,11 +449,7 @@ class _Drawing:
         if not cell:
             return
         self._move(x, y)
-        if cell == " ":
-            if _on_blanks(self._pen) != pens[x]:
-                self._dip(pens[x])
-        else:
-            self._dip(pens[x])
+        self._dip(_for_blanks(self._pen, pens[x]) if cell == " " else pens[x])
         self.parts.append(cell)
         self._at = (x + 1, y) if _steady(cell) and x + 1 < self._columns else None
 
@@ -335,7 +457,7 @@ class _Drawing:
         if self._at == (x, y):
             return
         if self._at is not None and self._at[1] == y and x > self._at[0]:
-            self.parts.append(f"\x1b[{x - self._at[0]}C" if x - self._at[0] > 1 else "\x1b[C")
+            self.parts.append(_right(x - self._at[0]))
         else:
             self.parts.append(f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H")
         self._at = (x, y)
