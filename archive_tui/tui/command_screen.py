@@ -132,7 +132,9 @@ class CommandScreen(Screen[None]):
     """
 
     COMMANDS_HERE: ClassVar[tuple[type[Command], ...]] = ()
-    """The commands of this screen, in the order of footer and help."""
+    """The commands of this screen, in the order of footer and help: that of their worth. Where the footer has no room,
+    the last ones go first.
+    """
     PARTS: ClassVar[tuple[type, ...]] = ()
     """The classes of the parts that bring methods for commands with them."""
     TITLE_IN_HELP: ClassVar[str] = ""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.asynq_data import NOW
 from support.pilot import Operator, operate
 from support.servers import Live
 
@@ -328,5 +329,56 @@ def test_a_click_on_the_footer_runs_the_command(valkey: Live) -> None:
         await op.press("escape")
         await op.pilot.click("KeyBar", offset=(0, 0))
         assert op.where == "QueuesScreen"
+
+    operate(valkey.settings, play)
+
+
+FOOTERS = {
+    "queues": {
+        60: "enter open, T triage, o orphan scan, s sort",
+        80: "enter open, T triage, o orphan scan, / filter, A all archives",
+        140: "enter open, T triage, o orphan scan, / filter, A all archives, a scan all, J journal, s sort",
+    },
+    "archive": {
+        60: "space mark, ctrl+d delete…, R run…, s sort",
+        80: "space mark, ctrl+d delete…, R run…, T triage, / filter, s sort",
+        140: "space mark, ctrl+d delete…, R run…, T triage, / filter, e export…, * mark all, tab groups, "
+        "enter open, s sort",
+    },
+    "triage": {
+        60: "enter tasks, space mark, ctrl+d delete…",
+        80: "enter tasks, space mark, ctrl+d delete…, R run…, / filter",
+        140: "enter tasks, space mark, ctrl+d delete…, R run…, / filter, e export…, s sort, J journal",
+    },
+    "scan": {
+        60: "space mark, m repair…, ctrl+d delete…",
+        80: "space mark, m repair…, ctrl+d delete…, / filter, T triage",
+        140: "space mark, m repair…, ctrl+d delete…, / filter, T triage, e export…, h what is this, "
+        "* mark all, tab groups",
+    },
+}
+
+
+@pytest.mark.parametrize("screen", FOOTERS)
+def test_the_footer_has_room_for_the_worthiest(valkey: Live, screen: str) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "task", score=NOW - 60)
+    valkey.asynq.add("q", "orphan", referenced=False)
+
+    async def play(op: Operator) -> None:
+        if screen == "scan":
+            await op.scan("q")
+        elif screen == "queues":
+            await op.queues()
+        else:
+            await op.tasks("q")
+        if screen == "triage":
+            await op.press("T")
+            await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
+        for width, footer in FOOTERS[screen].items():
+            await op.resize(width, 24)
+            always = "? help, q quit" if screen == "queues" else "? help, q back"
+            keys = f"{footer}, {always}".split(", ")
+            await op.until(lambda keys=keys: re.split(" {2,3}", op.lines[-1].strip()) == keys, footer)
 
     operate(valkey.settings, play)

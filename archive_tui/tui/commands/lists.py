@@ -13,7 +13,6 @@ class AllArchives(Command):
     key = "A"
     title = "all archives"
     help = "Show the archived tasks of all queues in one list, with their queue."
-    footer = False
 
 
 class Filter(Command):
@@ -46,7 +45,6 @@ class Export(Command):
     key = "e"
     title = "export…"
     help = "Write the marked tasks, or all that match, to a new file that `archive-tui restore` reads. Changes nothing."
-    footer = False
 
 
 class Follow(Command):

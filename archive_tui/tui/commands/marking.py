@@ -34,5 +34,5 @@ class Unmark(Command):
 
 class MarkGroup(Command):
     key = "space"
-    title = "mark all of it"
+    title = "mark"
     help = "Mark every task of the group under the cursor; where all are marked, unmark them."

@@ -17,7 +17,7 @@ class DrillDown(Command):
 
 class MarkCell(Command):
     key = "space"
-    title = "mark all of it"
+    title = "mark"
     help = "Mark every task of the row or age under the cursor, and move on; where all are marked, unmark them."
 
 

@@ -86,11 +86,11 @@ class JournalScreen(CommandScreen):
     COMMANDS_HERE = (
         commands.Stop,
         commands.ChangePace,
-        commands.Open,
         commands.Mark,
         commands.Restore,
-        commands.MarkAll,
         commands.Filter,
+        commands.MarkAll,
+        commands.Open,
         commands.Sort,
         commands.MarkRange,
         commands.Unmark,

@@ -9,6 +9,9 @@ from textual.widget import Widget
 
 from archive_tui.tui.commands import Command
 
+_ROOMY = 100
+"""Cells from which on the keys stand farther apart."""
+
 
 class KeyBar(Widget):
     """One line of keys, derived from commands. `show` replaces it."""
@@ -30,7 +33,7 @@ class KeyBar(Widget):
         self._always: tuple[type[Command], ...] = ()
 
     def show(self, commands: Sequence[type[Command]], always: Sequence[type[Command]]) -> None:
-        """Show `commands` in their order, as many as fit, and then all of `always`."""
+        """Show `commands` in their order, which is that of their worth, as many as fit, and then all of `always`."""
         shown = (tuple(commands), tuple(always))
         if shown != (self._commands, self._always):
             self._commands, self._always = shown
@@ -40,30 +43,36 @@ class KeyBar(Widget):
         """Run the command under the mouse."""
         start = 1
         for command in self._shown():
-            if start <= event.x < start + _width(command):
+            end = start + _width(command) + self._gap
+            if start <= event.x < end:
                 self.post_message(self.Pressed(command))
                 return
-            start += _width(command)
+            start = end
 
     def render(self) -> Content:
         parts: list[Content | str | tuple[str, str]] = [" "]
         for command in self._shown():
             tone = "$text-error" if command.danger else "$text-accent"
-            parts += [(command.keys()[0], f"bold {tone}"), f" {command.title}   "]
+            parts += [(command.keys()[0], f"bold {tone}"), f" {command.title}{' ' * self._gap}"]
         return Content.assemble(*parts)
 
     def _shown(self) -> list[type[Command]]:
         """The commands for which there is room, in their order."""
-        room = self.size.width - 1
-        used = sum(_width(command) for command in self._always)
+        room = self.size.width - 1 + self._gap  # behind the last there may be none
+        used = sum(_width(command) + self._gap for command in self._always)
         chosen: list[type[Command]] = []
         for command in self._commands:
-            if used + _width(command) > room:
-                break
-            used += _width(command)
-            chosen.append(command)
+            width = _width(command) + self._gap
+            if used + width <= room:
+                used += width
+                chosen.append(command)
         return [*chosen, *self._always]
+
+    @property
+    def _gap(self) -> int:
+        """Cells between two commands."""
+        return 3 if self.size.width >= _ROOMY else 2
 
 
 def _width(command: type[Command]) -> int:
-    return len(command.keys()[0]) + len(command.title) + 4
+    return len(command.keys()[0]) + 1 + len(command.title)
