@@ -152,9 +152,18 @@ class Session:
         job.start()
         return job
 
-    def start(self, plan: Plannable, pace: Pace = Pace.POLITE, *, choice: str = "", reason: str = "") -> ChangeJob:
-        """Carry out a plan that was confirmed; `choice` says how its tasks were chosen, `reason` why. The only place
-        from which screens and command line change anything of a task. Raises RefusedError.
+    def start(
+        self,
+        plan: Plannable,
+        pace: Pace = Pace.POLITE,
+        *,
+        choice: str = "",
+        reason: str = "",
+        continues: Path | None = None,
+    ) -> ChangeJob:
+        """Carry out a plan that was confirmed; `choice` says how its tasks were chosen, `reason` why, and `continues`
+        names the journal of the change whose rest it is. The only place from which screens and command line change
+        anything of a task. Raises RefusedError.
         """
         change = plan.change()
         self._must(change.action, change.queues, f"nothing can be {change.verb.past}")
@@ -169,6 +178,7 @@ class Session:
                 journal=self.journal_folder if self.settings.journal else None,
                 choice=choice,
                 reason=reason,
+                continues=continues,
                 clock=self.clock,
                 stopwatch=self.stopwatch,
             )

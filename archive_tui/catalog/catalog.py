@@ -27,6 +27,7 @@ from archive_tui.catalog.database import (
     numbers_in,
     one_moment,
     parts,
+    quoted,
     schema,
 )
 from archive_tui.catalog.duplicates import KnownIds
@@ -47,6 +48,9 @@ _INSERTED = f"{names_of((*OWN, *_SCORE, *_SHARED))}, generation"
 _OWN_MARKS = marks(OWN)
 _ADDED_AT_ONCE = 20_000
 _FOUND_AT_ONCE = 100_000
+_COPIED_ERROR = 200
+"""Characters of an error in a copy of a row: enough to tell what it was."""
+
 _REMOVED_AT_ONCE = 10_000
 _SETTLED_AT_ONCE = 20_000
 """Rows up to which a walk over the table costs a few milliseconds."""
@@ -497,6 +501,36 @@ class Catalog:
             alike = self._queues[queue], _STATES[state], _KINDS[kind], not unscored
             targets.append(Targets(*alike, numbers, ids, sizes, prints, unique))
         return targets
+
+    def copy_rows(self, path: Path, seqs: "array[int]") -> None:
+        """Copy the rows with these numbers, in this order, into the empty tables of another database, of each error no
+        more than its start. Not for the UI loop. Raises CatalogError.
+        """
+        columns = ", ".join(
+            f"substr(kept.error, 1, {_COPIED_ERROR})" if column.name == "error" else f"kept.{quoted(column.name)}"
+            for column in COLUMNS
+        )
+        sql = (
+            f"INSERT INTO copy.rows (seq, {_NAMES}) SELECT ? + wanted.key, {columns}, 0 "
+            "FROM json_each(?) AS wanted CROSS JOIN main.rows AS kept ON kept.seq = wanted.value"
+        )
+        run = self._views.execute
+        try:
+            with self._view_lock:
+                run("ATTACH ? AS copy", (str(path),))
+            try:
+                with self._view_lock:
+                    run("PRAGMA copy.journal_mode=OFF")
+                    run("PRAGMA copy.synchronous=OFF")
+                    run("INSERT INTO copy.queues SELECT number, name FROM main.queues")
+                for start in range(0, len(seqs), _ADDED_AT_ONCE):
+                    with self._view_lock:
+                        run(sql, (start + 1, str(seqs[start : start + _ADDED_AT_ONCE].tolist())))
+            finally:
+                with self._view_lock:
+                    run("DETACH copy")
+        except sqlite3.Error as error:
+            raise CatalogError(f"the rows cannot be copied to {path} ({error}): is the disk full?") from None
 
     def sums(self) -> dict[tuple[str, Kind | None], tuple[int, int | None]]:
         """The numbers of rows and estimates of their bytes in Redis by queue and kind; None: no size is known."""

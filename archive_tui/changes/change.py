@@ -16,6 +16,7 @@ from archive_tui.asynq.outcomes import Outcome, Verb
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.auditing import Facts
+from archive_tui.changes.kept_plan import KeptPlan
 from archive_tui.jobs.batches import Batch
 from archive_tui.jobs.job import Leaving
 from archive_tui.jobs.progress import ChangeProgress
@@ -237,6 +238,12 @@ class Change(ABC, Generic[AnyBatch]):
             "journal": str(progress.journal) if progress.journal is not None else None,
             **({"caution": progress.caution} if progress.caution else {}),
         }
+
+    def kept(self) -> KeptPlan | None:
+        """What of its plan is kept on disk until it has ended whole, so that the rest can be resumed; None where the
+        change is simply planned again.
+        """
+        return None
 
     def refuse(self, server: Server) -> None:
         """Raise RefusedError where it must not be done on this server."""

@@ -19,6 +19,7 @@ from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes import failover
 from archive_tui.changes.auditing import Facts
 from archive_tui.changes.change import Call, Change, ChangeBatch, Correction
+from archive_tui.changes.kept_plan import KeptPlan
 from archive_tui.changes.plan import Plan
 from archive_tui.jobs.batches import CALL_BYTES, TargetBatch, row_batches, slices
 from archive_tui.jobs.job import Leaving
@@ -148,6 +149,9 @@ class DeleteChange(Change[DeleteBatch]):
             "planned": totals.count,
             "bytes": totals.stored_bytes,
         }
+
+    def kept(self) -> KeptPlan:
+        return KeptPlan("delete", self.plan.selection, {"seen_at": self.plan.seen_at})
 
     def begin(self, *, journaled: bool) -> None:
         self._batches = map(_batch, row_batches(self.plan.selection, self._batch_tasks, copying=journaled))

@@ -11,12 +11,12 @@ disk.
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from archive_tui.asynq.outcomes import Outcome
-from archive_tui.changes import failover
+from archive_tui.changes import failover, kept_plan
 from archive_tui.changes.auditing import audited, whereabouts
 from archive_tui.changes.change import Change, ChangeBatch
 from archive_tui.changes.gone_rows import GoneRows
@@ -28,6 +28,7 @@ from archive_tui.jobs.progress import ChangeProgress, Example
 from archive_tui.jobs.witness import Witness
 from archive_tui.journal.audit import Audit
 from archive_tui.journal.recorder import Recorder, Run
+from archive_tui.journal.writer import Appender
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server, ServerInfo
 from archive_tui.store.read import old_storage, snapshots
@@ -42,7 +43,8 @@ class ChangeJob(Job):
     """Carries out a change. A stop, or a server that stays away, leaves a clean prefix done and the rest untouched.
 
     `journal` is the folder of the journals; None where none is kept, and what is changed cannot be brought back.
-    `choice` says in words how the tasks were chosen, `reason` why. `clock` gives unix seconds, `stopwatch` seconds from
+    `choice` says in words how the tasks were chosen, `reason` why. `continues` is the journal of a change whose rest
+    this one resumes. `clock` gives unix seconds, `stopwatch` seconds from
     any start. Raises RefusedError in a read-only session.
     """
 
@@ -56,6 +58,7 @@ class ChangeJob(Job):
         journal: Path | None = None,
         choice: str = "",
         reason: str = "",
+        continues: Path | None = None,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -69,9 +72,11 @@ class ChangeJob(Job):
         self._audit = audit
         self._journal = journal if change.journaled else None
         self._choice, self._reason = choice, reason
+        self._continues = continues
         self._clock, self._stopwatch = clock, stopwatch
         self._recorder: Recorder | None = None
         self._journal_path: Path | None = None
+        self._plan_kept = False
         self._witness = Witness(server)
         self._unsure = False
         self._first: ServerInfo | None = None
@@ -109,6 +114,7 @@ class ChangeJob(Job):
             caution=(change.caution if self._unsure else "") or self._doubt,
             waiting=self._waiting,
             keys=change.keys,
+            resumable=self._plan_kept and self.state.ended,
         )
 
     @property
@@ -126,9 +132,17 @@ class ChangeJob(Job):
             **self.change.facts(),
             "choice": self._choice,
             "reason": self._reason,
+            **({"continues": str(self._continues)} if self._continues is not None else {}),
         }
-        with audited(self._audit, self.change.verb.base, facts, lambda: self.change.report(self.progress)):
+        with (
+            audited(self._audit, self.change.verb.base, facts, lambda: self.change.report(self.progress)),
+            self._alone(),
+        ):
             self._carry_out()
+
+    def _alone(self) -> AbstractContextManager[object]:
+        """See to it that nobody else resumes the same change, or restores from its journal, meanwhile."""
+        return Appender(self._continues) if self._continues is not None else nullcontext()
 
     def _carry_out(self) -> None:
         self._began = self._stopwatch()
@@ -136,9 +150,13 @@ class ChangeJob(Job):
         try:
             if self._journal is not None:
                 change = self.change
-                run = Run(self._server.address, change.command, change.queues, change.count, self._reason)
+                continues = self._continues.name if self._continues is not None else ""
+                run = Run(self._server.address, change.command, change.queues, change.count, self._reason, continues)
                 self._recorder = Recorder.in_folder(self._journal, run, change.stored_bytes, self._clock)
                 self._journal_path = self._recorder.path
+                if (kept := change.kept()) is not None:
+                    kept_plan.keep(self._recorder.path, kept, self._choice)
+                    self._plan_kept = True
             self.change.begin(journaled=self._recorder is not None)
             with self.change.opened(self._clock):
                 self.reconnecting(self._attempt)
@@ -162,13 +180,21 @@ class ChangeJob(Job):
 
     def _close_journal(self, state: JobState) -> None:
         if self._recorder is None:
+            if self._continues is not None and state is JobState.DONE:
+                kept_plan.retire(self._continues)
             return
         for batch in self._again:
             self._conclude(batch)
         counts = {self.change.verb.name(Outcome(number)): count for number, count in sorted(self._outcomes.items())}
         counts |= {"unknown": self._unknown} if self._unknown else {}
         self._recorder.close(state.value, counts)
-        if self._recorder.empty:
+        nothing_done = self._recorder.empty
+        if nothing_done or state is JobState.DONE:
+            kept_plan.forget(self._recorder.path)
+            self._plan_kept = False
+        if self._continues is not None and (not nothing_done or state is JobState.DONE):
+            kept_plan.retire(self._continues)
+        if nothing_done:
             self._recorder.remove()
             self._journal_path = None
 

@@ -14,6 +14,7 @@ from archive_tui.changes import failover
 from archive_tui.changes.auditing import Facts
 from archive_tui.changes.change import Call, Change, ChangeBatch, Correction
 from archive_tui.changes.history_plan import HistoryPlan
+from archive_tui.changes.kept_plan import KeptPlan
 from archive_tui.jobs.job import Leaving
 from archive_tui.journal.recorder import Recorder
 from archive_tui.store.link.pipe import Pipe
@@ -58,6 +59,10 @@ class HistoryChange(Change[HistoryBatch]):
             "events": self.plan.events,
             "bytes": self.stored_bytes,
         }
+
+    def kept(self) -> KeptPlan:
+        plan = self.plan.plan
+        return KeptPlan("histories", plan.selection, {"seen_at": plan.seen_at})
 
     def begin(self, *, journaled: bool) -> None:
         self._batches = self._in_batches()

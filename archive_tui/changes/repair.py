@@ -15,6 +15,7 @@ from archive_tui.changes import failover
 from archive_tui.changes.auditing import Facts
 from archive_tui.changes.change import Call, Change, ChangeBatch
 from archive_tui.changes.delete import kinds
+from archive_tui.changes.kept_plan import KeptPlan
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.jobs.job import Leaving
 from archive_tui.store.link.clock import now_of
@@ -82,6 +83,13 @@ class RepairChange(Change[RepairBatch]):
             "repairs": {repair.value: count for repair, count in self.plan.counts.items()},
             "planned": self.plan.count,
         }
+
+    def kept(self) -> KeptPlan | None:
+        if self.plan.by_hand:
+            return None  # what no copy is kept of must be picked by hand each time
+        repairs = {kind.value: repair.value for kind, repair in self.plan.repairs.items() if kind is not None}
+        plan = self.plan.plan
+        return KeptPlan("repair", plan.selection, {"seen_at": plan.seen_at, "repairs": repairs})
 
     def begin(self, *, journaled: bool) -> None:
         self._batches = self._in_batches(journaled=journaled)

@@ -9,7 +9,7 @@ from archive_tui.asynq.outcomes import Outcome
 from archive_tui.changes.sheet import Line, Tone
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.progress import ChangeProgress
-from archive_tui.text import clip
+from archive_tui.text import clip, line
 from archive_tui.wording.people import plural
 
 _EXAMPLES = 100
@@ -78,7 +78,7 @@ def report_of(
         in_part=progress.in_part,
         ending=tuple(ending(progress.state, progress.error)),
         counts=tuple(_counts(progress)),
-        notes=tuple(notes(progress.caution, journal)),
+        notes=(*notes(progress.caution, journal), *rest(progress)),
         examples=examples,
         more=max(other - len(examples), 0) if examples else 0,
         undo=undo(progress) if undoable else None,
@@ -102,6 +102,13 @@ def notes(caution: str, journal: str) -> Iterator[Line]:
         yield Line(journal, tone=Tone.QUIET)
 
 
+def rest(progress: ChangeProgress) -> Iterator[Line]:
+    """How to go on with what was not done; no line where nothing is left, or no plan is kept."""
+    if progress.resumable and progress.journal is not None:
+        command = f"archive-tui {progress.verb.base} --resume {line(progress.journal.name.partition('.')[0])}"
+        yield Line(f"the rest can be resumed: `{command}`, or on the screens in the list of journals")
+
+
 def undo(progress: ChangeProgress) -> Path | None:
     """The journal that undoes a change; None where it changed nothing, or keeps no copies."""
     return progress.journal if progress.copied and (progress.made or progress.unknown) else None
@@ -119,6 +126,7 @@ def change_facts(progress: ChangeProgress) -> dict[str, Any]:
         "unknown": progress.unknown,
         "untouched": progress.untouched,
         "journal": str(progress.journal) if progress.journal is not None else None,
+        "resumable": progress.resumable,
         "caution": progress.caution or None,
         "error": progress.error or None,
     }

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from archive_tui.asynq import message, runs
 from archive_tui.asynq.actions import Action
@@ -13,6 +13,7 @@ from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes import failover
 from archive_tui.changes.auditing import Facts
 from archive_tui.changes.change import Call, Change, ChangeBatch
+from archive_tui.changes.kept_plan import KeptPlan
 from archive_tui.changes.run_plan import RunPlan
 from archive_tui.jobs.batches import row_batches, slices
 from archive_tui.jobs.job import Leaving
@@ -87,6 +88,10 @@ class RunChange(Change[RunBatch]):
             "at": moment(mode.at),
             "per_second": mode.per_second,
         }
+
+    def kept(self) -> KeptPlan:
+        plan = self.plan.plan
+        return KeptPlan("run", plan.selection, {"seen_at": plan.seen_at, "mode": asdict(self.plan.mode)})
 
     def begin(self, *, journaled: bool) -> None:
         self._batches = self._in_batches(journaled=journaled)

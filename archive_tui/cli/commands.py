@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from archive_tui import __version__
+from archive_tui.asynq.outcomes import DELETE, REPAIR, RUN, Verb
 from archive_tui.cli.completion import SHELLS, action_names, journal_names, kind_names, queue_names
 from archive_tui.cli.opening import journal_folder, need_terminal, opened, run_screens, session_for, settings_for
 from archive_tui.cli.options import (
@@ -25,6 +26,7 @@ from archive_tui.cli.options import (
     one_form,
     pace_option,
     reason_option,
+    resume_option,
     theme_option,
 )
 from archive_tui.errors import ExitCode, UsageError
@@ -179,6 +181,7 @@ def scan_command(
 @click.option("--older-than", metavar="AGE", help="Only those archived longer ago, such as 30d (with --archived).")
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the newest N that match (with --archived).")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
+@resume_option
 @reason_option
 @change_options
 @connection_options
@@ -193,6 +196,7 @@ def delete_command(
     older_than: str | None,
     keep: int | None,
     limit: int | None,
+    resume: str | None,
     **rest: Any,
 ) -> int:
     """Delete archived tasks, or findings of a kind. Shows the plan and asks before anything is deleted."""
@@ -201,6 +205,10 @@ def delete_command(
     from archive_tui.commands import delete_histories
     from archive_tui.commands.delete import Wish, delete
 
+    if resume is not None:
+        choice = {"queue": queue, "kind": kind, "archived": archived, "where": where, "older-than": older_than,
+            "keep": keep, "limit": limit}  # fmt: skip
+        return _resumed(context, rest, DELETE, resume, choice)
     if archived == (kind is not None):
         raise UsageError("say what to delete: either --archived or --kind KIND")
     if kind is not None and kind not in list(Kind):
@@ -233,25 +241,44 @@ def delete_command(
         return delete(session, wish, manner)
 
 
+def _resumed(
+    context: click.Context, rest: dict[str, Any], verb: Verb, journal: str, choice: Mapping[str, object]
+) -> int:
+    """Resume the change of a journal. Raises UsageError where anything of a `choice` was given beside it, by flag."""
+    from archive_tui.commands.journal import find
+    from archive_tui.commands.resume import resume
+
+    if given := [name for name, value in choice.items() if value not in (None, "", False)]:
+        raise UsageError(f"--resume goes on with the plan as it was confirmed: leave --{given[0]} out")
+    manner = manner_of(rest)
+    with session_for(context, rest) as session:
+        return resume(session, find(session.journal_folder, journal), verb, manner)
+
+
+def _missing(**flags: str | None) -> UsageError:
+    """The error for the first of some flags that was not given."""
+    name = next(name for name, value in flags.items() if value is None)
+    return UsageError(f"say --{name}, or --resume JOURNAL to go on with a change that was interrupted")
+
+
 @cli.command("repair")
-@click.option("--queue", shell_complete=queue_names, required=True, metavar="Q", help="The queue.")
+@click.option("--queue", shell_complete=queue_names, metavar="Q", help="The queue.")
 @click.option(
     "--kind",
     shell_complete=kind_names,
-    required=True,
     metavar="KIND",
     help="Findings of this kind, such as lost. Scans first.",
 )
 @click.option(
     "--action",
     shell_complete=action_names,
-    required=True,
     metavar="ACTION",
     help="What to do about them: one of those above.",
 )
 @click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'type:email:send age>30d'.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N findings, the oldest first.")
 @messages_option
+@resume_option
 @reason_option
 @change_options
 @connection_options
@@ -259,12 +286,13 @@ def delete_command(
 def repair_command(
     context: click.Context,
     /,
-    queue: str,
-    kind: str,
-    action: str,
+    queue: str | None,
+    kind: str | None,
+    action: str | None,
     where: str,
     limit: int | None,
     messages: bool,
+    resume: str | None,
     **rest: Any,
 ) -> int:
     """Repair findings of a kind. Shows the plan and asks before anything is changed.
@@ -277,6 +305,11 @@ def repair_command(
     from archive_tui.asynq.repairs import Repair
     from archive_tui.commands.repair import Wish, repair
 
+    if resume is not None:
+        choice = {"queue": queue, "kind": kind, "action": action, "where": where, "limit": limit, "messages": messages}
+        return _resumed(context, rest, REPAIR, resume, choice)
+    if queue is None or kind is None or action is None:
+        raise _missing(queue=queue, kind=kind, action=action)
     if kind not in list(Kind):
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
     if action not in list(Repair):
@@ -288,7 +321,7 @@ def repair_command(
 
 
 @cli.command("run")
-@click.option("--queue", shell_complete=queue_names, required=True, metavar="Q", help="The queue.")
+@click.option("--queue", shell_complete=queue_names, metavar="Q", help="The queue.")
 @click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'error:~refused age<2h'.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
 @click.option("--fresh", is_flag=True, help="Reset the count of retries; else most tasks get exactly one attempt.")
@@ -301,6 +334,7 @@ def repair_command(
     metavar="N",
     help="Let N tasks begin in a second, the oldest first, instead of all at once.",
 )
+@resume_option
 @reason_option
 @change_options
 @connection_options
@@ -308,13 +342,14 @@ def repair_command(
 def run_command(
     context: click.Context,
     /,
-    queue: str,
+    queue: str | None,
     where: str,
     limit: int | None,
     fresh: bool,
     delay: str | None,
     moment: str | None,
     per_second: float | None,
+    resume: str | None,
     **rest: Any,
 ) -> int:
     """Run archived tasks again. Shows the plan and asks before anything is changed.
@@ -326,6 +361,12 @@ def run_command(
     from archive_tui.catalog.filter.quantities import future_of, span_of
     from archive_tui.commands.run import Wish, run
 
+    if resume is not None:
+        choice = {"queue": queue, "where": where, "limit": limit, "fresh": fresh, "in": delay, "at": moment,
+            "per-second": per_second}  # fmt: skip
+        return _resumed(context, rest, RUN, resume, choice)
+    if queue is None:
+        raise _missing(queue=queue)
     if delay is not None and moment is not None:
         raise UsageError("--in and --at exclude each other: choose one")
     mode = RunMode(

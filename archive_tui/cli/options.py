@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archive_tui.cli.completion import profile_names
+from archive_tui.cli.completion import journal_names, profile_names
 from archive_tui.errors import UsageError
 from archive_tui.settings.model import Look
 
@@ -61,6 +61,11 @@ pace_option = click.option(
 )  # fmt: skip
 
 reason_option = click.option("--reason", default="", metavar="TEXT", help="Why, recorded in journal and audit.")
+
+resume_option = click.option(
+    "--resume", shell_complete=journal_names, metavar="JOURNAL",
+    help="Go on with the rest of a change that was interrupted. Shows what is left and asks.",
+)  # fmt: skip
 
 locks_option = click.option(
     "--locks", is_flag=True, help="Also find stale unique locks. Slower where many tasks hold one: it reads every lock."

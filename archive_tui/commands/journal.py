@@ -13,7 +13,7 @@ from archive_tui.errors import ExitCode, JournalError, NotFoundError, UsageError
 from archive_tui.jobs.journals import row_of_copy, tasks_of
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
-from archive_tui.journal.outcomes import is_back, name_of, outcome_of
+from archive_tui.journal.outcomes import command_of, is_back, name_of, outcome_of
 from archive_tui.journal.reader import Journal
 from archive_tui.text import clip, encode, line, readable
 from archive_tui.wording.people import exact, number, plural, size, span
@@ -56,12 +56,19 @@ def journals(folder: Path, *, as_json: bool, out: TextIO) -> ExitCode:
             continue
         queues = ", ".join(map(shown, header.queues[:3])) + (", …" if len(header.queues) > 3 else "")
         reason = f"  {clip(header.reason, 60)}" if header.reason else ""
+        verb = command_of(header.command)
+        rest = f"  the rest: archive-tui {line(verb)} --resume {line(_stem(one.path))}" if one.resumable else ""
         print(
             f"{line(one.path.name)}  {line(header.user) or '–'}  {line(header.server)}  {queues}  "
-            f"{number(tasks_of(one))} {line(header.command)}  {size(one.size)}{reason}",
+            f"{number(tasks_of(one))} {line(header.command)}  {size(one.size)}{reason}{rest}",
             file=out,
         )
     return ExitCode.DONE
+
+
+def _stem(path: Path) -> str:
+    """The name of a journal as far as a person needs to type it."""
+    return path.name.partition(".")[0]
 
 
 def _listed_json(one: Listed) -> dict[str, Any]:
@@ -80,6 +87,8 @@ def _listed_json(one: Listed) -> dict[str, Any]:
         "planned": header.planned,
         "state": ending.state if ending is not None else None,
         "counts": dict(ending.counts) if ending is not None else None,
+        "continues": header.continues or None,
+        "resumable": one.resumable,
     }
 
 

@@ -56,6 +56,13 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
     return ExitCode.DONE
 
 
+def archived_now(session: Session, names: Sequence[str]) -> Mapping[str, int]:
+    """Count the ids that the archives of these queues hold now."""
+    with session.server.pipe() as pipe:
+        stats = store.stats(pipe, names, names, datetime.fromtimestamp(session.clock(), UTC))
+    return {one.name: one.counts.get(State.ARCHIVED, 0) for one in stats}
+
+
 OLD = "Asynq before 0.18"
 """The remark on a queue whose tasks are whole messages."""
 

@@ -1,13 +1,10 @@
 """`archive-tui repair`: findings of a kind repaired as on the screens."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.outcomes import REPAIR
 from archive_tui.asynq.repairs import Repair, offered
-from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes import repair_words
@@ -16,11 +13,10 @@ from archive_tui.changes.other_installations import with_other_installations
 from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
-from archive_tui.commands.queues import refuse_unknown
+from archive_tui.commands.queues import archived_now, refuse_unknown
 from archive_tui.commands.reading import catalog_for, read_findings, say_what_is_missing
 from archive_tui.errors import ExitCode, UsageError
 from archive_tui.session import Session
-from archive_tui.store.read import queues
 from archive_tui.text import encode, line, readable
 
 
@@ -79,7 +75,7 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         rows = replace(plan_oldest(catalog, query, limit=wish.limit, ghosts=True), seen_at=began)
         rows = with_other_installations(session.server, with_times(session.server, rows), manner.pace)
         plan = RepairPlan.of(rows, wish.action, limits=session.limits)
-        archived = _archived(session, wish.queue)
+        archived = archived_now(session, [wish.queue])
         planned = Planned(
             sheet=repair_words.sheet(plan, session.site(), archived, tuple(filter_line(wish.where))),
             nothing=_nothing(session, wish, catalog),
@@ -95,13 +91,6 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
             whole=not catalog.trouble,
         )
         return carry_out(session, planned, manner)
-
-
-def _archived(session: Session, queue: str) -> Mapping[str, int]:
-    """Count the ids that the archive holds now."""
-    with session.server.pipe() as pipe:
-        stats = queues.stats(pipe, [queue], [queue], datetime.fromtimestamp(session.clock(), UTC))
-    return {one.name: one.counts.get(State.ARCHIVED, 0) for one in stats}
 
 
 def _nothing(session: Session, wish: Wish, catalog: Catalog) -> str:

@@ -69,6 +69,9 @@ class ChangeProgress:
     keys: int = 0
     """Keys that were deleted, task data included; only a clean-up counts them."""
 
+    resumable: bool = False
+    """Whether its plan is kept beside the journal, because it ended before all was done: the rest can be resumed."""
+
     @property
     def share(self) -> float:
         """How much is done, between 0 and 1."""

@@ -2,7 +2,9 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 import platformdirs
@@ -21,7 +23,7 @@ class Listed:
     """The file."""
 
     size: int
-    """Bytes."""
+    """Bytes, those of its plan included."""
 
     modified_at: float
     """Unix seconds."""
@@ -34,6 +36,17 @@ class Listed:
 
     problem: str = ""
     """The reason why it cannot be read; empty where it can."""
+
+    resumable: bool = False
+    """Whether its change ended before all was done, and its plan is kept: the rest of it can be resumed."""
+
+
+PLAN_SUFFIX = ".plan"
+
+
+def plan_path(journal: Path) -> Path:
+    """The file beside a journal in which the plan of its change is kept, until that has ended whole."""
+    return journal.with_name(journal.name.removesuffix(SUFFIX) + PLAN_SUFFIX)
 
 
 def default_folder() -> Path:
@@ -64,9 +77,31 @@ def _listed(folder: Path) -> Iterator[Listed]:
             continue  # removed a moment ago
         try:
             journal = Journal(path)
-            yield Listed(path, stat.st_size, stat.st_mtime, journal.header, journal.ending())
+            plan = _size(plan_path(path))
+            ending = journal.ending()
+            yield Listed(
+                path, stat.st_size + (plan or 0), stat.st_mtime, journal.header, ending, resumable=plan is not None
+            )
         except ArchiveTuiError as error:
             yield Listed(path, stat.st_size, stat.st_mtime, Header(), problem=str(error))
+
+
+def _size(path: Path) -> int | None:
+    """The bytes of a file; None where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def with_plan(folder: Path) -> list[Path]:
+    """The journals beside which a plan is kept, the one with the newest plan first."""
+    written: list[tuple[float, Path]] = []
+    for path in folder.iterdir():
+        if path.name.endswith(PLAN_SUFFIX):
+            with suppress(FileNotFoundError):  # removed a moment ago
+                written.append((path.stat().st_mtime, path))
+    return [path.with_name(path.name.removesuffix(PLAN_SUFFIX) + SUFFIX) for _, path in sorted(written, reverse=True)]
 
 
 def free_bytes(folder: Path) -> int | None:
@@ -96,9 +131,14 @@ def stale(journals: Sequence[Listed], now: float, *, keep_days: float | None, ke
 
 
 def remove(one: Listed) -> None:
-    """Remove a journal for good. Raises JournalError, also where it is being written."""
+    """Remove a journal for good, and the plan that is kept beside it. Raises JournalError, also where it is being
+    written.
+    """
+    plan = plan_path(one.path)
     with Appender(one.path):
         try:
             one.path.unlink()
+            for left in plan.parent.glob(f"{escape(plan.name)}*"):
+                left.unlink(missing_ok=True)
         except OSError as error:
             raise JournalError(f"the journal {line(str(one.path))} cannot be removed: {error.strerror}") from None

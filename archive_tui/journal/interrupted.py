@@ -1,4 +1,5 @@
-"""Changes that were interrupted: journals without a last line, until somebody has looked into them or restored them.
+"""Changes that were interrupted: journals without a last line, or with a plan of which something is left, until
+somebody has looked into them, restored them, or resumed the change.
 
 The names of those that were dealt with stand in a file beside the journals: a journal stays as the crash left it.
 """
@@ -18,18 +19,29 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def interrupted(journals: Iterable[Listed], server: str) -> list[Listed]:
-    """The journals of this server whose run did not end by itself, in their order, without those that somebody has
-    dealt with. A run that goes on is none of them.
+    """The journals of this server whose run did not end by itself, or not with all that it was to do, in their order,
+    without those that somebody has dealt with. A run that goes on is none of them, and neither is one that another
+    has taken up.
     """
-    open_ended = [one for one in journals if not one.problem and one.ending is None and one.header.server == server]
+    known = list(journals)
+    open_ended = [
+        one
+        for one in known
+        if not one.problem and (one.ending is None or one.resumable) and one.header.server == server
+    ]
     if not open_ended:
         return []
-    dealt_with = _names(open_ended[0].path.parent)
-    return [one for one in open_ended if one.path.name not in dealt_with and not _is_being_written(one.path)]
+    passed_over = _names(open_ended[0].path.parent) | {one.header.continues for one in known if _has_taken_up(one)}
+    return [one for one in open_ended if one.path.name not in passed_over and not is_being_written(one.path)]
+
+
+def _has_taken_up(one: Listed) -> bool:
+    """Whether a change has taken up what another left: it has a plan of its own, or has done all of it."""
+    return one.resumable or (one.ending is not None and one.ending.state == "done")
 
 
 def deal_with(path: Path) -> None:
-    """Take note that somebody has looked into a journal, or restored it. Raises JournalError."""
+    """Take note that somebody has looked into a journal, restored it, or resumed its change. Raises JournalError."""
     folder = path.parent
     if path.name in _names(folder):
         return
@@ -49,7 +61,7 @@ def _names(folder: Path) -> set[str]:
     return set()
 
 
-def _is_being_written(path: Path) -> bool:
+def is_being_written(path: Path) -> bool:
     """Whether a run holds the lock of its journal."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

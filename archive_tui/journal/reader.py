@@ -65,6 +65,9 @@ class Header:
     planned: int | None = None
     """Tasks of the plan; None where nobody knew beforehand."""
 
+    continues: str = ""
+    """The name of the journal whose change it resumes; empty where it resumes none."""
+
     @property
     def is_export(self) -> bool:
         """Whether it is an export: nothing of what it holds was deleted."""
@@ -454,6 +457,7 @@ def _header(path: Path, content: bytearray) -> Header:
         _seconds(value.get("created")),
         text("reason"),
         planned if isinstance(planned, int) else None,
+        text("continues"),
     )
 
 

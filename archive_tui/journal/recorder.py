@@ -48,6 +48,9 @@ class Run:
 
     reason: str = ""
 
+    continues: str = ""
+    """The name of the journal whose change it resumes; empty where it resumes none."""
+
     def header(self, now: float) -> Mapping[str, Any]:
         """The first line. `now` is unix seconds."""
         version = {"version": format.RUN_VERSION} if command_of(self.command) == RUN.base else {}
@@ -61,6 +64,7 @@ class Run:
             "created": moment(now),
             "reason": self.reason,
             "planned": self.planned,
+            **({"continues": self.continues} if self.continues else {}),
         }
 
 

@@ -15,7 +15,7 @@ from archive_tui.wording.people import exact, plural
 
 
 class InterruptedChanges:
-    """Looks for journals without an end whenever it is asked to, off the UI loop."""
+    """Looks for changes that did not end whole whenever it is asked to, off the UI loop."""
 
     def __init__(self) -> None:
         self._job: InterruptedJob | None = None
@@ -39,9 +39,13 @@ class InterruptedChanges:
         tasks = plural(header.planned, "task") if header.planned is not None else "tasks"
         of = f" of {clip(', '.join(map(line, header.queues[:3])), 40)}" if header.queues else ""
         more = f" (and {plural(len(self._found) - 1, 'other change')})" if len(self._found) > 1 else ""
+        way_on = (
+            f"{commands.RestoreJournal} goes on with the rest, or restores it"
+            if newest.resumable
+            else f"{commands.RestoreJournal} restores it. The rest is untouched: choose it again to go on"
+        )
         return (
             f"{verb.ongoing if verb is not None else 'changing'} {tasks}{of} was interrupted, begun "
             f"{exact(header.created_at or newest.modified_at)}{more}: {commands.Journals} lists it, "
-            f"{commands.Open} shows what is gone, {commands.RestoreJournal} restores it. "
-            "The rest is untouched: choose it again to go on"
+            f"{commands.Open} shows what is gone, {way_on}"
         )

@@ -84,7 +84,7 @@ def test_a_report_for_programs_keeps_its_fields() -> None:
     outcomes = {Outcome.GONE: 1, Outcome.DONE: 4, Outcome.DONE_AND_UNLOCKED: 1, Outcome.NOT_A_TASK: 2}
     counted = {
         "state": "done", "unlocked": 1, "gone": 1, "unconfirmed": 0, "skipped": {"not-a-task": 2}, "unknown": 0,
-        "untouched": 0, "journal": None, "caution": None, "error": None,
+        "untouched": 0, "journal": None, "resumable": False, "caution": None, "error": None,
     }  # fmt: skip
     assert report_of(DELETE, 8, outcomes).facts == counted | {"deleted": 5}
     assert report_of(REPAIR, 8, outcomes).facts == counted | {"repaired": 5}
@@ -93,6 +93,16 @@ def test_a_report_for_programs_keeps_its_fields() -> None:
         "state": "done", "restored": 2, "there": 3, "untouched": 0, "caution": None, "error": None,
         "outcomes": {"restored": 1, "without-lock": 1, "already": 1, "taken": 1},
     }  # fmt: skip
+
+
+def test_a_report_says_how_to_go_on_where_something_is_left() -> None:
+    progress = ChangeProgress(
+        DELETE, JobState.STOPPED, 9, 2, outcomes={Outcome.DONE: 2}, journal=Path("/j/a.journal.gz")
+    )
+    assert not [note for note in delete_words.report(progress).notes if "resume" in note.text]
+    *_, rest = delete_words.report(replace(progress, resumable=True)).notes
+    assert rest.text.startswith("the rest can be resumed: `archive-tui delete --resume a`, or on the screens")
+    assert delete_words.report(replace(progress, resumable=True)).facts["resumable"]
 
 
 def test_of_deleted_foreign_keys_the_journal_holds_the_ids_alone() -> None:

@@ -54,7 +54,7 @@ def repairing(live: Live, *arguments: str) -> list[str]:
 
 def journals() -> list[Path]:
     folder = Path(platformdirs.user_state_dir("archive-tui")) / "journal"
-    return sorted(folder.iterdir()) if folder.exists() else []
+    return sorted(folder.glob("*.journal.gz")) if folder.exists() else []
 
 
 @pytest.mark.parametrize(

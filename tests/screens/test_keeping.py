@@ -7,10 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.asynq_data import NOW, key
+from support.asynq_data import NOW, key, prefix
+from support.changes import Run, interrupt
 from support.pilot import Operator, operate
 from support.servers import Live
 
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.changes.plan import plan_oldest
+from archive_tui.jobs.listing import ListJob
 from archive_tui.settings.model import Settings
 
 _MAGIC = b"\x1f\x8b\x08"
@@ -175,6 +180,43 @@ def test_a_change_that_was_interrupted_is_told_until_it_is_dealt_with(
     operate(with_journal(work, tmp_path), dealt_with)
     operate(with_journal(work, tmp_path), silent)
     assert work.client.exists(key("work", "task-0")) == (deal_with_it == "b")
+
+
+def test_a_change_that_was_interrupted_is_resumed_from_the_journals(
+    valkey: Live, run_job: Run, catalog: Catalog, tmp_path: Path
+) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", [f"task-{number:03}" for number in range(230)], score=NOW)
+    assert run_job(ListJob(valkey.connect(), catalog, "q")).wait(20)
+    path = interrupt(valkey, run_job, plan_oldest(catalog, Query()), tmp_path / "j").journal
+    assert path is not None
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.sees("⚠ deleting 230 tasks of q was interrupted, begun ")
+        assert "ctrl+r goes on with the rest, or restores it" in op.words("#notice")
+        await op.press("J")
+        await op.arrives("JournalsScreen")
+        await op.until(lambda: len(op.rows) == 1, "listed")
+        await op.press("b")
+        await op.arrives("ChoiceDialog")
+        await op.press("up", "enter")
+        await op.arrives("ConfirmDialog")
+        assert "Go on: delete 30 tasks for good?" in op.text
+        assert "200 of 230 tasks deleted" in op.dialog
+        await op.type("30")
+        await op.press("enter")
+        await op.arrives("ReportDialog")
+        assert "Deleted 30 of 30 tasks" in op.text
+        await op.press("enter")
+        await op.until(lambda: len(op.rows) == 2, "listed again")
+        await op.press("q")
+        await op.arrives("QueuesScreen")
+        await op.sees_no("was interrupted")
+
+    operate(with_journal(valkey, tmp_path), play)
+    assert not valkey.client.exists(prefix("q") + b"archived")
+    assert not list((tmp_path / "j").glob("*.plan"))
 
 
 def test_a_change_that_goes_on_elsewhere_is_not_told_as_interrupted(work: Live, tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from archive_tui.changes.history_plan import HistoryPlan
 from archive_tui.changes.plan import Plan, plan_matching
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_plan import RestorePlan, plan_restore
+from archive_tui.changes.resume import Rest
 from archive_tui.changes.run_plan import RunPlan
+from archive_tui.errors import RefusedError
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
@@ -104,6 +106,11 @@ def restoring_job(
     return _job(server, replace(plan, anywhere=elsewhere), pace, None, None, clock)
 
 
+def resuming(server: Server, rest: Rest, journal_dir: Path, before: Before | None = None) -> ChangeJob:
+    """The change that carries out what another has left, with a journal beside that of the first."""
+    return _job(server, rest.plan, Pace.FULL, before, journal_dir, None, continues=rest.journal)
+
+
 def _job(
     server: Server,
     plan: Plannable,
@@ -112,11 +119,12 @@ def _job(
     journal_dir: Path | None,
     clock: Callable[[], float] | None,
     audit: Audit | None = None,
+    **options: Any,
 ) -> ChangeJob:
     change = plan.change()
     if before is not None:
         _call_before(change, before)
-    options: dict[str, Any] = {"clock": clock} if clock is not None else {}
+    options |= {"clock": clock} if clock is not None else {}
     return ChangeJob(server, change, audit or Silent(), pace, journal=journal_dir, reason="tests", **options)
 
 
@@ -155,6 +163,23 @@ def delete_all(
 def planned(live: Live, progress: ChangeProgress, target: Target = Target.BACK, **options: Any) -> RestorePlan:
     assert progress.journal is not None
     return plan_restore(live.connect(), Journal(progress.journal), target, **options)
+
+
+def interrupt(live: Live, run_job: Run, plan: Plannable, journal_dir: Path, batches: int = 1) -> ChangeProgress:
+    """Begin a change, and let it fail after some batches: its plan stays beside its journal."""
+    began = [0]
+
+    def fail(_pipe: Pipe, _rows: Sequence[TaskRow]) -> None:
+        began[0] += 1
+        if began[0] > batches:
+            raise RefusedError("the test ends it here")
+
+    job = _job(live.connect(), plan, Pace.FULL, fail, journal_dir, None)
+    run_job(job)
+    assert job.wait(30)
+    assert isinstance(job.error, RefusedError), job.error
+    assert job.progress.resumable
+    return job.progress
 
 
 def put_back(live: Live, run_job: Run, plan: RestorePlan, **options: Any) -> ChangeProgress:

@@ -62,4 +62,4 @@ def audit() -> list[Any]:
 
 def journals() -> list[str]:
     """The files of journals."""
-    return [str(one) for one in (Path(platformdirs.user_state_dir("archive-tui")) / "journal").glob("*")]
+    return [str(one) for one in (Path(platformdirs.user_state_dir("archive-tui")) / "journal").glob("*.journal.gz")]

@@ -6,23 +6,28 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.agreement import COUNT, check_agreement, data_of, fill, journals_in, plan_of
-from support.changes import Run, deletion, planned, put_back, restoring_job
+from support.changes import Run, deletion, planned, put_back, restoring_job, resuming
 from support.contents import content
 from support.proxy import Cutter
 from support.servers import Live, wait_until
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.restore_plan import plan_restore
+from archive_tui.changes.resume import plan_rest
 from archive_tui.errors import JournalError, NotPermittedError
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.journal import writer
+from archive_tui.journal.folder import listed
+from archive_tui.journal.interrupted import interrupted
+from archive_tui.journal.outcomes import was_deleted
 from archive_tui.journal.reader import Journal
 from archive_tui.store.write.restore import Target
 
@@ -250,8 +255,9 @@ def test_a_disk_that_is_full(
         assert content(valkey) == before
 
 
+@pytest.mark.parametrize("after", [2, 3, 4, 5])  # the plan, its name, the first batch, the second one
 def test_a_sync_that_fails(
-    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path, monkeypatch: pytest.MonkeyPatch
+    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     before = fill(valkey)
     plan = plan_of(valkey, run_job, catalog)
@@ -260,7 +266,7 @@ def test_a_sync_that_fails(
 
     def fsync(file: int) -> None:
         calls[0] += 1
-        if calls[0] > 3:
+        if calls[0] > after:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         real(file)
 
@@ -270,6 +276,8 @@ def test_a_sync_that_fails(
     assert job.wait(30)
     monkeypatch.undo()
     assert isinstance(job.error, JournalError)
+    assert (job.progress.made > 0) == (after == 5)
+    assert job.progress.resumable == (after > 3)
     check_agreement(valkey, before, journals_in(journal_dir), job.progress)
 
 
@@ -309,7 +317,9 @@ sys.path.insert(0, {tests!r})
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes.engine import ChangeJob
-from support.changes import deletion, restoring_job
+from archive_tui.catalog import rows_file
+from archive_tui.changes.resume import plan_rest
+from support.changes import deletion, restoring_job, resuming
 from archive_tui.jobs.pace import Pace
 from archive_tui.changes.plan import plan_matching
 from archive_tui.changes.restore_plan import plan_restore
@@ -352,6 +362,8 @@ writer.os.fsync = die_at("after-sync", die_at("before-sync", os.fsync), after=Tr
 ChangeJob._send = die_at("after-ask", die_at("before-ask", ChangeJob._send), after=True)
 ChangeJob._answers = die_at("after-answer", ChangeJob._answers, after=True)
 ChangeJob._conclude = die_at("after-done", ChangeJob._conclude, after=True)
+rows_file.write = die_at("after-plan", die_at("before-plan", rows_file.write), after=True)
+Catalog.copy_rows = die_at("half-plan", Catalog.copy_rows, after=True)
 store.restore = die_at("after-restore", die_at("before-restore", store.restore), after=True)
 writer.Appender.add = die_at("after-note", die_at("before-note", writer.Appender.add), after=True)
 server = Server(Settings(socket=sys.argv[1]))
@@ -361,6 +373,9 @@ if sys.argv[4] == "delete":
     scan.start()
     scan.wait()
     job = deletion(server, plan_matching(catalog, Query()), Pace.FULL, None, Path(sys.argv[5]))
+elif sys.argv[4] == "resume":
+    path = Path(sys.argv[5])
+    job = resuming(server, plan_rest(server, path, Catalog()), path.parent)
 else:
     job = restoring_job(server, plan_restore(server, Journal(Path(sys.argv[5]))), Pace.FULL)
 job.start()
@@ -409,6 +424,74 @@ def test_our_process_is_killed_while_it_deletes(
     for path in whole:
         put_back(valkey, run_job, plan_restore(valkey.connect(), Journal(path)))
     assert content(valkey) == before
+
+
+BEFORE_THE_PLAN = [("half-written", 1), ("before-plan", 1), ("half-plan", 1), ("after-sync", 3)]
+
+
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [*BEFORE_THE_PLAN, ("after-plan", 1), ("before-write", 4), ("half-written", 3), ("after-sync", 5),
+     ("before-ask", 1), ("before-ask", 3), ("after-ask", 1), ("after-ask", 4), ("after-answer", 2), ("after-done", 1)],
+)  # fmt: skip
+def test_a_deletion_that_was_killed_is_resumed(
+    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path, place: str, number: int
+) -> None:
+    before = fill(valkey)
+    assert die(valkey, place, number, "delete", journal_dir) == -signal.SIGKILL
+    to_resume = [one for one in interrupted(listed(journal_dir), valkey.settings.address) if one.resumable]
+    if not to_resume:
+        assert (place, number) in BEFORE_THE_PLAN
+        assert content(valkey) == before  # killed before the plan was on disk, and so before anything was deleted
+        return
+    (first,) = to_resume
+    rest = plan_rest(valkey.connect(), first.path, catalog)
+    assert rest.planned == COUNT == rest.done + rest.count
+    job = resuming(valkey.connect(), rest, journal_dir)
+    run_job(job)
+    assert job.wait(30)
+    assert (job.error, job.progress.untouched, job.progress.changed) == (None, 0, 0)
+    assert job.progress.needless == rest.since.gone <= rest.unknown
+    assert len(data_of(before)) - len(data_of(content(valkey))) == COUNT
+    check_resumed(valkey, run_job, before, journal_dir)
+
+
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [("half-plan", 1), ("after-plan", 1), ("before-ask", 1), ("after-ask", 1), ("after-done", 1), ("nowhere", 1)],
+)
+def test_a_resumed_deletion_that_was_killed_is_resumed_again(
+    valkey: Live, run_job: Run, catalog: Catalog, journal_dir: Path, place: str, number: int
+) -> None:
+    before = fill(valkey)
+    assert die(valkey, "before-ask", 3, "delete", journal_dir) == -signal.SIGKILL
+    (first,) = interrupted(listed(journal_dir), valkey.settings.address)
+    assert die(valkey, place, number, "resume", first.path) == (-signal.SIGKILL if place != "nowhere" else 0)
+    for left in [one for one in interrupted(listed(journal_dir), valkey.settings.address) if one.resumable]:
+        job = resuming(valkey.connect(), plan_rest(valkey.connect(), left.path, catalog), journal_dir)
+        run_job(job)
+        assert job.wait(30)
+        assert (job.error, job.progress.untouched, job.progress.changed) == (None, 0, 0)
+    assert len(data_of(before)) - len(data_of(content(valkey))) == COUNT
+    check_resumed(valkey, run_job, before, journal_dir)
+
+
+def check_resumed(live: Live, run_job: Run, before: dict[bytes, Any], journal_dir: Path) -> None:
+    """Nothing is lost, nothing was deleted twice, nothing is left to resume, and all of it can be restored."""
+    journals = [one for one in listed(journal_dir) if not one.problem]
+    check_agreement(live, before, [one.path for one in journals], None)
+    deleted = Counter[bytes]()
+    for one in journals:
+        outline = Journal(one.path).outline()
+        for batch, copies in Journal(one.path).batches(outline):
+            codes = outline.outcomes.get(batch, "")
+            deleted.update(copy.id for copy, code in zip(copies, codes, strict=False) if was_deleted(code))
+    assert max(deleted.values()) == 1
+    assert not [one for one in interrupted(journals, live.settings.address) if one.resumable]
+    assert not list(journal_dir.glob("*.plan"))
+    for one in journals:
+        put_back(live, run_job, plan_restore(live.connect(), Journal(one.path)))
+    assert content(live) == before
 
 
 @pytest.mark.parametrize(

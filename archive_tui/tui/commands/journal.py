@@ -12,7 +12,10 @@ class Journals(Command):
 class RestoreJournal(Command):
     key = "ctrl+r,b"
     title = "restore…"
-    help = "Plan to restore all tasks of the journal under the cursor. Nothing happens before you confirm."
+    help = (
+        "Plan to restore all tasks of the journal under the cursor, or to go on with the rest of a change that was "
+        "interrupted. Nothing happens before you confirm."
+    )
     danger = True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from archive_tui.asynq.forecast import Forecast
@@ -42,6 +43,7 @@ from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.report import ReportDialog
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.restoring import Restoring
+from archive_tui.tui.lists.resuming import Resuming
 from archive_tui.tui.lists.task_list import TaskList
 from archive_tui.tui.widgets.headline import changing
 from archive_tui.tui.widgets.pieces import Piece, piece
@@ -68,6 +70,12 @@ class Proposal:
 
     release: Callable[[], None] = lambda: None
     """Gives back what the plan holds. Called once it is over, however that came about."""
+
+    continues: Path | None = None
+    """The journal of the change whose rest it is; None: it is no rest."""
+
+    reason: str = ""
+    """Why, unless another reason is entered."""
 
 
 class Aside(Protocol):
@@ -113,6 +121,7 @@ class ChangeFlow(Part):
         self.aside: Aside | None = None
         """What else may be running on the rows of the list."""
         self.restoring = Restoring(screen, self)
+        self.resuming = Resuming(screen, self)
         self._proposal: Proposal | None = None
         self._ended = ended
         self._tasks = tasks
@@ -194,7 +203,13 @@ class ChangeFlow(Part):
             self.abandon(f"nothing was {proposal.sheet.verb.past}", warning=False)
             return
         try:
-            self.job = self.screen.session.start(proposal.plan, self.pace, choice=proposal.choice, reason=dialog.reason)
+            self.job = self.screen.session.start(
+                proposal.plan,
+                self.pace,
+                choice=proposal.choice,
+                reason=dialog.reason or proposal.reason,
+                continues=proposal.continues,
+            )
         except ArchiveTuiError as error:
             proposal.release()
             self.abandon(str(error))

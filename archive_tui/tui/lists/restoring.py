@@ -25,6 +25,10 @@ _TARGETS = {
 }
 
 
+_REST = "rest"
+"""The name of the choice to go on instead."""
+
+
 def everything() -> Chosen | None:
     """Choose all tasks of a journal."""
     return None
@@ -49,12 +53,20 @@ class Restoring(Part):
             return f"a deletion is running: {commands.Stop} stops it"
         return None
 
-    def ask(self, path: Path, chosen: Callable[[], Chosen | None] = everything, *, again: bool = False) -> None:
+    def ask(
+        self,
+        path: Path,
+        chosen: Callable[[], Chosen | None] = everything,
+        *,
+        again: bool = False,
+        resumable: bool = False,
+    ) -> None:
         """Ask where to, and plan. `chosen` picks the tasks, off the UI loop; with `again` also those that were restored
-        before.
+        before. Where the change of the journal is `resumable`, going on with its rest is a choice, too.
         """
         self._flow.begin()
-        dialog = ChoiceDialog("Restore to", _TARGETS, Target.BACK.value)
+        choices = {_REST: "Go on with the rest", **_TARGETS} if resumable else _TARGETS
+        dialog = ChoiceDialog("Go on, or restore to" if resumable else "Restore to", choices, Target.BACK.value)
         self.screen.app.push_screen(dialog, partial(self._target_chosen, path, chosen, again))
 
     def undo(self, path: Path) -> None:
@@ -68,6 +80,9 @@ class Restoring(Part):
     def _target_chosen(self, path: Path, chosen: Callable[[], Chosen | None], again: bool, target: str | None) -> None:
         if target is None:
             self._flow.abandon("nothing was restored", warning=False)
+            return
+        if target == _REST:
+            self._flow.resuming.plan(path)
             return
         self._plan(path, chosen, Target(target), again=again, ready=False)
 

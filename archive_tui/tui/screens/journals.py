@@ -192,15 +192,15 @@ class JournalsScreen(CommandScreen):
 
     @runs(commands.RestoreJournal, unless=why_not_restore)
     def restore(self) -> None:
-        """Ask where to, and plan to restore all that the journal under the cursor holds."""
+        """Ask where to, and plan to restore all of the journal under the cursor, or to go on with its change."""
         row = self._table.cursor_row
         if row is not None:
             self._deal_with(row)
-            self.flow.restoring.ask(row.path)
+            self.flow.restoring.ask(row.path, resumable=row.resumable)
 
     def _deal_with(self, row: Listed) -> None:
         """Take note that somebody sees to a change that was interrupted."""
-        if row.ending is None and not row.problem:
+        if (row.ending is None or row.resumable) and not row.problem:
             try:
                 deal_with(row.path)
             except JournalError as error:
