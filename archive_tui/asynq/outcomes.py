@@ -46,6 +46,7 @@ class Outcome(IntEnum):
     MAY_LIVE = 34
     TOO_LARGE = 35
     HISTORY_THERE = 36
+    STANDS_ELSEWHERE = 37
 
     @property
     def done(self) -> bool:
@@ -87,7 +88,8 @@ _SENTENCES = {
     Outcome.BACK: "back: the new primary had not replicated its deletion",
     Outcome.WITHOUT_LOCK: "{}, but its unique lock is held by another task",
     Outcome.LOCK_EXPIRED: "{}; its unique lock has run out since",
-    Outcome.ALREADY: "already there, byte for byte",
+    Outcome.ALREADY: "already there, byte for byte, and in its place",
+    Outcome.STANDS_ELSEWHERE: "skipped: its data is there, byte for byte, but its id stands in another place",
     Outcome.TAKEN: "skipped: other task data stands under its id",
     Outcome.ID_IN_USE: "skipped: another index holds its id",
     Outcome.LOCK_TAKEN: "skipped: another task holds the lock",

@@ -52,6 +52,7 @@ _RESTORED = {
     Outcome.OTHER_QUEUE: "e",
     Outcome.GROUP_SHARED: "f",
     Outcome.HISTORY_THERE: "g",
+    Outcome.STANDS_ELSEWHERE: "h",
 }
 _OF_RESTORED = {code: outcome for outcome, code in _RESTORED.items()}
 

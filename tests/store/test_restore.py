@@ -125,6 +125,28 @@ def test_what_is_there_already_is_recognised(any_server: Live, run_job: Run, jou
     assert content(any_server) == before
 
 
+def test_what_is_there_in_another_place_is_told_apart(any_server: Live, run_job: Run, journal_dir: Path) -> None:
+    """The same bytes are not the same task again where its index or its score is another."""
+    client, archive = any_server.client, prefix("q") + b"archived"
+    any_server.asynq.register("q")
+    any_server.asynq.add_many("q", ["stays", "moved", "left", "scored"], score=NOW)
+    deleted = delete_all(any_server, run_job, journal_dir, listed="q")
+    put_back(any_server, run_job, planned(any_server, deleted))
+    client.zrem(archive, "left", "moved")
+    client.zadd(archive, {"scored": NOW + 1})
+    client.zadd(prefix("q") + b"retry", {"moved": NOW})
+    before = content(any_server)
+    report = put_back(any_server, run_job, planned(any_server, deleted, again=True))
+    assert report.outcomes == {Outcome.ALREADY: 1, Outcome.STANDS_ELSEWHERE: 3}
+    assert {one.id for one in report.examples} == {b"moved", b"left", b"scored"}
+    assert (report.in_part, report.achieved) == (True, 1)
+    into_archive = put_back(any_server, run_job, planned(any_server, deleted, Target.ARCHIVE, again=True))
+    assert into_archive.outcomes == {Outcome.ALREADY: 2, Outcome.STANDS_ELSEWHERE: 2}
+    run_once = put_back(any_server, run_job, planned(any_server, deleted, Target.RUN, again=True))
+    assert run_once.outcomes == {Outcome.STANDS_ELSEWHERE: 4}
+    assert content(any_server) == before
+
+
 def test_nothing_is_written_over(any_server: Live, run_job: Run, journal_dir: Path) -> None:
     a_mixed_lot(any_server)
     deleted = delete_all(any_server, run_job, journal_dir)

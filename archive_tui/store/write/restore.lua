@@ -18,6 +18,7 @@
 local DONE, WITHOUT_LOCK, LOCK_EXPIRED, ALREADY, TAKEN, ID_IN_USE = 1, 16, 17, 18, 19, 20
 local EXPIRED, WITHOUT_TIMES = 23, 24
 local LOCK_TAKEN, LOCK_OVER = 28, 29
+local STANDS_ELSEWHERE = 37
 
 local pcall, sub = redis.pcall, string.sub
 local locks, mode, now = ARGV[1], ARGV[2], ARGV[3]
@@ -67,6 +68,17 @@ local function stands_somewhere(id, but)
     if KEYS[i] ~= but and type(pcall("ZSCORE", KEYS[i], id)) == "string" then return true end
   end
   return false
+end
+
+-- Whether a task whose data is there also stands where it would be restored to, and nowhere else. Of lists and groups
+-- nothing is asked: nothing is restored there.
+local function in_place(id, stood, score, state)
+  if mode == "run" then return state == "pending" or state == "active" end
+  if mode == "archive" then return type(pcall("ZSCORE", KEYS[1], id)) == "string" end
+  local index = indexes[stood]
+  if not index and stood ~= "" then return true end
+  if index and pcall("ZSCORE", index, id) ~= score then return false end
+  return not stands_somewhere(id, index)
 end
 
 -- A set that was being aggregated is listed as stale, so that Asynq puts what it holds back into its group.
@@ -152,9 +164,10 @@ local function write(key, id, stood, score, lock, left, until_, ends, fields)
   local found = pcall("HGETALL", key)
   if error_of(found) then return TAKEN end
   if #found > 0 then
-    if identical(found, fields) then return ALREADY end
     -- What was restored to be run, or into the archive, has another state by now, and is the same task still
-    return mode ~= "back" and value_of(found, "msg") == value_of(fields, "msg") and ALREADY or TAKEN
+    local same = identical(found, fields) or mode ~= "back" and value_of(found, "msg") == value_of(fields, "msg")
+    if not same then return TAKEN end
+    return in_place(id, stood, score, value_of(found, "state")) and ALREADY or STANDS_ELSEWHERE
   end
   local index = stood ~= "" and indexes[stood] or nil
   if mode ~= "back" then
