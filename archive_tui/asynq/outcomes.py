@@ -85,7 +85,7 @@ _SENTENCES = {
     Outcome.NOT_A_GHOST: "skipped: its data is there again",
     Outcome.NO_DESTINATION: "skipped: its data does not say where it belongs",
     Outcome.OTHER_STATE: "skipped: it stands in the archive, and its state is another: a scan finds and repairs it",
-    Outcome.BACK: "back: the new primary had not replicated its deletion",
+    Outcome.BACK: "back: the new primary had not heard that it was {}",
     Outcome.WITHOUT_LOCK: "{}, but its unique lock is held by another task",
     Outcome.LOCK_EXPIRED: "{}; its unique lock has run out since",
     Outcome.ALREADY: "already there, byte for byte, and in its place",

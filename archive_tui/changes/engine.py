@@ -189,10 +189,11 @@ class ChangeJob(Job):
         counts |= {"unknown": self._unknown} if self._unknown else {}
         self._recorder.close(state.value, counts)
         nothing_done = self._recorder.empty
-        if nothing_done or state is JobState.DONE:
+        whole = state is JobState.DONE and not self._outcomes[Outcome.BACK]
+        if nothing_done or whole:
             kept_plan.forget(self._recorder.path)
             self._plan_kept = False
-        if self._continues is not None and (not nothing_done or state is JobState.DONE):
+        if self._continues is not None and (not nothing_done or whole):
             kept_plan.retire(self._continues)
         if nothing_done:
             self._recorder.remove()

@@ -2,7 +2,7 @@
 have heard of what the one before had acknowledged last.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,23 +35,27 @@ class Undone(NamedTuple):
     """Its number."""
 
     tasks: list[tuple[Copy, Outcome]]
-    """Its tasks that are there again although they were deleted, each with the outcome that it had."""
+    """Its tasks that are as they were although they were changed, each with the outcome that it had."""
 
     codes: str
     """The codes that the journal must have for the batch now: nobody knows what the server keeps of `tasks` in the end.
     """
 
 
-def undone(pipe: Pipe, path: Path) -> Iterator[Undone]:
+Comparing = Callable[[Pipe, Sequence[Copy]], list[bool]]
+"""Tells which of some tasks stand in Redis as they were before the change."""
+
+
+def undone(pipe: Pipe, path: Path, as_before: Comparing) -> Iterator[Undone]:
     """Every batch of a journal that is being written, compared with what the server holds. A new task under the same id
-    is not the one that was deleted.
+    is not the one that was changed.
     """
     journal = Journal(path)
     outline = journal.outline()
     for batch, copies in journal.batches(outline):
         codes = list(outline.outcomes.get(batch, ""))
         places = [at for at, code in enumerate(codes) if was_deleted(code)]
-        unchanged = store.unchanged(pipe, [copies[at] for at in places])
+        unchanged = as_before(pipe, [copies[at] for at in places])
         tasks = []
         for at, there in zip(places, unchanged, strict=True):
             if there:
@@ -60,10 +64,10 @@ def undone(pipe: Pipe, path: Path) -> Iterator[Undone]:
         yield Undone(batch, tasks, "".join(codes))
 
 
-def corrections(pipe: Pipe, recorder: Recorder) -> Iterator[list[Correction]]:
-    """What is there again of a deletion, by its own journal, which is put right after each batch."""
+def corrections(pipe: Pipe, recorder: Recorder, as_before: Comparing = store.unchanged) -> Iterator[list[Correction]]:
+    """What is as it was before a change, by its own journal, which is put right after each batch."""
     recorder.flush()
-    for back in undone(pipe, recorder.path):
+    for back in undone(pipe, recorder.path, as_before):
         yield [Correction(copy.queue, copy.id, before, Outcome.BACK) for copy, before in back.tasks]
         if back.tasks:
             recorder.done(back.batch, back.codes)

@@ -12,14 +12,16 @@ from archive_tui.asynq.task import fingerprint
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.changes import failover
 from archive_tui.changes.auditing import Facts
-from archive_tui.changes.change import Call, Change, ChangeBatch
+from archive_tui.changes.change import Call, Change, ChangeBatch, Correction
 from archive_tui.changes.kept_plan import KeptPlan
 from archive_tui.changes.run_plan import RunPlan
 from archive_tui.jobs.batches import row_batches, slices
 from archive_tui.jobs.job import Leaving
+from archive_tui.journal.recorder import Recorder
 from archive_tui.store.link.clock import clock_of
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read import snapshots
+from archive_tui.store.write import recall
 from archive_tui.store.write import run as store
 from archive_tui.store.write.run import Runnable
 from archive_tui.wording.programs import moment
@@ -158,6 +160,11 @@ class RunChange(Change[RunBatch]):
         if tasks:
             outcomes.update(zip(tasks, store.run(pipe, batch.queue, list(tasks.values()), self._clock()), strict=True))
         return [outcomes[at] for at in places]
+
+    def recheck(self, pipe: Pipe, recorder: Recorder | None) -> Iterator[list[Correction]] | None:
+        if recorder is None:
+            return None
+        return failover.corrections(pipe, recorder, recall.not_queued)
 
     def _runnable(self, copy: Copy, position: int) -> Runnable:
         raw_message = copy.field(b"msg") or b""

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from support.agreement import COUNT, check_agreement, fill, journals_in, plan_of
 from support.catalogs import Hooked, ids, once
-from support.changes import cleaning_up, deletion, put_back, repairing, restoring_job
+from support.changes import cleaning_up, deletion, put_back, repairing, restoring_job, resuming, running
 from support.command_line import Command, at
 from support.contents import content
 from support.proxy import Forwarder
@@ -25,6 +25,7 @@ from support.servers import REDIS_SERVER, Live, wait_until
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Repair
+from archive_tui.asynq.runs import RunMode
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
@@ -35,8 +36,11 @@ from archive_tui.changes.plan import Plan, plan_matching
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_plan import plan_restore
 from archive_tui.changes.restore_words import notes
+from archive_tui.changes.resume import plan_rest
+from archive_tui.changes.run_plan import RunPlan
 from archive_tui.errors import ReplicaError
 from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
@@ -339,6 +343,41 @@ def test_a_primary_that_becomes_a_replica_behind_a_deletion_is_told(
     assert job.progress.in_part
 
 
+def begun_late(pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path) -> tuple[ChangeJob, dict[bytes, Any]]:
+    """A deletion on the old primary that began when the replica had taken over already. And what there was before."""
+    before = filled(pair)
+    plan = plan_of(pair.old, run_job, catalog)
+    pair.promote()
+    wait_until(lambda: pair.old.client.info("replication")["connected_slaves"] == 0)
+    job = deleting(pair, plan, journal_dir)
+    run_job(job)
+    wait_until(lambda: job.progress.waiting)
+    return job, before
+
+
+def test_a_deletion_that_begins_after_the_failover_is_compared_with_the_new_primary(
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path, patient: None
+) -> None:
+    job, before = begun_late(pair, run_job, catalog, journal_dir)
+    pair.fail_over()
+    assert job.wait(30)
+    assert job.error is None
+    assert job.progress.outcomes == {Outcome.BACK: COUNT}
+    assert (job.progress.in_part, job.progress.resumable) == (True, True)
+    check_agreement(pair.new, before, journals_in(journal_dir), job.progress)
+
+
+def test_a_deletion_that_begins_after_the_failover_says_that_its_server_is_a_replica_now(
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path, patient: None
+) -> None:
+    job, _ = begun_late(pair, run_job, catalog, journal_dir)
+    pair.demote(_free_port())
+    assert job.wait(30)
+    assert (job.error, job.progress.made) == (None, COUNT)
+    assert "was the primary until now, and is a replica" in job.progress.caution
+    assert job.progress.in_part
+
+
 def test_a_stop_ends_the_waiting_and_not_the_doubt(
     pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path, patient: None
 ) -> None:
@@ -465,6 +504,70 @@ def test_what_a_repair_had_not_passed_on_is_not_claimed(pair: Pair, run_job: Run
     assert "another server answers" in progress.caution
     assert "as it was before" in progress.caution
     assert progress.in_part
+
+
+# Runs
+
+
+def run_of(
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path | None, **actions: Callable[[], object]
+) -> ChangeJob:
+    """A run of the whole archive, which both servers know, with retries reset; batches of 200, 400 and 900."""
+    pair.old.asynq.register("q")
+    pair.old.asynq.add_many("q", [b"%d" % number for number in range(COUNT)], retry=3, retried=3)
+    pair.in_step()
+    assert run_job(ListJob(pair.old.connect(), catalog, "q")).wait(20)
+    plan = RunPlan(plan_matching(catalog, Query()), RunMode(afresh=True))
+    moments = {int(name[1:]): action for name, action in actions.items()}
+    return running(pair.connect(), plan, Pace.FULL, at_calls(moments), journal_dir)
+
+
+def pending_at(live: Live) -> set[bytes]:
+    return set(live.client.lrange("asynq:{q}:pending", 0, -1))
+
+
+def test_what_a_run_had_not_passed_on_is_told_and_not_claimed(
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path
+) -> None:
+    job = run_of(pair, run_job, catalog, journal_dir, _2=pair.promote, _3=pair.fail_over)
+    progress = finish(run_job, job)
+    assert (job.error, progress.caution) == (None, "")
+    back = progress.outcomes[Outcome.BACK]
+    assert back > 0
+    assert sum(progress.outcomes.values()) == COUNT
+    assert len(pending_at(pair.new)) == progress.made == COUNT - back
+    assert (progress.in_part, progress.resumable) == (True, True)
+    assert progress.verb.sentence(Outcome.BACK) == "back: the new primary had not heard that it was queued"
+
+    rest = plan_rest(pair.connect(), progress.journal, Catalog())
+    assert (rest.done, rest.unknown, rest.count) == (progress.made, back, back)
+    again = finish(run_job, resuming(pair.connect(), rest, journal_dir))
+    assert again.outcomes == {Outcome.DONE: back}
+    assert len(pending_at(pair.new)) == COUNT
+
+
+def test_what_has_run_on_the_new_primary_is_not_back(
+    pair: Pair, run_job: Run, catalog: Catalog, journal_dir: Path
+) -> None:
+    """It stands in the archive again, with another message: it was queued, and has failed once more."""
+
+    def fail_over() -> None:
+        pair.in_step()
+        pair.promote()
+        first = pair.new.asynq.take("q")
+        pair.new.asynq.fail("q", first, "archived")
+        pair.fail_over()
+
+    progress = finish(run_job, run_of(pair, run_job, catalog, journal_dir, _2=fail_over))
+    assert (Outcome.BACK in progress.outcomes, progress.caution) == (False, "")
+    assert progress.made + progress.unconfirmed == COUNT
+
+
+def test_without_a_journal_a_run_says_that_it_cannot_know(pair: Pair, run_job: Run, catalog: Catalog) -> None:
+    job = run_of(pair, run_job, catalog, None, _2=pair.promote, _3=pair.fail_over)
+    progress = finish(run_job, job)
+    assert job.error is None
+    assert "may be in the archive still" in progress.caution
 
 
 def test_a_repair_on_one_server_has_nothing_to_be_cautious_about(pair: Pair, run_job: Run, catalog: Catalog) -> None:

@@ -6,7 +6,7 @@ from archive_tui.asynq import keys, runs
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
-from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.write.run import digest_of
 from archive_tui.store.write.scripts import load
 
@@ -60,6 +60,24 @@ def are_archived(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
         [(b"ZSCORE", keys.index(copy.queue, State.ARCHIVED), copy.id) for copy in copies], errors="return"
     )
     return [isinstance(reply, bytes) for reply in replies]
+
+
+def not_queued(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
+    """Which of these stand in the archive just as before they were queued. One that has run since and failed again has
+    another message.
+    """
+    commands: list[Command] = []
+    for copy in copies:
+        commands += (
+            (b"HMGET", keys.task(copy.queue, copy.id), b"state", b"msg"),
+            (b"ZSCORE", keys.index(copy.queue, State.ARCHIVED), copy.id),
+        )
+    replies = pipe.call(commands, errors="return")
+    before = [[copy.field(b"state"), copy.field(b"msg")] for copy in copies]
+    return [
+        fields == was and score == copy.score
+        for copy, was, fields, score in zip(copies, before, replies[::2], replies[1::2], strict=True)
+    ]
 
 
 def can_be_taken_back(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
