@@ -1,7 +1,7 @@
 """Running archived tasks: the change that carries out a `RunPlan`."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from archive_tui.asynq import message, runs
@@ -15,7 +15,7 @@ from archive_tui.changes.auditing import Facts
 from archive_tui.changes.change import Call, Change, ChangeBatch, Correction
 from archive_tui.changes.kept_plan import KeptPlan
 from archive_tui.changes.run_plan import RunPlan
-from archive_tui.jobs.batches import row_batches, slices
+from archive_tui.jobs.batches import in_order, row_batches, slices
 from archive_tui.jobs.job import Leaving
 from archive_tui.journal.recorder import Recorder
 from archive_tui.store.link.clock import clock_of
@@ -100,6 +100,7 @@ class RunChange(Change[RunBatch]):
 
     def _in_batches(self, *, journaled: bool) -> Iterator[RunBatch]:
         position = 0
+        places = self._places()
         for rows in row_batches(self.plan.plan.selection, lambda: _CALL_TASKS, copying=journaled):
             yield RunBatch(
                 queue=rows.queue,
@@ -109,9 +110,17 @@ class RunChange(Change[RunBatch]):
                 largest=rows.largest,
                 unsized=rows.unsized,
                 fingerprints=rows.fingerprints,
-                positions=range(position, position + len(rows)),
+                positions=[places[seq] for seq in rows.seqs] if places else range(position, position + len(rows)),
             )
             position += len(rows)
+
+    def _places(self) -> Mapping[int, int]:
+        """The place in the plan of each row, by its number, where tasks of several queues begin one after the other:
+        batches are of one queue. Else empty, for batches follow the plan.
+        """
+        if self.plan.mode.per_second is None or len(self.queues) < 2:
+            return {}
+        return {seq: place for place, seq in enumerate(in_order(self.plan.plan.selection))}
 
     def connected(self, pipe: Pipe) -> None:
         self._clock = clock_of(pipe)

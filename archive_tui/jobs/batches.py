@@ -1,5 +1,6 @@
 """Batches: the part of a selection of rows that is read, journaled and changed together."""
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -89,6 +90,11 @@ class TargetBatch(Batch):
         )
 
 
+def in_order(selection: Selection) -> "array[int]":
+    """The numbers of a selection's rows in the order in which they are gone through, queues and standings aside."""
+    return selection.seqs if len(selection) <= _IN_ORDER else selection.as_found()
+
+
 def row_batches(selection: Selection, tasks: Callable[[], int], *, copying: bool) -> Iterator[TargetBatch]:
     """A selection in batches, some thousand tasks at a time: in its order, or where it is long in the order in which
     its rows were found, except that queues and standings are kept apart.
@@ -99,7 +105,7 @@ def row_batches(selection: Selection, tasks: Callable[[], int], *, copying: bool
     copied_tasks = _FIRST_COPIED_TASKS
     start = 0
     mixed = False
-    seqs = selection.seqs if len(selection) <= _IN_ORDER else selection.as_found()
+    seqs = in_order(selection)
     while start < len(seqs):
         # Few at a time, so that the server need not wait for us; many, where they must be sorted first
         end = start + (_CHUNK if mixed else copied_tasks if copying else tasks())

@@ -18,7 +18,7 @@ from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.run_plan import RunPlan, plan_run, runnable
 from archive_tui.errors import DisconnectedError
 from archive_tui.jobs.job import Job, JobState
-from archive_tui.jobs.listing import ListJob
+from archive_tui.jobs.listing import ListArchivesJob, ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.write import run as store
@@ -40,6 +40,25 @@ def plan_of(live: Live, catalog: Catalog, run_job: Run, mode: RunMode) -> RunPla
     plan, left_out = runnable(plan_oldest(catalog, Query()))
     assert not left_out
     return plan_run(live.connect(), plan, mode)
+
+
+def test_tasks_of_several_queues_begin_in_the_order_of_the_plan(
+    valkey: Live, catalog: Catalog, run_job: Run, tmp_path: Path
+) -> None:
+    """One a second, by turns of one queue and the other: batches are of one queue, the moments are not."""
+    valkey.asynq.register("one", "two")
+    for number in range(10):
+        valkey.asynq.add(("one", "two")[number % 2], f"task-{number}", score=NOW + number)
+    assert run_job(ListArchivesJob(valkey.connect(), catalog)).wait(20)
+    plan = plan_run(valkey.connect(), plan_oldest(catalog, Query()), RunMode(at=NOW, per_second=1.0))
+    job = running(valkey.connect(), plan, Pace.FULL, None, tmp_path)
+    run_job(job)
+    assert job.wait(20)
+    assert job.progress.outcomes == {Outcome.DONE: 10}
+    due: dict[bytes, float] = {}
+    for queue in ("one", "two"):
+        due |= valkey.client.zrange(prefix(queue) + b"scheduled", 0, -1, withscores=True)
+    assert due == {b"task-%d" % number: NOW + number for number in range(10)}
 
 
 def pending(live: Live) -> set[bytes]:

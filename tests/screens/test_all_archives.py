@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.asynq_data import NOW, key
+from support.contents import content
 from support.pilot import Operator, operate
 from support.servers import Live
 
@@ -83,6 +84,58 @@ def test_marked_tasks_of_two_queues_are_deleted_together(shop: Live, tmp_path: P
     operate(replace(shop.settings, journal_dir=tmp_path), play)
     assert not shop.client.exists(key("email", "mail-0"), key("report", "page-0"))
     assert shop.client.zcard("asynq:{email}:archived") == shop.client.zcard("asynq:{report}:archived") == 2
+
+
+def test_what_was_deleted_of_two_queues_comes_back_to_both(shop: Live, tmp_path: Path) -> None:
+    before = content(shop)
+
+    async def play(op: Operator) -> None:
+        await everything(op)
+        await op.press("space", "space", "space")
+        await op.plan()
+        await op.press("3", "enter")
+        await op.arrives("ReportDialog")
+        assert content(shop) != before
+        await op.press("u")
+        await op.arrives("ConfirmDialog")
+        assert "Restore 3 tasks?" in op.text
+        assert "email 2, report 1" in op.words()
+        await op.press("3", "enter")
+        await op.arrives("ReportDialog")
+        assert "Restored 3 of 3 tasks" in op.text
+        await op.press("enter")
+        await op.listed(6)
+
+    operate(replace(shop.settings, journal_dir=tmp_path), play)
+    assert content(shop) == before
+
+
+def test_marked_tasks_of_two_queues_are_run_together_and_taken_back(shop: Live, tmp_path: Path) -> None:
+    before = content(shop)
+
+    async def play(op: Operator) -> None:
+        await everything(op)
+        await op.press("space", "space", "space", "R")
+        await op.arrives("RunDialog")
+        await op.press("enter")
+        await op.arrives("ConfirmDialog")
+        assert "Run 3 tasks again?" in op.text
+        assert "email 2, report 1" in op.words()
+        await op.press("3", "enter")
+        await op.arrives("ReportDialog")
+        assert "Queued 3 of 3 tasks" in op.text
+        assert shop.client.llen("asynq:{email}:pending") == 2
+        assert shop.client.llen("asynq:{report}:pending") == 1
+        await op.press("u")
+        await op.arrives("ConfirmDialog")
+        assert "Take 3 tasks back into the archive?" in op.text
+        await op.press("3", "enter")
+        await op.arrives("ReportDialog")
+        await op.press("enter")
+        await op.listed(6)
+
+    operate(replace(shop.settings, journal_dir=tmp_path), play)
+    assert content(shop) == before
 
 
 def test_marks_wait_for_the_list_and_the_queues_tell_of_them(shop: Live) -> None:
