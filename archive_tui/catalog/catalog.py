@@ -6,7 +6,7 @@ import tempfile
 import threading
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -31,6 +31,7 @@ from archive_tui.catalog.database import (
     schema,
 )
 from archive_tui.catalog.duplicates import KnownIds
+from archive_tui.catalog.extracts import Unread, schema_of, table_of, unread_among
 from archive_tui.catalog.fields import DIED
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.errors import CatalogError
@@ -54,6 +55,9 @@ _COPIED_ERROR = 200
 _REMOVED_AT_ONCE = 10_000
 _SETTLED_AT_ONCE = 20_000
 """Rows up to which a walk over the table costs a few milliseconds."""
+
+_MOST_EXTRACTS = 24
+"""Tables of extracts that are kept, the latest: a filter that is typed makes some."""
 
 _STATES: dict[str | None, State | None] = {None: None} | {state.value: state for state in State}
 _KINDS: dict[str | None, Kind | None] = {None: None} | {kind.value: kind for kind in Kind}
@@ -153,11 +157,13 @@ class Catalog:
         self._counts = Counts()
         self._counted = 0
         self._generation = 0
+        self._extracts: dict[str, None] = {}
         self._closed = False
         self._write_lock = threading.RLock()
         self._page_lock = threading.Lock()
         self._view_lock = threading.Lock()
         self._group_lock = threading.Lock()
+        self._read_lock = threading.Lock()
         try:
             with tempfile.TemporaryDirectory(prefix="archive-tui-", dir=directory) as folder:
                 path = str(Path(folder) / "catalog.db")
@@ -166,7 +172,8 @@ class Catalog:
                 self._pages = connect(path, cache_mib=2)
                 self._views = connect(path, cache_mib=16)  # sorts in as much
                 self._groups = connect(path, cache_mib=4)
-                for reader in (self._pages, self._views, self._groups):
+                self._reads = connect(path, cache_mib=2)
+                for reader in (self._pages, self._views, self._groups, self._reads):
                     reader.execute("SELECT count(*) FROM rows").fetchone()
                 self._counting = Counting(self._groups)
         except (sqlite3.Error, OSError) as error:
@@ -180,8 +187,9 @@ class Catalog:
             return
         self._closed = True
         self._groups.interrupt()
-        with self._write_lock, self._page_lock, self._view_lock, self._group_lock:
-            for connection in (self._writer, self._pages, self._views, self._groups):
+        self._reads.interrupt()
+        with self._write_lock, self._page_lock, self._view_lock, self._group_lock, self._read_lock:
+            for connection in (self._writer, self._pages, self._views, self._groups, self._reads):
                 connection.close()
 
     @property
@@ -397,6 +405,7 @@ class Catalog:
 
         May take seconds: not for the UI loop. Raises CatalogError when the disk is full.
         """
+        self._make_extracts(map(table_of, question.query.criteria))
         with self._group_lock:
             try:
                 if self._closed:
@@ -423,6 +432,7 @@ class Catalog:
         """The numbers above `after` of the rows that a query shows, in its order. May take seconds: not for the UI
         loop.
         """
+        self._make_extracts(map(table_of, query.criteria))
         condition, parameters = query.where()
         # Long texts of fixed-width numbers: SQLite makes them without holding Python up, and two million rows never
         # become two million objects. Where rows come in their own order, some at a time, so that they take no room.
@@ -444,6 +454,75 @@ class Catalog:
                     if len(numbers) != piece:
                         return found
                     after = numbers[-1]
+
+    # What is read out of messages
+
+    def unread(self, query: Query, columns: Sequence[object] = (), after: int = 0, most: int = -1) -> list[Unread]:
+        """Up to `most` rows above the number `after` whose messages must be read before it is known whether the query
+        shows them; or, where it does, for values of `columns`. Of a query for the newest of something those of all of
+        it: which are the newest is known at the end. Not for the UI loop.
+        """
+        condition, parameters = self._unread(query, columns)
+        sql = (
+            f"SELECT seq, queue, CAST(id AS BLOB), stored_bytes, fingerprint FROM rows WHERE seq > ? AND ({condition}) "
+            "ORDER BY seq LIMIT ?"
+        )
+        with self._read_lock:
+            found = [] if self._closed else self._reads.execute(sql, (after, *parameters, most)).fetchall()
+        return [Unread(seq, self._queues[queue], *rest) for seq, queue, *rest in found]
+
+    def count_unread(self, query: Query, columns: Sequence[object] = ()) -> int:
+        """How many rows `unread` would give. Not for the UI loop."""
+        condition, parameters = self._unread(query, columns)
+        return self._count(condition, parameters)
+
+    def count_unknown(self, query: Query, first: int = 0, last: int = 2**62) -> int:
+        """How many rows, of those from one number to another, were read, and still it is not known whether the query
+        shows them. Not for the UI loop.
+        """
+        unread, more = self._unread(query, ())
+        condition, parameters = query.where(limited=False)
+        unknown = f"seq BETWEEN ? AND ? AND ({condition}) IS NULL AND NOT ({unread})"
+        return self._count(unknown, [first, last, *parameters, *more])
+
+    def _unread(self, query: Query, columns: Sequence[object]) -> tuple[str, list[object]]:
+        criteria, values = ([*map(table_of, asked)] for asked in (query.criteria, columns))
+        self._make_extracts([*criteria, *values])
+        return unread_among(*query.where(limited=False), criteria, values)
+
+    def _count(self, condition: str, parameters: Sequence[object]) -> int:
+        with self._read_lock:
+            if self._closed:
+                return 0
+            (count,) = self._reads.execute(f"SELECT count(*) FROM rows WHERE {condition}", parameters).fetchone()
+        return int(count)
+
+    def keep(self, read: Sequence[Unread], values: Mapping[Any, Sequence[Plain]]) -> None:
+        """Keep what messages say: for each thing asked, the value of every row that was read; None: nobody can tell.
+
+        Raises CatalogError when the disk is full.
+        """
+        self._make_extracts(map(table_of, values))
+        with self._write_lock, self._changing():
+            for asked, some in values.items():
+                rows = [(row.seq, row.fingerprint, value) for row, value in zip(read, some, strict=True)]
+                self._writer.executemany(f"INSERT OR REPLACE INTO {table_of(asked)} VALUES (?, ?, ?)", rows)
+
+    def _make_extracts(self, tables: Iterable[str]) -> None:
+        """Make the tables that there are not yet; those that were not asked for for long make room."""
+        wanted = dict.fromkeys(tables)
+        if not wanted or (wanted.keys() <= self._extracts.keys() and len(self._extracts) <= _MOST_EXTRACTS):
+            return
+        with self._write_lock:
+            if self._closed:
+                return
+            known = dict.fromkeys([one for one in self._extracts if one not in wanted])
+            for table in wanted.keys() - self._extracts.keys():
+                self._writer.execute(schema_of(table))
+            old = [*known][: max(0, len(known) + len(wanted) - _MOST_EXTRACTS)]
+            self._extracts = dict.fromkeys([one for one in known if one not in old]) | wanted
+            for table in old:
+                self._writer.execute(f"DROP TABLE {table}")
 
     def rows(self, seqs: Sequence[int]) -> dict[int, TaskRow]:
         """The rows with these numbers; those that have left the catalog are missing."""

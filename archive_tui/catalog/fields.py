@@ -72,6 +72,13 @@ FIELDS = {
     "retry": Field(_if_readable("retry"), Form.NUMBER, "how many retries were allowed", "retry"),
 }
 
+IN_MESSAGE = {
+    "payload": "what a producer sent: payload:~cus_8812, payload.user.id=8812, payload.items[*].sku:~A-1, payload:none",
+    "header": "a header of the task, whatever the case of its name: header.trace-id:~4f2c",
+    "decoder": "how the payload is read: decoder:msgpack, decoder:gzip; decoder:none: not at all",
+}
+"""The fields that no row has and that are read from the tasks' messages, each with its line for the help page."""
+
 ALIASES = {"tries": "retried", "message": "error", "archived": "died", "last": "newest"}
 """Other names of fields, in filters and as columns of the screens."""
 

@@ -9,7 +9,8 @@ from functools import lru_cache
 from archive_tui.asynq.findings import Kind
 from archive_tui.catalog.fields import FIELDS, field_name
 from archive_tui.catalog.filter import matching
-from archive_tui.catalog.filter.conditions import Matched
+from archive_tui.catalog.filter.conditions import Condition, Matched
+from archive_tui.catalog.filter.criteria import Criterion
 from archive_tui.catalog.filter.grammar import parse
 from archive_tui.catalog.filter.matching import Pattern
 from archive_tui.catalog.filter.terms import has_limit
@@ -59,14 +60,30 @@ class Query:
         """Whether a row is shown or not whatever other rows there are. Raises FilterError."""
         return not has_limit(self.text)
 
+    @property
+    def narrowed(self) -> "Query":
+        """The same rows, as they were found."""
+        return replace(self, sort=Sort.FOUND, descending=False)
+
     def unfiltered(self) -> "Query":
         """The same order, with nothing hidden."""
         return replace(self, text="", kind=None, now=None)
 
-    def where(self) -> tuple[str, list[object]]:
-        """The filter as an SQL condition with its parameters. Raises FilterError where `text` cannot be read."""
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """What the filter asks of messages. Raises FilterError."""
+        return self._condition.criteria
+
+    @property
+    def _condition(self) -> Condition:
         among = Matched("kind", Pattern(self.kind.value, exact=True)) if self.kind is not None else None
-        condition, parameters = parse(self.text, time.time() if self.now is None else self.now, among).sql()
+        return parse(self.text, time.time() if self.now is None else self.now, among)
+
+    def where(self, *, limited: bool = True) -> tuple[str, list[object]]:
+        """The filter as an SQL condition with its parameters. It is NULL for a row of which it is not known. Not
+        `limited` it is that of the rows of which it shows the newest. Raises FilterError where `text` cannot be read.
+        """
+        condition, parameters = (self._condition if limited else self._condition.unlimited).sql()
         conditions = [condition]
         if self.kind is not None:
             conditions.append("kind = ?")

@@ -14,7 +14,7 @@ from archive_tui.changes.repair_plan import not_deletable
 from archive_tui.changes.sheet import Line
 from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
 from archive_tui.commands.queues import refuse_unknown
-from archive_tui.commands.reading import catalog_for, read_kind, say_what_is_missing
+from archive_tui.commands.reading import catalog_for, read_contents, read_kind, say_what_is_missing
 from archive_tui.errors import ExitCode
 from archive_tui.session import Session
 from archive_tui.text import encode, line, readable
@@ -61,6 +61,10 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         began = session.clock()
         if not read_kind(session, catalog, wish.queue, wish.kind, pace=manner.pace, progress=manner.progress):
             return ExitCode.INTERRUPTED
+        contents = read_contents(session, catalog, query, pace=manner.pace, progress=manner.progress)
+        if contents is None:
+            return ExitCode.INTERRUPTED
+        contents.say(manner.err)
         say_what_is_missing(catalog, DELETE.base, manner.err)
         standing = _standing(wish, catalog, query)
         ghosts = _ghosts(session, wish, catalog, query)
@@ -84,12 +88,13 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
                 "queue": readable(encode(wish.queue)),
                 "kind": wish.kind.value if wish.kind is not None else None,
                 "where": wish.where or None,
+                "payloads": contents.facts,
                 "older_than_seconds": wish.older_than,
                 "keep": wish.keep,
                 "limit": wish.limit,
                 "ghosts_left_out": len(ghosts),
             },
-            whole=not catalog.trouble and not left_out,
+            whole=not catalog.trouble and not left_out and not contents.unknown,
         )
         return carry_out(session, planned, manner)
 

@@ -10,7 +10,7 @@ from archive_tui.changes import history_words
 from archive_tui.changes.history_plan import plan_histories
 from archive_tui.changes.plan import plan_oldest
 from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
-from archive_tui.commands.reading import catalog_for, finish, say_what_is_missing
+from archive_tui.commands.reading import catalog_for, finish, read_contents, say_what_is_missing
 from archive_tui.errors import ExitCode
 from archive_tui.jobs.histories import HistoryJob
 from archive_tui.session import Session
@@ -43,6 +43,10 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         job = HistoryJob(session.server, catalog, manner.pace)
         if not finish(lambda: session.run(job), (lambda _: "looking for histories") if manner.progress else None):
             return ExitCode.INTERRUPTED
+        contents = read_contents(session, catalog, query, pace=manner.pace, progress=manner.progress)
+        if contents is None:
+            return ExitCode.INTERRUPTED
+        contents.say(manner.err)
         say_what_is_missing(catalog, DELETE.base, manner.err)
         say_what_is_unsure(job.unsure, job.why_unsure, manner.err)
         plan = plan_histories(session.server, replace(plan_oldest(catalog, query, limit=wish.limit), seen_at=began))
@@ -55,10 +59,11 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
                 "queue": None,
                 "kind": Kind.STALE_HISTORY.value,
                 "where": wish.where or None,
+                "payloads": contents.facts,
                 "limit": wish.limit,
                 "unsure": job.unsure,
             },
-            whole=not catalog.trouble,
+            whole=not catalog.trouble and not contents.unknown,
         )
         return carry_out(session, planned, manner)
 

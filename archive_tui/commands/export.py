@@ -9,7 +9,7 @@ from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
 from archive_tui.commands.foreground import attend
 from archive_tui.commands.queues import refuse_unknown
-from archive_tui.commands.reading import catalog_for, read_kind
+from archive_tui.commands.reading import catalog_for, read_contents, read_kind
 from archive_tui.errors import ExitCode, NotFoundError, UsageError
 from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import JobState
@@ -33,6 +33,10 @@ def export(
     with catalog_for(session) as catalog:
         if not read_kind(session, catalog, queue, kind, pace=pace, progress=False):
             return ExitCode.INTERRUPTED
+        contents = read_contents(session, catalog, query, pace=pace, progress=False)
+        if contents is None:
+            return ExitCode.INTERRUPTED
+        contents.say(sys.stderr)
         chosen = Selection(catalog, catalog.find(query))
         export_job = ExportJob(session.server, chosen, path, pace, session.clock)
         job, interrupted = attend(lambda: session.run(export_job), None)
@@ -44,4 +48,5 @@ def export(
         print(f"{report.gone:,} were gone before they could be read", file=sys.stderr)
     if interrupted:
         return ExitCode.INTERRUPTED
-    return ExitCode.DONE if report.state is JobState.DONE and not report.gone else ExitCode.IN_PART
+    whole = report.state is JobState.DONE and not report.gone and not contents.unknown
+    return ExitCode.DONE if whole else ExitCode.IN_PART

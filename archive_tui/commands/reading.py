@@ -1,18 +1,22 @@
 """Reading what a plan or an export is made of: the archived tasks of a queue, or its findings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TextIO
+from dataclasses import dataclass
+from typing import Any, TextIO
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
 from archive_tui.commands.foreground import AnyJob, attend, scan_line
 from archive_tui.errors import ArchiveTuiError
+from archive_tui.jobs.contents import ContentJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.session import Session
+from archive_tui.wording.people import plural
 
 
 @contextmanager
@@ -56,6 +60,54 @@ def read_kind(session: Session, catalog: Catalog, queue: str, kind: Kind | None,
     if kind is None:
         return read_archive(session, catalog, queue, progress=progress)
     return read_findings(session, catalog, queue, pace=pace, progress=progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What reading messages for a filter came to."""
+
+    looked_into: bool = False
+    """The filter asks for what is in messages; False: none was read."""
+
+    read: int = 0
+    """Tasks whose messages were read: those of which the rest of the filter does not tell."""
+
+    unknown: int = 0
+    """Tasks that the filter does not show because nobody can tell: the payload cannot be decoded, or the message is
+    gone or has changed.
+    """
+
+    @property
+    def facts(self) -> Mapping[str, Any] | None:
+        """The same for programs; None where no message was read."""
+        return {"read": self.read, "unknown": self.unknown, "complete": True} if self.looked_into else None
+
+    def say(self, err: TextIO) -> None:
+        """Warn of the tasks of which nobody can tell."""
+        if self.unknown:
+            print(
+                f"archive-tui: {plural(self.unknown, 'task')} left out: the payload cannot be decoded, or the message "
+                "is gone or has changed; --where decoder:none chooses them",
+                file=err,
+            )
+
+
+def read_contents(session: Session, catalog: Catalog, query: Query, *, pace: Pace, progress: bool) -> Contents | None:
+    """Read the messages that a filter looks into; None where somebody interrupted it. Raises what the job has failed
+    with.
+    """
+    if not query.criteria:
+        return Contents()
+    job = ContentJob(session.server, catalog, query, session.payloads, pace)
+    if not finish(lambda: session.run(job), content_line if progress else None):
+        return None
+    return Contents(True, job.progress.read, job.progress.unknown)
+
+
+def content_line(job: ContentJob) -> str:
+    """The progress of reading messages in one line."""
+    now = job.progress
+    return f"{now.read:,} of {now.read + now.left:,} messages read for the filter"
 
 
 def say_what_is_missing(catalog: Catalog, verb: str, err: TextIO) -> None:

@@ -14,7 +14,7 @@ from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
 from archive_tui.commands.queues import archived_now, refuse_unknown
-from archive_tui.commands.reading import catalog_for, read_findings, say_what_is_missing
+from archive_tui.commands.reading import catalog_for, read_contents, read_findings, say_what_is_missing
 from archive_tui.errors import ExitCode, UsageError
 from archive_tui.session import Session
 from archive_tui.text import encode, line, readable
@@ -71,6 +71,10 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
             progress=manner.progress,
         ):
             return ExitCode.INTERRUPTED
+        contents = read_contents(session, catalog, query, pace=manner.pace, progress=manner.progress)
+        if contents is None:
+            return ExitCode.INTERRUPTED
+        contents.say(manner.err)
         say_what_is_missing(catalog, REPAIR.base, manner.err)
         rows = replace(plan_oldest(catalog, query, limit=wish.limit, ghosts=True), seen_at=began)
         rows = with_other_installations(session.server, with_times(session.server, rows), manner.pace)
@@ -86,9 +90,10 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
                 "kind": wish.kind.value,
                 "action": wish.action.value,
                 "where": wish.where or None,
+                "payloads": contents.facts,
                 "limit": wish.limit,
             },
-            whole=not catalog.trouble,
+            whole=not catalog.trouble and not contents.unknown,
         )
         return carry_out(session, planned, manner)
 

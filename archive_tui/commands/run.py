@@ -12,7 +12,7 @@ from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.run_plan import plan_run, runnable
 from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
 from archive_tui.commands.queues import refuse_unknown
-from archive_tui.commands.reading import catalog_for, read_archive, say_what_is_missing
+from archive_tui.commands.reading import catalog_for, read_archive, read_contents, say_what_is_missing
 from archive_tui.errors import ExitCode
 from archive_tui.session import Session
 from archive_tui.text import encode, line, readable
@@ -46,6 +46,10 @@ def run(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         began = session.clock()
         if not read_archive(session, catalog, wish.queue, progress=manner.progress):
             return ExitCode.INTERRUPTED
+        contents = read_contents(session, catalog, query, pace=manner.pace, progress=manner.progress)
+        if contents is None:
+            return ExitCode.INTERRUPTED
+        contents.say(manner.err)
         say_what_is_missing(catalog, RUN.base, manner.err)
         everything = replace(plan_oldest(catalog, query, ghosts=True), seen_at=began)
         fitting, left_out = runnable(everything, wish.limit)
@@ -58,10 +62,11 @@ def run(session: Session, wish: Wish, manner: Manner) -> ExitCode:
             choice={
                 "queue": readable(encode(wish.queue)),
                 "where": wish.where or None,
+                "payloads": contents.facts,
                 "limit": wish.limit,
                 "left_out": left_out,
             },
-            whole=not catalog.trouble and not left_out,
+            whole=not catalog.trouble and not left_out and not contents.unknown,
         )
         return carry_out(session, planned, manner)
 

@@ -1,7 +1,7 @@
 """`archive-tui triage`: the archived tasks of a queue by error, type and age."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
 from archive_tui.catalog.breakdown import Amount, Breakdown, ErrorGroup, Question
@@ -11,8 +11,9 @@ from archive_tui.catalog.filter.terms import with_term
 from archive_tui.catalog.query import Query
 from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.commands.queues import refuse_unknown
-from archive_tui.commands.reading import catalog_for, read_archive
+from archive_tui.commands.reading import catalog_for, read_archive, read_contents
 from archive_tui.errors import ExitCode
+from archive_tui.jobs.pace import Pace
 from archive_tui.session import Session
 from archive_tui.text import clip, encode, readable
 from archive_tui.wording.people import UNKNOWN, age, number, plural, size
@@ -31,18 +32,22 @@ def triage(session: Session, queue: str, where: str, *, as_json: bool, out: Text
     with catalog_for(session) as catalog:
         if not read_archive(session, catalog, queue, progress=progress):
             return ExitCode.INTERRUPTED
+        contents = read_contents(session, catalog, query, pace=Pace.POLITE, progress=progress)
+        if contents is None:
+            return ExitCode.INTERRUPTED
+        contents.say(sys.stderr)
         answer = catalog.breakdown(Question(query, now, {}, most_errors=catalog.counts().total))
         if answer is None:  # only where the catalog is closed beside us
             return ExitCode.INTERRUPTED
         groups = sorted(answer.errors, key=lambda group: (-group.amount.tasks, group.signature, group.type))
         if as_json:
-            print(json_line(_json(queue, catalog, answer, groups)), file=out)
+            print(json_line(_json(queue, catalog, answer, groups, contents.facts)), file=out)
         else:
             _print_table(answer, groups, out)
         if catalog.trouble:
             print(f"archive-tui: {catalog.trouble}", file=sys.stderr)
             return ExitCode.IN_PART
-    return ExitCode.DONE
+    return ExitCode.IN_PART if contents.unknown else ExitCode.DONE
 
 
 def _print_table(answer: Breakdown, groups: list[ErrorGroup], out: TextIO) -> None:
@@ -70,9 +75,16 @@ def _bytes(amount: Amount) -> str:
     return UNKNOWN if amount.unsized == amount.tasks else f"~{size(amount.stored_bytes)}"
 
 
-def _json(queue: str, catalog: Catalog, answer: Breakdown, groups: list[ErrorGroup]) -> dict[str, Any]:
+def _json(
+    queue: str,
+    catalog: Catalog,
+    answer: Breakdown,
+    groups: list[ErrorGroup],
+    payloads: Mapping[str, Any] | None,
+) -> dict[str, Any]:
     return {
         "queue": readable(encode(queue)),
+        "payloads": payloads,
         "read_at": moment(answer.question.now),
         "tasks": answer.total.tasks,
         "bytes": _known(answer.total),

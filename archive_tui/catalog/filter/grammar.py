@@ -5,6 +5,8 @@ that the parentheses around them let through. Under `or` and `not` nobody would 
 are refused there.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from archive_tui.asynq.findings import Kind
@@ -17,15 +19,33 @@ from archive_tui.catalog.filter.conditions import (
     Compared,
     Condition,
     Either,
+    InContent,
     Lacking,
     Limited,
     Matched,
     Not,
+    WithoutPayload,
+)
+from archive_tui.catalog.filter.criteria import (
+    AtPath,
+    Compares,
+    Contains,
+    Criterion,
+    DecodedAs,
+    Header,
+    InText,
+    Stands,
+    Test,
+    Undecoded,
+    equals,
+    number_of,
 )
 from archive_tui.catalog.filter.matching import Pattern
 from archive_tui.catalog.filter.quantities import DAY, UnclearUnitError
 from archive_tui.catalog.filter.refusal import FilterError
 from archive_tui.catalog.filter.tokens import Role, Token, tokens
+from archive_tui.payloads.content import decoder_names
+from archive_tui.payloads.paths import Path
 from archive_tui.text import clip
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -223,7 +243,55 @@ class _Parser:
             raise self._error(f"a text with * or ? holds at most {_LONGEST_WILD:,} characters", value.at)
         return Pattern(value.text, part, wild)
 
+    def _in_message(self, field: Token, path: Path, value: Token) -> Condition:
+        if field.text == "payload" and path.steps:
+            return self._tested(field, value, lambda test: AtPath(path, test))
+        if field.text == "header":
+            return self._tested(field, value, partial(Header, self._header_name(field, path)))
+        if path.steps:
+            raise self._error(f"{field.text} has no parts: {field.text}:msgpack", field.at)
+        pattern = self._pattern_of(field, value)
+        none = field.operator != ":~" and value.text.lower() == _NONE and not value.quoted
+        if field.text == "payload":
+            return WithoutPayload() if none else InContent(InText(pattern))
+        if none:
+            return InContent(Undecoded())
+        if not any(map(pattern.matches, decoder_names())):
+            known = ", ".join(decoder_names())
+            raise self._error(f"no decoder “{clip(value.text, 20)}”: {known}", value.at)
+        return InContent(DecodedAs(pattern))
+
+    def _header_name(self, field: Token, path: Path) -> str:
+        """The name of a header; empty for any."""
+        if not path.steps:
+            return ""
+        if len(path.steps) > 1 or not isinstance(path.steps[0], str):
+            raise self._error('a header has a name alone; one with a dot stands in quotes: header."a.b":x', field.at)
+        return path.steps[0].lower()
+
+    def _tested(self, field: Token, value: Token, criterion: Callable[[Test], Criterion]) -> Condition:
+        """The condition for values in the message, by operator and value."""
+        name, operator = f"{field.text}{field.path.suffix if field.path else ''}", field.operator
+        if operator in (">", ">=", "<", "<="):
+            number = number_of(value.text)
+            if number is None:
+                raise self._error(f"{name} compares to a number: {name}{operator}1e6", value.at)
+            return InContent(criterion(Compares(operator, number)))
+        if operator == ":~":
+            return InContent(criterion(Contains(self._pattern_of(field, value))))
+        if value.text.lower() == _NONE and not value.quoted:
+            return Not(InContent(criterion(Stands())))
+        return InContent(criterion(equals(self._pattern_of(field, value))))
+
+    def _pattern_of(self, field: Token, value: Token) -> Pattern:
+        if field.operator not in (*_EQUAL, ":~"):
+            example = f"{field.text}:~part"
+            raise self._error(f"{field.text} is text, and cannot be compared: {example}", field.at)
+        return self._pattern(value, part=field.operator == ":~", exact=field.operator == "==")
+
     def _field(self, field: Token, value: Token) -> Condition:
+        if field.path is not None:
+            return self._in_message(field, field.path, value)
         name, operator = field.text, field.operator
         form = FIELDS[name].form
         if form is Form.TEXT:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from archive_tui.catalog.fields import FIELDS
+from archive_tui.catalog.fields import FIELDS, IN_MESSAGE
 
 HINT = 'word  "two words"  type:email:*  error:~refused  age>30d  newest:100  -not  (a or b)  size>=1MB'
 """The language in one line, shown under an empty filter."""
@@ -19,4 +19,5 @@ def manual() -> Sequence[tuple[str, str]]:
         ("a b · a or b", "both · either"),
         ("-a · not a", "what a would hide; -(a or b) what neither shows"),
         *[(name + (" " if field.form.compared else ":"), field.help) for name, field in FIELDS.items()],
+        *[(f"{name}:", help_) for name, help_ in IN_MESSAGE.items()],
     ]

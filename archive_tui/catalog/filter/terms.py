@@ -86,7 +86,7 @@ def _find(pieces: Sequence[Token], wanted: Sequence[Token]) -> int | None:
 def _meaning(piece: Token) -> tuple[object, ...]:
     """What a piece says, wherever it stands; quotes matter only where they keep a text from meaning something else."""
     special = piece.role is Role.WORD and not _PLAIN.fullmatch(piece.text)
-    return piece.role, piece.text, piece.operator, special and piece.quoted
+    return piece.role, piece.text, piece.path, piece.operator, special and piece.quoted
 
 
 def _has_alternatives(pieces: Sequence[Token]) -> bool:

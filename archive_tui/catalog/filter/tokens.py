@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from archive_tui.catalog.fields import FIELDS, Form, field_name
+from archive_tui.catalog.fields import FIELDS, IN_MESSAGE, Form, field_name
 from archive_tui.catalog.filter import slips
 from archive_tui.catalog.filter.refusal import FilterError
+from archive_tui.payloads.paths import Path, PathError, read
 
 KEYWORDS = ("and", "or", "not")
 """Words of the language, written small or large."""
 
 _HEAD = re.compile(r"([A-Za-z_](?:[A-Za-z_-]*[A-Za-z_])?)(\s*)(:~|==|>=|<=|!=|[:<>=])")
+_IN_MESSAGE = re.compile(rf"({'|'.join(IN_MESSAGE)})(?![\w-])", re.IGNORECASE)
+_OPERATOR = re.compile(r"(\s*)(:~|==|>=|<=|!=|[:<>=])")
 _PLACEHOLDER = re.compile(r"<[a-z]+>")
 _CHARACTER = re.compile(r"\\u\{([0-9a-fA-F]{1,6})\}")
 
@@ -40,7 +43,7 @@ class Token:
     role: Role
 
     text: str
-    """The piece, without its quotes; of a field its name, as `FIELDS` has it."""
+    """The piece, without its quotes; of a field its name, as `FIELDS` has it, or what it is in the message."""
 
     at: int
     """Where it begins, in characters from 0."""
@@ -51,10 +54,13 @@ class Token:
     operator: str = ""
     """The operator of a field, as it was written."""
 
+    path: Path | None = None
+    """Of a field that stands in the message, the place in that part of it; None: it is a field of rows."""
+
     @property
     def is_limit(self) -> bool:
         """Whether it says how many rows are wanted at most: `newest:`, `oldest:`."""
-        return self.role is Role.FIELD and FIELDS[self.text].form is Form.RANK
+        return self.role is Role.FIELD and self.path is None and FIELDS[self.text].form is Form.RANK
 
     @property
     def keyword(self) -> str:
@@ -77,7 +83,8 @@ def tokens(text: str) -> Iterator[Token]:
             raise FilterError(f"a space must follow a closing {mark}", text, at)
         yield token
     if field is not None:
-        raise FilterError(f'{field.text} needs a value; {field.text}:"" is an empty one', text, field.at)
+        name = field.text if field.path is None else field.text + field.path.suffix
+        raise FilterError(f'{name} needs a value; {name}:"" is an empty one', text, field.at)
 
 
 def _skip(text: str, at: int) -> int:
@@ -93,6 +100,8 @@ def _ends(text: str, at: int) -> bool:
 
 def _is_value(text: str, at: int) -> bool:
     """Tell whether what follows a field and a space can be its value: a term of its own is not."""
+    if _message_field(text, at) is not None:
+        return False
     head = _head(text, at)
     word = text[at:].split(maxsplit=1)[0]
     return head is None and text[at] not in "-()" and word.lower() not in KEYWORDS
@@ -113,6 +122,9 @@ def _next(text: str, at: int) -> tuple[Token, int]:
         return Token(Role.MINUS, mark, at), at + 1
     if mark in "\"'":
         return _quoted(text, at)
+    in_message = _message_field(text, at)
+    if in_message is not None:
+        return in_message
     head = _head(text, at)
     if head is not None:
         operator = head[3]
@@ -122,6 +134,29 @@ def _next(text: str, at: int) -> tuple[Token, int]:
     word, end = _bare(text, at)
     slips.refuse_word(text, at, word)
     return Token(Role.WORD, word, at), end
+
+
+def _message_field(text: str, at: int) -> tuple[Token, int] | None:
+    """The field of the message that begins here, with its operator, and the position after that; None: there is none.
+
+    Raises FilterError where it begins like one: as a text it would look as if it had been searched for.
+    """
+    word = _IN_MESSAGE.match(text, at)
+    if word is None:
+        return None
+    name = word[1].lower()
+    try:
+        path, end = read(text, word.end())
+    except PathError as error:
+        raise FilterError(f"{error}; {slips.IN_QUOTES}", text, error.position) from None
+    operator = _OPERATOR.match(text, end)
+    if operator is None or (operator[1] and _PLACEHOLDER.match(text, operator.start(2))):
+        if path.steps:
+            raise FilterError(f"{name}{path.suffix} needs an operator and a value; {slips.IN_QUOTES}", text, at)
+        slips.refuse_field(text, at)
+        return None
+    slips.refuse_operator(text, at, text[at:end], operator.start(2), operator[2])
+    return Token(Role.FIELD, name, at, operator=operator[2], path=path), operator.end()
 
 
 def _head(text: str, at: int) -> "re.Match[str] | None":
@@ -138,7 +173,7 @@ def _value(text: str, at: int, field: Token) -> tuple[Token, int]:
     """The value of a field, and the position after it."""
     if text[at] in "\"'":
         return _quoted(text, at)
-    slips.refuse_value(text, at, field.text, field.operator)
+    slips.refuse_value(text, at, field.text, field.operator, may_be_number=field.path is not None)
     value, end = _bare(text, at)
     slips.refuse_marks(text, at, value)
     return Token(Role.WORD, value, at), end

@@ -43,8 +43,11 @@ def marked_or_matching(tasks: TaskList, marks: RowMarks) -> Targets:
 
 def why_not_matching(tasks: TaskList, marks: RowMarks) -> str | None:
     """Why it cannot be said what that is."""
-    unclear = tasks.filter_unreadable and not len(marks.marked)
-    return UNREADABLE if unclear else None
+    if len(marks.marked):
+        return None
+    if tasks.filter_unreadable:
+        return UNREADABLE
+    return f"payloads are being read for the filter: {commands.Stop} stops that" if tasks.contents.running else None
 
 
 class ListExport(Part):

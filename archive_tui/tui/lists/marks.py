@@ -169,6 +169,8 @@ class RowMarks(Part):
     def mark_all(self) -> None:
         """Mark everything that matches the query."""
         self.marking = True
+        if not self._tasks.contents.complete(self._tasks.catalog, self._tasks.query_now):
+            self.screen.say("only what has matched so far is marked: not all payloads are read", warning=True)
         self._mark_matching(self._replaced, self._tasks.catalog, self._tasks.query_now)
 
     @background("marks")

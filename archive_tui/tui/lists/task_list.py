@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widget import Widget
+from textual.widgets import Input
 
 from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.rows import TaskRow
@@ -27,6 +28,7 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.lists.content_reading import ContentReading
 from archive_tui.tui.lists.filter_assistant import FilterAssistant
 from archive_tui.tui.widgets.columns import Column
 from archive_tui.tui.widgets.filterbar import FilterBar
@@ -80,8 +82,11 @@ class TaskList(Vertical):
         first_query: Query | None = None,
         *,
         beside: Widget | None = None,
+        why_not_contents: str = "",
     ) -> None:
-        """`open_task` makes the screen of the task at an index of the view; `beside` stands left of the table."""
+        """`open_task` makes the screen of the task at an index of the view; `beside` stands left of the table.
+        `why_not_contents` says why a filter cannot look into messages here; empty: it can.
+        """
         super().__init__()
         self.catalog = Catalog()
         self.query_now = first_query or Query()
@@ -92,6 +97,9 @@ class TaskList(Vertical):
         self.table = VirtualTable[TaskRow](columns, id="rows")
         self.table.show(self.view, complete=False)
         self._filter_bar = self.new_filter_bar(lambda: self._screen)
+        self.contents = ContentReading(lambda: self._screen)
+        """Reads the messages that the filter looks into."""
+        self._why_not_contents = why_not_contents
         self._beside = beside
         self._open_task = open_task
         self._job: Job | None = None
@@ -126,6 +134,7 @@ class TaskList(Vertical):
         self.set_class(width < max(_ROOM_BESIDE, self.table.needed + LEAST_WIDTH), "-narrow")
 
     def on_unmount(self) -> None:
+        self.contents.stop()
         if self._job is not None:
             self._job.stop()
         self.catalog.close()
@@ -139,6 +148,7 @@ class TaskList(Vertical):
     def fill(self, job: Job) -> None:
         """Take note of the job that fills the catalog from now on. It is stopped when the list goes."""
         self._job = job
+        self.contents.resume()
 
     @property
     def complete(self) -> bool:
@@ -146,8 +156,15 @@ class TaskList(Vertical):
         return self._job is not None and self._job.state.ended
 
     @property
+    def final(self) -> bool:
+        """Whether besides it is known of each row whether it matches, as far as anybody can tell."""
+        return self.complete and self.contents.complete(self.catalog, self.query_now)
+
+    @property
     def shown(self) -> bool:
-        """Whether the table shows all that the job brought, in the order that was asked for."""
+        """Whether the table shows all that the job brought, in the order that was asked for; of a filter that looks
+        into messages, what it has matched so far.
+        """
         return self._shown_complete and not self.sorting
 
     @property
@@ -171,13 +188,16 @@ class TaskList(Vertical):
         """Ask for a new view where the catalog or the query has changed; let the ages count on."""
         if self._screen.now() - self.moment >= _AGES_EVERY:
             self._count_on()
+        if not self.frozen:
+            growing, typing = lambda: not self.complete, isinstance(self.app.focused, Input)
+            self.contents.keep_up(self.catalog, self.query_now, growing=growing, typing=typing)
         asked_anew = self.view.query != self.query_now
         stale = asked_anew or self.view.version != self.catalog.version
         rested = time.monotonic() - self._answered_at > 3 * self._answer_took
         if stale and not self._asking and (asked_anew or (rested and not self.frozen)):
             self._asking = True
             self._ask(self.query_now)
-        elif not stale and self.complete and not self._shown_complete:
+        elif not stale and self.complete and (not self._shown_complete or self.table.complete != self.final):
             self._show(self.view)
 
     def _count_on(self) -> None:
@@ -218,7 +238,7 @@ class TaskList(Vertical):
         """Give a view to the table; what an empty one says depends on whether there may yet be rows."""
         self._shown_complete = self.complete and view.version == self.catalog.version
         self.moment = self._screen.now()
-        self.table.show(view, complete=self._shown_complete)
+        self.table.show(view, complete=self._shown_complete and self.final)
 
     @property
     def sorting(self) -> bool:
@@ -239,13 +259,15 @@ class TaskList(Vertical):
         query = self.query_now
         if query.filtered:
             if not self.sorting:  # the view still answers the question before
-                parts.append(piece(f"   {least}{len(self.view):,} match", "$text-accent", gives_way=4))
+                fewest = least or ("" if self.contents.complete(self.catalog, query) else "≥ ")
+                parts.append(piece(f"   {fewest}{len(self.view):,} match", "$text-accent", gives_way=4))
                 parts.append(piece(f" of {least}{total:,}", "$text-accent", gives_way=3))
             narrowed = [str(query.kind.label)] if query.kind is not None else []
             if query.text and query.text != self._filter_bar.shown:  # else it stands below, whole
                 narrowed.append(f"“{clip(query.text, _SHOWN)}”")
             if narrowed:
                 parts.append(piece(f"   filter: {', '.join(narrowed)}", "$text-muted", cut=True))
+        parts += self.contents.pieces()
         if self.sorting:
             parts.append(piece("   sorting…", "$text-warning"))
         return parts
@@ -312,7 +334,8 @@ class TaskList(Vertical):
         """
         now = self._screen.session.clock()
         try:
-            parse(text, now)
+            if parse(text, now).criteria and self._why_not_contents:
+                return self._why_not_contents
         except FilterError as error:
             return str(error).removeprefix("the filter, ")
         if text != self.query_now.text:  # a later moment alone is no other question
@@ -326,6 +349,11 @@ class TaskList(Vertical):
     def new_filter_bar(self, screen: Callable[[], CommandScreen]) -> FilterBar:
         """Make a line to type the filter of this list in, on whichever screen; what is typed is for `try_filter`."""
         return FilterBar("a word, or field:value", hint=HINT, assistant=FilterAssistant(screen, lambda: self.view))
+
+    @on(FilterBar.Submitted)
+    def _filter_submitted(self, event: FilterBar.Submitted) -> None:
+        event.stop()
+        self.contents.resume()
 
     @runs(commands.Filter)
     def filter(self) -> None:

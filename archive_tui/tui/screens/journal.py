@@ -107,7 +107,12 @@ class JournalScreen(CommandScreen):
         super().__init__()
         self.path = path
         self.header = header
-        self.tasks = TaskList(self._columns(), self._task_screen, Query(sort=Sort.FOUND))
+        self.tasks = TaskList(
+            self._columns(),
+            self._task_screen,
+            Query(sort=Sort.FOUND),
+            why_not_contents="payloads and headers in a journal are not searched",
+        )
         self.marks = RowMarks(self, self.tasks)
         self.columns = ListColumns(self, self.tasks, JOURNAL)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)

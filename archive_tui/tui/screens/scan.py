@@ -219,14 +219,17 @@ class ScanScreen(CommandScreen):
 
     def why_not_stop(self) -> str | None:
         """Why there is nothing to stop."""
-        return None if self._scanning or self.flow.busy else "nothing is running"
+        going_on = self._scanning or self.flow.busy or self.tasks.contents.running
+        return None if going_on else "nothing is running"
 
     @runs(commands.Stop, unless=why_not_stop)
     def stop(self) -> None:
         """Stop the change, or where there is none the scan."""
         if self.flow.busy:
             self.flow.stop()
-        elif self._job is not None:
+            return
+        self.tasks.contents.stop()
+        if self._job is not None:
             self._job.stop()
 
     def why_not_pause_scan(self) -> str | None:
@@ -245,13 +248,15 @@ class ScanScreen(CommandScreen):
 
     def why_not_change_pace(self) -> str | None:
         """Why there is nothing whose pace could be changed."""
-        return None if self._scanning or self.flow.busy else "nothing is running"
+        going_on = self._scanning or self.flow.busy or self.tasks.contents.running
+        return None if going_on else "nothing is running"
 
     @runs(commands.ChangePace, unless=why_not_change_pace)
     def change_pace(self) -> None:
         """Take the next pace for the scan and for changes."""
         pace = self.flow.pace.next
         self.flow.set_pace(pace)
+        self.tasks.contents.pace = pace
         if self._job is not None:
             self._job.pace = pace
         self.say(f"{pace} pace")

@@ -289,12 +289,14 @@ class TasksScreen(CommandScreen):
 
     def why_not_stop(self) -> str | None:
         """Why there is nothing to stop."""
-        return None if self._reading or self.flow.busy else "nothing is running"
+        going_on = self._reading or self.flow.busy or self.tasks.contents.running
+        return None if going_on else "nothing is running"
 
     @runs(commands.Stop, unless=why_not_stop)
     def stop(self) -> None:
         """Stop reading, and stop the deletion."""
         self.flow.stop()
+        self.tasks.contents.stop()
         if self._job is not None:
             self._job.stop()
 

@@ -174,9 +174,10 @@ class TriageScreen(CommandScreen):
             or Content.assemble(
                 title(clip(where, name_room(self.size.width)), *crumbs, "triage"),
                 (marked, "bold $text-accent"),
-                f"   {'' if tasks.complete else '≥ '}{plural(answer.total.tasks, 'task')}",
+                f"   {'' if tasks.final else '≥ '}{plural(answer.total.tasks, 'task')}",
                 (f"   the {len(answer.errors):,} largest are shown" if more > 0 else "", "$text-warning"),
                 (f"   filter: “{clip(text, 60)}”" if text else "", "$text-accent"),
+                *tasks.contents.said(),
                 ("" if self.triaged.groups.current else "   counting…", "$text-warning"),
             )
         )
@@ -362,6 +363,11 @@ class TriageScreen(CommandScreen):
         tasks = self.triaged.tasks
         self._filter_bar.complain(tasks.try_filter(event.text))
         tasks.show_filter()
+
+    @on(FilterBar.Submitted)
+    def _filter_submitted(self, event: FilterBar.Submitted) -> None:
+        event.stop()
+        self.triaged.tasks.contents.resume()
 
     def _widen(self) -> bool:
         """Take back what was typed as a filter here; False where nothing was."""

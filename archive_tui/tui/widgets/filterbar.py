@@ -112,6 +112,9 @@ class FilterBar(Vertical):
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, FilterBar.Changed)
 
+    class Submitted(Message):
+        """The operator is through with the text."""
+
     def __init__(
         self,
         placeholder: str,
@@ -301,6 +304,7 @@ class FilterBar(Vertical):
         self._menu = ()
         self._draw_hint()
         self._leave()
+        self.post_message(self.Submitted())
 
     def _leave(self) -> None:
         """Give the focus back to what is filtered."""

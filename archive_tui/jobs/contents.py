@@ -1,0 +1,195 @@
+"""The job that reads the messages of rows, for filters and columns that look into them.
+
+Messages are not in the catalog. What a filter asks of them, and no more, is kept there for each row: rows appear as
+they match, and the next filter with the same term asks nobody.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import Protocol
+
+from archive_tui.asynq.message import decode
+from archive_tui.asynq.rows import Plain
+from archive_tui.asynq.task import fingerprint
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.extracts import Unread
+from archive_tui.catalog.query import Query
+from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.pace import Pace
+from archive_tui.payloads.content import Content
+from archive_tui.payloads.readings import PayloadReader
+from archive_tui.store.link.server import Server
+from archive_tui.store.read import messages
+from archive_tui.store.read.budget import REPLY_BUDGET
+
+_ROWS = {Pace.FULL: 2_000, Pace.POLITE: 1_000, Pace.GENTLE: 400}
+"""Messages that are asked for at once, at most."""
+
+_LARGEST = 64 * 1024 * 1024
+"""Bytes of a message above which it is not read: nobody can tell what is in it."""
+
+_IDLE = 0.3
+"""Seconds between two looks whether a scan or a listing has brought more rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContentProgress:
+    """Progress of reading messages."""
+
+    state: JobState
+    """State of the job."""
+
+    read: int = 0
+    """Rows whose messages were read, or that have none."""
+
+    left: int = 0
+    """Rows whose messages are still to be read; a minimum while rows come."""
+
+    unknown: int = 0
+    """Rows that were read, and of which still nobody can tell: the payload cannot be decoded, the message is gone or
+    has changed.
+    """
+
+    complete: bool = False
+    """Every row that there was at the end is read."""
+
+    trouble: str = ""
+    """Why the job waits for the server; empty: it does not."""
+
+
+class Extract(Protocol):
+    """Something to read out of a content: the answer to a criterion, or the value of a column."""
+
+    @property
+    def without(self) -> Plain:
+        """The value for a message that cannot be read."""
+
+    def answer(self, content: Content) -> Plain:
+        """The value; None: nobody can tell."""
+
+
+class ContentJob(Job):
+    """Read the messages that a query needs, and of the rows that it shows those that `columns` need.
+
+    What is cheap comes first: a row of which the rest of the filter tells is not read. `growing` tells whether rows may
+    still come: then the job waits for them.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        catalog: Catalog,
+        query: Query,
+        reader: PayloadReader,
+        pace: Pace = Pace.POLITE,
+        *,
+        columns: Sequence[Extract] = (),
+        growing: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Raises FilterError where the query cannot be read."""
+        super().__init__("contents")
+        self.catalog = catalog
+        self.query = query
+        self.columns = tuple(columns)
+        self.pace = pace
+        self._server = server
+        self._reader = reader
+        self._growing = growing
+        self._extracts: tuple[Extract, ...] = (*query.criteria, *self.columns)
+        self._after = 0
+        self._read = self._left = self._unknown = 0
+        self._complete = False
+        self.complete_as_of = -1
+        """Version of the catalog at which no row was left; -1: some still are."""
+
+    @property
+    def doing(self) -> str:
+        return f"reading payloads, {self._read:,} of {self._read + self._left:,}"
+
+    @property
+    def progress(self) -> ContentProgress:
+        """The progress now; cheap, and safe to read from any thread."""
+        return ContentProgress(self.state, self._read, self._left, self._unknown, self._complete, self.trouble)
+
+    def work(self) -> None:
+        if self._extracts:
+            self.reconnecting(self._attempt)
+            self._unknown = self.catalog.count_unknown(self.query)
+        self._complete = True
+
+    def _attempt(self) -> None:
+        """Read until nothing is left; what was asked for when the connection was lost is asked for again."""
+        self._after = 0
+        with self._server.pipe() as pipe:
+            self.connected()
+            self._count_left()
+            sent: list[Unread] = []
+            while True:
+                self.checkpoint()
+                began = time.monotonic()
+                growing, version = self._growing(), self.catalog.version  # before the look at the rows
+                looked_from, batch = self._after, self._next()
+                asked = [row for row in batch if _is_read(row)]
+                for queue, rows in groupby(asked, attrgetter("queue")):
+                    messages.send(pipe, queue, [row.id for row in rows])
+                if sent:  # the server reads the next while these are decoded
+                    self._take(sent, messages.take(pipe, sum(map(_is_read, sent))))
+                elif not batch:
+                    if not looked_from and not growing:
+                        self.complete_as_of = version
+                        return
+                    self._after = 0  # rows may have come to lack something that were passed already
+                    self._count_left()
+                    if growing:
+                        self.idle(_IDLE)
+                sent = batch
+                self.rest(self.pace.rest_after(time.monotonic() - began))
+
+    def _count_left(self) -> None:
+        self._left = self.catalog.count_unread(self.query, self.columns)
+
+    def _next(self) -> list[Unread]:
+        """The next rows, as many as may be in memory at once."""
+        rows = self.catalog.unread(self.query, self.columns, self._after, _ROWS[self.pace])
+        room = REPLY_BUDGET
+        for count, row in enumerate(rows):
+            room -= row.stored_bytes or 0
+            if count and room < 0:
+                rows = rows[:count]
+                break
+        if rows:
+            self._after = rows[-1].seq
+        return rows
+
+    def _take(self, rows: Sequence[Unread], found: Sequence[bytes | None]) -> None:
+        """Read out of messages what is asked, and keep it."""
+        values: dict[Extract, list[Plain]] = {extract: [] for extract in self._extracts}
+        replies = iter(found)
+        for row in rows:
+            content = self._content(row, next(replies)) if _is_read(row) else self._empty(row)
+            for extract, column in values.items():
+                column.append(extract.without if content is None else extract.answer(content))
+        self.catalog.keep(rows, values)
+        self._read += len(rows)
+        self._left = max(0, self._left - len(rows))
+        self._unknown += self.catalog.count_unknown(self.query, rows[0].seq, rows[-1].seq)
+
+    def _content(self, row: Unread, raw: bytes | None) -> Content | None:
+        """The content of a message; None where it is gone, is another by now, or cannot be read."""
+        if raw is None or int.from_bytes(fingerprint(raw), "big", signed=True) != row.fingerprint:
+            return None
+        message = decode(raw)
+        if message is None:
+            return None
+        return Content(message.payload, message.headers, message.type, reader=self._reader)
+
+    def _empty(self, row: Unread) -> Content | None:
+        """The content of a row that is not read: it had no message, or one that is too large."""
+        return Content(b"", reader=self._reader) if row.fingerprint is None else None
+
+
+def _is_read(row: Unread) -> bool:
+    return row.fingerprint is not None and (row.stored_bytes or 0) <= _LARGEST
