@@ -5,14 +5,15 @@ they match, and the next filter with the same term asks nobody.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from typing import Protocol
 
 from archive_tui.asynq.message import decode
-from archive_tui.asynq.rows import Plain
+from archive_tui.asynq.rows import Plain, TaskRow
 from archive_tui.asynq.task import fingerprint
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.extracts import Unread
@@ -20,7 +21,8 @@ from archive_tui.catalog.query import Query
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.payloads.content import Content
-from archive_tui.payloads.readings import PayloadReader
+from archive_tui.payloads.paths import Path, seen
+from archive_tui.payloads.readings import NO_TREE, PayloadReader
 from archive_tui.store.link.server import Server
 from archive_tui.store.read import messages
 from archive_tui.store.read.budget import REPLY_BUDGET
@@ -193,3 +195,44 @@ class ContentJob(Job):
 
 def _is_read(row: Unread) -> bool:
     return row.fingerprint is not None and (row.stored_bytes or 0) <= _LARGEST
+
+
+class SampleJob(Job):
+    """Read the messages of some rows, and note which paths their payloads have and which headers there are."""
+
+    def __init__(self, server: Server, rows: Sequence[TaskRow], reader: PayloadReader) -> None:
+        """Of the rows, those are read that may be in memory at once."""
+        super().__init__("sample")
+        self._server = server
+        self._reader = reader
+        self._rows: list[TaskRow] = []
+        room = REPLY_BUDGET
+        for row in rows:
+            room -= row.stored_bytes or 0
+            if room < 0:
+                break
+            if row.fingerprint:
+                self._rows.append(row)
+        self.paths: Sequence[str] = ()
+        """Fields of filters, such as `payload.user.id` and `header.trace-id`: in the most payloads first."""
+
+    def work(self) -> None:
+        counts = Counter[str]()
+        with self._server.pipe() as pipe:
+            self.connected()
+            for queue, rows in groupby(self._rows, attrgetter("queue")):
+                ids = [row.id for row in rows]
+                messages.send(pipe, queue, ids)
+                for raw in messages.take(pipe, len(ids)):
+                    self.checkpoint()
+                    counts.update(self._fields(raw))
+        self.paths = [name for name, _ in sorted(counts.items(), key=lambda counted: -counted[1])]
+
+    def _fields(self, raw: bytes | None) -> Iterator[str]:
+        message = decode(raw) if raw is not None else None
+        if message is None:
+            return
+        content = Content(message.payload, message.headers, message.type, reader=self._reader)
+        if content.tree is not NO_TREE:
+            yield from (f"payload{path.suffix}" for path in seen(content.tree))
+        yield from (f"header{Path((name,)).suffix}" for name in message.headers)

@@ -10,7 +10,7 @@ from support.servers import PATIENCE, Live, wait_until
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.jobs.contents import ContentJob
+from archive_tui.jobs.contents import ContentJob, SampleJob
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
@@ -155,6 +155,20 @@ def test_it_stops_between_batches_and_goes_on_where_it_was(
     monkeypatch.undo()
     assert read(listed, catalog, query.text, run).progress.read == 17
     assert len(shown(catalog, query)) == 5
+
+
+def test_a_sample_tells_which_paths_there_are(valkey: Live, catalog: Catalog, run: Run) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "one", payload=b'{"a": {"b": 1}, "c": [{"d": 1}]}', headers={"trace-id": "x", "a b": "y"})
+    valkey.asynq.add("q", "two", payload=b'{"c": []}')
+    valkey.asynq.add("q", "three", payload=b"\xff\x00")
+    valkey.asynq.refer("q", "ghost", "archived")
+    run(ListJob(valkey.connect(), catalog, "q", State.ARCHIVED))
+    job = SampleJob(valkey.connect(), list(catalog.rows(catalog.find(Query())).values()), READER)
+    run(job)
+    assert set(job.paths) == {
+        "payload.a", "payload.a.b", "payload.c", "payload.c[*]", "payload.c[*].d", "header.trace-id", 'header."a b"',
+    }  # fmt: skip
 
 
 def test_batches_stay_within_what_may_be_in_memory(

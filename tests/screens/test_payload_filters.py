@@ -12,6 +12,7 @@ from support.servers import Live
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs import contents
 from archive_tui.jobs.pace import Pace
+from archive_tui.tui.lists.task_list import TaskList
 
 TASKS = 12
 
@@ -125,6 +126,22 @@ def test_groups_count_what_matches(shop: Live) -> None:
         await look_for(op, "payload.user.id=8812")
         await op.until(lambda: "4 match of 13" in op.words("#head"))
         await op.until(lambda: "email:send 4" in op.words("GroupsPanel"))
+
+    operate(shop.settings, play, size=(160, 30))
+
+
+def test_paths_that_the_payloads_have_are_completed(shop: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("shop")
+        await op.press("slash")
+        tasks = op.app.screen.query_one(TaskList)
+        await op.until(lambda: tasks.contents.paths)
+        await op.type("payload.us")
+        await op.press("tab", "tab")
+        assert "payload.user.id=" in op.text
+        await op.type("8812")
+        await op.press("enter")
+        await op.until(lambda: len(op.ids) == 4)
 
     operate(shop.settings, play, size=(160, 30))
 

@@ -14,6 +14,7 @@ SEEN = Seen(
         "signature": ["dial tcp <host>: connect: refused"],
     },
     {"refused": "error:~refused age>1d", "big": "size>1MB"},
+    ["payload.user", "payload.user.id", "payload.items[*].sku", 'payload."a b"', "payload.User", "header.trace-id"],
 )
 
 
@@ -36,6 +37,13 @@ SEEN = Seen(
         ("type:email:deliver", ["type:email:deliver"]),
         ("type:nothing", []),
         ("size>", []),
+        ("pay", ["payload:~"]),
+        ("dec", ["decoder:"]),
+        ("payload.us", ["payload.user=", "payload.user.id=", "payload.User="]),
+        ("-payload.Us", ["-payload.User=", "-payload.user=", "-payload.user.id="]),
+        ("(payload.i", ["(payload.items[*].sku="]),
+        ("header.", ["header.trace-id="]),
+        ("payload.user.id=", []),
     ],
 )
 def test_what_goes_on_behind_a_text(text: str, expected: list[str]) -> None:
@@ -70,3 +78,10 @@ def test_typed_filters_are_remembered_once_the_last_first() -> None:
 def test_a_named_filter_that_cannot_be_read_is_refused_with_its_name() -> None:
     with pytest.raises(UsageError, match=r"\[filters\] in x: old: .*siez"):
         FilterMemory({"old": "siez>1MB"}, "[filters] in x")
+
+
+def test_paths_that_were_seen_can_be_read_by_the_filter() -> None:
+    found = [one.text for one in complete("payload", 7, SEEN)]
+    assert len(found) == 6
+    for text in found:
+        parse(f"{text}x", 0.0)

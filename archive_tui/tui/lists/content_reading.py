@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.jobs.contents import ContentJob
+from archive_tui.jobs.contents import ContentJob, SampleJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.tui import commands
@@ -33,6 +34,7 @@ class ContentReading:
         self._wanted = False
         self._asked_at = 0.0
         self._stopped = False
+        self._sample: SampleJob | None = None
         self.pace = Pace.POLITE
         """The share of the server's time that it takes."""
 
@@ -77,6 +79,19 @@ class ContentReading:
         """Go on where it was stopped, or has failed."""
         if self._job is not None and (self._stopped or self._job.state is JobState.FAILED):
             self._job, self._stopped = None, False
+
+    # What payloads have
+
+    def sample(self, rows: Sequence[TaskRow]) -> None:
+        """Look which paths the payloads of some rows have, for whoever types a filter; once for a list."""
+        if self._sample is None and rows:
+            session = self._screen().session
+            self._sample = session.run(SampleJob(session.server, rows, session.payloads))
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """The fields of filters that lead into these payloads."""
+        return self._sample.paths if self._sample is not None else ()
 
     # What it says
 

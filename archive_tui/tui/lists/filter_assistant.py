@@ -11,6 +11,7 @@ from archive_tui.asynq.states import State
 from archive_tui.catalog.signatures import signature
 from archive_tui.catalog.view import View
 from archive_tui.folding import folded
+from archive_tui.payloads.content import decoder_names
 from archive_tui.text import line
 from archive_tui.tui.dialogs.name import NameDialog
 from archive_tui.tui.lists.filter_completion import Seen, complete
@@ -27,9 +28,13 @@ _LOOKED_AT = 200
 class FilterAssistant:
     """Knows what a list shows by its view, and the filters of the run by the app."""
 
-    def __init__(self, screen: Callable[[], CommandScreen], view: Callable[[], View]) -> None:
+    def __init__(
+        self, screen: Callable[[], CommandScreen], view: Callable[[], View], paths: Callable[[], Sequence[str]]
+    ) -> None:
+        """`paths` gives the fields that lead into the payloads of the list."""
         self._screen = screen
         self._view = view
+        self._paths = paths
 
     @property
     def _memory(self) -> FilterMemory:
@@ -69,6 +74,7 @@ class FilterAssistant:
             "state": [state.value for state in State],
             "signature": list(dict.fromkeys(signature(error) for error in errors)),
             "error": list(dict.fromkeys(errors)),
+            "decoder": decoder_names(),
             **dict.fromkeys(("newest", "oldest"), ("100", "1000")),
         }
-        return Seen(values, self._memory.named)
+        return Seen(values, self._memory.named, self._paths())

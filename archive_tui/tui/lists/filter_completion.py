@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from archive_tui.catalog.fields import FIELDS, field_name
+from archive_tui.catalog.fields import FIELDS, IN_MESSAGE, field_name
 from archive_tui.catalog.filter.terms import written
 from archive_tui.folding import folded
 from archive_tui.text import line
@@ -14,6 +14,9 @@ from archive_tui.tui.widgets.filterbar import Suggestion
 
 _MOST = 50
 """Suggestions for one place, at most."""
+
+_WITHIN = tuple(IN_MESSAGE)
+"""Beginnings of fields that lead into messages: their paths are many, and would hide the other suggestions."""
 
 _AT_CURSOR = re.compile(
     r"(?:^|[\s(])-?"
@@ -32,6 +35,9 @@ class Seen:
 
     named: Mapping[str, str]
     """Filters by their names."""
+
+    paths: Sequence[str] = ()
+    """Fields that lead into messages, such as `payload.user.id`, the likeliest first."""
 
 
 def complete(text: str, cursor: int, seen: Seen) -> list[Suggestion]:
@@ -61,3 +67,9 @@ def _words(begun: str, seen: Seen) -> Iterable[tuple[str, str]]:
     for name, field in FIELDS.items():
         if name.startswith(wanted):
             yield name, name + (">" if field.form.compared else ":")
+    for name in IN_MESSAGE:
+        if name.startswith(wanted):
+            yield name, name + (":" if name == "decoder" else ":~")
+    within = [path for path in seen.paths if folded(path).startswith(wanted)] if wanted.startswith(_WITHIN) else []
+    for path in sorted(within, key=lambda path: not path.startswith(begun)):
+        yield path, f"{path}="

@@ -39,6 +39,9 @@ from archive_tui.tui.widgets.table import VirtualTable
 _SHOWN = 40
 """Characters that the head shows of what narrows the list; a cut has an ellipsis."""
 
+_SAMPLED = 100
+"""Rows whose payloads are looked at for paths."""
+
 _ROOM_BESIDE = 100
 """Columns from which on there is room for something beside the table."""
 
@@ -348,7 +351,8 @@ class TaskList(Vertical):
 
     def new_filter_bar(self, screen: Callable[[], CommandScreen]) -> FilterBar:
         """Make a line to type the filter of this list in, on whichever screen; what is typed is for `try_filter`."""
-        return FilterBar("a word, or field:value", hint=HINT, assistant=FilterAssistant(screen, lambda: self.view))
+        assistant = FilterAssistant(screen, lambda: self.view, lambda: self.contents.paths)
+        return FilterBar("a word, or field:value", hint=HINT, assistant=assistant)
 
     @on(FilterBar.Submitted)
     def _filter_submitted(self, event: FilterBar.Submitted) -> None:
@@ -359,6 +363,12 @@ class TaskList(Vertical):
     def filter(self) -> None:
         """Type a filter."""
         self._filter_bar.open()
+        self.sample()
+
+    def sample(self) -> None:
+        """Look which paths the payloads in the list have: somebody begins to type."""
+        if not self._why_not_contents:
+            self.contents.sample(self.view.page(0, _SAMPLED))
 
     def filter_by(self, text: str, now: float) -> None:
         """Show what a filter shows that was not typed, as if it had been. Its ages count from `now` (unix seconds),

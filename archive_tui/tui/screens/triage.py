@@ -356,6 +356,7 @@ class TriageScreen(CommandScreen):
         if not self._filter_bar.is_open:
             self._filter_bar.write(self.triaged.tasks.query_now.text)
         self._filter_bar.open()
+        self.triaged.tasks.sample()
 
     @on(FilterBar.Changed)
     def _filter_changed(self, event: FilterBar.Changed) -> None:
