@@ -271,6 +271,7 @@ def test_the_palette_runs_and_explains(valkey: Live) -> None:
         await op.press("colon")
         await op.type("xyzzy")
         assert "nothing holds these words" in op.text
+        assert "nothing is running" not in op.dialog
         await op.press("enter", "escape")
         assert op.where == "QueuesScreen"
         await op.press("colon")

@@ -105,6 +105,8 @@ class Palette(Dialog[type[Command]]):
         found.clear_options()
         found.add_options([Option(_line(entry), id=entry.command.id()) for entry in self._shown])
         found.highlighted = 0 if self._shown else None
+        if not self._shown:
+            self.query_one("#whole", Static).update("")
         said = "" if self._shown else " · nothing holds these words"
         self.query_one(Vertical).border_subtitle = f"enter runs · esc closes{said}"
 
