@@ -3,16 +3,19 @@ interrupted.
 """
 
 import fcntl
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.asynq_data import NOW, key, prefix
 from support.changes import Run, interrupt
-from support.pilot import Operator, operate
+from support.pilot import PATIENCE, Operator, operate
 from support.servers import Live
 
 from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
 from archive_tui.changes.plan import plan_oldest
 from archive_tui.jobs.listing import ListJob
@@ -71,6 +74,36 @@ def test_a_list_that_was_left_with_marks_cleans_its_archive_as_any(work: Live) -
         await op.press("escape")
         assert op.where == "TasksScreen"
         await op.sees("1 marked")
+
+    operate(work.settings, play)
+
+
+def test_an_older_count_of_hidden_marks_does_not_replace_a_newer_one(
+    work: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each letter of a filter has the marks counted that it hides, off the UI loop. The counts may end in any order."""
+    among, first, go_on = Marks.among, threading.Event(), threading.Event()
+
+    def held_up(marks: Marks, seqs: Sequence[int]) -> int:
+        count = among(marks, seqs)
+        if not first.is_set():
+            first.set()
+            assert go_on.wait(PATIENCE)
+        return count
+
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.press("space", "space")
+        monkeypatch.setattr(Marks, "among", held_up)
+        with op.holding():
+            await op.press("slash", "z")
+            await op.until(first.is_set, "the count of a filter that hides both")
+            await op.press("backspace", *"task")
+            await op.sees("9 match of 9")
+            go_on.set()
+        await op.settle()
+        await op.sees("2 marked")
+        await op.holds(lambda: "hidden" not in op.lines[1])
 
     operate(work.settings, play)
 

@@ -42,6 +42,7 @@ class RowMarks(Part):
         """The marks that were forgotten last, and those of them made one by one: they can be brought back."""
         self._tasks = tasks
         self._anchor: int | None = None
+        self._counted = 0  # how often those that are hidden were counted
         self._replaced = 0  # how often: marks that were asked for before the last time come too late
         tasks.table.is_marked = self.marked.__contains__
 
@@ -255,15 +256,16 @@ class RowMarks(Part):
             self.screen.look()
 
     def _count_hidden(self) -> None:
+        self._counted += 1
         if not self._tasks.query_now.filtered or not len(self.marked):
             self.hidden = 0
             return
-        self._count_hidden_among(self.marked, self._tasks.view.seqs)
+        self._count_hidden_among(self._counted, self.marked, self._tasks.view.seqs)
 
     @background("hidden")
-    def _count_hidden_among(self, marks: Marks, seqs: array[int]) -> None:
+    def _count_hidden_among(self, counted: int, marks: Marks, seqs: array[int]) -> None:
         hidden = len(marks) - marks.among(seqs)
-        if marks is self.marked:
+        if counted == self._counted:  # an older count may end after a newer one
             self.hidden = hidden
 
     def forget_dead(self) -> None:
