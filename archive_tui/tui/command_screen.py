@@ -232,7 +232,7 @@ class CommandScreen(Screen[None]):
 
     def reading(self) -> bool:
         """Whether what was asked for is not shown yet."""
-        return False
+        return any(part.reading for part in self.parts if isinstance(part, Part))
 
     def tick(self) -> None:
         """Look at what the jobs have done and show it; called a few times a second, also beneath a dialog."""
@@ -477,6 +477,11 @@ class Part:
 
     def __init__(self, screen: CommandScreen) -> None:
         self.screen = screen
+
+    @property
+    def reading(self) -> bool:
+        """Whether what this part was asked for is not shown yet."""
+        return False
 
     def help_topic(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         """What the help says first, of what stands under the cursor."""

@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import shlex
+import signal
 import struct
 import subprocess
 import sys
@@ -39,8 +40,9 @@ class Terminal:
         columns, lines = size
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.sent = b""
-        self._screen = pyte.Screen(columns, lines)
-        self._stream = pyte.ByteStream(self._screen)
+        self.emulator = pyte.Screen(columns, lines)
+        """The screen, cell by cell, by what was read so far."""
+        self._stream = pyte.ByteStream(self.emulator)
         command = [*(program or (sys.executable, "-m", "archive_tui")), *arguments]
         if controlling or shell:  # a leader of a session gets the first terminal that it opens
             first = ["bash", "--norc", "--noediting", "-i"] if shell else command
@@ -58,23 +60,33 @@ class Terminal:
             self.type(f"{line}\n")
 
     def read(self) -> None:
-        """Take what is there."""
-        while select.select([self.master], [], [], 0.02)[0]:
-            try:
-                part = os.read(self.master, 65536)
-            except OSError:
-                return
-            if not part:
-                return
-            self.sent += part
-            with contextlib.suppress(Exception):  # pyte does not know every sequence that Textual asks about
-                self._stream.feed(part)
+        """Take what is there, and what comes in the moments after."""
+        while self.read_part(0.02):
+            pass
+
+    def read_part(self, seconds: float) -> bool:
+        """Take what comes next; False where nothing comes for some seconds, or the terminal is gone."""
+        if not select.select([self.master], [], [], seconds)[0]:
+            return False
+        try:
+            part = os.read(self.master, 65536)
+        except OSError:
+            return False
+        self.sent += part
+        with contextlib.suppress(Exception):  # pyte does not know every sequence that Textual asks about
+            self._stream.feed(part)
+        return bool(part)
 
     @property
     def text(self) -> str:
         """What stands on the screen."""
         self.read()
-        return "\n".join(self._screen.display)
+        return self.drawn
+
+    @property
+    def drawn(self) -> str:
+        """What stands on the screen by what was read so far."""
+        return "\n".join(self.emulator.display)
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for a condition."""
@@ -90,6 +102,12 @@ class Terminal:
     def type(self, keys: str) -> None:
         """Press keys."""
         os.write(self.master, keys.encode())
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.emulator.resize(lines, columns)
+        self.process.send_signal(signal.SIGWINCH)  # the kernel tells it only where the terminal is a controlling one
 
     def ended(self) -> int:
         """Wait for the end; the exit code."""

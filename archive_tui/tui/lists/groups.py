@@ -66,6 +66,12 @@ class Groups(Part):
         """Whether the panel shows them."""
         return self.current and self.answer is not None and self.panel.shows(self.answer)
 
+    @property
+    def reading(self) -> bool:
+        """Whether the keys go to groups that are not those of the filter as it is now."""
+        shown = self.answer
+        return self.panel.active and (shown is None or not self._answers(shown) or not self.panel.shows(shown))
+
     def _answers(self, answer: Breakdown) -> bool:
         return answer.question == self._question()
 

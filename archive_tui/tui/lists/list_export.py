@@ -84,6 +84,10 @@ class ListExport(Part):
 
     # Asking
 
+    @property
+    def reading(self) -> bool:
+        return self._finding
+
     def why_not_export(self) -> str | Wait | None:
         """Why nothing can be exported now."""
         if self._finding:

@@ -46,6 +46,10 @@ class RowMarks(Part):
         self._replaced = 0  # how often: marks that were asked for before the last time come too late
         tasks.table.is_marked = self.marked.__contains__
 
+    @property
+    def reading(self) -> bool:
+        return self.marking
+
     def counts(self, *, total: int, complete: bool) -> list[Piece]:
         """The counts of the list, with those of the marks."""
         hidden = f", {self.hidden:,} hidden by filter" if self.hidden else ""

@@ -93,6 +93,9 @@ class GroupsScreen(CommandScreen):
         if self.is_mounted:
             self.look()
 
+    def reading(self) -> bool:
+        return self._answer is None or self._drawn is None
+
     def tick(self) -> None:
         answer = self._answer
         text = self.query_one(FilterBar).text.casefold()

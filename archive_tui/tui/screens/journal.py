@@ -177,7 +177,7 @@ class JournalScreen(CommandScreen):
         return line(exact(self.header.created_at))
 
     def reading(self) -> bool:
-        return not self.tasks.shown or self.marks.marking or self.flow.planning
+        return not self.tasks.shown or self.flow.planning or super().reading()
 
     def tick(self) -> None:
         self.flow.watch()

@@ -78,7 +78,7 @@ class JournalsScreen(CommandScreen):
         self.flow = ChangeFlow(self, self._changed)
         self._job: FolderJob | None = None
         self._numbers: dict[str, int] = {}
-        self._drawn: object = None
+        self._drawn: tuple[FolderJob, str, int] | None = None
         self._head: Content | None = None
         self._moment = 0.0
 
@@ -116,7 +116,8 @@ class JournalsScreen(CommandScreen):
         self.read_again()
 
     def reading(self) -> bool:
-        return self._job is None or not self._job.state.ended
+        drawn = self._drawn is not None and self._drawn[0] is self._job
+        return not drawn or self.flow.planning
 
     def tick(self) -> None:
         self.flow.watch()

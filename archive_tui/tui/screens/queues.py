@@ -66,6 +66,7 @@ class QueuesScreen(CommandScreen):
         self._numbers: dict[str, int] = {}
         self._sort, self._descending = BY_TROUBLE, False
         self._drawn: object = None
+        self._rows_drawn = False
         self._interrupted = InterruptedChanges()
         self._cut: dict[str, list[tuple[str, str]]] = {}
 
@@ -92,7 +93,7 @@ class QueuesScreen(CommandScreen):
         self.session.watch.refresh(leftovers=True)
 
     def reading(self) -> bool:
-        return self.session.watch.overview.read_at is None or self.flow.planning
+        return not self._rows_drawn or self.flow.planning
 
     def tick(self) -> None:
         self.flow.watch()
@@ -124,7 +125,8 @@ class QueuesScreen(CommandScreen):
         table = self._table
         table.sorted_by = (self._sort, self._descending)
         table.empty_text = "No queue matches the filter." if text else "No queues."
-        table.show(Rows(rows, keys), complete=overview.read_at is not None)
+        self._rows_drawn = overview.read_at is not None
+        table.show(Rows(rows, keys), complete=self._rows_drawn)
         self._draw_notice(everything)  # also of what the filter hides
 
     def _draw_notice(self, rows: Sequence[QueueRow]) -> None:

@@ -244,7 +244,7 @@ class TriageScreen(CommandScreen):
         return None if self._chosen.tasks else "no task here"
 
     def reading(self) -> bool:
-        return not self._shown or self.triaged.marks.marking or self.flow.planning
+        return not self._shown or self.triaged.marks.marking or self.flow.planning or super().reading()
 
     @property
     def _shown(self) -> bool:

@@ -31,6 +31,9 @@ class _Wanted:
     called_off: bool = False
     """Whether nobody wants to know any more."""
 
+    answered: bool = False
+    """Whether what was found is shown, or nothing could be looked for."""
+
 
 class TaskSearch(Part):
     """Looks off the UI loop for what is typed, and lights it. Steps taken before the answer is there count from it."""
@@ -46,6 +49,10 @@ class TaskSearch(Part):
     def count(self) -> int:
         """How many matches there are."""
         return sum(map(len, self._found))
+
+    @property
+    def reading(self) -> bool:
+        return bool(self._wanted.needle) and not self._wanted.answered
 
     @runs(commands.Search)
     def search(self) -> None:
@@ -82,10 +89,14 @@ class TaskSearch(Part):
             found.append(matches)
         self.screen.app.call_from_thread(self._arrived, wanted, tuple(found))
 
+    def background_failed(self, group: str, error: Exception) -> None:
+        self._wanted.answered = True
+        super().background_failed(group, error)
+
     def _arrived(self, wanted: _Wanted, found: tuple[Matches, ...]) -> None:
         if wanted is not self._wanted or not self.screen.is_mounted:
             return
-        self._found = found
+        self._wanted.answered, self._found = True, found
         if self.count:
             box, line = wanted.start
             first = sum(map(len, found[:box])) + found[box].after(line)
