@@ -7,18 +7,11 @@ from collections.abc import Iterator
 import pytest
 import redis
 from support.asynq_data import Asynq
-from support.terminal import PATIENCE, Terminal
+from support.idle import calm, sent_in, silent
+from support.terminal import Terminal
 from support.thin_link import ThinLink
 
 from archive_tui.demo import DemoServer
-
-IDLE = 300
-"""Bytes a second that a screen may send while nothing happens."""
-
-_SECONDS = 1.5
-
-_COUNTING_ON = 5.5
-"""Seconds in which the ages on a screen count on once: a line or two then change together."""
 
 
 @pytest.fixture(params=[(80, 24), (140, 40)], ids=["80x24", "140x40"])
@@ -31,32 +24,6 @@ def terminal(request: pytest.FixtureRequest) -> Iterator[Terminal]:
         terminal.type("\x03")
         terminal.ended()
         terminal.close()
-
-
-def sent_in(terminal: Terminal, seconds: float) -> int:
-    """Bytes that come in a while."""
-    terminal.read()
-    before, end = len(terminal.sent), time.monotonic() + seconds
-    while time.monotonic() < end:
-        terminal.read()
-    return len(terminal.sent) - before
-
-
-def calm(terminal: Terminal, what: str) -> None:
-    """Wait until a screen sends no more than it may; what was to be drawn for the first time has been drawn by then."""
-    give_up, rates = time.monotonic() + PATIENCE, []
-    while (rate := sent_in(terminal, _SECONDS) / _SECONDS) > IDLE:
-        rates.append(rate)
-        assert time.monotonic() < give_up, f"{what}: {rates} bytes a second"
-    assert sent_in(terminal, _COUNTING_ON) / _COUNTING_ON <= IDLE, what  # and it stays so
-
-
-def silent(terminal: Terminal, what: str) -> None:
-    """Wait until nothing at all is sent for a while."""
-    give_up, counts = time.monotonic() + PATIENCE, []
-    while count := sent_in(terminal, _SECONDS):
-        counts.append(count)
-        assert time.monotonic() < give_up, f"{what}: {counts} bytes each {_SECONDS} s"
 
 
 def test_idle_screens_send_only_what_changes(terminal: Terminal) -> None:
