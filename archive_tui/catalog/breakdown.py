@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from archive_tui.catalog.facets import AGE, BANDS, DAY, DAYS, ERROR, KIND, QUEUE, TRIES, TYPE, Facet
 from archive_tui.catalog.fields import FIELDS
-from archive_tui.catalog.query import Query, Sort
+from archive_tui.catalog.query import Query
 from archive_tui.catalog.signatures import signature
 from archive_tui.text import decode
 
@@ -134,7 +134,7 @@ class Question:
     @property
     def _counted(self) -> object:
         """What the pass over the rows depends on."""
-        return replace(self.query, sort=Sort.FOUND, descending=False, now=self.now), self.others
+        return replace(self.query.narrowed, now=self.now), self.others
 
     def counts_as(self, other: "Question | None") -> bool:
         """Tell whether both need the same pass over the rows."""
@@ -142,7 +142,7 @@ class Question:
 
     def asked(self) -> Query:
         """The query, its ages counting from the moment of the question."""
-        return replace(self.query, sort=Sort.FOUND, descending=False, now=self.now)
+        return replace(self.query.narrowed, now=self.now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,9 @@ from archive_tui.catalog.database import (
     schema,
 )
 from archive_tui.catalog.duplicates import KnownIds
-from archive_tui.catalog.extracts import Unread, schema_of, table_of, unread_among
+from archive_tui.catalog.extracts import Unread, schema_of, table_of, unread_among, value_sql
 from archive_tui.catalog.fields import DIED
-from archive_tui.catalog.query import Query, Sort
+from archive_tui.catalog.query import Query
 from archive_tui.errors import CatalogError
 from archive_tui.text import encode
 
@@ -405,7 +405,11 @@ class Catalog:
 
         May take seconds: not for the UI loop. Raises CatalogError when the disk is full.
         """
-        self._make_extracts(map(table_of, question.query.criteria))
+        self._make_extracts(
+            table_of(asked)
+            for asked in (*question.query.criteria, *(facet.extract for facet in question.others))
+            if asked is not None
+        )
         with self._group_lock:
             try:
                 if self._closed:
@@ -432,12 +436,12 @@ class Catalog:
         """The numbers above `after` of the rows that a query shows, in its order. May take seconds: not for the UI
         loop.
         """
-        self._make_extracts(map(table_of, query.criteria))
+        self._make_extracts(map(table_of, [*query.criteria, *([query.by] if query.by is not None else [])]))
         condition, parameters = query.where()
         # Long texts of fixed-width numbers: SQLite makes them without holding Python up, and two million rows never
         # become two million objects. Where rows come in their own order, some at a time, so that they take no room.
         narrow = self._next < 1 << 32
-        piece = _FOUND_AT_ONCE if query.sort is Sort.FOUND and not query.descending else -1
+        piece = _FOUND_AT_ONCE if query.as_found else -1
         sql = (
             f"SELECT group_concat(number, '') FROM (SELECT printf('%0{8 if narrow else 16}x', seq) AS number FROM rows "
             f"WHERE seq > ? AND ({condition}) ORDER BY {query.order()} LIMIT {piece})"
@@ -496,6 +500,19 @@ class Catalog:
                 return 0
             (count,) = self._reads.execute(f"SELECT count(*) FROM rows WHERE {condition}", parameters).fetchone()
         return int(count)
+
+    def values(self, seqs: Sequence[int], asked: object) -> dict[int, Plain]:
+        """What messages of the rows with these numbers say, as far as they were read; None: nothing."""
+        table = table_of(asked)
+        self._make_extracts([table])
+        with self._page_lock:
+            if self._closed:
+                return {}
+            found: dict[int, Plain] = {}
+            for part in parts(list(seqs)):
+                sql = f"SELECT seq, {value_sql(table)} FROM rows WHERE seq IN ({marks(part)})"
+                found.update(dict(self._pages.execute(sql, part).fetchall()))
+            return found
 
     def keep(self, read: Sequence[Unread], values: Mapping[Any, Sequence[Plain]]) -> None:
         """Keep what messages say: for each thing asked, the value of every row that was read; None: nobody can tell.

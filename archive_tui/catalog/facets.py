@@ -74,6 +74,9 @@ class Facet:
     read: Callable[[Any], str] = str
     """Turns what that gives into the value."""
 
+    extract: object = None
+    """What of the rows' messages it needs, as the catalog keeps it; None: nothing."""
+
     ordered: bool = False
     """Its groups stand in the order of their keys; False: the largest first."""
 

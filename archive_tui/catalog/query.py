@@ -14,6 +14,7 @@ from archive_tui.catalog.filter.criteria import Criterion
 from archive_tui.catalog.filter.grammar import parse
 from archive_tui.catalog.filter.matching import Pattern
 from archive_tui.catalog.filter.terms import has_limit
+from archive_tui.catalog.message_values import MessageValue, value_order
 from archive_tui.catalog.signatures import signature
 
 
@@ -47,6 +48,9 @@ class Query:
     descending: bool = False
     """The order is turned round."""
 
+    by: MessageValue | None = None
+    """A value in the messages that rows are sorted by instead; None: `sort` says."""
+
     now: float | None = None
     """Moment from which the filter's ages count, in unix seconds; None: the one at which the rows are asked for."""
 
@@ -63,7 +67,17 @@ class Query:
     @property
     def narrowed(self) -> "Query":
         """The same rows, as they were found."""
-        return replace(self, sort=Sort.FOUND, descending=False)
+        return replace(self, sort=Sort.FOUND, descending=False, by=None)
+
+    @property
+    def as_found(self) -> bool:
+        """Whether rows stand in the order in which they were found."""
+        return self.sort is Sort.FOUND and self.by is None and not self.descending
+
+    @property
+    def sorted_by(self) -> str:
+        """The name of the column that rows are sorted by."""
+        return self.by.name if self.by is not None else self.sort.value
 
     def unfiltered(self) -> "Query":
         """The same order, with nothing hidden."""
@@ -93,6 +107,8 @@ class Query:
     def order(self) -> str:
         """The order as SQL; rows that are equal in it stand as they were found."""
         way = "DESC" if self.descending else "ASC"
+        if self.by is not None:
+            return f"{self.by.order(way)}, seq"
         if self.sort is Sort.FOUND:
             return f"seq {way}"
         field = FIELDS[field_name(self.sort.value)]
@@ -102,4 +118,5 @@ class Query:
 def prepare(connection: sqlite3.Connection) -> None:
     """Give a connection the functions that conditions call. Errors repeat, so signatures are cached."""
     matching.prepare(connection)
+    connection.create_function("value_order", 1, lru_cache(10_000)(value_order), deterministic=True)
     connection.create_function("signature", 1, lru_cache(10_000)(signature), deterministic=True)

@@ -4,12 +4,26 @@ import struct
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.catalog.query import Query, Sort
+from archive_tui.catalog.message_values import MessageValue
+from archive_tui.catalog.query import Query
 
 _WIDTH = struct.calcsize("q")
+
+
+class ShownRow(TaskRow):
+    """A row with what columns show of its message."""
+
+    values: dict[MessageValue, str]
+
+    def __new__(cls, *columns: Any) -> "ShownRow":
+        row = super().__new__(cls, *columns)
+        row.values = {}
+        return row
+
 
 GONE = TaskRow("", b"", None, readable=False)
 """The row shown where one has left the catalog since the view was made."""
@@ -34,8 +48,13 @@ class View:
     edition: int = -1
     """The catalog's edition then: while the catalog has the same, rows were only added since."""
 
+    values: tuple[MessageValue, ...] = ()
+    """What its rows show of their messages."""
+
     @classmethod
-    def of(cls, catalog: Catalog, query: Query, before: "View | None" = None) -> "View":
+    def of(
+        cls, catalog: Catalog, query: Query, before: "View | None" = None, values: tuple[MessageValue, ...] = ()
+    ) -> "View":
         """Answer a query. May take seconds on millions of rows: not for the UI loop.
 
         Where rows were only added since the view `before`, and the order is the one in which they came, only the new
@@ -47,13 +66,12 @@ class View:
             and before is not None
             and len(before)
             and (before.catalog, before.query, before.edition) == (catalog, query, edition)
-            and query.sort is Sort.FOUND
-            and not query.descending
+            and query.as_found
         ):
             seqs = before.seqs + catalog.find(query, after=before.seqs[-1])
         else:
             seqs = catalog.find(query)
-        return cls(catalog, query, version, seqs, edition)
+        return cls(catalog, query, version, seqs, edition, values)
 
     def without(self, key: int) -> "View":
         """This view without the row with this number."""
@@ -79,4 +97,11 @@ class View:
         """Up to `count` rows from an index on; `GONE` for each that has left the catalog."""
         seqs = self.seqs[start : start + count]
         rows = self.catalog.rows(seqs)
-        return [rows.get(seq, GONE) for seq in seqs]
+        if not self.values:
+            return [rows.get(seq, GONE) for seq in seqs]
+        shown = {seq: ShownRow(*row) for seq, row in rows.items()}
+        for value in self.values:
+            for seq, kept in self.catalog.values(seqs, value).items():
+                if seq in shown:
+                    shown[seq].values[value] = value.shown(kept)
+        return [shown.get(seq, GONE) for seq in seqs]

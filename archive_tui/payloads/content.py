@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import cached_property
 from typing import Any
 
 from archive_tui.payloads.paths import Path, key_text
@@ -31,22 +30,29 @@ class Content:
         self.headers = headers or {}
         self._type = task_type
         self._reader = reader
+        # Not `cached_property`, which takes a lock on Python 3.11: there are millions of these
+        self._tree: Tree = None
+        self._has_tree = False
+        self._reading: Reading | None = None
 
-    @cached_property
+    @property
     def tree(self) -> Tree:
         """The plain values of the payload; `NO_TREE` where it has none."""
-        tree = self._reader.tree(self.payload, self._type)
-        return self.reading.tree if tree is NO_TREE else tree
+        if not self._has_tree:
+            self._tree, self._has_tree = self._reader.tree(self.payload, self._type), True
+        return self._tree
 
-    @cached_property
+    @property
     def reading(self) -> Reading:
         """The best reading of the payload."""
-        return self._reader.best(self.payload, self._type)
+        if self._reading is None:
+            self._reading = self._reader.best(self.payload, self._type)
+        return self._reading
 
     @property
     def decoded(self) -> bool:
         """The payload is decoded, or there is none: what is not found in it is not there."""
-        if self.__dict__.get("tree", NO_TREE) is not NO_TREE:
+        if self._has_tree and self._tree is not NO_TREE:
             return True
         return self.reading.problem is None and self.reading.format_key != BINARY
 

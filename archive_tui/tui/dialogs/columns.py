@@ -1,6 +1,7 @@
 """Asks which columns a list shows, and in which order."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 
 from textual import on
 from textual.app import ComposeResult
@@ -10,7 +11,11 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from archive_tui.catalog.message_values import MessageValue
+from archive_tui.text import line
 from archive_tui.tui.dialogs.dialog import Dialog
+from archive_tui.tui.dialogs.path import PathDialog
+from archive_tui.tui.lists.appearance import COLUMNS, kept_as
 
 
 class ColumnsDialog(Dialog[Sequence[str]]):
@@ -27,24 +32,35 @@ class ColumnsDialog(Dialog[Sequence[str]]):
         Binding("space", "show_or_hide", show=False, id="toggle-column"),
         Binding("shift+up,K", "carry(-1)", show=False, id="column-up"),
         Binding("shift+down,J", "carry(1)", show=False, id="column-down"),
+        Binding("a", "add", show=False, id="add-column"),
         Binding("r", "reset", show=False, id="reset-columns"),
         Binding("j", "step(1)", show=False, id="next-column"),
         Binding("k", "step(-1)", show=False, id="previous-column"),
     ]
 
-    def __init__(self, kind: str, titles: Mapping[str, str], shown: Sequence[str]) -> None:
-        """`titles` has all columns that the list can show, in the usual order; `shown` those that it shows now."""
+    def __init__(
+        self,
+        kind: str,
+        titles: Mapping[str, str],
+        shown: Sequence[str],
+        seen: Callable[[], Sequence[str]] | None = None,
+    ) -> None:
+        """`titles` has all columns that the list can show, in the usual order; `shown` those that it shows now; `seen`
+        gives places in its messages that may become columns, None where none may.
+        """
         super().__init__()
+        self._seen = seen
         self._kind = kind
-        self._titles = titles
+        self._titles = dict(titles)
         self._shown = set(shown)
         self._order = [*shown, *(name for name in titles if name not in shown)]
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = f"Columns of this list ({self._kind})"
+            box.border_title = f"Columns of this list ({line(self._kind.partition(':')[0])})"
             yield OptionList()
-            yield Static(Content("space shows or hides · J K move · r as usual · enter · esc"), id="keys")
+            add = " · a adds a payload path" if self._seen is not None else ""
+            yield Static(Content(f"space shows or hides · J K move{add} · r as usual · enter · esc"), id="keys")
             yield Static(id="keep")
 
     def on_mount(self) -> None:
@@ -61,12 +77,14 @@ class ColumnsDialog(Dialog[Sequence[str]]):
     def _draw(self, at: int) -> None:
         """Draw the columns, with the cursor on one of them."""
         marks = {True: "● ", False: "  "}
-        options = [Option(Content(f"{marks[name in self._shown]}{self._titles[name]}")) for name in self._order]
+        options = [Option(Content(f"{marks[name in self._shown]}{line(self._titles[name])}")) for name in self._order]
         self._list.set_options(options)
         self._list.highlighted = at
-        names = ", ".join(f'"{name}"' for name in self._answer)
+        names = ", ".join(map(_quoted, self._answer))
+        kept_for = kept_as(self._kind, self._answer)
+        section = _quoted(kept_for) if ":" in kept_for else kept_for
         self.query_one("#keep", Static).update(
-            Content(f"Kept for this run. For good, in profiles.toml:\n[columns]\n{self._kind} = [{names}]")
+            Content(f"Kept for this run. For good, in profiles.toml:\n[columns]\n{section} = [{names}]")
         )
 
     def action_step(self, direction: int) -> None:
@@ -91,11 +109,31 @@ class ColumnsDialog(Dialog[Sequence[str]]):
             self._order[at], self._order[to] = self._order[to], self._order[at]
             self._draw(to)
 
+    def action_add(self) -> None:
+        """Ask for a place in messages, and show it as a column."""
+        if self._seen is not None:
+            self.app.push_screen(PathDialog(self._seen()), self._added)
+
+    def _added(self, value: MessageValue | None) -> None:
+        if value is None:
+            return
+        if value.name not in self._titles:
+            self._titles[value.name] = value.name
+            self._order.insert((self._list.highlighted or 0) + 1, value.name)
+        self._shown.add(value.name)
+        self._draw(self._order.index(value.name))
+
     def action_reset(self) -> None:
-        """Show all columns in the usual order."""
+        """Show all columns in the usual order, and none of payloads."""
+        self._titles = {name: title for name, title in self._titles.items() if name in COLUMNS}
         self._order, self._shown = list(self._titles), set(self._titles)
         self._draw(0)
 
     @on(OptionList.OptionSelected)
     def _selected(self) -> None:
         self.dismiss(self._answer)
+
+
+def _quoted(text: str) -> str:
+    """Write a text as TOML does, which for these is as JSON does."""
+    return line(json.dumps(text, ensure_ascii=False))

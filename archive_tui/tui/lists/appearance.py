@@ -6,18 +6,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from archive_tui.asynq.rows import TaskRow
+from archive_tui.catalog.message_values import MessageValue
 from archive_tui.errors import UsageError
 from archive_tui.tui.widgets.columns import Column
 
 ARCHIVE, ALL_ARCHIVES, SCAN, JOURNAL = "archive", "all-archives", "scan", "journal"
 LISTS = (ARCHIVE, ALL_ARCHIVES, SCAN, JOURNAL)
-"""The kinds of lists, by the names that the profile file has for them."""
+"""The kinds of lists, by the names that the profile file has for them. Behind one and a colon may stand a queue, as in
+`archive:orders`: then it is the list of that queue alone.
+"""
 
 COLUMNS = ("died", "type", "tries", "error", "queue", "kind", "size", "id")
 """The names of all columns; not every list has them all."""
 
 MOMENT_WIDTH = 21
 """Cells of a time that is written out: 2026-11-18 11:03:20 Z."""
+
+
+def kept_as(kind: str, names: Sequence[str]) -> str:
+    """The kind of lists for which these columns are chosen: where some are read from messages, that of the queue alone,
+    for the payloads of others are others.
+    """
+    return kind.partition(":")[0] if set(names) <= set(COLUMNS) else kind
+
+
+def _is_in_messages(name: str, place: str) -> bool:
+    """Whether a name is a place in messages, such as `payload.user.id`. Raises UsageError where it begins like one."""
+    if not name.startswith(("payload.", "payload[", "header.")):
+        return False
+    try:
+        return MessageValue.parse(name).name == name
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from None
 
 
 class ListAppearance:
@@ -32,9 +52,9 @@ class ListAppearance:
         self.version = 0
         self._chosen: dict[str, tuple[str, ...]] = {}
         for kind, names in (columns or {}).items():
-            if kind not in LISTS:
+            if kind.partition(":")[0] not in LISTS:
                 raise UsageError(f"{place}: there is no list {kind!r} (lists: {', '.join(LISTS)})")
-            unknown = [name for name in names if name not in COLUMNS]
+            unknown = [name for name in names if name not in COLUMNS and not _is_in_messages(name, place)]
             if unknown:
                 raise UsageError(f"{place}: {kind} has no column {unknown[0]!r} (columns: {', '.join(COLUMNS)})")
             if not names or len(set(names)) < len(names):
@@ -44,12 +64,21 @@ class ListAppearance:
     def chosen(self, kind: str, columns: Sequence[Column[TaskRow]]) -> tuple[str, ...]:
         """The names of the columns that a list shows, in their order, of those that it can show."""
         names = [column.name for column in columns]
-        known = tuple(name for name in self._chosen.get(kind, ()) if name in names)
-        return known or tuple(names)
+        known = tuple(name for name in self._names(kind) if name in names)
+        return known or tuple(name for name in names if name in COLUMNS)
+
+    def values(self, kind: str) -> list[MessageValue]:
+        """The columns of a list that are read from messages."""
+        return [MessageValue.parse(name) for name in self._names(kind) if name not in COLUMNS]
+
+    def _names(self, kind: str) -> tuple[str, ...]:
+        """The names of columns that were chosen for a list; those of its queue come before those of all queues."""
+        return self._chosen.get(kind) or self._chosen.get(kind.partition(":")[0], ())
 
     def choose(self, kind: str, names: Sequence[str]) -> None:
         """Show these columns in lists of this kind."""
-        self._chosen[kind] = tuple(names)
+        self._chosen.pop(kind, None)
+        self._chosen[kept_as(kind, names)] = tuple(names)
         self.version += 1
 
     def toggle_times(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.message_values import MessageValue
 from archive_tui.catalog.query import Query
 from archive_tui.jobs.contents import ContentJob, SampleJob
 from archive_tui.jobs.job import JobState
@@ -34,6 +35,9 @@ class ContentReading:
         self._wanted = False
         self._asked_at = 0.0
         self._stopped = False
+        self.columns: tuple[MessageValue, ...] = ()
+        """What columns of the list show of messages."""
+        self._columns: tuple[MessageValue, ...] = ()
         self._sample: SampleJob | None = None
         self.pace = Pace.POLITE
         """The share of the server's time that it takes."""
@@ -44,15 +48,19 @@ class ContentReading:
         """Read what a query needs. `growing` tells whether rows still come; while it is `typing`, the operator may
         not be through with the query.
         """
-        if self._asks_anew(query) or (self._job is not None and self._job.catalog is not catalog):
+        other_columns = self._columns != self.columns
+        if self._asks_anew(query) or other_columns or (self._job is not None and self._job.catalog is not catalog):
             self.stop()
-            self._query, self._wanted = query, bool(query.criteria)
+            self._query, self._columns = query, self.columns
+            self._wanted = bool(query.criteria or self.columns)
             self._job, self._stopped, self._asked_at = None, False, time.monotonic()
         if not self._wanted or self._stopped or (typing and time.monotonic() - self._asked_at < _TYPING):
             return
         if self._job is None or (self._job.state is JobState.DONE and not self._is_done(catalog)):
             session = self._screen().session
-            job = ContentJob(session.server, catalog, query, session.payloads, self.pace, growing=growing)
+            job = ContentJob(
+                session.server, catalog, query, session.payloads, self.pace, columns=self.columns, growing=growing
+            )
             self._job = session.run(job)
         self._job.pace = self.pace
 
@@ -97,9 +105,7 @@ class ContentReading:
 
     def complete(self, catalog: Catalog, query: Query) -> bool:
         """Whether all is known that the query asks of messages, as far as anybody can tell."""
-        if self._asks_anew(query):
-            return not query.criteria
-        return not self._wanted or self._is_done(catalog)
+        return not query.criteria or (not self._asks_anew(query) and self._is_done(catalog))
 
     def pieces(self) -> list[Piece]:
         """How far it is, for the head of the list."""

@@ -12,7 +12,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.facets import Facet
 from archive_tui.catalog.filter.refusal import FilterError
 from archive_tui.catalog.filter.terms import has_term, with_term, without_term
-from archive_tui.catalog.query import Query, Sort
+from archive_tui.catalog.query import Query
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, background
 from archive_tui.tui.commands import runs
@@ -101,9 +101,12 @@ class Groups(Part):
     def _question(self, most: Mapping[str, int] | None = None) -> Question:
         query = self._tasks.query_now
         now = self._now if query.now is None else int(query.now)
-        wanted = most or dict.fromkeys([facet.name for facet in self.facets], GROUPS_SHOWN)
-        plain = replace(query, sort=Sort.FOUND, descending=False, now=None)
-        return Question(plain, now, wanted, self.most_errors)
+        others = tuple(value.facet for value in self._tasks.contents.columns)
+        wanted = most or dict.fromkeys(
+            [facet.name for facet in (*self.facets[:1], *others, *self.facets[1:])], GROUPS_SHOWN
+        )
+        plain = replace(query.narrowed, now=None)
+        return Question(plain, now, wanted, self.most_errors, others)
 
     @background("groups")
     def _ask(self, catalog: Catalog, question: Question, stop: threading.Event) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archive_tui.asynq.rows import TaskRow
+from archive_tui.catalog.message_values import MessageValue
+from archive_tui.catalog.view import ShownRow
+from archive_tui.text import clip
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part
 from archive_tui.tui.commands import runs
@@ -13,15 +16,18 @@ from archive_tui.tui.lists.appearance import ListAppearance
 from archive_tui.tui.lists.task_list import TaskList
 from archive_tui.tui.widgets.columns import Column
 
+_WIDTH, _ENOUGH = 10, 16
+"""Cells that a value needs at least, and that show a whole id."""
+
 
 class ListColumns(Part):
     """Draws a list with the columns that were chosen for its kind, in whichever list that was."""
 
-    def __init__(self, screen: CommandScreen, tasks: TaskList, kind: str) -> None:
-        """`kind` is one of `appearance.LISTS`."""
+    def __init__(self, screen: CommandScreen, tasks: TaskList, kind: str, queue: str | None = None) -> None:
+        """`kind` is one of `appearance.LISTS`; `queue` is None for a list of several."""
         super().__init__(screen)
         self._tasks = tasks
-        self._kind = kind
+        self._kind = kind if queue is None else f"{kind}:{queue}"
         self._columns: Sequence[Column[TaskRow]] = tasks.table.columns
         self._version = 0
 
@@ -34,12 +40,23 @@ class ListColumns(Part):
         appearance = self._appearance
         if appearance.version != self._version or not self._drawn:
             self._version = appearance.version
-            self._tasks.set_columns(appearance.arrange(self._kind, self._columns))
+            self._tasks.set_columns(appearance.arrange(self._kind, self._every))
+            shown = {column.name for column in self._tasks.table.columns}
+            self._tasks.contents.columns = tuple(value for value in self._values if value.name in shown)
 
     @property
     def _drawn(self) -> bool:
         shown = tuple(column.name for column in self._tasks.table.columns)
-        return shown == self._appearance.chosen(self._kind, self._columns)
+        return shown == self._appearance.chosen(self._kind, self._every)
+
+    @property
+    def _values(self) -> Sequence[MessageValue]:
+        """The columns that are read from messages; none where they cannot be."""
+        return self._appearance.values(self._kind) if self._tasks.reads_contents else ()
+
+    @property
+    def _every(self) -> Sequence[Column[TaskRow]]:
+        return [*self._columns, *map(_column, self._values)]
 
     @runs(commands.ExactTimes)
     def exact_times(self) -> None:
@@ -51,11 +68,24 @@ class ListColumns(Part):
     @runs(commands.ChooseColumns)
     def choose_columns(self) -> None:
         """Ask which columns to show, and in which order."""
-        titles = {column.name: column.title for column in self._columns}
-        shown = self._appearance.chosen(self._kind, self._columns)
-        self.screen.app.push_screen(ColumnsDialog(self._kind, titles, shown), self._chosen)
+        titles = {column.name: column.title for column in self._every}
+        shown = self._appearance.chosen(self._kind, self._every)
+        if self._tasks.reads_contents:
+            self._tasks.sample()
+        seen = (lambda: self._tasks.contents.paths) if self._tasks.reads_contents else None
+        self.screen.app.push_screen(ColumnsDialog(self._kind, titles, shown, seen), self._chosen)
 
     def _chosen(self, names: Sequence[str] | None) -> None:
         if names is not None:
             self._appearance.choose(self._kind, names)
             self.keep_up()
+
+
+def _column(value: MessageValue) -> Column[TaskRow]:
+    """The column of what stands at a place in messages."""
+
+    def cell(row: TaskRow) -> str:
+        return row.values.get(value, "") if isinstance(row, ShownRow) else ""
+
+    title = clip(value.name.removeprefix("payload."), 24)
+    return Column(value.name, title, cell, max(_WIDTH, len(title)), enough=_ENOUGH, grow=1, most=40, priority=1)

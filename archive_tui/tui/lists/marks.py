@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from dataclasses import replace
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
-from archive_tui.catalog.query import Query, Sort
+from archive_tui.catalog.query import Query
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
 from archive_tui.tui.commands import runs
@@ -182,7 +181,7 @@ class RowMarks(Part):
     def _mark_matching(self, replaced: int, catalog: Catalog, query: Query) -> None:
         """What matches now, which may be more, or something else, than the table shows as yet."""
         marks = self.marked.copy()
-        marks.add(catalog.find(replace(query, sort=Sort.FOUND, descending=False)))
+        marks.add(catalog.find(query.narrowed))
         self.screen.app.call_from_thread(self._take_marked, replaced, marks)
 
     def mark_query(self, query: Query) -> None:
@@ -193,7 +192,7 @@ class RowMarks(Part):
     @background("marks")
     def _mark_or_unmark(self, replaced: int, catalog: Catalog, query: Query) -> None:
         marks = self.marked.copy()
-        seqs = catalog.find(replace(query, sort=Sort.FOUND, descending=False))
+        seqs = catalog.find(query.narrowed)
         if len(seqs) and marks.among(seqs) == len(seqs):
             marks.discard(seqs)
         else:

@@ -20,6 +20,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.filter.grammar import parse
 from archive_tui.catalog.filter.manual import HINT, manual
 from archive_tui.catalog.filter.refusal import FilterError
+from archive_tui.catalog.message_values import MessageValue
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.view import GONE, View
 from archive_tui.jobs.job import Job
@@ -194,12 +195,12 @@ class TaskList(Vertical):
         if not self.frozen:
             growing, typing = lambda: not self.complete, isinstance(self.app.focused, Input)
             self.contents.keep_up(self.catalog, self.query_now, growing=growing, typing=typing)
-        asked_anew = self.view.query != self.query_now
+        asked_anew = self.view.query != self.query_now or self.view.values != self.contents.columns
         stale = asked_anew or self.view.version != self.catalog.version
         rested = time.monotonic() - self._answered_at > 3 * self._answer_took
         if stale and not self._asking and (asked_anew or (rested and not self.frozen)):
             self._asking = True
-            self._ask(self.query_now)
+            self._ask(self.query_now, self.contents.columns)
         elif not stale and self.complete and (not self._shown_complete or self.table.complete != self.final):
             self._show(self.view)
 
@@ -216,9 +217,9 @@ class TaskList(Vertical):
         return [cell(row) for row in self.view.page(rows.start, len(rows)) for cell in cells]
 
     @background("view")
-    def _ask(self, query: Query) -> None:
+    def _ask(self, query: Query, values: tuple[MessageValue, ...]) -> None:
         began = time.monotonic()
-        view = View.of(self.catalog, query, self.view)
+        view = View.of(self.catalog, query, self.view, values)
         took = time.monotonic() - began
         self.app.call_from_thread(self._answer, view, took)
 
@@ -228,7 +229,7 @@ class TaskList(Vertical):
         if not self.is_mounted or view.query != self.query_now or view.catalog is not self.catalog:
             return  # the operator has asked something else meanwhile; the next tick asks again
         self.view = view
-        self.table.sorted_by = (view.query.sort.value, view.query.descending)
+        self.table.sorted_by = (view.query.sorted_by, view.query.descending)
         self._show(view)
         self.post_message(self.Changed())
 
@@ -365,9 +366,14 @@ class TaskList(Vertical):
         self._filter_bar.open()
         self.sample()
 
+    @property
+    def reads_contents(self) -> bool:
+        """Whether filters and columns can look into messages here."""
+        return not self._why_not_contents
+
     def sample(self) -> None:
         """Look which paths the payloads in the list have: somebody begins to type."""
-        if not self._why_not_contents:
+        if self.reads_contents:
             self.contents.sample(self.view.page(0, _SAMPLED))
 
     def filter_by(self, text: str, now: float) -> None:
@@ -395,12 +401,14 @@ class TaskList(Vertical):
         """Choose what to sort by."""
         names = {column.name: column.title for column in self.table.columns if column.sortable}
         names |= {Sort.FOUND.value: "As found"}
-        self.app.push_screen(ChoiceDialog("Sort by", names, self.query_now.sort.value), self.sort_by)
+        self.app.push_screen(ChoiceDialog("Sort by", names, self.query_now.sorted_by), self.sort_by)
 
     def sort_by(self, name: str | None) -> None:
         """Sort by a column; by the same one again in the other direction. None for nothing chosen."""
         if name is None:
             return
-        again = name == self.query_now.sort.value
+        again = name == self.query_now.sorted_by
         down = not self.query_now.descending if again else name in (Sort.DIED, Sort.SIZE, Sort.TRIES)
-        self.ask(replace(self.query_now, sort=Sort(name), descending=down))
+        by = next((value for value in self.contents.columns if value.name == name), None)
+        sort = Sort.FOUND if by is not None else Sort(name)
+        self.ask(replace(self.query_now, sort=sort, by=by, descending=down))

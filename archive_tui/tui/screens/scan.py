@@ -78,7 +78,7 @@ class ScanScreen(CommandScreen):
         panel = GroupsPanel()
         self.tasks = TaskList(self._columns(), self._task_screen, beside=panel)
         self.marks = RowMarks(self, self.tasks)
-        self.columns = ListColumns(self, self.tasks, SCAN)
+        self.columns = ListColumns(self, self.tasks, SCAN, queue)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
         self.findings = FindingChanges(
             self,

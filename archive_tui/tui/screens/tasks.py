@@ -87,7 +87,7 @@ class TasksScreen(CommandScreen):
         panel = GroupsPanel()
         self.tasks = TaskList(self._columns(), self._task_screen, Query(sort=Sort.DIED, descending=True), beside=panel)
         self.marks = RowMarks(self, self.tasks)
-        self.columns = ListColumns(self, self.tasks, ARCHIVE if queue is not None else ALL_ARCHIVES)
+        self.columns = ListColumns(self, self.tasks, ARCHIVE if queue is not None else ALL_ARCHIVES, queue)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
         self.changes = ArchiveChanges(self, self.flow, self._targets, queue=lambda: queue, why_not=self._why_not_change)
         self.retention = ArchiveRetention(self, self.tasks, self.flow, self.changes, queue=queue, read_at=self._read_at)

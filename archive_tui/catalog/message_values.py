@@ -1,0 +1,132 @@
+"""Values from messages: what stands at a path of a payload, or in a header, as a column: shown, sorted and grouped by.
+
+A value that is one text, number or word is kept as text; any other, such as an array or several values, as bytes: it is
+shown, and in no group.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from archive_tui.asynq.rows import Plain
+from archive_tui.catalog.extracts import table_of, value_sql
+from archive_tui.catalog.facets import Facet
+from archive_tui.catalog.filter.criteria import number_of
+from archive_tui.catalog.filter.terms import exactly
+from archive_tui.errors import UsageError
+from archive_tui.payloads.content import Content, text_of
+from archive_tui.payloads.paths import Path, PathError
+from archive_tui.payloads.tree import Pairs
+from archive_tui.text import decode, encode, line
+
+_LONGEST = 200
+"""Characters of a value that a column keeps."""
+
+_MOST = 10
+"""Values of a path that leads to several."""
+
+_FIELDS = ("payload", "header")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageValue:
+    """What stands at a place in a message."""
+
+    field: str
+    """`payload` or `header`."""
+
+    path: Path
+    """Where; of a header its name alone."""
+
+    @classmethod
+    def parse(cls, text: str) -> "MessageValue":
+        """Read a place as filters write it, such as `payload.user.id`; without its first word it is in the payload.
+
+        Raises UsageError.
+        """
+        text = text.strip()
+        field = next((one for one in _FIELDS if text.startswith((f"{one}.", f"{one}["))), "")
+        try:
+            path = Path.parse(text[len(field) :].removeprefix("."))
+        except PathError as error:
+            raise UsageError(f"“{line(text)}”: {error}") from None
+        if field == "header" and (len(path.steps) > 1 or not isinstance(path.steps[0], str)):
+            raise UsageError(f'“{line(text)}”: a header has a name alone; with a dot it stands in quotes: header."a.b"')
+        return cls(field or "payload", path)
+
+    @property
+    def name(self) -> str:
+        """The place as filters write it: identity of the column."""
+        return f"{self.field}{self.path.suffix}"
+
+    @property
+    def table(self) -> str:
+        """The table of the catalog that keeps the values."""
+        return table_of(self)
+
+    # Reading
+
+    @property
+    def without(self) -> None:
+        """The value for a message that cannot be read."""
+
+    def answer(self, content: Content) -> Plain:
+        """The value to keep; None: nothing stands there."""
+        values = list(self._values(content))
+        if not values:
+            return None
+        shown = [_brief(value) for value in values]
+        if len(shown) == 1 and not isinstance(values[0], dict | list | Pairs) and len(shown[0]) <= _LONGEST:
+            return shown[0]
+        return encode(", ".join(shown)[:_LONGEST])
+
+    def _values(self, content: Content) -> Iterator[Any]:
+        if self.field == "header":
+            wanted = str(self.path.steps[0]).lower()
+            yield from (value for name, value in content.headers.items() if name.lower() == wanted)
+            return
+        for _, value in zip(range(_MOST), content.values(self.path), strict=False):
+            yield value
+
+    # Showing
+
+    def shown(self, value: Plain) -> str:
+        """A kept value as one safe line."""
+        return "" if value is None else line(decode(value) if isinstance(value, bytes) else str(value))
+
+    def order(self, way: str) -> str:
+        """The order by it as SQL: numbers by size, before texts; `way` is `ASC` or `DESC`."""
+        value = value_sql(self.table)
+        return f"value_order({value}) {way}, {value} {way}"
+
+    @property
+    def facet(self) -> Facet:
+        """The facet that groups rows by it."""
+        return _facet(self)
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{len(value):,}]"
+    return f"{{{len(value):,}}}" if isinstance(value, dict | Pairs) else text_of(value)
+
+
+@lru_cache(64)
+def _facet(value: MessageValue) -> Facet:
+    """Equal for equal values, so that a question asked again is the same."""
+    return Facet(
+        value.table,
+        value.name,
+        f"(CASE typeof({value_sql(value.table)}) WHEN 'text' THEN {value_sql(value.table)} END)",
+        lambda text: f'{value.name}=="{text}"' if text.lower() == "none" else exactly(value.name, text),
+        lambda text: line(text) or "(empty)",
+        extract=value,
+    )
+
+
+def value_order(value: str | bytes | None) -> float | str | None:
+    """What a kept value is sorted by first."""
+    text = decode(value) if isinstance(value, bytes) else value
+    number = number_of(text) if text else None
+    return float(number) if number is not None else text

@@ -1,0 +1,102 @@
+"""Columns from messages: the value that is kept, its order, and the group it is in."""
+
+import json
+from typing import Any
+
+import pytest
+
+from archive_tui.asynq.rows import TaskRow
+from archive_tui.catalog.breakdown import Question
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.message_values import MessageValue
+from archive_tui.catalog.query import Query
+from archive_tui.catalog.view import View
+from archive_tui.errors import UsageError
+from archive_tui.payloads.content import Content
+from archive_tui.payloads.readings import PayloadReader
+from archive_tui.tui.lists.appearance import ListAppearance
+
+READER = PayloadReader()
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("user.id", "9007199254740993"),
+        ("payload.user.id", "9007199254740993"),
+        ("price", "1.10"),
+        ("vip", "true"),
+        ("left", "null"),
+        ("gone", None),
+        ("user", b"{1}"),
+        ("items", b"[2]"),
+        ("items[*]", b"1, 2"),
+        ("items[0]", "1"),
+        ("header.Trace", "4f"),
+        ("header.gone", None),
+        ("long", b"x" * 200),
+    ],
+)
+def test_a_value_is_kept_as_text_and_what_is_no_single_one_as_bytes(path: str, kept: Any) -> None:
+    payload = (
+        b'{"user": {"id": 9007199254740993}, "price": 1.10, "vip": true, "left": null, "items": [1, 2], "long": "%s"}'
+    )
+    content = Content(payload % (b"x" * 300), {"trace": "4f"}, reader=READER)
+    assert MessageValue.parse(path).answer(content) == kept
+
+
+@pytest.mark.parametrize("text", ["", "a..b", "header.a.b", "a b"])
+def test_what_is_no_place_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        MessageValue.parse(text)
+
+
+def filled(catalog: Catalog, values: list[Any], column: MessageValue) -> None:
+    rows = [TaskRow("q", b"%d" % number, None, fingerprint=b"%08d" % number) for number in range(len(values))]
+    catalog.add(rows)
+    unread = catalog.unread(Query(), [column])
+    assert len(unread) == len(values)
+    answers = [column.answer(Content(json.dumps({"a": value}).encode(), reader=READER)) for value in values]
+    catalog.keep(unread, {column: answers})
+    assert catalog.count_unread(Query(), [column]) == 0
+
+
+def test_rows_are_sorted_by_size_then_by_text_and_show_their_values(catalog: Catalog) -> None:
+    column = MessageValue.parse("a")
+    filled(catalog, ["b", 10, 9, None, "a", "9.5", -1, [1]], column)
+    view = View.of(catalog, Query(by=column), None, (column,))
+    shown = [row.values[column] for row in view.page(0, 10)]  # type: ignore[attr-defined]
+    assert shown == ["-1", "9", "9.5", "10", "[1]", "a", "b", "null"]
+    back = View.of(catalog, Query(by=column, descending=True), None, (column,))
+    assert [row.id for row in back.page(0, 8)] == [row.id for row in view.page(0, 8)][::-1]
+
+
+def test_groups_show_what_their_terms_find(catalog: Catalog) -> None:
+    column = MessageValue.parse("a")
+    filled(catalog, ["b", "b", "none", 10, 10, 10, [1], "", "x y"], column)
+    question = Question(Query(now=0), 0, {column.facet.name: 10}, others=(column.facet,))
+    answer = catalog.breakdown(question)
+    assert answer is not None
+    counts = {group.value: group.amount.tasks for group in answer.groups[column.facet.name]}
+    assert counts == {"10": 3, "b": 2, "none": 1, "": 1, "x y": 1}
+    for group in answer.groups[column.facet.name]:
+        (criterion,) = Query(group.term, now=0).criteria
+        rows = catalog.rows(catalog.find(Query()))
+        said = [
+            criterion.answer(Content(json.dumps({"a": value}).encode(), reader=READER))
+            for value in ["b", "b", "none", 10, 10, 10, [1], "", "x y"]
+        ]
+        assert sum(map(bool, said)) == group.amount.tasks
+        assert len(rows) == 9
+
+
+def test_columns_from_messages_stand_in_the_profile_file_for_a_queue() -> None:
+    appearance = ListAppearance({"archive:shop": ["died", "payload.user.id", "header.trace"], "archive": ["id"]})
+    assert [value.name for value in appearance.values("archive:shop")] == ["payload.user.id", "header.trace"]
+    assert appearance.values("archive:other") == []
+    with pytest.raises(UsageError, match="a header has a name alone"):
+        ListAppearance({"archive": ["header.a.b"]})
+    with pytest.raises(UsageError, match="has no column"):
+        ListAppearance({"archive": ["user.id"]})
+    with pytest.raises(UsageError, match="there is no list"):
+        ListAppearance({"archives:shop": ["id"]})
