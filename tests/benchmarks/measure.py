@@ -166,7 +166,7 @@ class Measurement:
         return figures | seen | judge(ended)
 
     def _python(self, does: str, url: str, server: BenchServer, python: str = sys.executable) -> Result:
-        """A function of subjects.py or ours.py in a process of its own; watched from its `begin` to its `end`."""
+        """A function of a module beside this, in a process of its own; watched from its `begin` to its `end`."""
         module, _, name = does.partition(".")
         process = subprocess.Popen(
             [python, str(HERE / f"{module}.py"), name, url, QUEUE],

@@ -10,7 +10,7 @@ from data import Shape
 class Run(Enum):
     """How a subject is run."""
 
-    PYTHON = auto()  # a function of subjects.py or ours.py
+    PYTHON = auto()  # a function of subjects.py, ours.py or contents.py
     LINKED = auto()  # the same over a slow link
     HEADLESS = auto()  # archive-tui without screens
     REDIS_CLI = auto()
@@ -54,6 +54,9 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject("recipe", "usual recipe (slice)", Shape.LEAKY, Run.PYTHON, "subjects.recipe", "floor"),
     Subject("redis-cli", "redis-cli --scan", Shape.LEAKY, Run.REDIS_CLI, "", "floor"),
     Subject("scan", "our scan", Shape.LEAKY, Run.PYTHON, "ours.scan", "floor"),
+    Subject(
+        "filter", "our filter by payload", Shape.LEAKY, Run.PYTHON, "contents.filter_findings", "floor", once=True
+    ),
     Subject("headless", "archive-tui scan --json", Shape.LEAKY, Run.HEADLESS, "", "floor", once=True),
     Subject("link-floor", f"floor, {DELAY_MS} ms away", Shape.LEAKY, Run.LINKED, "subjects.floor", once=True),
     Subject(
@@ -69,6 +72,10 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject("asynq-list", "Asynq lists the archive", Shape.ARCHIVE, Run.ASYNQ, "list-archived"),
     Subject("asynq-ls", "asynq task ls", Shape.ARCHIVE, Run.ASYNQ_CLI, "", "asynq-list"),
     Subject("list", "our listing", Shape.ARCHIVE, Run.PYTHON, "ours.listing", "asynq-list"),
+    Subject(
+        "list-filter", "our filter by payload", Shape.ARCHIVE, Run.PYTHON, "contents.filter_archive", "asynq-list",
+        once=True,
+    ),
     Subject("asynq-delete", "Asynq deletes all", Shape.ARCHIVE, Run.ASYNQ, "delete-all-archived", destroys=True),
     Subject(
         "archive-delete", "our list and deletion", Shape.ARCHIVE, Run.PYTHON, "ours.archive_delete", "asynq-delete",
