@@ -60,6 +60,8 @@ class View:
         Where rows were only added since the view `before`, and the order is the one in which they came, only the new
         ones are asked for.
         """
+        for value in values:  # so that pages find their tables: making one may have to wait for a writer
+            catalog.values((), value)
         version, edition = catalog.version, catalog.edition
         if (
             query.by_row

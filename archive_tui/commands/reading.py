@@ -11,7 +11,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.commands.foreground import AnyJob, attend, scan_line
 from archive_tui.errors import ArchiveTuiError
-from archive_tui.jobs.contents import ContentJob
+from archive_tui.jobs.contents import ContentJob, StoredContentJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
@@ -98,7 +98,7 @@ def read_contents(session: Session, catalog: Catalog, query: Query, *, pace: Pac
     """
     if not query.criteria:
         return Contents()
-    job = ContentJob(session.server, catalog, query, session.payloads, pace)
+    job = StoredContentJob(session.server, catalog, query, session.payloads, pace)
     if not finish(lambda: session.run(job), content_line if progress else None):
         return None
     return Contents(True, job.progress.read, job.progress.unknown)

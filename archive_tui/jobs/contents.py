@@ -5,12 +5,13 @@ they match, and the next filter with the same term asks nobody.
 """
 
 import time
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import Protocol
+from typing import Any, Protocol
 
 from archive_tui.asynq.message import decode
 from archive_tui.asynq.rows import Plain, TaskRow
@@ -19,6 +20,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.extracts import Unread
 from archive_tui.catalog.query import Query
 from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.journals import JournalJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.payloads.content import Content
 from archive_tui.payloads.paths import Path, seen
@@ -32,6 +34,9 @@ _ROWS = {Pace.FULL: 2_000, Pace.POLITE: 1_000, Pace.GENTLE: 400}
 
 _LARGEST = 64 * 1024 * 1024
 """Bytes of a message above which it is not read: nobody can tell what is in it."""
+
+_JOURNAL_ROWS = 50_000
+"""Rows for which a journal is read once."""
 
 _IDLE = 0.3
 """Seconds between two looks whether a scan or a listing has brought more rows."""
@@ -82,7 +87,6 @@ class ContentJob(Job):
 
     def __init__(
         self,
-        server: Server,
         catalog: Catalog,
         query: Query,
         reader: PayloadReader,
@@ -97,11 +101,9 @@ class ContentJob(Job):
         self.query = query
         self.columns = tuple(columns)
         self.pace = pace
-        self._server = server
         self._reader = reader
         self._growing = growing
         self._extracts: tuple[Extract, ...] = (*query.criteria, *self.columns)
-        self._after = 0
         self._read = self._left = self._unknown = 0
         self._complete = False
         self.complete_as_of = -1
@@ -122,8 +124,50 @@ class ContentJob(Job):
             self._unknown = self.catalog.count_unknown(self.query)
         self._complete = True
 
+    @abstractmethod
     def _attempt(self) -> None:
         """Read until nothing is left; what was asked for when the connection was lost is asked for again."""
+
+    def _count_left(self) -> None:
+        self._left = self.catalog.count_unread(self.query, self.columns)
+
+    def _take(self, rows: Sequence[Unread], found: Sequence[bytes | None]) -> None:
+        """Read out of messages what is asked, and keep it; `found` has those of the rows that are read."""
+        values: dict[Extract, list[Plain]] = {extract: [] for extract in self._extracts}
+        replies = iter(found)
+        for row in rows:
+            content = self._content(row, next(replies)) if _is_read(row) else self._empty(row)
+            for extract, column in values.items():
+                column.append(extract.without if content is None else extract.answer(content))
+        self.catalog.keep(rows, values)
+        self._read += len(rows)
+        self._left = max(0, self._left - len(rows))
+        self._unknown += self.catalog.count_unknown(self.query, rows[0].seq, rows[-1].seq)
+
+    def _content(self, row: Unread, raw: bytes | None) -> Content | None:
+        """The content of a message; None where it is gone, is another by now, or cannot be read."""
+        if raw is None or int.from_bytes(fingerprint(raw), "big", signed=True) != row.fingerprint:
+            return None
+        message = decode(raw)
+        if message is None:
+            return None
+        return Content(message.payload, message.headers, message.type, reader=self._reader)
+
+    def _empty(self, row: Unread) -> Content | None:
+        """The content of a row that is not read: it had no message, or one that is too large."""
+        return Content(b"", reader=self._reader) if row.fingerprint is None else None
+
+
+class StoredContentJob(ContentJob):
+    """Read the messages from Redis."""
+
+    def __init__(self, server: Server, *what: Any, **options: Any) -> None:
+        """The rest as for `ContentJob`."""
+        super().__init__(*what, **options)
+        self._server = server
+        self._after = 0
+
+    def _attempt(self) -> None:
         self._after = 0
         with self._server.pipe() as pipe:
             self.connected()
@@ -150,9 +194,6 @@ class ContentJob(Job):
                 sent = batch
                 self.rest(self.pace.rest_after(time.monotonic() - began))
 
-    def _count_left(self) -> None:
-        self._left = self.catalog.count_unread(self.query, self.columns)
-
     def _next(self) -> list[Unread]:
         """The next rows, as many as may be in memory at once."""
         rows = self.catalog.unread(self.query, self.columns, self._after, _ROWS[self.pace])
@@ -166,31 +207,41 @@ class ContentJob(Job):
             self._after = rows[-1].seq
         return rows
 
-    def _take(self, rows: Sequence[Unread], found: Sequence[bytes | None]) -> None:
-        """Read out of messages what is asked, and keep it."""
-        values: dict[Extract, list[Plain]] = {extract: [] for extract in self._extracts}
-        replies = iter(found)
-        for row in rows:
-            content = self._content(row, next(replies)) if _is_read(row) else self._empty(row)
-            for extract, column in values.items():
-                column.append(extract.without if content is None else extract.answer(content))
-        self.catalog.keep(rows, values)
-        self._read += len(rows)
-        self._left = max(0, self._left - len(rows))
-        self._unknown += self.catalog.count_unknown(self.query, rows[0].seq, rows[-1].seq)
 
-    def _content(self, row: Unread, raw: bytes | None) -> Content | None:
-        """The content of a message; None where it is gone, is another by now, or cannot be read."""
-        if raw is None or int.from_bytes(fingerprint(raw), "big", signed=True) != row.fingerprint:
-            return None
-        message = decode(raw)
-        if message is None:
-            return None
-        return Content(message.payload, message.headers, message.type, reader=self._reader)
+class JournalContentJob(ContentJob):
+    """Read the messages from the journal that the rows are of: all of it for some ten thousand rows at a time."""
 
-    def _empty(self, row: Unread) -> Content | None:
-        """The content of a row that is not read: it had no message, or one that is too large."""
-        return Content(b"", reader=self._reader) if row.fingerprint is None else None
+    def __init__(self, journal: JournalJob, *what: Any, **options: Any) -> None:
+        """`journal` is the job that reads the rows; the rest as for `ContentJob`."""
+        super().__init__(*what, **options)
+        self._journal = journal
+
+    def _attempt(self) -> None:
+        self.connected()
+        while True:
+            self.checkpoint()
+            growing, version = self._growing(), self.catalog.version  # before the look at the rows
+            rows = self.catalog.unread(self.query, self.columns, 0, _JOURNAL_ROWS)
+            if not rows and not growing:
+                self.complete_as_of = version
+                return
+            self._count_left()
+            if growing:
+                self.idle(_IDLE)  # the journal is read whole first
+            else:
+                self._read_journal({(row.queue, row.id): row for row in rows})
+
+    def _read_journal(self, rows: dict[tuple[str, bytes], Unread]) -> None:
+        journal, outline = self._journal.journal, self._journal.outline
+        if journal is not None and outline is not None:
+            for _, copies in journal.batches(outline):
+                self.checkpoint()
+                found = [(row, copy) for copy in copies if (row := rows.pop((copy.queue, copy.id), None)) is not None]
+                if found:
+                    self._take([row for row, _ in found], [copy.field(b"msg") for row, copy in found if _is_read(row)])
+        if rows:
+            lost = sorted(rows.values())
+            self._take(lost, [None for row in lost if _is_read(row)])
 
 
 def _is_read(row: Unread) -> bool:

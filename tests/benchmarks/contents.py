@@ -11,7 +11,7 @@ from gauges import count_sends, measured
 from ours import Version
 
 from archive_tui.catalog.query import Query
-from archive_tui.jobs.contents import ContentJob
+from archive_tui.jobs.contents import StoredContentJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.payloads.readings import PayloadReader
 
@@ -33,7 +33,7 @@ def filter_archive(version: Version, figures: dict[str, Any]) -> None:
 
 
 def _filter(server: Any, catalog: Any, figures: dict[str, Any]) -> None:
-    job = ContentJob(server, catalog, QUERY, PayloadReader(), Pace.FULL)
+    job = StoredContentJob(server, catalog, QUERY, PayloadReader(), Pace.FULL)
     with measured(figures):
         job.start()
         job.wait()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from support.asynq_data import key
@@ -10,8 +11,11 @@ from support.servers import PATIENCE, Live, wait_until
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.jobs.contents import ContentJob, SampleJob
+from archive_tui.catalog.selection import Selection
+from archive_tui.jobs.contents import ContentJob, JournalContentJob, SampleJob, StoredContentJob
+from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import Job, JobState
+from archive_tui.jobs.journals import JournalJob
 from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
@@ -55,7 +59,7 @@ def shown(catalog: Catalog, query: Query) -> set[bytes]:
 
 
 def read(live: Live, catalog: Catalog, text: str, run: Run) -> ContentJob:
-    job = ContentJob(live.connect(), catalog, Query(text), READER, Pace.FULL)
+    job = StoredContentJob(live.connect(), catalog, Query(text), READER, Pace.FULL)
     run(job)
     assert (job.state, job.error) == (JobState.DONE, None)
     return job
@@ -115,7 +119,7 @@ def test_rows_that_still_come_are_waited_for(valkey: Live, catalog: Catalog) -> 
     fill(valkey, 4)
     growing = [True]
     query = Query("payload.user.id=8812")
-    job = ContentJob(valkey.connect(), catalog, query, READER, Pace.FULL, growing=lambda: growing[0])
+    job = StoredContentJob(valkey.connect(), catalog, query, READER, Pace.FULL, growing=lambda: growing[0])
     job.start()
     scan = ScanJob(valkey.connect(), catalog, ["q"])
     try:
@@ -138,7 +142,7 @@ def test_it_stops_between_batches_and_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr("archive_tui.jobs.contents._ROWS", dict.fromkeys(Pace, 5))
     query = Query("payload.user.id=8812")
-    job = ContentJob(listed.connect(), catalog, query, READER, Pace.FULL)
+    job = StoredContentJob(listed.connect(), catalog, query, READER, Pace.FULL)
     keep = catalog.keep
 
     def keep_once(*arguments: object) -> None:
@@ -155,6 +159,25 @@ def test_it_stops_between_batches_and_goes_on_where_it_was(
     monkeypatch.undo()
     assert read(listed, catalog, query.text, run).progress.read == 17
     assert len(shown(catalog, query)) == 5
+
+
+def test_a_journal_is_filtered_by_the_messages_that_it_holds(
+    listed: Live, catalog: Catalog, run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "export.ndjson"
+    run(ExportJob(listed.connect(), Selection(catalog, catalog.find(Query())), path, Pace.FULL))
+    listed.client.flushall()
+    rows = Catalog()
+    journal = JournalJob(path, rows)
+    run(journal)
+    assert rows.counts().total == 22
+    query = Query("payload.user.id=8812")
+    job = JournalContentJob(journal, rows, query, READER)
+    run(job)
+    assert (job.state, job.error, job.progress.read, job.progress.unknown) == (JobState.DONE, None, 22, 1)
+    assert job.progress.complete
+    assert shown(rows, query) == {b"t0", b"t4", b"t8", b"t12", b"t16"}
+    rows.close()
 
 
 def test_a_sample_tells_which_paths_there_are(valkey: Live, catalog: Catalog, run: Run) -> None:

@@ -43,10 +43,10 @@ class ColumnsDialog(Dialog[Sequence[str]]):
         kind: str,
         titles: Mapping[str, str],
         shown: Sequence[str],
-        seen: Callable[[], Sequence[str]] | None = None,
+        seen: Callable[[], Sequence[str]],
     ) -> None:
         """`titles` has all columns that the list can show, in the usual order; `shown` those that it shows now; `seen`
-        gives places in its messages that may become columns, None where none may.
+        gives places in its messages that may become columns.
         """
         super().__init__()
         self._seen = seen
@@ -59,8 +59,8 @@ class ColumnsDialog(Dialog[Sequence[str]]):
         with Vertical() as box:
             box.border_title = f"Columns of this list ({line(self._kind.partition(':')[0])})"
             yield OptionList()
-            add = " · a adds a payload path" if self._seen is not None else ""
-            yield Static(Content(f"space shows or hides · J K move{add} · r as usual · enter · esc"), id="keys")
+            keys = "space shows or hides · J K move · a adds a payload path · r as usual · enter · esc"
+            yield Static(Content(keys), id="keys")
             yield Static(id="keep")
 
     def on_mount(self) -> None:
@@ -111,8 +111,7 @@ class ColumnsDialog(Dialog[Sequence[str]]):
 
     def action_add(self) -> None:
         """Ask for a place in messages, and show it as a column."""
-        if self._seen is not None:
-            self.app.push_screen(PathDialog(self._seen()), self._added)
+        self.app.push_screen(PathDialog(self._seen()), self._added)
 
     def _added(self, value: MessageValue | None) -> None:
         if value is None:

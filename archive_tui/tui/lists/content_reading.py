@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.message_values import MessageValue
 from archive_tui.catalog.query import Query
-from archive_tui.jobs.contents import ContentJob, SampleJob
+from archive_tui.jobs.contents import ContentJob, SampleJob, StoredContentJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.tui import commands
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _TYPING = 0.6
 """Seconds without a key after which what is typed is looked for: each letter more would read all messages anew."""
 
-_PENDING, _BAD = "$text-warning", "$text-error"
+_PENDING, _BAD, _HINT = "$text-warning", "$text-error", "$text-muted"
 
 
 class ContentReading:
@@ -30,6 +30,8 @@ class ContentReading:
 
     def __init__(self, screen: Callable[[], CommandScreen]) -> None:
         self._screen = screen
+        self.new_job: Callable[..., ContentJob] = self._from_server
+        """Makes the job that reads messages, given what `ContentJob` is given; from Redis where nobody sets it."""
         self._job: ContentJob | None = None
         self._query = Query()
         self._wanted = False
@@ -43,6 +45,9 @@ class ContentReading:
         """The share of the server's time that it takes."""
 
     # The job
+
+    def _from_server(self, *what: Any, **options: Any) -> ContentJob:
+        return StoredContentJob(self._screen().session.server, *what, **options)
 
     def keep_up(self, catalog: Catalog, query: Query, *, growing: Callable[[], bool], typing: bool) -> None:
         """Read what a query needs. `growing` tells whether rows still come; while it is `typing`, the operator may
@@ -58,10 +63,8 @@ class ContentReading:
             return
         if self._job is None or (self._job.state is JobState.DONE and not self._is_done(catalog)):
             session = self._screen().session
-            job = ContentJob(
-                session.server, catalog, query, session.payloads, self.pace, columns=self.columns, growing=growing
-            )
-            self._job = session.run(job)
+            options = {"columns": self.columns, "growing": growing}
+            self._job = session.run(self.new_job(catalog, query, session.payloads, self.pace, **options))
         self._job.pace = self.pace
 
     def _asks_anew(self, query: Query) -> bool:
@@ -109,7 +112,7 @@ class ContentReading:
 
     def pieces(self) -> list[Piece]:
         """How far it is, for the head of the list."""
-        return [piece(text, style, cut=style == _BAD) for text, style in self.said()]
+        return [piece(text, style, gives_way=2 * (style == _HINT), cut=style == _BAD) for text, style in self.said()]
 
     def said(self) -> list[tuple[str, str]]:
         """The same as texts with their styles."""
@@ -124,7 +127,8 @@ class ContentReading:
         elif now.trouble:
             parts.append((f"   payloads: {now.trouble}, retrying", _BAD))
         elif self._stopped or now.state is JobState.STOPPED:
-            parts.append((f"   stopped: {now.left:,} payloads not read, {commands.Filter} enter reads on", _PENDING))
+            parts.append((f"   {now.left:,} payloads not read", _PENDING))
+            parts.append((f"   stopped: {commands.Filter} enter reads on", _HINT))
         elif not now.complete:
             parts.append((f"   {now.read:,} of {now.read + now.left:,} payloads read", _PENDING))
         if now.unknown:

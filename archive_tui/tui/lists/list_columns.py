@@ -51,8 +51,8 @@ class ListColumns(Part):
 
     @property
     def _values(self) -> Sequence[MessageValue]:
-        """The columns that are read from messages; none where they cannot be."""
-        return self._appearance.values(self._kind) if self._tasks.reads_contents else ()
+        """The columns that are read from messages."""
+        return self._appearance.values(self._kind)
 
     @property
     def _every(self) -> Sequence[Column[TaskRow]]:
@@ -70,10 +70,9 @@ class ListColumns(Part):
         """Ask which columns to show, and in which order."""
         titles = {column.name: column.title for column in self._every}
         shown = self._appearance.chosen(self._kind, self._every)
-        if self._tasks.reads_contents:
-            self._tasks.sample()
-        seen = (lambda: self._tasks.contents.paths) if self._tasks.reads_contents else None
-        self.screen.app.push_screen(ColumnsDialog(self._kind, titles, shown, seen), self._chosen)
+        self._tasks.sample()
+        dialog = ColumnsDialog(self._kind, titles, shown, lambda: self._tasks.contents.paths)
+        self.screen.app.push_screen(dialog, self._chosen)
 
     def _chosen(self, names: Sequence[str] | None) -> None:
         if names is not None:

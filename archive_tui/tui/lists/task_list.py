@@ -86,11 +86,8 @@ class TaskList(Vertical):
         first_query: Query | None = None,
         *,
         beside: Widget | None = None,
-        why_not_contents: str = "",
     ) -> None:
-        """`open_task` makes the screen of the task at an index of the view; `beside` stands left of the table.
-        `why_not_contents` says why a filter cannot look into messages here; empty: it can.
-        """
+        """`open_task` makes the screen of the task at an index of the view; `beside` stands left of the table."""
         super().__init__()
         self.catalog = Catalog()
         self.query_now = first_query or Query()
@@ -103,7 +100,6 @@ class TaskList(Vertical):
         self._filter_bar = self.new_filter_bar(lambda: self._screen)
         self.contents = ContentReading(lambda: self._screen)
         """Reads the messages that the filter looks into."""
-        self._why_not_contents = why_not_contents
         self._beside = beside
         self._open_task = open_task
         self._job: Job | None = None
@@ -338,8 +334,7 @@ class TaskList(Vertical):
         """
         now = self._screen.session.clock()
         try:
-            if parse(text, now).criteria and self._why_not_contents:
-                return self._why_not_contents
+            parse(text, now)
         except FilterError as error:
             return str(error).removeprefix("the filter, ")
         if text != self.query_now.text:  # a later moment alone is no other question
@@ -366,15 +361,9 @@ class TaskList(Vertical):
         self._filter_bar.open()
         self.sample()
 
-    @property
-    def reads_contents(self) -> bool:
-        """Whether filters and columns can look into messages here."""
-        return not self._why_not_contents
-
     def sample(self) -> None:
         """Look which paths the payloads in the list have: somebody begins to type."""
-        if self.reads_contents:
-            self.contents.sample(self.view.page(0, _SAMPLED))
+        self.contents.sample(self.view.page(0, _SAMPLED))
 
     def filter_by(self, text: str, now: float) -> None:
         """Show what a filter shows that was not typed, as if it had been. Its ages count from `now` (unix seconds),

@@ -16,6 +16,7 @@ from archive_tui.asynq.task import Task
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.changes.restore_plan import Chosen
+from archive_tui.jobs.contents import ContentJob, JournalContentJob
 from archive_tui.jobs.journals import JournalJob
 from archive_tui.journal.reader import Header
 from archive_tui.text import clip, line
@@ -107,12 +108,8 @@ class JournalScreen(CommandScreen):
         super().__init__()
         self.path = path
         self.header = header
-        self.tasks = TaskList(
-            self._columns(),
-            self._task_screen,
-            Query(sort=Sort.FOUND),
-            why_not_contents="payloads and headers in a journal are not searched",
-        )
+        self.tasks = TaskList(self._columns(), self._task_screen, Query(sort=Sort.FOUND))
+        self.tasks.contents.new_job = self._content_job
         self.marks = RowMarks(self, self.tasks)
         self.columns = ListColumns(self, self.tasks, JOURNAL)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
@@ -152,6 +149,11 @@ class JournalScreen(CommandScreen):
         self._outdated = False
         self._job = self.session.run(JournalJob(self.path, self.tasks.catalog, again=self._again))
         self.tasks.fill(self._job)
+
+    def _content_job(self, *what: Any, **options: Any) -> ContentJob:
+        """The job that reads messages for a filter: they stand in the journal, and perhaps nowhere else."""
+        assert self._job is not None  # noqa: S101 - the list asks for nothing before something fills it
+        return JournalContentJob(self._job, *what, **options)
 
     def _task_screen(self, index: int) -> CommandScreen:
         assert self._job is not None  # noqa: S101 - there are rows only where something was read
@@ -301,9 +303,10 @@ class JournalScreen(CommandScreen):
 
     def why_not_stop(self) -> str | None:
         """Why there is nothing to stop."""
-        return "nothing is running" if self.flow.job is None else None
+        return "nothing is running" if self.flow.job is None and not self.tasks.contents.running else None
 
     @runs(commands.Stop, unless=why_not_stop)
     def stop(self) -> None:
-        """Stop restoring."""
+        """Stop restoring, and reading payloads for the filter."""
         self.flow.stop()
+        self.tasks.contents.stop()
