@@ -79,6 +79,19 @@ class Group:
         return self.facet.term(self.value)
 
 
+class Commonest(NamedTuple):
+    """The value that the most tasks of an error group have in common, in some facet."""
+
+    value: str
+    """Foreign text, which the facet's `label` makes safe."""
+
+    tasks: int
+    """How many have it."""
+
+    different: int
+    """How many values there are in all."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorGroup:
     """The tasks that are alike in type and in the signature of their error."""
@@ -98,6 +111,9 @@ class ErrorGroup:
     last: int | None
     example: int
     """Number of a row that is one of them."""
+
+    commonest: Mapping[str, Commonest] = field(default_factory=dict)
+    """Of each facet beside those that every row has, by its name, the commonest value; missing where none has one."""
 
     def terms(self, band: int | None = None) -> str:
         """The terms of the filter language that show them; `band` is the position of an age among `by_age`, None for
@@ -279,7 +295,7 @@ class Counting:
             Amount(*self._run(f"SELECT {_SUMS} FROM cells").fetchone()),
             {facet.name: tuple(self._groups(facet, question.most[facet.name])) for facet in wanted},
             {facet.name: self._different(facet) for facet in wanted},
-            tuple(self._errors(question.most_errors)) if question.most_errors else (),
+            tuple(self._errors(question.most_errors, question.others)) if question.most_errors else (),
             different_errors,
         )
 
@@ -308,7 +324,7 @@ class Counting:
             groups.sort(key=lambda group: (-group.amount.tasks, group.value))
         return groups
 
-    def _errors(self, most: int) -> Iterator[ErrorGroup]:
+    def _errors(self, most: int, others: Sequence[Facet]) -> Iterator[ErrorGroup]:
         names = {number: decode(name) for number, name in self._run("SELECT number, name FROM queues")}
         largest = (
             f"SELECT error, type FROM cells GROUP BY error, type ORDER BY sum(tasks) DESC, error, type LIMIT {most}"
@@ -318,8 +334,25 @@ class Counting:
             f"max(last), min(example), group_concat(DISTINCT queue) FROM cells WHERE (error, type) IN ({largest}) "
             "GROUP BY error, type, age ORDER BY error, type"
         )
-        for _, alike in groupby(self._run(sql).fetchall(), itemgetter(0, 1)):
-            yield _error_group(list(alike), names)
+        commonest = {facet.name: self._commonest(facet, largest) for facet in others}
+        for key, alike in groupby(self._run(sql).fetchall(), itemgetter(0, 1)):
+            found = {name: by_group[key] for name, by_group in commonest.items() if key in by_group}
+            yield replace(_error_group(list(alike), names), commonest=found)
+
+    def _commonest(self, facet: Facet, error_groups: str) -> dict[tuple[int, str], Commonest]:
+        """The commonest value of a facet in some error groups, by the number of their signature and their type."""
+        ranked = (
+            f'SELECT error, type, "{facet.name}" AS key, sum(tasks) AS tasks, '
+            "count(*) OVER (PARTITION BY error, type) AS different, "
+            f'row_number() OVER (PARTITION BY error, type ORDER BY sum(tasks) DESC, "{facet.name}") AS place '
+            f'FROM cells WHERE "{facet.name}" IS NOT NULL AND (error, type) IN ({error_groups}) '
+            f'GROUP BY error, type, "{facet.name}"'
+        )
+        sql = f"SELECT error, type, {facet.group_sql}, tasks, different FROM ({ranked}) WHERE place = 1"
+        return {
+            (error, type_): Commonest(facet.read(value), tasks, different)
+            for error, type_, value, tasks, different in self._run(sql)
+        }
 
 
 def _error_group(by_band: Sequence[tuple[Any, ...]], names: Mapping[int, str]) -> ErrorGroup:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from archive_tui.asynq.rows import TaskRow
-from archive_tui.catalog.breakdown import Question
+from archive_tui.catalog.breakdown import Commonest, Question
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.message_values import MessageValue
 from archive_tui.catalog.query import Query
@@ -88,6 +88,17 @@ def test_groups_show_what_their_terms_find(catalog: Catalog) -> None:
         ]
         assert sum(map(bool, said)) == group.amount.tasks
         assert len(rows) == 9
+
+
+def test_an_error_group_names_its_commonest_value(catalog: Catalog) -> None:
+    column = MessageValue.parse("a")
+    filled(catalog, ["b", "b", 10, [1], "c"], column)
+    question = Question(Query(now=0), 0, {}, most_errors=10, others=(column.facet,))
+    answer = catalog.breakdown(question)
+    assert answer is not None
+    (group,) = answer.errors
+    assert group.commonest == {column.facet.name: Commonest("b", 2, 3)}
+    assert group.amount.tasks == 5
 
 
 def test_columns_from_messages_stand_in_the_profile_file_for_a_queue() -> None:

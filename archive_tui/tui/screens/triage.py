@@ -17,6 +17,7 @@ from archive_tui.catalog.breakdown import NOTHING, Amount, Breakdown, ErrorGroup
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.facets import BANDS, ERROR, NO_AGE, TYPE
 from archive_tui.catalog.marks import Marks
+from archive_tui.catalog.message_values import MessageValue
 from archive_tui.text import block, clip
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, background
@@ -115,6 +116,8 @@ class TriageScreen(CommandScreen):
         yield Column("type", "Type", lambda group: TYPE.label(group.type), 12, enough=16, grow=1, most=30, priority=9)
         if self.triaged.queue() is None:
             yield Column("queue", "Queue", _queues, 10, grow=1, most=20, priority=10)
+        for value in self.triaged.tasks.contents.columns:
+            yield _value_column(value)
         yield Column("tasks", "Tasks", lambda group: number(group.amount.tasks), 7, "right")
         yield Column("bytes", "Bytes", lambda group: size(group.amount.stored_bytes), 8, "right", priority=11)
         for band, name in enumerate(_AGES):
@@ -510,3 +513,18 @@ def _sorts(name: str) -> Callable[[ErrorGroup], Any]:
         "first": lambda group: group.first or 0,
         "last": lambda group: group.last or 0,
     }[name]
+
+
+def _value_column(value: MessageValue) -> Column[ErrorGroup]:
+    """What the most tasks of an error have at a place in their messages, how many of them, and how many values more."""
+    facet = value.facet
+
+    def cell(group: ErrorGroup) -> str:
+        found = group.commonest.get(facet.name)
+        if found is None:
+            return ""
+        more = f", {found.different - 1:,} more" if found.different > 1 else ""
+        return f"{facet.label(found.value)} {found.tasks:,}{more}"
+
+    title = clip(value.name.removeprefix("payload."), 24)
+    return Column(facet.name, title, cell, max(10, len(title)), enough=24, grow=1, most=40, priority=8, sortable=False)
