@@ -56,7 +56,7 @@ _REMOVED_AT_ONCE = 10_000
 _SETTLED_AT_ONCE = 20_000
 """Rows up to which a walk over the table costs a few milliseconds."""
 
-_MOST_EXTRACTS = 24
+_MOST_EXTRACTS = 12
 """Tables of extracts that are kept, the latest: a filter that is typed makes some."""
 
 _STATES: dict[str | None, State | None] = {None: None} | {state.value: state for state in State}

@@ -295,4 +295,4 @@ def test_what_filters_asked_long_ago_makes_room(catalog: Catalog) -> None:
         catalog.find(Query(f"payload.a={number}", now=NOW))
     assert catalog.count_unread(first) == 1
     tables = catalog._reads.execute("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'extract%'").fetchone()
-    assert tables[0] <= 25
+    assert tables[0] <= 13
