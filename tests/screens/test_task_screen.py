@@ -102,6 +102,21 @@ def test_the_facts_fold_to_the_most_telling(valkey: Live) -> None:
     operate(valkey.settings, play, size=(80, 24), clock=lambda: NOW + 200)
 
 
+def test_whether_facts_are_folded_is_remembered_from_task_to_task(valkey: Live) -> None:
+    several(valkey, plain(2))
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        await op.press("f")
+        assert boxes(op) == ["error", "payload", "facts"]
+        await op.press("q", "j", "enter")
+        await op.until(lambda: boxes(op) == ["error", "payload", "facts"], "facts of the next task")
+        await op.press("f", "q", "enter")
+        await op.until(lambda: boxes(op) == ["error", "payload"], "folded again")
+
+    operate(valkey.settings, play, size=(80, 24))
+
+
 @pytest.mark.parametrize("size", [(80, 24), (160, 40)])
 def test_z_gives_a_box_the_whole_screen_and_takes_it_back(valkey: Live, size: tuple[int, int]) -> None:
     several(valkey, plain(1))

@@ -94,6 +94,29 @@ def test_all_of_a_group_is_marked_and_unmarked(mail: Live) -> None:
     operate(mail.settings, play, size=(200, 50))
 
 
+@pytest.mark.parametrize("size", [(140, 40), (60, 15)])
+def test_no_row_is_taken_while_keys_go_to_the_groups(mail: Live, size: tuple[int, int]) -> None:
+    """The cursor on a group of 12 stands for these, and not for the one row under the other cursor."""
+
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await counted(op)
+        await op.press("tab")
+        for key in ("ctrl+d", "R"):
+            op.forget_remarks()
+            await op.press(key)
+            await op.hears("which tasks? space marks all of a group, tab goes to the rows")
+        await op.press("e")  # takes what matches, wherever keys go
+        await op.sees("Export 16 tasks")
+        await op.press("escape", "space")
+        await op.sees("12 marked")
+        await op.press("ctrl+d")
+        await op.arrives("ConfirmDialog")
+        assert "12" in op.dialog
+
+    operate(mail.settings, play, size=size)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (60, 15)])
 def test_where_it_is_narrow_the_groups_stand_in_the_place_of_the_list(mail: Live, size: tuple[int, int]) -> None:
     async def play(op: Operator) -> None:

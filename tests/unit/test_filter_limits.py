@@ -111,6 +111,8 @@ def test_a_limit_counts_what_all_terms_beside_it_show(text: str, expected: objec
         ("oldest:30d", 7, "at least 1"),
         ("a newest:", 2, "needs a value"),
         ("newest:5 or", 9, "“or” needs a term after it"),
+        ("a limit:5", 2, "no field “limit”: write newest:100"),
+        ("first:5", 0, "no field “first”: write oldest:100"),
         ("and newest:5", 0, "“and” stands between two terms"),
         ("((((newest:1) newest:1) newest:1) newest:1)", 34, "3 times"),
     ],

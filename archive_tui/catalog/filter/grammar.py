@@ -301,13 +301,22 @@ class _Parser:
         if operator in _EQUAL and value.text.lower() == _NONE and not value.quoted:
             return Lacking(name)
         if form in (Form.AGE, Form.MOMENT) and operator in _EQUAL:
-            raise self._error(f"{name} is compared: {_example(name)}", value.at)
+            a_day = form is Form.MOMENT and _reads(quantities.moment_of, value.text)
+            example = f"{name}>={value.text} {name}<={value.text}" if a_day else _example(name)
+            raise self._error(f"{name} is compared: {example}", value.at)
         try:
             return self._compared(name, form, operator, value)
         except UnclearUnitError as error:
             raise self._error(f"{name}: {error}", value.at) from None
         except ValueError as error:
-            raise self._error(f"{name} {error}: {_example(name)}", value.at) from None
+            said = clip(value.text, 20)
+            if form is Form.MOMENT and _reads(quantities.seconds_of, value.text):
+                reason = f"{name} is a date. How long ago is age: age>{said} is older, age<{said} is younger"
+            elif form is Form.AGE and _reads(quantities.moment_of, value.text):
+                reason = f"{name} is how long ago. A date is died: died<{said} is older, died>{said} is younger"
+            else:
+                reason = f"{name} {error}: {_example(name)}"
+            raise self._error(reason, value.at) from None
 
     def _matched(self, field: Token, value: Token) -> Condition:
         name, operator = field.text, field.operator
@@ -341,6 +350,15 @@ class _Parser:
         if after is not None and not (value.quoted or after.quoted) and after.text[:1].isdigit() and ":" in after.text:
             time_of_day = clip(after.text, 8)
             raise self._error(f"write the time with a T: {clip(value.text, 12)}T{time_of_day}", after.at)
+
+
+def _reads(reader: Callable[[str], object], text: str) -> bool:
+    """Tell whether one of the readers of quantities takes a text."""
+    try:
+        reader(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _together(conditions: list[Condition]) -> Condition:

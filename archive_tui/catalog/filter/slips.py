@@ -38,8 +38,9 @@ _NOT_SEARCHED = {
 _SEARCHED_AS = {
     "body": "payload:~…", "args": "payload:~…", "data": "payload:~…", "payloads": "payload:~…",
     "headers": "header.name:…", "format": "decoder:…", "encoding": "decoder:…",
+    "limit": "newest:100", "latest": "newest:100", "first": "oldest:100", "since": "age<1h", "older": "age>30d",
 }  # fmt: skip
-"""Other names of parts that are searched, with what to write."""
+"""Names that people try for what can be asked, with what to write."""
 
 IN_QUOTES = "in quotes it is text"
 

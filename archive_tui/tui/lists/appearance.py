@@ -1,4 +1,4 @@
-"""How lists of tasks look in this run: which columns they have, in which order, and how they write times."""
+"""How lists of tasks, and single tasks, look in this run: columns and their order, how times are written, facts."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ class ListAppearance:
         """
         self.exact_times = False
         """Whether lists write times out, and not as ages."""
+        self.facts: bool | None = None
+        """Whether the screen of a task shows all facts; None: nobody has said."""
         self.version = 0
         self._chosen: dict[str, tuple[str, ...]] = {}
         for kind, names in (columns or {}).items():

@@ -137,9 +137,9 @@ class ChangeFlow(Part):
         running = self.job.leaving.running
         return f"{running[0].lower()}{running[1:]}: {commands.Stop} stops it"
 
-    def why_not(self, what: str, otherwise: str | None = None) -> str | Wait | None:
+    def why_not(self, what: str, otherwise: str | None = None, *, pointed: bool = True) -> str | Wait | None:
         """Why nothing can be planned for the chosen rows now; `what` is as in "to delete", and `otherwise` is a reason
-        of the screen's own.
+        of the screen's own. Not `pointed`: where nothing is marked, the cursor has no part in the choice.
         """
         if self._marks is not None and (unsteady := self._marks.why_not_choose()):
             return unsteady
@@ -149,6 +149,8 @@ class ChangeFlow(Part):
             return reason
         if self._marks is not None and not len(self._marks.chosen()):
             return f"there is nothing to {what}"
+        if self._marks is not None and pointed and (reason := self._marks.why_not_point()):
+            return reason
         return self.why_not_now()
 
     def why_not_delete(self) -> str | Wait | None:

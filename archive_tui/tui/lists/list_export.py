@@ -92,7 +92,7 @@ class ListExport(Part):
         """Why nothing can be exported now."""
         if self._finding:
             return "finding the tasks: a moment"
-        return self._why_not() or self._flow.why_not("export")
+        return self._why_not() or self._flow.why_not("export", pointed=False)
 
     @runs(commands.Export, unless=why_not_export)
     def export(self) -> None:

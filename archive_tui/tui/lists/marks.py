@@ -106,6 +106,12 @@ class RowMarks(Part):
             return Wait(f"in a moment: {'marking' if self.marking else 'sorting'} first")
         return unsteady
 
+    def why_not_point(self) -> str | None:
+        """Why the row under the cursor is not what is meant, where nothing is marked: keys go to the groups."""
+        if len(self.marked) or not self._tasks.beside_active:
+            return None
+        return f"which tasks? {commands.Mark} marks all of a group, {commands.Groups} goes to the rows"
+
     def _run_waiting(self) -> None:
         """Run the command that has waited, if its time has come: it was meant for what is marked, and nothing else."""
         command = self.screen.waiting

@@ -140,6 +140,12 @@ class TaskList(Vertical):
         self.catalog.close()
 
     @property
+    def beside_active(self) -> bool:
+        """Whether keys go to what stands beside the table."""
+        focused = self._screen.focused
+        return self._beside is not None and focused is not None and self._beside in focused.ancestors_with_self
+
+    @property
     def _screen(self) -> CommandScreen:
         return cast("CommandScreen", self.screen)
 

@@ -115,6 +115,7 @@ class TaskScreen(CommandScreen):
     def body(self) -> ComposeResult:
         yield HeadLine(id="head")
         yield FittedText(id="summary")
+        self._boxes.unfolded = self.host.appearance.facts
         yield self._boxes
         yield self._search_bar
 
@@ -351,6 +352,7 @@ class TaskScreen(CommandScreen):
     def fold_facts(self) -> None:
         """Show all facts, or fold them away."""
         self._boxes.fold()
+        self.host.appearance.facts = self._boxes.unfolded
 
     @runs(commands.Zoom)
     def zoom(self) -> None:

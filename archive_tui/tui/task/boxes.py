@@ -60,7 +60,8 @@ class TaskBoxes(Container):
         super().__init__()
         self.current = PAYLOAD
         """The box that keys go to."""
-        self._unfolded: bool | None = None  # None until the operator has said
+        self.unfolded: bool | None = None
+        """Whether all facts are shown where there is room for them; None: nobody has said, and the width decides."""
         self._zoomed = False
 
     def compose(self) -> ComposeResult:
@@ -115,7 +116,7 @@ class TaskBoxes(Container):
 
     @property
     def _facts_wanted(self) -> bool:
-        return self.app.size.width >= ROOMY if self._unfolded is None else self._unfolded
+        return self.app.size.width >= ROOMY if self.unfolded is None else self.unfolded
 
     # What the operator does with them
 
@@ -124,8 +125,8 @@ class TaskBoxes(Container):
         if self.alone:
             self.go_to(PAYLOAD if self.current == FACTS else FACTS)
             return
-        self._unfolded = not self._facts_wanted
-        if not self._unfolded and self.current == FACTS:
+        self.unfolded = not self._facts_wanted
+        if not self.unfolded and self.current == FACTS:
             self.current = PAYLOAD
         self._arrange()
         self._focus()
