@@ -44,6 +44,17 @@ def test_times_are_written_out_and_are_ages_again(work: Live) -> None:
     operate(work.settings, play)
 
 
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (100, 30)])
+def test_a_time_that_is_written_out_is_whole_at_every_width(work: Live, size: tuple[int, int]) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.press("@")
+        assert "2026-11-18 11:03:20 Z  email:send" in op.cursor
+        assert "Error" in header(op)
+
+    operate(work.settings, play, size=size)
+
+
 def test_columns_are_chosen_and_moved_in_a_dialog(work: Live) -> None:
     async def play(op: Operator) -> None:
         await op.tasks("work")

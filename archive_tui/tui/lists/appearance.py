@@ -96,4 +96,4 @@ class ListAppearance:
     def _written(self, column: Column[TaskRow]) -> Column[TaskRow]:
         if column.exact is None or not self.exact_times:
             return column
-        return replace(column, cell=column.exact, width=MOMENT_WIDTH)
+        return replace(column, cell=column.exact, width=MOMENT_WIDTH, least=MOMENT_WIDTH)

@@ -110,10 +110,10 @@ def needed(columns: Iterable[Column[Any]]) -> int:
 def lay_out(columns: Iterable[Column[Any]], room: int, natural: Mapping[str, int] | None = None) -> Layout:
     """Decide which columns are drawn and how wide, in `room` cells.
 
-    Columns are hidden by priority until the minimum widths fit; what cannot be hidden shrinks, the widest first, and
-    before one has less than its `least`, what `yields` goes. What
-    is left over goes first to what has not `enough`, in the order of the columns, then to what can be shown `whole`,
-    and is then shared by `grow`. With `natural` widths (wide mode) nothing is hidden or shrunk: the table scrolls.
+    Columns are hidden by priority until the minimum widths fit. What cannot be hidden shrinks: first what has a
+    `least`, down to that; then what `yields` goes; then the others shrink, the widest first. What is left over goes
+    first to what has not `enough`, in the order of the columns, then to what can be shown `whole`, and is then shared
+    by `grow`. With `natural` widths (wide mode) nothing is hidden or shrunk: the table scrolls.
     """
     shown = list(columns)
     if natural is None:
@@ -128,12 +128,14 @@ def lay_out(columns: Iterable[Column[Any]], room: int, natural: Mapping[str, int
         while spare() < 0 and (dispensable := [column for column in shown if column.priority]):
             shown.remove(max(reversed(dispensable), key=lambda column: column.priority))
         while spare() < 0 and shown:
-            if any(0 < widths[column.name] <= column.least for column in shown):
-                yielding = [column for column in shown if column.yields]
-                if yielding:
-                    shown.remove(yielding[-1])
-                    continue
-            widest = max(reversed(shown), key=lambda column: widths[column.name])
+            above_least = [column for column in shown if column.least and widths[column.name] > column.least]
+            yielding = [column for column in shown if column.yields]
+            if not above_least and yielding:
+                shown.remove(yielding[-1])
+                widths |= {column.name: column.width for column in shown}
+                continue
+            shrinking = above_least or [column for column in shown if not column.least] or shown
+            widest = max(reversed(shrinking), key=lambda column: widths[column.name])
             widths[widest.name] -= 1
             if not widths[widest.name]:
                 shown.remove(widest)
