@@ -20,7 +20,7 @@ from support.servers import PATIENCE, REDIS_SERVER, Live, ServerProcess, fresh, 
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.cli import run
-from archive_tui.demo import DemoServer
+from archive_tui.embedded.server import EmbeddedServer
 from archive_tui.jobs.job import Job
 from archive_tui.settings.model import Secret, Settings
 from archive_tui.settings.url import parse_url
@@ -58,7 +58,7 @@ def valkey_binary() -> str:
 
 @pytest.fixture(scope="session")
 def _valkey_settings() -> Iterator[Settings]:
-    with DemoServer() as server:
+    with EmbeddedServer() as server:
         yield parse_url(server.url)
 
 

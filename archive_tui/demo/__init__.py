@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archive_tui.demo.installation import fill
-    from archive_tui.demo.server import DemoServer
     from archive_tui.demo.workers import Workers
 
-__all__ = ["DEMO_SEED", "DemoServer", "Workers", "demo", "fill"]
+__all__ = ["DEMO_SEED", "Workers", "demo", "fill"]
 
 DEMO_SEED = 1_709
 """The seed of the installation that everybody sees."""
 
-_HOMES = {"DemoServer": "server", "fill": "installation", "Workers": "workers"}
+_HOMES = {"fill": "installation", "Workers": "workers"}
 
 
 def __getattr__(name: str) -> Any:
@@ -40,8 +39,8 @@ def demo(*, workers: bool = True, now: int | None = None, seed: int = DEMO_SEED,
     from redis.retry import Retry
 
     from archive_tui.demo.installation import fill
-    from archive_tui.demo.server import DemoServer
     from archive_tui.demo.workers import Workers
+    from archive_tui.embedded.server import EmbeddedServer
     from archive_tui.settings.demo import make_state_folder
 
     offset = 0.0 if now is None else now - time.time()
@@ -49,7 +48,7 @@ def demo(*, workers: bool = True, now: int | None = None, seed: int = DEMO_SEED,
     def clock() -> float:
         return time.time() + offset
 
-    with DemoServer() as server:
+    with EmbeddedServer() as server:
         make_state_folder(server.directory)
         with redis.Redis.from_url(server.url) as client:
             fill(client, seed=seed, now=int(clock()) if now is None else now, scale=scale)

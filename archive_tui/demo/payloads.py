@@ -6,7 +6,7 @@ from random import Random
 from urllib.parse import urlencode
 
 from archive_tui.demo import wire
-from archive_tui.demo.dependencies import require
+from archive_tui.embedded.dependencies import require
 
 _NAMES = (
     "Ada Lovelace",

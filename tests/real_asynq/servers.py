@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 import redis
 
-from archive_tui.demo.server import DemoServer
+from archive_tui.embedded.server import EmbeddedServer
 
 from .program import wait_until
 
@@ -17,7 +17,7 @@ from .program import wait_until
 @contextmanager
 def valkey() -> Iterator[str]:
     """The URL of an embedded Valkey."""
-    with DemoServer() as server:
+    with EmbeddedServer() as server:
         yield server.url
 
 

@@ -9,7 +9,7 @@ import redis
 from support.terminal import Terminal
 
 from archive_tui.asynq import keys
-from archive_tui.demo import DemoServer
+from archive_tui.embedded.server import EmbeddedServer
 
 QUESTION = b"\x1b]11;?"
 LIGHT = b"\x1b]11;rgb:fafa/f4f4/eded\x1b\\"
@@ -20,7 +20,7 @@ DARK_BACKGROUND = b"48;5;233"
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+    with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
         client.sadd(keys.QUEUES, "q")
         yield server.url
 

@@ -25,12 +25,13 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes.plan import plan_oldest
 from archive_tui.cli import run
-from archive_tui.demo import DEMO_SEED, DemoServer, Workers, demo, fill, hostile, installation
+from archive_tui.demo import DEMO_SEED, Workers, demo, fill, hostile, installation
 from archive_tui.demo.broker import Broker
 from archive_tui.demo.filling import Filling
 from archive_tui.demo.installation import HOSTILE_QUEUE, LEFTOVER_QUEUE
 from archive_tui.demo.job_types import EMAIL, LOGS
 from archive_tui.demo.layout import Writer
+from archive_tui.embedded.server import EmbeddedServer
 from archive_tui.errors import UsageError
 from archive_tui.jobs.listing import ListJob
 from archive_tui.session import Session
@@ -75,13 +76,13 @@ def parent_of(pid: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with DemoServer() as running:
+def server() -> Iterator[EmbeddedServer]:
+    with EmbeddedServer() as running:
         yield running
 
 
 @pytest.fixture
-def client(server: DemoServer) -> Iterator[redis.Redis]:
+def client(server: EmbeddedServer) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(server.url) as connection:
         connection.flushall()
         yield connection
@@ -96,7 +97,7 @@ def full_tasks(full: redis.Redis) -> dict[str, "Tasks"]:
 @pytest.fixture(scope="module")
 def full() -> Iterator[redis.Redis]:
     """The whole installation, for looking only."""
-    with DemoServer() as running, redis.Redis.from_url(running.url) as connection:
+    with EmbeddedServer() as running, redis.Redis.from_url(running.url) as connection:
         fill(connection, seed=DEMO_SEED, now=NOW)
         yield connection
 
@@ -189,7 +190,7 @@ def dump(client: redis.Redis) -> dict[bytes, object]:
 # The server
 
 
-def test_the_server_is_private_and_keeps_nothing(server: DemoServer, client: redis.Redis) -> None:
+def test_the_server_is_private_and_keeps_nothing(server: EmbeddedServer, client: redis.Redis) -> None:
     assert server.url == f"unix://{server.directory}/valkey.sock?db=0"
     assert server.directory.stat().st_mode & 0o777 == 0o700
     config = client.config_get("port", "save", "appendonly", "dir")
@@ -198,7 +199,7 @@ def test_the_server_is_private_and_keeps_nothing(server: DemoServer, client: red
 
 @needs_proc
 def test_the_server_leaves_nothing_behind() -> None:
-    with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+    with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
         directory, pid = server.directory, client.info("server")["process_id"]
         supervisor = parent_of(pid)
         client.set("some", "data")
@@ -213,7 +214,7 @@ def test_the_server_leaves_nothing_behind() -> None:
 @needs_proc
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent")
 def test_the_server_dies_with_its_supervisor() -> None:
-    with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+    with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
         directory, pid = server.directory, client.info("server")["process_id"]
         os.kill(parent_of(pid), signal.SIGKILL)
         wait_until(lambda: not is_running(pid))
@@ -222,7 +223,7 @@ def test_the_server_dies_with_its_supervisor() -> None:
 
 @needs_proc
 def test_the_supervisor_can_be_told_to_stop() -> None:
-    with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+    with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
         directory, pid = server.directory, client.info("server")["process_id"]
         os.kill(parent_of(pid), signal.SIGTERM)
         wait_until(lambda: not is_running(pid) and not directory.exists())
@@ -230,7 +231,7 @@ def test_the_supervisor_can_be_told_to_stop() -> None:
 
 @needs_proc
 def test_a_server_that_is_held_for_a_while_goes_on() -> None:
-    with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+    with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
         pid = client.info("server")["process_id"]
         for number in (signal.SIGSTOP, signal.SIGCONT) * 2:
             os.kill(pid, number)
@@ -273,7 +274,7 @@ def test_the_temporary_directory_may_have_any_name(name: str, monkeypatch: pytes
         directory = Path(short, name)
         directory.mkdir()
         monkeypatch.setattr(tempfile, "tempdir", str(directory))
-        with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+        with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
             assert client.ping()
             assert (server.directory.parent == directory) == (len(name) < 100)
         assert list(directory.iterdir()) == []
@@ -290,9 +291,9 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pyte
     broken = tmp_path / "server"
     broken.write_text("#!/bin/sh\necho no luck today\nexit 3\n")
     broken.chmod(0o700)
-    monkeypatch.setattr("archive_tui.demo.server._find_binary", lambda: str(broken))
+    monkeypatch.setattr("archive_tui.embedded.server._find_binary", lambda: str(broken))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with pytest.raises(Exception, match=r"did not start: no luck today$"), DemoServer():
+    with pytest.raises(Exception, match=r"did not start: no luck today$"), EmbeddedServer():
         pass
     assert list(tmp_path.iterdir()) == [broken]
 
@@ -316,7 +317,9 @@ def test_the_same_seed_gives_the_same_installation(client: redis.Redis) -> None:
     assert dumps[0] != dumps[2]
 
 
-def test_the_same_seed_gives_the_same_installation_in_another_process(server: DemoServer, client: redis.Redis) -> None:
+def test_the_same_seed_gives_the_same_installation_in_another_process(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
     fill(client, seed=7, now=NOW, scale=SMALL)
     here = dump(client)
     client.flushall()
@@ -562,7 +565,7 @@ def test_steps_repeat_and_keep_the_installation_faithful(client: redis.Redis) ->
     assert dumps[0] == dumps[1] != before
 
 
-def test_workers_keep_the_screens_moving(server: DemoServer, client: redis.Redis) -> None:
+def test_workers_keep_the_screens_moving(server: EmbeddedServer, client: redis.Redis) -> None:
     fill(client, seed=5, now=int(time.time()), scale=SMALL)
 
     def counts() -> list[int]:
@@ -583,7 +586,7 @@ def test_workers_keep_the_screens_moving(server: DemoServer, client: redis.Redis
 
 
 def test_workers_end_promptly_when_the_server_is_gone() -> None:
-    with DemoServer() as server:
+    with EmbeddedServer() as server:
         url = server.url
     workers = Workers(lambda: redis.Redis.from_url(url, retry=None), 1)
     started = time.monotonic()

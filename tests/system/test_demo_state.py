@@ -12,7 +12,7 @@ import pytest
 from support.command_line import Command, finish
 from support.servers import wait_until
 
-from archive_tui.demo import DemoServer
+from archive_tui.embedded.server import EmbeddedServer
 from archive_tui.errors import AuditError
 from archive_tui.journal.audit import Audit
 from archive_tui.settings.demo import make_state_folder, with_demo_state
@@ -83,7 +83,7 @@ def test_nothing_of_a_served_demo_is_left(
 
 
 def test_a_change_after_the_end_of_a_demo_leaves_no_file(home: Path) -> None:
-    with DemoServer() as server:
+    with EmbeddedServer() as server:
         make_state_folder(server.directory)
         settings = with_demo_state(parse_url(server.url))
         directory = server.directory
@@ -96,7 +96,7 @@ def test_a_change_after_the_end_of_a_demo_leaves_no_file(home: Path) -> None:
 
 def test_the_next_demo_removes_what_a_killed_one_has_left(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(short))
-    with DemoServer() as killed:
+    with EmbeddedServer() as killed:
         make_state_folder(killed.directory)
         abandoned = killed.directory
         assert killed._supervisor is not None
@@ -104,7 +104,7 @@ def test_the_next_demo_removes_what_a_killed_one_has_left(short: Path, monkeypat
         killed._supervisor.wait()
         someone_elses = short / "archive-tui-anything"
         someone_elses.mkdir()
-        with DemoServer() as running, DemoServer() as beside:
+        with EmbeddedServer() as running, EmbeddedServer() as beside:
             assert not abandoned.exists()
             assert running.directory.exists(), "it is in use"
             assert beside.directory.exists()
@@ -159,6 +159,6 @@ def test_only_a_private_state_folder_makes_a_demo(what: str, tmp_path: Path) -> 
 
 def test_the_demo_s_server_alone_is_no_demo(cli: Command) -> None:
     """The tests' own server, and a dump file that is opened: their journals are real."""
-    with DemoServer() as server:
+    with EmbeddedServer() as server:
         settings = parse_url(server.url)
         assert with_demo_state(settings) == settings

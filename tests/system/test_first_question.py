@@ -10,7 +10,7 @@ from support.terminal import Terminal
 from archive_tui.asynq import keys, message
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import State
-from archive_tui.demo import DemoServer
+from archive_tui.embedded.server import EmbeddedServer
 
 DAY = 86_400
 DOWN, LEFT, RIGHT, ENTER, TAB, CTRL_D = "\x1b[B", "\x1b[D", "\x1b[C", "\r", "\t", "\x04"
@@ -27,7 +27,7 @@ ARCHIVED = (
 
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
-    with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+    with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
         (now, _) = client.time()
         client.sadd(keys.QUEUES, "reports")
         for type_, error, age, count in ARCHIVED:

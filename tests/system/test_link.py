@@ -11,7 +11,7 @@ from support.idle import calm, sent_in, silent
 from support.terminal import Terminal
 from support.thin_link import ThinLink
 
-from archive_tui.demo import DemoServer
+from archive_tui.embedded.server import EmbeddedServer
 
 
 @pytest.fixture(params=[(80, 24), (140, 40)], ids=["80x24", "140x40"])
@@ -119,7 +119,7 @@ MOVING = 4_000
 @pytest.fixture(scope="module")
 def many() -> Iterator[str]:
     """A server with so many orphans that a gentle scan takes a while."""
-    with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+    with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
         asynq = Asynq(client)
         asynq.register("work")
         for start in range(0, 150_000, 10_000):

@@ -13,7 +13,7 @@ import redis
 from support.asynq_data import Asynq
 from support.terminal import PATIENCE, Terminal, sane
 
-from archive_tui.demo import DemoServer
+from archive_tui.embedded.server import EmbeddedServer
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs a shell with jobs")
 
@@ -23,7 +23,7 @@ SCREENS = "orphan scan"
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A server with one queue and two archived tasks."""
-    with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+    with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
         asynq = Asynq(client)
         asynq.register("work")
         asynq.add("work", "one")

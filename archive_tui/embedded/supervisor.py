@@ -1,11 +1,11 @@
-"""The supervisor of the demo's server: starts it, waits until nobody needs it, and removes every trace of it.
+"""The supervisor of the embedded server: starts it, waits until nobody needs it, and removes every trace of it.
 
-A program of its own, run as `python supervisor.py SERVER-BINARY PARENT-DIRECTORY` by `archive_tui.demo.server`; it
-needs the standard library alone. Standard input is a pipe whose other end only the demo holds: however the demo ends,
+A program of its own, run as `python supervisor.py SERVER-BINARY PARENT-DIRECTORY` by `archive_tui.embedded.server`; it
+needs the standard library alone. Standard input is a pipe whose other end only the program holds: however that ends,
 be it by SIGKILL, the pipe ends with it. In a session of its own it hears neither ctrl+c nor the terminal hanging up.
 Standard output carries one answer, `ready <path of the socket>` or `failed <reason>`, and is closed after it.
 
-A supervisor that is killed itself, with the demo, cleans up nothing: the next one removes what it finds of it. A
+A supervisor that is killed itself, with the program, cleans up nothing: the next one removes what it finds of it. A
 directory belongs to a running supervisor as long as that holds the lock on a file in it.
 """
 
@@ -34,7 +34,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Ending:
-    """Waits for whatever ends the server's time: the demo is gone, a signal asks us to stop, or the server has died.
+    """Waits for whatever ends the server's time: the program is gone, a signal asks us to stop, or the server has died.
 
     A signal only wakes the wait, it never interrupts the work, so that cleaning up is always done to its end.
     """
@@ -58,7 +58,7 @@ class Ending:
             try:
                 signals = set(os.read(self._woken, 1024))
             except BlockingIOError:
-                return  # no signal: the demo is gone
+                return  # no signal: the program is gone
             if signals != {signal.SIGCHLD} or server.poll() is not None:
                 return
 

@@ -1,4 +1,4 @@
-"""Import of the packages that only the demo needs, when they are used."""
+"""Import of the packages of the extra `demo`, when they are used."""
 
 import importlib
 from types import ModuleType

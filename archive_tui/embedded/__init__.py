@@ -1,0 +1,1 @@
+"""The embedded server: a real Valkey from the extra `demo` on a private socket, of which nothing stays behind."""
