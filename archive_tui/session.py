@@ -47,6 +47,15 @@ class ScanSummary:
     """False for a scan that was stopped."""
 
 
+_SNAPSHOT_INTERVAL = 86_400.0
+"""Seconds until a snapshot is read again: nothing changes in it."""
+
+
+def _stopped_at(moment: float) -> Callable[[], float]:
+    """A clock that stands still."""
+    return lambda: moment
+
+
 class Session:
     """One server and everything that is going on with it. `clock` gives unix seconds and `stopwatch` seconds from any
     start; tests and screenshots fix them.
@@ -60,12 +69,17 @@ class Session:
         stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
-        self.clock = clock
+        self.wall_clock = clock
+        """The time of day, for what is recorded here: journals, exports, audit."""
+        self.clock = clock if settings.snapshot is None else _stopped_at(settings.snapshot.taken_at)
+        """The moment from which ages are counted: of a dump file the one that it shows."""
+        if settings.snapshot is not None:
+            interval = _SNAPSHOT_INTERVAL
         self.stopwatch = stopwatch
         self.server = Server(settings)
         self.info = ServerInfo(self.server.address)
         self._limits = limits_of(settings.archive_cap, settings.archive_days)
-        self.watch = WatchJob(self.server, interval, clock, stopwatch, self._limits)
+        self.watch = WatchJob(self.server, interval, self.clock, stopwatch, self._limits)
         self.permissions = Permissions()
         self.audit = Audit(settings.audit_file, settings.syslog, clock)
         self.scans: dict[str, ScanSummary] = {}
@@ -89,6 +103,8 @@ class Session:
     @property
     def why_read_only(self) -> str:
         """The reason, in words."""
+        if self.settings.snapshot is not None:
+            return self.settings.snapshot.why_read_only
         if self.settings.read_only:
             return "this is a read-only session"
         if self._role == "replica":
@@ -179,7 +195,7 @@ class Session:
                 choice=choice,
                 reason=reason,
                 continues=continues,
-                clock=self.clock,
+                clock=self.wall_clock,
                 stopwatch=self.stopwatch,
             )
         )
@@ -203,7 +219,7 @@ class Session:
                 catalog,
                 queues,
                 pace,
-                self.clock,
+                self.wall_clock,
                 stopwatch=self.stopwatch,
                 messages=messages,
                 locks=locks,

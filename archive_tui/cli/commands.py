@@ -117,6 +117,32 @@ def _serve(url: str) -> int:
     return ExitCode.DONE
 
 
+@cli.command("open")
+@click.argument("file", metavar="DUMP", type=click.Path(path_type=Path))
+@click.option("--queue", metavar="Q", help="Begin with the archive of this queue.")
+@click.option("--mouse", is_flag=True, help="Use the mouse on the screens. Needs more bandwidth.")
+@theme_option
+@connection_options
+@click.pass_context
+def open_command(
+    context: click.Context, /, file: Path, queue: str | None, mouse: bool, theme: str | None, **connection: Any
+) -> int:  # fmt: skip
+    """Show a dump file (RDB) on the screens, read-only, as of the moment when it was made.
+
+    The file is loaded into a private server, which ends with this program; the file itself is never changed. For one
+    command without the screens: --dump FILE in place of --url.
+    """
+    from archive_tui.commands.queues import refuse_unknown
+
+    if connection["dump"] is not None:
+        raise UsageError("`open` names its dump without --dump")
+    need_terminal()
+    with session_for(context, {**connection, "dump": file}) as session:
+        if queue is not None:
+            refuse_unknown(session, [queue])
+        return run_screens(session, mouse=mouse, theme=theme, queue=queue)
+
+
 @cli.command("queues")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @connection_options
@@ -224,7 +250,7 @@ def delete_command(
             raise UsageError("a stale-history belongs to no queue: leave --queue out")
         histories = delete_histories.Wish(where.strip(), limit)
         manner = manner_of(rest)
-        with session_for(context, rest) as session:
+        with session_for(context, rest, changes=not manner.dry_run) as session:
             return delete_histories.delete(session, histories, manner)
     if queue is None:
         raise UsageError("say which queue: --queue Q")
@@ -237,7 +263,7 @@ def delete_command(
         keep,
     )
     manner = manner_of(rest)
-    with session_for(context, rest) as session:
+    with session_for(context, rest, changes=not manner.dry_run) as session:
         return delete(session, wish, manner)
 
 
@@ -251,7 +277,7 @@ def _resumed(
     if given := [name for name, value in choice.items() if value not in (None, "", False)]:
         raise UsageError(f"--resume goes on with the plan as it was confirmed: leave --{given[0]} out")
     manner = manner_of(rest)
-    with session_for(context, rest) as session:
+    with session_for(context, rest, changes=not manner.dry_run) as session:
         return resume(session, find(session.journal_folder, journal), verb, manner)
 
 
@@ -316,7 +342,7 @@ def repair_command(
         raise UsageError(f"there is no such action: choose --action from {', '.join(Repair)}")
     wish = Wish(queue, Kind(kind), Repair(action), where.strip(), limit, messages)
     manner = manner_of(rest)
-    with session_for(context, rest) as session:
+    with session_for(context, rest, changes=not manner.dry_run) as session:
         return repair(session, wish, manner)
 
 
@@ -376,7 +402,7 @@ def run_command(
         per_second,
     )
     manner = manner_of(rest)
-    with session_for(context, rest) as session:
+    with session_for(context, rest, changes=not manner.dry_run) as session:
         return run(session, Wish(queue, mode, where.strip(), limit), manner)
 
 
@@ -442,7 +468,8 @@ def restore_command(
 
     wish = Wish(Target(target or "back"), elsewhere, again)
     manner = manner_of(rest)
-    with session_for(context, rest, may_be_empty=True) as session:  # all may be lost: that is when it is needed
+    # All may be lost: that is when it is needed
+    with session_for(context, rest, changes=not manner.dry_run, may_be_empty=True) as session:
         path = find(session.journal_folder, journal)
         return restore(session, path, wish, manner)
 

@@ -60,8 +60,8 @@ def _queues(context: click.Context) -> Iterator[str]:
 
     flags: dict[str, Any] = {}
     for one in (context.find_root(), context):
-        if one.params.get("ask_password"):
-            return
+        if one.params.get("ask_password") or one.params.get("dump"):
+            return  # neither is for a line that is being typed
         flags |= {name: value for name in _CONNECTION if (value := one.params.get(name)) is not None}
     server = Server(replace(resolve(Choices(**flags)), timeout=_PATIENCE, read_only=True))
     try:

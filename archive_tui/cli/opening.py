@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archive_tui.errors import UsageError
+from archive_tui.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from archive_tui.session import Session
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def session_for(context: click.Context, after: dict[str, Any], *, may_be_empty: bool = False) -> Iterator[Session]:
+def session_for(
+    context: click.Context, after: dict[str, Any], *, changes: bool = False, may_be_empty: bool = False
+) -> Iterator[Session]:
     """An opened session for the flags before and after the command's name; those after win. Warns where what the server
-    holds is old.
+    holds is old. A command that `changes` something is refused before a dump is loaded for nothing.
     """
     from archive_tui.commands.foreground import stoppable
 
-    with stoppable(), opened(settings_for(context, after), may_be_empty=may_be_empty) as session:
+    settings = settings_for(context, after)
+    if changes and settings.snapshot is not None:
+        raise RefusedError(settings.snapshot.why_read_only)
+    with stoppable(), opened(settings, may_be_empty=may_be_empty) as session:
         if session.info.staleness:
             print(f"archive-tui: {session.info.staleness}", file=sys.stderr)
         yield session
@@ -33,15 +38,42 @@ def session_for(context: click.Context, after: dict[str, Any], *, may_be_empty: 
 
 @contextmanager
 def opened(settings: Settings, *, may_be_empty: bool = False) -> Iterator[Session]:
-    """A session that is open, and closed however it ends."""
+    """A session that is open, and closed however it ends; a dump file is loaded before, and gone afterwards."""
     from archive_tui.session import Session
+    from archive_tui.snapshot import served
 
-    session = Session(settings)
+    with _progress_of_loading() as progress, served(settings, _say, progress) as reached:
+        session = Session(reached)
+        try:
+            session.open(may_be_empty=may_be_empty)
+            progress("")
+            yield session
+        finally:
+            session.close()
+
+
+def _say(what: str) -> None:
+    print(f"archive-tui: {what}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _progress_of_loading() -> Iterator[Callable[[str], None]]:
+    """A function that shows how much of a dump is loaded, in percent, on a line that is gone in the end; on a terminal
+    only.
+    """
+    shown = False
+
+    def show(percent: str) -> None:
+        nonlocal shown
+        if sys.stderr.isatty() and (percent or shown):
+            shown = bool(percent)
+            sys.stderr.write(f"\rloading {percent} %\x1b[K" if percent else "\r\x1b[K")
+            sys.stderr.flush()
+
     try:
-        session.open(may_be_empty=may_be_empty)
-        yield session
+        yield show
     finally:
-        session.close()
+        show("")
 
 
 def settings_for(context: click.Context, after: dict[str, Any]) -> Settings:
@@ -80,9 +112,11 @@ def need_terminal() -> None:
         )
 
 
-def run_screens(session: Session, *, mouse: bool, theme: str | None, tour: bool = False) -> int:
+def run_screens(
+    session: Session, *, mouse: bool, theme: str | None, tour: bool = False, queue: str | None = None
+) -> int:  # fmt: skip
     """Show the screens until the operator leaves them. A `theme` of the command line wins over that of the profile, and
-    that over the one of the person. `tour`: a line says what to try.
+    that over the one of the person. `tour`: a line says what to try. `queue`: its archive is shown first.
     """
     os.environ.setdefault("TEXTUAL_FPS", "20")  # a thin link: read when Textual is imported
     from archive_tui.settings.model import Look
@@ -92,4 +126,4 @@ def run_screens(session: Session, *, mouse: bool, theme: str | None, tour: bool 
 
     preferences = read_preferences(default_profile_file())
     look = Look(theme) if theme else session.settings.theme or preferences.theme or Look.AUTO
-    return run(session, mouse=mouse, look=look, preferences=preferences, tour=tour)
+    return run(session, mouse=mouse, look=look, preferences=preferences, tour=tour, queue=queue)

@@ -29,6 +29,10 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags that choose the server. They are accepted before and after the name of a command."""
     for option in reversed((
         click.option("--url", metavar="URL", help="Server: redis://, rediss:// or unix:///path. [ARCHIVE_TUI_URL]"),
+        click.option("--dump", type=click.Path(path_type=Path), metavar="FILE",
+            help="Read this dump file (RDB) in place of a server."),
+        click.option("--server", type=click.Path(path_type=Path), metavar="PROGRAM",
+            help="The redis-server or valkey-server that loads the dump; the embedded one by default."),
         click.option("--profile", shell_complete=profile_names, metavar="NAME",
             help="A section of profiles.toml. [ARCHIVE_TUI_PROFILE]"),
         click.option("--user", "username", metavar="NAME", help="ACL user. [ARCHIVE_TUI_USERNAME]"),

@@ -38,7 +38,7 @@ def export(
             return ExitCode.INTERRUPTED
         contents.say(sys.stderr)
         chosen = Selection(catalog, catalog.find(query))
-        export_job = ExportJob(session.server, chosen, path, pace, session.clock)
+        export_job = ExportJob(session.server, chosen, path, pace, session.wall_clock)
         job, interrupted = attend(lambda: session.run(export_job), None)
         if job.error is not None:
             raise job.error

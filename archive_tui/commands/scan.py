@@ -132,8 +132,10 @@ def _scan_json(session: Session, job: ScanJob, stats: Sequence[QueueStats], else
     progress = job.progress
     info = session.info
     sums = job.catalog.sums()
+    snapshot = session.settings.snapshot
     return {
         "server": {"version": info.version or None, "mode": info.mode or None, "address": info.address},
+        **({"snapshot_of": moment(snapshot.taken_at)} if snapshot is not None else {}),
         "started_at": moment(progress.started_at),
         "finished_at": moment(progress.finished_at),
         "complete": progress.complete,

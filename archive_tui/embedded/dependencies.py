@@ -11,4 +11,4 @@ def require(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise UsageError("the demo needs its extra: pip install 'archive-tui[demo]'") from None
+        raise UsageError("this needs the extra `demo`: pip install 'archive-tui[demo]'") from None

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
@@ -21,17 +23,42 @@ _FAREWELL = 10.0
 """Seconds that the supervisor may take to clean up before we do it ourselves."""
 
 
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """A dump file with which a server begins."""
+
+    dump: Path
+    """The file; it is only ever read."""
+
+    binary: str | None = None
+    """The server program; None: the embedded one."""
+
+    keeps_expired: bool = True
+    """Whether that program is a Valkey of 8.1 or newer: it keeps what has expired since the dump was made."""
+
+    progress: Callable[[str], None] = lambda _percent: None
+    """Called with the percentage that is loaded, such as "41.70", some times a second."""
+
+
+class LoadError(ArchiveTuiError):
+    """The server ended while it loaded a dump; the text is its log."""
+
+
 class EmbeddedServer:
     """An embedded server without TCP port and without persistence, in a fresh directory that only its owner may enter.
+    It is empty, or holds what a dump does.
 
     A context manager. Inside, `url` and `directory` say where it is; afterwards process and directory are gone. A
     small process of its own (`supervisor`) sees to that, also when this process is killed.
 
     Entering raises UsageError where the extra `demo` is missing or has no server for this system, and ArchiveTuiError
-    where the server does not start.
+    where the server does not start (LoadError with a dump).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loading: Loading | None = None) -> None:
+        self._loading = loading
+        self.dropped: int | None = None
+        """Keys of the dump that had expired and are not there; None where the server does not say."""
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._socket: Path | None = None
 
@@ -46,7 +73,11 @@ class EmbeddedServer:
         return f"unix://{quote(os.fsencode(self._running))}?db=0"
 
     def __enter__(self) -> Self:
-        program = [sys.executable, "-I", "-S", supervisor.__file__, _find_binary(), _parent_directory()]
+        loading = self._loading
+        binary = (loading.binary if loading is not None else None) or _find_binary()
+        program = [sys.executable, "-I", "-S", supervisor.__file__, binary, _parent_directory()]
+        if loading is not None:
+            program += [str(loading.dump.absolute()), "1" if loading.keeps_expired else "0"]
         self._supervisor = subprocess.Popen(
             program,
             stdin=subprocess.PIPE,  # nothing is ever written: that it ends tells the supervisor that we did
@@ -57,15 +88,29 @@ class EmbeddedServer:
         )
         try:
             with cast("IO[bytes]", self._supervisor.stdout) as answer:
-                word, _, rest = answer.read().partition(b" ")
+                word, rest = self._listen(answer)
             if word != b"ready":
-                reason = os.fsdecode(rest) or "its supervisor ended"
+                if loading is not None:
+                    raise LoadError(os.fsdecode(rest))
+                reason = os.fsdecode(rest).rpartition("\n")[2] or "its supervisor ended"
                 raise ArchiveTuiError(f"the embedded server did not start: {reason}")
             self._socket = Path(os.fsdecode(rest))
         except BaseException:
             self._close()
             raise
         return self
+
+    def _listen(self, answer: IO[bytes]) -> tuple[bytes, bytes]:
+        """The last word of the supervisor, and what stands behind it."""
+        for line in answer:
+            word, _, rest = line.partition(b" ")
+            if word == b"loading" and self._loading is not None:
+                self._loading.progress(rest.strip().decode())
+            elif word == b"dropped":
+                self.dropped = int(rest) if rest.strip().isdigit() else None
+            else:
+                return word, rest + answer.read()
+        return b"", b""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

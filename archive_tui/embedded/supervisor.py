@@ -1,9 +1,14 @@
 """The supervisor of the embedded server: starts it, waits until nobody needs it, and removes every trace of it.
 
-A program of its own, run as `python supervisor.py SERVER-BINARY PARENT-DIRECTORY` by `archive_tui.embedded.server`; it
-needs the standard library alone. Standard input is a pipe whose other end only the program holds: however that ends,
-be it by SIGKILL, the pipe ends with it. In a session of its own it hears neither ctrl+c nor the terminal hanging up.
-Standard output carries one answer, `ready <path of the socket>` or `failed <reason>`, and is closed after it.
+A program of its own, run as `python supervisor.py SERVER-BINARY PARENT-DIRECTORY [DUMP KEEP]` by
+`archive_tui.embedded.server`; it needs the standard library alone. The server begins with what the file DUMP holds, of
+which it gets a link and never the file. KEEP is 1 for a server that can keep what has expired since, else 0.
+
+Standard input is a pipe whose other end only the program holds: however that ends, be it by SIGKILL, the pipe ends with
+it. In a session of its own the supervisor hears neither ctrl+c nor the terminal hanging up.
+
+Standard output carries one answer, `ready <path of the socket>` or `failed <reason>`, and is closed after it. While a
+dump is loaded, lines with `loading <percent>` stand before it, and then one with `dropped <number of expired keys>`.
 
 A supervisor that is killed itself, with the program, cleans up nothing: the next one removes what it finds of it. A
 directory belongs to a running supervisor as long as that holds the lock on a file in it.
@@ -30,6 +35,11 @@ _LOG_NAME = "valkey.log"
 _LOCK_NAME = "supervisor.lock"
 _PATIENCE = 10.0
 """Seconds that the server may take to answer."""
+_LOOK_EVERY = 0.01
+"""Seconds between two questions whether the server answers."""
+_TELL_EVERY = 0.25
+"""Seconds between two questions how far it has loaded: each holds it up."""
+_DUMP_NAME = "dump.rdb"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -65,21 +75,23 @@ class Ending:
 
 def main() -> int:
     """Keep one server from start to end; the exit code is 1 where it did not start."""
-    binary, parent = sys.argv[1:]
+    binary, parent, *dump = sys.argv[1:]
     ending = Ending()
     _remove_abandoned(Path(parent))
     directory = Path(tempfile.mkdtemp(prefix=DIRECTORY_PREFIX, dir=parent))
     server = None
     try:
         _lock(directory)
-        server = _start(binary, directory)
+        server = _start(binary, directory, _loading(directory, *dump) if dump else {})
         failure = _await_answer(directory, ending)
-        _tell(f"failed {failure}" if failure else f"ready {directory / SOCKET_NAME}")
+        if dump and not failure:
+            _tell(f"dropped {_fact(directory / SOCKET_NAME, b'rdb_last_load_keys_expired')}\n")
+        _tell(f"failed {failure}" if failure else f"ready {directory / SOCKET_NAME}", last=True)
         if not failure:
             ending.wait_with(server)
         return 1 if failure else 0
     except OSError as error:
-        _tell(f"failed {error}")
+        _tell(f"failed {error}", last=True)
         return 1
     finally:
         if server is not None:
@@ -120,7 +132,37 @@ def _remove(directory: Path) -> None:
         time.sleep(0.05)
 
 
-def _start(binary: str, directory: Path) -> "subprocess.Popen[bytes]":
+def _loading(directory: Path, dump: str, keep: str) -> dict[str, str]:
+    """Lay out a directory so that a server begins with a dump, and return the options for that.
+
+    A server that loads a dump as such leaves out what has expired since. Loaded as the base of an append-only file
+    everything is there, and a Valkey in import mode (8.1 and newer) neither deletes what has expired nor hides it from
+    a client that says `CLIENT IMPORT-SOURCE ON`. Seen with Valkey 8.1.8 and 9.1.2. `aof-load-truncated` must be off:
+    with it a server cuts a file that it cannot read to its end.
+    """
+    if keep != "1":
+        (directory / _DUMP_NAME).symlink_to(dump)
+        return {"dbfilename": _DUMP_NAME, "databases": _DATABASES}
+    folder = directory / "appendonlydir"
+    folder.mkdir(mode=0o700)
+    (folder / _DUMP_NAME).symlink_to(dump)
+    (folder / "appendonly.aof.manifest").write_text(f"file {_DUMP_NAME} seq 1 type b\n")
+    return {
+        "appendonly": "yes",
+        "appendfsync": "no",
+        "aof-load-truncated": "no",
+        "auto-aof-rewrite-percentage": "0",
+        "import-mode": "yes",
+        "rdb-version-check": "relaxed",
+        "databases": _DATABASES,
+    }
+
+
+_DATABASES = "1024"
+"""A dump that holds more is refused."""
+
+
+def _start(binary: str, directory: Path, loading: dict[str, str]) -> "subprocess.Popen[bytes]":
     options = {
         "port": "0",
         "unixsocket": str(directory / SOCKET_NAME),
@@ -130,6 +172,7 @@ def _start(binary: str, directory: Path) -> "subprocess.Popen[bytes]":
         "daemonize": "no",
         "dir": str(directory),
         "loglevel": "warning",
+        **loading,
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     with (directory / _LOG_NAME).open("wb") as log:
@@ -139,50 +182,75 @@ def _start(binary: str, directory: Path) -> "subprocess.Popen[bytes]":
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=directory,
-            preexec_fn=_die_with_supervisor(),  # noqa: PLW1509  (this process has one thread)
+            preexec_fn=_die_first(),  # noqa: PLW1509  (this process has one thread)
         )
 
 
-def _die_with_supervisor() -> Callable[[], None] | None:
-    """Have the server end with us even when we are killed; None on every system but Linux."""
+def _die_first() -> Callable[[], None] | None:
+    """Have the server end with us even when we are killed, and before anybody else where memory runs out; None on
+    every system but Linux.
+    """
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def prepare() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")
+
+    return prepare
 
 
 def _await_answer(directory: Path, ending: Ending) -> str | None:
-    """None as soon as the server answers, else why it does not."""
+    """None as soon as the server answers, else why it does not: all that it has said, on the lines of its log. However
+    long it loads, it is waited for as long as it says so.
+    """
     deadline = time.monotonic() + _PATIENCE
-    while not _answers(directory / SOCKET_NAME):
-        if ending.wait(0.01):
+    pause = _LOOK_EVERY
+    while not (answer := _exchange(directory / SOCKET_NAME, b"PING\r\n")).startswith(b"+PONG"):
+        if answer.startswith(b"-LOADING"):
+            _tell(f"loading {_fact(directory / SOCKET_NAME, b'loading_loaded_perc')}\n")
+            deadline, pause = time.monotonic() + _PATIENCE, _TELL_EVERY
+        if ending.wait(pause):
             said = (directory / _LOG_NAME).read_text(errors="replace").strip()
-            return said.splitlines()[-1] if said else "it ended without a word"
+            return said[-_LOG_SIZE:] or "it ended without a word"
         if time.monotonic() > deadline:
             return f"no answer within {_PATIENCE:.0f} seconds"
     return None
 
 
-def _answers(path: Path) -> bool:
-    return _exchange(path, b"PING\r\n").startswith(b"+PONG")
+_LOG_SIZE = 4000
+"""Characters of a log that tell why a server did not start."""
+
+
+def _fact(path: Path, name: bytes) -> str:
+    """A line of `INFO persistence`; empty where the server does not have it."""
+    lines = _exchange(path, b"INFO persistence\r\n").splitlines()
+    found = (line.partition(b":")[2] for line in lines if line.startswith(name + b":"))
+    return next(found, b"").decode("ascii", "replace")
 
 
 def _exchange(path: Path, command: bytes) -> bytes:
-    """Send one command; what the server answers, nothing where nobody does."""
+    """Send one command; the beginning of what the server answers, nothing where nobody does."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(1.0)
             connection.connect(str(path))
             connection.sendall(command)
-            return connection.recv(64)
+            return connection.recv(16_384)
     except OSError:
         return b""
 
 
-def _tell(answer: str) -> None:
-    """Give the one answer; who does not listen any more is noticed by the ending."""
+def _tell(answer: str, *, last: bool = False) -> None:
+    """Say something, and close our mouth with what is the `last`; who does not listen any more is noticed by the
+    ending.
+    """
     try:
         os.write(sys.stdout.fileno(), os.fsencode(answer))
+        if not last:
+            return
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, sys.stdout.fileno())
         os.close(nothing)

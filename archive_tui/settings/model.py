@@ -59,6 +59,40 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A dump file that is read in place of a server."""
+
+    file: Path
+    """The dump; it is only ever read."""
+
+    taken_at: float
+    """The moment that it shows, in unix seconds: when it was begun, or where it does not say, when it was written."""
+
+    product: str
+    """"redis", "valkey" or "redict", which wrote it."""
+
+    version: str
+    """Version of what wrote it; empty where it does not say."""
+
+    size: int
+    """Bytes of the file."""
+
+    memory: int | None
+    """Bytes of memory that its server used; None where it does not say."""
+
+    loader: Path | None = None
+    """The server program that loads it; None: the embedded one."""
+
+    missing: int | None = 0
+    """Keys that had expired since, and that the server which loaded it dropped; None where it does not say."""
+
+    @property
+    def why_read_only(self) -> str:
+        """Why nothing can be changed, in words."""
+        return "this is a snapshot: changes need the server itself"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of a run: server, guards, journal and audit."""
 
@@ -127,6 +161,9 @@ class Settings:
 
     theme: Look | None = None
     """Colours of the screens; None: the profile does not say."""
+
+    snapshot: Snapshot | None = None
+    """The dump file that is read; None: a server."""
 
     @property
     def address(self) -> str:

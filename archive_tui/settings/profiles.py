@@ -10,6 +10,7 @@ import platformdirs
 
 from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.settings.demo import with_demo_state
+from archive_tui.settings.dump import read_head
 from archive_tui.settings.model import Secret, Settings
 from archive_tui.settings.preferences import parse_look
 from archive_tui.settings.url import has_password, parse_url
@@ -87,6 +88,12 @@ class Choices:
     journal_dir: Path | None = None
     """`--journal-dir`."""
 
+    dump: Path | None = None
+    """`--dump`."""
+
+    server: Path | None = None
+    """`--server`."""
+
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     """The environment, with its `ARCHIVE_TUI_…`."""
 
@@ -102,6 +109,10 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
     A demo's server keeps its own journals and audit, whatever environment and profile say. `profile_file` None: the
     default one. Raises UsageError or NotFoundError.
     """
+    if choices.dump is not None:
+        return _settings_of_dump(choices.dump, choices)
+    if choices.server is not None:
+        raise UsageError("--server names the program that loads a dump: it goes with --dump FILE")
     environment = choices.environment
     _refuse_bad_url(choices.url)
     name = choices.profile or environment.get("ARCHIVE_TUI_PROFILE")
@@ -134,6 +145,33 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
         theme=parse_look(profile.get("theme"), "theme in the profile"),
     )
     return with_demo_state(merged, chosen_journal_dir=choices.journal_dir)
+
+
+def _settings_of_dump(dump: Path, choices: Choices) -> Settings:
+    """The settings for a dump file. What profile and environment say of a server is not for it. Raises UsageError, and
+    what `read_head` does.
+    """
+    others = {
+        "--url": choices.url,
+        "--profile": choices.profile,
+        "--user": choices.username,
+        "--password-file": choices.password_file,
+        "--ask-password": choices.password,
+    }
+    if given := next((flag for flag, value in others.items() if value is not None), None):
+        raise UsageError(f"--dump and {given} exclude each other: a dump file takes the place of a server")
+    environment = choices.environment
+    journal_dir = environment.get("ARCHIVE_TUI_JOURNAL_DIR")
+    database = choices.database or 0
+    return Settings(
+        database=database,
+        timeout=choices.timeout or Settings().timeout,
+        read_only=True,
+        low_bandwidth=choices.low_bandwidth or _is_on(environment, "ARCHIVE_TUI_LOW_BANDWIDTH"),
+        label=f"{dump.name}/{database}",
+        journal_dir=choices.journal_dir or (_expanded(journal_dir) if journal_dir else None),
+        snapshot=replace(read_head(dump), loader=choices.server),
+    )
 
 
 def _refuse_bad_url(url: str | None) -> None:

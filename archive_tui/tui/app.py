@@ -76,9 +76,11 @@ class ArchiveApp(App[None]):
         filters: FilterMemory | None = None,
         *,
         tour: bool = False,
+        queue: str | None = None,
     ) -> None:
         """`theme` None: the dark one in full colours. `themes` gives the theme for a terminal that tells whether its
-        background is dark; None: it stays as it is. `tour`: what to try is said, step by step.
+        background is dark; None: it stays as it is. `tour`: what to try is said, step by step. `queue`: its archive is
+        shown first.
         """
         self._themes = themes
         self._chosen_theme = theme or theme_for(Look.DARK, colors=256, dark=True)
@@ -99,6 +101,7 @@ class ArchiveApp(App[None]):
         self.keystrokes = Keystrokes(self, super().on_event, self._say, self._handle_exception, self._keys_rested)
         self.terminal_watch = TerminalWatch(partial(self.exit, None), session.stop_jobs)
         self.kept = KeptScreens(self)
+        self._first_queue = queue
         self._scans: dict[str | None, ScanScreen] = {}
         self.tour: Tour | None = Tour(session) if tour else None
         if tour:
@@ -139,7 +142,10 @@ class ArchiveApp(App[None]):
     def on_mount(self) -> None:
         self.terminal_watch.start(asyncio.get_running_loop())
         self.session.watch.start()
-        self.push_screen(QueuesScreen())
+        queues = QueuesScreen()
+        self.push_screen(queues)
+        if self._first_queue is not None:
+            queues.open_archive(self._first_queue)
         if self.tour is not None:
             self.set_interval(TICK, partial(self.tour.look, self))
 
@@ -265,6 +271,7 @@ def run(
     look: Look = Look.AUTO,
     preferences: Preferences | None = None,
     tour: bool = False,
+    queue: str | None = None,
 ) -> int:
     """Open the screens and return the exit code. Raises UsageError for preferences that cannot be followed."""
     preferences = preferences or Preferences()
@@ -276,7 +283,7 @@ def run(
     theme = theme_for(look, colors=colors, dark=background_is_dark(os.environ))
     follows = look in (Look.AUTO, Look.ANSI) and colors and may_be_asked(os.environ)
     themes = partial(theme_for_background, look, colors) if follows else None
-    app = ArchiveApp(session, theme, themes, appearance, filters, tour=tour)
+    app = ArchiveApp(session, theme, themes, appearance, filters, tour=tour, queue=queue)
     try:
         app.run(mouse=mouse)
     finally:

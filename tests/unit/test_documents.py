@@ -174,6 +174,8 @@ def test_command_lines_are_understood(
             assert "the screens need a terminal" in said, (shown, said)
         elif arguments[-1] == "--help" or arguments[0] == "completion":
             assert code == 0, (shown, said)
+        elif "--dump" in arguments:
+            assert code == 6, (shown, said)  # there is no such file
         elif "journal" in (shown[0], *shown[2:3]):
             assert code in (0, 6), (shown, said)  # needs no server, and there are no journals
         else:

@@ -12,6 +12,7 @@ from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError, ResponseError
 
 from archive_tui.errors import RefusedError
+from archive_tui.settings.model import Snapshot
 from archive_tui.store.link.abilities import Abilities
 from archive_tui.store.link.replies import PLAIN, Reply, is_unknown_script, raise_first
 
@@ -62,7 +63,16 @@ class Pipe:
     `read_only` sends no script, and no command that writes.
     """
 
-    def __init__(self, connection: AbstractConnection, abilities: Abilities, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        abilities: Abilities,
+        *,
+        read_only: bool = False,
+        snapshot: Snapshot | None = None,
+    ) -> None:
+        self.snapshot = snapshot
+        """The dump file that the server has loaded for us; None: it is a server of its own."""
         self.abilities = abilities
         """The abilities of the server at the other end, for this user."""
         self._connection = connection

@@ -10,7 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
 from redis.credentials import CredentialProvider
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from redis.retry import Retry
 
 from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
@@ -110,7 +110,8 @@ class Server:
         """A connection of one's own for as long as the block lasts; every error inside comes out as one of ours."""
         with self.translated():
             connection = self._connection()
-            pipe = Pipe(connection, self.abilities, read_only=self.settings.read_only)
+            settings = self.settings
+            pipe = Pipe(connection, self.abilities, read_only=settings.read_only, snapshot=settings.snapshot)
             try:
                 yield pipe
             except BaseException:
@@ -176,6 +177,8 @@ class Server:
         for ability, counter in _COUNTERS.items():
             if not counter.search(keyspace):
                 self.abilities.rule_out(ability)
+        if (snapshot := self.settings.snapshot) is not None:  # what counts is the server that it was taken of
+            return ServerInfo(self.address, version=snapshot.version, product=snapshot.product, role="snapshot")
         # Valkey and Redict give the version of Redis as well that they began as: 7.2.4
         product = next((name for name in ("valkey", "redict") if f"{name}_version" in facts), "redis")
         return ServerInfo(
@@ -246,6 +249,8 @@ def _pool(settings: Settings) -> redis.ConnectionPool:
         "driver_info": None,
         "socket_read_size": _READ_SIZE,
     }
+    if settings.snapshot is not None:
+        options["redis_connect_func"] = _see_expired
     if settings.socket is not None:
         return redis.ConnectionPool(connection_class=redis.UnixDomainSocketConnection, path=settings.socket, **options)
     options |= {
@@ -266,6 +271,14 @@ def _pool(settings: Settings) -> redis.ConnectionPool:
         ssl_keyfile=settings.tls.key_file,
         **options,
     )
+
+
+def _see_expired(connection: AbstractConnection) -> None:
+    """Log in, and see what has expired since a snapshot was taken. Only a Valkey in import mode can show it."""
+    connection.on_connect()  # type: ignore[no-untyped-call]
+    connection.send_command("CLIENT", "IMPORT-SOURCE", "ON")  # type: ignore[no-untyped-call]
+    with suppress(ResponseError):
+        connection.read_response()
 
 
 def _greet(connection: AbstractConnection) -> None:

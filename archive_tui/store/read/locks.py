@@ -14,6 +14,7 @@ from archive_tui.asynq.task import fingerprint
 from archive_tui.store.link.clock import seconds_in
 from archive_tui.store.link.consistent_read import read_together
 from archive_tui.store.link.pipe import Pipe, pack
+from archive_tui.store.read.times import end_by, life
 from archive_tui.wording.programs import moment
 
 _AT_ONCE = 500
@@ -41,16 +42,15 @@ def stale_locks(pipe: Pipe, lock_keys: Sequence[bytes]) -> Iterator[list[TaskRow
 def _settled(pipe: Pipe, suspects: Sequence[tuple[bytes, LockName, bytes, bytes]]) -> list[TaskRow]:
     commands = [pack((b"TIME",))]
     for key, _, task_key, _ in suspects:
-        commands += [pack((b"GET", key)), pack((b"EXISTS", task_key)), pack((b"PTTL", key))]
+        commands += [pack((b"GET", key)), pack((b"EXISTS", task_key)), pack((life(pipe), key))]
     moments = read_together(pipe, commands)
     now = seconds_in(moments[0].replies[0])
     rows = []
     for number, (key, name, _, holder) in enumerate(suspects):
         at = 1 + 3 * number
         if all(list(one.replies[at : at + 2]) == [holder, 0] for one in moments):
-            left = moments[0].replies[at + 2]
-            until = int(now + left / 1000) if isinstance(left, int) and left >= 0 else None
-            rows.append(_row(key, name, holder, until))
+            until = end_by(pipe, moments[0].replies[at + 2], now)
+            rows.append(_row(key, name, holder, until // 1000 if until is not None else None))
     return rows
 
 

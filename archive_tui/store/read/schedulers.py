@@ -23,7 +23,9 @@ def look(pipe: Pipe) -> Schedulers:
         [(b"ZRANGE", SCHEDULERS, b"0", b"-1", b"WITHSCORES"), (b"ZCARD", history(b"archive-tui:probe")), (b"TIME",)],
         errors="return",
     )
-    now = seconds_in(clock)
+    now = seconds_in(clock) if pipe.snapshot is None else pipe.snapshot.taken_at
+    if pipe.snapshot is not None and pipe.snapshot.missing != 0:
+        return Schedulers(now, unknown="what schedulers list had expired before the dump was loaded")
     if not isinstance(members, list):
         return Schedulers(now, unknown=_why(members, "asynq:schedulers"))
     if is_not_permitted(allowed):

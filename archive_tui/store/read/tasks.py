@@ -19,7 +19,7 @@ from archive_tui.store.link.replies import Reply, is_not_permitted, is_wrong_typ
 from archive_tui.store.read import old_storage
 from archive_tui.store.read.budget import within_budget
 from archive_tui.store.read.indexes import Cursor, Order, aggregation_sets, pieces
-from archive_tui.store.read.times import end_of, field_ends, field_times
+from archive_tui.store.read.times import end_by, field_ends, field_times, life
 from archive_tui.text import decode, line
 
 PIECE = 1_000
@@ -152,9 +152,9 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
     unchecked += _search_groups(pipe, queue, task_id, fields.get(b"group"), stands_in)
     names = list(fields)
     memory, left, clock, times = pipe.call(
-        [(b"MEMORY", b"USAGE", key), (b"PTTL", key), (b"TIME",), field_times(queue, task_id, names)], errors="return"
+        [(b"MEMORY", b"USAGE", key), (life(pipe), key), (b"TIME",), field_times(queue, task_id, names)], errors="return"
     )
-    end = end_of(left, seconds_in(clock))
+    end = end_by(pipe, left, seconds_in(clock))
     field_times_unknown = is_not_permitted(times)  # a server that does not know the command has no such times
     return Task(
         queue,
@@ -226,10 +226,13 @@ def _lock(
 
 
 def _held(pipe: Pipe, key: bytes, *, named: bool = True) -> UniqueLock:
-    holder, left = pipe.call([(b"GET", key), (b"PTTL", key)], errors="return")
+    holder, reply, clock = pipe.call([(b"GET", key), (life(pipe), key), (b"TIME",)], errors="return")
+    now = seconds_in(clock)
+    end = end_by(pipe, reply, now)
+    shown = now if pipe.snapshot is None else pipe.snapshot.taken_at
     return UniqueLock(
         key,
         holder if isinstance(holder, bytes) else None,
-        left / 1000 if isinstance(left, int) and left >= 0 else None,
+        max(end / 1000 - shown, 0.0) if end is not None else None,
         named,
     )

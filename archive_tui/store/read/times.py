@@ -24,6 +24,27 @@ def field_ends(names: Sequence[bytes], reply: Reply) -> dict[bytes, int]:
     return {name: end for name, end in zip(names, reply, strict=False) if isinstance(end, int) and end > 0}
 
 
+def life(pipe: Pipe) -> bytes:
+    """The command that asks for the life of a key; `end_by` takes the reply."""
+    return b"PTTL" if _by_clock(pipe) else b"PEXPIRETIME"
+
+
+def end_by(pipe: Pipe, reply: Reply, now: float) -> int | None:
+    """The moment at which a key expires, in unix milliseconds, by the reply to `life`; None for never. In a snapshot it
+    may have passed. `now` is the server's time in unix seconds.
+    """
+    if _by_clock(pipe):
+        return end_of(reply, now)
+    return reply if isinstance(reply, int) and reply >= 0 else None
+
+
+def _by_clock(pipe: Pipe) -> bool:
+    """Tell whether nothing that is there has expired: `PTTL` says 0 of whatever has. A server that keeps it, as one
+    that has loaded a snapshot whole, knows PEXPIRETIME (Redis 7.0).
+    """
+    return pipe.snapshot is None or pipe.snapshot.missing != 0
+
+
 def end_of(left: Reply, now: float) -> int | None:
     """The moment at which a key expires, in unix milliseconds, by the reply to its `PTTL`; None for never. `now` is the
     server's time in unix seconds.

@@ -117,7 +117,7 @@ class ListExport(Part):
             self.screen.say(none if histories else "nothing matches any more", warning=True)
         else:
             stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in self._name[:60])
-            now = datetime.fromtimestamp(self.screen.session.clock(), UTC)
+            now = datetime.fromtimestamp(self.screen.session.wall_clock(), UTC)
             left_out = f"{plural(histories, 'stale history')} left out: the journal of their deletion keeps a copy"
             self._left_out = left_out if histories else ""
             self._ask(chosen, f"{stem.lstrip('.') or 'tasks'}-{now:%Y%m%dT%H%M%SZ}.journal.gz")
@@ -139,7 +139,7 @@ class ListExport(Part):
             return
         session = self.screen.session
         self._path = path
-        self._job = session.run(ExportJob(session.server, chosen, path, self._flow.pace, session.clock))
+        self._job = session.run(ExportJob(session.server, chosen, path, self._flow.pace, session.wall_clock))
         self.screen.look()
 
     # Watching and reporting; the flow asks

@@ -72,8 +72,8 @@ class JournalTaskScreen(TaskScreen):
 
     def facts_of(self, task: Task, read_at: float) -> Iterable[tuple[str, str]]:
         header = self._job.journal.header if self._job.journal is not None else Header()
-        yield "Deleted", f"{age(header.created_at, self.session.clock())} ago\n{exact(header.created_at)}"
-        for label, value in facts(task, self.session.clock(), read_at):
+        yield "Deleted", f"{age(header.created_at, self.session.wall_clock())} ago\n{exact(header.created_at)}"
+        for label, value in facts(task, self.session.wall_clock(), read_at):
             if label == "Stands in":
                 yield "Stood in", value if task.stands_in else "no index: orphaned task data"
             elif label != "In Redis":

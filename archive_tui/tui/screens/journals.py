@@ -136,7 +136,7 @@ class JournalsScreen(CommandScreen):
         if drawn == self._drawn:
             return
         self._drawn = drawn
-        self._moment = self.session.clock()
+        self._moment = self.session.wall_clock()
         rows = [one for one in job.journals if text in _searched(one)]
         keys = [self._numbers.setdefault(str(one.path), len(self._numbers)) for one in rows]
         folder = line(str(self.session.journal_folder))
@@ -154,7 +154,7 @@ class JournalsScreen(CommandScreen):
         keep_mb = settings.journal_keep_mb
         stale = journal_folder.stale(
             found,
-            self.session.clock(),
+            self.session.wall_clock(),
             keep_days=settings.journal_keep_days,
             keep_bytes=int(keep_mb * 1e6) if keep_mb is not None else None,
         )

@@ -172,12 +172,14 @@ class QueuesScreen(CommandScreen):
 
     def _open_tasks(self) -> TasksScreen | None:
         """Open the archive under the cursor; None where there is no queue."""
+        queue = self.current()
+        return self.open_archive(queue.name) if queue is not None else None
+
+    def open_archive(self, queue: str) -> TasksScreen:
+        """Open the archive of a queue."""
         from archive_tui.tui.screens.tasks import TasksScreen
 
-        queue = self.current()
-        if queue is None:
-            return None
-        return self.kept.open(archive_name(queue.name), lambda: TasksScreen(queue.name))
+        return self.kept.open(archive_name(queue), lambda: TasksScreen(queue))
 
     @runs(commands.Triage, unless=why_not_open)
     def triage(self) -> None:

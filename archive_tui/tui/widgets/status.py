@@ -54,6 +54,9 @@ class Status:
     changing: bool = False
     """Whether one of them changes Redis: where that happens is then said in full."""
 
+    snapshot: str = ""
+    """The moment that a dump file shows, in words; empty for a server."""
+
 
 class StatusBar(Widget):
     """One line; `show` replaces what it says.
@@ -127,7 +130,9 @@ def _badges(status: Status, *, roomy: bool) -> list[Piece]:
 def _server(status: Status, *, roomy: bool) -> list[Piece]:
     """What kind of server it is, and whether we may write."""
     pieces: list[Piece] = []
-    if status.role:
+    if status.snapshot:
+        pieces.append(Piece(Content.styled(f"  snapshot of {status.snapshot}", "bold $text-warning")))
+    elif status.role:
         tone = "$text-warning" if status.role == "replica" else "$text-muted"
         pieces.append(Piece(Content.styled(f"  {line(status.role)}", tone), gives_way=4 if not status.changing else 5))
     if roomy and status.product:
