@@ -171,7 +171,9 @@ class TaskList(Vertical):
         """Whether the table shows all that the job brought, in the order that was asked for; of a filter that looks
         into messages, what it has matched so far.
         """
-        return self._shown_complete and not self.sorting
+        # While messages are read the rows change with every batch, and keys must not wait for the last one
+        shown = self._shown_complete or (self.complete and self.contents.running)
+        return shown and not self.sorting
 
     @property
     def reading(self) -> bool:
