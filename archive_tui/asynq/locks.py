@@ -35,6 +35,14 @@ def named(queue: str, field: bytes | None, raw_message: bytes | None) -> bytes |
     return name if name and name.startswith(keys.unique_prefix(queue)) else None
 
 
+def unnamed(queue: str, field: bytes | None, raw_message: bytes | None) -> list[bytes]:
+    """The locks that a task may hold by the payload's rule although it names none at all, as foreign writers have it.
+    Whether it holds one is for Redis to say.
+    """
+    decoded = message.decode(raw_message) if raw_message is not None and not field else None
+    return by_rule(queue, decoded) if decoded is not None and not decoded.unique_key else []
+
+
 def read(key: bytes) -> LockName | None:
     """Read a lock's name as Asynq 0.18 and newer makes it by its rule (`by_rule`); None for any other key. Queues whose
     names hold a brace are left out: their keys can be read in several ways.

@@ -270,7 +270,7 @@ class Change(ABC, Generic[AnyBatch]):
 
     def take_read(self, pipe: Pipe, batch: AnyBatch) -> list[Copy]:
         """Receive it: a copy of each task, in order."""
-        return snapshots.whole(pipe, batch.queue, batch.ids)
+        return snapshots.whole(pipe, batch.queue, batch.ids, unnamed_locks=True)
 
     def missing(self, pipe: Pipe, copies: Sequence[Copy]) -> snapshots.Missing:
         """What is still to be read of these: their unique locks, and the times of their fields."""

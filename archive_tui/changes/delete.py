@@ -44,6 +44,11 @@ _CAREFUL_CALLS = 5
 _WAITED = 0.0003
 """Seconds for which an answer must have been waited for to say anything about the server."""
 
+_LOOKED_FOR_LOCKS = 10_000
+"""Tasks of a plan up to which each is asked for a lock that it holds without naming it: two commands a task more. No
+version of Go's library writes such a task.
+"""
+
 _REMEMBERED = 8
 _RAW_STATES = {None: None} | {state: state.value.encode() for state in State}
 
@@ -183,7 +188,7 @@ class DeleteChange(Change[DeleteBatch]):
         return copies
 
     def missing(self, pipe: Pipe, copies: Sequence[Copy]) -> snapshots.Missing:
-        return snapshots.missing(pipe, copies)
+        return snapshots.missing(pipe, copies, unnamed=self.plan.count <= _LOOKED_FOR_LOCKS)
 
     def check(self, batch: DeleteBatch, copies: list[Copy]) -> None:
         batch.copies = copies

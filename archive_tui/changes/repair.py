@@ -138,7 +138,9 @@ class RepairChange(Change[RepairBatch]):
     def take_read(self, pipe: Pipe, batch: RepairBatch) -> list[Copy]:
         if batch.repair is Repair.RELEASE:
             return snapshots.held_locks(pipe, batch.queue, batch.ids)
-        return snapshots.whole(pipe, batch.queue, batch.ids, [store.stands_in(row) for row in batch.rows])
+        places = [store.stands_in(row) for row in batch.rows]
+        unnamed = batch.repair is Repair.CLEAN
+        return snapshots.whole(pipe, batch.queue, batch.ids, places, unnamed_locks=unnamed)
 
     def check(self, batch: RepairBatch, copies: list[Copy]) -> None:
         places: list[int] = []

@@ -157,5 +157,5 @@ def _lock(task: Task, since_read: float) -> str:
     if lock.holder != task.id:
         return f"held by another task, {line(lock.holder)[:_LONG]}"
     left = f"{span(lock.seconds_left - since_read)} left" if lock.seconds_left is not None else "for ever"
-    unnamed = "" if lock.named else "; the task does not name it, so whoever deletes the task leaves it"
+    unnamed = "" if lock.named else "; the task does not name it, so Asynq leaves it where it deletes the task"
     return f"held, {left}{unnamed}"

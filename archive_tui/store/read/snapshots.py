@@ -89,16 +89,26 @@ class Missing(NamedTuple):
     """What is still to be read of some copies."""
 
     locks: Sequence[tuple[int, bytes]] = ()
-    """The unique locks that they name, by position; whether they hold them is another question."""
+    """The unique locks that they name, or may hold, by position; whether they hold them is another question."""
 
     times: bool = False
     """Whether fields may expire by themselves."""
 
 
-def missing(pipe: Pipe, copies: Sequence[Copy]) -> Missing:
-    """Find out what is still to be read of these; empty values where nothing is."""
+def missing(pipe: Pipe, copies: Sequence[Copy], *, unnamed: bool = False) -> Missing:
+    """Find out what is still to be read of these; empty values where nothing is. With `unnamed`, also the locks that
+    a task may hold without naming them.
+    """
     named = [(at, lock) for at, copy in enumerate(copies) if (lock := lock_of(copy)) is not None]
+    if unnamed:
+        named += [(at, lock) for at, copy in enumerate(copies) for lock in _unnamed_locks(copy)]
     return Missing(named, pipe.abilities.has(Ability.FIELD_TIMES))
+
+
+def _unnamed_locks(copy: Copy) -> list[bytes]:
+    if not copy.fields or copy.fields is NOT_A_HASH:
+        return []
+    return locks.unnamed(copy.queue, copy.field(b"unique_key"), copy.field(b"msg"))
 
 
 def completed(pipe: Pipe, copies: list[Copy], lacking: Missing) -> list[Copy]:
@@ -163,9 +173,17 @@ def sizes(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> list[int]:
     return [message + result + _OTHER_FIELDS for message, result in zip(lengths[::2], lengths[1::2], strict=True)]
 
 
-def whole(pipe: Pipe, queue: str, ids: Sequence[bytes], index_names: Sequence[str] | None = None) -> list[Copy]:
+def whole(
+    pipe: Pipe,
+    queue: str,
+    ids: Sequence[bytes],
+    index_names: Sequence[str] | None = None,
+    *,
+    unnamed_locks: bool = False,
+) -> list[Copy]:
     """Tasks with all that goes into a journal, locks included. `index_names` are the indexes in which they stand, each
-    the last part of its key, "" for none; without it, each is searched for in the index that its own state names.
+    the last part of its key, "" for none; without it, each is searched for in the index that its own state names. With
+    `unnamed_locks`, a lock that a task holds without naming it belongs to it, too.
 
     A group's set counts as `aggregating`, its name is a field of the task; the lease counts as `active`. An id without
     task data keeps the name of its index as `place`.
@@ -189,7 +207,7 @@ def whole(pipe: Pipe, queue: str, ids: Sequence[bytes], index_names: Sequence[st
             copies[at] = copies[at]._replace(stood=State(name))
         if copies[at].stood is not None and not copies[at].fields:
             copies[at] = copies[at]._replace(place=name)
-    return completed(pipe, copies, missing(pipe, copies))
+    return completed(pipe, copies, missing(pipe, copies, unnamed=unnamed_locks))
 
 
 def held_locks(pipe: Pipe, queue: str, lock_keys: Sequence[bytes]) -> list[Copy]:

@@ -11,8 +11,8 @@
 --                       and a "!" behind it where it may hold a unique lock
 --             "plain"   as the journal has it, where it has two fields and no lock. For each hash its message and,
 --                       but for orphans, its score
---             "copied"  as the journal has it. For each hash its score ("" for none), "1" where it holds its lock, how
---                       many strings follow, and its fields, name and value
+--             "copied"  as the journal has it. For each hash its score ("" for none), the lock that it holds ("" for
+--                       none), also one that it does not name, how many strings follow, and its fields, name and value
 --             In the place of a value longer than LONG stands its SHA-1.
 -- ARGV[5..]   the same for each hash
 --
@@ -115,7 +115,7 @@ elseif mode == "plain" then
 else
   local next = 5
   for i = 1, count do
-    local key, lock, size = KEYS[i + 7], ARGV[next + 1] == "1", tonumber(ARGV[next + 2])
+    local key, lock, size = KEYS[i + 7], ARGV[next + 1], tonumber(ARGV[next + 2])
     local from = next + 3
     scored[i], next = ARGV[next], from + size
     local found = pcall("HGETALL", key)
@@ -132,9 +132,9 @@ else
         local value = fields[ARGV[j]]
         equal = equal and value and same(value, ARGV[j + 1])
       end
-      local unique = equal and lock_of(fields.unique_key, fields.msg)
+      local unique = equal and (lock_of(fields.unique_key, fields.msg) or lock)
       local holder = unique and holds(unique, locks, sub(key, id_at))
-      if not equal or (holder and not lock) then
+      if not equal or (holder and lock == "") then
         outcomes[i] = COPY_STALE
       else
         held[i] = holder and unique

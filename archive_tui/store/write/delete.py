@@ -88,9 +88,15 @@ def _numbers(reply: Reply, count: int) -> list[int]:
 
 
 def is_plain(copy: Copy) -> bool:
-    """Whether a copy has a message, a state, nothing else, and names no lock: most are so."""
+    """Whether a copy has a message, a state, nothing else, and neither names nor holds a lock: most are so."""
     fields = copy[2]
-    return len(fields) == 4 and fields[0] == b"msg" and fields[2] == b"state" and lock_of(copy) is None
+    return (
+        len(fields) == 4
+        and fields[0] == b"msg"
+        and fields[2] == b"state"
+        and copy.lock is None
+        and lock_of(copy) is None
+    )
 
 
 @cache
@@ -126,7 +132,7 @@ def _request(
         arguments.append(b"copied")
         for copy in copies:
             fields = copy.fields
-            arguments += (copy.score or b"", b"1" if copy.lock else b"", b"%d" % len(fields))
+            arguments += (copy.score or b"", copy.lock or b"", b"%d" % len(fields))
             for at in range(0, len(fields), 2):
                 arguments += (fields[at], _short(fields[at + 1]))
     return _indexes(queue), arguments

@@ -5,10 +5,11 @@
 -- ARGV[2]     "move": take the id out of wherever it stands and put it where it belongs; "clean": delete data and id;
 --             "ghost": remove the id, provided there is no data; "foreign": delete a key that is no hash, and its id
 -- ARGV[3]     now, in nanoseconds
--- ARGV[4..]   for each hash eleven: task id; expected state, of "foreign" the expected type of the key; SHA-1 of the
+-- ARGV[4..]   for each hash thirteen: task id; expected state, of "foreign" the expected type of the key; SHA-1 of the
 --             expected message ("" for no message); expected pending_since; the index in which it must stand ("" for
 --             in none); the lists to be searched for it; of "move" new state, new index, score, new message ("" to keep it);
---             and "lost" where nobody may look for it in that index
+--             "lost" where nobody may look for it in that index; and of "clean" two locks that it may hold without
+--             naming them ("" for none)
 --
 -- Returns a number for each hash, see Outcome in asynq/outcomes.py. Past the probes no step raises an error: a script that
 -- aborts half-way would leave changes that nobody reports.
@@ -36,7 +37,7 @@ local function indexes()
   local found = { list = {}, zset = { prefix .. "aggregation_sets" }, set = { prefix .. "groups" } }
   for _, name in ipairs(LISTS) do found.list[#found.list + 1] = prefix .. name end
   for _, name in ipairs(SETS) do found.zset[#found.zset + 1] = prefix .. name end
-  for i = 4, #ARGV, 11 do
+  for i = 4, #ARGV, 13 do
     for _, index in ipairs({ ARGV[i + 4], ARGV[i + 7] }) do
       if string.sub(index, 1, 2) == "g:" then found.zset[#found.zset + 1] = prefix .. index end
     end
@@ -198,12 +199,14 @@ local function repair(key, at)
     return DONE
   end
   redis.call("UNLINK", key)
-  if release(lock_of(found[4], found[2]), id) then return DONE_AND_UNLOCKED end
+  for _, lock in ipairs({ lock_of(found[4], found[2]) or "", ARGV[at + 11], ARGV[at + 12] }) do
+    if release(lock, id) then return DONE_AND_UNLOCKED end
+  end
   return DONE
 end
 
 local outcomes = {}
 for i = 1, #KEYS do
-  outcomes[i] = repair(KEYS[i], 4 + (i - 1) * 11)
+  outcomes[i] = repair(KEYS[i], 4 + (i - 1) * 13)
 end
 return outcomes

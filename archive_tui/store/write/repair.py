@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from archive_tui.asynq import keys
+from archive_tui.asynq import keys, locks
 from archive_tui.asynq.findings import GROUP, Kind
 from archive_tui.asynq.limits import DEFAULTS, Limits
 from archive_tui.asynq.outcomes import Outcome
@@ -54,6 +54,9 @@ class _Entry:
     goal: Destination | None
     """The state and index that it gets; None where it is deleted."""
 
+    locks: Sequence[bytes] = ()
+    """Two locks at most that it may hold without naming them, to be released where it is deleted."""
+
     def arguments(self, *, lost: bool) -> list[bytes]:
         """The arguments of the script; `lost`: nobody may look for it in its index."""
         goal = self.goal
@@ -69,6 +72,7 @@ class _Entry:
             b"%d" % goal.score if goal else b"0",
             goal.message if goal else b"",
             b"lost" if lost else b"",
+            *[*self.locks, b"", b""][:2],
         ]
 
 
@@ -166,7 +170,10 @@ def _alive(pipe: Pipe, queue: str, rows: Sequence[TaskRow], repair_: Repair) -> 
 
 def _contents(pipe: Pipe, rows: Sequence[TaskRow]) -> list[Reply]:
     return pipe.call(
-        [(b"HMGET", keys.task(row.queue, row.id), b"state", b"msg", b"pending_since", b"group") for row in rows],
+        [
+            (b"HMGET", keys.task(row.queue, row.id), b"state", b"msg", b"pending_since", b"group", b"unique_key")
+            for row in rows
+        ],
         errors="return",
     )
 
@@ -180,8 +187,8 @@ def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float, limits: Li
     if not isinstance(content, list):
         raise_unless_wrong_type([content])
         return Outcome.NOT_A_TASK
-    raw_state, raw_message, since, group = content
-    if content == [None] * 4 and row.fingerprint:
+    raw_state, raw_message, since, group, unique_key = content
+    if content == [None] * 5 and row.fingerprint:
         return Outcome.GONE
     if State.parse(raw_state) is not row.state:
         return Outcome.STATE_CHANGED
@@ -201,6 +208,7 @@ def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float, limits: Li
         stands_in(row),
         lists_to_search(row, goal),
         goal,
+        locks.unnamed(row.queue, unique_key, raw_message) if goal is None else (),
     )
 
 
