@@ -1,11 +1,12 @@
 """The embedded server: a real Valkey on a private unix socket that leaves nothing behind, however we end."""
 
+import inspect
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -75,7 +76,7 @@ class EmbeddedServer:
     def __enter__(self) -> Self:
         loading = self._loading
         binary = (loading.binary if loading is not None else None) or _find_binary()
-        program = [sys.executable, "-I", "-S", supervisor.__file__, binary, _parent_directory()]
+        program = [sys.executable, "-I", "-S", *_supervisor_program(), binary, _parent_directory()]
         if loading is not None:
             program += [str(loading.dump.absolute()), "1" if loading.keeps_expired else "0"]
         self._supervisor = subprocess.Popen(
@@ -135,6 +136,13 @@ class EmbeddedServer:
                 process.wait()
         if left is not None:
             shutil.rmtree(left.parent, ignore_errors=True)  # already gone, unless somebody killed the supervisor
+
+
+def _supervisor_program() -> Sequence[str]:
+    """Tell Python to run the supervisor: by its file, or by its source in `archive-tui.pyz`, where it is no file."""
+    if Path(supervisor.__file__).is_file():
+        return (supervisor.__file__,)
+    return ("-c", inspect.getsource(supervisor))
 
 
 def _find_binary() -> str:

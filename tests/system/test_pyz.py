@@ -110,6 +110,21 @@ def test_it_runs_on_every_python_that_it_is_for(pyz: Path, valkey: Live, tmp_pat
         reads_a_task_and_its_keys(terminal)
 
 
+def test_it_reads_a_dump_with_a_server_of_the_machine(
+    pyz: Path, valkey: Live, valkey_binary: str, tmp_path: Path
+) -> None:
+    """The embedded server is a program, which cannot be in it."""
+    valkey.asynq.register("work")
+    valkey.client.save()
+    dump = Path(str(valkey.settings.socket)).parent / "dump.rdb"
+    ended = ran([*BARE, pyz, "queues", "--dump", dump, "--server", valkey_binary], tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "work" in ended.stdout
+    ended = ran([*BARE, pyz, "queues", "--dump", dump], tmp_path)
+    assert ended.returncode == 2
+    assert "--server PROGRAM" in ended.stderr
+
+
 def test_it_needs_nothing_but_python_in_an_empty_root(pyz: Path, valkey: Live, tmp_path: Path) -> None:
     """No network, no shell, no /tmp, no /dev, no terminal descriptions, nobody's name in /etc/passwd."""
     if not without_network():
