@@ -226,9 +226,9 @@ class CommandScreen(Screen[None]):
 
     def catching_up(self, key: str) -> bool:
         """Whether a key that was typed ahead is to wait, since what was asked for is not shown yet. What is typed into
-        a line need not.
+        a line need not, and to stop something is never too early.
         """
-        return not isinstance(self.focused, Input) and self.reading()
+        return not isinstance(self.focused, Input) and key not in commands.Stop.bound() and self.reading()
 
     def reading(self) -> bool:
         """Whether what was asked for is not shown yet."""

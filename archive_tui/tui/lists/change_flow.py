@@ -127,6 +127,11 @@ class ChangeFlow(Part):
         self._tasks = tasks
         self._marks = marks
 
+    @property
+    def reading(self) -> bool:
+        """Whether a plan or a report is still to come: keys that were typed ahead are for what it asks or says."""
+        return self.planning or self.job is not None
+
     # Planning
 
     @property

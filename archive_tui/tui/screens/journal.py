@@ -179,7 +179,7 @@ class JournalScreen(CommandScreen):
         return line(exact(self.header.created_at))
 
     def reading(self) -> bool:
-        return not self.tasks.shown or self.flow.planning or super().reading()
+        return not self.tasks.shown or self.flow.reading or super().reading()
 
     def tick(self) -> None:
         self.flow.watch()

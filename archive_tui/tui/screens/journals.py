@@ -117,7 +117,7 @@ class JournalsScreen(CommandScreen):
 
     def reading(self) -> bool:
         drawn = self._drawn is not None and self._drawn[0] is self._job
-        return not drawn or self.flow.planning
+        return not drawn or self.flow.reading
 
     def tick(self) -> None:
         self.flow.watch()

@@ -93,7 +93,7 @@ class QueuesScreen(CommandScreen):
         self.session.watch.refresh(leftovers=True)
 
     def reading(self) -> bool:
-        return not self._rows_drawn or self.flow.planning
+        return not self._rows_drawn or self.flow.reading
 
     def tick(self) -> None:
         self.flow.watch()

@@ -146,7 +146,7 @@ class ScanScreen(CommandScreen):
         self.tasks.fill(self._job)
 
     def reading(self) -> bool:
-        return self.tasks.reading or self.flow.planning or super().reading()
+        return self.tasks.reading or self.flow.reading or super().reading()
 
     def tick(self) -> None:
         self.flow.watch()

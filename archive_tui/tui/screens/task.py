@@ -131,7 +131,7 @@ class TaskScreen(CommandScreen):
         self._draw_facts()
 
     def reading(self) -> bool:
-        return self._answered != self._ticket or self.flow.planning or super().reading()
+        return self._answered != self._ticket or self.flow.reading or super().reading()
 
     def tick(self) -> None:
         self._change_seen = self.flow.job

@@ -151,7 +151,7 @@ class TasksScreen(CommandScreen):
         return f"{self._where} ▸ archived"
 
     def reading(self) -> bool:
-        return not self.tasks.shown or self.flow.planning or super().reading()
+        return not self.tasks.shown or self.flow.reading or super().reading()
 
     def tick(self) -> None:
         self.flow.watch()

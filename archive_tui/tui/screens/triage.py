@@ -247,7 +247,7 @@ class TriageScreen(CommandScreen):
         return None if self._chosen.tasks else "no task here"
 
     def reading(self) -> bool:
-        return not self._shown or self.triaged.marks.marking or self.flow.planning or super().reading()
+        return not self._shown or self.triaged.marks.marking or self.flow.reading or super().reading()
 
     @property
     def _shown(self) -> bool:
