@@ -164,13 +164,16 @@ def queues_command(context: click.Context, /, as_json: bool, **connection: Any) 
 @locks_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with counts.")
 @click.option("--ndjson", is_flag=True, help="One JSON object a finding, a line each.")
+@click.option(
+    "--where", default="", metavar="FILTER", help="Only findings that match, such as 'age>30d' (with --ndjson)."
+)
 @click.option("--prometheus", is_flag=True, help="Metrics for a textfile collector.")
 @click.option("--check", is_flag=True, help="Exit with 10 if the scan found anything.")
 @connection_options
 @click.pass_context
 def scan_command(
     context: click.Context, /, names: Sequence[str], pace: str, messages: bool, locks: bool, as_json: bool,
-    ndjson: bool,
+    ndjson: bool, where: str,
     prometheus: bool, check: bool, **connection: Any,
 ) -> int:  # fmt: skip
     """Find task data that Asynq has lost track of, and damaged indexes. Reads only."""
@@ -178,6 +181,8 @@ def scan_command(
     from archive_tui.jobs.pace import Pace
 
     form = one_form(json=as_json, ndjson=ndjson, prometheus=prometheus)
+    if where.strip() and not ndjson:
+        raise UsageError("--where goes with --ndjson: the counts of a scan are of everything that it has found")
     with session_for(context, connection) as session:
         return scan(
             session,
@@ -185,6 +190,7 @@ def scan_command(
             pace=Pace(pace),
             messages=messages,
             locks=locks,
+            where=where.strip(),
             form=form,
             check=check,
             out=sys.stdout,

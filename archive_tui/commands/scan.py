@@ -16,7 +16,7 @@ from archive_tui.commands.delete_histories import say_what_is_unsure
 from archive_tui.commands.foreground import attend, scan_line
 from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.commands.queues import OLD, archived_json, forecasts, refuse_unknown, storage_json
-from archive_tui.commands.reading import catalog_for
+from archive_tui.commands.reading import Contents, catalog_for, read_contents
 from archive_tui.errors import ExitCode
 from archive_tui.jobs.elsewhere import Elsewhere, are_elsewhere, look
 from archive_tui.jobs.pace import Pace
@@ -40,14 +40,18 @@ def scan(
     pace: Pace,
     messages: bool = False,
     locks: bool = False,
+    where: str = "",
     form: str,
     check: bool,
     out: TextIO,
     progress: bool,
 ) -> ExitCode:
     """Scan queues (all where none is named) and print what was found in the asked form. With `messages`, those of all
-    tasks are read, with `locks` stale ones are found.
+    tasks are read, with `locks` stale ones are found. `where` is a filter for the findings that `ndjson` prints, empty
+    for all; --check counts them all.
     """
+    query = Query(where, now=session.clock())
+    query.where()
     refuse_unknown(session, names)
     wanted, refused = (list(names), []) if names else session.scope()
     if refused:
@@ -58,7 +62,14 @@ def scan(
         job, interrupted = attend(lambda: session.scan(catalog, wanted, pace, messages=messages, locks=locks), status)
         if job.error is not None:
             raise job.error
-        _print_scan(session, job, form, out)
+        if interrupted:
+            contents: Contents | None = Contents()
+        else:
+            contents = read_contents(session, catalog, query, pace=pace, progress=progress)
+        if contents is None:
+            return ExitCode.INTERRUPTED
+        contents.say(sys.stderr)
+        _print_scan(session, job, query, form, out)
         if form in ("text", "ndjson"):
             say_what_is_unsure(job.progress.unsure, job.progress.why_unsure, sys.stderr)
         if catalog.trouble:
@@ -69,13 +80,13 @@ def scan(
             return ExitCode.INTERRUPTED
         if check and catalog.counts().total:
             return ExitCode.FOUND
-        return ExitCode.IN_PART if job.progress.caution else ExitCode.DONE
+        return ExitCode.IN_PART if job.progress.caution or contents.unknown else ExitCode.DONE
 
 
-def _print_scan(session: Session, job: ScanJob, form: str, out: TextIO) -> None:
+def _print_scan(session: Session, job: ScanJob, query: Query, form: str, out: TextIO) -> None:
     elsewhere = _elsewhere(session, job)
     if form == "ndjson":
-        for rows in Selection(job.catalog, job.catalog.find(Query())).batches():
+        for rows in Selection(job.catalog, job.catalog.find(query)).batches():
             found = are_elsewhere(session.server, [row for _, row in rows], elsewhere.prefixes)
             for _, row in rows:
                 print(json_line(_row_json(row, found)), file=out)

@@ -62,6 +62,17 @@ def test_run_repair_export_and_triage_choose_by_payload(live: Live, cli: Command
     assert cli(*at(live, "triage", "plain", "--json", "--where", "id:p1")).json["payloads"] is None
 
 
+def test_a_scan_prints_the_findings_that_match(live: Live, cli: Command) -> None:
+    ended = cli(*at(live, "scan", "--queue", "q", "--ndjson", "--where", "payload.user.id=8812"))
+    assert ended.code == 4
+    assert "1 task left out" in ended.err
+    assert {one["id"] for one in ended.lines} == {"o0", "o5"}
+    ended = cli(*at(live, "scan", "--queue", "q", "--ndjson", "--where", "decoder:none"))
+    assert (ended.code, [one["id"] for one in ended.lines]) == (0, ["o-binary"])
+    ended = cli(*at(live, "scan", "--queue", "q", "--json", "--where", "id:o*"))
+    assert (ended.code, "--where goes with --ndjson" in ended.complaint) == (2, True)
+
+
 def test_what_was_not_decoded_can_be_chosen(live: Live, cli: Command) -> None:
     ended = cli(*at(live, "delete", "--queue", "q", "--archived", "--where", "decoder:none", "--yes"))
     assert ended.code == 0
