@@ -19,6 +19,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.change import Plannable
 from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.sheet import Site
+from archive_tui.decoding import payload_reader
 from archive_tui.errors import RefusedError
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace
@@ -90,8 +91,11 @@ class Session:
 
     @cached_property
     def payloads(self) -> PayloadReader:
-        """Reads payloads with our decoders and the plug-ins that are installed; for any thread."""
-        return PayloadReader()
+        """Reads payloads with our decoders, plug-ins and what the profile names; for any thread.
+
+        Raises NotFoundError or UsageError for a descriptor set that cannot be used.
+        """
+        return payload_reader(self.settings.payloads)
 
     @property
     def read_only(self) -> bool:

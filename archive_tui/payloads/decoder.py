@@ -83,6 +83,9 @@ class Context:
     programs: bool = True
     """Whether the programs of a profile may be run: not for a million payloads."""
 
+    wrapped: int = 0
+    """Wrappers that were peeled off these bytes; 0: they are the payload itself."""
+
     missing: list[str] = field(default_factory=list)
     """Formats that could not be tried, because their libraries are not installed."""
 

@@ -177,6 +177,7 @@ class PayloadReader:
         """Every reading of what a wrapper holds."""
         if context.late:
             return
+        context.wrapped = wrapped
         try:
             peeled = wrapper.peel(raw, context)
         except Refusal as refusal:

@@ -1,6 +1,7 @@
 """The settings of a run, frozen and typed. Secrets never appear in a repr."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -93,6 +94,20 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class PayloadSettings:
+    """Decoding of payloads whose format bytes do not tell. Patterns are for types of tasks: `email:*`."""
+
+    descriptors: Path | None = None
+    """File with a descriptor set of protobuf; None: no schema is known."""
+
+    messages: Mapping[str, str] = field(default_factory=dict)
+    """Full name of a message in it, by pattern: `acme.mail.Email`."""
+
+    programs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Program and arguments, by pattern; it reads a payload and writes text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of a run: server, guards, journal and audit."""
 
@@ -158,6 +173,9 @@ class Settings:
 
     archive_days: int | None = None
     """Days after which it drops an archived id; None: its default."""
+
+    payloads: PayloadSettings = PayloadSettings()
+    """Decoding of payloads."""
 
     theme: Look | None = None
     """Colours of the screens; None: the profile does not say."""

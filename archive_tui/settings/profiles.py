@@ -11,7 +11,7 @@ import platformdirs
 from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.settings.demo import with_demo_state
 from archive_tui.settings.dump import read_head
-from archive_tui.settings.model import Secret, Settings
+from archive_tui.settings.model import PayloadSettings, Secret, Settings
 from archive_tui.settings.preferences import parse_look
 from archive_tui.settings.url import has_password, parse_url
 
@@ -30,7 +30,15 @@ _PROFILE_KEYS = {
     "low_bandwidth",
     "theme",
 }
-_PROFILE_KEYS |= {"journal", "journal_dir", "journal_keep_days", "journal_keep_mb", "archive_cap", "archive_days"}
+_PROFILE_KEYS |= {
+    "journal",
+    "journal_dir",
+    "journal_keep_days",
+    "journal_keep_mb",
+    "archive_cap",
+    "archive_days",
+    "payloads",
+}
 _LONGEST_TIMEOUT = 3600.0  # seconds
 _NO = {"", "0", "false", "no", "off"}
 _YES = {"1", "true", "yes", "on"}
@@ -142,6 +150,7 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
         journal_keep_mb=profile.amount("journal_keep_mb"),
         archive_cap=profile.count("archive_cap"),
         archive_days=profile.count("archive_days"),
+        payloads=profile.payloads(),
         theme=parse_look(profile.get("theme"), "theme in the profile"),
     )
     return with_demo_state(merged, chosen_journal_dir=choices.journal_dir)
@@ -241,6 +250,13 @@ def _syslog(value: object) -> str | None:
     raise UsageError(f"syslog must be true or the path of its socket, such as {_SYSLOG}")
 
 
+def _is_command(value: object) -> bool:
+    """Whether this is a program, or one with its arguments."""
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(word, str) for word in value) and bool(value[0])
+    return isinstance(value, str) and bool(value)
+
+
 class _Profile:
     """One section of the profile file. Every reader returns None, or the default, for a key that is not there."""
 
@@ -313,6 +329,31 @@ class _Profile:
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise UsageError("db in the profile must be a number")
         return value
+
+    def payloads(self) -> PayloadSettings:
+        """The section `payloads`: a descriptor set, messages of it, and programs."""
+        section = self.get("payloads")
+        if section is None:
+            return PayloadSettings()
+        if not isinstance(section, dict):
+            raise UsageError("payloads in the profile must be a section: [NAME.payloads]")
+        if unknown := sorted(set(section) - {"descriptors", "messages", "programs"}):
+            raise UsageError(f"payloads in the profile has unknown keys: {', '.join(unknown)}")
+        messages, programs = section.get("messages", {}), section.get("programs", {})
+        if not (isinstance(messages, dict) and all(isinstance(name, str) for name in messages.values())):
+            raise UsageError('payloads.messages in the profile must be lines like "email:*" = "acme.mail.Email"')
+        if not (isinstance(programs, dict) and all(map(_is_command, programs.values()))):
+            raise UsageError('payloads.programs in the profile must be lines like "email:*" = ["program", "argument"]')
+        descriptors = section.get("descriptors")
+        if descriptors is not None and not isinstance(descriptors, str):
+            raise UsageError("payloads.descriptors in the profile must be the name of a file in quotes")
+        if messages and descriptors is None:
+            raise UsageError("payloads.messages in the profile needs payloads.descriptors, the file of their schema")
+        commands = {
+            pattern: ((command,) if isinstance(command, str) else tuple(command))
+            for pattern, command in programs.items()
+        }
+        return PayloadSettings(_expanded(descriptors) if descriptors else None, messages, commands)
 
     def _number(self, key: str) -> float | None:
         """A number; NaN for a value that is none, which no range holds."""

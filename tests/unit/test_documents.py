@@ -225,7 +225,7 @@ def test_filters_on_command_lines_are_understood() -> None:
 
 
 def test_the_profile_of_the_guide_is_understood(tmp_path: Path) -> None:
-    (sample,) = fences(GUIDE, "toml")
+    sample = "\n".join(fences(GUIDE, "toml"))  # the second one adds what decodes payloads
     certificate, password, file = tmp_path / "internal.pem", tmp_path / "orders.password", tmp_path / "profiles.toml"
     certificate.write_text("-")
     password.write_text("secret\n")
@@ -237,6 +237,8 @@ def test_the_profile_of_the_guide_is_understood(tmp_path: Path) -> None:
     assert settings.production
     assert settings.tls is not None
     assert settings.journal_keep_days == 90
+    assert settings.payloads.messages == {"invoice:*": "acme.billing.Invoice"}
+    assert settings.payloads.programs == {"report:*": ("decode-report", "--text")}
 
 
 def options(command: click.Command) -> Iterator[str]:

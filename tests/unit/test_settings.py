@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_tui.errors import NotFoundError, UsageError
-from archive_tui.settings.model import Secret, Settings, Tls
+from archive_tui.settings.model import PayloadSettings, Secret, Settings, Tls
 from archive_tui.settings.profiles import Choices, default_profile_file, resolve
 from archive_tui.settings.url import parse_url
 
@@ -295,3 +295,46 @@ def test_bad_profiles(profiles: Path, tmp_path: Path) -> None:
 
 def test_profiles_are_looked_for_where_the_user_configures_things(home: Path) -> None:
     assert default_profile_file() == home / "XDG_CONFIG_HOME" / "archive-tui" / "profiles.toml"
+
+
+PAYLOADS = """
+[live.payloads]
+descriptors = "/etc/acme.pb"
+
+[live.payloads.messages]
+"email:*" = "acme.mail.Email"
+
+[live.payloads.programs]
+"report:*" = ["decode-report", "--text"]
+"image:*" = "decode image"
+"""
+
+
+def test_a_profile_names_what_decodes_payloads(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text(PAYLOADS)
+    assert chosen(profile="live", profile_file=path).payloads == PayloadSettings(
+        Path("/etc/acme.pb"),
+        {"email:*": "acme.mail.Email"},
+        {"report:*": ("decode-report", "--text"), "image:*": ("decode image",)},
+    )
+    assert chosen().payloads == PayloadSettings()
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ("payloads = 1", "must be a section"),
+        ("payloads.program = {}", "unknown keys: program"),
+        ("payloads.programs = {a = []}", "must be lines like"),
+        ("payloads.programs = {a = [1]}", "must be lines like"),
+        ("payloads.messages = {a = 1}", "must be lines like"),
+        ('payloads.messages = {a = "B"}', "needs payloads.descriptors"),
+        ("payloads.descriptors = 1", "name of a file in quotes"),
+    ],
+)
+def test_what_a_profile_says_of_payloads_is_checked(lines: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text(f"[live]\n{lines}\n")
+    with pytest.raises(UsageError, match=reason):
+        chosen(profile="live", profile_file=path)
