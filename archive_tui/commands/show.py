@@ -7,7 +7,10 @@ from archive_tui.asynq import keys
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.task import Task
 from archive_tui.errors import ExitCode, NotFoundError, UsageError
+from archive_tui.payloads.decoders.plain_text import TextDecoder
+from archive_tui.payloads.readings import NO_TREE, Reading
 from archive_tui.payloads.rendering import document
+from archive_tui.payloads.writing import for_programs
 from archive_tui.session import Session
 from archive_tui.text import block, encode, line, readable
 from archive_tui.wording.people import size
@@ -29,14 +32,18 @@ def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO
         raw.flush()
         return ExitCode.DONE
     if form == "json":
-        print(json_line(_task_json(task)), file=out)
+        decoded = session.payloads.readings(task.payload, task.type)[0] if task.message is not None else None
+        print(json_line({**_task_json(task), "decoded": _decoded_json(decoded)}), file=out)
         return ExitCode.DONE
     for label, value in facts(task, session.clock()):
         print(f"{label:<14}" + value.replace("\n", "\n" + " " * 14), file=out)
     error = task.message.error_msg if task.message is not None else ""
     print(f"\nError\n{block(error) or '(none)'}\n", file=out)
-    payload = document(session.payloads.readings(task.payload, task.type)[0])
-    print(f"Payload, {payload.format}, {size(len(task.payload))}", file=out)
+    best = session.payloads.readings(task.payload, task.type)[0]
+    payload = document(best)
+    print(f"Payload, {line(best.name)}, {size(len(task.payload))}", file=out)
+    for remark in best.remarks:
+        print(f"({line(remark)})", file=out)
     for index in range(len(payload)):
         print(payload.line(index), file=out)
     return ExitCode.DONE
@@ -71,6 +78,20 @@ def _task_json(task: Task) -> dict[str, Any]:
             for name, value in task.fields.items()
             if name != b"msg" or message is None
         },
+    }
+
+
+def _decoded_json(reading: Reading | None) -> dict[str, Any] | None:
+    """The best reading of the payload; None: the message does not decode."""
+    if reading is None:
+        return None
+    return {
+        "path": list(reading.path),
+        "why": reading.why,
+        "remarks": list(reading.remarks),
+        "problem": reading.problem,
+        "value": None if reading.tree is NO_TREE else for_programs(reading.tree),
+        "text": reading.text() if reading.format == TextDecoder.name and reading.problem is None else None,
     }
 
 

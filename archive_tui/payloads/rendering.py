@@ -4,12 +4,15 @@ All lines have passed `text.py` and are safe to show. Lines of binary payloads a
 has three million of them.
 """
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from archive_tui.payloads.decoders.binary import BinaryDecoder
-from archive_tui.payloads.readings import Reading
+from archive_tui.payloads.decoders.xml import XmlDecoder
+from archive_tui.payloads.readings import NO_TREE, Reading
 from archive_tui.payloads.search import ByteMatches, Matches, TextMatches
+from archive_tui.payloads.writing import INDENT
 from archive_tui.text import block
 
 _HEX_WIDTH = 16
@@ -45,12 +48,14 @@ class Document(ABC):
 
 
 class TextDocument(Document):
-    """Text as lines: formatted JSON, or text as it is."""
+    """Text as lines: what is laid out as JSON is, or text as it is."""
 
-    def __init__(self, format_: str, content: str) -> None:
+    def __init__(self, format_: str, content: str, *, strings: bool = False) -> None:
+        """`strings` says that the content is laid out as JSON is: line ends inside its strings are shown as such."""
         self.format = format_
         self._content = content
-        self._lines = block(content).split("\n")
+        lines = block(content).split("\n")
+        self._lines = [part for line in lines for part in _broken(line)] if strings and "\\n" in content else lines
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -63,6 +68,37 @@ class TextDocument(Document):
 
     def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> Matches | None:
         return TextMatches.of(self._lines, needle, cancelled)
+
+
+_KEY = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*": )?')
+_ESCAPED = re.compile(r"\\(.)")
+_TAB = "    "
+
+
+def _broken(line: str) -> Iterator[str]:
+    """Break a line of laid-out JSON where its string has a line end; what follows is indented further than its key."""
+    if "\\n" not in line:
+        yield line
+        return
+    begin = _KEY.match(line)
+    at, start = begin.end() if begin is not None else 0, 0
+    indent = " " * (len(line) - len(line.lstrip(" "))) + INDENT
+    prefix = ""
+    for escape in _ESCAPED.finditer(line, at):
+        if escape[1] == "n":
+            yield prefix + _without_tabs(line[start : escape.start()].removesuffix("\\r"), start > 0)
+            start, prefix = escape.end(), indent
+    yield prefix + _without_tabs(line[start:], start > 0)
+
+
+def _without_tabs(part: str, continues: bool) -> str:
+    """Show the tabs at the beginning of a line inside a string, as a stack trace of Go has them."""
+    if not continues:
+        return part
+    body = part
+    while body.startswith("\\t"):
+        body = body[2:]
+    return _TAB * ((len(part) - len(body)) // 2) + body
 
 
 class HexDocument(Document):
@@ -102,4 +138,5 @@ def document(reading: Reading) -> Document:
         return HexDocument(reading.content, reading.name)
     if not reading.content:
         return TextDocument(reading.name, "(no payload)")
-    return TextDocument(reading.name, reading.text())
+    like_json = reading.tree is not NO_TREE and reading.format != XmlDecoder.name
+    return TextDocument(reading.name, reading.text(), strings=like_json)

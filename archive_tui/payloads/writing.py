@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 from archive_tui.payloads.tree import Pairs, Tree, pairs_of
+from archive_tui.text import readable
 
 INDENT = "  "
 
@@ -58,3 +60,34 @@ def _scalar(node: Tree) -> str:
     if isinstance(node, float):
         return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(node)]
     return "".join(_written(node, " "))  # a container that is a key
+
+
+def for_programs(tree: Tree) -> Any:
+    """Make a tree into what JSON has, for other programs.
+
+    Integers are exact; another number is one of JSON where a double holds it, else a text. Bytes are `{"base64": …}`,
+    NaN and the infinities texts, keys their text. An object in which a key stands twice is a list of `[key, value]`.
+    """
+    if isinstance(tree, dict):
+        return {_key(key): for_programs(value) for key, value in tree.items()}
+    if isinstance(tree, Pairs):
+        return [[for_programs(key), for_programs(value)] for key, value in tree]
+    if isinstance(tree, list):
+        return [for_programs(value) for value in tree]
+    if isinstance(tree, Decimal):
+        return (
+            float(tree)
+            if _EVERYDAY < tree.copy_abs() < 1 / _EVERYDAY and Decimal(repr(float(tree))) == tree
+            else str(tree)
+        )
+    if isinstance(tree, float):
+        return _scalar(tree)
+    return readable(tree) if isinstance(tree, bytes) else tree
+
+
+_EVERYDAY = Decimal("1e-100")
+"""Numbers closer to zero, and those beyond its inverse, are texts."""
+
+
+def _key(key: Tree) -> str:
+    return key if isinstance(key, str) else _scalar(key)

@@ -1,5 +1,6 @@
 """`archive-tui show`: one task, for people, as JSON and as raw payload."""
 
+import gzip
 import subprocess
 from collections.abc import Callable
 
@@ -46,6 +47,10 @@ def test_a_task_as_json(any_server: Live, cli: Command) -> None:
             "headers": {"trace": "x"},
         },
         "fields": {"state": "archived", "unique_key": lock, "result": {"base64": "/g=="}, "odd": "\x1b"},
+        "decoded": {
+            "path": ["binary"], "why": "its bytes as they are", "remarks": [], "problem": None, "value": None,
+            "text": None,
+        },
     }  # fmt: skip
 
 
@@ -108,3 +113,24 @@ def test_ids_that_are_no_text_can_be_named(any_server: Live, process: Callable[.
     any_server.asynq.add("caf\udce9", b"\xff\n\x1b", payload=b"found")
     ended = finish(process("show", "--url", any_server.url, "--raw", b"caf\xe9", b"\xff\n\x1b"))
     assert (ended.code, ended.out, ended.err) == (0, b"found", "")
+
+
+def test_a_decoded_payload_as_json(any_server: Live, cli: Command) -> None:
+    any_server.asynq.register("q")
+    payloads = {
+        "json": gzip.compress(b'{"id": 9007199254740993, "price": 1.10, "x": [1e999, NaN], "a": {"b": 1, "b": 2}}'),
+        "pack": b"\x81\xa3raw\xc4\x01\xff",
+        "text": b"words",
+    }
+    for name, payload in payloads.items():
+        any_server.asynq.add("q", name, payload=payload)
+    decoded = {name: cli(*at(any_server, "show", "q", name, "--json")).json["decoded"] for name in payloads}
+    assert decoded["json"]["path"] == ["gzip", "JSON"]
+    assert decoded["json"]["value"] == {
+        "id": 9007199254740993, "price": 1.1, "x": ["1E+999", "NaN"], "a": [["b", 1], ["b", 2]],
+    }  # fmt: skip
+    assert decoded["json"]["remarks"] == ["it holds NaN, which JSON does not have"]
+    assert decoded["pack"]["value"] == {"raw": {"base64": "/w=="}}
+    assert (decoded["text"]["value"], decoded["text"]["text"]) == (None, "words")
+    shown = cli(*at(any_server, "show", "q", "json")).out.decode().splitlines()
+    assert "(it holds NaN, which JSON does not have)" in shown

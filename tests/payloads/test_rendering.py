@@ -63,8 +63,32 @@ def test_what_other_viewers_get_wrong() -> None:
 
 def test_json_strings_are_readable_and_harmless() -> None:
     raw = '{"grüße": "a\\nb \\u001b[31m \u009b1m \u202e"}'.encode()
-    (inside,) = lines(document(raw))[1:-1]
-    assert inside == '  "grüße": "a\\nb \\u001b[31m \\x9b1m ⟨U+202E⟩"'
+    assert lines(document(raw))[1:-1] == ['  "grüße": "a', '    b \\u001b[31m \\x9b1m ⟨U+202E⟩"']
+
+
+def test_line_ends_inside_strings_are_shown_as_lines_and_copied_as_they_are() -> None:
+    stack = 'panic: "no" \\n here\r\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/main.go:12 +0x1d\n'
+    value = {"a": [{"stack\n": stack, "x": 1}]}
+    shown = document(json.dumps(value).encode())
+    assert lines(shown) == [
+        "{",
+        '  "a": [',
+        "    {",
+        '      "stack\\n": "panic: \\"no\\" \\\\n here',
+        "        ",
+        "        goroutine 1 [running]:",
+        "        main.main()",
+        "            /app/main.go:12 +0x1d",
+        '        ",',
+        '      "x": 1',
+        "    }",
+        "  ]",
+        "}",
+    ]
+    assert json.loads(shown.plain()) == value
+    (found,) = matched(shown, "main.go")
+    assert found[0] == 7
+    assert lines(document(b"<a>C:\\new</a>")) == ["<a>C:\\new</a>"]
 
 
 @pytest.mark.parametrize("escaped", ["\\ud800", "\\udc80"])

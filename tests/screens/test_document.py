@@ -1,5 +1,7 @@
 """The screen of one task: the whole payload, error and facts, moving on, searching, copying and saving."""
 
+import base64
+import gzip
 import json
 import os
 import random
@@ -510,5 +512,81 @@ def test_a_huge_payload_is_shown_and_walked_through(valkey: Live, kind: str) -> 
         assert size(len(payload)) in op.text
         await op.press("G")
         await op.press("g", "w", "w", "slash", "q", "q", "escape")
+
+    operate(valkey.settings, play)
+
+
+# Readings
+
+
+def test_a_key_goes_through_every_reading_that_fits(valkey: Live) -> None:
+    inner = json.dumps({"order": 8812, "note": "first\nsecond"}).encode()
+    one(valkey, base64.b64encode(gzip.compress(inner)))
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        assert "Payload · base64 › gzip › JSON · " in op.text
+        assert shown(op)[:5] == ["{", '  "order": 8812,', '  "note": "first', '    second"', "}"]
+        await op.press("v")
+        await op.sees("Payload · base64 › gzip › text · ")
+        assert shown(op)[0] == inner.decode()
+        await op.press("v")
+        await op.sees("Payload · text · ")
+        assert shown(op)[0].startswith("H4sI")
+        await op.press("v")
+        await op.sees("Payload · binary · ")
+        assert shown(op)[0].startswith("00000000  48 34 73 49")
+        await op.press("v")
+        await op.sees("Payload · base64 › gzip › JSON · ")
+
+    operate(valkey.settings, play, size=(140, 40))
+
+
+def test_the_title_names_the_other_readings_and_the_reason(valkey: Live) -> None:
+    one(valkey, b'{"a": NaN}')
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        title = "Payload · JSON · 10 B · v text, binary · it holds NaN, which JSON does not have · an object"
+        assert title in op.text
+
+    operate(valkey.settings, play, size=(200, 40))
+
+
+def test_a_search_goes_through_the_reading_that_is_shown(valkey: Live) -> None:
+    one(valkey, gzip.compress(b'{"customer": "cus_8812"}'))
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        await op.press("slash", *"cus_88")
+        await op.sees("1 of 1")
+        await op.press("enter", "v")
+        await op.sees("gzip › text", "1 of 1")
+        await op.press("v")
+        await op.sees("Payload · binary", "no match")
+
+    operate(valkey.settings, play)
+
+
+def test_a_payload_of_one_reading_says_so(valkey: Live) -> None:
+    one(valkey, b"\xff\xfe\xfd")
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        await op.press("v")
+        await op.sees("this payload can only be read as binary")
+
+    operate(valkey.settings, play)
+
+
+def test_a_bomb_is_one_sentence_and_its_bytes_are_a_key_away(valkey: Live) -> None:
+    one(valkey, gzip.compress(bytes(70 * MEBIBYTE), compresslevel=1))
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        assert shown(op)[0].startswith("gzip: more than 67.1 MB come out of ")
+        await op.press("v")
+        await op.sees("Payload · binary")
+        assert shown(op)[0].startswith("00000000  1f 8b 08")
 
     operate(valkey.settings, play)

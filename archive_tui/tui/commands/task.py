@@ -17,6 +17,12 @@ class PreviousTask(Command):
     footer = False
 
 
+class NextReading(Command):
+    key = "v"
+    title = "view"
+    help = "Read the payload in the next way that fits, such as text or bytes, and from the last again in the best."
+
+
 class CopyId(Command):
     key = "i"
     title = "copy id"

@@ -26,11 +26,11 @@ from archive_tui.tui.task.below import Below
 from archive_tui.tui.task.boxes import ERROR, FACTS, PAYLOAD, TaskBoxes
 from archive_tui.tui.task.mark import ShownMark
 from archive_tui.tui.task.payload_export import Loaded, PayloadExport
+from archive_tui.tui.task.reading import ShownReading, box_title
 from archive_tui.tui.task.search import TaskSearch
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.fitted import FittedText
 from archive_tui.tui.widgets.headline import HeadLine, title
-from archive_tui.wording.people import size
 from archive_tui.wording.task import facts, summary
 
 _FACTS_EVERY = 5.0
@@ -53,6 +53,7 @@ class TaskScreen(CommandScreen):
     COMMANDS_HERE: ClassVar[tuple[type[Command], ...]] = (
         commands.Search,
         commands.Copy,
+        commands.NextReading,
         commands.Zoom,
         commands.Save,
         commands.NextTask,
@@ -71,7 +72,7 @@ class TaskScreen(CommandScreen):
     CHANGES_HERE: ClassVar[tuple[type[Command], ...]] = (commands.Stop, commands.Mark)
     """The commands of a task in a list whose tasks can be changed, to be listed before the others."""
 
-    PARTS: ClassVar[tuple[type, ...]] = (TaskSearch, PayloadExport, ShownMark)
+    PARTS: ClassVar[tuple[type, ...]] = (TaskSearch, PayloadExport, ShownReading, ShownMark)
     CSS = """
     #summary { height: auto; margin: 0 1; color: $text-muted; }
     """
@@ -110,7 +111,8 @@ class TaskScreen(CommandScreen):
         self.searching = TaskSearch(self, self._boxes, self._search_bar)
         self.exporting = PayloadExport(self, lambda: self._loaded, lambda: self.row.id if self.row else None)
         self.marking = ShownMark(self, below.marks, lambda: self._key, self._move_on)
-        self.parts = (self.searching, self.exporting, self.marking)
+        self.reading_shown = ShownReading(self, lambda: self._loaded, self._show_reading)
+        self.parts = (self.searching, self.exporting, self.reading_shown, self.marking)
 
     def body(self) -> ComposeResult:
         yield HeadLine(id="head")
@@ -190,12 +192,9 @@ class TaskScreen(CommandScreen):
     def _read(self, ticket: int, queue: str, task_id: bytes) -> None:
         try:
             task = self.read_task(queue, task_id)
-            loaded = Loaded(
-                task,
-                document(self.session.payloads.readings(task.payload, task.type)[0]),
-                _error_document(task),
-                self.session.clock(),
-            )
+            readings = self.session.payloads.readings(task.payload, task.type)
+            read_at = self.session.clock()
+            loaded = Loaded(task, document(readings[0]), _error_document(task), read_at, readings)
         except ArchiveTuiError as error:
             self.app.call_from_thread(self._failed, ticket, error)
         else:
@@ -235,12 +234,16 @@ class TaskScreen(CommandScreen):
         if ticket != self._ticket or not self.is_mounted:
             return
         self._answered = ticket
-        self._loaded = loaded
-        error, payload = self._boxes.documents
-        error.show(loaded.error)
-        payload.show(loaded.payload)
-        self._boxes.entitle(PAYLOAD, f"Payload · {loaded.payload.format} · {size(len(loaded.task.payload))}")
+        self._boxes.documents[0].show(loaded.error)
+        self._show_reading(loaded)
         self._draw_facts()
+
+    def _show_reading(self, loaded: Loaded) -> None:
+        """Show the payload in the reading that was chosen."""
+        self._loaded = loaded
+        self.reading_shown.chosen(loaded)
+        self._boxes.documents[1].show(loaded.payload)
+        self._boxes.entitle(PAYLOAD, box_title(loaded))
         self.searching.documents_changed()
 
     def _draw_facts(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from archive_tui.asynq.task import Task
+from archive_tui.payloads.readings import Reading
 from archive_tui.payloads.rendering import Document
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
@@ -20,7 +21,8 @@ from archive_tui.wording.people import size
 _COPY_LIMIT = 100_000
 """Terminals drop or truncate OSC 52 above about this many bytes."""
 
-_ENDINGS = {"JSON": "json", "text": "txt"}
+_ENDINGS = {"JSON": "json", "NDJSON": "ndjson", "text": "txt", "XML": "xml", "gzip": "gz", "zstd": "zst", "lz4": "lz4"}
+"""Endings of files, by the outermost layer of a payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,19 @@ class Loaded:
     """The task as it stands in Redis, or as a journal holds it."""
 
     payload: Document
-    """The payload as lines."""
+    """The payload as lines, in the reading that is shown."""
 
     error: Document
     """The error message as lines."""
 
     read_at: float
     """When it was read, in unix seconds."""
+
+    readings: Sequence[Reading]
+    """All readings of the payload, best first; one at least."""
+
+    reading: int = 0
+    """The one that is shown."""
 
 
 class PayloadExport(Part):
@@ -80,7 +88,7 @@ class PayloadExport(Part):
         """Ask for a file, and save the payload to it."""
         if (loaded := self._loaded()) is None:
             return
-        ending = _ENDINGS.get(loaded.payload.format, "bin")
+        ending = _ENDINGS.get(loaded.readings[0].path[0], "bin")
         stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in clip(loaded.task.id, 80))
         note = "enter saves, esc does not. The file is readable by you alone."
         dialog = SaveDialog(f"{stem.lstrip('.') or 'payload'}.{ending}", "Save the payload, byte for byte", note)
