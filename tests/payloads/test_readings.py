@@ -236,3 +236,8 @@ def test_no_other_format_is_tried_when_the_time_is_up() -> None:
 def test_the_reader_needs_no_type_and_keeps_no_payload() -> None:
     assert json.loads(READER.best(b'{"a": [1, {}]}').text()) == {"a": [1, {}]}
     assert READER.tree(b"[1]") is not READER.tree(b"[1]")
+
+
+def test_a_million_keys_are_a_tree() -> None:
+    raw = ("{" + ",".join(f'"{number}":0' for number in range(1_000_000)) + "}").encode()
+    assert len(READER.tree(raw)) == 1_000_000

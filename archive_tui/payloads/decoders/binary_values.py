@@ -9,7 +9,7 @@ from archive_tui.wording.programs import moment
 
 _LOOKED_AT = 1_000
 _LEAST_LETTERS = 3
-_READABLE_SHARE = 0.9
+_READABLE_SHARE = 0.7
 
 
 def fit_of(tree: Tree) -> Fit:
