@@ -52,9 +52,10 @@ class ProtobufDecoder:
             return None
         return Decoded(
             _fit(raw, fields),
-            "its fields end where it ends; the schema is not known, the values are the likeliest reading",
+            "its fields end where it ends",
             _tree(fields),
             lambda: "\n".join(_lines(fields, "")),
+            ("read without its schema",),
         )
 
 
