@@ -36,6 +36,9 @@ __all__ = ["NO_TREE", "Fit", "Limits", "PayloadReader", "Reading", "Tree"]
 EMPTY = "empty"
 """Format of a payload without bytes."""
 
+_ALWAYS_TRIED = 2
+"""Decoders at the end of the registry, text and bytes, that are tried when the time is up."""
+
 _LEAST_INSIDE = 12
 """Bytes of text that must come out of a doubtful wrapper: less is often made by chance."""
 
@@ -82,6 +85,12 @@ class Reading:
     def name(self) -> str:
         """The path as it is shown: `base64 › gzip › JSON`."""
         return " › ".join(self.path)
+
+    def to_show(self) -> "Reading":
+        """The same for whoever only shows it: without the tree, which takes ten times the payload's memory, unless the
+        text is written from it.
+        """
+        return self if self.write is None else replace(self, tree=NO_TREE)
 
     def text(self) -> str:
         """The payload for people, foreign text of many lines: made anew at each call, and not cheap."""
@@ -146,22 +155,23 @@ class PayloadReader:
         found = [
             reading for wrapper in self._registry.wrappers for reading in self._inside(wrapper, raw, context, wrapped)
         ]
-        *others, last = self._registry.decoders
-        for decoder in others:
-            if context.late:
-                break
+        for number, decoder in enumerate(self._registry.decoders, start=-len(self._registry.decoders)):
+            if context.late and number < -_ALWAYS_TRIED:
+                continue
             reading = self._decoded(decoder, raw, context)
             if reading is not None:
                 found.append(reading)
-        fallback = self._decoded(last, raw, context)
-        if fallback is not None:
-            found.append(fallback)
         found.sort(key=lambda reading: -reading.fit)
-        if context.missing and found[0].fit < Fit.CERTAIN:
-            names = ", ".join(dict.fromkeys(context.missing))
-            remark = f"not tried, because their libraries are not installed: {names} ({INSTALL})"
-            found[0] = replace(found[0], remarks=(*found[0].remarks, remark))
+        if found[0].fit < Fit.CERTAIN and not wrapped:
+            found[0] = replace(found[0], remarks=(*found[0].remarks, *self._not_tried(context)))
         return found
+
+    def _not_tried(self, context: Context) -> Iterator[str]:
+        """Remarks on what might have read the payload, had it been there."""
+        if context.missing:
+            names = ", ".join(dict.fromkeys(context.missing))
+            yield f"not tried, because their libraries are not installed: {names} ({INSTALL})"
+        yield from self._registry.problems
 
     def _decoded(self, decoder: Decoder, raw: bytes, context: Context) -> Reading | None:
         """What a decoder makes of bytes."""

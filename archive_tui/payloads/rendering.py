@@ -9,8 +9,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
 from archive_tui.payloads.decoders.binary import BinaryDecoder
-from archive_tui.payloads.decoders.xml import XmlDecoder
-from archive_tui.payloads.readings import NO_TREE, Reading
+from archive_tui.payloads.decoders.json_text import JsonDecoder
+from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
+from archive_tui.payloads.decoders.protobuf_wire import ProtobufDecoder
+from archive_tui.payloads.readings import Reading
 from archive_tui.payloads.search import ByteMatches, Matches, TextMatches
 from archive_tui.payloads.writing import INDENT
 from archive_tui.text import block
@@ -132,11 +134,15 @@ def _hex_cells(column: int) -> tuple[int, int]:
     return _DIGITS_AT + 3 * column + (1 if column >= half else 0), _TEXT_AT + column
 
 
+_LIKE_JSON = {JsonDecoder.name, NdjsonDecoder.name, ProtobufDecoder.name}
+"""Formats that write their own text, with strings as JSON has them."""
+
+
 def document(reading: Reading) -> Document:
     """Make a document of a reading. Tens of MiB take seconds: not for the UI loop."""
     if reading.problem is None and reading.format == BinaryDecoder.name:
         return HexDocument(reading.content, reading.name)
     if not reading.content:
         return TextDocument(reading.name, "(no payload)")
-    like_json = reading.tree is not NO_TREE and reading.format != XmlDecoder.name
+    like_json = reading.write is None or reading.format in _LIKE_JSON
     return TextDocument(reading.name, reading.text(), strings=like_json)

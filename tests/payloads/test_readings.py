@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from archive_tui.payloads.decoder import Context, Decoded, Fit, LimitReached, Limits, Peeled
 from archive_tui.payloads.readings import NO_TREE, PayloadReader
 from archive_tui.payloads.registry import standard
+from archive_tui.payloads.rendering import document
 from archive_tui.payloads.tree import Pairs
 
 READER = PayloadReader()
@@ -228,9 +229,9 @@ def test_a_plugin_comes_before_json() -> None:
 def test_no_other_format_is_tried_when_the_time_is_up() -> None:
     moments = iter(range(0, 1000, 10))
     reader = PayloadReader(limits=Limits(seconds=5), clock=lambda: next(moments))
-    (only,) = reader.readings(b"[1]")
-    assert only.name == "binary"
-    assert only.why == "its bytes as they are; other formats were not tried after 5 s"
+    text, last = reader.readings(b"[1]")
+    assert (text.name, last.name) == ("text", "binary")
+    assert last.why == "its bytes as they are; other formats were not tried after 5 s"
 
 
 def test_the_reader_needs_no_type_and_keeps_no_payload() -> None:
@@ -241,3 +242,12 @@ def test_the_reader_needs_no_type_and_keeps_no_payload() -> None:
 def test_a_million_keys_are_a_tree() -> None:
     raw = ("{" + ",".join(f'"{number}":0' for number in range(1_000_000)) + "}").encode()
     assert len(READER.tree(raw)) == 1_000_000
+
+
+def test_what_is_only_shown_keeps_no_tree_that_its_text_does_not_need() -> None:
+    json_, pack = READER.best(b'{"a": "b\\nc"}'), READER.best(b"\x81\xa1a\xa3b\nc")
+    assert json_.to_show().tree is NO_TREE
+    assert pack.to_show().tree == {"a": "b\nc"}
+    for reading in (json_, pack):
+        shown = document(reading.to_show())
+        assert [shown.line(number) for number in range(len(shown))] == ["{", '  "a": "b', '    c"', "}"]

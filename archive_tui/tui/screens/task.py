@@ -192,7 +192,7 @@ class TaskScreen(CommandScreen):
     def _read(self, ticket: int, queue: str, task_id: bytes) -> None:
         try:
             task = self.read_task(queue, task_id)
-            readings = self.session.payloads.readings(task.payload, task.type)
+            readings = [one.to_show() for one in self.session.payloads.readings(task.payload, task.type)]
             read_at = self.session.clock()
             loaded = Loaded(task, document(readings[0]), _error_document(task), read_at, readings)
         except ArchiveTuiError as error:
