@@ -590,3 +590,30 @@ def test_a_bomb_is_one_sentence_and_its_bytes_are_a_key_away(valkey: Live) -> No
         assert shown(op)[0].startswith("00000000  1f 8b 08")
 
     operate(valkey.settings, play)
+
+
+TRACE = (
+    "panic: out of range\ngoroutine 7 [running]:\npanic({0x1, 0x2})\n\t/usr/local/go/src/runtime/panic.go:860 +0x13a\n"
+    "main.charge(...)\n\t/app/main.go:10"
+)
+
+
+def test_a_stack_trace_shows_the_programs_frames_and_a_key_shows_all(valkey: Live) -> None:
+    one(valkey, b"{}", error_msg=TRACE)
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        assert "Error · stack trace · v text · 1 of 2 frames are of Go's runtime or Asynq" in op.text
+        assert shown(op, "#error")[2:5] == [
+            "  … 1 frame of Go's runtime or Asynq",
+            "main.charge(...)",
+            "    /app/main.go:10",
+        ]
+        await op.press("shift+tab", "v")
+        await op.sees("Error · text · v stack trace", "/usr/local/go/src/runtime/panic.go:860 +0x13a")
+        await op.press("v")
+        await op.sees("Error · stack trace")
+        await op.press("tab", "v")
+        await op.sees("Payload · text")
+
+    operate(valkey.settings, play)

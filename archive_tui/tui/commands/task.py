@@ -20,7 +20,7 @@ class PreviousTask(Command):
 class NextReading(Command):
     key = "v"
     title = "view"
-    help = "Read the payload in the next way that fits, such as text or bytes, and from the last again in the best."
+    help = "Read the payload, or the error where it has the focus, in the next way that fits."
 
 
 class CopyId(Command):

@@ -14,7 +14,9 @@ from archive_tui.asynq.task import Task
 from archive_tui.catalog.view import GONE, View
 from archive_tui.changes.engine import ChangeJob
 from archive_tui.errors import ArchiveTuiError, NotFoundError
-from archive_tui.payloads.rendering import Document, TextDocument, document
+from archive_tui.payloads.error_text import error_readings
+from archive_tui.payloads.readings import Reading
+from archive_tui.payloads.rendering import TextDocument, document
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, background
@@ -26,7 +28,7 @@ from archive_tui.tui.task.below import Below
 from archive_tui.tui.task.boxes import ERROR, FACTS, PAYLOAD, TaskBoxes
 from archive_tui.tui.task.mark import ShownMark
 from archive_tui.tui.task.payload_export import Loaded, PayloadExport
-from archive_tui.tui.task.reading import ShownReading, box_title
+from archive_tui.tui.task.reading import ShownReading, error_title, payload_title
 from archive_tui.tui.task.search import TaskSearch
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.fitted import FittedText
@@ -111,8 +113,8 @@ class TaskScreen(CommandScreen):
         self.searching = TaskSearch(self, self._boxes, self._search_bar)
         self.exporting = PayloadExport(self, lambda: self._loaded, lambda: self.row.id if self.row else None)
         self.marking = ShownMark(self, below.marks, lambda: self._key, self._move_on)
-        self.reading_shown = ShownReading(self, lambda: self._loaded, self._show_reading)
-        self.parts = (self.searching, self.exporting, self.reading_shown, self.marking)
+        self.shown_reading = ShownReading(self, self._boxes, lambda: self._loaded, self._show_reading)
+        self.parts = (self.searching, self.exporting, self.shown_reading, self.marking)
 
     def body(self) -> ComposeResult:
         yield HeadLine(id="head")
@@ -193,8 +195,9 @@ class TaskScreen(CommandScreen):
         try:
             task = self.read_task(queue, task_id)
             readings = [one.to_show() for one in self.session.payloads.readings(task.payload, task.type)]
-            read_at = self.session.clock()
-            loaded = Loaded(task, document(readings[0]), _error_document(task), read_at, readings)
+            errors = _error_readings(task)
+            error = document(errors[0]) if errors else TextDocument("", "(none)")
+            loaded = Loaded(task, document(readings[0]), error, self.session.clock(), readings, errors)
         except ArchiveTuiError as error:
             self.app.call_from_thread(self._failed, ticket, error)
         else:
@@ -227,6 +230,7 @@ class TaskScreen(CommandScreen):
         payload.show(TextDocument("", problem))
         error.show(TextDocument("", ""))
         self._boxes.entitle(PAYLOAD, "Payload")
+        self._boxes.entitle(ERROR, "Error")
         self._draw_facts()
         self.searching.documents_changed()
 
@@ -234,16 +238,21 @@ class TaskScreen(CommandScreen):
         if ticket != self._ticket or not self.is_mounted:
             return
         self._answered = ticket
-        self._boxes.documents[0].show(loaded.error)
-        self._show_reading(loaded)
+        self.shown_reading.begin()
+        for box in (ERROR, PAYLOAD):
+            self._show_reading(loaded, box)
         self._draw_facts()
 
-    def _show_reading(self, loaded: Loaded) -> None:
-        """Show the payload in the reading that was chosen."""
+    def _show_reading(self, loaded: Loaded, box: str) -> None:
+        """Show error or payload in the reading that was chosen."""
         self._loaded = loaded
-        self.reading_shown.chosen(loaded)
-        self._boxes.documents[1].show(loaded.payload)
-        self._boxes.entitle(PAYLOAD, box_title(loaded))
+        error, payload = self._boxes.documents
+        if box == ERROR:
+            error.show(loaded.error)
+            self._boxes.entitle(ERROR, error_title(loaded))
+        else:
+            payload.show(loaded.payload)
+            self._boxes.entitle(PAYLOAD, payload_title(loaded))
         self.searching.documents_changed()
 
     def _draw_facts(self) -> None:
@@ -388,7 +397,6 @@ class TaskScreen(CommandScreen):
             self.run_command(commands.Leave)
 
 
-def _error_document(task: Task) -> Document:
-    if task.message is None or not task.message.error_msg:
-        return TextDocument("", "(none)")
-    return TextDocument("", task.message.error_msg)
+def _error_readings(task: Task) -> list[Reading]:
+    message = task.message.error_msg if task.message is not None else ""
+    return error_readings(message) if message else []

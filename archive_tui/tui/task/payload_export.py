@@ -44,8 +44,14 @@ class Loaded:
     readings: Sequence[Reading]
     """All readings of the payload, best first; one at least."""
 
+    error_readings: Sequence[Reading]
+    """All readings of the error message, best first; empty where there is no error."""
+
     reading: int = 0
-    """The one that is shown."""
+    """The reading of the payload that is shown."""
+
+    error_reading: int = 0
+    """The reading of the error that is shown."""
 
 
 class PayloadExport(Part):
