@@ -86,6 +86,9 @@ class Context:
     wrapped: int = 0
     """Wrappers that were peeled off these bytes; 0: they are the payload itself."""
 
+    json: bytes | None = None
+    """The bytes that were read as JSON last: nobody needs to look for an error in them."""
+
     missing: list[str] = field(default_factory=list)
     """Formats that could not be tried, because their libraries are not installed."""
 

@@ -30,6 +30,7 @@ def test_json_can_be_read_as_text_and_as_bytes_too() -> None:
     assert best.why == "an object from the first byte to the last"
     assert best.text() == '{\n  "user": {\n    "id": 8812\n  }\n}'
     assert READER.readings(raw)[1].text() == raw.decode()
+    assert READER.readings(raw)[1].why == "UTF-8 without control characters"
 
 
 def test_a_payload_without_bytes_is_empty() -> None:

@@ -42,6 +42,7 @@ def test_a_wrapper_stands_in_the_path(name: str) -> None:
     assert best.path == (name, "JSON")
     assert best.tree == DATA
     assert best.content == RAW
+    assert not any("not JSON" in reading.why for reading in READER.readings(PACK[name](RAW)))
     assert best.why.startswith(f"{name}: ")
     assert not best.remarks
 

@@ -55,6 +55,7 @@ class JsonDecoder:
         depth = context.limits.depth
         tree = fast_tree(raw, depth)
         if tree is not NO_TREE:
+            context.json = raw
             return plain_json(raw, tree)
         text = decode(raw)
         body = text.removeprefix(_BOM)
@@ -71,6 +72,7 @@ class JsonDecoder:
             reader.remark("it begins with a byte order mark, which JSON does not allow")
         if not text.isascii() and (strange := sum("\udc80" <= letter <= "\udcff" for letter in text)):
             reader.remark(f"{strange:,} {'byte is' if strange == 1 else 'bytes are'} not UTF-8")
+        context.json = raw
         fit = Fit.CERTAIN if isinstance(tree, dict | list | Pairs) else Fit.DOUBTFUL
         return Decoded(fit, _why(tree), tree, lambda: laid_out(body), tuple(reader.remarks))
 
@@ -128,11 +130,12 @@ class _Lenient:
 
 
 def error_in(text: str, depth: int) -> str | None:
-    """Say where a text that begins as JSON does is none: "line 1, column 9: …"; None: it does not begin so."""
+    """Say where a text that begins as JSON is none: "line 1, column 9: …"; None: it begins otherwise, or is JSON."""
     if text.removeprefix(_BOM).lstrip()[:1] not in ("{", "["):
         return None
     try:
-        _Lenient().decode(text.removeprefix(_BOM))
+        if not deeper_than(_Lenient().decode(text.removeprefix(_BOM)), depth):
+            return None
     except json.JSONDecodeError as error:
         words = error.msg[:1].lower() + error.msg[1:]
         return f"line {error.lineno:,}, column {error.colno:,}: {words}"

@@ -23,7 +23,7 @@ class TextDecoder:
         strange = 0 if text.isascii() else sum("\udc80" <= letter <= "\udcff" for letter in text)
         if strange > len(text) * _STRANGE_SHARE:
             return None
-        error = error_in(text, context.limits.depth)
+        error = error_in(text, context.limits.depth) if context.json is not raw else None
         why = "UTF-8 without control characters" if not strange else "most of its bytes are text"
         if error is not None:
             why = f"not JSON: {error}"
