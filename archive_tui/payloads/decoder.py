@@ -48,6 +48,9 @@ class Limits:
     depth: int = 200
     """Containers of a tree within each other. Whoever walks a tree may recurse."""
 
+    values: int = 1_000_000
+    """Values of a tree that is built one by one, as all but JSON's is."""
+
     seconds: float = 5.0
     """Time after which no other decoder is tried. Asked between decoders, and between pieces of a wrapper."""
 
@@ -91,6 +94,9 @@ class Context:
 
     missing: list[str] = field(default_factory=list)
     """Formats that could not be tried, because their libraries are not installed."""
+
+    notes: list[str] = field(default_factory=list)
+    """Sentences on what was not tried, for whoever wonders why the payload is not read better."""
 
     started: float = field(init=False)
     """When it began, by `clock`."""

@@ -171,6 +171,7 @@ class PayloadReader:
         if context.missing:
             names = ", ".join(dict.fromkeys(context.missing))
             yield f"not tried, because their libraries are not installed: {names} ({INSTALL})"
+        yield from context.notes
         yield from self._registry.problems
 
     def _decoded(self, decoder: Decoder, raw: bytes, context: Context) -> Reading | None:

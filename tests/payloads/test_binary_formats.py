@@ -15,12 +15,13 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 
 from archive_tui.demo import wire
 from archive_tui.payloads.decoders.protobuf_types import TypedProtobufDecoder
-from archive_tui.payloads.readings import NO_TREE, PayloadReader
+from archive_tui.payloads.readings import NO_TREE, Limits, PayloadReader
 from archive_tui.payloads.registry import standard
 from archive_tui.payloads.tree import Pairs
 
 READER = PayloadReader()
-CBOR_BOMB = "CBOR: it nests deeper than 200 levels, or repeats its values over and over"
+BOMB = "it nests deeper than 200 levels, or has more than 1,000,000 values"
+CBOR_BOMB = f"CBOR: {BOMB}"
 DATA = {"customer": "grüße", "ids": [1, 2**63, -5], "rate": 0.1, "raw": b"\x00\xff", "none": None, "yes": True}
 TREE = {**DATA, "rate": Decimal("0.1")}
 
@@ -90,7 +91,7 @@ def test_a_key_that_stands_twice_in_cbor_is_remarked_on() -> None:
 @pytest.mark.parametrize(
     ("raw", "problem"),
     [
-        (b"\x91" * 300 + b"\xa5words", "msgpack: it nests deeper than 200 levels"),
+        (b"\x91" * 300 + b"\xa5words", f"msgpack: {BOMB}"),
         (b"\x81" * 300 + b"\x65words", CBOR_BOMB),
         (bytes.fromhex("d81c82d81d00d81d00"), None),  # not told by its first byte
         (bytes.fromhex("82d81c81d81d00657468697321"), CBOR_BOMB),
@@ -296,3 +297,13 @@ def test_a_descriptor_set_gives_names_and_types() -> None:
 def test_a_descriptor_set_that_is_wrong_says_why(raw: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         TypedProtobufDecoder(raw, {"*": "acme.Invoice"})
+
+
+def test_formats_that_are_built_value_by_value_have_a_largest_size() -> None:
+    reader = PayloadReader(limits=Limits(values=1_000))
+    for pack in (msgpack.packb, cbor2.dumps):
+        assert reader.best(pack(["word"] * 900)).problem is None
+        assert "more than 1,000 values" in (reader.best(pack(["word"] * 1_100)).problem or "")
+    large = b"\x08\x01" * 600_000
+    assert READER.best(large).remarks == ("not tried as protobuf without its schema: that is for 1.0 MB and less",)
+    assert [reading.format for reading in READER.readings(b"x" * 2_000_000)] == ["text", "binary"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from archive_tui.payloads.decoder import Fit
+from archive_tui.payloads.decoder import Fit, Limits
 from archive_tui.payloads.tree import Pairs, Tree, pairs_of
 from archive_tui.wording.programs import moment
 
@@ -22,6 +22,11 @@ def fit_of(tree: Tree) -> Fit:
     readable = sum(word.isprintable() or "\n" in word for word in words)
     enough = sum(map(len, words)) >= _LEAST_LETTERS and readable >= len(words) * _READABLE_SHARE
     return Fit.LIKELY if enough else Fit.DOUBTFUL
+
+
+def too_much(name: str, limits: Limits) -> str:
+    """Say that a tree is deeper or larger than the limits, or repeats its values, as CBOR can."""
+    return f"{name}: it nests deeper than {limits.depth} levels, or has more than {limits.values:,} values"
 
 
 def _words(tree: Tree) -> Iterator[str]:

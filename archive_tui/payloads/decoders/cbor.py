@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 
 from archive_tui.payloads.decoder import Context, Decoded, Fit, LibraryMissing, LimitReached, library
-from archive_tui.payloads.decoders.binary_values import fit_of
+from archive_tui.payloads.decoders.binary_values import fit_of, too_much
 from archive_tui.payloads.tree import Pairs, TooMuch, Tree, plain
 
 _SELF_DESCRIBED = b"\xd9\xd9\xf7"
@@ -36,10 +36,9 @@ class CborDecoder:
             return None
         limits = context.limits
         try:
-            tree = plain(value, limits.depth, 2 * len(raw) + 1, _leaf)
+            tree = plain(value, limits.depth, min(2 * len(raw) + 1, limits.values), _leaf)
         except TooMuch:
-            sentence = f"CBOR: it nests deeper than {limits.depth} levels, or repeats its values over and over"
-            raise LimitReached(sentence) from None
+            raise LimitReached(too_much("CBOR", limits)) from None
         why = "its own mark" if marked else "every byte is accounted for"
         return Decoded(Fit.CERTAIN if marked else fit_of(tree), why, tree, remarks=tuple(remarks))
 

@@ -1,7 +1,7 @@
 """MessagePack."""
 
 from archive_tui.payloads.decoder import Context, Decoded, LibraryMissing, LimitReached, library
-from archive_tui.payloads.decoders.binary_values import fit_of, instant
+from archive_tui.payloads.decoders.binary_values import fit_of, instant, too_much
 from archive_tui.payloads.tree import Pairs, TooMuch, Tree, object_of, plain
 
 _MAPS = frozenset([*range(0x80, 0x90), 0xDE, 0xDF])
@@ -31,9 +31,9 @@ class MessagePackDecoder:
         except Exception:  # FormatError, ExtraData, StackError, OverflowError …: other bytes, or damaged ones
             return None
         try:
-            tree = plain(value, context.limits.depth, 2 * len(raw) + 1, _leaf)
+            tree = plain(value, context.limits.depth, context.limits.values, _leaf)
         except TooMuch:
-            raise LimitReached(f"{self.name}: it nests deeper than {context.limits.depth} levels") from None
+            raise LimitReached(too_much(self.name, context.limits)) from None
         return Decoded(fit_of(tree), "every byte is accounted for", tree, remarks=remarks)
 
 

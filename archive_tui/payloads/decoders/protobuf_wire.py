@@ -7,13 +7,17 @@ from typing import Any
 
 from archive_tui.payloads.decoder import Context, Decoded, Fit
 from archive_tui.payloads.tree import Tree, exact
+from archive_tui.payloads.wrappers.unpacking import is_ascii_text
 from archive_tui.payloads.writing import INDENT, written
+from archive_tui.wording.people import size
 
 _VARINT, _FIXED64, _BYTES, _GROUP, _FIXED32 = 0, 1, 2, 3, 5
 _WIRE = {_VARINT: "varint", _FIXED64: "fixed64", _BYTES: "bytes", _GROUP: "group", _FIXED32: "fixed32"}
 _HIGHEST_LIKELY = 10_000
 """Number of a field above which nobody numbers fields."""
 _LEAST_LETTERS = 2
+_LARGEST = 1024 * 1024
+"""Bytes of the largest payload that is tried. Two bytes may be a field, and half a million of them take a second."""
 _DEEPEST = 64
 """Messages within each other; each of them is parsed once more than the one around it."""
 
@@ -45,7 +49,10 @@ class ProtobufDecoder:
     name = "protobuf"
 
     def decode(self, raw: bytes, context: Context) -> Decoded | None:
-        if len(raw) < 2 or not _may_begin(raw[0]):
+        if len(raw) < 2 or not _may_begin(raw[0]) or (is_ascii_text(raw) and raw[:1] != b"\n"):
+            return None
+        if len(raw) > _LARGEST:
+            context.notes.append(f"not tried as protobuf without its schema: that is for {size(_LARGEST)} and less")
             return None
         fields = _fields(raw, context, _DEEPEST)
         if not fields:
@@ -127,12 +134,12 @@ _LAYOUT = dict.fromkeys(map(ord, "\n\r\t"))
 
 
 def _fixed(data: int, wire: int) -> Tree:
-    size, whole, floating = (8, "<Q", "<d") if wire == _FIXED64 else (4, "<I", "<f")
+    width, whole, floating = (8, "<Q", "<d") if wire == _FIXED64 else (4, "<I", "<f")
     raw = struct.pack(whole, data)
     (value,) = struct.unpack(floating, raw)
     if data and 1e-5 < abs(value) < 1e9:
-        return exact(shortest_single(value) if size == 4 else value)
-    return data - (1 << 8 * size) if data >> (8 * size - 1) else data
+        return exact(shortest_single(value) if width == 4 else value)
+    return data - (1 << 8 * width) if data >> (8 * width - 1) else data
 
 
 def shortest_single(value: float) -> float:
