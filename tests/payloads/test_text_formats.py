@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from archive_tui.payloads.readings import PayloadReader
+from archive_tui.payloads.readings import Limits, PayloadReader
 from archive_tui.payloads.tree import Pairs
 
 READER = PayloadReader()
@@ -113,3 +113,18 @@ def test_a_token_is_decoded_and_not_believed(before: bytes) -> None:
 )
 def test_what_is_no_token_stays_text(raw: bytes) -> None:
     assert READER.best(raw).format == "text"
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        (b"a=1&" * 1_000 + b"b=2", "form: it has more than 1,000 values"),
+        (b"{}\n" * 1_001, "NDJSON: it has more than 1,000 lines"),
+        (b"<a>" + b"<b/>" * 1_000 + b"</a>", "XML: it has more than 1,000 elements"),
+    ],
+)
+def test_what_is_built_value_by_value_has_a_largest_size(raw: bytes, problem: str) -> None:
+    readings = PayloadReader(limits=Limits(values=1_000)).readings(raw)
+    assert readings[0].problem == problem
+    assert readings[1].text() == raw.decode()
+    assert READER.best(raw).problem is None

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import parse_qsl
 
-from archive_tui.payloads.decoder import Context, Decoded, Fit
+from archive_tui.payloads.decoder import Context, Decoded, Fit, LimitReached
 from archive_tui.payloads.tree import object_of
 
 _PAIR = rb"[A-Za-z0-9_.~%+*\-\[\]:$@!]+=[A-Za-z0-9_.~%+*\-\[\]:/?@!$'(),;]*"
@@ -19,6 +19,8 @@ class FormDecoder:
     def decode(self, raw: bytes, context: Context) -> Decoded | None:
         if b"=" not in raw or _FORM.fullmatch(raw) is None:
             return None
+        if raw.count(b"&") >= context.limits.values:
+            raise LimitReached(f"form: it has more than {context.limits.values:,} values")
         try:
             pairs = parse_qsl(
                 raw.strip().decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="surrogateescape"

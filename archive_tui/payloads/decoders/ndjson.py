@@ -1,6 +1,6 @@
 """NDJSON: an object or array on every line."""
 
-from archive_tui.payloads.decoder import Context, Decoded, Fit
+from archive_tui.payloads.decoder import Context, Decoded, Fit, LimitReached
 from archive_tui.payloads.decoders.json_text import fast_tree
 from archive_tui.payloads.tree import NO_TREE, Tree
 from archive_tui.payloads.writing import written
@@ -12,8 +12,13 @@ class NdjsonDecoder:
     name = "NDJSON"
 
     def decode(self, raw: bytes, context: Context) -> Decoded | None:
-        if raw.lstrip()[:1] not in (b"{", b"["):
+        first, _, others = raw.lstrip().partition(b"\n")
+        if first[:1] not in (b"{", b"[") or not others or context.json is raw:
             return None
+        if fast_tree(first, context.limits.depth - 1) is NO_TREE:
+            return None
+        if raw.count(b"\n") > context.limits.values:
+            raise LimitReached(f"NDJSON: it has more than {context.limits.values:,} lines")
         rows: list[Tree] = []
         lines = [line for line in raw.split(b"\n") if not line.isspace() and line]
         remarks: tuple[str, ...] = ()

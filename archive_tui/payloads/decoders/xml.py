@@ -4,7 +4,7 @@ import re
 from typing import Any
 from xml.parsers import expat
 
-from archive_tui.payloads.decoder import Context, Decoded, Fit, LimitReached, Refusal
+from archive_tui.payloads.decoder import Context, Decoded, Fit, LimitReached, Limits, Refusal
 from archive_tui.payloads.tree import Tree
 from archive_tui.payloads.writing import INDENT
 
@@ -22,7 +22,7 @@ class XmlDecoder:
     def decode(self, raw: bytes, context: Context) -> Decoded | None:
         if _BEGINNING.match(raw) is None:
             return None
-        builder = _Builder(context.limits.depth)
+        builder = _Builder(context.limits)
         try:
             builder.parse(raw)
         except (expat.ExpatError, ValueError, LookupError):  # not well-formed; an encoding that Python lacks
@@ -39,8 +39,9 @@ class XmlDecoder:
 class _Builder:
     """Builds a tree of what the parser meets."""
 
-    def __init__(self, depth: int) -> None:
-        self._depth = depth
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._elements = 0
         self._open: list[tuple[str, dict[str, Tree], list[str]]] = []
         self.root: Tree = {}
         self.root_name = ""
@@ -66,8 +67,11 @@ class _Builder:
         raise Refusal(f"XML: it declares entities ({name[:40]}), which are never expanded here; it is not decoded")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self._open) >= self._depth:
-            raise LimitReached(f"XML: it nests deeper than {self._depth} levels")
+        if len(self._open) >= self._limits.depth:
+            raise LimitReached(f"XML: it nests deeper than {self._limits.depth} levels")
+        self._elements += 1
+        if self._elements > self._limits.values:
+            raise LimitReached(f"XML: it has more than {self._limits.values:,} elements")
         self._open.append((name, {f"@{key}": value for key, value in attributes.items()}, []))
 
     def _text(self, text: str) -> None:
