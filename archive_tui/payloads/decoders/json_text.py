@@ -14,6 +14,7 @@ _ERRORS = (ValueError, ArithmeticError, RecursionError)
 """Not JSON; digits that no int takes, or an exponent that no Decimal takes; too deep."""
 
 _BOM = "\ufeff"
+_BEGINNING = re.compile(rb'(\xef\xbb\xbf)?\s*[{\["0-9\-tfnNI]')
 _SHOWN_NUMBER = 40
 
 
@@ -57,10 +58,10 @@ class JsonDecoder:
         if tree is not NO_TREE:
             context.json = raw
             return plain_json(raw, tree)
+        if _BEGINNING.match(raw) is None:
+            return None
         text = decode(raw)
         body = text.removeprefix(_BOM)
-        if not body[:1].strip() and not body.strip():
-            return None
         reader = _Lenient()
         try:
             tree = reader.decode(body)

@@ -1,7 +1,10 @@
 """Brotli (RFC 7932). It has neither signature nor checksum: what is inside decides."""
 
-from archive_tui.payloads.decoder import Context, Fit, LibraryMissing, Peeled, library
+from archive_tui.payloads.decoder import Context, Fit, LibraryMissing, LimitReached, Peeled, library
 from archive_tui.payloads.wrappers.unpacking import PIECE, Step, is_ascii_text, unpacked
+
+_PACKED_AT_ONCE = 65_536
+"""Packed bytes that are given at once: what is no Brotli may take long, and the time is looked at in between."""
 
 
 class Brotli:
@@ -17,6 +20,10 @@ class Brotli:
         except LibraryMissing:
             context.missing.append(self.name)
             return None
+        except LimitReached:
+            if context.late:  # no signature says that it was worth the time
+                return None
+            raise
         if peeled is None or peeled.remarks or not peeled.content:
             return None
         return Peeled(Fit.DOUBTFUL, peeled.why, peeled.content)
@@ -26,7 +33,8 @@ def _begin() -> Step:
     stream = library("brotli", "brotli").Decompressor()
 
     def step(packed: bytes) -> tuple[bytes, bytes, bool]:
-        piece = stream.process(packed, output_buffer_limit=PIECE)
-        return piece, b"", stream.is_finished()
+        given = packed[:_PACKED_AT_ONCE] if stream.can_accept_more_data() else b""
+        piece = stream.process(given, output_buffer_limit=PIECE)
+        return piece, packed[len(given) :], stream.is_finished()
 
     return step
