@@ -1,16 +1,20 @@
 """A change on the command line, whichever it is: the plan is shown, confirmed, carried out and reported."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 from archive_tui.asynq.outcomes import Verb
+from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.report import Report
 from archive_tui.changes.sheet import Line, Sheet
 from archive_tui.commands.confirmation import Ask, confirm, refuse_unasked
 from archive_tui.commands.foreground import attend, change_line
 from archive_tui.commands.output import print_result, report_lines, sheet_lines
+from archive_tui.commands.queues import refuse_unknown
+from archive_tui.commands.reading import catalog_for
 from archive_tui.errors import ExitCode, RefusedError
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
@@ -68,6 +72,21 @@ def refuse_change(session: Session, verb: Verb, manner: Manner) -> None:
         if session.read_only:
             raise RefusedError(f"{session.why_read_only}: nothing can be {verb.past}")
         refuse_unasked(verb.past, yes=manner.yes, ask=manner.ask)
+
+
+@contextmanager
+def choosing(session: Session, verb: Verb, manner: Manner, queue: str | None) -> Iterator[tuple[Catalog, float]]:
+    """Refuse what cannot be done in a queue (None: no queue), then give an empty catalog for the rows to choose from,
+    and the moment, in unix seconds, from which these may have changed.
+
+    Raises RefusedError, and NotFoundError where there is no such queue.
+    """
+    refuse_change(session, verb, manner)
+    if queue is not None:
+        refuse_unknown(session, [queue])
+        session.refuse_old(queue)
+    with catalog_for(session) as catalog:
+        yield catalog, session.clock()
 
 
 def flags_of(**values: str | int | None) -> str:

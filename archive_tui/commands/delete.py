@@ -12,9 +12,8 @@ from archive_tui.changes.expiry import with_times
 from archive_tui.changes.plan import Plan, Retention, plan_oldest
 from archive_tui.changes.repair_plan import not_deletable
 from archive_tui.changes.sheet import Line
-from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
-from archive_tui.commands.queues import refuse_unknown
-from archive_tui.commands.reading import catalog_for, read_contents, read_kind, say_what_is_missing
+from archive_tui.commands.change import Manner, Planned, carry_out, choosing, filter_line, flags_of
+from archive_tui.commands.reading import read_contents, read_kind, say_what_is_missing
 from archive_tui.errors import ExitCode
 from archive_tui.session import Session
 from archive_tui.text import encode, line, readable
@@ -54,11 +53,7 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     """Plan a deletion, have it confirmed, and carry it out."""
     query = Query(wish.where, wish.kind, now=session.clock())
     query.where()
-    refuse_change(session, DELETE, manner)
-    refuse_unknown(session, [wish.queue])
-    session.refuse_old(wish.queue)
-    with catalog_for(session) as catalog:
-        began = session.clock()
+    with choosing(session, DELETE, manner, wish.queue) as (catalog, began):
         if not read_kind(session, catalog, wish.queue, wish.kind, pace=manner.pace, progress=manner.progress):
             return ExitCode.INTERRUPTED
         contents = read_contents(session, catalog, query, pace=manner.pace, progress=manner.progress)

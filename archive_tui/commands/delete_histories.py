@@ -9,8 +9,8 @@ from archive_tui.catalog.query import Query
 from archive_tui.changes import history_words
 from archive_tui.changes.history_plan import plan_histories
 from archive_tui.changes.plan import plan_oldest
-from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
-from archive_tui.commands.reading import catalog_for, finish, read_contents, say_what_is_missing
+from archive_tui.commands.change import Manner, Planned, carry_out, choosing, filter_line, flags_of
+from archive_tui.commands.reading import finish, read_contents, say_what_is_missing
 from archive_tui.errors import ExitCode
 from archive_tui.jobs.histories import HistoryJob
 from archive_tui.session import Session
@@ -37,9 +37,7 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     """Plan a deletion of histories, have it confirmed, and carry it out."""
     query = Query(wish.where, Kind.STALE_HISTORY, now=session.clock())
     query.where()
-    refuse_change(session, DELETE, manner)
-    with catalog_for(session) as catalog:
-        began = session.clock()
+    with choosing(session, DELETE, manner, None) as (catalog, began):
         job = HistoryJob(session.server, catalog, manner.pace)
         if not finish(lambda: session.run(job), (lambda _: "looking for histories") if manner.progress else None):
             return ExitCode.INTERRUPTED

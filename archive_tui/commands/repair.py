@@ -12,9 +12,9 @@ from archive_tui.changes.expiry import with_times
 from archive_tui.changes.other_installations import with_other_installations
 from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.repair_plan import RepairPlan
-from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
-from archive_tui.commands.queues import archived_now, refuse_unknown
-from archive_tui.commands.reading import catalog_for, read_contents, read_findings, say_what_is_missing
+from archive_tui.commands.change import Manner, Planned, carry_out, choosing, filter_line, flags_of
+from archive_tui.commands.queues import archived_now
+from archive_tui.commands.reading import read_contents, read_findings, say_what_is_missing
 from archive_tui.errors import ExitCode, UsageError
 from archive_tui.session import Session
 from archive_tui.text import encode, line, readable
@@ -56,11 +56,7 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     """Plan a repair, have it confirmed, and carry it out."""
     query = Query(wish.where, wish.kind, now=session.clock())
     query.where()
-    refuse_change(session, REPAIR, manner)
-    refuse_unknown(session, [wish.queue])
-    session.refuse_old(wish.queue)
-    with catalog_for(session) as catalog:
-        began = session.clock()
+    with choosing(session, REPAIR, manner, wish.queue) as (catalog, began):
         if not read_findings(
             session,
             catalog,

@@ -10,9 +10,8 @@ from archive_tui.changes import run_words
 from archive_tui.changes.expiry import with_times
 from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.run_plan import plan_run, runnable
-from archive_tui.commands.change import Manner, Planned, carry_out, filter_line, flags_of, refuse_change
-from archive_tui.commands.queues import refuse_unknown
-from archive_tui.commands.reading import catalog_for, read_archive, read_contents, say_what_is_missing
+from archive_tui.commands.change import Manner, Planned, carry_out, choosing, filter_line, flags_of
+from archive_tui.commands.reading import read_archive, read_contents, say_what_is_missing
 from archive_tui.errors import ExitCode
 from archive_tui.session import Session
 from archive_tui.text import encode, line, readable
@@ -39,11 +38,7 @@ def run(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     """Plan a run, have it confirmed, and carry it out."""
     query = Query(wish.where, now=session.clock())
     query.where()
-    refuse_change(session, RUN, manner)
-    refuse_unknown(session, [wish.queue])
-    session.refuse_old(wish.queue)
-    with catalog_for(session) as catalog:
-        began = session.clock()
+    with choosing(session, RUN, manner, wish.queue) as (catalog, began):
         if not read_archive(session, catalog, wish.queue, progress=manner.progress):
             return ExitCode.INTERRUPTED
         contents = read_contents(session, catalog, query, pace=manner.pace, progress=manner.progress)
