@@ -14,6 +14,7 @@ from archive_tui.changes.sheet import (
     Site,
     ages,
     first_ids,
+    for_good,
     hidden_by_filter,
     left_out,
     listed,
@@ -33,7 +34,7 @@ def sheet(plan: Plan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
     unsized = f", beside {plural(totals.unsized, 'task')} of unknown size" if totals.unsized else ""
     return Sheet(
         verb=DELETE,
-        title=f"Delete {plural(plan.count, 'task')} for good?",
+        title=f"Delete {plural(plan.count, 'task')}{for_good(site)}?",
         summary=f"{plural(plan.count, 'task')} to delete ({kinds}) from queue {listed(totals.by_queue)}",
         count=plan.count,
         what=(

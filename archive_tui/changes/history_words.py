@@ -6,7 +6,7 @@ from archive_tui.asynq.outcomes import DELETE
 from archive_tui.changes import delete_words
 from archive_tui.changes.history_plan import HistoryPlan
 from archive_tui.changes.report import Report, change_facts, report_of
-from archive_tui.changes.sheet import Line, Sheet, Site, Tone, first_ids, hidden_by_filter, way_back
+from archive_tui.changes.sheet import Line, Sheet, Site, Tone, first_ids, for_good, hidden_by_filter, way_back
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import line, readable
 from archive_tui.wording.people import exact, plural, size
@@ -24,7 +24,7 @@ def sheet(plan: HistoryPlan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
     count = plural(plan.count, NOUN)
     return Sheet(
         verb=DELETE,
-        title=f"Delete {count} for good?",
+        title=f"Delete {count}{for_good(site)}?",
         summary=f"{count} of schedulers that are gone, to delete from the installation",
         count=plan.count,
         what=(

@@ -88,7 +88,7 @@ class Sheet:
 
     verb: Verb
     title: str
-    """A question, the title of the dialog: “Delete 3 tasks for good?”."""
+    """A question, the title of the dialog: “Delete 3 tasks?”."""
     summary: str
     """The first line on the command line, to which it adds the server: “3 tasks to delete from queue work”."""
     count: int
@@ -191,6 +191,11 @@ def origin(header: Header, site: Site, label: str) -> Line:
         label,
         Tone.QUIET,
     )
+
+
+def for_good(site: Site) -> str:
+    """What the question about a deletion adds where no journal keeps a copy; empty where one does."""
+    return "" if site.journal else " for good"
 
 
 def way_back(site: Site, stored_bytes: int, done: str, copied: str) -> list[Line]:

@@ -1,6 +1,7 @@
 """The sheet of a change: its lines, its blocks, and what its makers say of a plan."""
 
 from array import array
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -129,7 +130,7 @@ def test_the_sheet_of_a_deletion_says_what_follows(catalog: Catalog) -> None:
     errors = {"dial tcp <host>: refused": 2, "no such user": 1}
     totals = {"locked": 1, "fixed_ids": 2, "unsized": 1, "by_error": errors, "oldest": NOW - 7_200, "newest": NOW - 60}
     sheet = delete_words.sheet(plan_of(catalog, hidden=1, **totals), SITE)
-    assert (sheet.title, sheet.count, sheet.typed) == ("Delete 3 tasks for good?", 3, "3")
+    assert (sheet.title, sheet.count, sheet.typed) == ("Delete 3 tasks?", 3, "3")
     assert sheet.summary == "3 tasks to delete (archived) from queue work"
     assert (sheet.grave, sheet.asks_reason) == (True, True)
     assert [line.label for line in sheet.what] == ["queue", "kind", "type", "error", "age", "size", "first", ""]
@@ -145,6 +146,8 @@ def test_the_sheet_of_a_deletion_says_what_follows(catalog: Catalog) -> None:
     assert sheet.cautions == [Line("1 task of these hidden by the filter", tone=Tone.CAUTION)]
     assert sheet.facts["planned"] == 3
     assert sheet.facts["first_ids"] == ["a", "b"]
+    without_copy = delete_words.sheet(plan_of(catalog), replace(SITE, journal=False))
+    assert without_copy.title == "Delete 3 tasks for good?"
 
 
 @pytest.mark.parametrize("kind", [None, Kind.ORPHAN_ARCHIVED])

@@ -95,7 +95,7 @@ def test_the_plan_says_what_will_happen(work: Live) -> None:
         await op.press("slash", *"refused", "enter")
         await op.sees("3 marked, 2 hidden by filter")
         await op.plan()
-        assert "Delete 3 tasks for good?" in op.text
+        assert "Delete 3 tasks?" in op.text
         assert "somewhere:6379/0" in op.text
         plan = f" {op.words('#plan')} "
         for part in (
@@ -146,7 +146,7 @@ def test_a_single_task_is_deleted_by_tab_and_enter(work: Live) -> None:
         await op.tasks("work")
         await op.point_at("task-7")
         await op.plan()
-        assert "Delete 1 task for good?" in op.text
+        assert "Delete 1 task?" in op.text
         await op.press("tab", "enter")
         await op.hears("deleted 1 task")
         await op.listed(8)
@@ -677,10 +677,10 @@ def test_60_by_15_is_enough_to_delete(work: Live) -> None:
         await op.press("j", "enter")
         await op.listed(9)
         await op.plan()
-        await op.sees("Delete 1 task for good?", " Cancel ", " Delete ")
+        await op.sees("Delete 1 task?", " Cancel ", " Delete ")
         await op.press("escape", "space", "space")
         await op.plan()
-        await op.sees("Delete 2 tasks for good?", "Type 2 to confirm:", " Cancel ", " Delete ")
+        await op.sees("Delete 2 tasks?", "Type 2 to confirm:", " Cancel ", " Delete ")
         await op.type("2")
         await op.until(lambda: re.search(r"Type 2 to confirm: +2 ", op.text), "what is typed")
         await op.press("enter")
@@ -783,7 +783,7 @@ def test_the_fullest_plan_fits_80_by_24(valkey: Live) -> None:
         await op.press("slash", *"with-a-long-name-1", "enter")
         await op.sees("8 marked, 6 hidden")
         await op.plan()
-        await op.sees("Delete 8 tasks for good?", "Type 8 to confirm:", " Cancel ", " Delete ")
+        await op.sees("Delete 8 tasks?", "Type 8 to confirm:", " Cancel ", " Delete ")
         for part in ("queue other 4", "hidden by the filter", "frees up to", "THEN Asynq can", "found by a scan",
                      "each is checked again", "the journal keeps a copy", "Why, for the journal"):  # fmt: skip
             assert part in op.words()

@@ -101,10 +101,10 @@ def test_of_completed_orphans_the_menu_says_that_their_work_was_done(work: Live)
         await op.press("escape")
         await op.press("m")
         await op.arrives("ChoiceDialog")
-        assert op.dialog.startswith(" delete (ctrl+d): 2 The work was done")
+        assert op.dialog.lstrip().startswith("delete (ctrl+d): 2 The work was done")
         await op.press("enter")
         await op.arrives("ConfirmDialog")
-        assert "Delete 2 tasks for good?" in op.text
+        assert "Delete 2 tasks?" in op.text
         await confirm(op, 2)
         await op.arrives("ReportDialog")
         await op.press("enter")

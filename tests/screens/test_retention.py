@@ -38,7 +38,7 @@ def audit() -> list[Any]:
 async def delete(op: Operator, count: int) -> None:
     """Confirm the plan of so many, and see its report off."""
     await op.arrives("ConfirmDialog")
-    assert f"Delete {count:,} tasks for good?" in op.text
+    assert f"Delete {count:,} tasks?" in op.text
     await op.type(str(count))
     await op.press("enter")
     await op.arrives("ReportDialog")
