@@ -178,6 +178,10 @@ class CommandScreen(Screen[None]):
         yield self.remarks
         yield KeyBar()
 
+    def _working_parts(self) -> list[Part]:
+        """The parts that are no widgets."""
+        return [part for part in self.parts if isinstance(part, Part)]
+
     def body(self) -> Iterable[Widget]:
         """The widgets between the top line and the remarks."""
         return ()
@@ -294,6 +298,8 @@ class CommandScreen(Screen[None]):
 
     def _draw_footer(self) -> None:
         shown = [command for command in self.available() if command.footer and not self._pointless(command)]
+        taken = {old: command for part in self._working_parts() for old, command, _ in part.taken()}
+        shown = [taken.get(command, command) for command in shown]
         always = [command for command in (commands.Help, commands.Leave, commands.Quit) if command in shown]
         self.query_one(KeyBar).show([command for command in shown if command not in always], always)
 
@@ -363,7 +369,7 @@ class CommandScreen(Screen[None]):
 
     def help_topic(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         """What the help says first, of what stands under the cursor; the same shape as `help_pages`."""
-        return {title: entries for part in self.parts for title, entries in _topic_of(part).items()}
+        return {title: entries for part in self._working_parts() for title, entries in part.help_topic().items()}
 
     @runs(commands.Palette)
     def palette(self) -> None:
@@ -423,6 +429,11 @@ class CommandScreen(Screen[None]):
 
     @on(KeyBar.Pressed)
     def _pressed_in_footer(self, event: KeyBar.Pressed) -> None:
+        for part in self._working_parts():
+            for _, command, act in part.taken():
+                if command is event.command:
+                    act()
+                    return
         self.run_command(event.command)
 
     def why_not_journals(self) -> str | None:
@@ -464,10 +475,6 @@ class CommandScreen(Screen[None]):
         self.app.pop_screen()
 
 
-def _topic_of(part: Any) -> Mapping[str, Sequence[tuple[str, str]]]:
-    return part.help_topic() if isinstance(part, Part) else {}
-
-
 def _is_deliberate(event: Key) -> bool:
     """Whether somebody has pressed a key that could be a command's: a sign, a function key, or one with ctrl."""
     return event.is_printable or event.key.startswith(("f", "ctrl+"))
@@ -487,6 +494,12 @@ class Part:
     def help_topic(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         """What the help says first, of what stands under the cursor."""
         return {}
+
+    def taken(self) -> Sequence[tuple[type[Command], type[Command], Callable[[], object]]]:
+        """Commands of the screen whose keys a widget of this part takes while it has the focus; for each what the keys
+        do there, and what does it.
+        """
+        return ()
 
     def background_failed(self, group: str, error: Exception) -> None:
         """Tidy up after work of this group that has failed, and say so."""

@@ -15,9 +15,11 @@ from rich.color_triplet import ColorTriplet
 from rich.segment import Segment
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
+from support.pilot import Operator, operate
 from support.servers import Live
 from textual.filter import NoColor
 from textual.theme import Theme
+from textual.widgets import OptionList
 
 from archive_tui.demo import demo
 from archive_tui.session import Session
@@ -25,6 +27,7 @@ from archive_tui.settings.model import Look, Settings
 from archive_tui.settings.url import parse_url
 from archive_tui.tui.app import ArchiveApp
 from archive_tui.tui.themes import THEMES, color_count, theme_for
+from archive_tui.tui.tour.tour import TourLine
 
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots" / "make.py"
 LEAST = 4.5
@@ -141,6 +144,33 @@ def test_every_text_can_be_read_in_every_theme(part: int) -> None:
         settings = replace(settings, journal_dir=Path(folder))
         for name in names:
             found |= asyncio.run(look_at(script, name, settings))
+    assert not found, "\n".join(sorted(found))
+
+
+def test_the_line_of_the_tour_can_be_read_in_every_theme(valkey: Live) -> None:
+    valkey.asynq.register("q")
+
+    async def look(session: Session) -> set[str]:
+        app = ArchiveApp(session, tour=True)
+        found = set()
+        async with app.run_test(size=(80, 24)) as pilot:
+            while not app.screen.query(TourLine) or not app.screen.query_one(TourLine).display:
+                await pilot.pause(0.05)
+            for theme in THEMES:
+                app.register_theme(theme)
+                app.theme = theme.name
+                await pilot.pause(0.1)
+                line = app.screen.query_one(TourLine).region
+                strips = app.screen._compositor.render_strips(app.size)[line.y : line.bottom]
+                found |= {f"{theme.name}: {one}" for one in faults(theme, [part for strip in strips for part in strip])}
+        return found
+
+    session = Session(valkey.settings)
+    session.open()
+    try:
+        found = asyncio.run(look(session))
+    finally:
+        session.close()
     assert not found, "\n".join(sorted(found))
 
 
@@ -262,3 +292,27 @@ def test_without_colours_nothing_that_colours_said_is_lost(valkey: Live, monkeyp
         asyncio.run(play(ArchiveApp(session, theme_for(Look.AUTO, colors=color_count(), dark=None))))
     finally:
         session.close()
+
+
+def test_the_cursor_of_every_list_of_choices_can_be_seen_without_colours(valkey: Live) -> None:
+    valkey.asynq.register("q")
+    for number in range(3):
+        valkey.asynq.add("q", f"a{number}", error_msg="refused")
+    theme = theme_for(Look.AUTO, colors=0, dark=True)
+
+    async def play(op: Operator) -> None:
+        op.app.register_theme(theme)
+        op.app.theme = theme.name
+        await op.tasks("q")
+        for key in ("s", "C", "R", "colon", "tab"):
+            await op.press(key)
+            await op.until(lambda: op.app.screen.query(OptionList), "choices")
+            choices = op.app.screen.query_one(OptionList)
+            await op.until(lambda choices=choices: choices.highlighted is not None, "a cursor")
+            rows = [choices.render_line(y) for y in range(min(4, choices.size.height))]
+            reversed_rows = [any(s.style.reverse for s in row if s.text.strip() and s.style) for row in rows]
+            assert reversed_rows.count(True) == 1, f"{key}\n{op.text}"
+            if key != "tab":
+                await op.press("escape")
+
+    operate(valkey.settings, play)

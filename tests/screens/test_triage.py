@@ -1,11 +1,14 @@
 """The first question: what is in an archive, beside the list and as a table, and from there to the tasks and back."""
 
 import re
+import threading
 
 import pytest
 from support.asynq_data import NOW
 from support.pilot import Operator, operate
 from support.servers import Live
+
+from archive_tui.jobs.listing import ListJob
 
 DAY = 86_400
 REFUSED, LATE = "dial tcp 10.0.0.{}:587: refused", "context deadline exceeded"
@@ -125,6 +128,8 @@ def test_where_it_is_narrow_the_groups_stand_in_the_place_of_the_list(mail: Live
         await op.press("tab")
         await op.until(lambda: figures(op), "groups in sight")
         assert not op.app.screen.tasks.table.display
+        assert op.app.screen.groups.panel.size.width == size[0]
+        await op.sees("enter show alone", "space mark all of it")
         await op.press("enter")
         await op.sees("row 1 of 12")
         await op.press("escape")
@@ -324,5 +329,56 @@ def test_marks_that_a_filter_hides_are_told_in_the_triage_view(mail: Live) -> No
         await op.sees("12 marked")
         await op.press("slash", *"deadline", "enter")
         await op.sees("12 marked, 12 hidden by filter")
+
+
+def test_the_footer_names_what_keys_do_to_groups_and_a_click_does_it(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await counted(op)
+        assert "enter open" in op.words("KeyBar")
+        await op.press("tab")
+        await op.until(lambda: "enter show alone   space mark all of it" in op.lines[-1], "the keys of groups")
+        await op.pilot.click("KeyBar", offset=(op.lines[-1].index("mark all of it"), 0))
+        await op.sees("12 marked")
+        await op.press("tab")
+        await op.until(lambda: "enter open" in op.words("KeyBar"), "the keys of the list")
+
+    operate(mail.settings, play, size=(140, 40))
+
+
+def test_nothing_is_said_of_tasks_that_nobody_has_read_yet(mail: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    may, list_all = threading.Event(), ListJob._list_all
+
+    def wait(job: ListJob) -> None:
+        assert may.wait(30)
+        list_all(job)
+
+    monkeypatch.setattr(ListJob, "_list_all", wait)
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.point_at("  mail")
+        with op.holding():
+            await op.press("T")
+            await op.arrives("ArchiveTriageScreen")
+            await op.until(lambda: op.app.screen.triaged.groups.answer is not None, "an answer about nothing")
+            await op.sees("Counting…")
+            assert "Nothing failed here" not in op.text
+            assert "0 tasks" not in op.text
+            may.set()
+        await op.sees("16 tasks", "row 1 of 2")
+
+    operate(mail.settings, play)
+
+
+def test_types_tell_rows_of_one_error_apart_at_80_columns(mail: Live) -> None:
+    mail.asynq.add("mail", "late-too", score=NOW - 60, type="email:send", error_msg=LATE)
+
+    async def play(op: Operator) -> None:
+        await triage(op)
+        assert op.column("Type", "▼ Tasks") == ["email:send", "report:make", "email:send"]
+        await op.press(*["right"] * 6)
+        await op.until(lambda: "older" in op.text, "the last age")
+        assert op.column("Type", "▼ Tasks") == ["email:send", "report:make", "email:send"]
 
     operate(mail.settings, play, size=(80, 24))

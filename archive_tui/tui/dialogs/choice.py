@@ -11,6 +11,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from archive_tui.tui.dialogs.dialog import Dialog
+from archive_tui.tui.widgets.options import Options
 
 
 class Choice(NamedTuple):
@@ -43,13 +44,12 @@ class ChoiceDialog(Dialog[str]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content(self._title)
-            yield OptionList(*[Option(self._prompt(name, one), id=name) for name, one in self._choices.items()])
+            yield Options(*[Option(self._prompt(name, one), id=name) for name, one in self._choices.items()])
 
     def _prompt(self, name: str, choice: Choice) -> Content:
-        title = f"{'▸' if name == self._current else ' '} {choice.title}"
-        if not choice.sentence:
-            return Content(title)
-        return Content.assemble((f"{title}\n", "bold"), f"  {choice.sentence}")
+        if choice.sentence:  # without an indent: a second line of it would have none either
+            return Content.assemble((f"{choice.title}\n", "bold"), choice.sentence)
+        return Content(f"{'▸' if name == self._current else ' '} {choice.title}")
 
     def on_mount(self) -> None:
         if self._current is not None and self._current in self._choices:

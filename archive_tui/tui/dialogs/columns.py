@@ -16,6 +16,7 @@ from archive_tui.text import line
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.dialogs.path import PathDialog
 from archive_tui.tui.lists.appearance import COLUMNS, kept_as
+from archive_tui.tui.widgets.options import Options
 
 
 class ColumnsDialog(Dialog[Sequence[str]]):
@@ -58,10 +59,13 @@ class ColumnsDialog(Dialog[Sequence[str]]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = f"Columns of this list ({line(self._kind.partition(':')[0])})"
-            yield OptionList()
-            keys = "space shows or hides · J K move · a adds a payload path · r as usual · enter · esc"
-            yield Static(Content(keys), id="keys")
+            yield Options()
+            yield Static(self._explanation(), id="keys")
             yield Static(id="keep")
+
+    @staticmethod
+    def _explanation() -> Content:
+        return Content("space shows or hides · J K move · a adds a payload path\nr as usual · enter takes them · esc keeps the old ones")
 
     def on_mount(self) -> None:
         self._draw(0)

@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 from archive_tui.tui.commands import Command
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.widgets.entry import Entry
+from archive_tui.tui.widgets.options import Options
 
 _KEY = 10
 _TITLE = 16
@@ -60,7 +61,7 @@ class Palette(Dialog[type[Command]]):
             box.border_title = "Commands"
             box.border_subtitle = "enter runs · esc closes"
             yield Entry(placeholder="words of a command, or its key", compact=True)
-            found = OptionList()
+            found = Options()
             found.can_focus = False
             yield found
             yield Static(id="whole")

@@ -17,6 +17,7 @@ from archive_tui.errors import UsageError
 from archive_tui.text import clip
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.widgets.entry import Entry
+from archive_tui.tui.widgets.options import Options
 from archive_tui.wording.people import plural
 
 _ONCE, _AFRESH = "once", "afresh"
@@ -50,10 +51,10 @@ class RunDialog(Dialog[RunMode]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = f"Run {plural(self._count, 'archived task')} again"
-            yield OptionList(*[Option(Content(title), id=name) for name, title in _TITLES.items()], id="how")
+            yield Options(*[Option(Content(title), id=name) for name, title in _TITLES.items()], id="how")
             with Horizontal(classes="field"):
                 yield Label("Begin")
-                placeholder = "at once; or in 2h, or at 2026-12-01T06:00"
+                placeholder = "now; or 2h, or 2026-12-01T06:00"
                 yield Entry(placeholder=placeholder, id="begin", compact=True)
             with Horizontal(classes="field"):
                 yield Label("Per second")

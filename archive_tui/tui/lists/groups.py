@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from archive_tui.catalog.breakdown import Breakdown, Question
@@ -15,7 +15,7 @@ from archive_tui.catalog.filter.terms import has_term, with_term, without_term
 from archive_tui.catalog.query import Query
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, background
-from archive_tui.tui.commands import runs
+from archive_tui.tui.commands import Command, runs
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.task_list import UNREADABLE, TaskList
 from archive_tui.tui.widgets.groups import GROUPS_SHOWN, GroupsPanel
@@ -175,6 +175,15 @@ class Groups(Part):
         return self.answer.question.now if self.answer is not None else self._question().now
 
     # Going there
+
+    def taken(self) -> Sequence[tuple[type[Command], type[Command], Callable[[], object]]]:
+        panel = self.panel
+        if not panel.active:
+            return ()
+        return (
+            (commands.Open, commands.Narrow, panel.action_choose),
+            (commands.Mark, commands.MarkGroup, panel.action_mark),
+        )
 
     @runs(commands.Groups)
     def go(self) -> None:

@@ -71,7 +71,9 @@ class TaskList(Vertical):
 
     DEFAULT_CSS = """
     TaskList { height: 1fr; }
-    TaskList.-narrow > Horizontal > GroupsPanel { display: none; width: 1fr; border-right: none; }
+    TaskList.-narrow > Horizontal > GroupsPanel {
+        display: none; width: 1fr; max-width: 100%; border-right: none;
+    }
     TaskList.-narrow.-groups > Horizontal > GroupsPanel { display: block; }
     TaskList.-narrow.-groups #rows { display: none; }
     """

@@ -112,8 +112,8 @@ class TriageScreen(CommandScreen):
             return lambda group: age(of(group), self.now())
 
         at = _AGES.index(chosen) if chosen in _AGES else 0
-        yield Column("error", "Error", lambda group: ERROR.label(group.signature), 22, enough=40, grow=3)
-        yield Column("type", "Type", lambda group: TYPE.label(group.type), 12, enough=16, grow=1, most=30, priority=9)
+        yield Column("error", "Error", lambda group: ERROR.label(group.signature), 20, enough=36, grow=3)
+        yield Column("type", "Type", lambda group: TYPE.label(group.type), 12, enough=16, grow=1, most=30, priority=5)
         if self.triaged.queue() is None:
             yield Column("queue", "Queue", _queues, 10, grow=1, most=20, priority=10)
         for value in self.triaged.tasks.contents.columns:
@@ -142,15 +142,16 @@ class TriageScreen(CommandScreen):
         if answer is None or not answer.question.most_errors:
             return
         table = self._table
+        final = self.triaged.tasks.final and self.triaged.groups.current
         drawn = (answer, self._place.sort, self._place.descending, table.cell)
-        if drawn != self._drawn:
-            self._draw(answer, first=not self._drawn)
-            self._drawn = (answer, self._place.sort, self._place.descending, table.cell)
+        if (*drawn, final) != self._drawn:
+            self._draw(answer, first=not self._drawn, final=final)
+            self._drawn = (answer, self._place.sort, self._place.descending, table.cell, final)
         self._count_marks()
         self._draw_head(answer)
         self._draw_example()
 
-    def _draw(self, answer: Breakdown, *, first: bool) -> None:
+    def _draw(self, answer: Breakdown, *, first: bool, final: bool) -> None:
         place, table = self._place, self._table
         groups = sorted(answer.errors, key=_sorts(place.sort), reverse=place.descending)
         keys = [place.key_of(group) for group in groups]
@@ -161,7 +162,7 @@ class TriageScreen(CommandScreen):
         none_match = f"No task matches the filter: {commands.Back} shows all."
         table.empty_text = none_match if answer.question.query.filtered else "Nothing failed here."
         table.sorted_by = (place.sort, place.descending)
-        table.show(Rows(groups, keys))
+        table.show(Rows(groups, keys), complete=final)
         if first and place.key is not None:
             table.move_to_key(place.key)
 
@@ -172,16 +173,18 @@ class TriageScreen(CommandScreen):
         where, *crumbs = self.triaged.title
         more = answer.different_errors - len(answer.errors)
         text = tasks.query_now.text if tasks.query_now.text != self._filter_bar.shown else ""
+        current = self.triaged.groups.current
+        counted = answer.total.tasks or (tasks.final and current)  # no count of what nobody has read yet
         self.query_one("#head", HeadLine).show(
             self.flow.line()
             or Content.assemble(
                 title(clip(where, name_room(self.size.width)), *crumbs, "triage"),
                 (marked, "bold $text-accent"),
-                f"   {'' if tasks.final else '≥ '}{plural(answer.total.tasks, 'task')}",
+                f"   {'' if tasks.final else '≥ '}{plural(answer.total.tasks, 'task')}" if counted else "",
                 (f"   the {len(answer.errors):,} largest are shown" if more > 0 else "", "$text-warning"),
                 (f"   filter: “{clip(text, 60)}”" if text else "", "$text-accent"),
                 *tasks.contents.said(),
-                ("" if self.triaged.groups.current else "   counting…", "$text-warning"),
+                ("" if current else "   counting…", "$text-warning"),
             )
         )
 

@@ -25,7 +25,7 @@ class TourLine(Widget):
     """One step, between the top line and what it speaks of: as many rows as it needs, none without a step."""
 
     DEFAULT_CSS = """
-    TourLine { height: auto; width: 100%; padding: 0 1; background: $primary-muted; color: $foreground; }
+    TourLine { height: auto; width: 100%; padding: 0 1; background: $cursor; color: $foreground; }
     TourLine:ansi { background: $background; text-style: reverse; }
     """
 

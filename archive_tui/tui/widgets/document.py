@@ -31,7 +31,7 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
     DEFAULT_CSS = """
     DocumentView { background: $surface; scrollbar-gutter: stable; }
     DocumentView > .document--match { text-style: reverse; }
-    DocumentView > .document--current { color: $on-match; background: $match; text-style: bold; }
+    DocumentView > .document--current { color: $on-match; background: $match; text-style: bold underline; }
     DocumentView:nocolor > .document--current { text-style: bold underline reverse; }
     """
     COMPONENT_CLASSES = {"document--match", "document--current"}

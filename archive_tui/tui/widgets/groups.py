@@ -20,6 +20,7 @@ from archive_tui.catalog.filter.refusal import FilterError
 from archive_tui.catalog.filter.terms import has_term
 from archive_tui.tui import commands
 from archive_tui.tui.widgets.columns import fit
+from archive_tui.tui.widgets.options import Options
 from archive_tui.wording.people import size, sparkline
 
 LEAST_WIDTH = 34
@@ -107,7 +108,7 @@ class GroupsPanel(Vertical):
         self._more: dict[str, Facet] = {}
 
     def compose(self) -> ComposeResult:
-        yield OptionList()
+        yield Options()
 
     @property
     def _options(self) -> OptionList:
@@ -203,6 +204,10 @@ class GroupsPanel(Vertical):
             self.post_message(self.Chosen(group.term))
         elif (facet := self._more.get(event.option.id or "")) is not None:
             self.post_message(self.MoreWanted(facet))
+
+    def action_choose(self) -> None:
+        """Choose what stands under the cursor."""
+        self._options.action_select()
 
     def action_mark(self) -> None:
         """Mark all of the group under the cursor."""
