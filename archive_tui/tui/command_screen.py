@@ -299,7 +299,7 @@ class CommandScreen(Screen[None]):
     def _draw_footer(self) -> None:
         shown = [command for command in self.available() if command.footer and not self._pointless(command)]
         taken = {old: command for part in self._working_parts() for old, command, _ in part.taken()}
-        shown = [taken.get(command, command) for command in shown]
+        shown = [*taken.values(), *(command for command in shown if command not in taken)]
         always = [command for command in (commands.Help, commands.Leave, commands.Quit) if command in shown]
         self.query_one(KeyBar).show([command for command in shown if command not in always], always)
 

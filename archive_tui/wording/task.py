@@ -103,9 +103,14 @@ def _message_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
         yield "Retention", duration(message.retention)
     if message.group_key:
         yield "Group", line(message.group_key)
-    yield "Payload", f"{size(len(message.payload))} ({number(len(message.payload))} bytes)"
+    yield "Payload", _bytes(len(message.payload))
     for key, value in sorted(message.headers.items()):
         yield "Header", f"{line(key)[:_LONG]}: {line(value)[:_LONG]}"
+
+
+def _bytes(count: int) -> str:
+    """Write a number of bytes: short, and exact where that is something else."""
+    return size(count) if count < 1_000 else f"{size(count)} ({number(count)} bytes)"
 
 
 def _tries(retried: int, retry: int) -> str:

@@ -314,7 +314,7 @@ def test_the_help_begins_with_the_finding_under_the_cursor(valkey: Live) -> None
         await op.press("question_mark")
         assert "Under the cursor" in op.dialog
         assert "orphan, archived" in op.dialog
-        assert op.dialog.index("Under the cursor") < op.dialog.index(commands.PauseScan.help)
+        assert op.dialog.index("Under the cursor") < op.dialog.index(commands.Open.help)
 
     operate(valkey.settings, play)
 
@@ -383,3 +383,30 @@ def test_the_footer_has_room_for_the_worthiest(valkey: Live, screen: str) -> Non
             await op.until(lambda keys=keys: re.split(" {2,3}", op.lines[-1].strip()) == keys, footer)
 
     operate(valkey.settings, play)
+
+
+def test_the_help_begins_with_what_the_screen_is_for(valkey: Live) -> None:
+    valkey.asynq.register("q")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.press("question_mark")
+        assert op.dialog.index(commands.Open.help) < op.dialog.index(commands.ScanQueue.help)
+        assert commands.Stop.help in op.dialog
+
+    operate(valkey.settings, play, size=(100, 60))
+
+
+def test_what_is_longer_than_the_column_of_keys_has_a_line_of_its_own(valkey: Live) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", ["o"], referenced=False)
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.scan()
+        await op.press("question_mark")
+        (at,) = (number for number, line in enumerate(op.lines) if "orphan, archived" in line and "│" in line)
+        assert op.lines[at].strip("│ ") == "orphan, archived"
+        assert "A task's data" in op.lines[at + 1]
+
+    operate(valkey.settings, play, size=(60, 15))

@@ -124,3 +124,13 @@ def test_every_column_can_be_named(work: Live) -> None:
         assert seen == set(COLUMNS)
 
     operate(work.settings, play)
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24)])
+def test_times_that_are_written_out_are_never_cut(work: Live, size: tuple[int, int]) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.press("@")
+        assert "2026-11-18 11:03:20 Z  email" in op.cursor
+
+    operate(work.settings, play, size=size)

@@ -99,7 +99,8 @@ class HelpDialog(Dialog[None]):
             if shown:
                 parts += ["\n" if parts else "", (f"{' ' * indent}{title}\n", "bold")]
             for written, meaning, tone in shown:
-                parts += [(f"{written:>{indent - 2}}", f"bold {tone}"), f"  {hang(meaning, room, indent)}\n"]
+                between = "  " if len(written) <= indent - 2 else f"\n{' ' * indent}"  # too long to stand beside
+                parts += [(f"{written:>{indent - 2}}", f"bold {tone}"), f"{between}{hang(meaning, room, indent)}\n"]
         if not parts:
             nothing = "Nothing here holds these words: esc shows all."
             parts += [" " * indent, hang(nothing, room, indent)]
@@ -110,6 +111,7 @@ def _of_this_screen_first(listed: Sequence[type[Command]]) -> dict[str, list[typ
     """Commands in groups: first those that are this screen's, and last those that every screen has."""
     groups = in_groups(listed)
     shared = [title for title in in_groups([*commands.MOVES, *commands.QUITS]) if title in groups]
-    by_appearance = dict.fromkeys(group_of(command) for command in listed)
+    # What is there for a job that runs stands in front of the footer, but is not what a screen is for
+    by_appearance = dict.fromkeys(group_of(command) for command in listed if not command.transient)
     order = [title for title in by_appearance if title not in shared]
-    return {title: groups[title] for title in (*order, *shared)}
+    return {title: groups[title] for title in dict.fromkeys((*order, *shared, *groups))}

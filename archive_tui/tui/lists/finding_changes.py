@@ -109,7 +109,7 @@ class FindingChanges(Part):
         """Why nothing can be repaired now."""
         row = self._pointed_at()
         refused = self.screen.session.why_not(Action.RESTORE, row.queue) if row is not None else None
-        return refused or self.why_not_delete()
+        return refused or self._why_not() or self._flow.why_not("repair")
 
     @runs(commands.Repair, unless=why_not_repair)
     def repair(self) -> None:

@@ -94,12 +94,12 @@ class JournalsScreen(CommandScreen):
 
         return [
             Column("when", "When", when, 8, "right"),
+            Column("what", "What", lambda one: line(one.header.command) or UNKNOWN, 8, grow=1, most=32),
             Column("tasks", "Tasks", _tasks, 10, "right"),
-            Column("what", "What", lambda one: line(one.header.command) or UNKNOWN, 8, grow=1, most=32, priority=3),
             Column("queue", "Queue", _queues, 10, grow=2, most=40),
-            Column("server", "Server", lambda one: clip(one.header.server, _SHOWN), 10, grow=2, most=40, priority=2),
-            Column("user", "By", lambda one: clip(one.header.user, _SHOWN), 8, grow=1, most=20),
-            Column("size", "Size", lambda one: size(one.size), 9, "right", priority=4),
+            Column("server", "Server", lambda one: clip(one.header.server, _SHOWN), 10, grow=2, most=40, priority=4),
+            Column("user", "By", lambda one: clip(one.header.user, _SHOWN), 8, grow=1, most=20, priority=3),
+            Column("size", "Size", lambda one: size(one.size), 9, "right", priority=5),
             Column("state", "Run", _state, 7, grow=1, most=14),
             Column("reason", "Why", _why, 8, grow=3, priority=1),
         ]

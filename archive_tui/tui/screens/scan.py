@@ -394,7 +394,7 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated
         again = f"   began again {progress.restarts} ×: another server answered"
         parts.append(piece(again, "$text-warning", cut=True))
     if progress.not_tasks:
-        parts.append(piece(f"   {progress.not_tasks:,} keys are no task data", "$text-warning", gives_way=7))
+        parts.append(piece(f"   {_no_task_data(progress.not_tasks)}", "$text-warning", gives_way=7))
     if not progress.complete and progress.seconds_left is not None and progress.state is JobState.RUNNING:
         parts.append(piece(f"   about {span(progress.seconds_left)} left", "$text-muted", gives_way=5))
     if job.messages:
@@ -402,3 +402,7 @@ def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated
     if going_on:
         parts.append(piece(f"   {progress.pace} pace", "$text-muted", gives_way=3))
     return parts
+
+
+def _no_task_data(keys: int) -> str:
+    return "1 key is no task data" if keys == 1 else f"{keys:,} keys are no task data"

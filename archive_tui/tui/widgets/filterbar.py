@@ -91,7 +91,7 @@ class FilterBar(Vertical):
     FilterBar Horizontal { height: 1; }
     FilterBar #hint { height: 1; color: $text-muted; padding: 0 1 0 3; text-wrap: nowrap; text-overflow: ellipsis;
         display: none; }
-    FilterBar #hint.-wrong { color: $text-error; display: block; }
+    FilterBar #hint.-wrong { color: $text-error; display: block; height: auto; max-height: 3; text-wrap: wrap; }
     FilterBar.-typing #hint.-helpful { display: block; }
     FilterBar Label { color: $text-accent; text-style: bold; padding: 0 1; }
     FilterBar #note { width: auto; height: 1; color: $text-muted; padding: 0 1; display: none; }
