@@ -65,7 +65,10 @@ class ColumnsDialog(Dialog[Sequence[str]]):
 
     @staticmethod
     def _explanation() -> Content:
-        return Content("space shows or hides · J K move · a adds a payload path\nr as usual · enter takes them · esc keeps the old ones")
+        return Content(
+            "space shows or hides · J K move · a adds a payload path\n"
+            "r as usual · enter takes them · esc keeps the old ones"
+        )
 
     def on_mount(self) -> None:
         self._draw(0)
