@@ -76,7 +76,7 @@ def test_of_completed_orphans_the_best_choice_is_to_delete_them(scanned: Termina
     silent(terminal, "the plan of a repair")
     before = content(work)
     terminal.type(ESCAPE + "m" + ENTER)  # the first choice
-    terminal.sees("Delete 2 tasks for good?")
+    terminal.sees("Delete 2 tasks?")
     whole(terminal, "WHAT", "THEN", "WAY BACK", "u undoes it", "Type 2 to confirm:", "Cancel", work.settings.address)
     assert content(work) == before
     confirm(terminal, 2)
@@ -96,13 +96,13 @@ def test_a_plan_is_whole_or_begins_at_its_top_and_no_remark_covers_it(scanned: T
     terminal.type(CTRL_D)
     terminal.sees("Type 3 to confirm:")
     whole(
-        terminal, "Delete 3 tasks for good?", "WHAT", "orphan, archived", "connection refused", "10 d", "THEN",
+        terminal, "Delete 3 tasks?", "WHAT", "orphan, archived", "connection refused", "10 d", "THEN",
         "WAY BACK", "u undoes it", "Why, for the journal:", "Type 3 to confirm:", "Cancel", "Delete",
         work.settings.address,
     )  # fmt: skip
     terminal.resize(60, 15)
     terminal.until(lambda: len(terminal.drawn.split("\n")) == 15 and "WHAT" in terminal.text, "the plan from its top")
-    always = ("Delete 3 tasks for good?", "Type 3 to confirm:", "Cancel", work.settings.address)
+    always = ("Delete 3 tasks?", "Type 3 to confirm:", "Cancel", work.settings.address)
     whole(terminal, "WHAT", "orphan, archived", *always)
     silent(terminal, "a plan at 60x15")
     for _ in range(6):

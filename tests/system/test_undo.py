@@ -55,7 +55,7 @@ def test_two_keys_bring_back_what_was_deleted(start: Start, work: Live) -> None:
     before = content(work)
     terminal = start()
     terminal.type(ENTER + "g" + CTRL_D)
-    terminal.sees("Delete 1 task for good?")
+    terminal.sees("Delete 1 task?")
     redrawn(terminal)
     terminal.type(TAB)
     redrawn(terminal)
@@ -96,7 +96,7 @@ def test_the_report_of_a_deletion_undoes_it_and_nothing_acts_unseen(start: Start
     terminal.type("  " + CTRL_D + "2" + ENTER + "u" + ENTER)  # no deletion without its plan
     terminal.sees("dropped")
     redrawn(terminal)
-    assert "Delete 2 tasks for good?" in terminal.drawn
+    assert "Delete 2 tasks?" in terminal.drawn
     assert content(work) == before
     terminal.type("2")
     redrawn(terminal)
