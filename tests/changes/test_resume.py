@@ -83,7 +83,7 @@ def test_the_rest_of_a_deletion(archive: Live, run_job: Run, catalog: Catalog, t
     assert (rest.unknown, rest.passed_over, rest.restored) == (0, 0, 0)
     assert rest.since == (300, True, 0, 0)
     sheet = resume_words.sheet(rest, replace(SITE, now=rest.header.created_at or 0), {})
-    assert sheet.title == "Go on: delete 300 tasks for good?"
+    assert sheet.title == "Go on: delete 300 tasks?"
     assert sheet.what[0].text.endswith(": 200 of 500 tasks deleted")
     assert "refused" in [one.text for one in sheet.what if one.label == "error"]
     assert not sheet.cautions
@@ -218,7 +218,7 @@ def test_the_rest_of_a_deletion_of_histories(valkey: Live, run_job: Run, catalog
     assert path is not None
     rest = plan_rest(valkey.connect(), path, Catalog())
     assert (rest.kind, rest.done, rest.count) == ("histories", 100, 50)
-    assert resume_words.sheet(rest, SITE, {}).title == "Go on: delete 50 histories for good?"
+    assert resume_words.sheet(rest, SITE, {}).title == "Go on: delete 50 histories?"
     assert go_on(valkey, run_job, path, Catalog()).outcomes == {Outcome.DONE: 50}
 
 

@@ -235,7 +235,7 @@ def test_a_change_that_was_interrupted_is_resumed_from_the_journals(
         await op.arrives("ChoiceDialog")
         await op.press("up", "enter")
         await op.arrives("ConfirmDialog")
-        assert "Go on: delete 30 tasks for good?" in op.text
+        assert "Go on: delete 30 tasks?" in op.text
         assert "200 of 230 tasks deleted" in op.dialog
         await op.type("30")
         await op.press("enter")
