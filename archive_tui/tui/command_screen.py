@@ -21,6 +21,7 @@ from archive_tui.session import Session
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command, Handler, handlers, runs
+from archive_tui.tui.glossary import PLAN, WORDS
 from archive_tui.tui.kept_screens import KeptScreens
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.remarks import RemarkLine
@@ -361,7 +362,17 @@ class CommandScreen(Screen[None]):
 
         listed: list[type[Command]] = [*self.available(), *commands.MOVES, *commands.QUITS]
         listed = list(dict.fromkeys(listed))
-        self.app.push_screen(HelpDialog(self.TITLE_IN_HELP, listed, self.help_pages(), self.help_topic()))
+        self.app.push_screen(HelpDialog(self.TITLE_IN_HELP, listed, self._pages(), self.help_topic()))
+
+    def _pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """What is said beside the keys: the columns of the lists, what the screen says itself, and the words of all."""
+        columns = [entry for table in self.query(VirtualTable).results() for entry in table.described]
+        return {
+            **({"Columns": columns} if columns else {}),
+            **self.help_pages(),
+            "Words on the screens": WORDS,
+            "The plan of a change": PLAN,
+        }
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         """What the help says beside the keys: a title, and what is written with what it means."""
@@ -417,7 +428,7 @@ class CommandScreen(Screen[None]):
 
     def on_key(self, event: Key) -> None:
         """Say of a key that does nothing here where it works, or how to find those that do something."""
-        if event.key in self.active_bindings or not _is_deliberate(event):
+        if event.key in self.active_bindings or not commands.is_deliberate(event):
             return
         name = commands.key_name(event.key)
         elsewhere = self._elsewhere()
@@ -473,11 +484,6 @@ class CommandScreen(Screen[None]):
     @runs(commands.Back)
     def back(self) -> None:
         self.app.pop_screen()
-
-
-def _is_deliberate(event: Key) -> bool:
-    """Whether somebody has pressed a key that could be a command's: a sign, a function key, or one with ctrl."""
-    return event.is_printable or event.key.startswith(("f", "ctrl+"))
 
 
 class Part:

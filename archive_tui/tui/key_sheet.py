@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 
+from archive_tui.tui import commands
 from archive_tui.tui.commands import Command
-from archive_tui.tui.keymap import all_commands, all_screens, commands_on
+from archive_tui.tui.keymap import all_commands, all_dialogs, all_screens, commands_on, places
 from archive_tui.tui.widgets.fitted import hang
 
 EVERYWHERE = "every screen"
+EVERY_DIALOG = "every dialog"
 
 GROUPS = {
     "moving": "Moving",
@@ -21,6 +23,10 @@ GROUPS = {
     "jobs": "Scans and jobs",
     "journal": "Journals",
     "task": "One task",
+    "triage": "Triage",
+    "filter_line": "Typing a filter",
+    "dialogs": "Dialogs",
+    "fixed": "Fixed keys",
 }
 """The titles of the groups, by the name of their module, in their order; a group that is not here comes last."""
 
@@ -39,6 +45,8 @@ class KeyEntry:
     screens: tuple[str, ...]
     """Where it works: titles of screens, or `every screen`."""
     changes_data: bool
+    fixed: str
+    """Why it cannot be given another key; empty where it can."""
 
 
 def group_of(command: type[Command]) -> str:
@@ -56,12 +64,8 @@ def in_groups(listed: Iterable[type[Command]]) -> dict[str, list[type[Command]]]
 
 
 def key_sheet() -> list[KeyEntry]:
-    """Every command that some screen has, group by group; within a group as they are written."""
-    every = all_screens()
-    titles: dict[type[Command], list[str]] = {}
-    for screen in every:
-        for command in commands_on(screen):
-            titles.setdefault(command, []).append(screen.TITLE_IN_HELP)
+    """Every command that some place has, group by group; within a group as they are written."""
+    works_on = _works_on()
     return [
         KeyEntry(
             id=command.id(),
@@ -69,16 +73,34 @@ def key_sheet() -> list[KeyEntry]:
             title=command.title,
             help=command.help,
             group=group,
-            screens=(EVERYWHERE,) if len(titles[command]) == len(every) else tuple(dict.fromkeys(titles[command])),
+            screens=works_on[command],
             changes_data=command.danger,
+            fixed=command.fixed,
         )
         for group, members in in_groups(_as_written()).items()
         for command in members
     ]
 
 
+def _works_on() -> dict[type[Command], tuple[str, ...]]:
+    """Where each command works: by the titles of places."""
+    every, every_dialog = set(all_screens()), set(all_dialogs())
+    found: dict[type[Command], dict[str, None]] = {}
+    for place in places():
+        for command in place.own:
+            found.setdefault(command, {})[place.title] = None
+    on_all = {one for one in found if all(one in commands_on(screen) for screen in every)}
+    on_all |= {*commands.MOVES, *commands.QUITS}
+    in_all = {one for one in found if all(one in dialog.FIXED_HERE for dialog in every_dialog)}
+    return {
+        **{command: tuple(titles) for command, titles in found.items()},
+        **dict.fromkeys(on_all, (EVERYWHERE,)),
+        **dict.fromkeys(in_all, (EVERY_DIALOG,)),
+    }
+
+
 def _as_written() -> Iterator[type[Command]]:
-    """Every command that some screen has, module by module, in the order of the code."""
+    """Every command that some place has, module by module, in the order of the code."""
     known = set(all_commands().values())
     for name in sorted({command.__module__ for command in known}):
         written = [one for one in vars(importlib.import_module(name)).values() if isinstance(one, type)]
@@ -93,7 +115,8 @@ def as_text(width: int) -> str:
         for entry in members:
             keys = " ".join(entry.keys)
             where = "" if entry.screens == (EVERYWHERE,) else f" On: {', '.join(entry.screens)}."
-            lines.append(f"{keys:>14}  {hang(f'{entry.help}{where} [{entry.id}]', max(width - 16, 30), 16)}")
+            fixed = f" Fixed: {entry.fixed}." if entry.fixed else ""
+            lines.append(f"{keys:>14}  {hang(f'{entry.help}{where}{fixed} [{entry.id}]', max(width - 16, 30), 16)}")
     return "\n".join(lines)
 
 
@@ -116,5 +139,6 @@ def as_page() -> str:
             group = entry.group
             lines += ["", f"## {group}", "", "| keys | id | does | works on |", "| --- | --- | --- | --- |"]
         keys = " ".join(f"`{key}`" for key in entry.keys).replace("|", "\\|")
-        lines.append(f"| {keys} | `{entry.id}` | {entry.help} | {', '.join(entry.screens)} |")
+        does = f"{entry.help} Fixed: {entry.fixed}." if entry.fixed else entry.help
+        lines.append(f"| {keys} | `{entry.id}` | {does} | {', '.join(entry.screens)} |")
     return "\n".join(lines) + "\n"

@@ -25,6 +25,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.plan import Plan, plan_matching, plan_rows
 from archive_tui.demo import DEMO_SEED, fill
 from archive_tui.tui import queue_repair
+from archive_tui.tui.glossary import WORDS
 from archive_tui.tui.lists import finding_changes
 
 ARCHIVED = prefix("work") + b"archived"
@@ -817,12 +818,14 @@ def test_sorting_is_chosen_in_a_dialog(work: Live) -> None:
 
 
 def test_the_help_is_written_as_wide_as_the_terminal(work: Live) -> None:
+    words = {word for word, _ in WORDS} | {"Failed 14 d"}  # where they are too long, they have a line of their own
+
     async def play(op: Operator) -> None:
         await op.queues()
         await op.press("question_mark")
         for width in (60, 100, 60):
-            await op.resize(width, 120)
-            lines = [line for line in op.part("HelpDialog Static") if line.strip()]
+            await op.resize(width, 400)  # all of it is seen
+            lines = [line for line in op.part("HelpDialog Static") if line.strip() and line.strip() not in words]
             assert len(lines) > 5
             column = 10 if width == 60 else 16  # where the sentences begin, less the gap of two
             assert not [line for line in lines if line[column : column + 2] != "  "]

@@ -17,8 +17,9 @@ from archive_tui.settings.model import Look
 from archive_tui.settings.preferences import read_preferences
 from archive_tui.settings.profiles import Choices, resolve
 from archive_tui.tui import commands
+from archive_tui.tui.glossary import PLAN, WORDS
 from archive_tui.tui.key_sheet import GROUPS, as_page, key_sheet
-from archive_tui.tui.keymap import all_commands, all_screens, commands_on, give_keys, read_keymap
+from archive_tui.tui.keymap import all_commands, all_dialogs, give_keys, places, read_keymap
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,6 +69,15 @@ def test_keys_are_read_as_people_write_them(written: str, key: str, shown: str) 
         ({"delete": "enter"}, "delete changes data, and 'enter' is pressed in passing"),
         ({"quit-anywhere": "Q"}, "an arrow key may arrive in pieces"),
         ({"quit-anywhere": "%"}, "quit-anywhere works while you type, so '%' could not be typed"),
+        (
+            {"answer": "f5"},
+            "answer keeps its keys (enter): what confirms and what cancels is the same on every machine",
+        ),
+        ({"close-dialog": "f5"}, "close-dialog keeps its keys (esc)"),
+        ({"plan-down": "n"}, "plan-down works while you type, so 'n' could not be typed"),
+        ({"palette-down": "space"}, "palette-down works while you type, so 'space' could not be typed"),
+        ({"find-filter": "f"}, "find-filter works while you type, so 'f' could not be typed"),
+        ({"undo-change": "enter"}, "undo-change changes data, and 'enter' is pressed in passing"),
         ({"sort": 5}, "sort must be a key in quotes"),
         ({"sort": []}, "sort must be a key in quotes"),
         ({"sort": ["f5", 6]}, "sort must be a key in quotes"),
@@ -98,15 +108,64 @@ def test_a_conflict_is_refused_with_both_names_and_the_place() -> None:
         read_keymap({"delete": "ctrl+q"}, "[keys]")
 
 
+@pytest.mark.parametrize(
+    ("given", "key", "first", "second", "place"),
+    [
+        ({"search-help": "q"}, "q", "close-help", "search-help", "Help (dialog)"),
+        ({"plan-up": "tab"}, "tab", "plan-up", "next-field", "Plan (dialog)"),
+        ({"plan-up": "esc"}, "esc", "plan-up", "close-dialog", "Plan (dialog)"),
+        ({"reset-columns": "enter"}, "enter", "reset-columns", "answer", "Columns (dialog)"),
+        ({"save-filter": "tab"}, "tab", "complete-filter", "save-filter", "Line of a filter"),
+        ({"palette-up": "ctrl+c"}, "ctrl+c", "palette-up", "quit-at-once", "Palette (dialog)"),
+    ],
+)
+def test_a_conflict_in_a_dialog_is_refused_with_both_names(
+    given: dict[str, object], key: str, first: str, second: str, place: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_keymap(given, "[keys]")
+    assert f"{first} and {second} would share the key '{key}' on the screen of {place}" in str(refused.value)
+
+
+def test_every_dialog_stands_on_the_key_sheet() -> None:
+    defined = {one.__name__ for one in all_dialogs()}
+    for path in (ROOT / "archive_tui" / "tui" / "dialogs").glob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            bases = [ast.unparse(base) for base in node.bases] if isinstance(node, ast.ClassDef) else []
+            if any("Dialog[" in base for base in bases) and node.name != "GuardedDialog":
+                assert node.name in defined, f"{path.name}: {node.name} has no TITLE_IN_HELP"
+            if isinstance(node, ast.Name) and path.name != "dialog.py":
+                assert node.id != "Binding", f"{path.name} binds a key beside the commands"
+
+
+def test_a_dialog_follows_the_keys_of_ones_own(valkey: Live) -> None:
+    valkey.asynq.register("q")
+
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.press("question_mark")
+        assert "f4 searches" in op.text
+        await op.press("slash")
+        await op.type("xyzzy")
+        assert "Nothing here" not in op.dialog
+        await op.press("f4")
+        await op.type("xyzzy")
+        await op.until(lambda: "Nothing here holds these words" in op.dialog, "searched")
+
+    give_keys({"search-help": "f4"}, "[keys]")
+    operate(valkey.settings, play)
+
+
 def test_keys_may_change_places() -> None:
     assert read_keymap({"sort": "w", "wide": "s"}, "[keys]") == {"sort": "w", "wide": "s"}
 
 
 def test_nobody_needs_a_key_of_their_own() -> None:
     """By themselves no two commands of a screen share a key, those of lists and program included."""
-    for screen in all_screens():
-        keys = [key for command in commands_on(screen) for key in command.key.split(",")]
-        assert len(keys) == len(set(keys)), screen
+    for place in places():
+        keys = [key for command in place.commands for key in command.key.split(",")]
+        assert len(keys) == len(set(keys)), place.title
 
 
 def test_a_command_in_a_sentence_is_its_key() -> None:
@@ -302,6 +361,65 @@ def test_the_help_is_searched_by_word(valkey: Live) -> None:
         assert op.where == "QueuesScreen"
 
     operate(valkey.settings, play, size=(100, 60))
+
+
+WORDS_ASKED_FOR = {
+    "polite pace", "as of", "settled", "ghost", "orphan, archived", "signature", "leftover queue", "stale lock", "≥",
+}  # fmt: skip
+
+
+def test_the_help_explains_the_columns_and_words_of_the_screens(valkey: Live) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", ["t"])
+    assert {word for word, _ in WORDS} >= WORDS_ASKED_FOR
+    assert {word for word, _ in PLAN} >= {"WHAT", "THEN", "WAY BACK"}
+
+    async def play(op: Operator) -> None:
+        await op.tasks("q")
+        await op.press("question_mark")
+        assert "Died when it was archived" in op.dialog
+        assert "Tries retries used" in op.dialog
+        for word, meaning in (*WORDS, *PLAN):
+            if word in WORDS_ASKED_FOR or word.isupper():
+                assert f" {word} {' '.join(meaning.split()[:4])}" in op.dialog, word
+        await op.press("slash")
+        await op.type("retries used")
+        await op.until(lambda: "WAY BACK" not in op.dialog, "narrowed")
+        assert "Tries retries used" in op.dialog
+
+    operate(valkey.settings, play, size=(100, 300))
+
+
+def test_every_column_says_what_it_means() -> None:
+    columns = 0
+    for folder in ("lists", "screens"):
+        for path in (ROOT / "archive_tui" / "tui" / folder).glob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == "Column":
+                    columns += 1
+                    assert any(keyword.arg == "help" for keyword in node.keywords), f"{path.name}:{node.lineno}"
+    assert columns > 40
+
+
+def test_a_plan_explains_itself_and_is_as_it_was(valkey: Live) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", [f"t{number}" for number in range(3)])
+
+    async def play(op: Operator) -> None:
+        await op.tasks("q")
+        await op.press("asterisk", "ctrl+d")
+        await op.arrives("ConfirmDialog")
+        await op.press("3", "f1")
+        await op.arrives("HelpDialog")
+        assert "how it is undone" in op.dialog
+        await op.press("enter")
+        await op.arrives("ConfirmDialog")
+        assert "other keys were pressed" not in op.text
+        await op.press("enter")
+        await op.arrives("ReportDialog")
+        assert not valkey.client.zcard("asynq:{q}:archived")
+
+    operate(valkey.settings, play)
 
 
 def test_the_help_begins_with_the_finding_under_the_cursor(valkey: Live) -> None:

@@ -21,7 +21,6 @@ from archive_tui.cli.commands import cli
 from archive_tui.errors import ArchiveTuiError, ExitCode
 from archive_tui.journal.outcomes import _RESTORED, CODES
 from archive_tui.settings.profiles import _PROFILE_KEYS, Choices, resolve
-from archive_tui.tui import commands
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -280,10 +279,12 @@ def test_every_code_of_an_outcome_is_documented() -> None:
     assert documented == done + restored
 
 
-def test_every_key_is_in_the_guide() -> None:
-    documented = {key for row in rows(GUIDE, "Screens and keys") for key in re.findall(r"`([^`]+)`", row[0])}
-    known = [one for one in vars(commands).values() if isinstance(one, type) and issubclass(one, commands.Command)]
-    assert {one.keys()[0] for one in known if one not in (commands.Command, commands.Move)} <= documented
+def test_the_guide_refers_to_the_keys_that_are_generated() -> None:
+    """A table of keys beside them went out of date; `docs/keys.md` is held to the commands by tests of its own."""
+    for page in (README, *sorted((ROOT / "docs").glob("*.md"))):
+        if page.name != "keys.md":
+            assert not re.search(r"^\| keys? \|.*\bdoes\b", page.read_text(), re.MULTILINE), page
+    assert "[All keys](keys.md)" in GUIDE.read_text()
 
 
 def samples(page: Path) -> list[dict[str, Any]]:

@@ -15,7 +15,10 @@ is one class in one place.
 
 from archive_tui.tui.commands.changing import *
 from archive_tui.tui.commands.command import *
+from archive_tui.tui.commands.dialogs import *
 from archive_tui.tui.commands.everywhere import *
+from archive_tui.tui.commands.filter_line import *
+from archive_tui.tui.commands.fixed import *
 from archive_tui.tui.commands.jobs import *
 from archive_tui.tui.commands.journal import *
 from archive_tui.tui.commands.keys import *

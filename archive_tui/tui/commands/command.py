@@ -38,6 +38,9 @@ class Command(metaclass=_KeyInSentences):
     at_once: ClassVar[bool] = False
     """Whether it is obeyed whatever has the focus, also a line that somebody types into."""
 
+    fixed: ClassVar[str] = ""
+    """Why nobody can give it another key; empty where they can."""
+
     @classmethod
     def id(cls) -> str:
         """The name that people remap its keys by: `mark-all` for `MarkAll`."""

@@ -2,9 +2,10 @@
 
 import unicodedata
 
+from textual.events import Key
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key
 
-__all__ = ["BROKEN_ARROWS", "KEYMAP", "KEY_NAMES", "key_name", "parse_key"]
+__all__ = ["BROKEN_ARROWS", "KEYMAP", "KEY_NAMES", "is_deliberate", "key_name", "parse_key"]
 
 KEY_NAMES = {
     "escape": "esc",
@@ -46,6 +47,14 @@ def key_name(key: str) -> str:
     """A key, by Textual's name, as people write it."""
     *modifiers, last = key.split("+")
     return "+".join([*modifiers, KEY_NAMES.get(last) or format_key(last)])
+
+
+def is_deliberate(event: Key) -> bool:
+    """Whether somebody has pressed a key that could be a command's: a sign, enter, delete, a function key, or one with
+    ctrl or shift; but not what moves the focus, or steps back.
+    """
+    modified = event.key.startswith(("f", "ctrl+", "shift+")) and event.key != "shift+tab"
+    return event.is_printable or modified or event.key in ("enter", "delete")
 
 
 def parse_key(text: str) -> str:

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from archive_tui.tui import commands
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.widgets.options import Options
 
@@ -32,6 +33,8 @@ class ChoiceDialog(Dialog[str]):
     ChoiceDialog OptionList:focus { border: none; }
     ChoiceDialog OptionList { height: auto; max-height: 100%; border: none; background: $surface; padding: 0; }
     """
+    FIXED_HERE = (commands.CloseDialog, commands.Answer)
+    TITLE_IN_HELP = "Choice"
 
     def __init__(
         self, title: str, choices: Mapping[str, str | Choice], current: str | None = None, *, wide: bool = False

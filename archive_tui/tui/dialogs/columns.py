@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList, Static
@@ -13,6 +12,8 @@ from textual.widgets.option_list import Option
 
 from archive_tui.catalog.message_values import MessageValue
 from archive_tui.text import line
+from archive_tui.tui import commands
+from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.dialogs.path import PathDialog
 from archive_tui.tui.lists.appearance import COLUMNS, kept_as
@@ -29,15 +30,17 @@ class ColumnsDialog(Dialog[Sequence[str]]):
     ColumnsDialog #keys { color: $text-muted; height: auto; }
     ColumnsDialog #keep { color: $text-muted; height: auto; margin-top: 1; }
     """
-    BINDINGS = [
-        Binding("space", "show_or_hide", show=False, id="toggle-column"),
-        Binding("shift+up,K", "carry(-1)", show=False, id="column-up"),
-        Binding("shift+down,J", "carry(1)", show=False, id="column-down"),
-        Binding("a", "add", show=False, id="add-column"),
-        Binding("r", "reset", show=False, id="reset-columns"),
-        Binding("j", "step(1)", show=False, id="next-column"),
-        Binding("k", "step(-1)", show=False, id="previous-column"),
-    ]
+    COMMANDS_HERE = (
+        commands.ToggleColumn,
+        commands.ColumnUp,
+        commands.ColumnDown,
+        commands.AddColumn,
+        commands.ResetColumns,
+        commands.NextColumn,
+        commands.PreviousColumn,
+    )
+    FIXED_HERE = (commands.CloseDialog, commands.Answer)
+    TITLE_IN_HELP = "Columns"
 
     def __init__(
         self,
@@ -65,10 +68,7 @@ class ColumnsDialog(Dialog[Sequence[str]]):
 
     @staticmethod
     def _explanation() -> Content:
-        return Content(
-            "space shows or hides · J K move · a adds a payload path\n"
-            "r as usual · enter takes them · esc keeps the old ones"
-        )
+        return Content(_keys())
 
     def on_mount(self) -> None:
         self._draw(0)
@@ -94,11 +94,19 @@ class ColumnsDialog(Dialog[Sequence[str]]):
             Content(f"Kept for this run. For good, in profiles.toml:\n[columns]\n{section} = [{names}]")
         )
 
-    def action_step(self, direction: int) -> None:
-        """Move the cursor."""
+    @runs(commands.NextColumn)
+    def next_column(self) -> None:
+        self._step(1)
+
+    @runs(commands.PreviousColumn)
+    def previous_column(self) -> None:
+        self._step(-1)
+
+    def _step(self, direction: int) -> None:
         self._list.highlighted = ((self._list.highlighted or 0) + direction) % len(self._order)
 
-    def action_show_or_hide(self) -> None:
+    @runs(commands.ToggleColumn)
+    def show_or_hide(self) -> None:
         """Show the column under the cursor, or hide it; one has to stay."""
         at = self._list.highlighted or 0
         name = self._order[at]
@@ -108,15 +116,23 @@ class ColumnsDialog(Dialog[Sequence[str]]):
         self._shown ^= {name}
         self._draw(at)
 
-    def action_carry(self, direction: int) -> None:
-        """Move the column under the cursor."""
+    @runs(commands.ColumnUp)
+    def carry_up(self) -> None:
+        self._carry(-1)
+
+    @runs(commands.ColumnDown)
+    def carry_down(self) -> None:
+        self._carry(1)
+
+    def _carry(self, direction: int) -> None:
         at = self._list.highlighted or 0
         to = at + direction
         if 0 <= to < len(self._order):
             self._order[at], self._order[to] = self._order[to], self._order[at]
             self._draw(to)
 
-    def action_add(self) -> None:
+    @runs(commands.AddColumn)
+    def add(self) -> None:
         """Ask for a place in messages, and show it as a column."""
         self.app.push_screen(PathDialog(self._seen()), self._added)
 
@@ -129,7 +145,8 @@ class ColumnsDialog(Dialog[Sequence[str]]):
         self._shown.add(value.name)
         self._draw(self._order.index(value.name))
 
-    def action_reset(self) -> None:
+    @runs(commands.ResetColumns)
+    def reset(self) -> None:
         """Show all columns in the usual order, and none of payloads."""
         self._titles = {name: title for name, title in self._titles.items() if name in COLUMNS}
         self._order, self._shown = list(self._titles), set(self._titles)
@@ -143,3 +160,11 @@ class ColumnsDialog(Dialog[Sequence[str]]):
 def _quoted(text: str) -> str:
     """Write a text as TOML does, which for these is as JSON does."""
     return line(json.dumps(text, ensure_ascii=False))
+
+
+def _keys() -> str:
+    """The keys of this dialog; those to move a column by the ones that are letters, which take less room."""
+    up, down = commands.ColumnUp.keys()[-1], commands.ColumnDown.keys()[-1]
+    add, reset = commands.AddColumn, commands.ResetColumns
+    ways = f"{commands.ToggleColumn} shows or hides · {down} {up} move · {add} adds a payload path"
+    return f"{ways}\n{reset} as usual · {commands.Answer} takes them · {commands.CloseDialog} keeps the old ones"

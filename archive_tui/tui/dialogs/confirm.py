@@ -5,7 +5,6 @@ from typing import Protocol, cast
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
@@ -13,7 +12,10 @@ from textual.widgets import Button, Input, Label, Static
 from archive_tui.changes.sheet import Line, Sheet
 from archive_tui.settings.model import Settings
 from archive_tui.text import clip, line
+from archive_tui.tui import commands
+from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.dialog import TONES, GuardedDialog
+from archive_tui.tui.glossary import PLAN
 from archive_tui.tui.keystrokes import Keystrokes
 from archive_tui.tui.themes import BADGE
 from archive_tui.tui.widgets.entry import Entry
@@ -71,10 +73,10 @@ class ConfirmDialog(GuardedDialog[bool]):
     ConfirmDialog.-grave #yes:focus { background: $badge; color: $on-badge; }
     """
 
-    BINDINGS = [
-        Binding("pageup,up", "page(-1)", show=False, id="plan-page-up"),
-        Binding("pagedown,down", "page(1)", show=False, id="plan-page-down"),
-    ]
+    COMMANDS_HERE = (commands.PlanUp, commands.PlanDown, commands.ExplainPlan)
+    FIXED_HERE = (commands.CloseDialog, commands.Answer, commands.NextField, commands.TypeCount)
+    TYPED_INTO = True
+    TITLE_IN_HELP = "Plan"
 
     def __init__(self, sheet: Sheet, settings: Settings, *, ready: bool = False) -> None:
         """`ready` puts the focus on yes, where nothing must be typed and nothing is taken away."""
@@ -118,10 +120,35 @@ class ConfirmDialog(GuardedDialog[bool]):
         others = _FRAME + _BUTTONS + (questions + 1 if questions else 0)
         self.query_one(VerticalScroll).styles.max_height = max(event.size.height - others, 1)
 
-    def action_page(self, direction: int) -> None:
+    @runs(commands.PlanUp)
+    def page_up(self) -> None:
+        self._page(-1)
+
+    @runs(commands.PlanDown)
+    def page_down(self) -> None:
+        self._page(1)
+
+    @runs(commands.ExplainPlan)
+    def explain(self) -> None:
+        """Say what the blocks of the plan mean; nothing of it is answered by that."""
+        from archive_tui.tui.dialogs.help import HelpDialog
+
+        keys = [*self.COMMANDS_HERE, *self.FIXED_HERE]
+        self.app.push_screen(HelpDialog("Plan", keys, topic={"The plan of a change": PLAN}))
+
+    def _page(self, direction: int) -> None:
         """Read the part of the plan that does not fit."""
         part = self.query_one(VerticalScroll)
         part.scroll_relative(y=direction * max(part.size.height - 1, 1), animate=False, immediate=True)
+
+    def say_dead(self, event: events.Key) -> None:
+        """Signs lock the plan, which says so itself."""
+        if not self._locked and not event.is_printable:
+            super().say_dead(event)
+
+    def say(self, remark: str) -> None:
+        """Above the plan: the frame says where it would be carried out."""
+        self._notice(remark)
 
     def on_key(self, event: events.Key) -> None:
         """Send what must be typed to its input wherever the focus is. Any other character was meant for another

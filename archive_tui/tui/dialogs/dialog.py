@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from time import monotonic
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
+from textual.events import Key
 from textual.screen import ModalScreen
 
 from archive_tui.changes.sheet import Tone
+from archive_tui.tui import commands
+from archive_tui.tui.commands import Command, Handler, handlers
 
 Answer = TypeVar("Answer")
 
@@ -23,7 +25,20 @@ TONES: Mapping[Tone, str] = {
 
 
 class Dialog(ModalScreen[Answer | None]):
-    """A box in the middle; Escape answers None, which means: nothing."""
+    """A box in the middle; Escape answers None, which means: nothing. Subclasses list their commands in
+    `COMMANDS_HERE`, and have a method marked with `runs` for each.
+    """
+
+    COMMANDS_HERE: ClassVar[tuple[type[Command], ...]] = ()
+    """The commands of this dialog."""
+    FIXED_HERE: ClassVar[tuple[type[Command], ...]] = (commands.CloseDialog,)
+    """The keys by which it is answered, which are the same for everybody."""
+    TYPED_INTO: ClassVar[bool] = False
+    """Whether something is typed while its commands work: they cannot have the keys of signs then."""
+    TITLE_IN_HELP: ClassVar[str] = ""
+    """Its name on the key sheet."""
+
+    _handlers: ClassVar[Mapping[type[Command], Handler]] = {}
 
     DEFAULT_CSS = """
     Dialog { align: center middle; background: transparent; }
@@ -36,7 +51,32 @@ class Dialog(ModalScreen[Answer | None]):
     Dialog Button { margin-left: 2; min-width: 10; border: none; height: 1; background: $field; }
     Dialog Button:focus { background: $primary; color: $on-accent; text-style: bold; }
     """
-    BINDINGS = [Binding("escape", "answer_nothing", "back", show=False, id="close-dialog")]
+    BINDINGS = [commands.CloseDialog.binding("answer_nothing")]
+
+    def __init_subclass__(cls) -> None:
+        cls._handlers = handlers((cls,))
+        if missing := [command for command in cls.COMMANDS_HERE if command not in cls._handlers]:
+            raise TypeError(f"{cls.__name__} lists {missing[0].__name__}, but has no method that runs it")
+        cls.BINDINGS = [command.binding(f"run_command('{command.id()}')") for command in cls.COMMANDS_HERE]
+        super().__init_subclass__()
+
+    def on_key(self, event: Key) -> None:
+        """Say of a key that does nothing here that it does not."""
+        if event.key not in self.active_bindings and commands.is_deliberate(event):
+            self.say_dead(event)
+
+    def say_dead(self, event: Key) -> None:
+        """Say that a key does nothing here."""
+        self.say(f"{commands.key_name(event.key)} does nothing here: {commands.CloseDialog} closes")
+
+    def say(self, remark: str) -> None:
+        """Make a short remark in the frame; our own words, not foreign text."""
+        self.query_one(Vertical).border_subtitle = Content.styled(remark, "bold $text-warning")
+
+    def action_run_command(self, name: str) -> None:
+        """Run the command whose keys were pressed; `name` is its id."""
+        command = next(one for one in self.COMMANDS_HERE if one.id() == name)
+        getattr(self, self._handlers[command].method)()
 
     def action_answer_nothing(self) -> None:
         """Close without an answer."""
@@ -63,4 +103,4 @@ class GuardedDialog(Dialog[Answer]):
 
     def tell_dropped(self, reason: str) -> None:
         """Say in the frame that keys were dropped."""
-        self.query_one(Vertical).border_subtitle = Content.styled(reason, "bold $text-warning")
+        self.say(reason)

@@ -1,28 +1,26 @@
 """The help pages of the findings: what each kind is, its cause, its consequences, and the ways out."""
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.repairs import CAP, Repair, done_already, offered
+from archive_tui.tui import commands
+from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.dialog import Dialog
 
 
 class ExplainDialog(Dialog[None]):
-    """One page a kind; left and right, or n and p, turn the page. Closes with escape, q or enter."""
+    """One page a kind, to be turned."""
 
     DEFAULT_CSS = """
     ExplainDialog > Vertical { width: 78; }
     ExplainDialog VerticalScroll { height: auto; max-height: 100%; }
     """
-    BINDINGS = [
-        Binding("right,n", "turn(1)", "next kind", show=False, id="next-kind"),
-        Binding("left,p", "turn(-1)", "previous kind", show=False, id="previous-kind"),
-        Binding("q,enter,h", "answer_nothing", "back", show=False, id="close-explanation"),
-    ]
+    COMMANDS_HERE = (commands.NextKind, commands.PreviousKind, commands.CloseExplanation)
+    TITLE_IN_HELP = "Explanation"
 
     def __init__(self, kind: Kind) -> None:
         super().__init__()
@@ -30,14 +28,26 @@ class ExplainDialog(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box, VerticalScroll(can_focus=True):
-            box.border_subtitle = "← → other kinds · esc closes"
+            turning = f"{commands.PreviousKind} {commands.NextKind}"
+            box.border_subtitle = f"{turning} other kinds · {commands.CloseDialog} closes"
             yield Static()
 
     def on_mount(self) -> None:
         self._draw()
 
-    def action_turn(self, direction: int) -> None:
-        """Show the next kind, or the one before."""
+    @runs(commands.NextKind)
+    def next_kind(self) -> None:
+        self._turn(1)
+
+    @runs(commands.PreviousKind)
+    def previous_kind(self) -> None:
+        self._turn(-1)
+
+    @runs(commands.CloseExplanation)
+    def close(self) -> None:
+        self.action_answer_nothing()
+
+    def _turn(self, direction: int) -> None:
         kinds = list(Kind)
         self._kind = kinds[(kinds.index(self._kind) + direction) % len(kinds)]
         self._draw()

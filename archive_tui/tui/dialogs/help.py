@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
 from archive_tui.tui import commands
-from archive_tui.tui.commands import Command
+from archive_tui.tui.commands import Command, runs
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.key_sheet import group_of, in_groups
 from archive_tui.tui.widgets.filterbar import FilterBar
@@ -26,16 +25,14 @@ Pages = Mapping[str, Sequence[tuple[str, str]]]
 
 
 class HelpDialog(Dialog[None]):
-    """Closes with escape, q, ? or enter; / looks for words."""
+    """What can be done, and what is written on the screen."""
 
     DEFAULT_CSS = """
     HelpDialog > Vertical { width: 84; }
     HelpDialog VerticalScroll { height: auto; max-height: 100%; scrollbar-gutter: stable; }
     """
-    BINDINGS = [
-        Binding("q,question_mark,enter", "answer_nothing", "back", show=False, id="close-help"),
-        Binding("slash", "search", "search", show=False, id="search-help"),
-    ]
+    COMMANDS_HERE = (commands.CloseHelp, commands.SearchHelp)
+    TITLE_IN_HELP = "Help"
 
     def __init__(
         self, title: str, listed: Sequence[type[Command]], pages: Pages | None = None, topic: Pages | None = None
@@ -50,7 +47,7 @@ class HelpDialog(Dialog[None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = f"Keys: {self._title}"
-            box.border_subtitle = "/ searches · esc closes"
+            box.border_subtitle = f"{commands.SearchHelp} searches · {commands.CloseDialog} closes"
             with VerticalScroll(can_focus=True):
                 yield FittedText(self._written)
             yield FilterBar("words to look for", anew=True, give_back=self._to_the_text)
@@ -58,9 +55,14 @@ class HelpDialog(Dialog[None]):
     def on_mount(self) -> None:
         self._to_the_text()
 
-    def action_search(self) -> None:
+    @runs(commands.SearchHelp)
+    def search(self) -> None:
         """Type words that keys, titles or sentences hold."""
         self.query_one(FilterBar).open()
+
+    @runs(commands.CloseHelp)
+    def close(self) -> None:
+        self.action_answer_nothing()
 
     def action_answer_nothing(self) -> None:
         """Forget what was looked for; with nothing, close."""
@@ -102,7 +104,7 @@ class HelpDialog(Dialog[None]):
                 between = "  " if len(written) <= indent - 2 else f"\n{' ' * indent}"  # too long to stand beside
                 parts += [(f"{written:>{indent - 2}}", f"bold {tone}"), f"{between}{hang(meaning, room, indent)}\n"]
         if not parts:
-            nothing = "Nothing here holds these words: esc shows all."
+            nothing = f"Nothing here holds these words: {commands.CloseDialog} shows all."
             parts += [" " * indent, hang(nothing, room, indent)]
         return Content.assemble(*parts).rstrip()
 

@@ -7,6 +7,7 @@ from textual.content import Content
 from textual.widgets import Input, Label, Static
 
 from archive_tui.text import clip
+from archive_tui.tui import commands
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.widgets.entry import Entry
 
@@ -21,6 +22,8 @@ class NameDialog(Dialog[str]):
     NameDialog Input { border: none; height: 1; background: $field; padding: 0 1; margin: 1 0; }
     NameDialog Label { color: $text-muted; }
     """
+    FIXED_HERE = (commands.CloseDialog, commands.Answer)
+    TITLE_IN_HELP = "Name of a filter"
 
     def __init__(self, text: str) -> None:
         super().__init__()

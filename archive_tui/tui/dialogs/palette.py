@@ -5,19 +5,20 @@ from dataclasses import dataclass
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from archive_tui.tui.commands import Command
+from archive_tui.tui import commands
+from archive_tui.tui.commands import Command, runs
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.widgets.entry import Entry
 from archive_tui.tui.widgets.options import Options
 
 _KEY = 10
 _TITLE = 16
+_SUBTITLE = f"{commands.Answer} runs · {commands.CloseDialog} closes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,15 @@ class Palette(Dialog[type[Command]]):
         color: $block-cursor-foreground; background: $block-cursor-background; text-style: $block-cursor-text-style;
     }
     """
-    BINDINGS = [
-        Binding("down", "move('down')", show=False, id="palette-down"),
-        Binding("up", "move('up')", show=False, id="palette-up"),
-        Binding("pagedown", "move('page_down')", show=False, id="palette-page-down"),
-        Binding("pageup", "move('page_up')", show=False, id="palette-page-up"),
-    ]
+    COMMANDS_HERE = (
+        commands.PaletteDown,
+        commands.PaletteUp,
+        commands.PalettePageDown,
+        commands.PalettePageUp,
+    )
+    FIXED_HERE = (commands.CloseDialog, commands.Answer)
+    TYPED_INTO = True
+    TITLE_IN_HELP = "Palette"
     AUTO_FOCUS = "Entry"
 
     def __init__(self, entries: Sequence[PaletteEntry]) -> None:
@@ -59,7 +63,7 @@ class Palette(Dialog[type[Command]]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Commands"
-            box.border_subtitle = "enter runs · esc closes"
+            box.border_subtitle = _SUBTITLE
             yield Entry(placeholder="words of a command, or its key", compact=True)
             found = Options()
             found.can_focus = False
@@ -69,11 +73,27 @@ class Palette(Dialog[type[Command]]):
     def on_mount(self) -> None:
         self._search("")
 
-    def action_move(self, where: str) -> None:
+    @runs(commands.PaletteDown)
+    def down(self) -> None:
+        self._move("cursor_down")
+
+    @runs(commands.PaletteUp)
+    def up(self) -> None:
+        self._move("cursor_up")
+
+    @runs(commands.PalettePageDown)
+    def page_down(self) -> None:
+        self._move("page_down")
+
+    @runs(commands.PalettePageUp)
+    def page_up(self) -> None:
+        self._move("page_up")
+
+    def _move(self, where: str) -> None:
         """Move the cursor of the list while the focus stays on the words."""
         found = self.query_one(OptionList)
         if found.scrollable_content_region:  # without room Textual's list (8.2.8) looks for a line it has not drawn
-            getattr(found, f"action_{'cursor_' if where in ('up', 'down') else ''}{where}")()
+            getattr(found, f"action_{where}")()
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
@@ -109,7 +129,7 @@ class Palette(Dialog[type[Command]]):
         if not self._shown:
             self.query_one("#whole", Static).update("")
         said = "" if self._shown else " · nothing holds these words"
-        self.query_one(Vertical).border_subtitle = f"enter runs · esc closes{said}"
+        self.query_one(Vertical).border_subtitle = f"{_SUBTITLE}{said}"
 
 
 def _rank(command: type[Command], text: str) -> int | None:

@@ -11,6 +11,7 @@ from textual.widgets import Input, Label, Static
 from archive_tui.catalog.message_values import MessageValue
 from archive_tui.errors import UsageError
 from archive_tui.text import clip, line
+from archive_tui.tui import commands
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.widgets.entry import Entry
 
@@ -27,6 +28,8 @@ class PathDialog(Dialog[MessageValue]):
     PathDialog Label { color: $text-muted; }
     PathDialog #wrong { color: $text-error; height: auto; }
     """
+    FIXED_HERE = (commands.CloseDialog, commands.Answer)
+    TITLE_IN_HELP = "Path of a column"
 
     def __init__(self, seen: Sequence[str]) -> None:
         """`seen` are places that messages of the list have."""

@@ -8,6 +8,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Static
 
+from archive_tui.tui import commands
 from archive_tui.tui.dialogs.dialog import GuardedDialog
 
 _CHECK = 0.2
@@ -21,6 +22,8 @@ class QuestionDialog(GuardedDialog[bool]):
     DEFAULT_CSS = """
     QuestionDialog > Vertical { width: 66; border: round $warning; }
     """
+    FIXED_HERE = (commands.CloseDialog, commands.Answer, commands.NextField)
+    TITLE_IN_HELP = "Question"
 
     def __init__(self, title: str, text: str, holds: Callable[[], bool], *, yes: str, no: str) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ from textual.widgets import Button, Static
 
 from archive_tui.changes.report import Report
 from archive_tui.tui import commands
+from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.dialog import TONES, Dialog
 
 
@@ -19,7 +20,9 @@ class ReportDialog(Dialog[bool]):
     ReportDialog VerticalScroll { height: auto; max-height: 16; }
     """
 
-    BINDINGS = [commands.UndoChange.binding("undo")]
+    COMMANDS_HERE = (commands.UndoChange,)
+    FIXED_HERE = (commands.CloseDialog, commands.Answer, commands.NextField)
+    TITLE_IN_HELP = "Report"
 
     def __init__(self, report: Report) -> None:
         super().__init__()
@@ -43,10 +46,13 @@ class ReportDialog(Dialog[bool]):
         self.dismiss(None)
 
     @on(Button.Pressed, "#undo")
-    def action_undo(self) -> None:
+    @runs(commands.UndoChange)
+    def undo(self) -> None:
         """Close, and go on to the plan that undoes the change."""
         if self._report.undo is not None:
             self.dismiss(True)
+        else:
+            self.say(f"{commands.UndoChange} does nothing here: there is nothing to undo")
 
 
 def _content(report: Report) -> Content:

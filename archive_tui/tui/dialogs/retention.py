@@ -10,6 +10,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from archive_tui.catalog.filter.quantities import span_of
 from archive_tui.errors import UsageError
+from archive_tui.tui import commands
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.widgets.entry import Entry
 
@@ -43,6 +44,8 @@ class RetentionDialog(Dialog[Kept]):
     RetentionDialog Input { border: none; height: 1; width: 16; background: $field; padding: 0 1; }
     RetentionDialog #wrong { color: $text-error; height: auto; margin-top: 1; }
     """
+    FIXED_HERE = (commands.CloseDialog, commands.Answer, commands.NextField)
+    TITLE_IN_HELP = "Clean old"
 
     def __init__(self, total: int, *, why: str = "", filtered: bool = False, newest: int | None = None) -> None:
         super().__init__()

@@ -15,6 +15,7 @@ from archive_tui.asynq.runs import RunMode
 from archive_tui.catalog.filter.quantities import future_of, span_of
 from archive_tui.errors import UsageError
 from archive_tui.text import clip
+from archive_tui.tui import commands
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.widgets.entry import Entry
 from archive_tui.tui.widgets.options import Options
@@ -41,6 +42,8 @@ class RunDialog(Dialog[RunMode]):
     RunDialog Input { border: none; height: 1; width: 1fr; background: $panel; padding: 0 1; }
     RunDialog #wrong { color: $text-error; height: auto; margin-top: 1; }
     """
+    FIXED_HERE = (commands.CloseDialog, commands.Answer, commands.NextField)
+    TITLE_IN_HELP = "Run"
 
     def __init__(self, count: int, clock: Callable[[], float]) -> None:
         """`clock` gives unix seconds."""

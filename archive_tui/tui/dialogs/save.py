@@ -6,6 +6,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Label
 
+from archive_tui.tui import commands
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.widgets.entry import Entry
 
@@ -19,6 +20,8 @@ class SaveDialog(Dialog[str]):
     SaveDialog Label { color: $text-muted; width: 100%; }
     SaveDialog .problem { color: $text-warning; }
     """
+    FIXED_HERE = (commands.CloseDialog, commands.Answer)
+    TITLE_IN_HELP = "Name of a file"
 
     def __init__(self, name: str, title: str, note: str, problem: str = "") -> None:
         """`name` is offered; `problem` says why the one before would not do."""

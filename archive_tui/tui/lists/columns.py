@@ -67,11 +67,11 @@ def tries_cell(row: TaskRow) -> str:
 
 
 def common_columns(
-    now: Callable[[], float], died: str, moment: Callable[[TaskRow], int | None]
+    now: Callable[[], float], died: str, moment: Callable[[TaskRow], int | None], meaning: str
 ) -> list[Column[TaskRow]]:
     """The columns that every list of tasks has: when, what and why come first, the id is for telling tasks apart.
 
-    `died` is the title of the column of which `moment` gives the time.
+    `died` is the title of the column of which `moment` gives the time, and `meaning` says what that is.
     """
 
     def died_cell(row: TaskRow) -> str:
@@ -81,10 +81,14 @@ def common_columns(
         return exact(moment(row)) if row is not GONE else ""
 
     return [
-        Column("died", died, died_cell, max(_AGE_WIDTH, len(died)), "right", exact=moment_cell),
-        Column("type", "Type", type_cell, 12, enough=16, grow=1, most=30),
-        Column("tries", "Tries", tries_cell, 6, "right", priority=2),
-        Column("error", "Error", error_cell, 28, least=_LEAST_ERROR, enough=_ERROR_WIDTH, grow=4),
-        Column("size", "Size", size_cell, 9, "right", priority=3),
-        Column("id", "Id", id_cell, _SHORT_ID, whole=_WHOLE_ID, yields=True),
-    ]
+        Column("died", died, died_cell, max(_AGE_WIDTH, len(died)), "right", exact=moment_cell, help=meaning),
+        Column("type", "Type", type_cell, 12, enough=16, grow=1, most=30,
+               help="the type by which workers know what to do"),
+        Column("tries", "Tries", tries_cell, 6, "right", priority=2,
+               help="retries used, of those that the task may have"),
+        Column("error", "Error", error_cell, 28, least=_LEAST_ERROR, enough=_ERROR_WIDTH, grow=4,
+               help="the error of the last attempt; in a scan, before it, what is wrong with the task"),
+        Column("size", "Size", size_cell, 9, "right", priority=3, help="bytes of the payload"),
+        Column("id", "Id", id_cell, _SHORT_ID, whole=_WHOLE_ID, yields=True,
+               help="the id of the task: its beginning, whole where there is room"),
+    ]  # fmt: skip

@@ -87,4 +87,14 @@ def _column(value: MessageValue) -> Column[TaskRow]:
         return row.values.get(value, "") if isinstance(row, ShownRow) else ""
 
     title = clip(value.name.removeprefix("payload."), 24)
-    return Column(value.name, title, cell, max(_WIDTH, len(title)), enough=_ENOUGH, grow=1, most=40, priority=1)
+    return Column(
+        value.name,
+        title,
+        cell,
+        max(_WIDTH, len(title)),
+        enough=_ENOUGH,
+        grow=1,
+        most=40,
+        priority=1,
+        help="what stands at this place in the payload or the headers",
+    )

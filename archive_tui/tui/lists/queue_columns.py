@@ -103,26 +103,30 @@ def _failures(row: QueueRow) -> str | Cell:
 
 
 COLUMNS: list[Column[QueueRow]] = [
-    Column("queue", "Queue", _name, 16, grow=1, most=60),
-    Column("archived", "Archived", _archived, _BAR + 13),
-    Column("findings", "Findings", _findings, 9, "right"),
-    Column("pending", "Pending", _state(State.PENDING), 9, "right", priority=3),
-    Column("active", "Active", _state(State.ACTIVE), 6, "right", priority=2),
-    Column("retry", "Retry", _state(State.RETRY), 7, "right", priority=1),
-    Column("scheduled", "Scheduled", _state(State.SCHEDULED), 9, "right", priority=7),
-    Column("completed", "Completed", _state(State.COMPLETED), 9, "right", priority=8),
-    Column("aggregating", "Grouped", _state(State.AGGREGATING), 8, "right", priority=9),
-    Column("memory", "Idx memory", _memory, 10, "right", priority=4),
-    Column("oldest", "Oldest", _oldest, 7, "right", priority=5),
-    Column("failed", "Failed 14 d", _failures, 14, priority=6, sortable=False),
-]
+    Column("queue", "Queue", _name, 16, grow=1, most=60,
+           help="its name; ⏸ where workers take nothing from it, leftover where Asynq no longer knows it"),
+    Column("archived", "Archived", _archived, _BAR + 13,
+           help=f"ids in the archive, of those that it keeps. {CAP_IS_DEFAULT}"),
+    Column("findings", "Findings", _findings, 9, "right",
+           help="what the last scan found. ≥: it was stopped; –: nobody has looked"),
+    Column("pending", "Pending", _state(State.PENDING), 9, "right", priority=3, help="tasks that wait for a worker"),
+    Column("active", "Active", _state(State.ACTIVE), 6, "right", priority=2, help="tasks that a worker has taken"),
+    Column("retry", "Retry", _state(State.RETRY), 7, "right", priority=1,
+           help="tasks that failed and will be tried again"),
+    Column("scheduled", "Scheduled", _state(State.SCHEDULED), 9, "right", priority=7, help="tasks for later"),
+    Column("completed", "Completed", _state(State.COMPLETED), 9, "right", priority=8,
+           help="tasks that are done and are kept for a while"),
+    Column("aggregating", "Grouped", _state(State.AGGREGATING), 8, "right", priority=9,
+           help="tasks that wait for their group"),
+    Column("memory", "Idx memory", _memory, 10, "right", priority=4,
+           help="estimate, by samples from the indexes; orphans are not in it"),
+    Column("oldest", "Oldest", _oldest, 7, "right", priority=5,
+           help="how long ago the oldest archived task was archived"),
+    Column("failed", "Failed 14 d", _failures, 14, priority=6, sortable=False,
+           help="attempts that failed, by day, the newest last"),
+]  # fmt: skip
 
 HELP = {
-    "Columns": [
-        ("Archived", f"ids in the archive, of those that it keeps. {CAP_IS_DEFAULT}"),
-        ("Findings", "what the last scan found. ≥: it was stopped; –: nobody has looked"),
-        ("Idx memory", "estimate, by samples from the indexes; orphans are not in it"),
-    ],
     "Order of the queues": ORDER,
 }
 

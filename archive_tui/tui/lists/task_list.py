@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -49,19 +49,17 @@ _ROOM_BESIDE = 100
 _AGES_EVERY = 5.0
 """Seconds after which the ages on screen count on: each time sends the rows over a link that may be thin."""
 
-_TYPING = [
-    ("tab", "goes on with a field, a value that was seen, or a filter with a name; again: the next suggestion"),
-    ("up  down", "filters that were typed before in this run"),
-    ("ctrl+u", "clears the line; ctrl+w takes the last word away"),
-    ("ctrl+r", "the last one that holds what is typed; again: the one before it"),
-    ("ctrl+s", "gives the filter a name"),
-]
-
 UNREADABLE = f"the filter cannot be read: correct it, or {commands.Back} shows all"
 """Why nothing can be chosen by a filter."""
 
-HELP = {"While a filter is typed": _TYPING, "What a filter may say": manual()}
-"""The page about filters, for the help of a screen with a list."""
+
+def filter_help() -> Mapping[str, Sequence[tuple[str, str]]]:
+    """The pages about filters, for the help of a screen with a list."""
+    typing = [(" ".join(command.keys()), command.help) for command in commands.FILTER_LINE]
+    return {
+        "While a filter is typed": [*typing, ("ctrl+u", "Clear the line; ctrl+w takes the last word away.")],
+        "What a filter may say": manual(),
+    }
 
 
 class TaskList(Vertical):

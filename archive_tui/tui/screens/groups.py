@@ -73,12 +73,36 @@ class GroupsScreen(CommandScreen):
 
         facet = self._facet
         return [
-            Column("name", facet.title, lambda group: facet.label(group.value), 20, grow=1),
-            Column("tasks", "Tasks", lambda group: number(group.amount.tasks), 9, "right"),
-            Column("bytes", "Bytes", lambda group: size(group.amount.stored_bytes), 9, "right", priority=1),
-            Column("first", "First", moment(lambda group: group.first), 8, "right", priority=3),
-            Column("last", "Last", moment(lambda group: group.last), 8, "right", priority=2),
-            Column("days", "14 days", _days, 14, priority=4, sortable=False),
+            Column(
+                "name",
+                facet.title,
+                lambda group: facet.label(group.value),
+                20,
+                grow=1,
+                help="what the tasks of a group share",
+            ),
+            Column(
+                "tasks",
+                "Tasks",
+                lambda group: number(group.amount.tasks),
+                9,
+                "right",
+                help="tasks that the filter shows",
+            ),
+            Column(
+                "bytes",
+                "Bytes",
+                lambda group: size(group.amount.stored_bytes),
+                9,
+                "right",
+                priority=1,
+                help="about how much they take in Redis",
+            ),
+            Column(
+                "first", "First", moment(lambda group: group.first), 8, "right", priority=3, help="the oldest of them"
+            ),
+            Column("last", "Last", moment(lambda group: group.last), 8, "right", priority=2, help="the newest of them"),
+            Column("days", "14 days", _days, 14, priority=4, sortable=False, help="tasks by day, the newest last"),
         ]
 
     def on_mount(self) -> None:

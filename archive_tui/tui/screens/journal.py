@@ -30,7 +30,7 @@ from archive_tui.tui.lists.columns import common_columns
 from archive_tui.tui.lists.list_columns import ListColumns
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.targets import Targets, single_row
-from archive_tui.tui.lists.task_list import HELP, TaskList
+from archive_tui.tui.lists.task_list import TaskList, filter_help
 from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.task.below import Below
 from archive_tui.tui.widgets.columns import Column
@@ -127,11 +127,22 @@ class JournalScreen(CommandScreen):
             lambda: self.tasks.moment,
             "Died",
             lambda row: row.scored_at if row.scored_at is not None else row.last_failed_at,
+            "when the task was archived, or else when it last failed",
         )
         if len(self.header.queues) == 1:
             return columns
         columns.insert(
-            4, Column("queue", "Queue", lambda row: clip(shown(row.queue), 200), 8, grow=1, most=24, priority=4)
+            4,
+            Column(
+                "queue",
+                "Queue",
+                lambda row: clip(shown(row.queue), 200),
+                8,
+                grow=1,
+                most=24,
+                priority=4,
+                help="the queue that it was in",
+            ),
         )
         return columns
 
@@ -143,7 +154,7 @@ class JournalScreen(CommandScreen):
             self._changed()
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
-        return HELP
+        return filter_help()
 
     def _read(self) -> None:
         self._outdated = False

@@ -93,16 +93,19 @@ class JournalsScreen(CommandScreen):
             return age(one.header.created_at or one.modified_at, self._moment)
 
         return [
-            Column("when", "When", when, 8, "right"),
-            Column("what", "What", lambda one: line(one.header.command) or UNKNOWN, 8, grow=1, most=32),
-            Column("tasks", "Tasks", _tasks, 10, "right"),
-            Column("queue", "Queue", _queues, 10, grow=2, most=40),
-            Column("server", "Server", lambda one: clip(one.header.server, _SHOWN), 10, grow=2, most=40, priority=4),
-            Column("user", "By", lambda one: clip(one.header.user, _SHOWN), 8, grow=1, most=20, priority=3),
-            Column("size", "Size", lambda one: size(one.size), 9, "right", priority=5),
-            Column("state", "Run", _state, 7, grow=1, most=14),
-            Column("reason", "Why", _why, 8, grow=3, priority=1),
-        ]
+            Column("when", "When", when, 8, "right", help="when the change began"),
+            Column("what", "What", lambda one: line(one.header.command) or UNKNOWN, 8, grow=1, most=32,
+                   help="what was done: a change, and what it was told"),
+            Column("tasks", "Tasks", _tasks, 10, "right", help="tasks that it changed"),
+            Column("queue", "Queue", _queues, 10, grow=2, most=40, help="the queues of these tasks"),
+            Column("server", "Server", lambda one: clip(one.header.server, _SHOWN), 10, grow=2, most=40, priority=4,
+                   help="the server that was changed"),
+            Column("user", "By", lambda one: clip(one.header.user, _SHOWN), 8, grow=1, most=20, priority=3,
+                   help="who did it"),
+            Column("size", "Size", lambda one: size(one.size), 9, "right", priority=5, help="size of the file"),
+            Column("state", "Run", _state, 7, grow=1, most=14, help="whether it came to its end"),
+            Column("reason", "Why", _why, 8, grow=3, priority=1, help="the reason that was given"),
+        ]  # fmt: skip
 
     @property
     def _table(self) -> VirtualTable[Listed]:

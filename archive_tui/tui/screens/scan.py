@@ -25,7 +25,7 @@ from archive_tui.tui.lists.list_columns import ListColumns
 from archive_tui.tui.lists.list_export import ListExport, marked_or_matching, why_not_matching
 from archive_tui.tui.lists.marks import MARKING, RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
-from archive_tui.tui.lists.task_list import HELP, TaskList
+from archive_tui.tui.lists.task_list import TaskList, filter_help
 from archive_tui.tui.lists.triage import Triage, Triaged
 from archive_tui.tui.screens.finding_task import FindingTaskScreen
 from archive_tui.tui.screens.triage import FindingTriageScreen
@@ -121,16 +121,25 @@ class ScanScreen(CommandScreen):
         yield self.tasks
 
     def _columns(self) -> Sequence[Column[TaskRow]]:
-        columns = common_columns(lambda: self.tasks.moment, "Last failed", lambda row: row.last_failed_at)
-        kind: Column[TaskRow] = Column("kind", "Kind", kind_cell, 17, grow=1, most=30, priority=5)
-        queue: Column[TaskRow] = Column("queue", "Queue", lambda row: shown(row.queue), 10, priority=4)
+        columns = common_columns(
+            lambda: self.tasks.moment,
+            "Last failed",
+            lambda row: row.last_failed_at,
+            "when its last attempt failed, by its own record; – for none",
+        )
+        kind: Column[TaskRow] = Column(
+            "kind", "Kind", kind_cell, 17, grow=1, most=30, priority=5, help="what is wrong with it"
+        )
+        queue: Column[TaskRow] = Column(
+            "queue", "Queue", lambda row: shown(row.queue), 10, priority=4, help="the queue of the task"
+        )
         return [*columns[:4], *([] if self.queue is not None else [queue]), kind, *columns[4:]]
 
     def on_mount(self) -> None:
         self._start()
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
-        return HELP
+        return filter_help()
 
     def _task_screen(self, index: int) -> CommandScreen:
         tasks = self.tasks

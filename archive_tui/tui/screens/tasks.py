@@ -31,7 +31,7 @@ from archive_tui.tui.lists.list_columns import ListColumns
 from archive_tui.tui.lists.list_export import ListExport, marked_or_matching, why_not_matching
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
-from archive_tui.tui.lists.task_list import HELP, TaskList
+from archive_tui.tui.lists.task_list import TaskList, filter_help
 from archive_tui.tui.lists.triage import Triage, Triaged
 from archive_tui.tui.screens.archived_task import ArchivedTaskScreen
 from archive_tui.tui.screens.triage import ArchiveTriageScreen
@@ -130,8 +130,15 @@ class TasksScreen(CommandScreen):
         return line(self.queue) if self.queue is not None else "all queues"
 
     def _columns(self) -> Sequence[Column[TaskRow]]:
-        columns = common_columns(lambda: self.tasks.moment, "Died", lambda row: row.scored_at)
-        queue: Column[TaskRow] = Column("queue", "Queue", lambda row: shown(row.queue), 10, grow=1, most=24)
+        columns = common_columns(
+            lambda: self.tasks.moment,
+            "Died",
+            lambda row: row.scored_at,
+            "when it was archived: after its last try, or by hand",
+        )
+        queue: Column[TaskRow] = Column(
+            "queue", "Queue", lambda row: shown(row.queue), 10, grow=1, most=24, help="the queue of the task"
+        )
         return [*columns[:1], *([queue] if self.queue is None else []), *columns[1:]]
 
     def on_mount(self) -> None:
@@ -139,7 +146,7 @@ class TasksScreen(CommandScreen):
         self.triage.mounted()
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
-        return HELP
+        return filter_help()
 
     def _task_screen(self, index: int) -> CommandScreen:
         tasks = self.tasks

@@ -28,7 +28,7 @@ from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.finding_changes import FindingChanges
 from archive_tui.tui.lists.list_export import ListExport
 from archive_tui.tui.lists.targets import MarkedRows, MatchingRows, Targets
-from archive_tui.tui.lists.task_list import HELP, UNREADABLE
+from archive_tui.tui.lists.task_list import UNREADABLE, filter_help
 from archive_tui.tui.lists.triage import Place, Triage, Triaged
 from archive_tui.tui.widgets.cells import CellTable
 from archive_tui.tui.widgets.columns import Cell, Column
@@ -93,7 +93,7 @@ class TriageScreen(CommandScreen):
         yield self._filter_bar
 
     def help_pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
-        return HELP
+        return filter_help()
 
     @property
     def _table(self) -> CellTable[ErrorGroup]:
@@ -112,22 +112,63 @@ class TriageScreen(CommandScreen):
             return lambda group: age(of(group), self.now())
 
         at = _AGES.index(chosen) if chosen in _AGES else 0
-        yield Column("error", "Error", lambda group: ERROR.label(group.signature), 20, enough=36, grow=3)
-        yield Column("type", "Type", lambda group: TYPE.label(group.type), 12, enough=16, grow=1, most=30, priority=5)
+        yield Column(
+            "error",
+            "Error",
+            lambda group: ERROR.label(group.signature),
+            20,
+            enough=36,
+            grow=3,
+            help="a signature: numbers, ids and hosts replaced",
+        )
+        yield Column(
+            "type",
+            "Type",
+            lambda group: TYPE.label(group.type),
+            12,
+            enough=16,
+            grow=1,
+            most=30,
+            priority=5,
+            help="the type of the tasks",
+        )
         if self.triaged.queue() is None:
-            yield Column("queue", "Queue", _queues, 10, grow=1, most=20, priority=10)
+            yield Column(
+                "queue", "Queue", _queues, 10, grow=1, most=20, priority=10, help="the queue of the tasks, or how many"
+            )
         for value in self.triaged.tasks.contents.columns:
             yield _value_column(value)
-        yield Column("tasks", "Tasks", lambda group: number(group.amount.tasks), 7, "right")
-        yield Column("bytes", "Bytes", lambda group: size(group.amount.stored_bytes), 8, "right", priority=11)
+        yield Column(
+            "tasks",
+            "Tasks",
+            lambda group: number(group.amount.tasks),
+            7,
+            "right",
+            help="tasks with this error and type",
+        )
+        yield Column(
+            "bytes",
+            "Bytes",
+            lambda group: size(group.amount.stored_bytes),
+            8,
+            "right",
+            priority=11,
+            help="about how much they take in Redis",
+        )
         for band, name in enumerate(_AGES):
             if name == NO_AGE.name and not self._some_never_failed:
                 continue
             priority = 0 if name == chosen else 1 + abs(band - at)
             heading = name if name != NO_AGE.name else "never"
-            yield Column(name, heading, partial(_tasks_cell, band), 6, "right", priority=priority)
-        yield Column("first", "First", moment(lambda group: group.first), 6, "right", priority=13)
-        yield Column("last", "Last", moment(lambda group: group.last), 6, "right", priority=12)
+            yield Column(
+                name, heading, partial(_tasks_cell, band), 6, "right", priority=priority, help=_band_help(name)
+            )
+        yield Column(
+            "first", "First", moment(lambda group: group.first), 6, "right", priority=13, help="the oldest of them"
+        )
+        yield Column(
+            "last", "Last", moment(lambda group: group.last), 6, "right", priority=12, help="the newest of them"
+        )
 
     @property
     def _some_never_failed(self) -> bool:
@@ -530,4 +571,24 @@ def _value_column(value: MessageValue) -> Column[ErrorGroup]:
         return f"{facet.label(found.value)} {found.tasks:,}{more}"
 
     title = clip(value.name.removeprefix("payload."), 24)
-    return Column(facet.name, title, cell, max(10, len(title)), enough=24, grow=1, most=40, priority=8, sortable=False)
+    return Column(
+        facet.name,
+        title,
+        cell,
+        max(10, len(title)),
+        enough=24,
+        grow=1,
+        most=40,
+        priority=8,
+        sortable=False,
+        help="what stands there the most often, in how many tasks, and how many values more",
+    )
+
+
+def _band_help(name: str) -> str:
+    """What the column of an age says."""
+    return (
+        "tasks that never failed"
+        if name == NO_AGE.name
+        else "tasks of this age: up to so long, and more than the one before"
+    )

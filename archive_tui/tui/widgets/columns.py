@@ -62,6 +62,8 @@ class Column(Generic[Row]):
     yields: bool = False
     """Whether it goes where another column would have less than its `least`."""
     sortable: bool = True
+    help: str = ""
+    """What it says, for the help of the screen."""
     exact: Callable[[Row], str | Cell] | None = None
     """What stands in the cell where times are written out; None: the same as else."""
 

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widgets import Input, Label, Static
 
 from archive_tui.text import line
+from archive_tui.tui import commands
 from archive_tui.tui.widgets.entry import Entry
 
 
@@ -49,12 +50,12 @@ class _FilterEntry(Entry):
     """Gives the focus back in the same moment as enter is pressed: keys that follow fast are for the rows."""
 
     BINDINGS = [
-        Binding("tab", "complete(1)", show=False, id="complete-filter"),
-        Binding("shift+tab", "complete(-1)", show=False, id="complete-filter-back"),
-        Binding("up", "recall(1)", show=False, id="older-filter"),
-        Binding("down", "recall(-1)", show=False, id="newer-filter"),
-        Binding("ctrl+r", "find", show=False, id="find-filter"),
-        Binding("ctrl+s", "save", show=False, id="save-filter"),
+        commands.CompleteFilter.binding("complete(1)"),
+        commands.CompleteFilterBack.binding("complete(-1)"),
+        commands.OlderFilter.binding("recall(1)"),
+        commands.NewerFilter.binding("recall(-1)"),
+        commands.FindFilter.binding("find"),
+        commands.SaveFilter.binding("save"),
     ]
 
     @property

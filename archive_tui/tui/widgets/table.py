@@ -238,6 +238,11 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         return _GUTTER + needed(self._columns) + _MARGIN + self.styles.scrollbar_size_vertical
 
     @property
+    def described(self) -> list[tuple[str, str]]:
+        """Its columns for a help page: titles, and what they say; also those for which there is no room."""
+        return [(column.title, column.help) for column in self._columns if column.help]
+
+    @property
     def hidden_columns(self) -> tuple[str, ...]:
         """The titles of the columns for which there is no room."""
         shown = {column.name for column, _ in self._lay().slots}
