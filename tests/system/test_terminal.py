@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import shlex
 import signal
 import subprocess
@@ -220,3 +221,45 @@ def test_keys_in_one_packet_act_in_their_order(start: Callable[..., Terminal], p
     terminal.sees("orphan scan")
     terminal.type(packet)
     terminal.until(lambda: f"/ {typed} " in terminal.text, typed)
+
+
+MOUSE_MODES = re.compile(rb"\x1b\[\?(?:9|100[0-3]|1005|1006|1015|1016)h")
+
+
+def test_the_footer_is_clicked_on_a_terminal_with_a_mouse() -> None:
+    terminal = Terminal("demo", "--mouse", "--quiet-workers", size=(100, 30))
+    try:
+        terminal.sees("? help")
+        assert MOUSE_MODES.search(terminal.sent)
+        lines = terminal.text.splitlines()
+        row = next(number for number, line in enumerate(lines, 1) if "? help" in line)
+        column = lines[row - 1].index("? help") + 2
+        terminal.type(f"\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m")
+        terminal.sees("Keys: Queues")
+        terminal.type("\x1bq")
+        assert terminal.ended() == 0
+        last = dict(re.findall(rb"\x1b\[\?(\d+)([hl])", terminal.sent))
+        assert b"h" not in {last[mode] for mode in (b"1000", b"1003", b"1006")}  # the shell has no use for it
+    finally:
+        terminal.close()
+
+
+def test_no_mouse_mode_is_ever_switched_on_without_being_asked_for() -> None:
+    terminal = Terminal("demo", "--quiet-workers", size=(100, 30), shell=True)
+    try:
+        terminal.sees("critical")
+        for keys, seen in (
+            ("?", "Keys: Queues"),
+            ("\x1b\r", "9,999 of 9,999"),
+            ("\r", "Payload"),
+            ("\x1a", "Stopped"),
+            ("fg\r", "Payload"),
+            ("q", "Died"),
+        ):
+            terminal.type(keys)
+            terminal.sees(seen)
+        assert MOUSE_MODES.search(terminal.sent) is None
+        assert b"\x1b]22;" not in terminal.sent  # the shape of its pointer
+    finally:
+        terminal.type("\x03")
+        terminal.close()
