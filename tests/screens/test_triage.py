@@ -41,6 +41,10 @@ async def counted(op: Operator) -> None:
     await op.until(lambda: op.app.screen.groups.drawn, "groups counted")
 
 
+async def settled(op: Operator) -> None:
+    await op.until(lambda: op.app.screen._shown, "counted")
+
+
 async def triage(op: Operator) -> None:
     """Open the triage view from the queues."""
     await op.queues()
@@ -48,6 +52,7 @@ async def triage(op: Operator) -> None:
     await op.press("T")
     await op.arrives("ArchiveTriageScreen")
     await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
+    await settled(op)
 
 
 def test_what_is_in_an_archive_stands_beside_it_and_follows_the_filter(mail: Live) -> None:
@@ -201,6 +206,7 @@ def test_marks_of_cells_are_those_of_the_list(mail: Live) -> None:
         await op.press("T")
         await op.arrives("ArchiveTriageScreen")
         await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
+        await settled(op)
         await op.press("left", "left", "space", "space")
         await op.sees("6 marked")
         await op.until(lambda: op.app.screen.triaged.marks.marking is False, "marked")
@@ -237,6 +243,7 @@ def test_findings_have_a_triage_view_too(mail: Live) -> None:
         await op.press("T")
         await op.arrives("FindingTriageScreen")
         await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
+        await settled(op)
         assert "Orphan scan ▸ all queues ▸ triage" in op.text
         await op.press("enter")
         await op.arrives("ScanScreen")
@@ -245,10 +252,6 @@ def test_findings_have_a_triage_view_too(mail: Live) -> None:
         await op.arrives("FindingTriageScreen")
 
     operate(mail.settings, play, size=(160, 40))
-
-
-async def settled(op: Operator) -> None:
-    await op.until(lambda: op.app.screen._shown, "counted")
 
 
 def test_the_triage_view_is_filtered_where_it_stands(mail: Live) -> None:
