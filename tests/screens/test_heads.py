@@ -12,7 +12,7 @@ HEAD = [
     piece("   3 marked, 1 hidden by filter"),
     piece("   281 match", gives_way=4),
     piece(" of 9,999", gives_way=3),
-    piece("   filter: “~refused age>30d”", cut=True),
+    piece("   filter: “~refused age>30d”", cut=True, insists=16),
 ]
 
 
@@ -26,7 +26,8 @@ HEAD = [
             "   filter: “~refused age>30d”",
         ),
         (102, "default ▸ archived   3 marked, 1 hidden by filter   281 match of 9,999   filter: “~refused age>30d”"),
-        (80, "default ▸ archived   3 marked, 1 hidden by filter   filter: “~refused age>30d”"),
+        (95, "default ▸ archived   3 marked, 1 hidden by filter   281 match of 9,999   filter: “~refused age…"),
+        (80, "default ▸ archived   3 marked, 1 hidden by filter   281 match   filter: “~refus…"),
         (70, "default ▸ archived   3 marked, 1 hidden by filter   filter: “~refused…"),
         (60, "default ▸ archived   3 marked, 1 hidden by filter   filter:…"),
     ],

@@ -274,7 +274,7 @@ class TaskList(Vertical):
             if query.text and query.text != self._filter_bar.shown:  # else it stands below, whole
                 narrowed.append(f"“{clip(query.text, _SHOWN)}”")
             if narrowed:
-                parts.append(piece(f"   filter: {', '.join(narrowed)}", "$text-muted", cut=True))
+                parts.append(piece(f"   filter: {', '.join(narrowed)}", "$text-muted", cut=True, insists=16))
         parts += self.contents.pieces()
         if self.sorting:
             parts.append(piece("   sorting…", "$text-warning"))

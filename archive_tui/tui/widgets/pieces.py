@@ -21,10 +21,19 @@ class Piece:
     cut: bool = False
     """Whether it may end in an ellipsis where all that gives way is gone."""
 
+    insists: int | None = None
+    """Cells that others give way for, where it may be cut; None: as many as it has."""
 
-def piece(text: str, style: str = "", *, gives_way: int = 0, cut: bool = False) -> Piece:
+    @property
+    def claim(self) -> int:
+        """The cells that others give way for."""
+        length = self.content.cell_length
+        return length if self.insists is None else min(length, self.insists)
+
+
+def piece(text: str, style: str = "", *, gives_way: int = 0, cut: bool = False, insists: int | None = None) -> Piece:
     """A piece of one style."""
-    return Piece(Content.styled(text, style) if style else Content(text), gives_way, cut)
+    return Piece(Content.styled(text, style) if style else Content(text), gives_way, cut, insists)
 
 
 def cells(pieces: Sequence[Piece]) -> int:
@@ -38,7 +47,7 @@ def fitting(pieces: Sequence[Piece], width: int) -> list[Piece]:
     """
     kept = list(pieces)
     for one in sorted((one for one in pieces if one.gives_way), key=lambda one: one.gives_way):
-        if cells(kept) <= width:
+        if sum(other.claim for other in kept) <= width:
             break
         kept.remove(one)
     for at in range(len(kept) - 1, -1, -1):
