@@ -6,8 +6,8 @@ Redis are parsed in Python instead of by hiredis, messages are decoded in Python
 compressed by zlib instead of isal. Where the Python that runs the file has hiredis or isal installed, it uses them.
 """
 
-import importlib._bootstrap_external as bootstrap
 import importlib.util
+import marshal
 import re
 import sys
 import zipfile
@@ -40,6 +40,8 @@ _UNWANTED = re.compile(
 )
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644 << 16
+_UNCHECKED = (1).to_bytes(4, "little")
+"""Says in a compiled module that the hash of its source follows, and that nobody needs to compare it."""
 
 
 def main(target: Path) -> None:
@@ -101,7 +103,8 @@ def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 def _compiled(name: str, source: bytes) -> bytes:
     """The bytecode of a module, which spares this version of Python the compiling; any other one takes the source."""
     code = compile(source, name, "exec", dont_inherit=True, optimize=0)
-    return bytes(bootstrap._code_to_hash_pyc(code, importlib.util.source_hash(source), checked=False))
+    # Newer forms of marshal note which strings somebody else in this process holds: other bytes for the same code
+    return importlib.util.MAGIC_NUMBER + _UNCHECKED + importlib.util.source_hash(source) + marshal.dumps(code, 2)
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def test_every_key_acts_or_says_why_on_every_screen(valkey: Live) -> None:
         await op.press("enter")
         await op.read()
         await walk(op, walked)
-        await op.press("enter")
+        await op.until(lambda: op.rows, "tasks drawn")
         await op.task_in_journal()
         await walk(op, walked)
 

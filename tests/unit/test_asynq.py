@@ -287,7 +287,7 @@ def test_facts_of_a_task() -> None:
     assert said(task, "Tries") == ["2 of 25"]
     assert said(task, "Died") == ["a minute ago\n2026-11-18 11:05:40 Z"]
     assert said(task, "Header") == ["k: v"]
-    assert said(task, "Payload") == ["8 B (8 bytes)"]
+    assert said(task, "Payload") == ["8 B"]
     assert said(task, "In Redis") == ["1.2 kB"]
     assert said(task, "Lock") == ["held, 1 min left\nasynq:{q}:unique:u"]
     assert said(task, "Stands in") == ["archived"]

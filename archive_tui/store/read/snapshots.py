@@ -85,6 +85,12 @@ def _stood(index: State | None, score: Reply) -> tuple[State | None, bytes | Non
     return (index, score) if isinstance(score, bytes) else (None, None)
 
 
+_DECODED_FOR_LOCKS = 8 * 1024 * 1024
+"""Bytes of a message up to which it is decoded to look for a lock that it does not name: decoded it takes three times
+its room.
+"""
+
+
 class Missing(NamedTuple):
     """What is still to be read of some copies."""
 
@@ -108,7 +114,10 @@ def missing(pipe: Pipe, copies: Sequence[Copy], *, unnamed: bool = False) -> Mis
 def _unnamed_locks(copy: Copy) -> list[bytes]:
     if not copy.fields or copy.fields is NOT_A_HASH:
         return []
-    return locks.unnamed(copy.queue, copy.field(b"unique_key"), copy.field(b"msg"))
+    raw = copy.field(b"msg")
+    if raw is None or len(raw) > _DECODED_FOR_LOCKS:
+        return []
+    return locks.unnamed(copy.queue, copy.field(b"unique_key"), raw)
 
 
 def completed(pipe: Pipe, copies: list[Copy], lacking: Missing) -> list[Copy]:
