@@ -289,7 +289,7 @@ def _parted(places: Sequence[int], plain: Sequence[bool]) -> list[Sequence[int]]
 def _all_as_planned(batch: DeleteBatch, copies: Sequence[Copy]) -> bool:
     """Whether all of a batch are plain and as they were planned, as nearly always: then nothing is done one by one."""
     count = len(copies)
-    if any(doomed[4] for doomed in batch.doomed):
+    if any(doomed[4] for doomed in batch.doomed) or any(copy.lock is not None for copy in copies):
         return False
     try:
         names, messages, others, states = zip(*[copy[2] for copy in copies], strict=True)

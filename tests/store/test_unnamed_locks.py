@@ -5,7 +5,7 @@ task, and come back with it.
 from pathlib import Path
 
 import pytest
-from support.asynq_data import key, lock_key
+from support.asynq_data import NOW, key, lock_key
 from support.changes import Run, cleaning_up, delete_all, planned, put_back, repairing
 from support.servers import Live
 
@@ -52,6 +52,15 @@ def test_they_go_with_the_task_and_come_back_with_it(foreign: Live, run_job: Run
     if until is not None:
         assert abs(client.pexpiretime(PAID) - until) <= 1_000
     assert client.get(OTHER) == b"somebody"
+
+
+@pytest.mark.parametrize("first", ["other", "paid"])
+def test_they_go_whichever_task_comes_first(foreign: Live, run_job: Run, tmp_path: Path, first: str) -> None:
+    for task_id in ("paid", "nil", "other"):
+        foreign.asynq.refer("q", task_id, "archived", score=NOW - (task_id != first))
+    deleted = delete_all(foreign, run_job, tmp_path, listed="q")
+    assert deleted.outcomes == {Outcome.DONE_AND_UNLOCKED: 2, Outcome.DONE: 1}
+    assert foreign.client.exists(PAID, NIL) == 0
 
 
 def test_a_task_that_names_another_lock_holds_that_one(foreign: Live, run_job: Run, tmp_path: Path) -> None:
