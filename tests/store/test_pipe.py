@@ -124,7 +124,7 @@ def test_replies_are_the_same_however_they_arrive(
     valkey.client.delete("list")
     valkey.client.rpush("list", b"c", b"", b"-ERR \r\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("archive_tui.store.link.server._READ_SIZE", read_size)
+        patch.setattr("archive_tui.store.link.node._READ_SIZE", read_size)
         with valkey.pipe() as pipe:
             pipe.send([pack(one) for one in commands])
             replies = pipe.receive(min(cut, len(commands)))

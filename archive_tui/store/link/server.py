@@ -2,29 +2,21 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection
-from redis.credentials import CredentialProvider
-from redis.exceptions import NoPermissionError, RedisError, ResponseError
-from redis.retry import Retry
+from redis.exceptions import RedisError
 
 from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
-from archive_tui.settings.model import Secret, Settings
+from archive_tui.settings.model import Settings
 from archive_tui.store.link.abilities import Abilities, Ability
-from archive_tui.store.link.diagnosis import diagnose
+from archive_tui.store.link.node import Node
 from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.link.replies import may_be_something_else, translated
+from archive_tui.store.link.replies import translated
 from archive_tui.text import line
 from archive_tui.wording.people import span
 
 _CLIENT_NAME = "archive-tui"
-_READ_SIZE = 256 * 1024
-"""Bytes taken from the socket at once; redis-py's default costs eight times the system calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +70,6 @@ class ServerInfo:
         return f"this replica has not heard its primary for {span(self.unlinked_for)}: what it holds is as old as that"
 
 
-class _Credentials(CredentialProvider):
-    """Hands the password to redis-py when it logs in, and keeps it out of every repr before that."""
-
-    def __init__(self, username: str | None, password: Secret) -> None:
-        self._username = username
-        self._password = password
-
-    def get_credentials(self) -> tuple[str] | tuple[str, str]:
-        if self._username:
-            return self._username, self._password.reveal()
-        return (self._password.reveal(),)
-
-
 class Server:
     """One server, as one set of settings reaches it. Safe to share between threads; each `pipe` is for one thread."""
 
@@ -98,18 +77,18 @@ class Server:
         self.settings = settings
         self.abilities = Abilities()
         """Shared by all pipes to this server."""
-        self._pool = _pool(settings)
+        self._home = Node(settings)
 
     @property
     def address(self) -> str:
         """The address of the server, safe to show."""
-        return line(self.settings.address)
+        return self._home.address
 
     @contextmanager
     def pipe(self) -> Iterator[Pipe]:
         """A connection of one's own for as long as the block lasts; every error inside comes out as one of ours."""
         with self.translated():
-            connection = self._connection()
+            connection = self._home.connect()
             settings = self.settings
             pipe = Pipe(connection, self.abilities, read_only=settings.read_only, snapshot=settings.snapshot)
             try:
@@ -122,24 +101,7 @@ class Server:
                 if pipe.owed:
                     connection.disconnect()  # type: ignore[no-untyped-call]
             finally:
-                self._pool.release(connection)
-
-    def _connection(self) -> redis.Connection:
-        """A connection that is ready. Raises ConnectError where something else than Redis stands there."""
-        try:
-            return self._pool.get_connection()
-        except (RedisError, OSError) as error:
-            self._diagnose(error)
-            raise
-
-    def _diagnose(self, error: Exception) -> None:
-        """Raise what stands at the address, where the first exchange with it fails and it says so."""
-        if not may_be_something_else(error):
-            return
-        found = diagnose(self.settings)
-        if found is not None:
-            kind = DisconnectedError if found.passing else ConnectError
-            raise kind(f"cannot use {self.address}: {found.what}") from None
+                self._home.release(connection)
 
     def identify(self) -> ServerInfo:
         """Ask the server who it is. Raises ConnectError and its kin; goes on without what `INFO` refuses to tell.
@@ -151,10 +113,10 @@ class Server:
             try:
                 (reply,) = pipe.call([(b"CLIENT", b"SETNAME", _CLIENT_NAME.encode())], errors="return")
                 if isinstance(reply, Exception):
-                    self._diagnose(reply)
+                    self._home.diagnose(reply)
                 info = self.look(pipe)
             except (RedisError, OSError) as error:
-                self._diagnose(error)
+                self._home.diagnose(error)
                 raise
         if info.mode == "sentinel":
             raise ConnectError(
@@ -197,7 +159,7 @@ class Server:
 
     def close(self) -> None:
         """Close every connection that nobody is using."""
-        self._pool.disconnect(inuse_connections=False)
+        self._home.close()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -234,58 +196,3 @@ _COUNTERS = {
 """How `INFO keyspace` says that there is something to ask for: keys that expire, and hashes whose fields do (Valkey 9
 and Redis 7.4 name these differently, older servers have none).
 """
-
-
-def _pool(settings: Settings) -> redis.ConnectionPool:
-    credentials = None
-    if settings.password is not None or settings.username:
-        credentials = _Credentials(settings.username, settings.password or Secret(""))
-    options: dict[str, Any] = {
-        "db": settings.database,
-        "credential_provider": credentials,
-        "socket_timeout": settings.timeout,
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
-        "driver_info": None,
-        "socket_read_size": _READ_SIZE,
-    }
-    if settings.snapshot is not None:
-        options["redis_connect_func"] = _see_expired
-    if settings.socket is not None:
-        return redis.ConnectionPool(connection_class=redis.UnixDomainSocketConnection, path=settings.socket, **options)
-    options |= {
-        "host": settings.host,
-        "port": settings.port,
-        "socket_connect_timeout": settings.timeout,
-        "socket_keepalive": True,
-    }
-    if settings.tls is None:
-        return redis.ConnectionPool(**options)
-    options["redis_connect_func"] = _greet
-    return redis.ConnectionPool(
-        connection_class=redis.SSLConnection,
-        ssl_cert_reqs="required" if settings.tls.verify else "none",
-        ssl_check_hostname=settings.tls.verify,
-        ssl_ca_certs=settings.tls.ca_file,
-        ssl_certfile=settings.tls.cert_file,
-        ssl_keyfile=settings.tls.key_file,
-        **options,
-    )
-
-
-def _see_expired(connection: AbstractConnection) -> None:
-    """Log in, and see what has expired since a snapshot was taken. Only a Valkey in import mode can show it."""
-    connection.on_connect()  # type: ignore[no-untyped-call]
-    connection.send_command("CLIENT", "IMPORT-SOURCE", "ON")  # type: ignore[no-untyped-call]
-    with suppress(ResponseError):
-        connection.read_response()
-
-
-def _greet(connection: AbstractConnection) -> None:
-    """Log in, and exchange one command: TLS session tickets that nobody has read pass for data left over by a user
-    before, and redis-py then refuses the connection.
-    """
-    connection.on_connect()  # type: ignore[no-untyped-call]
-    connection.send_command("PING")  # type: ignore[no-untyped-call]
-    with suppress(NoPermissionError):  # that it answered is all we wanted
-        connection.read_response()

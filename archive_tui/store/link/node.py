@@ -1,0 +1,128 @@
+"""One server process, at one address: connections to it, as the settings want them."""
+
+from contextlib import suppress
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection
+from redis.credentials import CredentialProvider
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from redis.retry import Retry
+
+from archive_tui.errors import ConnectError, DisconnectedError
+from archive_tui.settings.model import Secret, Settings
+from archive_tui.store.link.diagnosis import diagnose
+from archive_tui.store.link.replies import may_be_something_else
+from archive_tui.text import line
+
+_READ_SIZE = 256 * 1024
+"""Bytes taken from the socket at once; redis-py's default costs eight times the system calls."""
+
+
+class _Credentials(CredentialProvider):
+    """Hands the password to redis-py when it logs in, and keeps it out of every repr before that."""
+
+    def __init__(self, username: str | None, password: Secret) -> None:
+        self._username = username
+        self._password = password
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        if self._username:
+            return self._username, self._password.reveal()
+        return (self._password.reveal(),)
+
+
+class Node:
+    """One server process. Safe to share between threads; each connection is for one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._pool = _pool(settings)
+
+    @property
+    def address(self) -> str:
+        """Its address, safe to show."""
+        return line(self.settings.address)
+
+    def connect(self) -> AbstractConnection:
+        """A connection that is ready, to be given back by `release`. Raises ConnectError where something else than
+        Redis stands there.
+        """
+        try:
+            return self._pool.get_connection()
+        except (RedisError, OSError) as error:
+            self.diagnose(error)
+            raise
+
+    def release(self, connection: AbstractConnection) -> None:
+        """Give a connection back."""
+        self._pool.release(connection)  # type: ignore[arg-type]
+
+    def diagnose(self, error: Exception) -> None:
+        """Raise what stands at the address, where the first exchange with it fails and it says so."""
+        if not may_be_something_else(error):
+            return
+        found = diagnose(self.settings)
+        if found is not None:
+            kind = DisconnectedError if found.passing else ConnectError
+            raise kind(f"cannot use {self.address}: {found.what}") from None
+
+    def close(self) -> None:
+        """Close every connection that nobody is using."""
+        self._pool.disconnect(inuse_connections=False)
+
+
+def _pool(settings: Settings) -> redis.ConnectionPool:
+    credentials = None
+    if settings.password is not None or settings.username:
+        credentials = _Credentials(settings.username, settings.password or Secret(""))
+    options: dict[str, Any] = {
+        "db": settings.database,
+        "credential_provider": credentials,
+        "socket_timeout": settings.timeout,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        "driver_info": None,
+        "socket_read_size": _READ_SIZE,
+    }
+    if settings.snapshot is not None:
+        options["redis_connect_func"] = _see_expired
+    if settings.socket is not None:
+        return redis.ConnectionPool(connection_class=redis.UnixDomainSocketConnection, path=settings.socket, **options)
+    options |= {
+        "host": settings.host,
+        "port": settings.port,
+        "socket_connect_timeout": settings.timeout,
+        "socket_keepalive": True,
+    }
+    if settings.tls is None:
+        return redis.ConnectionPool(**options)
+    options["redis_connect_func"] = _greet
+    return redis.ConnectionPool(
+        connection_class=redis.SSLConnection,
+        ssl_cert_reqs="required" if settings.tls.verify else "none",
+        ssl_check_hostname=settings.tls.verify,
+        ssl_ca_certs=settings.tls.ca_file,
+        ssl_certfile=settings.tls.cert_file,
+        ssl_keyfile=settings.tls.key_file,
+        **options,
+    )
+
+
+def _see_expired(connection: AbstractConnection) -> None:
+    """Log in, and see what has expired since a snapshot was taken. Only a Valkey in import mode can show it."""
+    connection.on_connect()  # type: ignore[no-untyped-call]
+    connection.send_command("CLIENT", "IMPORT-SOURCE", "ON")  # type: ignore[no-untyped-call]
+    with suppress(ResponseError):
+        connection.read_response()
+
+
+def _greet(connection: AbstractConnection) -> None:
+    """Log in, and exchange one command: TLS session tickets that nobody has read pass for data left over by a user
+    before, and redis-py then refuses the connection.
+    """
+    connection.on_connect()  # type: ignore[no-untyped-call]
+    connection.send_command("PING")  # type: ignore[no-untyped-call]
+    with suppress(NoPermissionError):  # that it answered is all we wanted
+        connection.read_response()
