@@ -16,7 +16,8 @@ import hypothesis
 import pytest
 from support.catalogs import Hooked
 from support.command_line import Command, Ended
-from support.servers import PATIENCE, REDIS_SERVER, Live, ServerProcess, fresh, live_of
+from support.server_programs import REDIS_SERVER, VERSIONS, ServerProgram, server_program
+from support.servers import PATIENCE, Live, ServerProcess, fresh, live_of
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.cli import run
@@ -86,12 +87,31 @@ def any_server(request: pytest.FixtureRequest) -> Iterator[Live]:
         yield live
 
 
+@pytest.fixture(scope="session", params=VERSIONS)
+def _version_settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Settings]]:
+    process = ServerProcess(server_program(request.param), tmp_path_factory.mktemp("version"))
+    process.start()
+    yield request.param, process.settings
+    process.kill()
+
+
+@pytest.fixture
+def every_version(_version_settings: tuple[str, Settings]) -> Iterator[Live]:
+    """Each version of each kind of server in turn, empty; one that this machine does not have is skipped."""
+    with fresh(*_version_settings) as live:
+        yield live
+
+
 @pytest.fixture
 def own_server(valkey_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Live]]:
     """Makes a server of the test's own, with options of the server's command line; it is killed at the end."""
     with contextlib.ExitStack() as stack:
 
-        def make(*options: str, port: int = 0, password: str | None = None, binary: str = valkey_binary) -> Live:
+        def make(
+            *options: str, port: int = 0, password: str | None = None, binary: str | ServerProgram = valkey_binary
+        ) -> Live:
             directory = tmp_path_factory.mktemp("own")
             stack.callback(shutil.rmtree, directory, ignore_errors=True)
             process = ServerProcess(binary, directory, *options, port=port)

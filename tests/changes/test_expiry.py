@@ -22,6 +22,11 @@ from archive_tui.store.write.restore import Target, restore
 Run = Callable[[Job], Job]
 HOUR = 3_600_000
 
+with_field_times = pytest.mark.parametrize(
+    "_version_settings", ["redis-7.4", "redis-8.2", "valkey-9.1"], indirect=True, scope="session"
+)
+"""On every version of which single fields of a hash can expire."""
+
 
 @pytest.fixture
 def journal_dir(tmp_path: Path) -> Path:
@@ -63,20 +68,21 @@ def test_a_task_comes_back_with_its_time_to_live(
     assert any_server.client.pttl(key("q", "two")) == -1
 
 
-def test_fields_come_back_with_their_times_to_live(valkey: Live, run_job: Run, journal_dir: Path) -> None:
+@with_field_times
+def test_fields_come_back_with_their_times_to_live(every_version: Live, run_job: Run, journal_dir: Path) -> None:
     """Valkey 9 and Redis 7.4 know such times."""
-    valkey.asynq.register("q")
-    valkey.asynq.add("q", "one", referenced=False, fields={b"result": b"r", b"\xff": b"x"})
-    valkey.asynq.add("q", "two", referenced=False)
-    limit(valkey, "one", "result", "state")
-    before = ends(valkey, "one", "msg", "state", "result")
-    deleted = delete_all(valkey, run_job, journal_dir)
+    every_version.asynq.register("q")
+    every_version.asynq.add("q", "one", referenced=False, fields={b"result": b"r", b"\xff": b"x"})
+    every_version.asynq.add("q", "two", referenced=False)
+    limit(every_version, "one", "result", "state")
+    before = ends(every_version, "one", "msg", "state", "result")
+    deleted = delete_all(every_version, run_job, journal_dir)
     tasks = {line["id"]: line for line in lines_of(deleted.journal) if "fields" in line}
     assert tasks["one"]["field_until_ms"] == {"state": before[1], "result": before[2]}
     assert tasks["two"]["field_until_ms"] is None
-    assert put_back(valkey, run_job, planned(valkey, deleted)).outcomes == {Outcome.DONE: 2}
-    assert ends(valkey, "one", "msg", "state", "result") == before
-    assert valkey.client.hget(key("q", "one"), b"\xff") == b"x"
+    assert put_back(every_version, run_job, planned(every_version, deleted)).outcomes == {Outcome.DONE: 2}
+    assert ends(every_version, "one", "msg", "state", "result") == before
+    assert every_version.client.hget(key("q", "one"), b"\xff") == b"x"
 
 
 def test_what_has_run_out_meanwhile_stays_away_unless_it_is_to_live(
@@ -99,32 +105,33 @@ def test_what_has_run_out_meanwhile_stays_away_unless_it_is_to_live(
     assert any_server.client.pttl(key("q", "one")) == -1
 
 
+@with_field_times
 @pytest.mark.parametrize("target", list(Target))
-def test_fields_that_have_run_out_meanwhile_are_left_out(valkey: Live, target: Target) -> None:
+def test_fields_that_have_run_out_meanwhile_are_left_out(every_version: Live, target: Target) -> None:
     fields = (b"msg", b"m", b"state", b"archived", b"result", b"r")
-    now = int(valkey.client.time()[0])
+    now = int(every_version.client.time()[0])
     copy = Copy("q", b"one", fields, field_until={b"result": now * 1000 - 1})
     gone = Copy("q", b"two", fields[:2], field_until={b"msg": now * 1000 - 1})
-    with valkey.pipe() as pipe:
+    with every_version.pipe() as pipe:
         outcomes, failure = restore(pipe, [copy, gone], target, now)
     assert failure is None
     if target is Target.BACK:
         assert outcomes == [Outcome.DONE, Outcome.EXPIRED]
-        assert valkey.client.hkeys(key("q", "one")) == [b"msg", b"state"]
+        assert every_version.client.hkeys(key("q", "one")) == [b"msg", b"state"]
     else:
         assert outcomes == [Outcome.DONE, Outcome.DONE]
-        assert valkey.client.hget(key("q", "one"), "result") == b"r"
+        assert every_version.client.hget(key("q", "one"), "result") == b"r"
 
 
-def test_a_server_that_knows_no_times_of_fields_is_told_of(any_server: Live) -> None:
+def test_a_server_that_knows_no_times_of_fields_is_told_of(every_version: Live) -> None:
     """Redis before 7.4 keeps all fields for ever; that is not passed over."""
-    now = int(any_server.client.time()[0])
+    now = int(every_version.client.time()[0])
     copy = Copy("q", b"one", (b"msg", b"m", b"state", b"archived"), field_until={b"msg": now * 1000 + HOUR})
-    with any_server.pipe() as pipe:
+    with every_version.pipe() as pipe:
         outcomes, _ = restore(pipe, [copy], Target.BACK, now)
         knows = pipe.one(b"COMMAND", b"INFO", b"hpexpireat") != [None]
     assert outcomes == [Outcome.DONE if knows else Outcome.WITHOUT_TIMES]
-    assert any_server.client.hget(key("q", "one"), "msg") == b"m"
+    assert every_version.client.hget(key("q", "one"), "msg") == b"m"
 
 
 def test_plans_say_what_would_expire(any_server: Live, cli: Command) -> None:
@@ -142,37 +149,40 @@ def test_plans_say_what_would_expire(any_server: Live, cli: Command) -> None:
     assert cli(*at(any_server, *lost, "--json")).json["expiring"] == 1
 
 
-def test_plans_say_what_would_expire_in_part(valkey: Live, cli: Command) -> None:
-    valkey.asynq.register("q")
-    valkey.asynq.add_many("q", ["one", "two"], referenced=False)
-    limit(valkey, "two", "msg")
+@with_field_times
+def test_plans_say_what_would_expire_in_part(every_version: Live, cli: Command) -> None:
+    every_version.asynq.register("q")
+    every_version.asynq.add_many("q", ["one", "two"], referenced=False)
+    limit(every_version, "two", "msg")
     orphans = ("delete", "--queue", "q", "--kind", "orphan-archived", "--dry-run", "--json")
-    assert cli(*at(valkey, *orphans)).json["expiring"] == 1
+    assert cli(*at(every_version, *orphans)).json["expiring"] == 1
 
 
-def test_a_task_shows_its_times_to_live(valkey: Live, cli: Command) -> None:
-    valkey.asynq.register("q")
-    valkey.asynq.add("q", "one")
-    assert cli(*at(valkey, "show", "q", "one", "--json")).json["expires_at"] is None
-    valkey.client.pexpireat(key("q", "one"), 4_102_444_800_000)
-    valkey.client.execute_command("HPEXPIREAT", key("q", "one"), 4_102_444_801_000, "FIELDS", 1, "state")
-    task = cli(*at(valkey, "show", "q", "one", "--json")).json
+@with_field_times
+def test_a_task_shows_its_times_to_live(every_version: Live, cli: Command) -> None:
+    every_version.asynq.register("q")
+    every_version.asynq.add("q", "one")
+    assert cli(*at(every_version, "show", "q", "one", "--json")).json["expires_at"] is None
+    every_version.client.pexpireat(key("q", "one"), 4_102_444_800_000)
+    every_version.client.execute_command("HPEXPIREAT", key("q", "one"), 4_102_444_801_000, "FIELDS", 1, "state")
+    task = cli(*at(every_version, "show", "q", "one", "--json")).json
     assert task["expires_at"] == "2100-01-01T00:00:00Z"
     assert task["fields_expire_at"] == {"state": "2100-01-01T00:00:01Z"}
-    shown = cli(*at(valkey, "show", "q", "one")).text
+    shown = cli(*at(every_version, "show", "q", "one")).text
     assert re.search(r"^Expires +\d+ years from now", shown, re.MULTILINE)
     assert re.search(r"^Expires +field state \d+ years from now", shown, re.MULTILINE)
 
 
+@with_field_times
 def test_times_of_fields_that_may_not_be_asked_for_are_unknown(
-    valkey: Live, cli: Command, monkeypatch: pytest.MonkeyPatch
+    every_version: Live, cli: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    valkey.asynq.register("q")
-    valkey.asynq.add("q", "one")
-    valkey.user("ann", "~*", "+@all", "-hpexpiretime")
+    every_version.asynq.register("q")
+    every_version.asynq.add("q", "one")
+    every_version.user("ann", "~*", "+@all", "-hpexpiretime")
     monkeypatch.setenv("ARCHIVE_TUI_USERNAME", "ann")
     monkeypatch.setenv("ARCHIVE_TUI_PASSWORD", "word")
-    assert cli(*at(valkey, "show", "q", "one", "--json")).json["fields_expire_at"] is None
+    assert cli(*at(every_version, "show", "q", "one", "--json")).json["fields_expire_at"] is None
 
 
 def test_a_long_plan_is_sampled_from_end_to_end(

@@ -11,7 +11,8 @@ import pytest
 from support.command_line import Command
 from support.fake_server import speaking
 from support.proxy import Forwarder
-from support.servers import REDIS_SERVER, Live, ServerProcess, wait_until
+from support.server_programs import REDIS_SERVER
+from support.servers import Live, ServerProcess, wait_until
 
 from archive_tui.asynq.actions import Action
 from archive_tui.errors import ConnectError, DisconnectedError, RefusedError

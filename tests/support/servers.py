@@ -1,7 +1,6 @@
 """Servers of the tests: processes to be killed and started again, and a running one as a test meets it."""
 
 import contextlib
-import os
 import socket
 import subprocess
 import time
@@ -20,9 +19,7 @@ from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.read.walk import Scan, Step
 from support.asynq_data import Asynq
-
-REDIS_SERVER = os.environ.get("TEST_REDIS_SERVER", "/usr/bin/redis-server")
-"""The program of the tests' second server; any Redis, Redict or Valkey may be named to try another version."""
+from support.server_programs import ServerProgram
 
 PATIENCE = 20.0
 
@@ -38,15 +35,17 @@ def wait_until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
 class ServerProcess:
     """A server of one's own, to be killed and started again. What it was told survives in an append-only file."""
 
-    def __init__(self, binary: str, directory: Path, *options: str, port: int = 0) -> None:
+    def __init__(self, binary: str | ServerProgram, directory: Path, *options: str, port: int = 0) -> None:
+        program = ServerProgram(binary) if isinstance(binary, str) else binary
         self.socket = directory / "s.sock"
         self.port = port
         self.settings = Settings(socket=str(self.socket))
         self._log = directory / "log"
         self._arguments = [
-            binary, "--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket), "--save", "",
-            "--dir", str(directory), "--appendfsync", "no", "--enable-debug-command", "yes", *options,
+            program.path, "--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket), "--save", "",
+            "--dir", str(directory), "--appendfsync", "no", *program.options, *options,
         ]  # fmt: skip
+        self._environment = program.environment(directory)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -59,7 +58,7 @@ class ServerProcess:
         self.socket.unlink(missing_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=self._environment
             )
 
     def kill(self) -> None:
