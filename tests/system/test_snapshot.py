@@ -16,7 +16,8 @@ import pytest
 from support.asynq_data import lock_key
 from support.command_line import Command
 from support.schedulers import ALIVE, beat, enqueue
-from support.servers import REDIS_SERVER, Live, ServerProcess, live_of, wait_until
+from support.server_programs import REDIS_SERVER
+from support.servers import Live, wait_until
 from support.terminal import Terminal
 
 from archive_tui import snapshot
@@ -27,8 +28,6 @@ from archive_tui.settings.profiles import Choices, resolve
 from archive_tui.wording.people import exact
 
 DAY = 86_400
-OTHER_SERVERS = os.environ.get("TEST_DUMP_SERVERS", "").split()
-"""More server programs that write dumps: Redis 6.2, 7.4 or 8, Redict, Valkey 8."""
 
 
 def put(live: Live) -> None:
@@ -75,27 +74,9 @@ def without_times(report: Any) -> Any:
 
 
 def test_every_reading_command_answers_as_the_server_did(
-    any_server: Live, cli: Command, temporary: Path, tmp_path: Path
+    every_version: Live, cli: Command, temporary: Path, tmp_path: Path
 ) -> None:
-    answers_as_the_server_did(any_server, cli, tmp_path)
-
-
-@pytest.mark.parametrize("binary", OTHER_SERVERS)
-def test_dumps_of_other_servers_are_read(
-    binary: str, cli: Command, temporary: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    process = ServerProcess(binary, tmp_path_factory.mktemp("other"))
-    at = process._arguments.index("--enable-debug-command")
-    del process._arguments[at : at + 2]  # Redis 6.2 does not know it
-    process.start()
-    try:
-        with closing(live_of("other", process.settings, process)) as live:
-            answers_as_the_server_did(live, cli, tmp_path)
-    finally:
-        process.kill()
-
-
-def answers_as_the_server_did(live: Live, cli: Command, tmp_path: Path) -> None:
+    live = every_version
     put(live)
     dump = dumped(live, tmp_path)
     before = dump.read_bytes()
