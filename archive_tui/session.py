@@ -29,7 +29,8 @@ from archive_tui.journal import folder
 from archive_tui.journal.audit import Audit
 from archive_tui.payloads.readings import PayloadReader
 from archive_tui.settings.model import Settings
-from archive_tui.store.link.server import Server, ServerInfo
+from archive_tui.store.link.server import Server
+from archive_tui.store.link.server_info import ServerInfo
 from archive_tui.store.read import old_storage, permissions, queues, tasks
 from archive_tui.store.read.permissions import Permissions
 from archive_tui.store.read.queues import QueueStats

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ import pytest
 from support.catalogs import Hooked
 from support.command_line import Command, Ended
 from support.server_programs import REDIS_SERVER, VERSIONS, ServerProgram, server_program
-from support.servers import PATIENCE, Live, ServerProcess, fresh, live_of
+from support.servers import PATIENCE, Live, ServerProcess, free_port, fresh, live_of
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.cli import run
@@ -165,12 +164,10 @@ def lasting(own_server: Callable[..., Live], monkeypatch: pytest.MonkeyPatch) ->
     return own_server("--appendonly", "yes")
 
 
-@pytest.fixture
-def free_port() -> int:
+@pytest.fixture(name="free_port")
+def _free_port() -> int:
     """A TCP port of the loopback address on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ from archive_tui.journal.audit import Audit
 from archive_tui.journal.recorder import Recorder, Run
 from archive_tui.journal.writer import Appender
 from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.link.server import Server, ServerInfo
+from archive_tui.store.link.server import Server
+from archive_tui.store.link.server_info import ServerInfo
 from archive_tui.store.read import old_storage, snapshots
 
 _EXAMPLES = 200
@@ -226,7 +227,7 @@ class ChangeJob(Job):
         until = time.monotonic() + failover.PATIENCE
         while True:
             now = self._look_back()
-            if self._first is not None and now.run_id != self._first.run_id:
+            if self._first is not None and now.is_another(self._first):
                 return self._attempt()
             if not failover.may_be_under_way(now) or time.monotonic() >= until:
                 return None

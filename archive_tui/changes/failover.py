@@ -14,7 +14,7 @@ from archive_tui.journal.outcomes import OUTCOMES, UNKNOWN, was_deleted
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Recorder
 from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.link.server import ServerInfo
+from archive_tui.store.link.server_info import ServerInfo
 from archive_tui.store.write import restore as store
 
 PATIENCE = 15.0

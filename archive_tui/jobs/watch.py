@@ -11,7 +11,8 @@ from archive_tui.asynq.states import State
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.job import Job
 from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.link.server import Server, ServerInfo
+from archive_tui.store.link.server import Server
+from archive_tui.store.link.server_info import ServerInfo
 from archive_tui.store.read import queues
 from archive_tui.store.read.memory import Estimate, memory
 from archive_tui.store.read.queues import QueueStats

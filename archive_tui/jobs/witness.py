@@ -1,6 +1,7 @@
 """A witness of which server process answers: after a restart or a failover it is another than before."""
 
-from archive_tui.store.link.server import Server, ServerInfo
+from archive_tui.store.link.server import Server
+from archive_tui.store.link.server_info import ServerInfo
 
 
 class Witness:
@@ -16,4 +17,4 @@ class Witness:
     def look(self) -> bool:
         """Whether another server process answers than the time before; asks it. Raises DisconnectedError."""
         before, self.info = self.info, self._server.identify()
-        return before is not None and (before.run_id != self.info.run_id or not before.run_id)
+        return before is not None and (self.info.is_another(before) or not self.info.tells)

@@ -10,6 +10,7 @@ from support.asynq_data import everything, history_key
 from support.changes import deleting_histories, restoring_job
 from support.schedulers import ALIVE, DEAD, HOUR, OTHER, beat, enqueue, vanish
 from support.servers import Live, wait_until
+from support.servers import free_port as unused_port
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.installation import INSTALLATION
@@ -380,7 +381,7 @@ def test_in_a_cluster_each_is_deleted_and_restored_by_itself(
     own_server: Callable[..., Live], catalog: Catalog, tmp_path: Path, free_port: int
 ) -> None:
     """Histories and lists live in any slot; this node has all of them."""
-    live = own_server("--cluster-enabled", "yes", port=free_port)
+    live = own_server("--cluster-enabled", "yes", "--cluster-port", str(unused_port()), port=free_port)
     live.client.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
     wait_until(lambda: b"cluster_state:ok" in live.client.execute_command("CLUSTER", "INFO"))
     live.asynq.register("q")

@@ -32,6 +32,13 @@ def wait_until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
         time.sleep(0.005)
 
 
+def free_port() -> int:
+    """A TCP port of the loopback address on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class ServerProcess:
     """A server of one's own, to be killed and started again. What it was told survives in an append-only file."""
 
@@ -72,6 +79,11 @@ class ServerProcess:
         """Another process with the same data."""
         self.kill()
         self.start()
+
+    @property
+    def process(self) -> "subprocess.Popen[bytes] | None":
+        """The process, while there is one."""
+        return self._process
 
     def _answers(self) -> bool:
         assert self._process is not None

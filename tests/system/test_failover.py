@@ -20,7 +20,8 @@ from support.changes import cleaning_up, deletion, put_back, repairing, restorin
 from support.command_line import Command, at
 from support.contents import content
 from support.proxy import Forwarder
-from support.servers import REDIS_SERVER, Live, wait_until
+from support.server_programs import REDIS_SERVER
+from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.outcomes import Outcome

@@ -1,6 +1,7 @@
 """One server process, at one address: connections to it, as the settings want them."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import redis
@@ -10,10 +11,10 @@ from redis.credentials import CredentialProvider
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from redis.retry import Retry
 
-from archive_tui.errors import ConnectError, DisconnectedError
+from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
 from archive_tui.settings.model import Secret, Settings
 from archive_tui.store.link.diagnosis import diagnose
-from archive_tui.store.link.replies import may_be_something_else
+from archive_tui.store.link.replies import may_be_something_else, translated
 from archive_tui.text import line
 
 _READ_SIZE = 256 * 1024
@@ -67,6 +68,20 @@ class Node:
         if found is not None:
             kind = DisconnectedError if found.passing else ConnectError
             raise kind(f"cannot use {self.address}: {found.what}") from None
+
+    @contextmanager
+    def translated(self, *, in_cluster: bool = False) -> Iterator[None]:
+        """Turn what redis-py raises inside the block into our errors, one line each that says what to do; `in_cluster`
+        where we know the other nodes.
+        """
+        try:
+            yield
+        except ArchiveTuiError:
+            raise
+        except RedisError as error:
+            raise translated(error, self.settings, in_cluster=in_cluster) from None
+        except (OSError, EOFError) as error:
+            raise DisconnectedError(f"lost {self.address}: {line(str(error))}") from None
 
     def close(self) -> None:
         """Close every connection that nobody is using."""

@@ -4,17 +4,16 @@ redis-py's own pipeline costs several microseconds a command in Python; a scan s
 packed whole, and the replies are taken from redis-py's parser one after the other.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, TypeAlias
 
-from redis._parsers.hiredis import NOT_ENOUGH_DATA
-from redis.connection import AbstractConnection
-from redis.exceptions import ConnectionError, ResponseError
+from redis.exceptions import ResponseError
 
 from archive_tui.errors import RefusedError
 from archive_tui.settings.model import Snapshot
 from archive_tui.store.link.abilities import Abilities
-from archive_tui.store.link.replies import PLAIN, Reply, is_unknown_script, raise_first
+from archive_tui.store.link.replies import Reply, is_unknown_script, raise_first
 
 Command: TypeAlias = tuple[bytes, ...]
 
@@ -58,67 +57,56 @@ _REFUSED = "this is a read-only session: nothing can be changed"
 _MULTI, _EXEC = pack((b"MULTI",)), pack((b"EXEC",))
 
 
-class Pipe:
-    """A connection of one's own. Made by `Server.pipe`, which also translates what is raised here. One that is
-    `read_only` sends no script, and no command that writes.
+class Pipe(ABC):
+    """Commands sent together, and their replies. Made by `Server.pipe`, which also translates what is raised here. One
+    that is `read_only` sends no script, and no command that writes.
     """
 
-    def __init__(
-        self,
-        connection: AbstractConnection,
-        abilities: Abilities,
-        *,
-        read_only: bool = False,
-        snapshot: Snapshot | None = None,
-    ) -> None:
+    def __init__(self, abilities: Abilities, *, read_only: bool = False, snapshot: Snapshot | None = None) -> None:
         self.snapshot = snapshot
         """The dump file that the server has loaded for us; None: it is a server of its own."""
         self.abilities = abilities
         """The abilities of the server at the other end, for this user."""
-        self._connection = connection
         self._read_only = read_only
         self.owed = 0
         """Number of replies that are still to come; where this is not 0 at the end, nobody else may use the connection.
         """
 
+    @abstractmethod
     def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
         """Send commands that were packed already, each an item; otherwise `count` says how many they are."""
-        self.owed += len(packed) if count is None else count
-        self._connection.send_packed_command([b"".join(packed)], check_health=False)  # type: ignore[no-untyped-call]
 
+    @abstractmethod
     def receive(self, count: int) -> list[Reply]:
         """The replies to the next `count` commands, errors among them."""
-        self.owed -= count
-        parser: Any = self._connection._parser
-        read, reader = parser.read_response, getattr(parser, "_reader", None)
-        if reader is None:  # without hiredis, or not connected
-            return [read(disable_decoding=True) for _ in range(count)]
-        # What has arrived is taken from the parser itself: `read_response` costs several times as much for each reply.
-        gets = reader.gets
-        replies: list[Reply] = []
-        while len(replies) < count:
-            fresh = [gets(False) for _ in range(count - len(replies))]
-            if not PLAIN.issuperset(map(type, fresh)):
-                for at, reply in enumerate(fresh):
-                    if reply is NOT_ENOUGH_DATA:  # nor is there for those behind it
-                        fresh[at:] = [read(disable_decoding=True)]
-                        break
-                    if isinstance(reply, ConnectionError):
-                        raise reply
-            replies += fresh
-        return replies
 
     def call(self, commands: Sequence[Command], errors: Literal["raise", "return"] = "raise") -> list[Reply]:
         """Send commands together and return their replies in order."""
         if not commands:
             return []
-        if self._read_only and not _WRITING.isdisjoint(command[0].upper() for command in commands):
-            raise RefusedError(_REFUSED)
+        self.refuse_writing(commands)
         self.send([pack(command) for command in commands])
         replies = self.receive(len(commands))
         if errors == "raise":
             raise_first(replies)
         return replies
+
+    def refuse_writing(self, commands: Sequence[Command]) -> None:
+        """Raise RefusedError in a read-only session where one of some commands writes."""
+        if self._read_only and not _WRITING.isdisjoint(command[0].upper() for command in commands):
+            raise RefusedError(_REFUSED)
+
+    def everywhere(self) -> Iterator["Pipe"]:
+        """A pipe to each server that holds keys, one after the other: this one, where there is but one. What is asked
+        of none of its keys, such as `SCAN`, is asked of that server.
+        """
+        yield self
+
+    def ask_everywhere(self, *command: bytes) -> list[tuple[str, Reply]]:
+        """Ask every server that holds keys, side by side: the address of each, empty where there is but one, and its
+        reply, or why it did not give any.
+        """
+        return [("", self.call([command], errors="return")[0])]
 
     def one(self, *command: bytes) -> Reply:
         """Send one command and return its reply."""

@@ -26,6 +26,7 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 
 from archive_tui.errors import (
@@ -130,8 +131,10 @@ def error_of(text: bytes) -> Exception:
     return error
 
 
-def translated(error: RedisError, settings: Settings) -> ArchiveTuiError:
-    """The error of ours for one of redis-py's: one line that says what is wrong, and what to do about it."""
+def translated(error: RedisError, settings: Settings, *, in_cluster: bool = False) -> ArchiveTuiError:
+    """The error of ours for one of redis-py's: one line that says what is wrong, and what to do about it; `in_cluster`
+    where we know the other nodes, so that what is with one of them can be waited for.
+    """
     address = line(settings.address)
     said = line(str(error)).strip()
     login = _login_error(error, said, address)
@@ -163,6 +166,10 @@ def translated(error: RedisError, settings: Settings) -> ArchiveTuiError:
         return ReplicaError(f"{address} is a read-only replica: connect to its primary to change anything")
     if isinstance(error, OutOfMemoryError):
         return RefusedError(f"{address} is out of memory and refuses to write: {said}")
+    if in_cluster and isinstance(error, AskError | TryAgainError):
+        return DisconnectedError(
+            f"{address}: the slot of a queue is being moved to another node: try again in a moment"
+        )
     if isinstance(error, MovedError | AskError):
         return ConnectError(f"{address} is one node of a cluster, and the keys of a queue live on another: {said}")
     if isinstance(error, MasterDownError):  # redis-py counts it as a cluster's

@@ -224,8 +224,7 @@ class IndexCheck:
         ahead = bool(self._walks) and self._walks[-1] is walk
         if ahead:
             packed.append(self._question(walk))
-        pipe.send(packed)
-        pipe.owed += len(members)  # each item is two commands
+        pipe.send(packed, 2 * len(members) + ahead)
         replies = pipe.receive(2 * len(members))
         if ahead:
             self._asked, self._stale = pipe, False

@@ -21,13 +21,14 @@ def page(pipe: Pipe, cursor: int, pattern: bytes, count: int = COUNT) -> tuple[i
 
 
 def pages(pipe: Pipe, pattern: bytes, count: int = COUNT) -> Iterator[list[bytes]]:
-    """All pages, empty ones too, so that the caller can rest after each."""
-    cursor = 0
-    while True:
-        cursor, found = page(pipe, cursor, pattern, count)
-        yield found
-        if not cursor:
-            return
+    """All pages of every server that holds keys, empty ones too, so that the caller can rest after each."""
+    for one in pipe.everywhere():
+        cursor = 0
+        while True:
+            cursor, found = page(one, cursor, pattern, count)
+            yield found
+            if not cursor:
+                break
 
 
 def fraction_of(cursor: int) -> float:

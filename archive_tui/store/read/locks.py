@@ -5,6 +5,7 @@ deletes both in one: where lock and data are read at one moment, no task that co
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from archive_tui.asynq import keys, locks
 from archive_tui.asynq.findings import Kind
@@ -16,6 +17,9 @@ from archive_tui.store.link.consistent_read import read_together
 from archive_tui.store.link.pipe import Pipe, pack
 from archive_tui.store.read.times import end_by, life
 from archive_tui.wording.programs import moment
+
+_Suspect: TypeAlias = tuple[bytes, LockName, bytes, bytes]
+"""The key of a lock, what it says, the key of its holder's data, and the holder."""
 
 _AT_ONCE = 500
 _OVERHEAD = 100
@@ -35,11 +39,15 @@ def stale_locks(pipe: Pipe, lock_keys: Sequence[bytes]) -> Iterator[list[TaskRow
             if isinstance(holder, bytes)
         ]
         there = pipe.call([(b"EXISTS", task_key) for _, _, task_key, _ in held], errors="return")
-        suspects = [one for one, exists in zip(held, there, strict=True) if exists == 0]
-        yield _settled(pipe, suspects) if suspects else []
+        suspects: dict[str, list[_Suspect]] = {}
+        for one, exists in zip(held, there, strict=True):
+            if exists == 0:
+                suspects.setdefault(one[1].queue, []).append(one)
+        yield [row for some in suspects.values() for row in _settled(pipe, some)]
 
 
-def _settled(pipe: Pipe, suspects: Sequence[tuple[bytes, LockName, bytes, bytes]]) -> list[TaskRow]:
+def _settled(pipe: Pipe, suspects: Sequence[_Suspect]) -> list[TaskRow]:
+    """Those of a queue's locks that are stale at one moment."""
     commands = [pack((b"TIME",))]
     for key, _, task_key, _ in suspects:
         commands += [pack((b"GET", key)), pack((b"EXISTS", task_key)), pack((life(pipe), key))]

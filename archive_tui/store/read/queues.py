@@ -100,7 +100,8 @@ def recognise(server: Server, *, may_be_empty: bool = False) -> list[str]:
             )
         if any(name is not None for name in discover(pipe)):
             return []  # only leftover queues: damaged, but Asynq's
-        (size,) = pipe.call([(b"DBSIZE",)], errors="return")
+        sizes = [size for _, size in pipe.ask_everywhere(b"DBSIZE")]
+        size = sum(sizes) if all(isinstance(one, int) for one in sizes) else None
         if size == 0 and may_be_empty:
             return []
         if stale := server.look(pipe).staleness:

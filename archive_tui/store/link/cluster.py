@@ -1,0 +1,150 @@
+"""The nodes of a cluster, found by asking any of them, and found anew when a key is no longer where it was."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from redis.exceptions import ClusterDownError, RedisError
+
+from archive_tui.errors import ArchiveTuiError, ConnectError
+from archive_tui.settings.model import Settings
+from archive_tui.store.link.node import Node
+from archive_tui.store.link.replies import Reply
+from archive_tui.store.link.topology import Address, Topology, slot_of, topology_of
+from archive_tui.text import line
+
+
+class Cluster:
+    """The nodes of a cluster that serve slots. Safe to share between threads.
+
+    `first` is the node that the settings name; what it said to `CLUSTER SLOTS` is the first topology.
+    """
+
+    def __init__(self, first: Node, slots: Reply) -> None:
+        self._settings = first.settings
+        self._first = first
+        self._lock = threading.Lock()
+        self._outdated = False
+        self._silent: frozenset[Address] = frozenset()
+        self._nodes: dict[Address, Node] = {}
+        self.topology = Topology(())
+        self._adopt(_topology(first, slots))
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """The primaries that serve slots, by their slots."""
+        topology, nodes = self.topology, self._nodes
+        return [nodes[address] for address in topology.primaries]
+
+    @property
+    def home(self) -> Node:
+        """The node to ask what any node can answer: the one that the settings name, unless it is no primary or does not
+        answer.
+        """
+        nodes = self.nodes
+        answering = [node for node in nodes if address_of(node.settings) not in self._silent] or nodes
+        named = [node for node in answering if address_of(node.settings) == address_of(self._settings)]
+        return next(iter(named or answering), self._first)
+
+    def owner(self, key: bytes) -> Node:
+        """The node that has a key. Raises ClusterDownError where none serves its slot."""
+        slot = slot_of(key)
+        address = self.topology.owner(slot)
+        if address is None:
+            self.outdated()
+            raise ClusterDownError(f"Hash slot {slot} is not served", status_code="CLUSTERDOWN")
+        return self._nodes[address]
+
+    def slots(self, node: Node) -> frozenset[int]:
+        """The slots that a node serves."""
+        return self.topology.slots(address_of(node.settings))
+
+    def outdated(self, node: Node | None = None) -> None:
+        """Note that a key was not where it was thought to be, or that a node does not answer."""
+        self._outdated = True
+        if node is not None:
+            self._silent |= {address_of(node.settings)}
+
+    def refresh(self) -> None:
+        """Ask the nodes anew which of them has what, if that is outdated; those that did not answer lately come last.
+        Raises ConnectError and kin where none answers, or where one answers for another cluster.
+        """
+        with self._lock:
+            if not self._outdated:
+                return
+            failure: Exception | None = None
+            for node in self._seeds():
+                try:
+                    reply = _slots(node)
+                except (RedisError, OSError, ArchiveTuiError) as error:
+                    failure = failure or error
+                    continue
+                self._adopt(_topology(node, reply))
+                self._outdated, self._silent = False, frozenset()
+                return
+        assert failure is not None  # noqa: S101 - there is always a node to ask
+        raise failure
+
+    def close(self) -> None:
+        """Close every connection that nobody is using."""
+        for node in {*self._nodes.values(), self._first}:
+            node.close()
+
+    def _seeds(self) -> Iterator[Node]:
+        known = [*self.nodes, *([] if self._first in self._nodes.values() else [self._first])]
+        yield from (node for node in known if address_of(node.settings) not in self._silent)
+        for shard in self.topology.shards:  # a replica knows as well, and may be all that is left
+            yield from (self._node(address) for address in shard.replicas if address not in self._silent)
+        yield from (node for node in known if address_of(node.settings) in self._silent)
+
+    def _adopt(self, topology: Topology) -> None:
+        before = self.topology
+        if before.ids and topology.ids and before.ids.isdisjoint(topology.ids):
+            raise ConnectError(
+                f"{line(self._settings.address)} answers for another cluster than before: check where the address leads"
+            )
+        nodes = {address: self._node(address) for address in topology.primaries}
+        gone = [node for address, node in self._nodes.items() if address not in nodes and node is not self._first]
+        self._nodes = {**self._nodes, **nodes}  # first the nodes, then who is asked for them
+        self.topology = topology
+        self._nodes = nodes
+        for node in gone:
+            node.close()
+
+    def _node(self, address: Address) -> Node:
+        if address == address_of(self._settings):
+            return self._first
+        return self._nodes.get(address) or Node(node_settings(self._settings, address))
+
+
+def address_of(settings: Settings) -> Address:
+    """The address that settings lead to."""
+    return Address(settings.host, settings.port)
+
+
+def node_settings(settings: Settings, address: Address) -> Settings:
+    """The settings with which another node of the same cluster is reached."""
+    return replace(settings, host=address.host, port=address.port, socket=None, label=None)
+
+
+def _slots(node: Node) -> Reply:
+    """What a node says to `CLUSTER SLOTS`."""
+    connection = node.connect()
+    try:
+        connection.send_command("CLUSTER", "SLOTS")  # type: ignore[no-untyped-call]
+        return connection.read_response(disable_decoding=True)
+    except BaseException:
+        connection.disconnect()  # type: ignore[no-untyped-call]
+        raise
+    finally:
+        node.release(connection)
+
+
+def _topology(node: Node, reply: Reply) -> Topology:
+    """The topology in a reply. Raises ConnectError where it names no node."""
+    topology = topology_of(reply, address_of(node.settings))
+    if not topology.shards:
+        raise ConnectError(
+            f"{node.address} is a node of a cluster in which nobody serves a slot: has it been set up (CLUSTER INFO)?"
+        )
+    return topology

@@ -1,0 +1,244 @@
+"""A pipe to a cluster: every command goes to the node that has its key.
+
+Whoever reads and writes queues need not know of it. A command without a key goes where its neighbours go, and where it
+has none to the node that the pipe is at home at: `SCAN` is asked of one node after the other.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
+
+from archive_tui.errors import ArchiveTuiError, DisconnectedError
+from archive_tui.settings.model import Snapshot
+from archive_tui.store.link.abilities import Abilities
+from archive_tui.store.link.cluster import Cluster
+from archive_tui.store.link.node import Node
+from archive_tui.store.link.node_pipe import NodePipe
+from archive_tui.store.link.pipe import Command, Pipe, pack
+from archive_tui.store.link.replies import PLAIN, Reply, raise_first
+
+_REDIRECTS = 3
+"""Times that a command follows its key to another node before we give up: an endless circle is a broken cluster."""
+
+_KEYLESS = frozenset((
+    b"SCAN", b"INFO", b"DBSIZE", b"PING", b"TIME", b"CLIENT", b"CONFIG", b"ACL", b"SCRIPT", b"CLUSTER", b"COMMAND",
+    b"MULTI", b"EXEC", b"DISCARD", b"UNWATCH", b"SELECT", b"LATENCY", b"WAIT", b"ROLE", b"HELLO", b"READONLY",
+))  # fmt: skip
+_SECOND = frozenset((b"MEMORY", b"OBJECT", b"DEBUG"))
+"""Commands whose key comes after a subcommand."""
+
+_SCRIPTS = frozenset((b"EVAL", b"EVALSHA", b"EVAL_RO", b"EVALSHA_RO"))
+_ENDS = frozenset((b"EXEC", b"DISCARD", b"UNWATCH"))
+
+
+def key_of(command: Sequence[bytes]) -> bytes | None:
+    """The first key of a command; None where it has none."""
+    name = command[0].upper()
+    if name in _KEYLESS or len(command) == 1:
+        return None
+    if name in _SECOND:
+        return command[2] if len(command) > 2 else None
+    if name in _SCRIPTS:
+        return command[3] if len(command) > 3 and command[2] != b"0" else None
+    return command[1]
+
+
+def first_key(packed: Sequence[bytes]) -> bytes | None:
+    """The first key in commands that are packed; each item begins with a command, or goes on with the one before."""
+    for one in packed:
+        arguments = _unpacked(one) if one.startswith(b"*") else []
+        if arguments and (key := key_of(arguments)) is not None:
+            return key
+    return None
+
+
+_ARGUMENTS = 4
+"""Arguments of a command among which its first key is."""
+
+
+def _unpacked(packed: bytes) -> list[bytes]:
+    """The first arguments of the first command in a buffer."""
+    end = packed.index(b"\r\n")
+    arguments: list[bytes] = []
+    for _ in range(min(int(packed[1:end]), _ARGUMENTS)):
+        start = end + 2
+        end = packed.find(b"\r\n", start)
+        if end < 0:  # the rest is in another item
+            break
+        length = int(packed[start + 1 : end])
+        arguments.append(packed[end + 2 : end + 2 + length])
+        end += 2 + length
+    return arguments
+
+
+class ClusterPipe(Pipe):
+    """Connections of one's own to the nodes of a cluster, each opened when it is first needed. Made by `Server.pipe`.
+
+    What was sent together by `send` must be of one slot: it all goes to the node of the first key. `call` may ask for
+    keys of several. Where a slot is being moved from one node to another, or a node does not answer, it raises:
+    whoever asked begins again on another pipe when it is clear who has the slot.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        abilities: Abilities,
+        home: Node,
+        *,
+        read_only: bool = False,
+        snapshot: Snapshot | None = None,
+    ) -> None:
+        self._cluster = cluster
+        self._home = home
+        self._pipes: dict[Node, _Part] = {}
+        self._owing: deque[tuple[Pipe, int]] = deque()
+        self._watching: Node | None = None
+        self._transacting: Node | None = None
+        super().__init__(abilities, read_only=read_only, snapshot=snapshot)
+
+    def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
+        number = len(packed) if count is None else count
+        key = first_key(packed)
+        pipe = self._at(self._home if key is None else self._cluster.owner(key))
+        self.owed += number
+        self._owing.append((pipe, number))
+        pipe.send(packed, number)
+
+    def receive(self, count: int) -> list[Reply]:
+        self.owed -= count
+        replies: list[Reply] = []
+        while len(replies) < count:
+            pipe, owing = self._owing.popleft()
+            number = min(owing, count - len(replies))
+            if number < owing:
+                self._owing.appendleft((pipe, owing - number))
+            replies += pipe.receive(number)
+        self._raise_in_flux(replies)
+        return replies
+
+    def call(self, commands: Sequence[Command], errors: Literal["raise", "return"] = "raise") -> list[Reply]:
+        self.refuse_writing(commands)
+        pinned = self._transacting is not None or any(command[0].upper() == b"MULTI" for command in commands)
+        replies: list[Reply] = [None] * len(commands)
+        left: Sequence[int] = range(len(commands))
+        for _ in range(_REDIRECTS):
+            nodes = self._places([commands[at] for at in left])
+            shares: dict[Node, list[int]] = {}
+            for at, node in zip(left, nodes, strict=True):
+                shares.setdefault(node, []).append(at)
+            for node, places in shares.items():
+                self._at(node).send([pack(commands[at]) for at in places])
+            for node, places in shares.items():
+                for at, reply in zip(places, self._at(node).receive(len(places)), strict=True):
+                    replies[at] = reply
+            # Within a transaction a command that is to be given up must not be carried out elsewhere
+            if pinned or not (left := [at for at in left if type(replies[at]) is MovedError]):
+                break
+            self._cluster.outdated()
+            self._cluster.refresh()
+        if not pinned:
+            self._raise_in_flux(replies)
+        if errors == "raise":
+            raise_first(replies)
+        return replies
+
+    def ask_everywhere(self, *command: bytes) -> list[tuple[str, Reply]]:
+        asked: list[tuple[Node, Pipe | Exception]] = []
+        for node in self._cluster.nodes:
+            try:
+                pipe = self._at(node)
+                pipe.send([pack(command)])
+                asked.append((node, pipe))
+            except ArchiveTuiError as error:
+                self._pipes.pop(node, None)
+                asked.append((node, error))
+        return [(node.address, self._answer(node, pipe)) for node, pipe in asked]
+
+    def _answer(self, node: Node, pipe: Pipe | Exception) -> Reply:
+        if isinstance(pipe, Exception):
+            return pipe
+        try:
+            return pipe.receive(1)[0]
+        except ArchiveTuiError as error:
+            return error
+
+    def everywhere(self) -> Iterator[Pipe]:
+        home = self._home
+        try:
+            for node in self._cluster.nodes:
+                self._home = node
+                yield self
+        finally:
+            self._home = home
+
+    def release(self, *, broken: bool) -> None:
+        """Give every connection back; where the exchange is `broken`, they are closed."""
+        for pipe in self._pipes.values():
+            pipe.release(broken=broken)
+        self._pipes.clear()
+
+    def _at(self, node: Node) -> "_Part":
+        if (pipe := self._pipes.get(node)) is None:
+            pipe = self._pipes[node] = _Part(node, self._cluster, self.abilities)
+        return pipe
+
+    def _places(self, commands: Sequence[Command]) -> list[Node]:
+        """The node of each command: of a transaction all on one, else by its key or beside its neighbours."""
+        nodes: list[Node | None] = []
+        last: Node | None = None
+        for command in commands:
+            name = command[0].upper()
+            node = self._transacting
+            if node is None and (key := key_of(command)) is not None:
+                node = self._cluster.owner(key)
+            if name == b"MULTI" or name in _ENDS:
+                node = node or self._watching or last or self._home
+                self._transacting = node if name == b"MULTI" else None
+            if name == b"WATCH" or name in _ENDS:
+                self._watching = node if name == b"WATCH" else None
+            last = node or last
+            nodes.append(last if last is not None else None)
+        first = next((node for node in nodes if node is not None), self._home)
+        return [node or first for node in nodes]
+
+    def _raise_in_flux(self, replies: Sequence[Reply]) -> None:
+        """Raise where a node says that it has not, or not yet, what was asked for: that must never pass for an
+        answer.
+        """
+        if PLAIN.issuperset(map(type, replies)):
+            return
+        for reply in replies:
+            if isinstance(reply, AskError | TryAgainError | ClusterDownError):  # a MovedError is an AskError
+                self._cluster.outdated()
+                raise reply
+
+
+class _Part(NodePipe):
+    """The pipe to one node; what goes wrong with it names the node."""
+
+    def __init__(self, node: Node, cluster: Cluster, abilities: Abilities) -> None:
+        self._cluster = cluster
+        with _named(node, cluster):
+            super().__init__(node, abilities)
+
+    def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
+        with _named(self._node, self._cluster):
+            super().send(packed, count)
+
+    def receive(self, count: int) -> list[Reply]:
+        with _named(self._node, self._cluster):
+            return super().receive(count)
+
+
+@contextmanager
+def _named(node: Node, cluster: Cluster) -> Iterator[None]:
+    """Have errors name the node; one that is lost may be replaced by a replica of its own."""
+    try:
+        with node.translated(in_cluster=True):
+            yield
+    except DisconnectedError:
+        cluster.outdated(node)
+        raise

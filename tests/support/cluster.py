@@ -1,0 +1,158 @@
+"""A cluster on loopback: primaries of the embedded server, each with replicas where they are wanted."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import redis
+from redis.cluster import ClusterNode, RedisCluster
+from redis.crc import key_slot
+
+from archive_tui.settings.model import Secret, Settings
+from support.servers import ServerProcess, free_port, wait_until
+
+SLOTS = 16384
+NODE_TIMEOUT = 600
+"""Milliseconds after which a node that is silent is taken for dead."""
+
+
+class Node:
+    """One node: its process, and the test's own way in."""
+
+    def __init__(self, binary: str, directory: Path, *options: str) -> None:
+        directory.mkdir(exist_ok=True)
+        self.bus = free_port()
+        self.process = ServerProcess(
+            binary, directory, "--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT),
+            "--cluster-replica-validity-factor", "0", "--cluster-require-full-coverage", "no",
+            "--repl-diskless-sync-delay", "0", "--cluster-port", str(self.bus), *options, port=free_port(),
+        )  # fmt: skip
+        self.port = self.process.port
+        self.client = redis.Redis(port=self.port)
+
+    def __call__(self, *command: object) -> object:
+        return self.client.execute_command(*command)
+
+    @property
+    def id(self) -> str:
+        """Its name in the cluster."""
+        return self.client.cluster("MYID").decode()
+
+    @property
+    def state(self) -> dict[str, str]:
+        """What it says to `CLUSTER INFO`."""
+        info = self("CLUSTER", "INFO")
+        text = info.decode() if isinstance(info, bytes) else str(info)
+        return dict(line.split(":", 1) for line in text.split() if ":" in line)
+
+
+class ClusterProcesses:
+    """A cluster of `primaries` with `replicas` each, whose slots are shared out evenly."""
+
+    def __init__(self, binary: str, directory: Path, primaries: int = 3, replicas: int = 0, *options: str) -> None:
+        count = primaries * (1 + replicas)
+        self.nodes = [Node(binary, directory / str(number), *options) for number in range(count)]
+        self.primaries, self.replicas = self.nodes[:primaries], self.nodes[primaries:]
+
+    def start(self) -> None:
+        """Start it, and wait until every node knows all, and every replica is in step."""
+        for node in self.nodes:
+            node.process.start()
+        share = SLOTS // len(self.primaries)
+        for number, node in enumerate(self.primaries):
+            last = SLOTS - 1 if number == len(self.primaries) - 1 else (number + 1) * share - 1
+            node("CLUSTER", "ADDSLOTSRANGE", number * share, last)
+            node("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        for node in self.nodes[1:]:
+            node("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port, self.nodes[0].bus)
+        wait_until(lambda: all(node.state["cluster_known_nodes"] == str(len(self.nodes)) for node in self.nodes))
+        for number, node in enumerate(self.replicas):
+            node("CLUSTER", "REPLICATE", self.primaries[number % len(self.primaries)].id)
+        wait_until(lambda: all(node.state["cluster_state"] == "ok" for node in self.nodes))
+        wait_until(lambda: all(node.client.info("replication")["master_link_status"] == "up" for node in self.replicas))
+
+    def stop(self) -> None:
+        """End every node."""
+        for node in self.nodes:
+            node.client.close()
+            node.process.kill()
+
+    @property
+    def settings(self) -> Settings:
+        """How the code under test reaches it: by its first node."""
+        return self.settings_of(self.nodes[0])
+
+    def settings_of(self, node: Node, user: str | None = None, password: str | None = None) -> Settings:
+        """How the code under test reaches it by one of its nodes."""
+        secret = Secret(password) if password is not None else None
+        return Settings(host="127.0.0.1", port=node.port, username=user, password=secret, timeout=1.0)
+
+    def client(self) -> RedisCluster:
+        """The test's own way in."""
+        return RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", node.port) for node in self.primaries])
+
+    def owner(self, key: str) -> Node:
+        """The primary that has a key now, as the nodes that answer say."""
+        slot = self.slot(key)
+        for asked in self.nodes:
+            with contextlib.suppress(redis.ConnectionError):
+                for first, last, (_, port, *_), *_ in asked.client.execute_command("CLUSTER SLOTS", NEVER_DECODE=True):
+                    if first <= slot <= last:
+                        return next(one for one in self.nodes if one.port == port)
+        raise AssertionError(f"nobody serves slot {slot}")
+
+    def slot(self, key: str) -> int:
+        """The slot of a key."""
+        return key_slot(key.encode())
+
+    def move(self, key: str, to: Node | None = None) -> Node:
+        """Move the slot of a key to another node, with all that is in it; returns that node."""
+        with self.moving(key, to) as target:
+            pass
+        return target
+
+    @contextlib.contextmanager
+    def moving(self, key: str, to: Node | None = None) -> Iterator[Node]:
+        """The slot of a key in the middle of being moved, key by key: half of its keys, and this one, are on the other
+        node. Afterwards it is there.
+        """
+        slot, source = self.slot(key), self.owner(key)
+        target = to or next(one for one in self.primaries if one is not source)
+        target("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
+        source("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
+        there = list(dict.fromkeys([key, *source.client.cluster("GETKEYSINSLOT", slot, 1_000_000)]))
+        half = len(there) // 2 + 1
+        try:
+            self._send(source, target, there[:half])
+            yield target
+        finally:
+            self._send(source, target, source.client.cluster("GETKEYSINSLOT", slot, 1_000_000))
+            for node in (target, source, *self.primaries):
+                node("CLUSTER", "SETSLOT", slot, "NODE", target.id)
+
+    @staticmethod
+    def _send(source: Node, target: Node, keys: list[str]) -> None:
+        if keys:
+            source("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+
+    @contextlib.contextmanager
+    def without(self, node: Node) -> Iterator[None]:
+        """A node that does not answer, though its process is there."""
+        assert node.process.process is not None
+        node.process.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            node.process.process.send_signal(signal.SIGCONT)
+            wait_until(lambda: all(one.state["cluster_state"] == "ok" for one in self.nodes))
+
+
+@contextlib.contextmanager
+def running(cluster: ClusterProcesses) -> Iterator[ClusterProcesses]:
+    """A cluster that is started, and stopped in the end."""
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
