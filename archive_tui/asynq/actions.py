@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from enum import StrEnum
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.installation import INSTALLATION
-from archive_tui.asynq.schedulers import SCHEDULERS, history
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.states import State
 
 _PROBE = b"archive-tui:probe"
@@ -23,14 +22,14 @@ class Action(StrEnum):
     RESTORE = "restore"
 
 
-def needs(action: Action, queue: str) -> Iterator[tuple[bytes, ...]]:
+def needs(keys: Keys, action: Action, queue: str) -> Iterator[tuple[bytes, ...]]:
     """The commands of an action, with keys of this queue; for the installation, with the history of a scheduler.
 
     None of them changes anything, but for the last three of RESTORE. So they are sent only inside a transaction that
     is discarded, or as an argument of ACL DRYRUN.
     """
     if queue == INSTALLATION:
-        yield from _needs_of_histories(action)
+        yield from _needs_of_histories(keys, action)
         return
     task, index = keys.task(queue, _PROBE), keys.index(queue, State.ARCHIVED)
     pending = keys.index(queue, State.PENDING)
@@ -56,12 +55,12 @@ def needs(action: Action, queue: str) -> Iterator[tuple[bytes, ...]]:
         )  # fmt: skip
 
 
-def _needs_of_histories(action: Action) -> Iterator[tuple[bytes, ...]]:
-    key = history(_PROBE)
+def _needs_of_histories(keys: Keys, action: Action) -> Iterator[tuple[bytes, ...]]:
+    key, schedulers = keys.history(_PROBE), keys.schedulers
     if action is Action.READ:
-        yield from ((b"ZRANGE", SCHEDULERS, b"0", b"0"), (b"ZRANGE", key, b"0", b"0"), (b"ZCARD", key), (b"PTTL", key))
+        yield from ((b"ZRANGE", schedulers, b"0", b"0"), (b"ZRANGE", key, b"0", b"0"), (b"ZCARD", key), (b"PTTL", key))
         return
     yield from ((b"EVALSHA", _NO_SCRIPT, b"1", key), (b"EVAL", b"return 0", b"1", key))
-    yield from ((b"UNLINK", key), (b"DEL", key), (b"ZREVRANGE", SCHEDULERS, b"0", b"0"))
+    yield from ((b"UNLINK", key), (b"DEL", key), (b"ZREVRANGE", schedulers, b"0", b"0"))
     if action is Action.RESTORE:
         yield from ((b"PEXPIREAT", key, b"1"), (b"ZADD", key, b"XX", b"0", _PROBE))

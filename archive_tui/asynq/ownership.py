@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from archive_tui.asynq import keys, message
+from archive_tui.asynq import message
+from archive_tui.asynq.keys import NAME_END, Keys
 from archive_tui.text import decode
 
 _REST = re.compile(
@@ -46,26 +47,27 @@ class Reading(NamedTuple):
 
 def is_tangled(key: bytes) -> bool:
     """Tell whether a key may be read in several ways at all."""
-    return key.count(keys.NAME_END) > 1
+    return key.count(NAME_END) > 1
 
 
 class Ownership:
-    """Decides between the readings of keys. Made for the queues that were registered at one moment."""
+    """Decides between the readings of keys. Made for the queues of one namespace that were registered at one moment."""
 
-    def __init__(self, registered: Iterable[str]) -> None:
+    def __init__(self, keys: Keys, registered: Iterable[str]) -> None:
+        self._keys = keys
         self._registered = frozenset(registered)
 
     def claims(self, key: bytes) -> Sequence[Reading]:
         """The readings between which only the content of the key can decide, the shortest name first. None for a key
         that is not one of a queue's.
         """
-        return self.registered_claims(key) or readings(key)
+        return self.registered_claims(key) or readings(self._keys, key)
 
     def registered_claims(self, key: bytes) -> Sequence[Reading]:
         """The readings by registered names. A key that Asynq does not write counts as the queue's with that start,
         unless a longer name explains it.
         """
-        splits = _splits(key)
+        splits = _splits(self._keys, key)
         longest = max((len(one.queue) for one in splits if one.is_known), default=0)
         return [one for one in splits if one.queue in self._registered and (one.is_known or len(one.queue) > longest)]
 
@@ -89,14 +91,11 @@ class Ownership:
         return next((one for one in tasks if (one.queue, one.task_id) == (decoded.queue, decoded.id.encode())), None)
 
 
-def readings(key: bytes) -> list[Reading]:
+def readings(keys: Keys, key: bytes) -> list[Reading]:
     """Every way to read a key as one that Asynq writes, the shortest name first."""
-    return [one for one in _splits(key) if one.is_known]
+    return [one for one in _splits(keys, key) if one.is_known]
 
 
-def _splits(key: bytes) -> list[Reading]:
-    return [Reading(decode(name), key[len(name) + _AROUND :]) for name in keys.queues_in(key)]
-
-
-_AROUND = len(keys.prefix(""))
-"""Bytes that stand around the queue's name at the start of a key."""
+def _splits(keys: Keys, key: bytes) -> list[Reading]:
+    around = len(keys.start) + len(NAME_END)
+    return [Reading(decode(name), key[len(name) + around :]) for name in keys.queues_in(key)]

@@ -14,15 +14,10 @@ from dataclasses import dataclass, field
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.installation import INSTALLATION
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task import seconds_of
 from archive_tui.wording.programs import moment
-
-SCHEDULERS = b"asynq:schedulers"
-"""The sorted set of the keys under which schedulers list their entries; score: unix seconds at which the list ends."""
-
-HISTORY = b"asynq:scheduler_history:"
-"""The start of the keys of histories; the id of the entry follows."""
 
 GRACE = 3_600
 """Seconds for which a scheduler counts as alive after its last sign: an event of its history, or the end of its list.
@@ -44,11 +39,6 @@ _SMALL = 128
 
 _PACKED, _LOOSE = 14, 104
 """Bytes that an event takes beside its own: in a packed set, in a large one. Measured on Redis 7.0."""
-
-
-def history(entry_id: bytes) -> bytes:
-    """The sorted set of what the scheduler enqueued for an entry; score: unix seconds."""
-    return HISTORY + entry_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +116,20 @@ class History:
     event_bytes: int
     """Length of an event."""
 
+    key_bytes: int
+    """Length of its key."""
+
     @classmethod
-    def of(cls, entry_id: bytes, events: int, first: Sequence[bytes], last: Sequence[bytes]) -> "History":
+    def of(cls, key: bytes, entry_id: bytes, events: int, first: Sequence[bytes], last: Sequence[bytes]) -> "History":
         """A history by its size and its two ends, each an event and its score."""
-        return cls(entry_id, events, seconds_of(first[1]), seconds_of(last[1]), max(len(first[0]), len(last[0])))
+        event_bytes = max(len(first[0]), len(last[0]))
+        return cls(entry_id, events, seconds_of(first[1]), seconds_of(last[1]), event_bytes, len(key))
 
     @property
     def stored_bytes(self) -> int:
         """Estimate of what it takes in Redis."""
         each = self.event_bytes + (_PACKED if self.events <= _SMALL else _LOOSE)
-        return len(history(self.entry_id)) + self.events * each
+        return self.key_bytes + self.events * each
 
     def may_live(self, now: float) -> bool:
         """Tell whether its scheduler may be one that has not had its first heartbeat yet, by its newest event."""
@@ -155,9 +149,9 @@ class History:
         )
 
 
-def of_content(entry_id: bytes, content: Sequence[bytes]) -> History:
+def of_content(keys: Keys, entry_id: bytes, content: Sequence[bytes]) -> History:
     """A history by its events and their scores by turns, as a sorted set gives them: the oldest first. Not empty."""
-    return History.of(entry_id, len(content) // 2, content[:2], content[-2:])
+    return History.of(keys.history(entry_id), entry_id, len(content) // 2, content[:2], content[-2:])
 
 
 def digest(content: Sequence[bytes]) -> bytes:

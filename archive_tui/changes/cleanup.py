@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.outcomes import CLEAN_UP, Outcome
 from archive_tui.asynq.task_copy import Copy
@@ -93,15 +92,14 @@ class CleanUpChange(Change[CleanUpBatch]):
         batch.copies = [copy._replace(fields=()) if copy.fields is snapshots.NOT_A_HASH else copy for copy in copies]
         batch.places = [at for at, copy in enumerate(copies) if copy.fields]
         batch.left_out = {at: Outcome.GONE for at, copy in enumerate(copies) if not copy.fields}
-        # A hash whose fields have all expired is still a key (Valkey 9)
-        batch.others = [*batch.others, *[keys.task(batch.queue, batch.ids[at]) for at in batch.left_out]]
 
     def slice(self, batch: CleanUpBatch) -> None:
-        batch.calls = [Call(batch.chosen)] if len(batch.chosen) or batch.others else []
+        batch.calls = [Call(batch.chosen)] if len(batch.chosen) or batch.others or batch.left_out else []
 
     def take(self, pipe: Pipe, batch: CleanUpBatch) -> Iterator[Call]:
         for call in batch.open_calls:
-            tasks = [keys.task(batch.queue, batch.ids[at]) for at in call.at]
+            # What is left out may still be a key: a hash whose fields have all expired (Valkey 9)
+            tasks = [pipe.keys.task(batch.queue, batch.ids[at]) for at in (*call.at, *batch.left_out)]
             with batch.trying():
                 self.keys += store.remove(pipe, batch.queue, [*tasks, *batch.others])
             call.outcomes = [Outcome.DONE] * len(call.at)

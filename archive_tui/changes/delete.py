@@ -12,6 +12,7 @@ from itertools import repeat
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.outcomes import DELETE, Outcome
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import fingerprint, fingerprints
@@ -141,6 +142,7 @@ class DeleteChange(Change[DeleteBatch]):
         self.catalog = plan.selection.catalog
         self._batches: Iterator[DeleteBatch] = iter(())
         self._times = True
+        self._keys: Keys  # as of `connected`
         self._call_tasks = _FIRST_CALL
         self._calls = 0
         self._answered_at = 0.0
@@ -168,6 +170,7 @@ class DeleteChange(Change[DeleteBatch]):
         return self._call_tasks * (_BATCH_CALLS if self._calls > _CAREFUL_CALLS else 1)
 
     def connected(self, pipe: Pipe) -> None:
+        self._keys = pipe.keys
         # Settled for the connection: replies are counted by it. Where no key at all expires, asking costs a twentieth
         self._times = pipe.abilities.has(Ability.TIMES)
 
@@ -180,7 +183,7 @@ class DeleteChange(Change[DeleteBatch]):
     # Reading
 
     def send_read(self, pipe: Pipe, batch: DeleteBatch) -> None:
-        pipe.send(*snapshots.request(batch.queue, batch.ids, batch.indexes, times=self._times))
+        pipe.send(*snapshots.request(pipe.keys, batch.queue, batch.ids, batch.indexes, times=self._times))
 
     def take_read(self, pipe: Pipe, batch: DeleteBatch) -> list[Copy]:
         copies = snapshots.answer(pipe, batch.queue, batch.ids, batch.indexes, times=self._times)
@@ -223,7 +226,7 @@ class DeleteChange(Change[DeleteBatch]):
             whole = len(call.at) == len(batch.doomed)
             doomed = batch.doomed if whole else [batch.doomed[at] for at in call.at]
             copies = [batch.copies[at] for at in call.at] if batch.copies is not None else None
-            batch.requests.append(store.request(batch.queue, doomed, copies))
+            batch.requests.append(store.request(self._keys, batch.queue, doomed, copies))
 
     def send(self, pipe: Pipe, batch: DeleteBatch) -> None:
         if batch.standing is Standing.LEFTOVER:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from archive_tui.asynq.installation import INSTALLATION, shown, written
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.outcomes import Verb
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.commands.confirmation import Ask, confirm
@@ -110,7 +111,7 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> ExitCode:
             if as_json:
                 print(json.dumps(_task_json(copy, _name(outcome, header.command), back)), file=out)
             else:
-                row = row_of_copy(copy)
+                row = row_of_copy(ASYNQ, copy)
                 place = "history" if copy.queue == INSTALLATION else line(copy.index_name) or "orphan"
                 print(
                     f"{shown(copy.queue)}  {place}  {line(copy.id)}  {line(row.type)}  {clip(row.error, 80)}", file=out
@@ -125,7 +126,7 @@ def _name(code: str, command: str) -> str | None:
 
 
 def _task_json(copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]:
-    row = row_of_copy(copy)
+    row = row_of_copy(ASYNQ, copy)
     return {
         "queue": written(copy.queue),
         "id": readable(copy.id),

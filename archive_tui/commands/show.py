@@ -3,7 +3,7 @@
 import math
 from typing import Any, TextIO
 
-from archive_tui.asynq import keys
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.task import Task
 from archive_tui.errors import ExitCode, NotFoundError, UsageError
@@ -54,7 +54,7 @@ def _task_json(task: Task) -> dict[str, Any]:
     return {
         "queue": readable(encode(task.queue)),
         "id": readable(task.id),
-        "key": readable(keys.task(task.queue, task.id)) if task.member is None else None,
+        "key": readable(ASYNQ.task(task.queue, task.id)) if task.member is None else None,
         "state": task.state.value if task.state is not None else None,
         "referenced": task.referenced,
         "stands_in": {index: _score_json(score) for index, score in task.stands_in.items()},

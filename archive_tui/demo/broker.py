@@ -9,7 +9,8 @@ from typing import Any
 
 import redis
 
-from archive_tui.asynq import keys, message
+from archive_tui.asynq import message
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.limits import CAP
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import State
@@ -92,42 +93,42 @@ class Broker:
     def enqueue(self, task: TaskMessage, now: float) -> bool:
         """Add a new task to the end of its queue; False where its id is taken."""
         queue = task.queue
-        self._client.sadd(keys.QUEUES, encode(queue))
-        where = [keys.index(queue, State.PENDING), keys.task(queue, task.id.encode())]
+        self._client.sadd(ASYNQ.queues, encode(queue))
+        where = [ASYNQ.index(queue, State.PENDING), ASYNQ.task(queue, task.id.encode())]
         return bool(self._enqueue(where, [task.id, message.encode(task), _nanoseconds(now)]))
 
     def take(self, queue: str, now: float) -> TaskMessage | None:
         """Make the oldest pending task active and give it to the caller; None where the queue is empty or paused."""
         where = [
-            keys.index(queue, State.PENDING),
-            keys.paused(queue),
-            keys.index(queue, State.ACTIVE),
-            keys.lease(queue),
+            ASYNQ.index(queue, State.PENDING),
+            ASYNQ.paused(queue),
+            ASYNQ.index(queue, State.ACTIVE),
+            ASYNQ.lease(queue),
         ]
-        raw = self._take(where, [keys.task_prefix(queue), int(now) + _LEASE])
+        raw = self._take(where, [ASYNQ.task_prefix(queue), int(now) + _LEASE])
         return message.decode(raw) if raw is not None else None
 
     def active(self, queue: str) -> list[TaskMessage]:
         """The tasks that workers have now, as far as their messages can be read."""
-        ids = self._client.lrange(keys.index(queue, State.ACTIVE), 0, -1)
-        raws = [self._client.hget(keys.task(queue, task_id), "msg") for task_id in ids]
+        ids = self._client.lrange(ASYNQ.index(queue, State.ACTIVE), 0, -1)
+        raws = [self._client.hget(ASYNQ.task(queue, task_id), "msg") for task_id in ids]
         return [task for raw in raws if raw is not None and (task := message.decode(raw)) is not None]
 
     def extend_leases(self, queue: str, now: float) -> None:
         """Keep every active task of a queue for its worker."""
-        if ids := self._client.zrange(keys.lease(queue), 0, -1):
-            self._client.zadd(keys.lease(queue), dict.fromkeys(ids, int(now) + _LEASE), xx=True)
+        if ids := self._client.zrange(ASYNQ.lease(queue), 0, -1):
+            self._client.zadd(ASYNQ.lease(queue), dict.fromkeys(ids, int(now) + _LEASE), xx=True)
 
     def forward(self, queue: str, now: float) -> int:
         """Make those tasks pending whose time has come, 100 of each sort at most; how many they were."""
-        arguments: list[bytes | int] = [keys.task_prefix(queue), int(now), _nanoseconds(now)]
-        pending = keys.index(queue, State.PENDING)
-        sources = (keys.index(queue, state) for state in (State.SCHEDULED, State.RETRY))
+        arguments: list[bytes | int] = [ASYNQ.task_prefix(queue), int(now), _nanoseconds(now)]
+        pending = ASYNQ.index(queue, State.PENDING)
+        sources = (ASYNQ.index(queue, state) for state in (State.SCHEDULED, State.RETRY))
         return sum(self._forward([source, pending], arguments) for source in sources)
 
     def done(self, task: TaskMessage, now: float) -> bool:
         """Remove a task that succeeded, and its lock; False where it is active no more."""
-        lock = task.unique_key.encode() or keys.unique_prefix(task.queue)
+        lock = task.unique_key.encode() or ASYNQ.unique_prefix(task.queue)
         return bool(self._done(_keys(task, lock, now), [task.id, _KEPT]))
 
     def retry(self, task: TaskMessage, now: float, error: str, delay: int) -> bool:
@@ -136,7 +137,7 @@ class Broker:
         failed.CopyFrom(task)
         failed.retried += 1
         job_types.fail(failed, error, int(now))
-        where = _keys(task, keys.index(task.queue, State.RETRY), now)
+        where = _keys(task, ASYNQ.index(task.queue, State.RETRY), now)
         return bool(self._retry(where, [task.id, _KEPT, message.encode(failed), int(now) + delay]))
 
     def archive(self, task: TaskMessage, now: float, error: str) -> bool:
@@ -144,7 +145,7 @@ class Broker:
         failed = TaskMessage()
         failed.CopyFrom(task)
         job_types.fail(failed, error, int(now))
-        where = _keys(task, keys.index(task.queue, State.ARCHIVED), now)
+        where = _keys(task, ASYNQ.index(task.queue, State.ARCHIVED), now)
         return bool(
             self._archive(where, [task.id, _KEPT, message.encode(failed), int(now), int(now) - _KEPT]),
         )
@@ -153,14 +154,14 @@ class Broker:
 def _keys(task: TaskMessage, target: bytes, now: float) -> list[bytes]:
     queue, day = task.queue, f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}"
     return [
-        keys.index(queue, State.ACTIVE),
-        keys.lease(queue),
-        keys.task(queue, task.id.encode()),
+        ASYNQ.index(queue, State.ACTIVE),
+        ASYNQ.lease(queue),
+        ASYNQ.task(queue, task.id.encode()),
         target,
-        keys.prefix(queue) + b"processed",
-        keys.processed_on(queue, day),
-        keys.prefix(queue) + b"failed",
-        keys.failed_on(queue, day),
+        ASYNQ.prefix(queue) + b"processed",
+        ASYNQ.processed_on(queue, day),
+        ASYNQ.prefix(queue) + b"failed",
+        ASYNQ.failed_on(queue, day),
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import redis
 
-from archive_tui.asynq import keys
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import State
 from archive_tui.text import encode
@@ -46,18 +46,18 @@ class Layout:
     def __init__(self, writer: Writer, queue: str) -> None:
         self._send = writer.send
         self._index: dict[State, bytes] = {
-            state: keys.index(queue, state) for state in State if state is not State.AGGREGATING
+            state: ASYNQ.index(queue, state) for state in State if state is not State.AGGREGATING
         }
-        self._tasks = keys.task_prefix(queue)
+        self._tasks = ASYNQ.task_prefix(queue)
         self.queue = queue
 
     def register(self) -> None:
         """Make the queue known, as the first task that is enqueued does."""
-        self._send("SADD", keys.QUEUES, encode(self.queue))
+        self._send("SADD", ASYNQ.queues, encode(self.queue))
 
     def pause(self, at: int) -> None:
         """Stop workers from taking tasks."""
-        self._send("SET", keys.paused(self.queue), at)
+        self._send("SET", ASYNQ.paused(self.queue), at)
 
     def data(self, message: TaskMessage, state: State, **fields: Argument) -> None:
         """Write a task's hash and stand it in no index: alone, this leaves an orphan or a lost task."""
@@ -81,7 +81,7 @@ class Layout:
         """A task that a worker has."""
         self.data(message, State.ACTIVE)
         self._send("LPUSH", self._index[State.ACTIVE], message.id)
-        self._send("ZADD", keys.lease(self.queue), lease_ends, message.id)
+        self._send("ZADD", ASYNQ.lease(self.queue), lease_ends, message.id)
 
     def sorted(self, message: TaskMessage, state: State, score: int, **fields: Argument) -> None:
         """A task in one of the states that have a sorted set."""
@@ -93,18 +93,18 @@ class Layout:
         name = message.group_key
         self.data(message, State.AGGREGATING, group=name)
         if set_id is None:
-            self._send("ZADD", keys.group(self.queue, name.encode()), since, message.id)
-            self._send("SADD", keys.groups(self.queue), name)
+            self._send("ZADD", ASYNQ.group(self.queue, name.encode()), since, message.id)
+            self._send("SADD", ASYNQ.groups(self.queue), name)
         else:
             self._send("ZADD", self._set_key(name, set_id), since, message.id)
 
     def aggregation_set(self, group: str, set_id: str, expires: int) -> None:
         """List a set as being aggregated; when it expires, Asynq puts its tasks back into their group."""
-        self._send("ZADD", keys.aggregation_sets(self.queue), expires, self._set_key(group, set_id))
+        self._send("ZADD", ASYNQ.aggregation_sets(self.queue), expires, self._set_key(group, set_id))
 
     def counter(self, name: str, value: int, seconds: int | None = None) -> None:
         """A statistic, `processed` or `failed`, of a day (with the seconds it is kept) or of all time."""
-        key = keys.prefix(self.queue) + name.encode()
+        key = ASYNQ.prefix(self.queue) + name.encode()
         self._send("SET", key, value, *(() if seconds is None else ("EX", seconds)))
 
     def odd(self, command: str, task_id: bytes, *arguments: Argument) -> None:
@@ -119,10 +119,10 @@ class Layout:
             self._send("ZADD", self._index[state], score, task_id)
 
     def _set_key(self, group: str, set_id: str) -> bytes:
-        return keys.group(self.queue, f"{group}:{set_id}".encode())
+        return ASYNQ.group(self.queue, f"{group}:{set_id}".encode())
 
 
 def unique_key(queue: str, type_: str, payload: bytes) -> str:
     """The name of the lock that a unique task takes; a task without payload has no digest in it."""
     digest = md5(payload, usedforsecurity=False).hexdigest() if payload else ""
-    return f"{keys.unique_prefix(queue).decode()}{type_}:{digest}"
+    return f"{ASYNQ.unique_prefix(queue).decode()}{type_}:{digest}"

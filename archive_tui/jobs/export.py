@@ -103,7 +103,7 @@ class ExportJob(Job):
                     waiting.popleft()
                     waiting.extendleft(reversed(parts))
                     continue
-                pipe.send(*snapshots.request(batch.queue, batch.ids, batch.indexes))
+                pipe.send(*snapshots.request(pipe.keys, batch.queue, batch.ids, batch.indexes))
                 copies = snapshots.answer(pipe, batch.queue, batch.ids, batch.indexes)
                 copies = snapshots.completed(pipe, copies, snapshots.missing(pipe, copies))
                 whole = [copy for copy in copies if copy.fields and copy.fields is not snapshots.NOT_A_HASH]

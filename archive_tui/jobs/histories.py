@@ -2,7 +2,6 @@
 
 import time
 
-from archive_tui.asynq.schedulers import HISTORY
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace
@@ -36,7 +35,7 @@ class HistoryJob(Job):
             self.connected()
             before = look(pipe)
             began = time.monotonic()
-            for found in pages(pipe, HISTORY + b"[0-9a-f]*"):
+            for found in pages(pipe, pipe.keys.histories_pattern()):
                 met |= dict.fromkeys(found)
                 self._rest(began)
                 began = time.monotonic()

@@ -4,8 +4,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive_tui.asynq import keys, schedulers
+from archive_tui.asynq import schedulers
 from archive_tui.asynq.installation import INSTALLATION
+from archive_tui.asynq.keys import ASYNQ, Keys
 from archive_tui.asynq.message import decode
 from archive_tui.asynq.outcomes import VERBS, Outcome
 from archive_tui.asynq.rows import TaskRow, row_of
@@ -103,7 +104,7 @@ class JournalJob(Job):
             may = outline.restorable(batch)
             ever = outline.restorable(batch, again=True)
             shown = ever if self._again else may
-            self.catalog.add([row_of_copy(copy) for copy, able in zip(copies, shown, strict=True) if able])
+            self.catalog.add([row_of_copy(ASYNQ, copy) for copy, able in zip(copies, shown, strict=True) if able])
             self._read += len(copies)
             self._kept += ever.count(False)
             self._back += ever.count(True) - may.count(True)
@@ -120,10 +121,10 @@ class JournalJob(Job):
         return task_of(copy)
 
 
-def row_of_copy(copy: Copy) -> TaskRow:
+def row_of_copy(keys: Keys, copy: Copy) -> TaskRow:
     """The row of a copy: a task, or the history of a scheduler."""
     if copy.queue == INSTALLATION and copy.fields:
-        return schedulers.of_content(copy.id, copy.fields).row(kind=None)
+        return schedulers.of_content(keys, copy.id, copy.fields).row(kind=None)
     return row_of(
         copy.queue,
         copy.id,

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from archive_tui.asynq import keys, message
+from archive_tui.asynq import message
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.limits import CAP as ARCHIVE_CAP
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import State
@@ -119,8 +120,8 @@ def _heads_and_tails(note: str, state: State, rng: random.Random) -> list[tuple[
         for error in errors:
             template = _template(type_, error, note)
             assert template.parts == ("number", "id", "died"), template.parts
-            key_length = len(keys.task(QUEUE, _ID_SAMPLE.encode()))
-            before = b"*6\r\n$4\r\nHSET\r\n$%d\r\n%b" % (key_length, keys.task_prefix(QUEUE))
+            key_length = len(ASYNQ.task(QUEUE, _ID_SAMPLE.encode()))
+            before = b"*6\r\n$4\r\nHSET\r\n$%d\r\n%b" % (key_length, ASYNQ.task_prefix(QUEUE))
             between = b"\r\n$3\r\nmsg\r\n$%d\r\n%b" % (template.length, template.pieces[0])
             name = state.value.encode()
             after = template.pieces[3] + b"\r\n$5\r\nstate\r\n$%d\r\n%b\r\n" % (len(name), name)
@@ -168,7 +169,7 @@ def commands(shape: Shape, tasks: int, seed: int = 1) -> Iterator[bytes]:
     rng = random.Random(seed)
     large = shape is Shape.LARGE
     note = rng.randbytes((LARGE - 30) // 2).hex() if large else _NOTE
-    yield pack((b"SADD", keys.QUEUES, QUEUE.encode()))
+    yield pack((b"SADD", ASYNQ.queues, QUEUE.encode()))
     number = 10_000_000
     for state, indexed, count in _states(shape, tasks):
         parts = _heads_and_tails(note, state, rng)
@@ -196,7 +197,7 @@ def _task_commands(
 
 
 def _index_command(state: State, new: Sequence[bytes], start: int) -> bytes:
-    key = keys.index(QUEUE, state)
+    key = ASYNQ.index(QUEUE, state)
     if state is State.PENDING:
         return pack((b"LPUSH", key, *new))
     ahead = -1 if state is State.ARCHIVED else 1  # archived before now; run or expired after it
@@ -221,7 +222,7 @@ def load(path: str, shape: Shape, tasks: int) -> None:
         asked = [(b"CLIENT", b"REPLY", b"ON"), (b"DBSIZE",)]
         indexes = sorted({state for state, indexed, _ in _states(shape, tasks) if indexed})
         for state in indexes:
-            asked.append((b"LLEN" if state is State.PENDING else b"ZCARD", keys.index(QUEUE, state)))
+            asked.append((b"LLEN" if state is State.PENDING else b"ZCARD", ASYNQ.index(QUEUE, state)))
         link.sendall(b"".join(map(pack, asked)))
         with link.makefile("rb") as replies:
             answers = [replies.readline().strip() for _ in asked]

@@ -71,7 +71,7 @@ def redis_cli(port: int) -> list[str]:
     program = shutil.which("redis-cli") or shutil.which("valkey-cli")
     if program is None:
         raise MissingError("neither redis-cli nor valkey-cli is installed")
-    return [program, "-p", str(port), "--scan", "--pattern", keys.tasks_pattern(QUEUE).decode()]
+    return [program, "-p", str(port), "--scan", "--pattern", keys.ASYNQ.tasks_pattern(QUEUE).decode()]
 
 
 def headless(url: str) -> list[str]:

@@ -16,7 +16,7 @@ import redis
 from data import QUEUE
 from gauges import count_sends, measured
 
-from archive_tui.asynq import keys
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.states import State
 from archive_tui.settings.model import Settings
 from archive_tui.settings.url import parse_url
@@ -44,7 +44,7 @@ def idle(_settings: Settings, figures: dict[str, Any]) -> None:
 
 def floor(settings: Settings, figures: dict[str, Any]) -> None:
     """A bare SCAN MATCH COUNT 1000 loop, with redis-py as everybody uses it."""
-    client, pattern = _client(settings), keys.tasks_pattern(QUEUE)
+    client, pattern = _client(settings), ASYNQ.tasks_pattern(QUEUE)
     client.ping()
     with measured(figures):
         met = cursor = 0
@@ -64,7 +64,7 @@ def reading(settings: Settings, figures: dict[str, Any]) -> None:
     met, cursor = 0, b"0"
     with contextlib.closing(Server(settings)) as server, server.pipe() as pipe, measured(figures):
         while True:
-            cursor, found = pipe.one(b"SCAN", cursor, b"MATCH", keys.tasks_pattern(QUEUE), b"COUNT", b"%d" % _COUNT)
+            cursor, found = pipe.one(b"SCAN", cursor, b"MATCH", ASYNQ.tasks_pattern(QUEUE), b"COUNT", b"%d" % _COUNT)
             if found:
                 pipe.send([pack_each(head, found, tail)], len(found))
                 pipe.receive(len(found))
@@ -76,11 +76,11 @@ def reading(settings: Settings, figures: dict[str, Any]) -> None:
 
 def recipe(settings: Settings, figures: dict[str, Any]) -> None:
     """The usual script, on a slice: scan_iter and one ZSCORE a key."""
-    client, archive = _client(settings), keys.index(QUEUE, State.ARCHIVED)
+    client, archive = _client(settings), ASYNQ.index(QUEUE, State.ARCHIVED)
     enough = min(SLICE, int(client.dbsize()) // 10)
     looked = orphans = 0
     with measured(figures):
-        for key in client.scan_iter(match=keys.tasks_pattern(QUEUE)):
+        for key in client.scan_iter(match=ASYNQ.tasks_pattern(QUEUE)):
             looked += 1
             orphans += client.zscore(archive, key.rsplit(b":", 1)[1]) is None
             if looked >= enough:
@@ -91,7 +91,7 @@ def recipe(settings: Settings, figures: dict[str, Any]) -> None:
 def unlink(settings: Settings, figures: dict[str, Any]) -> None:
     """Blind UNLINK of every key, 1,000 in one command."""
     client = _client(settings)
-    met = list(client.scan_iter(match=keys.tasks_pattern(QUEUE), count=_COUNT))
+    met = list(client.scan_iter(match=ASYNQ.tasks_pattern(QUEUE), count=_COUNT))
     with measured(figures):
         for start in range(0, len(met), _COUNT):
             client.unlink(*met[start : start + _COUNT])

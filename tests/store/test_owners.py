@@ -6,6 +6,7 @@ from support.deletion import delete
 from support.servers import Live
 
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.ownership import Ownership, Reading
 from archive_tui.asynq.repairs import Repair
@@ -159,4 +160,4 @@ def test_who_may_not_read_the_names_goes_by_messages(any_server: Live) -> None:
     with any_server.connect(username="ann", password="word").pipe() as pipe:
         ownership = owners.ownership(pipe)
         assert owners.readings_of(pipe, ownership, [key("a}:t:b", "c")]) == [Reading("a}:t:b", b"t:c")]
-    assert ownership.claims(key("a}:t:b", "c")) == Ownership([]).claims(key("a}:t:b", "c"))
+    assert ownership.claims(key("a}:t:b", "c")) == Ownership(ASYNQ, []).claims(key("a}:t:b", "c"))

@@ -18,6 +18,7 @@ from support.servers import Live
 
 from archive_tui.asynq.actions import Action, needs
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.catalog.catalog import Catalog
@@ -336,7 +337,7 @@ def test_the_store_itself_refuses_in_a_read_only_session(any_server: Live) -> No
         with pytest.raises(RefusedError, match="read-only session"):
             delete(pipe, "q", [doomed])
         for action in (Action.DELETE, Action.RESTORE):
-            for command in needs(action, "q"):
+            for command in needs(ASYNQ, action, "q"):
                 with pytest.raises(RefusedError, match="read-only session"):
                     pipe.call([(b"PING",), command])
         with pytest.raises(RefusedError):

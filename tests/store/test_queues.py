@@ -9,7 +9,7 @@ from support import asynq_data
 from support.asynq_data import NOW, prefix
 from support.servers import Live
 
-from archive_tui.asynq import keys
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.states import State
 from archive_tui.errors import NotAsynqError, NotPermittedError
 from archive_tui.store.read import queues
@@ -93,15 +93,15 @@ NAMES = st.text("ab*?[]^-\\{} \n", min_size=1, max_size=5) | st.sampled_from(NAS
 @example("[^a]", {"b", "^"})
 def test_a_pattern_matches_exactly_its_own_queues_keys(any_server: Live, queue: str, others: set[str]) -> None:
     any_server.client.flushall()
-    own = {keys.task(queue, task_id) for task_id in (b"1", b"*", b"", b"x\ny", b"\xff")}
-    foreign = {keys.task(other, b"1") for other in others - {queue}} | {keys.index(queue, State.ARCHIVED)}
+    own = {ASYNQ.task(queue, task_id) for task_id in (b"1", b"*", b"", b"x\ny", b"\xff")}
+    foreign = {ASYNQ.task(other, b"1") for other in others - {queue}} | {ASYNQ.index(queue, State.ARCHIVED)}
     any_server.client.mset(dict.fromkeys(own | foreign, "x"))
     with any_server.pipe() as pipe:
-        cursor, found = pipe.one(b"SCAN", b"0", b"MATCH", keys.tasks_pattern(queue), b"COUNT", b"1000")
-        everything = pipe.one(b"SCAN", b"0", b"MATCH", keys.tasks_pattern(), b"COUNT", b"1000")[1]
+        cursor, found = pipe.one(b"SCAN", b"0", b"MATCH", ASYNQ.tasks_pattern(queue), b"COUNT", b"1000")
+        everything = pipe.one(b"SCAN", b"0", b"MATCH", ASYNQ.tasks_pattern(), b"COUNT", b"1000")[1]
     assert cursor == b"0"
     # A longer name that begins with `queue}:t:` cannot be told apart from ids of this queue.
-    start = keys.task_prefix(queue)
+    start = ASYNQ.task_prefix(queue)
     assert set(found) == own | {one for one in foreign if one.startswith(start)}
     assert set(everything) >= own
 

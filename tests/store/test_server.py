@@ -14,7 +14,7 @@ import redis
 from support.fake_server import bulk, speaking
 from support.servers import Live, wait_until
 
-from archive_tui.asynq import keys
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError, NotPermittedError, RefusedError
 from archive_tui.settings.model import Secret, Settings, Tls
 from archive_tui.store.link.server import Server
@@ -274,7 +274,7 @@ def test_an_answer_that_came_too_late_is_never_taken_for_another(own_server: Cal
         pipe.call([(b"DEBUG", b"SLEEP", b"0.4"), (b"ECHO", b"late")])
     for _ in range(3):  # the first of these is asked before the late answers come
         with server.pipe() as pipe:
-            assert pipe.one(b"SMEMBERS", keys.QUEUES) == [b"a"]
+            assert pipe.one(b"SMEMBERS", ASYNQ.queues) == [b"a"]
 
 
 def test_a_connection_that_the_server_has_cut_is_made_again(any_server: Live) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from archive_tui.asynq import keys
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.store.link.server import Server
 from archive_tui.store.read.index_check import IndexCheck
@@ -130,7 +130,7 @@ def find(
             for one in piece
         }
         for found in live.client.scan_iter(b"asynq:{*}:t:*"):
-            place = keys.split_task(found)
+            place = ASYNQ.split_task(found)
             if place is not None and place not in in_index and hash(found) not in known:
                 candidates.append(place)
         for settled in settle(pipe, candidates, leftover):

@@ -22,7 +22,7 @@ def delete(pipe: Pipe, queue: str, batch: Sequence[Doomed], copies: Sequence[Cop
     outcomes: dict[int, int] = {}
     for places in _calls(batch, copies):
         part = [batch[at] for at in places]
-        pipe.send([request(queue, part, None if copies is None else [copies[at] for at in places])])
+        pipe.send([request(pipe.keys, queue, part, None if copies is None else [copies[at] for at in places])])
         said = answer(pipe, len(part))
         if isinstance(said, Exception):
             raise said

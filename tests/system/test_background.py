@@ -8,7 +8,7 @@ import pytest
 import redis
 from support.terminal import Terminal
 
-from archive_tui.asynq import keys
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.embedded.server import EmbeddedServer
 
 QUESTION = b"\x1b]11;?"
@@ -21,7 +21,7 @@ DARK_BACKGROUND = b"48;5;233"
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
-        client.sadd(keys.QUEUES, "q")
+        client.sadd(ASYNQ.queues, "q")
         yield server.url
 
 

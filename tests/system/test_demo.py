@@ -16,8 +16,9 @@ import pytest
 import redis
 from support.oracle import findings
 
-from archive_tui.asynq import keys, message
+from archive_tui.asynq import message
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.limits import CAP as ARCHIVE_CAP
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
@@ -109,18 +110,18 @@ class Tasks:
     """All task data of one queue, and what its indexes hold."""
 
     def __init__(self, client: redis.Redis, queue: str) -> None:
-        start = keys.task_prefix(queue)
+        start = ASYNQ.task_prefix(queue)
         self.indexes: dict[State, list[bytes]] = {
-            **{state: client.lrange(keys.index(queue, state), 0, -1) for state in LISTS},
-            **{state: client.zrange(keys.index(queue, state), 0, -1) for state in SORTED_SETS},
+            **{state: client.lrange(ASYNQ.index(queue, state), 0, -1) for state in LISTS},
+            **{state: client.zrange(ASYNQ.index(queue, state), 0, -1) for state in SORTED_SETS},
             State.AGGREGATING: [
                 task_id
                 for group in client.scan_iter(match="asynq:{*}:g:*", count=10_000)
-                if group.startswith(keys.prefix(queue))
+                if group.startswith(ASYNQ.prefix(queue))
                 for task_id in client.zrange(group, 0, -1)
             ],
         }
-        found = list(client.scan_iter(match=keys.tasks_pattern(queue), count=10_000))
+        found = list(client.scan_iter(match=ASYNQ.tasks_pattern(queue), count=10_000))
         pipe = client.pipeline(transaction=False)
         for key in found:
             pipe.hgetall(key)
@@ -334,7 +335,7 @@ with redis.Redis.from_url({server.url!r}) as client:
 
 
 def test_counts_are_as_promised(full: redis.Redis, full_tasks: dict[str, Tasks]) -> None:
-    assert {name.decode() for name in full.smembers(keys.QUEUES)} == QUEUES
+    assert {name.decode() for name in full.smembers(ASYNQ.queues)} == QUEUES
     counts = {
         queue: {state.value: len(ids) for state, ids in tasks.indexes.items() if ids}
         for queue, tasks in full_tasks.items()
@@ -362,8 +363,8 @@ def test_counts_are_as_promised(full: redis.Redis, full_tasks: dict[str, Tasks])
         HOSTILE_QUEUE: {"pending": 1, "archived": len(hostile.IDS) + len(hostile.TYPES) + len(hostile.ERRORS) + 1},
         LEFTOVER_QUEUE: {"completed": 50},
     }
-    assert full.exists(keys.paused("email")) == 1
-    assert full.exists(*(keys.paused(queue) for queue in QUEUES - {"email"})) == 0
+    assert full.exists(ASYNQ.paused("email")) == 1
+    assert full.exists(*(ASYNQ.paused(queue) for queue in QUEUES - {"email"})) == 0
 
 
 def test_orphans_are_as_promised(full: redis.Redis, full_tasks: dict[str, Tasks]) -> None:
@@ -384,7 +385,7 @@ def test_orphans_are_as_promised(full: redis.Redis, full_tasks: dict[str, Tasks]
     assert len(reports.unreferenced(State.COMPLETED)) == 50
     assert len(leftover.in_state(State.COMPLETED)) == len(leftover.data) == 50
     assert not leftover.unreferenced(State.COMPLETED)
-    rest = {key.removeprefix(keys.prefix(LEFTOVER_QUEUE)) for key in full.scan_iter(f"asynq:{{{LEFTOVER_QUEUE}}}:*")}
+    rest = {key.removeprefix(ASYNQ.prefix(LEFTOVER_QUEUE)) for key in full.scan_iter(f"asynq:{{{LEFTOVER_QUEUE}}}:*")}
     assert {name.split(b":")[0] for name in rest} == {b"t", b"completed", b"processed", b"failed"}
 
 
@@ -394,7 +395,7 @@ def test_every_queue_is_as_asynq_would_have_it(full_tasks: dict[str, Tasks], que
 
 
 def test_the_archive_has_an_outage_that_will_expire_at_once(full: redis.Redis) -> None:
-    archive = keys.index("default", State.ARCHIVED)
+    archive = ASYNQ.index("default", State.ARCHIVED)
     scores = [score for _, score in full.zrange(archive, 0, -1, withscores=True)]
     assert NOW - 87 * DAY <= scores[0] < NOW - 86 * DAY
     assert NOW - 3_600 < scores[-1] < NOW
@@ -432,8 +433,8 @@ def test_a_lock_may_belong_to_another_task(full: redis.Redis, full_tasks: dict[s
 
 def test_counters_of_ninety_days(full: redis.Redis) -> None:
     days = [time.strftime("%Y-%m-%d", time.gmtime(NOW - age * DAY)) for age in range(91)]
-    processed = [int(full.get(keys.processed_on("default", day)) or 0) for day in days]
-    failed = [int(full.get(keys.failed_on("default", day)) or 0) for day in days]
+    processed = [int(full.get(ASYNQ.processed_on("default", day)) or 0) for day in days]
+    failed = [int(full.get(ASYNQ.failed_on("default", day)) or 0) for day in days]
     assert all(count > 0 for count in processed[:90])
     assert processed[90] == 0
     assert all(bad < every for bad, every in zip(failed[:90], processed[:90], strict=True))
@@ -441,7 +442,7 @@ def test_counters_of_ninety_days(full: redis.Redis) -> None:
     assert failed[81] > 8_000
     assert full.get(b"asynq:{idle}:failed") is None
     assert int(full.get(b"asynq:{default}:failed") or 0) > sum(failed)
-    assert 0 < full.ttl(keys.failed_on("default", days[89])) <= DAY
+    assert 0 < full.ttl(ASYNQ.failed_on("default", days[89])) <= DAY
 
 
 def test_hostile_things_are_there(full: redis.Redis, full_tasks: dict[str, Tasks]) -> None:
@@ -457,8 +458,8 @@ def test_hostile_things_are_there(full: redis.Redis, full_tasks: dict[str, Tasks
     assert tasks.data[husk_pending] == {b"state": b"pending"}
     assert message.decode(tasks.data[garbled][b"msg"]) is None
     assert message.decode(tasks.data[garbled_orphan][b"msg"]) is None
-    assert full.type(keys.task(HOSTILE_QUEUE, string)) == b"string"
-    assert full.type(keys.task(HOSTILE_QUEUE, list_)) == b"list"
+    assert full.type(ASYNQ.task(HOSTILE_QUEUE, string)) == b"string"
+    assert full.type(ASYNQ.task(HOSTILE_QUEUE, list_)) == b"list"
 
 
 def test_every_kind_of_damage_is_there(full: redis.Redis) -> None:
@@ -496,9 +497,9 @@ def test_no_scale_overfills_an_archive(client: redis.Redis) -> None:
 
 
 def test_a_full_archive_pushes_out_the_oldest_and_leaves_its_data(client: redis.Redis) -> None:
-    archive = keys.index("default", State.ARCHIVED)
+    archive = ASYNQ.index("default", State.ARCHIVED)
     client.zadd(archive, {f"old-{n}": NOW - DAY + n for n in range(ARCHIVE_CAP)})
-    client.hset(keys.task("default", b"old-0"), mapping={"msg": b"", "state": "archived"})
+    client.hset(ASYNQ.task("default", b"old-0"), mapping={"msg": b"", "state": "archived"})
     broker = Broker(client)
     assert broker.enqueue(TaskMessage(id="new", queue="default", type="t"), NOW)
     task = broker.take("default", NOW)
@@ -507,11 +508,11 @@ def test_a_full_archive_pushes_out_the_oldest_and_leaves_its_data(client: redis.
     assert client.zcard(archive) == ARCHIVE_CAP
     assert client.zscore(archive, "new") == NOW
     assert client.zscore(archive, "old-0") is None
-    assert client.hget(keys.task("default", b"old-0"), "state") == b"archived"
+    assert client.hget(ASYNQ.task("default", b"old-0"), "state") == b"archived"
 
 
 def test_the_broker_moves_a_task_as_asynq_does(client: redis.Redis) -> None:
-    broker, task_key = Broker(client), keys.task("default", b"a")
+    broker, task_key = Broker(client), ASYNQ.task("default", b"a")
     lock = "asynq:{default}:unique:t:"
     client.set(lock, "a")
     fresh = TaskMessage(id="a", queue="default", type="t", retry=3, unique_key=lock)
@@ -521,29 +522,29 @@ def test_the_broker_moves_a_task_as_asynq_does(client: redis.Redis) -> None:
     taken = broker.take("default", NOW)
     assert taken == fresh
     assert client.hkeys(task_key) == [b"msg", b"state"]
-    assert client.zscore(keys.lease("default"), "a") == NOW + 30
+    assert client.zscore(ASYNQ.lease("default"), "a") == NOW + 30
     broker.extend_leases("default", NOW + 20)
-    assert client.zscore(keys.lease("default"), "a") == NOW + 50
+    assert client.zscore(ASYNQ.lease("default"), "a") == NOW + 50
     assert broker.retry(taken, NOW, "not yet", 60)
     assert not broker.done(taken, NOW)
-    assert client.zscore(keys.index("default", State.RETRY), "a") == NOW + 60
+    assert client.zscore(ASYNQ.index("default", State.RETRY), "a") == NOW + 60
     assert broker.forward("default", NOW + 59) == 0
     assert broker.forward("default", NOW + 60) == 1
     again = broker.take("default", NOW + 61)
     assert again is not None
     assert (again.retried, again.error_msg, again.last_failed_at) == (1, "not yet", NOW)
     assert broker.done(again, NOW + 62)
-    assert client.exists(task_key, lock, keys.lease("default"), keys.index("default", State.ACTIVE)) == 0
+    assert client.exists(task_key, lock, ASYNQ.lease("default"), ASYNQ.index("default", State.ACTIVE)) == 0
     day = time.strftime("%Y-%m-%d", time.gmtime(NOW))
-    assert client.mget("asynq:{default}:processed", keys.processed_on("default", day)) == [b"2", b"2"]
-    assert client.mget("asynq:{default}:failed", keys.failed_on("default", day)) == [b"1", b"1"]
-    assert client.ttl(keys.processed_on("default", day)) > 89 * DAY
+    assert client.mget("asynq:{default}:processed", ASYNQ.processed_on("default", day)) == [b"2", b"2"]
+    assert client.mget("asynq:{default}:failed", ASYNQ.failed_on("default", day)) == [b"1", b"1"]
+    assert client.ttl(ASYNQ.processed_on("default", day)) > 89 * DAY
 
 
 def test_a_paused_queue_gives_nothing(client: redis.Redis) -> None:
     broker = Broker(client)
     broker.enqueue(TaskMessage(id="a", queue="email", type="t"), NOW)
-    client.set(keys.paused("email"), NOW)
+    client.set(ASYNQ.paused("email"), NOW)
     assert broker.take("email", NOW) is None
 
 
@@ -572,7 +573,7 @@ def test_workers_keep_the_screens_moving(server: EmbeddedServer, client: redis.R
         return [
             int(client.get("asynq:{default}:processed") or 0),
             int(client.get("asynq:{default}:failed") or 0),
-            client.zcard(keys.index("default", State.ARCHIVED)),
+            client.zcard(ASYNQ.index("default", State.ARCHIVED)),
             client.zcard("asynq:servers"),
         ]
 
@@ -606,7 +607,7 @@ def test_the_whole_demo() -> None:
 def test_the_demo_without_workers_stands_still() -> None:
     with demo(workers=False, scale=SMALL, now=NOW) as url, redis.Redis.from_url(url) as client:
         assert "demo-workers" not in {thread.name for thread in threading.enumerate()}
-        assert client.scard(keys.QUEUES) == len(QUEUES)
+        assert client.scard(ASYNQ.queues) == len(QUEUES)
 
 
 def test_the_demo_keeps_its_audit_and_journals_to_itself(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ import pytest
 import redis
 from support.terminal import Terminal
 
-from archive_tui.asynq import keys, message
+from archive_tui.asynq import message
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import State
 from archive_tui.embedded.server import EmbeddedServer
@@ -29,13 +30,13 @@ ARCHIVED = (
 def terminal() -> Iterator[Terminal]:
     with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
         (now, _) = client.time()
-        client.sadd(keys.QUEUES, "reports")
+        client.sadd(ASYNQ.queues, "reports")
         for type_, error, age, count in ARCHIVED:
             for number in range(count):
                 task_id = f"{type_}-{error[:4]}-{age}-{number}".encode()
                 raw = message.encode(TaskMessage(id=task_id.decode(), queue="reports", type=type_, error_msg=error))
-                client.hset(keys.task("reports", task_id), mapping={"msg": raw, "state": "archived"})
-                client.zadd(keys.index("reports", State.ARCHIVED), {task_id: now - age - 30})
+                client.hset(ASYNQ.task("reports", task_id), mapping={"msg": raw, "state": "archived"})
+                client.zadd(ASYNQ.index("reports", State.ARCHIVED), {task_id: now - age - 30})
         running = Terminal("--url", server.url, size=(120, 40))
         try:
             running.until(lambda: "209/9,999" in running.text, "the queue")

@@ -26,12 +26,13 @@ from archive_tui.text import encode
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A server with one queue in which everything is hostile, in the archive and as orphans."""
-    from archive_tui.asynq import keys, message
+    from archive_tui.asynq import message
+    from archive_tui.asynq.keys import ASYNQ
     from archive_tui.asynq.message import TaskMessage
     from archive_tui.asynq.states import State
 
     with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
-        client.sadd(keys.QUEUES, "q")
+        client.sadd(ASYNQ.queues, "q")
         for number, task_id in enumerate(IDS):
             name = task_id if isinstance(task_id, bytes) else encode(task_id)
             raw = message.encode(
@@ -41,9 +42,9 @@ def url() -> Iterator[str]:
                 )
             )  # fmt: skip
             for key, indexed in ((name, True), (b"lost " + name, False)):
-                client.hset(keys.task("q", key), mapping={"msg": raw, "state": "archived"})
+                client.hset(ASYNQ.task("q", key), mapping={"msg": raw, "state": "archived"})
                 if indexed:
-                    client.zadd(keys.index("q", State.ARCHIVED), {key: 1_700_000_000 + number})
+                    client.zadd(ASYNQ.index("q", State.ARCHIVED), {key: 1_700_000_000 + number})
         yield server.url
 
 

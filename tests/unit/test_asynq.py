@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import asynq_data
 
-from archive_tui.asynq import keys, locks, message
+from archive_tui.asynq import locks, message
 from archive_tui.asynq.findings import ORPHAN_STATES, Kind, fits, judge, state_of
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.repairs import Repair, offered
 from archive_tui.asynq.rows import TaskRow, row_of
@@ -31,42 +32,43 @@ GOLDEN = (
 
 
 def test_names_of_keys() -> None:
-    assert keys.task("default", b"abc") == b"asynq:{default}:t:abc"
-    assert keys.index("default", State.ARCHIVED) == b"asynq:{default}:archived"
-    assert [keys.index("q", state) for state in (*LISTS, *SORTED_SETS)] == [
+    assert ASYNQ.task("default", b"abc") == b"asynq:{default}:t:abc"
+    assert ASYNQ.index("default", State.ARCHIVED) == b"asynq:{default}:archived"
+    assert [ASYNQ.index("q", state) for state in (*LISTS, *SORTED_SETS)] == [
         b"asynq:{q}:" + name for name in (b"pending", b"active", b"scheduled", b"retry", b"archived", b"completed")
     ]
-    assert keys.lease("q") == b"asynq:{q}:lease"
-    assert keys.group("q", b"g1") == b"asynq:{q}:g:g1"
-    assert keys.groups("q") == b"asynq:{q}:groups"
-    assert keys.aggregation_sets("q") == b"asynq:{q}:aggregation_sets"
-    assert keys.paused("q") == b"asynq:{q}:paused"
-    assert keys.failed_on("q", "2026-11-18") == b"asynq:{q}:failed:2026-11-18"
-    assert keys.processed_on("q", "2026-11-18") == b"asynq:{q}:processed:2026-11-18"
-    assert asynq_data.lock_key("q").startswith(keys.unique_prefix("q"))
-    assert keys.QUEUES == b"asynq:queues"
+    assert ASYNQ.lease("q") == b"asynq:{q}:lease"
+    assert ASYNQ.group("q", b"g1") == b"asynq:{q}:g:g1"
+    assert ASYNQ.groups("q") == b"asynq:{q}:groups"
+    assert ASYNQ.aggregation_sets("q") == b"asynq:{q}:aggregation_sets"
+    assert ASYNQ.paused("q") == b"asynq:{q}:paused"
+    assert ASYNQ.failed_on("q", "2026-11-18") == b"asynq:{q}:failed:2026-11-18"
+    assert ASYNQ.processed_on("q", "2026-11-18") == b"asynq:{q}:processed:2026-11-18"
+    assert asynq_data.lock_key("q").startswith(ASYNQ.unique_prefix("q"))
+    assert ASYNQ.queues == b"asynq:queues"
 
 
 def test_aggregating_tasks_have_no_index_of_their_own() -> None:
     with pytest.raises(ValueError, match="group"):
-        keys.index("q", State.AGGREGATING)
+        ASYNQ.index("q", State.AGGREGATING)
 
 
 @given(PLAIN_NAME, st.binary(max_size=20))
 def test_a_task_key_says_queue_and_id(queue: str, task_id: bytes) -> None:
-    assert keys.split_task(keys.task(queue, task_id)) == (queue, task_id)
-    assert keys.queue_of(keys.task(queue, task_id)) == queue
+    assert ASYNQ.split_task(ASYNQ.task(queue, task_id)) == (queue, task_id)
+    assert ASYNQ.queue_of(ASYNQ.task(queue, task_id)) == queue
 
 
 @given(PLAIN_NAME)
 def test_every_key_of_a_queue_says_which(queue: str) -> None:
     for key in (
-        *[keys.index(queue, state) for state in (*LISTS, *SORTED_SETS)], keys.lease(queue), keys.groups(queue),
-        keys.group(queue, b"x"), keys.aggregation_sets(queue), keys.paused(queue), keys.failed_on(queue, "2026-01-01"),
-        keys.processed_on(queue, "2026-01-01"), keys.prefix(queue) + b"failed", asynq_data.lock_key(queue),
-        keys.deadlines(queue), keys.old_archive(queue),
+        *[ASYNQ.index(queue, state) for state in (*LISTS, *SORTED_SETS)], ASYNQ.lease(queue), ASYNQ.groups(queue),
+        ASYNQ.group(queue, b"x"), ASYNQ.aggregation_sets(queue), ASYNQ.paused(queue),
+        ASYNQ.failed_on(queue, "2026-01-01"),
+        ASYNQ.processed_on(queue, "2026-01-01"), ASYNQ.prefix(queue) + b"failed", asynq_data.lock_key(queue),
+        ASYNQ.deadlines(queue), ASYNQ.old_archive(queue),
     ):  # fmt: skip
-        assert keys.queue_of(key) == queue
+        assert ASYNQ.queue_of(key) == queue
 
 
 @pytest.mark.parametrize(
@@ -75,13 +77,13 @@ def test_every_key_of_a_queue_says_which(queue: str) -> None:
      b"asynq:{q}:pendings", b"xasynq:{q}:t:1", b"asynq:schedulers:{host:1:id}", b"asynq:workers:{host:1:id}"],
 )  # fmt: skip
 def test_keys_of_no_queue(key: bytes) -> None:
-    assert keys.queue_of(key) is None
-    assert keys.split_task(key) is None
+    assert ASYNQ.queue_of(key) is None
+    assert ASYNQ.split_task(key) is None
 
 
 def test_braces_in_a_queues_name() -> None:
     for queue in ("a{b}c", "}", "{", "{}", "a}:b"):
-        assert keys.split_task(keys.task(queue, b"x")) == (queue, b"x")
+        assert ASYNQ.split_task(ASYNQ.task(queue, b"x")) == (queue, b"x")
 
 
 def test_states() -> None:
@@ -366,8 +368,8 @@ def test_a_pending_since_of_many_digits_breaks_nothing() -> None:
 
 def test_what_the_name_of_a_lock_says() -> None:
     message = TaskMessage(type="email:send", payload=b"{}")
-    for lock in locks.by_rule("q", message):
-        assert locks.read(lock) == ("q", "email:send")
-    assert locks.read(locks.by_rule("q", TaskMessage(type="nil"))[-1]) == ("q", "nil")
+    for lock in locks.by_rule(ASYNQ, "q", message):
+        assert locks.read(ASYNQ, lock) == ("q", "email:send")
+    assert locks.read(ASYNQ, locks.by_rule(ASYNQ, "q", TaskMessage(type="nil"))[-1]) == ("q", "nil")
     for other in (b"asynq:{q}:unique:send:not an md5", b"asynq:{q}:note:send:", b"asynq:{a}:t:b}:unique:send:"):
-        assert locks.read(other) is None
+        assert locks.read(ASYNQ, other) is None

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive_tui.asynq import keys, message
+from archive_tui.asynq import message
 from archive_tui.asynq.installation import INSTALLATION
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.rows import values_of, values_of_all
 from archive_tui.asynq.states import State
@@ -68,9 +69,9 @@ def test_a_page_is_judged_as_each_of_its_tasks(leftover: bool, task_ids: list[by
     if not alike:
         contents = contents_of(task_ids, data.draw, states)  # type: ignore[assignment]
     scores = [None if alike else data.draw(st.none() | st.just(b"12")) for _ in task_ids]
-    whole = judge("q", index, task_ids, contents, scores, leftover=leftover)
+    whole = judge("q", index, task_ids, contents, scores, len(ASYNQ.task_prefix("q")), leftover=leftover)
     each = [
-        judge("q", index, [one], [content], [score], leftover=leftover)
+        judge("q", index, [one], [content], [score], len(ASYNQ.task_prefix("q")), leftover=leftover)
         for one, content, score in zip(task_ids, contents, scores, strict=True)
     ]
     assert {row.id: row for batch in whole.batches for row in batch.rows()} == {
@@ -131,9 +132,9 @@ def test_lines_written_in_one_go_are_those_of_the_careful_way() -> None:
 
 @given(ids)
 def test_requests_packed_together_are_those_packed_alone(values: list[bytes]) -> None:
-    alone = b"".join(pack((b"HSTRLEN", keys.task("q", one), b"msg")) for one in values)
+    alone = b"".join(pack((b"HSTRLEN", ASYNQ.task("q", one), b"msg")) for one in values)
     head, tail = b"*3\r\n$7\r\nHSTRLEN\r\n", b"$3\r\nmsg\r\n"
-    assert pack_each(head, values, tail, start=keys.task_prefix("q")) == alone
+    assert pack_each(head, values, tail, start=ASYNQ.task_prefix("q")) == alone
     assert b"*%d\r\n" % len(values) + pack_each(b"", values) == pack(values)
 
 

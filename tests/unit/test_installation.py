@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from archive_tui.asynq.installation import INSTALLATION, shown, written
-from archive_tui.asynq.keys import queues_in
+from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.journal import format
 from archive_tui.journal.reader import Journal
@@ -17,7 +17,7 @@ def test_the_installation_is_named_for_people_and_null_for_programs() -> None:
 
 
 def test_no_key_can_be_read_as_one_of_a_queue_without_a_name() -> None:
-    assert queues_in(b"asynq:{}:t:x") == []
+    assert ASYNQ.queues_in(b"asynq:{}:t:x") == []
 
 
 def test_a_journal_has_null_in_the_place_of_the_queue(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 
+from archive_tui.asynq.keys import Keys
 from archive_tui.errors import ArchiveTuiError, DisconnectedError
 from archive_tui.settings.model import Snapshot
 from archive_tui.store.link.abilities import Abilities
@@ -86,6 +87,7 @@ class ClusterPipe(Pipe):
         self,
         cluster: Cluster,
         abilities: Abilities,
+        keys: Keys,
         home: Node,
         *,
         read_only: bool = False,
@@ -97,7 +99,7 @@ class ClusterPipe(Pipe):
         self._owing: deque[tuple[Pipe, int]] = deque()
         self._watching: Node | None = None
         self._transacting: Node | None = None
-        super().__init__(abilities, read_only=read_only, snapshot=snapshot)
+        super().__init__(abilities, keys, read_only=read_only, snapshot=snapshot)
 
     def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
         number = len(packed) if count is None else count
@@ -182,7 +184,7 @@ class ClusterPipe(Pipe):
 
     def _at(self, node: Node) -> "_Part":
         if (pipe := self._pipes.get(node)) is None:
-            pipe = self._pipes[node] = _Part(node, self._cluster, self.abilities)
+            pipe = self._pipes[node] = _Part(node, self._cluster, self.abilities, self.keys)
         return pipe
 
     def _places(self, commands: Sequence[Command]) -> list[Node]:
@@ -219,10 +221,10 @@ class ClusterPipe(Pipe):
 class _Part(NodePipe):
     """The pipe to one node; what goes wrong with it names the node."""
 
-    def __init__(self, node: Node, cluster: Cluster, abilities: Abilities) -> None:
+    def __init__(self, node: Node, cluster: Cluster, abilities: Abilities, keys: Keys) -> None:
         self._cluster = cluster
         with _named(node, cluster):
-            super().__init__(node, abilities)
+            super().__init__(node, abilities, keys)
 
     def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
         with _named(self._node, self._cluster):

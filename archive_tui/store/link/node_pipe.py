@@ -6,6 +6,7 @@ from typing import Any
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.exceptions import ConnectionError
 
+from archive_tui.asynq.keys import Keys
 from archive_tui.settings.model import Snapshot
 from archive_tui.store.link.abilities import Abilities
 from archive_tui.store.link.node import Node
@@ -17,9 +18,15 @@ class NodePipe(Pipe):
     """A connection to a node, open until it is given back by `release`."""
 
     def __init__(
-        self, node: Node, abilities: Abilities, *, read_only: bool = False, snapshot: Snapshot | None = None
+        self,
+        node: Node,
+        abilities: Abilities,
+        keys: Keys,
+        *,
+        read_only: bool = False,
+        snapshot: Snapshot | None = None,
     ) -> None:
-        super().__init__(abilities, read_only=read_only, snapshot=snapshot)
+        super().__init__(abilities, keys, read_only=read_only, snapshot=snapshot)
         self._node = node
         self._connection = node.connect()
 

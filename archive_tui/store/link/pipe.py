@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from redis.exceptions import ResponseError
 
+from archive_tui.asynq.keys import Keys
 from archive_tui.errors import RefusedError
 from archive_tui.settings.model import Snapshot
 from archive_tui.store.link.abilities import Abilities
@@ -62,11 +63,15 @@ class Pipe(ABC):
     that is `read_only` sends no script, and no command that writes.
     """
 
-    def __init__(self, abilities: Abilities, *, read_only: bool = False, snapshot: Snapshot | None = None) -> None:
+    def __init__(
+        self, abilities: Abilities, keys: Keys, *, read_only: bool = False, snapshot: Snapshot | None = None
+    ) -> None:
         self.snapshot = snapshot
         """The dump file that the server has loaded for us; None: it is a server of its own."""
         self.abilities = abilities
         """The abilities of the server at the other end, for this user."""
+        self.keys = keys
+        """The keys of the namespace that this session reads and writes."""
         self._read_only = read_only
         self.owed = 0
         """Number of replies that are still to come; where this is not 0 at the end, nobody else may use the connection.

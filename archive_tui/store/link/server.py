@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from redis.exceptions import RedisError
 
+from archive_tui.asynq.keys import Keys
 from archive_tui.errors import ConnectError, DisconnectedError
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.abilities import Abilities, Ability
@@ -26,6 +27,8 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.keys = Keys()
+        """The keys of the namespace that this session reads and writes."""
         self.abilities = Abilities()
         """Shared by all pipes to this server."""
         self._home = Node(settings)
@@ -60,9 +63,10 @@ class Server:
     def _open(self, home: Node | None) -> NodePipe | ClusterPipe:
         read_only, snapshot = self.settings.read_only, self.settings.snapshot
         if self._cluster is None:
-            return NodePipe(self._home, self.abilities, read_only=read_only, snapshot=snapshot)
+            return NodePipe(self._home, self.abilities, self.keys, read_only=read_only, snapshot=snapshot)
         self._cluster.refresh()
-        return ClusterPipe(self._cluster, self.abilities, home or self._cluster.home, read_only=read_only)
+        home = home or self._cluster.home
+        return ClusterPipe(self._cluster, self.abilities, self.keys, home, read_only=read_only)
 
     def identify(self) -> ServerInfo:
         """Ask the server who it is, and where it is a cluster which of its nodes have what. Raises ConnectError and its

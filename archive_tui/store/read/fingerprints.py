@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import fingerprint
 from archive_tui.store.link.pipe import Pipe
@@ -24,7 +23,7 @@ def fingerprints_now(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> Iterator[l
     """The fingerprints of some tasks of a queue, in their order and in pieces of which each fits into memory; None for
     what has no task data.
     """
-    task_keys = [keys.task(queue, task_id) for task_id in ids]
+    task_keys = [pipe.keys.task(queue, task_id) for task_id in ids]
     lengths = pipe.call([(b"HSTRLEN", key, b"msg") for key in task_keys], errors="return")
     for batch in within_budget(list(zip(task_keys, lengths, strict=True))):
         replies = pipe.call([(b"HMGET", key, b"state", b"msg") for key, _ in batch], errors="return")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from archive_tui.asynq.installation import INSTALLATION
-from archive_tui.asynq.schedulers import HISTORY, MOST_EVENTS, History, Schedulers, history
+from archive_tui.asynq.schedulers import MOST_EVENTS, History, Schedulers
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.store.link.clock import seconds_in
 from archive_tui.store.link.pipe import Command, Pipe
@@ -37,7 +37,8 @@ class Found:
 
 def stale_among(pipe: Pipe, history_keys: Sequence[bytes], schedulers: Schedulers) -> Iterator[Found]:
     """Judge histories by what was seen of the schedulers, in steps of one round trip."""
-    unlisted = [key[len(HISTORY) :] for key in history_keys if not schedulers.lists(key[len(HISTORY) :])]
+    begin = len(pipe.keys.histories)
+    unlisted = [key[begin:] for key in history_keys if not schedulers.lists(key[begin:])]
     if schedulers.unknown:
         yield Found(unsure=len(unlisted))
         return
@@ -56,12 +57,12 @@ def stale_among(pipe: Pipe, history_keys: Sequence[bytes], schedulers: Scheduler
 def sizes(pipe: Pipe, entry_ids: Sequence[bytes]) -> list[History]:
     """The histories of these entries by their size and their ends; what is gone, or no sorted set, is missing."""
     commands: list[Command] = []
-    for key in map(history, entry_ids):
+    for key in map(pipe.keys.history, entry_ids):
         commands += [(b"ZCARD", key), *[(b"ZRANGE", key, *end, b"WITHSCORES") for end in _ENDS]]
     replies = pipe.call(commands, errors="return")
     raise_unless_wrong_type(replies)
     return [
-        History.of(one, events, first, last)
+        History.of(pipe.keys.history(one), one, events, first, last)
         for one, events, first, last in zip(entry_ids, replies[::3], replies[1::3], replies[2::3], strict=True)
         if isinstance(events, int) and events and first and last
     ]
@@ -71,11 +72,11 @@ def copies(pipe: Pipe, entry_ids: Sequence[bytes]) -> list[Copy]:
     """Histories whole, as they go into a journal: events and scores by turns in the place of fields; no fields: gone.
     See also `NOT_A_HISTORY` and `TOO_LARGE`.
     """
-    counts = pipe.call([(b"ZCARD", history(one)) for one in entry_ids], errors="return")
+    counts = pipe.call([(b"ZCARD", pipe.keys.history(one)) for one in entry_ids], errors="return")
     raise_unless_wrong_type(counts)
     fitting = [one for one, count in zip(entry_ids, counts, strict=True) if isinstance(count, int) and fits(count)]
     commands: list[Command] = []
-    for key in map(history, fitting):
+    for key in map(pipe.keys.history, fitting):
         commands += [(b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"), (b"PTTL", key)]
     *replies, clock = pipe.call([*commands, (b"TIME",)], errors="return")
     now = seconds_in(clock)

@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from archive_tui.asynq import findings, keys
+from archive_tui.asynq import findings
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.ownership import Ownership
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
@@ -106,7 +107,6 @@ class IndexCheck:
         self._indexes = indexes
         self._queues = list(queues)
         self._given = groups
-        self._pattern = keys.groups_pattern(self._queues[0] if len(self._queues) == 1 else None)
         self._asked: Pipe | None = None  # the pipe on which the question for the next piece is under way
         self._stale = False  # whether its answer is to be thrown away
         self._answer: Reply = None
@@ -155,7 +155,7 @@ class IndexCheck:
         if self._unread:
             return self._read_messages(pipe)
         while not self._walks and self._left:
-            self._enter(self._left.pop())
+            self._enter(pipe, self._left.pop())
         if not self._walks:
             return CheckStep([], 0, 1.0)
         walks, walk = list(self._walks), self._walks[-1]
@@ -173,7 +173,8 @@ class IndexCheck:
         """One SCAN reply's worth of group and aggregation sets."""
         if self._ownership is None:
             self._ownership = owners.ownership(pipe)
-        following, found = page(pipe, self._seek or 0, self._pattern, self.count)
+        pattern = pipe.keys.groups_pattern(self._queues[0] if len(self._queues) == 1 else None)
+        following, found = page(pipe, self._seek or 0, pattern, self.count)
         for reading in owners.readings_of(pipe, self._ownership, found):
             if reading is not None and reading.group is not None and reading.queue in self._groups:
                 self._groups[reading.queue].add(reading.group)
@@ -189,7 +190,8 @@ class IndexCheck:
         for start in range(0, len(self._queues), 200):
             indexes = [(queue, name) for queue in self._queues[start : start + 200] for name in self._indexes]
             commands: list[Command] = [
-                (b"LLEN" if name in LISTS else b"ZCARD", keys.prefix(queue) + name.encode()) for queue, name in indexes
+                (b"LLEN" if name in LISTS else b"ZCARD", pipe.keys.prefix(queue) + name.encode())
+                for queue, name in indexes
             ]
             sizes = pipe.call(commands, errors="return")
             raise_unless_wrong_type(sizes)
@@ -199,15 +201,15 @@ class IndexCheck:
                     total += size
         return total
 
-    def _enter(self, queue: str) -> None:
+    def _enter(self, pipe: Pipe, queue: str) -> None:
         self._active = set()
-        prefix = keys.prefix(queue)
+        prefix = pipe.keys.prefix(queue)
         walks = [
             _Walk(queue, name, Cursor(prefix + name.encode(), Order.LIST if name in LISTS else Order.ANY))
             for name in self._filled.get(queue, ())
         ]
         walks += [
-            _Walk(queue, findings.GROUP + decode(name), Cursor(keys.group(queue, name), Order.ANY))
+            _Walk(queue, findings.GROUP + decode(name), Cursor(pipe.keys.group(queue, name), Order.ANY))
             for name in sorted(self._groups[queue])
         ]
         self._walks = walks[::-1]
@@ -218,7 +220,7 @@ class IndexCheck:
         cursor, members = self._piece(pipe, walk)
         if not members:
             return CheckStep([], 0, self.fraction)
-        prefix = keys.task_prefix(walk.queue)
+        prefix = pipe.keys.task_prefix(walk.queue)
         task_keys = [prefix + task_id for task_id in members]
         packed = [_MEMBER % (len(key), key, len(key), key) for key in task_keys]
         ahead = bool(self._walks) and self._walks[-1] is walk
@@ -266,7 +268,7 @@ class IndexCheck:
         """Read one batch of the messages of a piece; those that do not decode are read again with their id."""
         self._collect(pipe)
         walk, cursor, members = self._unread[0]
-        replies = pipe.call([(b"HGET", keys.task(walk.queue, one), b"msg") for one in members], errors="return")
+        replies = pipe.call([(b"HGET", pipe.keys.task(walk.queue, one), b"msg") for one in members], errors="return")
         raise_unless_wrong_type(replies)  # what was a hash when its length was asked for
         odd = [
             (task_id, len(reply or b""))
@@ -317,28 +319,29 @@ class IndexCheck:
             for batch in within_budget(sized[start : start + _MOST_IDS]):
                 members = [task_id for task_id, _ in batch]
                 if walk.is_list:
-                    rows += _in_list(pipe, walk, cursor, members, self._sets_beside(walk))
+                    rows += _in_list(pipe, walk, cursor, members, self._sets_beside(pipe, walk))
                 else:
                     rows += _in_set(pipe, walk, members)
         return rows
 
-    def _sets_beside(self, walk: _Walk) -> list[bytes]:
+    def _sets_beside(self, pipe: Pipe, walk: _Walk) -> list[bytes]:
         """The sorted sets that hold an active task which is not lost, or a mismatch; none beside another index."""
         if walk.name != State.ACTIVE:
             return []
-        indexes = [keys.index(walk.queue, state) for state in SORTED_SETS]
-        groups = [keys.group(walk.queue, name) for name in self._groups[walk.queue]]
-        return [*leases.sets(walk.queue), *indexes, *groups]
+        indexes = [pipe.keys.index(walk.queue, state) for state in SORTED_SETS]
+        groups = [pipe.keys.group(walk.queue, name) for name in self._groups[walk.queue]]
+        return [*leases.sets(pipe.keys, walk.queue), *indexes, *groups]
 
 
 def _in_set(pipe: Pipe, walk: _Walk, members: Sequence[bytes]) -> list[TaskRow]:
-    before, after = read_together(pipe, _reading(walk.queue, members), [(walk.cursor.key, members)])
+    before, after = read_together(pipe, _reading(pipe.keys, walk.queue, members), [(walk.cursor.key, members)])
     rows = []
+    prefix_bytes = len(pipe.keys.task_prefix(walk.queue))
     for number, task_id in enumerate(members):
         score = before.scores[0][number]
         if score is None or after.scores[0][number] is None:
             continue
-        row = _finding(walk, task_id, before, after, number, seconds_of(score))
+        row = _finding(walk, task_id, before, after, number, seconds_of(score), prefix_bytes=prefix_bytes)
         if row is not None:
             rows.append(row)
     return rows
@@ -351,11 +354,12 @@ def _in_list(
     one of the sets `beside` as well, where there are any, is lost if it does not.
     """
     rows: list[TaskRow] = []
+    prefix_bytes = len(pipe.keys.task_prefix(walk.queue))
     left = list(members)
     low = max(0, cursor.at - _MARGIN)
     high = cursor.at + cursor.span + _MARGIN
     for attempt in range(_AGAIN):
-        commands = _reading(walk.queue, left)
+        commands = _reading(pipe.keys, walk.queue, left)
         commands.append(pack((b"LRANGE", cursor.key, b"%d" % low, b"%d" % high)))
         before, after = read_together(pipe, commands, [(key, left) for key in beside])
         unrecoverable = leases.without(left, before, after) if beside else set()
@@ -364,7 +368,16 @@ def _in_list(
         standing = set(stretches[0]).intersection(stretches[1])
         missing: list[bytes] = []
         for number, task_id in enumerate(left):
-            row = _finding(walk, task_id, before, after, number, None, lost=task_id in unrecoverable)
+            row = _finding(
+                walk,
+                task_id,
+                before,
+                after,
+                number,
+                None,
+                lost=task_id in unrecoverable,
+                prefix_bytes=prefix_bytes,
+            )
             if row is not None and task_id not in standing:
                 missing.append(task_id)  # gone from the list, or moved out of this stretch of it
             elif row is not None:
@@ -376,7 +389,7 @@ def _in_list(
     return rows
 
 
-def _reading(queue: str, members: Sequence[bytes]) -> list[bytes]:
+def _reading(keys: Keys, queue: str, members: Sequence[bytes]) -> list[bytes]:
     """For each member what its hash holds, and whether there is one."""
     commands = []
     for key in [keys.task(queue, task_id) for task_id in members]:
@@ -385,10 +398,18 @@ def _reading(queue: str, members: Sequence[bytes]) -> list[bytes]:
 
 
 def _finding(
-    walk: _Walk, task_id: bytes, before: Moment, after: Moment, number: int, score: int | None, *, lost: bool = False
+    walk: _Walk,
+    task_id: bytes,
+    before: Moment,
+    after: Moment,
+    number: int,
+    score: int | None,
+    *,
+    prefix_bytes: int,
+    lost: bool = False,
 ) -> TaskRow | None:
     """The row of a member that stands in an index at this moment, and does not fit, or that nobody will recover from
-    there; None where nothing is wrong.
+    there; None where nothing is wrong. `prefix_bytes` is the length of the start of the task data keys of its queue.
     """
     content, exists = before.replies[2 * number], before.replies[2 * number + 1]
     if not isinstance(content, list) or [content, exists] != list(after.replies[2 * number : 2 * number + 2]):
@@ -406,7 +427,6 @@ def _finding(
         kind = Kind.LOST
     else:
         return None
-    key_bytes = len(keys.task(walk.queue, task_id))
     return row_of(
         walk.queue,
         task_id,
@@ -414,6 +434,6 @@ def _finding(
         content[1],
         kind=kind,
         scored_at=score,
-        key_bytes=key_bytes,
+        key_bytes=prefix_bytes + len(task_id),
         index_name=walk.name,
     )

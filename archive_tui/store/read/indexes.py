@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
-from archive_tui.asynq import keys
 from archive_tui.store.link.pipe import Pipe, pack
 from archive_tui.store.link.replies import Reply, members_in, raise_first
 
@@ -181,5 +180,5 @@ def pieces_ahead(pipe: Pipe, key: bytes, order: Order) -> Iterator[Piece]:
 
 def aggregation_sets(pipe: Pipe, queue: str) -> Sequence[bytes]:
     """The keys of the sets that are being aggregated right now."""
-    (reply,) = pipe.call([(b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1")], errors="return")
+    (reply,) = pipe.call([(b"ZRANGE", pipe.keys.aggregation_sets(queue), b"0", b"-1")], errors="return")
     return members_in(reply)

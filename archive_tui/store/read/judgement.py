@@ -6,7 +6,7 @@ To judge is to say of task data and index, read at one moment, what kind of find
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from archive_tui.asynq import findings, keys
+from archive_tui.asynq import findings
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.rows import RowBatch, Values, own, values_of, values_of_all
 from archive_tui.asynq.states import State
@@ -45,18 +45,28 @@ def judge(
     ids: Sequence[bytes],
     contents: Sequence[Reply],
     scores: Sequence[Reply],
+    prefix_bytes: int,
     *,
     leftover: bool,
 ) -> Judged:
     """Judge tasks by state and message (`contents`, None where two reads differed) and by their score in an index
-    (None for none), all read at one moment.
+    (None for none), all read at one moment. `prefix_bytes` is the length of the start of their keys.
     """
-    judged = _all_alike(queue, index, ids, contents, scores)
-    return judged if judged is not None else _one_by_one(queue, index, ids, contents, scores, leftover=leftover)
+    judged = _all_alike(queue, index, ids, contents, scores, prefix_bytes)
+    return (
+        judged
+        if judged is not None
+        else _one_by_one(queue, index, ids, contents, scores, prefix_bytes, leftover=leftover)
+    )
 
 
 def _all_alike(
-    queue: str, index: State, ids: Sequence[bytes], contents: Sequence[Reply], scores: Sequence[Reply]
+    queue: str,
+    index: State,
+    ids: Sequence[bytes],
+    contents: Sequence[Reply],
+    scores: Sequence[Reply],
+    prefix_bytes: int,
 ) -> Judged | None:
     """The ordinary case, a few thousand instructions a page shorter: all are in this state and none stands in its
     index. None where it is not so.
@@ -69,7 +79,7 @@ def _all_alike(
     kind = findings.judge(index, referenced=False)
     if kind is None or states.count(index.value.encode()) != count or scores.count(None) != count:
         return None
-    values = values_of_all(ids, messages, len(keys.task_prefix(queue)))
+    values = values_of_all(ids, messages, prefix_bytes)
     if values is None:
         return None
     return Judged([RowBatch(queue, index, kind, values)], largest=max(map(len, messages)))
@@ -81,11 +91,11 @@ def _one_by_one(
     ids: Sequence[bytes],
     contents: Sequence[Reply],
     scores: Sequence[Reply],
+    prefix_bytes: int,
     *,
     leftover: bool,
 ) -> Judged:
     judged = Judged()
-    prefix_bytes = len(keys.task_prefix(queue))
     kinds = {known: findings.judge(index, referenced=known, leftover=leftover) for known in (False, True)}
     state = index.value.encode()
     found: dict[bool, list[Values]] = {False: [], True: []}

@@ -7,12 +7,12 @@ in neither of them at one moment was not taken just now. Reads only.
 
 from collections.abc import Sequence
 
-from archive_tui.asynq import keys
+from archive_tui.asynq.keys import Keys
 from archive_tui.store.link.consistent_read import Moment, read_together
 from archive_tui.store.link.pipe import Pipe
 
 
-def sets(queue: str) -> tuple[bytes, bytes]:
+def sets(keys: Keys, queue: str) -> tuple[bytes, bytes]:
     """The sorted sets through which active tasks are recovered."""
     return keys.lease(queue), keys.deadlines(queue)
 
@@ -31,4 +31,4 @@ def without(ids: Sequence[bytes], *moments: Moment) -> set[bytes]:
 
 def unrecoverable(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> set[bytes]:
     """Those of some active tasks that had neither lease nor deadline a moment ago; one round trip."""
-    return without(ids, *read_together(pipe, [], [(key, ids) for key in sets(queue)]))
+    return without(ids, *read_together(pipe, [], [(key, ids) for key in sets(pipe.keys, queue)]))

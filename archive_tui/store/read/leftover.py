@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, State
 from archive_tui.store.link.pipe import Pipe
@@ -34,10 +33,10 @@ def is_leftover(pipe: Pipe, queue: str) -> bool:
     """
     known, *sizes = pipe.call(
         [
-            (b"SISMEMBER", keys.QUEUES, encode(queue)),
-            *[(b"LLEN", keys.index(queue, state)) for state in LISTS],
-            (b"ZCARD", keys.index(queue, State.SCHEDULED)),
-            (b"ZCARD", keys.index(queue, State.RETRY)),
+            (b"SISMEMBER", pipe.keys.queues, encode(queue)),
+            *[(b"LLEN", pipe.keys.index(queue, state)) for state in LISTS],
+            (b"ZCARD", pipe.keys.index(queue, State.SCHEDULED)),
+            (b"ZCARD", pipe.keys.index(queue, State.RETRY)),
         ],
         errors="return",
     )
@@ -56,9 +55,9 @@ def leavings(pipe: Pipe, queue: str) -> Iterator[Leavings]:
     """Every key of a queue, in steps; a key may come twice. A key that a registered name explains, or a message of
     another queue, is none of them.
     """
-    start = keys.task_prefix(queue)
+    start = pipe.keys.task_prefix(queue)
     ownership = owners.ownership(pipe)
-    for page in pages(pipe, keys.queue_pattern(queue), _COUNT):
+    for page in pages(pipe, pipe.keys.queue_pattern(queue), _COUNT):
         found = owners.keys_of(pipe, ownership, queue, page)
         if found:
             tasks = [key for key in found if key.startswith(start)]
@@ -70,11 +69,14 @@ def _rows(pipe: Pipe, queue: str, task_keys: Sequence[bytes]) -> list[TaskRow]:
     rows = []
     for batch in within_budget(list(zip(task_keys, lengths, strict=True))):
         replies = pipe.call([(b"HMGET", key, b"state", b"msg") for key, _ in batch], errors="return")
-        rows += [_row(queue, key, reply) for (key, _), reply in zip(batch, replies, strict=True)]
+        rows += [
+            _row(queue, key, len(pipe.keys.task_prefix(queue)), reply)
+            for (key, _), reply in zip(batch, replies, strict=True)
+        ]
     return rows
 
 
-def _row(queue: str, key: bytes, reply: Reply) -> TaskRow:
+def _row(queue: str, key: bytes, prefix_bytes: int, reply: Reply) -> TaskRow:
     raw_state, raw_message = reply if isinstance(reply, list) else (None, None)
-    task_id = key[len(keys.task_prefix(queue)) :]
+    task_id = key[prefix_bytes:]
     return row_of(queue, task_id, State.parse(raw_state), raw_message, key_bytes=len(key))

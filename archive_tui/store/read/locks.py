@@ -7,7 +7,7 @@ deletes both in one: where lock and data are read at one moment, no task that co
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from archive_tui.asynq import keys, locks
+from archive_tui.asynq import locks
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.locks import LockName
 from archive_tui.asynq.rows import TaskRow
@@ -31,10 +31,10 @@ def stale_locks(pipe: Pipe, lock_keys: Sequence[bytes]) -> Iterator[list[TaskRow
     holders have data.
     """
     for start in range(0, len(lock_keys), _AT_ONCE):
-        named = [(key, name) for key in lock_keys[start : start + _AT_ONCE] if (name := locks.read(key))]
+        named = [(key, name) for key in lock_keys[start : start + _AT_ONCE] if (name := locks.read(pipe.keys, key))]
         holders = pipe.call([(b"GET", key) for key, _ in named], errors="return")
         held = [
-            (key, name, keys.task(name.queue, holder), holder)
+            (key, name, pipe.keys.task(name.queue, holder), holder)
             for (key, name), holder in zip(named, holders, strict=True)
             if isinstance(holder, bytes)
         ]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.states import LISTS, SORTED_SETS
 from archive_tui.store.link.abilities import Ability
 from archive_tui.store.link.pipe import Command, Pipe
@@ -67,7 +66,7 @@ def memory(pipe: Pipe, names: Sequence[str]) -> list[Estimate | None]:
     for one, some in zip(found, places, strict=True):
         ids = [task_id for _ in some if (task_id := _member(next(members))) is not None]
         counts.append(len(ids))
-        asked += [one.key, *[keys.task(one.name, task_id) for task_id in ids]]
+        asked += [one.key, *[pipe.keys.task(one.name, task_id) for task_id in ids]]
     replies = pipe.call([(b"MEMORY", b"USAGE", key) for key in asked], errors="return")
     if any(pipe.abilities.lose(reply, Ability.MEMORY_USAGE) for reply in replies):
         return [None] * len(names)
@@ -87,8 +86,8 @@ def _indexes(pipe: Pipe, names: Sequence[str]) -> list[_Index]:
     """The indexes of the queues that hold anything, with their sizes."""
     candidates: list[tuple[int, bytes, bool]] = []
     for number, (name, sets) in enumerate(zip(names, _groups(pipe, names), strict=True)):
-        candidates += [(number, keys.index(name, state), True) for state in LISTS]
-        candidates += [(number, keys.index(name, state), False) for state in SORTED_SETS]
+        candidates += [(number, pipe.keys.index(name, state), True) for state in LISTS]
+        candidates += [(number, pipe.keys.index(name, state), False) for state in SORTED_SETS]
         candidates += [(number, key, False) for key in sets]
     sizes = pipe.call([(b"LLEN" if is_list else b"ZCARD", key) for _, key, is_list in candidates], errors="return")
     return [
@@ -100,17 +99,17 @@ def _indexes(pipe: Pipe, names: Sequence[str]) -> list[_Index]:
 
 def _groups(pipe: Pipe, names: Sequence[str]) -> list[list[bytes]]:
     """The keys of the sets in which the tasks of each queue's groups stand; those of too many groups are left out."""
-    counts = pipe.call([(b"SCARD", keys.groups(name)) for name in names], errors="return")
+    counts = pipe.call([(b"SCARD", pipe.keys.groups(name)) for name in names], errors="return")
     commands: list[Command] = []
     for name, count in zip(names, counts, strict=True):
         able = isinstance(count, int) and 0 < count <= _MOST_GROUPS
         commands += [
-            (b"SMEMBERS", keys.groups(name)) if able else (b"EXISTS", keys.groups(name)),
-            (b"ZRANGE", keys.aggregation_sets(name), b"0", b"%d" % (_MOST_GROUPS - 1)),
+            (b"SMEMBERS", pipe.keys.groups(name)) if able else (b"EXISTS", pipe.keys.groups(name)),
+            (b"ZRANGE", pipe.keys.aggregation_sets(name), b"0", b"%d" % (_MOST_GROUPS - 1)),
         ]
     replies = pipe.call(commands, errors="return")
     return [
-        [*[keys.group(name, group) for group in _listed(waiting)], *_listed(staged)]
+        [*[pipe.keys.group(name, group) for group in _listed(waiting)], *_listed(staged)]
         for name, waiting, staged in zip(names, replies[::2], replies[1::2], strict=True)
     ]
 

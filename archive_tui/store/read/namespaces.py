@@ -25,7 +25,7 @@ def elsewhere(pipe: Pipe, known: Collection[bytes], queue: str, ids: Sequence[by
     """Those of some ids that have task data under one of these prefixes; False where this user may not see whether
     they do.
     """
-    there = [(task_id, prefix + keys.task(queue, task_id)) for task_id in ids for prefix in known]
+    there = [(task_id, prefix + pipe.keys.task(queue, task_id)) for task_id in ids for prefix in known]
     replies = pipe.call([(b"EXISTS", key) for _, key in there], errors="return")
     found: dict[bytes, bool] = {}
     for (task_id, _), reply in zip(there, replies, strict=True):

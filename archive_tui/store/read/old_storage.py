@@ -6,8 +6,8 @@ It is a matter of each queue by itself: one that was never migrated says nothing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.installation import INSTALLATION
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.message import TaskMessage, encode
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
@@ -29,7 +29,7 @@ def old_queues(pipe: Pipe, names: Sequence[str]) -> dict[str, int]:
     """
     commands: list[Command] = []
     for name in names:
-        commands += _sampling(name)
+        commands += _sampling(pipe.keys, name)
     replies = pipe.call(commands, errors="return")
     width = len(replies) // len(names) if names else 0
     old: dict[str, int] = {}
@@ -43,7 +43,7 @@ def old_queues(pipe: Pipe, names: Sequence[str]) -> dict[str, int]:
     return old | {name: 0 for name, _ in without_data(pipe, suspects)}
 
 
-def _sampling(queue: str) -> Iterator[Command]:
+def _sampling(keys: Keys, queue: str) -> Iterator[Command]:
     yield b"LLEN", keys.old_pending(queue)
     yield b"EXISTS", keys.old_archive(queue)
     for state in LISTS:
@@ -62,7 +62,7 @@ def _members(replies: Iterable[Reply]) -> Iterator[bytes]:
 
 def without_data(pipe: Pipe, members: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
     """Those of some members, each with its queue, that have nothing under `t:`."""
-    found = pipe.call([(b"EXISTS", keys.task(queue, member)) for queue, member in members], errors="return")
+    found = pipe.call([(b"EXISTS", pipe.keys.task(queue, member)) for queue, member in members], errors="return")
     return [member for member, exists in zip(members, found, strict=True) if exists == 0]
 
 
@@ -112,9 +112,9 @@ class Found(NamedTuple):
 def find(pipe: Pipe, queue: str, task_id: bytes) -> Found | None:
     """Walk over the indexes of a queue for the message with this id; None where none has it."""
     walks = [
-        (State.PENDING, Cursor(keys.old_pending(queue), Order.LIST)),
-        *[(state, Cursor(keys.index(queue, state), Order.LIST)) for state in LISTS],
-        *[(state, Cursor(keys.index(queue, state), Order.LOWEST, scores=True)) for state in SORTED_SETS],
+        (State.PENDING, Cursor(pipe.keys.old_pending(queue), Order.LIST)),
+        *[(state, Cursor(pipe.keys.index(queue, state), Order.LIST)) for state in LISTS],
+        *[(state, Cursor(pipe.keys.index(queue, state), Order.LOWEST, scores=True)) for state in SORTED_SETS],
     ]
     for state, cursor in walks:
         for ids, scores in pieces(pipe, cursor):

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.ownership import Ownership, Reading
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import is_wrong_type, raise_unless_wrong_type
@@ -11,8 +10,8 @@ from archive_tui.text import decode
 
 def ownership(pipe: Pipe) -> Ownership:
     """Ownership by the queues that are registered now; by none where that cannot be read."""
-    (names,) = pipe.call([(b"SMEMBERS", keys.QUEUES)], errors="return")
-    return Ownership(map(decode, names) if isinstance(names, list) else ())
+    (names,) = pipe.call([(b"SMEMBERS", pipe.keys.queues)], errors="return")
+    return Ownership(pipe.keys, map(decode, names) if isinstance(names, list) else ())
 
 
 def readings_of(pipe: Pipe, ownership_: Ownership, some_keys: Sequence[bytes]) -> list[Reading | None]:

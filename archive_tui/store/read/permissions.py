@@ -65,7 +65,7 @@ def discover(pipe: Pipe, queues: Sequence[str], *, read_only: bool = False) -> P
     """
     actions = [Action.READ] if read_only else list(Action)
     wanted = [(queue, action, command) for queue in (*queues[:_MOST_QUEUES], INSTALLATION) for action in actions
-              for command in needs(action, queue)]  # fmt: skip
+              for command in needs(pipe.keys, action, queue)]  # fmt: skip
     (name,) = pipe.call([(b"ACL", b"WHOAMI")], errors="return")
     user = name if isinstance(name, bytes) else b""
     commands = [command for _, _, command in wanted]

@@ -14,7 +14,6 @@ from typing import TypeAlias
 
 from redis.exceptions import ResponseError
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.rows import RowBatch
 from archive_tui.asynq.states import State
 from archive_tui.store.link.abilities import Ability
@@ -133,7 +132,7 @@ class Probe:
         sizes = self._sizes.setdefault(queue, _Sizes())
         if not sizes.small:
             proven.open += 1
-            pipe.send([pack_each(_HSTRLEN[0], ids, _HSTRLEN[1], start=keys.task_prefix(queue))], len(ids))
+            pipe.send([pack_each(_HSTRLEN[0], ids, _HSTRLEN[1], start=pipe.keys.task_prefix(queue))], len(ids))
             self._replies.expect(len(ids), lambda replies: self._on_lengths(proven, queue, ids, replies))
             return
         for start in range(0, len(ids), _MOST_IDS):
@@ -145,10 +144,10 @@ class Probe:
         self._waiting.append(request)
 
     def _send(self, pipe: Pipe, request: _Request) -> None:
-        index, count = keys.index(request.queue, request.index), len(request.ids)
+        index, count = pipe.keys.index(request.queue, request.index), len(request.ids)
         transaction, zmscore = pipe.abilities.has(Ability.TRANSACTIONS), pipe.abilities.has(Ability.ZMSCORE)
         used = [Ability.ZMSCORE] * zmscore + [Ability.TRANSACTIONS] * transaction
-        packed = [pack_each(_HMGET[0], request.ids, _HMGET[1], start=keys.task_prefix(request.queue))]
+        packed = [pack_each(_HMGET[0], request.ids, _HMGET[1], start=pipe.keys.task_prefix(request.queue))]
         if zmscore:
             packed += (b"*%d\r\n" % (2 + count), pack_each(b"", (b"ZMSCORE", index)), pack_each(b"", request.ids))
             asked = count + 1
@@ -165,7 +164,7 @@ class Probe:
             except ResponseError as error:
                 self._again_without(pipe, request, error, used)
                 return
-            self._take(request, contents, scores)
+            self._take(pipe, request, contents, scores)
 
         def on_first(first: list[Reply]) -> None:
             pipe.send(packed, asked)
@@ -177,7 +176,7 @@ class Probe:
             except ResponseError as error:
                 self._again_without(pipe, request, error, used)
                 return
-            self._take(request, contents, scores)
+            self._take(pipe, request, contents, scores)
 
         if transaction:
             pipe.send_transaction(packed, asked)
@@ -207,7 +206,7 @@ class Probe:
             for part in within_budget(sized[start : start + _MOST_IDS]):
                 self._enqueue(_Request(proven, queue, [one[0] for one in part], 1 + sum(one[1] for one in part)))
 
-    def _take(self, request: _Request, contents: Sequence[Reply], scores: Sequence[Reply]) -> None:
+    def _take(self, pipe: Pipe, request: _Request, contents: Sequence[Reply], scores: Sequence[Reply]) -> None:
         """Add what a probe has shown to what is proven.
 
         Most orphans are archived ones, so that index is asked first; where the state turns out to be another one, the
@@ -217,9 +216,10 @@ class Probe:
         proven.open -= 1
         self._answered = True
         ids, leftover = request.ids, request.queue in self._referenced.leftover
+        prefix = pipe.keys.task_prefix(request.queue)
         if leftover and request.index is State.ARCHIVED:
-            ids, contents, scores = self._not_among_completed(request, contents, scores)
-        judged = judge(request.queue, request.index, ids, contents, scores, leftover=leftover)
+            ids, contents, scores = self._not_among_completed(prefix, request, contents, scores)
+        judged = judge(request.queue, request.index, ids, contents, scores, len(prefix), leftover=leftover)
         proven.batches += judged.batches
         proven.not_tasks += judged.not_tasks
         proven.unsettled += [(request.queue, task_id) for task_id in judged.unsettled]
@@ -228,13 +228,12 @@ class Probe:
             self._enqueue(_Request(proven, request.queue, elsewhere, request.size, index))
 
     def _not_among_completed(
-        self, request: _Request, contents: Sequence[Reply], scores: Sequence[Reply]
+        self, prefix: bytes, request: _Request, contents: Sequence[Reply], scores: Sequence[Reply]
     ) -> tuple[Sequence[bytes], Sequence[Reply], Sequence[Reply]]:
         """Ids and replies of a probe without archived tasks that stand among the completed ones of a leftover queue:
-        the index check tells what they are.
+        the index check tells what they are. `prefix` is the start of their keys.
         """
-        prefix, archived = keys.task_prefix(request.queue), State.ARCHIVED.value.encode()
-        completed = self._referenced.completed
+        archived, completed = State.ARCHIVED.value.encode(), self._referenced.completed
         others = [
             (task_id, content, score)
             for task_id, content, score in zip(request.ids, contents, scores, strict=True)

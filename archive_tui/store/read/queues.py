@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.ownership import Ownership, is_tangled
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
@@ -80,7 +79,7 @@ class QueueStats:
 
 def registered(pipe: Pipe) -> list[str]:
     """The names in `asynq:queues`, sorted. An empty one is none: Asynq refuses it, and here it is `INSTALLATION`."""
-    reply = pipe.one(b"SMEMBERS", keys.QUEUES)
+    reply = pipe.one(b"SMEMBERS", pipe.keys.queues)
     return sorted(decode(name) for name in reply if name)
 
 
@@ -91,12 +90,12 @@ def recognise(server: Server, *, may_be_empty: bool = False) -> list[str]:
     Raises NotAsynqError where the database holds none.
     """
     with server.pipe() as pipe:
-        (kind,) = pipe.call([(b"TYPE", keys.QUEUES)])
+        (kind,) = pipe.call([(b"TYPE", pipe.keys.queues)])
         if kind == b"set":
             return registered(pipe)
         if kind != b"none":
             raise NotAsynqError(
-                f"{server.address}: {keys.QUEUES.decode()} is a {line(kind)}, not Asynq's set of queues"
+                f"{server.address}: {pipe.keys.queues.decode()} is a {line(kind)}, not Asynq's set of queues"
             )
         if any(name is not None for name in discover(pipe)):
             return []  # only leftover queues: damaged, but Asynq's
@@ -124,7 +123,7 @@ def discover(pipe: Pipe, groups: GroupNames | None = None) -> Iterator[str | Non
     """
     known: set[str] = set()
     ownership = owners.ownership(pipe)
-    for found in pages(pipe, keys.everything_pattern()):
+    for found in pages(pipe, pipe.keys.everything_pattern()):
         for name, group in _owners(pipe, ownership, found, known):
             if groups is not None and group is not None:
                 groups.setdefault(name, set()).add(group)
@@ -144,10 +143,10 @@ def _owners(
     for key in found:
         if is_tangled(key):
             tangled.append(key)
-        elif (name := keys.queue_of(key)) is not None:
-            group = keys.group(name, b"")
+        elif (name := pipe.keys.queue_of(key)) is not None:
+            group = pipe.keys.group(name, b"")
             yield name, key.removeprefix(group) if key.startswith(group) else None
-        elif (name := keys.old_pending_of(key)) is not None and name not in known:
+        elif (name := pipe.keys.old_pending_of(key)) is not None and name not in known:
             bare.append((name, key))
     news = [
         key
@@ -178,15 +177,15 @@ def stats(
     old = old_queues(pipe, names)
     days = [(today.astimezone(UTC) - timedelta(days=back)).strftime("%Y-%m-%d") for back in range(FAILURE_DAYS)][::-1]
     for name in names:
-        commands += [(b"LLEN", keys.index(name, state)) for state in LISTS]
-        commands += [(b"ZCARD", keys.index(name, state)) for state in SORTED_SETS]
+        commands += [(b"LLEN", pipe.keys.index(name, state)) for state in LISTS]
+        commands += [(b"ZCARD", pipe.keys.index(name, state)) for state in SORTED_SETS]
         commands += [
-            (b"ZRANGE", keys.index(name, State.ARCHIVED), b"0", b"0", b"WITHSCORES"),
-            (b"EXISTS", keys.paused(name)),
-            (b"MGET", *[keys.failed_on(name, day) for day in days]),
-            (b"GET", keys.processed_on(name, days[-1])),
-            (b"SCARD", keys.groups(name)),
-            (b"ZRANGE", keys.aggregation_sets(name), b"0", b"%d" % (_MOST_GROUPS - 1)),
+            (b"ZRANGE", pipe.keys.index(name, State.ARCHIVED), b"0", b"0", b"WITHSCORES"),
+            (b"EXISTS", pipe.keys.paused(name)),
+            (b"MGET", *[pipe.keys.failed_on(name, day) for day in days]),
+            (b"GET", pipe.keys.processed_on(name, days[-1])),
+            (b"SCARD", pipe.keys.groups(name)),
+            (b"ZRANGE", pipe.keys.aggregation_sets(name), b"0", b"%d" % (_MOST_GROUPS - 1)),
         ]
     replies = pipe.call(commands, errors="return")
     width = len(replies) // len(names) if names else 0
@@ -213,14 +212,16 @@ def _aggregating(
         isinstance(groups, int) and max(groups, len(met.get(name, ()))) <= _MOST_GROUPS
         for name, (groups, _) in zip(names, found, strict=True)
     ]
-    commands = [(b"SMEMBERS", keys.groups(name)) for name, able in zip(names, countable, strict=True) if able]
+    commands = [(b"SMEMBERS", pipe.keys.groups(name)) for name, able in zip(names, countable, strict=True) if able]
     members = iter(pipe.call(commands, errors="return"))
     sets: list[set[bytes]] = []
     for name, able, (_, staged) in zip(names, countable, found, strict=True):
         groups = next(members) if able else []
         waiting = {*(groups if isinstance(groups, list) else []), *(met.get(name, ()) if able else [])}
         sets.append(
-            {keys.group(name, group) for group in waiting}.union(staged if isinstance(staged, list) and able else [])
+            {pipe.keys.group(name, group) for group in waiting}.union(
+                staged if isinstance(staged, list) and able else []
+            )
         )
     sizes = iter(pipe.call([(b"ZCARD", key) for one in sets for key in one], errors="return"))
     counts = [sum(size for size in (next(sizes) for _ in one) if isinstance(size, int)) for one in sets]
@@ -269,20 +270,20 @@ def _number(reply: Reply) -> int:
 
 def exists(pipe: Pipe, queue: str) -> bool:
     """Tell whether a queue is registered or has at least one key of its own; may walk the keyspace."""
-    if pipe.one(b"SISMEMBER", keys.QUEUES, queue.encode("utf-8", "surrogateescape")):
+    if pipe.one(b"SISMEMBER", pipe.keys.queues, queue.encode("utf-8", "surrogateescape")):
         return True
-    indexes = [keys.old_pending(queue), *[keys.index(queue, state) for state in (*LISTS, *SORTED_SETS)]]
+    indexes = [pipe.keys.old_pending(queue), *[pipe.keys.index(queue, state) for state in (*LISTS, *SORTED_SETS)]]
     if any(pipe.call([(b"EXISTS", key) for key in indexes])):
         return True
     ownership = owners.ownership(pipe)
-    return any(owners.keys_of(pipe, ownership, queue, found) for found in pages(pipe, keys.queue_pattern(queue)))
+    return any(owners.keys_of(pipe, ownership, queue, found) for found in pages(pipe, pipe.keys.queue_pattern(queue)))
 
 
 def archived_scores(pipe: Pipe, queue: str, most: int = MOST_SCORES) -> list[float]:
     """The moments at which the tasks of an archive were archived (unix seconds), the oldest first, at most `most`; in
     pieces, so that no reply is long. What is trimmed meanwhile may be missing.
     """
-    cursor = Cursor(keys.index(queue, State.ARCHIVED), Order.LOWEST, _SCORES_AT_ONCE, overlap=0, scores=True)
+    cursor = Cursor(pipe.keys.index(queue, State.ARCHIVED), Order.LOWEST, _SCORES_AT_ONCE, overlap=0, scores=True)
     scores: list[float] = []
     for piece in pieces(pipe, cursor):
         scores += [float(seconds_of(score)) for score in piece.scores]

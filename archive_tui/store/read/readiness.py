@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from archive_tui.asynq import keys, locks, message
+from archive_tui.asynq import locks, message
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import Reply
 from archive_tui.store.read.budget import within_budget
@@ -48,7 +48,7 @@ def readiness(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> Iterator[list[Rea
     """The facts about some tasks of a queue, in their order and in pieces of which each fits into memory; None for what
     has no readable message.
     """
-    task_keys = [keys.task(queue, task_id) for task_id in ids]
+    task_keys = [pipe.keys.task(queue, task_id) for task_id in ids]
     lengths = pipe.call([(b"HSTRLEN", key, b"msg") for key in task_keys], errors="return")
     for batch in within_budget(list(zip(ids, task_keys, lengths, strict=True))):
         replies = pipe.call([(b"HMGET", key, b"msg", b"unique_key", b"group") for _, key, _ in batch], errors="return")
@@ -57,7 +57,7 @@ def readiness(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> Iterator[list[Rea
 
 def _facts(pipe: Pipe, queue: str, ids: Sequence[bytes], replies: Sequence[Reply]) -> list[Readiness | None]:
     fields = [reply if isinstance(reply, list) else (None, None, None) for reply in replies]
-    named = [locks.named(queue, unique_key, raw_message) for raw_message, unique_key, _ in fields]
+    named = [locks.named(pipe.keys, queue, unique_key, raw_message) for raw_message, unique_key, _ in fields]
     holders = iter(pipe.call([(b"GET", lock) for lock in named if lock is not None], errors="return"))
     found: list[Readiness | None] = []
     for task_id, (raw_message, _, group), lock in zip(ids, fields, named, strict=True):
@@ -80,8 +80,8 @@ def _lock(task_id: bytes, holder: Reply) -> Lock:
 def service(pipe: Pipe, queues: Sequence[str]) -> dict[str, Service]:
     """The facts about some queues, by name."""
     served = served_queues(pipe)
-    registered = pipe.call([(b"SISMEMBER", keys.QUEUES, encode(queue)) for queue in queues], errors="return")
-    paused = pipe.call([(b"EXISTS", keys.paused(queue)) for queue in queues], errors="return")
+    registered = pipe.call([(b"SISMEMBER", pipe.keys.queues, encode(queue)) for queue in queues], errors="return")
+    paused = pipe.call([(b"EXISTS", pipe.keys.paused(queue)) for queue in queues], errors="return")
     return {
         queue: Service(is_registered != 0, is_paused == 1, None if served is None else queue in served)
         for queue, is_registered, is_paused in zip(queues, registered, paused, strict=True)

@@ -6,7 +6,6 @@ missing need not be unreferenced: it is only worth a probe.
 
 from collections.abc import Iterable, Iterator
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import members_in
@@ -58,7 +57,7 @@ class Referenced:
 
 def referenced_keys(pipe: Pipe, queue: str, *, without_completed: bool = False) -> Iterator[Iterable[int]]:
     """The hash of the task data key of every id that stands in any index of a queue, in pieces; some come twice."""
-    start = keys.task_prefix(queue)
+    start = pipe.keys.task_prefix(queue)
     for index, order in _indexes(pipe, queue, without_completed=without_completed):
         for piece in pieces_ahead(pipe, index, order):
             yield map(hash, map(start.__add__, piece.ids))
@@ -66,28 +65,28 @@ def referenced_keys(pipe: Pipe, queue: str, *, without_completed: bool = False) 
 
 def completed_keys(pipe: Pipe, queue: str) -> Iterator[Iterable[int]]:
     """The same for the index of completed tasks alone."""
-    start = keys.task_prefix(queue)
-    for piece in pieces_ahead(pipe, keys.index(queue, State.COMPLETED), Order.LOWEST):
+    start = pipe.keys.task_prefix(queue)
+    for piece in pieces_ahead(pipe, pipe.keys.index(queue, State.COMPLETED), Order.LOWEST):
         yield map(hash, map(start.__add__, piece.ids))
 
 
 def _indexes(pipe: Pipe, queue: str, *, without_completed: bool) -> Iterator[tuple[bytes, Order]]:
     """The indexes of a queue, each with the order in which it is walked."""
     for state in LISTS:
-        yield keys.index(queue, state), Order.LIST
+        yield pipe.keys.index(queue, state), Order.LIST
     for state in SORTED_SETS:
         if not (without_completed and state is State.COMPLETED):
-            yield keys.index(queue, state), Order.LOWEST
-    yield keys.lease(queue), Order.LOWEST
-    yield keys.deadlines(queue), Order.LOWEST
+            yield pipe.keys.index(queue, state), Order.LOWEST
+    yield pipe.keys.lease(queue), Order.LOWEST
+    yield pipe.keys.deadlines(queue), Order.LOWEST
     names, staged = map(
         members_in,
         pipe.call(
-            [(b"SMEMBERS", keys.groups(queue)), (b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1")],
+            [(b"SMEMBERS", pipe.keys.groups(queue)), (b"ZRANGE", pipe.keys.aggregation_sets(queue), b"0", b"-1")],
             errors="return",
         ),
     )
     for name in names:
-        yield keys.group(queue, name), Order.LOWEST
+        yield pipe.keys.group(queue, name), Order.LOWEST
     for key in staged:
         yield key, Order.LOWEST

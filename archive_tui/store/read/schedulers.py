@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from archive_tui.asynq.schedulers import SCHEDULERS, Schedulers, history
+from archive_tui.asynq.schedulers import Schedulers
 from archive_tui.store.link.clock import seconds_in
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import Reply, is_answer, is_not_permitted, is_wrong_type
@@ -20,14 +20,18 @@ def look(pipe: Pipe) -> Schedulers:
     another clock.
     """
     members, allowed, clock = pipe.call(
-        [(b"ZRANGE", SCHEDULERS, b"0", b"-1", b"WITHSCORES"), (b"ZCARD", history(b"archive-tui:probe")), (b"TIME",)],
+        [
+            (b"ZRANGE", pipe.keys.schedulers, b"0", b"-1", b"WITHSCORES"),
+            (b"ZCARD", pipe.keys.history(b"archive-tui:probe")),
+            (b"TIME",),
+        ],
         errors="return",
     )
     now = seconds_in(clock) if pipe.snapshot is None else pipe.snapshot.taken_at
     if pipe.snapshot is not None and pipe.snapshot.missing != 0:
         return Schedulers(now, unknown="what schedulers list had expired before the dump was loaded")
     if not isinstance(members, list):
-        return Schedulers(now, unknown=_why(members, "asynq:schedulers"))
+        return Schedulers(now, unknown=_why(members, pipe.keys.schedulers.decode()))
     if is_not_permitted(allowed):
         return Schedulers(now, unknown=_why(allowed, "the histories of schedulers"))
     listed: list[bytes] = []

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import NamedTuple
 
-from archive_tui.asynq import findings, keys, locks
+from archive_tui.asynq import findings, locks
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.store.link.abilities import Ability
@@ -25,7 +26,7 @@ NOT_A_HASH: Sequence[bytes] = (b"", b"")
 
 
 def request(
-    queue: str, ids: Sequence[bytes], indexes: Sequence[State | None], *, times: bool = True
+    keys: Keys, queue: str, ids: Sequence[bytes], indexes: Sequence[State | None], *, times: bool = True
 ) -> tuple[list[bytes], int]:
     """The packed commands that read these tasks, each with its score in one index or none, and with their `times` to
     live; and how many commands they are. `answer` takes the replies.
@@ -105,19 +106,19 @@ def missing(pipe: Pipe, copies: Sequence[Copy], *, unnamed: bool = False) -> Mis
     """Find out what is still to be read of these; empty values where nothing is. With `unnamed`, also the locks that
     a task may hold without naming them.
     """
-    named = [(at, lock) for at, copy in enumerate(copies) if (lock := lock_of(copy)) is not None]
+    named = [(at, lock) for at, copy in enumerate(copies) if (lock := lock_of(pipe.keys, copy)) is not None]
     if unnamed:
-        named += [(at, lock) for at, copy in enumerate(copies) for lock in _unnamed_locks(copy)]
+        named += [(at, lock) for at, copy in enumerate(copies) for lock in _unnamed_locks(pipe.keys, copy)]
     return Missing(named, pipe.abilities.has(Ability.FIELD_TIMES))
 
 
-def _unnamed_locks(copy: Copy) -> list[bytes]:
+def _unnamed_locks(keys: Keys, copy: Copy) -> list[bytes]:
     if not copy.fields or copy.fields is NOT_A_HASH:
         return []
     raw = copy.field(b"msg")
     if raw is None or len(raw) > _DECODED_FOR_LOCKS:
         return []
-    return locks.unnamed(copy.queue, copy.field(b"unique_key"), raw)
+    return locks.unnamed(keys, copy.queue, copy.field(b"unique_key"), raw)
 
 
 def completed(pipe: Pipe, copies: list[Copy], lacking: Missing) -> list[Copy]:
@@ -130,7 +131,7 @@ def completed(pipe: Pipe, copies: list[Copy], lacking: Missing) -> list[Copy]:
 
 def _with_field_times(pipe: Pipe, copies: list[Copy]) -> list[Copy]:
     asked = [at for at, copy in enumerate(copies) if copy.fields and copy.fields is not NOT_A_HASH]
-    commands = [field_times(copies[at].queue, copies[at].id, copies[at].fields[::2]) for at in asked]
+    commands = [field_times(pipe.keys, copies[at].queue, copies[at].id, copies[at].fields[::2]) for at in asked]
     replies = pipe.call(commands, errors="return")
     for at, reply in zip(asked, replies, strict=True):
         pipe.abilities.lose(reply, Ability.FIELD_TIMES)
@@ -166,17 +167,17 @@ def _holders(pipe: Pipe, lock_keys: Sequence[bytes]) -> list[tuple[bytes | None,
     ]
 
 
-def lock_of(copy: Copy) -> bytes | None:
+def lock_of(keys: Keys, copy: Copy) -> bytes | None:
     """The unique lock that a task names; None: none. Whether it holds it is another question."""
     fields = copy.fields
     if len(fields) == 4 and fields[0] == b"msg":
-        return locks.named(copy.queue, None, fields[1])
-    return locks.named(copy.queue, copy.field(b"unique_key"), copy.field(b"msg"))
+        return locks.named(keys, copy.queue, None, fields[1])
+    return locks.named(keys, copy.queue, copy.field(b"unique_key"), copy.field(b"msg"))
 
 
 def sizes(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> list[int]:
     """About how many bytes each task's data has: its message and its result, which may be large as well."""
-    task_keys = [keys.task(queue, one) for one in ids]
+    task_keys = [pipe.keys.task(queue, one) for one in ids]
     replies = pipe.call([(b"HSTRLEN", key, name) for key in task_keys for name in (b"msg", b"result")], errors="return")
     lengths = [reply if isinstance(reply, int) else 0 for reply in replies]
     return [message + result + _OTHER_FIELDS for message, result in zip(lengths[::2], lengths[1::2], strict=True)]
@@ -197,7 +198,7 @@ def whole(
     A group's set counts as `aggregating`, its name is a field of the task; the lease counts as `active`. An id without
     task data keeps the name of its index as `place`.
     """
-    task_keys = [keys.task(queue, one) for one in ids]
+    task_keys = [pipe.keys.task(queue, one) for one in ids]
     commands: list[Command] = [(b"HGETALL", key) for key in task_keys]
     *replies, clock = pipe.call([*commands, *[(b"PTTL", key) for key in task_keys], (b"TIME",)], errors="return")
     hashes, times = replies[: len(ids)], replies[len(ids) :]
@@ -205,7 +206,7 @@ def whole(
     copies = _with_ends(copies, times, clock)
     if index_names is None:
         index_names = [_named_index(copy) for copy in copies]
-    prefix = keys.prefix(queue)
+    prefix = pipe.keys.prefix(queue)
     scored = [at for at, name in enumerate(index_names) if name and name not in LISTS]
     scores = pipe.call([(b"ZSCORE", prefix + encode(index_names[at]), ids[at]) for at in scored], errors="return")
     for at, score in zip(scored, scores, strict=True):

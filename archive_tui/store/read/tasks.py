@@ -5,7 +5,7 @@ from itertools import islice
 
 from redis.exceptions import ResponseError
 
-from archive_tui.asynq import findings, keys, locks, message
+from archive_tui.asynq import findings, locks, message
 from archive_tui.asynq.findings import GROUP, Kind
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.rows import TaskRow, row_of
@@ -40,9 +40,9 @@ def listed(pipe: Pipe, queue: str, state: State) -> Iterator[list[tuple[bytes, i
     """
     scores = state not in LISTS
     order = Order.HIGHEST if scores else Order.LIST
-    index = keys.index(queue, state)
+    index = pipe.keys.index(queue, state)
     if state is State.PENDING:
-        for piece in pieces(pipe, Cursor(keys.old_pending(queue), Order.LIST, PIECE)):
+        for piece in pieces(pipe, Cursor(pipe.keys.old_pending(queue), Order.LIST, PIECE)):
             yield [(member, None) for member in piece.ids]
     walk = pieces(pipe, Cursor(index, order, PIECE, scores=scores, strict=True))
     while True:
@@ -74,7 +74,7 @@ def rows(pipe: Pipe, queue: str, state: State, piece: Sequence[tuple[bytes, int 
     its id stood in the index at the same moment it is a ghost, and the row says so. A member that is a whole message
     becomes the row of that.
     """
-    task_keys = [keys.task(queue, task_id) for task_id, _ in piece]
+    task_keys = [pipe.keys.task(queue, task_id) for task_id, _ in piece]
     lengths = pipe.call([(b"HSTRLEN", key, b"msg") for key in task_keys], errors="return")
     for batch in within_budget(list(zip(piece, task_keys, lengths, strict=True))):
         replies = pipe.call([(b"HMGET", key, b"state", b"msg") for _, key, _ in batch], errors="return")
@@ -92,7 +92,7 @@ def rows(pipe: Pipe, queue: str, state: State, piece: Sequence[tuple[bytes, int 
 def _ghosts(pipe: Pipe, queue: str, state: State, ids: Sequence[bytes]) -> set[bytes]:
     """Those of some ids that stand in an index without task data, at one moment."""
     moments = read_together(
-        pipe, [pack((b"EXISTS", keys.task(queue, one))) for one in ids], [(keys.index(queue, state), ids)]
+        pipe, [pack((b"EXISTS", pipe.keys.task(queue, one))) for one in ids], [(pipe.keys.index(queue, state), ids)]
     )
     return {
         task_id
@@ -112,7 +112,7 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
     Raises NotFoundError where there is no task data, or where the key is no hash. In a queue of before Asynq 0.18 its
     indexes are searched for the message with this id.
     """
-    key = keys.task(queue, task_id)
+    key = pipe.keys.task(queue, task_id)
     kind = pipe.one(b"TYPE", key)
     if kind == b"none":
         old = old_storage.find(pipe, queue, task_id) if old_storage.old_queues(pipe, [queue]) else None
@@ -133,8 +133,8 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
     if kind != b"hash":
         raise NotFoundError(f"{line(key)!r} is a {line(kind)}, not task data: Asynq did not write it")
     commands: list[Command] = [(b"HGETALL", key)]
-    commands += [(b"ZSCORE", keys.index(queue, state), task_id) for state in SORTED_SETS]
-    commands += [(b"ZSCORE", index, task_id) for index in (keys.lease(queue), keys.deadlines(queue))]
+    commands += [(b"ZSCORE", pipe.keys.index(queue, state), task_id) for state in SORTED_SETS]
+    commands += [(b"ZSCORE", index, task_id) for index in (pipe.keys.lease(queue), pipe.keys.deadlines(queue))]
     replies = pipe.call(commands, errors="return")
     if isinstance(replies[0], Exception):
         raise replies[0]
@@ -152,7 +152,8 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
     unchecked += _search_groups(pipe, queue, task_id, fields.get(b"group"), stands_in)
     names = list(fields)
     memory, left, clock, times = pipe.call(
-        [(b"MEMORY", b"USAGE", key), (life(pipe), key), (b"TIME",), field_times(queue, task_id, names)], errors="return"
+        [(b"MEMORY", b"USAGE", key), (life(pipe), key), (b"TIME",), field_times(pipe.keys, queue, task_id, names)],
+        errors="return",
     )
     end = end_by(pipe, left, seconds_in(clock))
     field_times_unknown = is_not_permitted(times)  # a server that does not know the command has no such times
@@ -177,7 +178,7 @@ def _search_lists(pipe: Pipe, queue: str, task_id: bytes, stands_in: dict[str, f
     """
     unchecked = []
     for state in LISTS:
-        index = keys.index(queue, state)
+        index = pipe.keys.index(queue, state)
         position, size = pipe.call(
             [(b"LPOS", index, task_id, b"MAXLEN", b"%d" % _LPOS_LIMIT), (b"LLEN", index)], errors="return"
         )
@@ -196,10 +197,10 @@ def _search_groups(
     """
     if not group:
         return ()
-    own = keys.group(queue, group)
+    own = pipe.keys.group(queue, group)
     sets = [own, *aggregation_sets(pipe, queue)]
     named, *scores = pipe.call(
-        [(b"SISMEMBER", keys.groups(queue), group), *[(b"ZSCORE", key, task_id) for key in sets]], errors="return"
+        [(b"SISMEMBER", pipe.keys.groups(queue), group), *[(b"ZSCORE", key, task_id) for key in sets]], errors="return"
     )
     for key, score in zip(sets, scores, strict=True):
         if isinstance(score, bytes):
@@ -220,7 +221,7 @@ def _lock(
     name = field or (decoded.unique_key.encode() if decoded is not None else b"")
     if name:
         return _held(pipe, name)
-    by_rule = locks.by_rule(queue, decoded) if decoded is not None else []
+    by_rule = locks.by_rule(pipe.keys, queue, decoded) if decoded is not None else []
     found = (_held(pipe, key, named=False) for key in by_rule)
     return next((lock for lock in found if lock.holder == task_id), None)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from archive_tui.asynq import keys
+from archive_tui.asynq.keys import Keys
 from archive_tui.store.link.abilities import Ability
 from archive_tui.store.link.clock import seconds_in
 from archive_tui.store.link.pipe import Command, Pipe
@@ -12,7 +12,7 @@ USUAL_FIELDS = (b"msg", b"state", b"pending_since", b"unique_key", b"group", b"r
 """The fields that Asynq writes (0.18 to 0.26)."""
 
 
-def field_times(queue: str, task_id: bytes, names: Sequence[bytes]) -> Command:
+def field_times(keys: Keys, queue: str, task_id: bytes, names: Sequence[bytes]) -> Command:
     """The command that asks when these fields of a task expire; `field_ends` takes the reply."""
     return (b"HPEXPIRETIME", keys.task(queue, task_id), b"FIELDS", b"%d" % len(names), *names)
 
@@ -54,13 +54,13 @@ def end_of(left: Reply, now: float) -> int | None:
 
 def first_end(pipe: Pipe, queue: str, ids: Sequence[bytes]) -> list[int | None]:
     """For each task the moment at which the first part of it expires, in unix milliseconds; None for never."""
-    keys_ = [keys.task(queue, one) for one in ids]
+    keys_ = [pipe.keys.task(queue, one) for one in ids]
     *replies, clock = pipe.call([*[(b"PTTL", key) for key in keys_], (b"TIME",)], errors="return")
     now = seconds_in(clock)
     ends = [end_of(left, now) for left in replies]
     if not pipe.abilities.has(Ability.FIELD_TIMES):
         return ends
-    fields = pipe.call([field_times(queue, one, USUAL_FIELDS) for one in ids], errors="return")
+    fields = pipe.call([field_times(pipe.keys, queue, one, USUAL_FIELDS) for one in ids], errors="return")
     for at, reply in enumerate(fields):
         pipe.abilities.lose(reply, Ability.FIELD_TIMES)
         moments = [*field_ends(USUAL_FIELDS, reply).values(), *([end] if (end := ends[at]) is not None else [])]

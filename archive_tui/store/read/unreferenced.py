@@ -14,8 +14,9 @@ Reads only. Each step is small; `settle` yields after each, so that its caller c
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from archive_tui.asynq import findings, keys, message
+from archive_tui.asynq import findings, message
 from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
@@ -51,12 +52,11 @@ class _Suspect:
     row: TaskRow
     """The row of the finding that it may be."""
 
+    key: bytes
+    """The key of its data."""
+
     group: bytes | None
     """The group that its hash or its message names; None for none."""
-
-    @property
-    def key(self) -> bytes:
-        return keys.task(self.row.queue, self.row.id)
 
 
 def settle(
@@ -82,19 +82,19 @@ def settle(
                     lists[suspect.row.state].append(suspect)
             yield found
         for state, waiting in lists.items():
-            yield from _not_in_list(pipe, keys.index(queue, state), state, waiting)
+            yield from _not_in_list(pipe, pipe.keys.index(queue, state), state, waiting)
 
 
 def _is_of_another_queue(pipe: Pipe, queue: str, task_id: bytes) -> bool:
     """Tell whether a foreign key may be an index of a queue with a longer name: of `a}:t:b` beside `a`."""
-    names = [name for name in keys.queues_in(keys.task(queue, task_id)) if name != encode(queue)]
-    known = pipe.call([(b"SISMEMBER", keys.QUEUES, name) for name in names], errors="return")
+    names = [name for name in pipe.keys.queues_in(pipe.keys.task(queue, task_id)) if name != encode(queue)]
+    known = pipe.call([(b"SISMEMBER", pipe.keys.queues, name) for name in names], errors="return")
     return any(one == 1 for one in known)
 
 
 def _read(pipe: Pipe, queue: str, ids: Sequence[bytes], leftover: bool) -> tuple[list[TaskRow], list[_Suspect]]:
     """Findings that one transaction proves, and suspects that must be searched for in lists and groups."""
-    lengths = pipe.call([(b"HSTRLEN", keys.task(queue, task_id), b"msg") for task_id in ids], errors="return")
+    lengths = pipe.call([(b"HSTRLEN", pipe.keys.task(queue, task_id), b"msg") for task_id in ids], errors="return")
     found: list[TaskRow] = []
     suspects: list[_Suspect] = []
     sized: list[tuple[bytes, int]] = []
@@ -108,7 +108,7 @@ def _read(pipe: Pipe, queue: str, ids: Sequence[bytes], leftover: bool) -> tuple
             raise length
     for batch in within_budget(sized):
         members = [task_id for task_id, _ in batch]
-        task_keys = [keys.task(queue, task_id) for task_id in members]
+        task_keys = [pipe.keys.task(queue, task_id) for task_id in members]
         empty = [number for number, (_, length) in enumerate(batch) if not length]
         before, after = read_together(
             pipe,
@@ -116,7 +116,7 @@ def _read(pipe: Pipe, queue: str, ids: Sequence[bytes], leftover: bool) -> tuple
                 *[pack((b"HMGET", key, b"state", b"msg", b"group")) for key in task_keys],
                 *[pack((b"EXISTS", task_keys[number])) for number in empty],
             ],
-            [(keys.prefix(queue) + name.encode(), members) for name in _SETS],
+            [(pipe.keys.prefix(queue) + name.encode(), members) for name in _SETS],
         )
         gone = {number for at, number in enumerate(empty, len(members)) if 0 in (before.replies[at], after.replies[at])}
         for number, task_id in enumerate(members):
@@ -130,7 +130,7 @@ def _read(pipe: Pipe, queue: str, ids: Sequence[bytes], leftover: bool) -> tuple
                 for name, first, second in zip(_SETS, before.scores, after.scores, strict=True)
                 if first[number] is not None or second[number] is not None
             }
-            suspect = _suspect_of(queue, task_id, content, stands_in, leftover)
+            suspect = _suspect_of(queue, task_id, task_keys[number], content, stands_in, leftover)
             if suspect is None:
                 continue
             lost, grouped = suspect.row.kind is Kind.LOST, suspect.row.state is State.AGGREGATING
@@ -142,14 +142,13 @@ def _read(pipe: Pipe, queue: str, ids: Sequence[bytes], leftover: bool) -> tuple
 
 
 def _suspect_of(
-    queue: str, task_id: bytes, content: Sequence[Reply], scores: Mapping[str, bytes], leftover: bool
+    queue: str, task_id: bytes, key: bytes, content: Sequence[Reply], scores: Mapping[str, bytes], leftover: bool
 ) -> _Suspect | None:
     """Task data that is wrong as far as sorted sets can tell, None where it is not; `scores` are those in the sets that
     hold its id.
     """
     raw_state, raw_message, group = content
     state = State.parse(raw_state)
-    key_bytes = len(keys.task(queue, task_id))
     first = next(iter(findings.stands_in_order(scores)), "")
     scored_at = seconds_of(scores[first]) if first else None
     if not findings.readable(raw_message):
@@ -163,9 +162,9 @@ def _suspect_of(
     else:
         kind, index = findings.judge(state, referenced=False) or Kind.LOST, ""
     row = row_of(
-        queue, task_id, state, raw_message, kind=kind, scored_at=scored_at, key_bytes=key_bytes, index_name=index
+        queue, task_id, state, raw_message, kind=kind, scored_at=scored_at, key_bytes=len(key), index_name=index
     )
-    return _Suspect(row, group or _group_in(raw_message))
+    return _Suspect(row, key, group or _group_in(raw_message))
 
 
 def _by_group(pipe: Pipe, queue: str, suspects: Sequence[_Suspect]) -> list[TaskRow]:
@@ -180,18 +179,18 @@ def _by_group(pipe: Pipe, queue: str, suspects: Sequence[_Suspect]) -> list[Task
         sets: list[tuple[bytes, list[bytes]]] = []
         by_group: dict[bytes, list[bytes]] = {}
         for suspect in suspects:
-            by_group.setdefault(keys.group(queue, suspect.group or b""), []).append(suspect.row.id)
+            by_group.setdefault(pipe.keys.group(queue, suspect.group or b""), []).append(suspect.row.id)
         for key, members in by_group.items():
             sets += [(key, members), *[(one, members) for one in known if one.startswith(key + b":")]]
         commands = [pack((b"HGET", suspect.key, b"state")) for suspect in suspects]
-        commands += [pack((b"SISMEMBER", keys.groups(queue), group)) for group in groups]
-        commands.append(pack((b"ZRANGE", keys.aggregation_sets(queue), b"0", b"-1")))
+        commands += [pack((b"SISMEMBER", pipe.keys.groups(queue), group)) for group in groups]
+        commands.append(pack((b"ZRANGE", pipe.keys.aggregation_sets(queue), b"0", b"-1")))
         moments = read_together(pipe, commands, sets)
         staged = {one for moment in moments for one in members_in(moment.replies[-1])}
         if not staged <= set(known):
             known = sorted(staged)
             continue  # a set of which we did not know: ask it as well
-        looked_into = staged | _named(queue, groups, moments, len(suspects))
+        looked_into = staged | _named(pipe.keys, queue, groups, moments, len(suspects))
         standing: dict[bytes, tuple[bytes, Reply]] = {}
         in_place: set[bytes] = set()
         for moment in moments:
@@ -201,7 +200,9 @@ def _by_group(pipe: Pipe, queue: str, suspects: Sequence[_Suspect]) -> list[Task
                 if key in looked_into:
                     in_place |= here.keys()
         return [
-            _standing_in(suspect.row, *standing[suspect.row.id]) if suspect.row.id in standing else suspect.row
+            _standing_in(pipe.keys, suspect.row, *standing[suspect.row.id])
+            if suspect.row.id in standing
+            else suspect.row
             for number, suspect in enumerate(suspects)
             if (suspect.row.kind is Kind.HUSK or suspect.row.id not in in_place)
             and all(moment.replies[number] == State.AGGREGATING.value.encode() for moment in moments)
@@ -209,7 +210,7 @@ def _by_group(pipe: Pipe, queue: str, suspects: Sequence[_Suspect]) -> list[Task
     return []  # too many comings and goings to be certain of anything
 
 
-def _named(queue: str, groups: Sequence[bytes], moments: Sequence[Moment], at: int) -> set[bytes]:
+def _named(keys: Keys, queue: str, groups: Sequence[bytes], moments: Sequence[Moment], at: int) -> set[bytes]:
     """The sets of those groups that `groups` names, by the replies from a position on, at any of these moments."""
     named: set[bytes] = set()
     for moment in moments:
@@ -219,7 +220,7 @@ def _named(queue: str, groups: Sequence[bytes], moments: Sequence[Moment], at: i
     return named
 
 
-def _standing_in(row: TaskRow, key: bytes, score: Reply) -> TaskRow:
+def _standing_in(keys: Keys, row: TaskRow, key: bytes, score: Reply) -> TaskRow:
     """A finding with the set in which it stands."""
     scored_at = seconds_of(score) if isinstance(score, bytes) else None
     return row._replace(index_name=decode(key.removeprefix(keys.prefix(row.queue))), scored_at=scored_at)

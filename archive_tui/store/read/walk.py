@@ -17,10 +17,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
 
-from archive_tui.asynq import keys
+from archive_tui.asynq.keys import GROUP_TAG_END, LOCK_TAG_END, TAG_END, Keys
 from archive_tui.asynq.ownership import Ownership, Reading, is_tangled, readings
 from archive_tui.asynq.rows import RowBatch
-from archive_tui.asynq.schedulers import HISTORY
 from archive_tui.store.link.pipe import Pipe, pack
 from archive_tui.store.link.replies import Reply, is_wrong_type, raise_first, raise_unless_wrong_type
 from archive_tui.store.link.reply_queue import ReplyQueue
@@ -33,7 +32,7 @@ from archive_tui.text import decode
 
 _PAGES_AHEAD = 3
 _REPLIES_A_PAGE = 8
-_TAGS = (keys.TAG_END, keys.GROUP_TAG_END, keys.LOCK_TAG_END)
+_TAGS = (TAG_END, GROUP_TAG_END, LOCK_TAG_END)
 _WORTH_A_PROBE = 100
 """Suspects that are probed without waiting for more: a transaction of a few costs several times as much for each."""
 
@@ -136,7 +135,7 @@ class Scan:
         """
         self._wanted = None if queues is None else set(queues)
         self._only = queues[0] if queues is not None and len(queues) == 1 else None
-        self._pattern = keys.tasks_pattern(self._only, groups=meet_groups, locks=meet_locks, histories=meet_histories)
+        self._meets = {"groups": meet_groups, "locks": meet_locks, "histories": meet_histories}
         self.count = count
         self.groups: dict[str, set[bytes]] = {}
         """By queue, the names of the group and aggregation sets that were met, without `g:`."""
@@ -257,7 +256,8 @@ class Scan:
         if page.asking:
             return
         page.asking = True
-        pipe.send([pack((b"SCAN", b"%d" % self._asked, b"MATCH", self._pattern, b"COUNT", b"%d" % self.count))])
+        pattern = pipe.keys.tasks_pattern(self._only, **self._meets)
+        pipe.send([pack((b"SCAN", b"%d" % self._asked, b"MATCH", pattern, b"COUNT", b"%d" % self.count))])
         self._replies.expect(1, lambda replies: self._on_page(pipe, page, replies[0]))
 
     # Answers
@@ -295,17 +295,18 @@ class Scan:
             found = unexplained
         tangled: list[bytes] = []
         together = b"\n".join(found)
-        if HISTORY in together:
-            page.histories += [key for key in found if key.startswith(HISTORY)]
-            found = [key for key in found if not key.startswith(HISTORY)]
+        histories = pipe.keys.histories
+        if histories in together:
+            page.histories += [key for key in found if key.startswith(histories)]
+            found = [key for key in found if not key.startswith(histories)]
             together = b"\n".join(found)
         if together.count(b"}") > len(found):  # cheaper than to look for `}:`
             tangled = [key for key in found if is_tangled(key)]
             found = [key for key in found if not is_tangled(key)]
             together = b"\n".join(found)
-        if together.count(keys.TAG_END) < len(found):
-            found = self._tasks_among(page, found)
-        met = self._by_queue(found)
+        if together.count(TAG_END) < len(found):
+            found = self._tasks_among(len(pipe.keys.start), page, found)
+        met = self._by_queue(pipe.keys, found)
         new = [queue for queue in met if queue not in self._referenced.queues]
         if new:
             self._hold(pipe, new, partial(self._sort_out, pipe, page, found + tangled))
@@ -314,7 +315,7 @@ class Scan:
         if self._only is None:
             found = self._unexplained(found)
         self._few = len(found) < _WORTH_A_PROBE
-        self._suspect(page, found)
+        self._suspect(pipe.keys, page, found)
         self._probe_suspects(pipe, page)
         for key in tangled:
             self._untangle(pipe, page, key)
@@ -328,16 +329,18 @@ class Scan:
             return found if strangers else []
         return list(compress(found, map(strangers.__contains__, hashes)))
 
-    def _tasks_among(self, page: _Page, found: Sequence[bytes]) -> list[bytes]:
-        """Note the sets of groups and the locks among some keys, and give back those of task data."""
+    def _tasks_among(self, begin: int, page: _Page, found: Sequence[bytes]) -> list[bytes]:
+        """Note the sets of groups and the locks among some keys, and give back those of task data. The names of their
+        queues `begin` at this position.
+        """
         tasks = []
         for key in found:
             places = {tag: at for tag in _TAGS if (at := key.find(tag)) >= 0}
             tag = min(places, key=places.__getitem__, default=b"")
-            queue = decode(key[len(b"asynq:{") : places.get(tag, 0)])
-            if tag == keys.TAG_END:
+            queue = decode(key[begin : places.get(tag, 0)])
+            if tag == TAG_END:
                 tasks.append(key)
-            elif tag == keys.GROUP_TAG_END:
+            elif tag == GROUP_TAG_END:
                 self._note_group(queue, key[places[tag] + len(tag) :])
             elif tag and self._wants(queue):
                 page.locks.append(key)
@@ -347,12 +350,12 @@ class Scan:
         if self._wants(queue):
             self.groups.setdefault(queue, set()).add(name)
 
-    def _by_queue(self, found: Sequence[bytes]) -> dict[str, int]:
+    def _by_queue(self, keys: Keys, found: Sequence[bytes]) -> dict[str, int]:
         """Number of keys of each queue that is wanted."""
         if self._only is not None and found:
             return {self._only: len(found)}
-        tags = Counter([key[: key.find(keys.TAG_END)] for key in found])
-        splits = {tag: keys.split_task(tag + keys.TAG_END) for tag in tags}
+        tags = Counter([key[: key.find(TAG_END)] for key in found])
+        splits = {tag: keys.split_task(tag + TAG_END) for tag in tags}
         return {split[0]: tags[tag] for tag, split in splits.items() if split is not None and self._wants(split[0])}
 
     def _meet(self, pipe: Pipe, queues: Sequence[str]) -> Iterator[None]:
@@ -382,7 +385,7 @@ class Scan:
                 else:
                     resume()
 
-    def _suspect(self, page: _Page, unknown: Sequence[bytes]) -> None:
+    def _suspect(self, keys: Keys, page: _Page, unknown: Sequence[bytes]) -> None:
         """Sort what no index explains by queue, to be probed."""
         if self._only is not None and unknown:
             start = len(keys.task_prefix(self._only))
@@ -407,7 +410,7 @@ class Scan:
         if not any(self._wants(claim.queue) for claim in claims):
             return
         page.unsorted += 1
-        if len(readings(key)) == 1:
+        if len(readings(pipe.keys, key)) == 1:
             self._claimed(pipe, page, key, claims[0])
         else:
             pipe.send([pack((b"HGET", key, b"msg"))])

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.ownership import is_tangled
 from archive_tui.asynq.states import State
 from archive_tui.errors import RefusedError
@@ -19,7 +18,7 @@ def register(pipe: Pipe, queue: str) -> bool:
     """Put a queue back into `asynq:queues`, so that Asynq's tools show it and a server that serves it expires what is
     completed. False where it was registered already.
     """
-    return bool(pipe.one(b"SADD", keys.QUEUES, encode(queue)))
+    return bool(pipe.one(b"SADD", pipe.keys.queues, encode(queue)))
 
 
 def remove(pipe: Pipe, queue: str, doomed_keys: Sequence[bytes]) -> int:
@@ -28,7 +27,7 @@ def remove(pipe: Pipe, queue: str, doomed_keys: Sequence[bytes]) -> int:
     """
     if not doomed_keys:
         return 0
-    watched = [keys.QUEUES, *[keys.index(queue, state) for state in _TO_DO]]
+    watched = [pipe.keys.queues, *[pipe.keys.index(queue, state) for state in _TO_DO]]
     (reply,) = pipe.call([(b"WATCH", *watched)], errors="return")
     # In a cluster the set of queues lives elsewhere: then the check a moment before must do
     if isinstance(reply, Exception) and not (is_refusal(reply) or is_of_another_slot(reply)):

@@ -188,9 +188,9 @@ for from = 1, count, AT_ONCE do
 end
 
 -- Where two registered queues may have such keys, the message has said whose they are.
-local name = sub(prefix, 8, -3)
+local name = sub(prefix, name_at(prefix), -3)
 local tangled = string.find(name, "}:", 1, true) or string.find(table.concat(ids, "\n"), "}:", 1, true)
-if tangled and not is_registered(name) then
+if tangled and not is_registered(prefix) then
   for i = 1, count do
     if not outcomes[i] and explained_by_another(prefix, KEYS[i + 7]) then outcomes[i] = OTHER_QUEUE end
   end

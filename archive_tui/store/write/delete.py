@@ -9,13 +9,13 @@ from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
 
-from archive_tui.asynq import keys
+from archive_tui.asynq.keys import Keys
+from archive_tui.asynq.locks import name_in
 from archive_tui.asynq.states import LISTS, State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import DisconnectedError
 from archive_tui.store.link.pipe import Pipe, pack_each
 from archive_tui.store.link.replies import Reply, is_unknown_script
-from archive_tui.store.read.snapshots import lock_of
 from archive_tui.store.write.scripts import load
 
 _LONG = 1024
@@ -56,14 +56,14 @@ def prepare(pipe: Pipe, queue: str) -> None:
     raises NotPermittedError, or RefusedError on a replica.
     """
     for mode in (b"seen", b"copied"):
-        pipe.script(*load("delete"), _indexes(queue), [keys.unique_prefix(queue), b"orphan", b"", mode])
+        pipe.script(*load("delete"), _indexes(pipe.keys, queue), [pipe.keys.unique_prefix(queue), b"orphan", b"", mode])
 
 
-def request(queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> bytes:
+def request(keys: Keys, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> bytes:
     """A batch, not empty and none twice, packed to be sent: of one standing and one state, with copies that are all
     plain or none. A leftover queue must have been asked for with `is_leftover`.
     """
-    head, arguments = _request(queue, batch, copies)
+    head, arguments = _request(keys, queue, batch, copies)
     parts = [
         b"*%d\r\n" % (3 + len(head) + len(batch) + len(arguments)),
         pack_each(b"", (b"EVALSHA", load("delete").digest, b"%d" % (len(head) + len(batch)), *head)),
@@ -95,12 +95,12 @@ def is_plain(copy: Copy) -> bool:
         and fields[0] == b"msg"
         and fields[2] == b"state"
         and copy.lock is None
-        and lock_of(copy) is None
+        and name_in(None, fields[1]) is None
     )
 
 
 @cache
-def _indexes(queue: str) -> tuple[bytes, ...]:
+def _indexes(keys: Keys, queue: str) -> tuple[bytes, ...]:
     zsets = (State.ARCHIVED, State.COMPLETED, State.SCHEDULED, State.RETRY)
     return (
         *[keys.index(queue, state) for state in zsets],
@@ -110,7 +110,7 @@ def _indexes(queue: str) -> tuple[bytes, ...]:
 
 
 def _request(
-    queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None
+    keys: Keys, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None
 ) -> tuple[tuple[bytes, ...], list[bytes]]:
     """The keys of the indexes, and the arguments."""
     _, state, _, standing, _ = batch[0]
@@ -135,7 +135,7 @@ def _request(
             arguments += (copy.score or b"", copy.lock or b"", b"%d" % len(fields))
             for at in range(0, len(fields), 2):
                 arguments += (fields[at], _short(fields[at + 1]))
-    return _indexes(queue), arguments
+    return _indexes(keys, queue), arguments
 
 
 _STATES = {None: b""} | {state: state.value.encode() for state in State}

@@ -3,7 +3,8 @@
 -- KEYS[..]    the histories
 -- ARGV[1]     now, unix seconds
 -- ARGV[2]     seconds for which a scheduler counts as alive after its last sign
--- ARGV[3]     how many keys follow: the lists of schedulers that live and have no entry
+-- ARGV[3]     the sorted set of the lists of schedulers
+-- ARGV[4]     how many keys follow: the lists of schedulers that live and have no entry
 -- ARGV[..]    for each history the id of its entry, and the SHA-1 of what the journal has of it ("" for no journal)
 --
 -- Returns a number for each history, see Outcome in asynq/outcomes.py; a reply that is shorter than the batch ends with
@@ -15,8 +16,8 @@ local LAST = 1000
 local pcall = redis.pcall
 local now, grace = tonumber(ARGV[1]), tonumber(ARGV[2])
 local empty = {}
-for i = 4, 3 + tonumber(ARGV[3]) do empty[ARGV[i]] = true end
-local at = 4 + tonumber(ARGV[3])
+for i = 5, 4 + tonumber(ARGV[4]) do empty[ARGV[i]] = true end
+local at = 5 + tonumber(ARGV[4])
 
 local function error_of(reply)
   return type(reply) == "table" and reply.err
@@ -26,7 +27,7 @@ end
 -- cluster schedulers live elsewhere: then the look a moment before must do. That one has also seen every list, however
 -- wrong the clock of its scheduler; here those heard of last must do, for dead ones pile up.
 local function living()
-  local members = pcall("ZREVRANGE", "asynq:schedulers", 0, LAST - 1, "WITHSCORES")
+  local members = pcall("ZREVRANGE", ARGV[3], 0, LAST - 1, "WITHSCORES")
   local failed = error_of(members)
   if failed and string.find(failed, "Script attempted to access", 1, true) then return "", false end
   if failed then return nil, nil, failed end

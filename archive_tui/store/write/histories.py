@@ -6,7 +6,7 @@ In a cluster they live anywhere: each gets a call of its own there, as soon as a
 from collections.abc import Callable, Sequence
 
 from archive_tui.asynq.outcomes import Outcome
-from archive_tui.asynq.schedulers import GRACE, Schedulers, digest, history
+from archive_tui.asynq.schedulers import GRACE, Schedulers, digest
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import Reply, error_of, is_of_another_slot
@@ -23,10 +23,13 @@ def delete(pipe: Pipe, copies: Sequence[Copy], schedulers: Schedulers, *, copied
     """
 
     def call(part: Sequence[Copy]) -> Answer:
-        arguments = [b"%d" % int(schedulers.at), b"%d" % GRACE, b"%d" % len(schedulers.empty), *schedulers.empty]
+        arguments = [b"%d" % int(schedulers.at), b"%d" % GRACE, pipe.keys.schedulers]
+        arguments += [b"%d" % len(schedulers.empty), *schedulers.empty]
         for copy in part:
             arguments += (copy.id, digest(copy.fields) if copied else b"")
-        return _outcomes(pipe.script(*load("delete_history"), [history(copy.id) for copy in part], arguments))
+        return _outcomes(
+            pipe.script(*load("delete_history"), list(map(pipe.keys.history, [copy.id for copy in part])), arguments)
+        )
 
     return _together_or_one_by_one(call, copies)
 
@@ -39,7 +42,9 @@ def restore(pipe: Pipe, copies: Sequence[Copy], now: float) -> Answer:
         for copy in part:
             until = b"" if copy.until is None else b"%d" % copy.until
             arguments += (until, b"%d" % len(copy.fields), *copy.fields)
-        return _outcomes(pipe.script(*load("restore_history"), [history(copy.id) for copy in part], arguments))
+        return _outcomes(
+            pipe.script(*load("restore_history"), list(map(pipe.keys.history, [copy.id for copy in part])), arguments)
+        )
 
     return _together_or_one_by_one(call, copies)
 

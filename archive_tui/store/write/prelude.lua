@@ -72,14 +72,23 @@ local function lock_of(field, message)
   return message and string.find(message, ":unique:", 1, true) and string_field(message, 10)
 end
 
-local function is_registered(name) return redis.pcall("SISMEMBER", "asynq:queues", name) == 1 end
+-- Where the name of the queue begins in what all its keys start with, `asynq:{q}:`: behind the first brace, for a namespace
+-- has none.
+local function name_at(prefix) return string.find(prefix, "{", 1, true) + 1 end
+
+-- Whether the namespace that a queue's keys start with has registered a queue: `name`, or without it this one.
+local function is_registered(prefix, name)
+  local at = name_at(prefix)
+  return redis.pcall("SISMEMBER", string.sub(prefix, 1, at - 2) .. "queues", name or string.sub(prefix, at, -3)) == 1
+end
 
 -- Whether a registered queue with another name explains a key that starts with `prefix`: names, ids and groups may hold
 -- "}:" themselves. In a cluster the set of queues may live elsewhere: then nobody is known.
 local function explained_by_another(prefix, key)
-  local at = string.find(key, "}:", 9, true)
+  local from = name_at(prefix)
+  local at = string.find(key, "}:", from + 1, true)
   while at do
-    if at ~= #prefix - 1 and is_registered(string.sub(key, 8, at - 1)) then return true end
+    if at ~= #prefix - 1 and is_registered(prefix, string.sub(key, from, at - 1)) then return true end
     at = string.find(key, "}:", at + 1, true)
   end
   return false

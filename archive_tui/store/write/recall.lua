@@ -22,7 +22,7 @@ local refused = refusal(prefix, {
 }) or wrong_type({ zset = { archived, scheduled }, list = { pending } })
 if refused then return refused end
 
-local own = is_registered(string.sub(prefix, 8, -3))
+local own = is_registered(prefix)
 
 local function recall(key, id, before, after, score, until_, fields)
   if not own and explained_by_another(prefix, key) then return OTHER_QUEUE end

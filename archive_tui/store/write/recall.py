@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from archive_tui.asynq import keys, runs
+from archive_tui.asynq import runs
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task_copy import Copy
@@ -27,7 +27,7 @@ def recall(pipe: Pipe, batch: Sequence[Copy], now: float, known: list[Outcome] |
     if not batch:
         return outcomes
     queue = batch[0].queue
-    waiting = pipe.call([(b"LLEN", keys.index(queue, State.PENDING))], errors="return")[0]
+    waiting = pipe.call([(b"LLEN", pipe.keys.index(queue, State.PENDING))], errors="return")[0]
     size = max(1, _SEARCHED // waiting) if isinstance(waiting, int) and waiting else len(batch)
     for start in range(0, len(batch), size):
         outcomes += _call(pipe, queue, batch[start : start + size], now)
@@ -35,8 +35,8 @@ def recall(pipe: Pipe, batch: Sequence[Copy], now: float, known: list[Outcome] |
 
 
 def _call(pipe: Pipe, queue: str, batch: Sequence[Copy], now: float) -> list[Outcome]:
-    indexes = [keys.index(queue, state) for state in (State.ARCHIVED, State.SCHEDULED, State.PENDING)]
-    arguments = [keys.prefix(queue), b"%d" % int(now * 1000)]
+    indexes = [pipe.keys.index(queue, state) for state in (State.ARCHIVED, State.SCHEDULED, State.PENDING)]
+    arguments = [pipe.keys.prefix(queue), b"%d" % int(now * 1000)]
     for copy in batch:
         message = copy.field(b"msg") or b""
         afresh = runs.afresh(message)
@@ -50,14 +50,14 @@ def _call(pipe: Pipe, queue: str, batch: Sequence[Copy], now: float) -> list[Out
             b"%d" % len(fields),
             *fields,
         )
-    hashes = [keys.task(queue, copy.id) for copy in batch]
+    hashes = [pipe.keys.task(queue, copy.id) for copy in batch]
     return [Outcome(number) for number in pipe.script(*load("recall"), [*indexes, *hashes], arguments)]
 
 
 def are_archived(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
     """Which of these stand in the archive of their queue now."""
     replies = pipe.call(
-        [(b"ZSCORE", keys.index(copy.queue, State.ARCHIVED), copy.id) for copy in copies], errors="return"
+        [(b"ZSCORE", pipe.keys.index(copy.queue, State.ARCHIVED), copy.id) for copy in copies], errors="return"
     )
     return [isinstance(reply, bytes) for reply in replies]
 
@@ -69,8 +69,8 @@ def not_queued(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
     commands: list[Command] = []
     for copy in copies:
         commands += (
-            (b"HMGET", keys.task(copy.queue, copy.id), b"state", b"msg"),
-            (b"ZSCORE", keys.index(copy.queue, State.ARCHIVED), copy.id),
+            (b"HMGET", pipe.keys.task(copy.queue, copy.id), b"state", b"msg"),
+            (b"ZSCORE", pipe.keys.index(copy.queue, State.ARCHIVED), copy.id),
         )
     replies = pipe.call(commands, errors="return")
     before = [[copy.field(b"state"), copy.field(b"msg")] for copy in copies]
@@ -83,7 +83,7 @@ def not_queued(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
 def can_be_taken_back(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
     """Which of these wait for a worker now, with the message that the run gave them, so far as one look can tell."""
     replies = pipe.call(
-        [(b"HMGET", keys.task(copy.queue, copy.id), b"state", b"msg") for copy in copies], errors="return"
+        [(b"HMGET", pipe.keys.task(copy.queue, copy.id), b"state", b"msg") for copy in copies], errors="return"
     )
     waiting = []
     for copy, reply in zip(copies, replies, strict=True):

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.task import fingerprint
@@ -20,8 +19,8 @@ def release(pipe: Pipe, queue: str, rows: Sequence[TaskRow]) -> list[Outcome]:
     ]
     outcomes = [Outcome.GONE] * len(rows)
     if held:
-        names = [key for _, lock, holder in held for key in (lock, keys.task(queue, holder))]
-        arguments = [keys.prefix(queue), *[holder for _, _, holder in held]]
+        names = [key for _, lock, holder in held for key in (lock, pipe.keys.task(queue, holder))]
+        arguments = [pipe.keys.prefix(queue), *[holder for _, _, holder in held]]
         for (number, _, _), outcome in zip(held, pipe.script(*load("release"), names, arguments), strict=True):
             outcomes[number] = Outcome(outcome)
     return outcomes

@@ -160,7 +160,7 @@ local function delete_foreign(key, id, kind, place, search)
 end
 
 -- Of two registered queues the message of a task says whose it is, and that is checked; a foreign key has none.
-local own = is_registered(string.sub(prefix, 8, -3))
+local own = is_registered(prefix)
 local function owned_by_another(key, foreign)
   return (foreign or not own) and explained_by_another(prefix, key)
 end

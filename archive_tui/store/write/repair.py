@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from archive_tui.asynq import keys, locks
+from archive_tui.asynq import locks
 from archive_tui.asynq.findings import GROUP, Kind
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.limits import DEFAULTS, Limits
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.repairs import Destination, Repair, destination, lists_to_search
@@ -118,7 +119,9 @@ def repair(
         if repair_ is Repair.DELETE_KEY:
             entries[number] = _foreign(row, types.get((row.queue, row.id), b""))
             continue
-        entry = Outcome.OTHER_INSTALLATION if row.id in elsewhere else _entry(row, content, repair_, now, limits)
+        entry = (
+            Outcome.OTHER_INSTALLATION if row.id in elsewhere else _entry(pipe.keys, row, content, repair_, now, limits)
+        )
         if row.kind is Kind.LOST and row.id not in lost:
             outcomes[number] = Outcome.NOW_REFERENCED if isinstance(entry, _Entry) else entry
         elif row.id in spared and isinstance(entry, _Entry):
@@ -146,10 +149,10 @@ def _call(
     pipe: Pipe, queue: str, repair_: Repair, entries: Sequence[_Entry], now: float, named: Collection[str]
 ) -> list[Outcome]:
     action = {Repair.REMOVE_ID: b"ghost", Repair.CLEAN: b"clean", Repair.DELETE_KEY: b"foreign"}.get(repair_, b"move")
-    arguments = [keys.prefix(queue), action, b"%d" % int(now * 1e9)]
+    arguments = [pipe.keys.prefix(queue), action, b"%d" % int(now * 1e9)]
     for entry in entries:
         arguments += entry.arguments(lost=entry.row.kind is Kind.LOST and entry.row.index_name not in named)
-    hashes = [keys.task(queue, entry.row.id) for entry in entries]
+    hashes = [pipe.keys.task(queue, entry.row.id) for entry in entries]
     return [Outcome(number) for number in pipe.script(*load("repair"), hashes, arguments)]
 
 
@@ -171,14 +174,14 @@ def _alive(pipe: Pipe, queue: str, rows: Sequence[TaskRow], repair_: Repair) -> 
 def _contents(pipe: Pipe, rows: Sequence[TaskRow]) -> list[Reply]:
     return pipe.call(
         [
-            (b"HMGET", keys.task(row.queue, row.id), b"state", b"msg", b"pending_since", b"group", b"unique_key")
+            (b"HMGET", pipe.keys.task(row.queue, row.id), b"state", b"msg", b"pending_since", b"group", b"unique_key")
             for row in rows
         ],
         errors="return",
     )
 
 
-def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float, limits: Limits) -> "_Entry | Outcome":
+def _entry(keys: Keys, row: TaskRow, content: Reply, repair_: Repair, now: float, limits: Limits) -> "_Entry | Outcome":
     """The entry of a task in a script call, or the reason why it cannot be repaired."""
     if repair_ is Repair.REMOVE_ID:
         if message_in(row.id, row.queue) is not None:
@@ -208,7 +211,7 @@ def _entry(row: TaskRow, content: Reply, repair_: Repair, now: float, limits: Li
         stands_in(row),
         lists_to_search(row, goal),
         goal,
-        locks.unnamed(row.queue, unique_key, raw_message) if goal is None else (),
+        locks.unnamed(keys, row.queue, unique_key, raw_message) if goal is None else (),
     )
 
 
@@ -219,7 +222,7 @@ def _foreign(row: TaskRow, type_: bytes) -> _Entry:
 
 def types_of(pipe: Pipe, rows: Sequence[TaskRow]) -> dict[tuple[str, bytes], bytes]:
     """What is in the place of these rows' task data now, by queue and id: `string`, `list` …, or `none`."""
-    replies = pipe.call([(b"TYPE", keys.task(row.queue, row.id)) for row in rows])
+    replies = pipe.call([(b"TYPE", pipe.keys.task(row.queue, row.id)) for row in rows])
     return {(row.queue, row.id): reply for row, reply in zip(rows, replies, strict=True) if isinstance(reply, bytes)}
 
 
@@ -233,6 +236,6 @@ def stands_in(row: TaskRow) -> str:
 def _batch_size(pipe: Pipe, queue: str, entries: Sequence[_Entry]) -> int:
     """How many tasks one script call may take: searching a list takes time that grows with it."""
     searched = sorted({state for entry in entries for state in entry.search})
-    sizes = pipe.call([(b"LLEN", keys.index(queue, state)) for state in searched], errors="return")
+    sizes = pipe.call([(b"LLEN", pipe.keys.index(queue, state)) for state in searched], errors="return")
     ids = sum(size for size in sizes if isinstance(size, int))
     return max(1, _SEARCHED // ids if ids else len(entries))

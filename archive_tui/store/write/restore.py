@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.installation import INSTALLATION
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.outcomes import Outcome
-from archive_tui.asynq.schedulers import history
 from archive_tui.asynq.states import LISTS, State
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.store.link.pipe import Command, Pipe
@@ -39,9 +38,13 @@ def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tu
     if queue == INSTALLATION:
         return histories.restore(pipe, batch, now)
     zsets = (State.ARCHIVED, State.COMPLETED, State.SCHEDULED, State.RETRY)
-    named = [*[keys.index(queue, state) for state in zsets], keys.lease(queue), keys.index(queue, State.PENDING)]
+    named = [
+        *[pipe.keys.index(queue, state) for state in zsets],
+        pipe.keys.lease(queue),
+        pipe.keys.index(queue, State.PENDING),
+    ]
     milliseconds = int(now * 1000)
-    arguments = [keys.unique_prefix(queue), target.value.encode(), b"%d" % milliseconds]
+    arguments = [pipe.keys.unique_prefix(queue), target.value.encode(), b"%d" % milliseconds]
     for copy in batch:
         left = b"" if copy.lock_until is None else b"%d" % (copy.lock_until - milliseconds)
         stood = encode(copy.index_name)
@@ -50,8 +53,8 @@ def restore(pipe: Pipe, batch: Sequence[Copy], target: Target, now: float) -> tu
         arguments += (stood, copy.score or b"0", copy.lock or b"", left, until, b"%d" % len(ends), *ends)
         arguments += (b"%d" % len(copy.fields), *copy.fields)
     if target is Target.RUN:
-        pipe.one(b"SADD", keys.QUEUES, encode(queue))  # in a cluster it lives elsewhere: not part of the script
-    hashes = [keys.task(queue, copy.id) for copy in batch]
+        pipe.one(b"SADD", pipe.keys.queues, encode(queue))  # in a cluster it lives elsewhere: not part of the script
+    hashes = [pipe.keys.task(queue, copy.id) for copy in batch]
     reply = pipe.script(*load("restore"), [*named, *hashes], arguments)
     outcomes = [Outcome(number) for number in reply if isinstance(number, int)]
     failure = None
@@ -65,7 +68,7 @@ def exist(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
     by the same id.
     """
     commands = [
-        (b"GET", copy.lock) if copy.lock is not None and not copy.fields else (b"EXISTS", _key_of(copy))
+        (b"GET", copy.lock) if copy.lock is not None and not copy.fields else (b"EXISTS", _key_of(pipe.keys, copy))
         for copy in copies
     ]
     replies = pipe.call(commands, errors="return")
@@ -77,18 +80,19 @@ def are_back(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
     back = exist(pipe, copies)
     bare = [at for at, copy in enumerate(copies) if not copy.fields and copy.lock is None]
     commands: list[Command] = [
-        (b"LPOS" if copies[at].place in LISTS else b"ZSCORE", _index_of(copies[at]), copies[at].id) for at in bare
+        (b"LPOS" if copies[at].place in LISTS else b"ZSCORE", _index_of(pipe.keys, copies[at]), copies[at].id)
+        for at in bare
     ]
     for at, place in zip(bare, pipe.call(commands, errors="return"), strict=True):
         back[at] = isinstance(place, int | bytes)
     return back
 
 
-def _key_of(copy: Copy) -> bytes:
-    return history(copy.id) if copy.queue == INSTALLATION else keys.task(copy.queue, copy.id)
+def _key_of(keys: Keys, copy: Copy) -> bytes:
+    return keys.history(copy.id) if copy.queue == INSTALLATION else keys.task(copy.queue, copy.id)
 
 
-def _index_of(copy: Copy) -> bytes:
+def _index_of(keys: Keys, copy: Copy) -> bytes:
     return keys.prefix(copy.queue) + encode(copy.place)
 
 
@@ -99,7 +103,7 @@ def unchanged(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
         if found[at] and copy.queue == INSTALLATION:
             (found[at],) = histories.unchanged(pipe, [copy])
         elif found[at]:
-            (fields,) = pipe.call([(b"HGETALL", keys.task(copy.queue, copy.id))], errors="return")
+            (fields,) = pipe.call([(b"HGETALL", pipe.keys.task(copy.queue, copy.id))], errors="return")
             found[at] = isinstance(fields, list) and _pairs(fields) == _pairs(copy.fields)
     return found
 
@@ -110,10 +114,10 @@ def _pairs(fields: Sequence[bytes]) -> set[tuple[bytes, bytes]]:
 
 def archived_count(pipe: Pipe, queue: str) -> int | None:
     """How many ids the archive holds now; None where it is no sorted set."""
-    (count,) = pipe.call([(b"ZCARD", keys.index(queue, State.ARCHIVED))], errors="return")
+    (count,) = pipe.call([(b"ZCARD", pipe.keys.index(queue, State.ARCHIVED))], errors="return")
     return count if isinstance(count, int) else None
 
 
 def is_registered(pipe: Pipe, queue: str) -> bool:
     """Whether Asynq knows the queue."""
-    return bool(pipe.one(b"SISMEMBER", keys.QUEUES, encode(queue)))
+    return bool(pipe.one(b"SISMEMBER", pipe.keys.queues, encode(queue)))

@@ -31,7 +31,7 @@ local function stands_elsewhere(id)
 end
 
 -- Of two registered queues the message of a task says whose it is, and that is checked.
-local own = is_registered(string.sub(prefix, 8, -3))
+local own = is_registered(prefix)
 
 local function run(key, id, digest, due, message)
   if not own and explained_by_another(prefix, key) then return OTHER_QUEUE end

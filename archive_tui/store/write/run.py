@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import State
 from archive_tui.store.link.pipe import Pipe
@@ -38,14 +37,14 @@ def run(pipe: Pipe, queue: str, tasks: Sequence[Runnable], now: float) -> list[O
     The first of them is the first that a worker takes.
     """
     indexes = [
-        keys.index(queue, State.ARCHIVED),
-        *[keys.index(queue, state) for state in _OTHERS],
-        keys.lease(queue),
-        keys.index(queue, State.PENDING),
+        pipe.keys.index(queue, State.ARCHIVED),
+        *[pipe.keys.index(queue, state) for state in _OTHERS],
+        pipe.keys.lease(queue),
+        pipe.keys.index(queue, State.PENDING),
     ]
-    arguments = [keys.prefix(queue), b"%d" % int(now * 1e9)]
+    arguments = [pipe.keys.prefix(queue), b"%d" % int(now * 1e9)]
     for task in tasks:
         due = b"" if task.due is None else b"%d" % task.due
         arguments += (task.id, task.digest.encode(), due, task.message)
-    hashes = [keys.task(queue, task.id) for task in tasks]
+    hashes = [pipe.keys.task(queue, task.id) for task in tasks]
     return [Outcome(number) for number in pipe.script(*load("run"), [*indexes, *hashes], arguments)]

@@ -28,7 +28,7 @@ local refused = refusal(prefix, {
 }) or wrong_type({ set = { groups }, zset = { set } })
 if refused then return refused end
 
-local own = is_registered(string.sub(prefix, 8, -3))
+local own = is_registered(prefix)
 local named = call("SISMEMBER", groups, name) == 1
 
 local function only_ours()

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Collection, Sequence
 
-from archive_tui.asynq import keys
 from archive_tui.asynq.findings import GROUP
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.task_copy import Copy
@@ -20,12 +19,12 @@ def unname(pipe: Pipe, batch: Sequence[Copy], now: float, ours: Collection[bytes
     """
     queue, index = batch[0].queue, batch[0].place
     name = encode(index.removeprefix(GROUP))
-    group_set = keys.prefix(queue) + encode(index)
+    group_set = pipe.keys.prefix(queue) + encode(index)
     members = pipe.one(b"ZRANGE", group_set, b"0", b"-1")
     known = set(members) <= set(ours)
     digest = hashlib.sha1(b"".join(b"%d:%b" % (len(one), one) for one in members), usedforsecurity=False).hexdigest()
     arguments = [
-        keys.prefix(queue),
+        pipe.keys.prefix(queue),
         name,
         b"%d" % int(now * 1000),
         digest.encode() if known else b"",
@@ -43,7 +42,8 @@ def unname(pipe: Pipe, batch: Sequence[Copy], now: float, ours: Collection[bytes
             b"%d" % len(ends),
             *ends,
         )
-    hashes = [keys.task(queue, copy.id) for copy in batch]
+    hashes = [pipe.keys.task(queue, copy.id) for copy in batch]
     return [
-        Outcome(number) for number in pipe.script(*load("unname"), [keys.groups(queue), group_set, *hashes], arguments)
+        Outcome(number)
+        for number in pipe.script(*load("unname"), [pipe.keys.groups(queue), group_set, *hashes], arguments)
     ]
