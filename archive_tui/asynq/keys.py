@@ -34,6 +34,11 @@ TAG_END = b"}:t:"
 """The text after the queue's name in a task data key."""
 
 
+def is_plain(queue: str) -> bool:
+    """Whether a queue's name stands in patterns as it is: then a server finds the tag by which to walk one slot."""
+    return _GLOB.search(encode(queue)) is None
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Every key of one namespace. Two of one namespace are equal."""

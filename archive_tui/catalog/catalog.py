@@ -379,6 +379,17 @@ class Catalog:
                     self._writer.execute(f"DELETE FROM rows WHERE {condition}", wanted)
             self._tally.change(self._changes(gone, sign=-1))
 
+    def remove_queues(self, queues: Iterable[str]) -> None:
+        """Remove every row of some queues."""
+        numbers = [self._number(queue) for queue in queues]
+        with self._write_lock:
+            self.settle()
+            seqs: list[int] = []
+            for part in parts(numbers):
+                found = self._writer.execute(f"SELECT seq FROM rows WHERE {QUEUE} IN ({marks(part)})", part)
+                seqs += [seq for (seq,) in found]
+            self.remove(seqs)
+
     def counts(self) -> Counts:
         """The numbers of rows. Never waits for a writer: while one is busy, they are those before its change."""
         if self._write_lock.acquire(blocking=False):

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -47,6 +47,21 @@ class Stopped(Exception):  # noqa: N818 - not an error: how a job's thread unwin
     """Raised inside a job's thread, at a point where stopping leaves nothing half-done."""
 
 
+class Contact:
+    """Whether a server is heard. A job that works with several has one for each."""
+
+    def __init__(self) -> None:
+        self.trouble = ""
+        """Why it is not heard, in words; empty while it is."""
+        self.heard_at = 0.0
+        """When it was heard (again), by the monotonic clock."""
+
+    def heard(self) -> None:
+        """Note that it answers (again)."""
+        self.trouble = ""
+        self.heard_at = time.monotonic()
+
+
 class Job(ABC):
     """Work in a thread of its own. Whoever watches reads `state`, `error` and the job's own progress; whoever
     controls calls `pause`, `resume` and `stop`. Nothing calls back: a job never waits for a screen.
@@ -57,7 +72,7 @@ class Job(ABC):
         self.trouble = ""
         self.patience: float | None = None
         """Seconds for which the server may be away before the job fails; None: for ever, somebody is watching."""
-        self._connected_at = 0.0
+        self._contact = Contact()
         self._state = JobState.READY
         self._stop = threading.Event()
         self._go = threading.Event()
@@ -140,12 +155,19 @@ class Job(ABC):
         self._wake.clear()
         self.checkpoint()
 
-    def reconnecting(self, attempt: Callable[[], None], on: type[ArchiveTuiError] = DisconnectedError) -> None:
-        """Run `attempt` until it ends without losing the server; it must be able to go on where it was cut off.
+    def reconnecting(
+        self,
+        attempt: Callable[[], None],
+        on: type[ArchiveTuiError] = DisconnectedError,
+        contact: Contact | None = None,
+    ) -> None:
+        """Run `attempt` until it ends without losing the server (the one of `contact`, where there are several); it
+        must be able to go on where it was cut off.
 
         A server that is away is a state, not an error, until `patience` has run out. Raises Stopped, and whatever
         `attempt` raises that is not `on`.
         """
+        contact = contact or self._contact
         wait = _FIRST_WAIT
         away_since: float | None = None
         while True:
@@ -156,18 +178,30 @@ class Job(ABC):
                 now = time.monotonic()
                 if now - began > _LONGEST_WAIT:
                     wait = _FIRST_WAIT  # it had worked for a while: a new trouble
-                if away_since is None or self._connected_at > away_since:
+                if away_since is None or contact.heard_at > away_since:
                     away_since = now
                 if self.patience is not None and now - away_since >= self.patience:
                     raise type(error)(f"{error}; it did not come back for {self.patience:,.0f} seconds") from None
-                self._state, self.trouble = JobState.DISCONNECTED, str(error)
+                contact.trouble = str(error)
+                self._note_contacts()
                 self.rest(wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
 
-    def connected(self) -> None:
-        """Tell that the server answers (again)."""
-        self._state, self.trouble = JobState.RUNNING, ""
-        self._connected_at = time.monotonic()
+    def connected(self, contact: Contact | None = None) -> None:
+        """Tell that the server answers (again): the one of `contact`, where there are several."""
+        (contact or self._contact).heard()
+        self._note_contacts()
+
+    @property
+    def contacts(self) -> Sequence[Contact]:
+        """The contacts to the servers that the job works with now."""
+        return (self._contact,)
+
+    def _note_contacts(self) -> None:
+        """A job is disconnected where no server is heard; while some are, it goes on and says which are not."""
+        troubles = [contact.trouble for contact in self.contacts]
+        self.trouble = next(filter(None, troubles), "")
+        self._state = JobState.DISCONNECTED if troubles and all(troubles) else JobState.RUNNING
 
     def _run(self) -> None:
         try:

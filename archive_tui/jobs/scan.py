@@ -1,50 +1,38 @@
 """The job that scans queues for everything that is wrong with them, and keeps what it finds in a catalog.
 
-First the task data that no index explains, then every index, then what could not be judged at first sight.
+First the task data that no index explains, then every index, then what could not be judged at first sight: on each node
+of a cluster for itself, side by side.
 """
 
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 
-from archive_tui.asynq.rows import RowBatch, TaskRow, batches_of
+from archive_tui.asynq.rows import RowBatch, batches_of
 from archive_tui.asynq.schedulers import Schedulers
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.jobs.job import Job, JobState
-from archive_tui.jobs.pace import Pace, Stride
+from archive_tui.errors import DisconnectedError
+from archive_tui.jobs.cluster_scan import ClusterScan
+from archive_tui.jobs.job import Contact, Job, JobState
+from archive_tui.jobs.node_scan import NodeScan, Phase, Wish
+from archive_tui.jobs.pace import Pace
 from archive_tui.store.link.clock import round_trip
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
+from archive_tui.store.link.server_info import ServerInfo
+from archive_tui.store.link.topology import slot_of_queue
 from archive_tui.store.read.histories import stale_among
-from archive_tui.store.read.index_check import CheckStep, IndexCheck
-from archive_tui.store.read.locks import stale_locks
-from archive_tui.store.read.probe import Candidate
 from archive_tui.store.read.queues import discover, registered
 from archive_tui.store.read.schedulers import look, settled
-from archive_tui.store.read.unreferenced import settle
-from archive_tui.store.read.walk import Scan, Step
 
 _RATE_WINDOW = 5.0
 _ROWS_AT_ONCE = 5_000
 _KEEP_EVERY = 0.2
-_MOST_MEMBERS = 2_000
-_SETTLED_AT_ONCE = 2_000
-_MOST_UNSETTLED = 50_000
-"""Candidates that wait for the end of the scan; a queue that lost more than these is settled meanwhile."""
-
-_CHECK_COST = 4.0
-"""About how much longer it takes to check an id in an index than to walk past a key."""
-
-
-class Phase(StrEnum):
-    """The three parts of a scan."""
-
-    TASK_DATA = "task data"
-    INDEXES = "checking indexes"
-    SETTLING = "settling"
+_MOST_HISTORIES = 50_000
+"""Histories that wait for the end of the scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,27 +124,23 @@ class ScanJob(Job):
         self.catalog = catalog
         self.queues = tuple(queues) if queues is not None else None
         self.pace = pace
-        self.keys_by_queue: Counter[str] = Counter()
-        self._server = server
-        self._stride = Stride(pace)
-        self._checks_indexes = check_indexes
         self.messages = messages
         self.locks = locks
+        self._wish = Wish(check_indexes, messages, locks)
+        self._server = server
         self._also = also
-        self._scan = Scan(
-            queues, count=self._stride.keys, meet_groups=check_indexes, meet_locks=locks, meet_histories=True
-        )
-        self._check: IndexCheck | None = None
-        self._unsettled: list[Candidate] = []
-        self._locks: list[bytes] = []
+        self._lock = threading.RLock()
+        self._others_lock = threading.Lock()
+        self._others: frozenset[str] | None = None
+        self._alone = self._make(self.queues)
+        self._cluster: ClusterScan | None = None
         self._histories: dict[bytes, None] = {}  # SCAN may return a key twice
         self._schedulers: Schedulers | None = None
         self._unsure, self._why_unsure = 0, ""
-        self._members = 0
         self._complete = False
         self._caution = ""
-        self._run_id = ""
-        self._keys = self._not_tasks = self._restarts = self._attempts = 0
+        self._info: ServerInfo | None = None
+        self._restarts = 0
         self._stopwatch = stopwatch
         self._started_at, self._began = clock(), stopwatch()
         self._finished_at: float | None = None
@@ -164,10 +148,18 @@ class ScanJob(Job):
         self._waiting: list[RowBatch] = []
         self._kept_at = 0.0
 
+    def _make(self, queues: Sequence[str] | None, wanted: Callable[[str], bool] | None = None) -> NodeScan:
+        return NodeScan(self, self._wish, queues, self._other_queues, wanted)
+
+    @property
+    def _scans(self) -> Sequence[NodeScan]:
+        return [self._alone] if self._cluster is None else [share.scan for share in self._cluster.shares]
+
     @property
     def progress(self) -> ScanProgress:
         """The progress now; cheap, and safe to read from any thread."""
         rate, left = self._speed()
+        waits_for = self._cluster.waits_for if self._cluster is not None else ""
         return ScanProgress(
             self.state,
             self._keys,
@@ -176,47 +168,54 @@ class ScanJob(Job):
             rate,
             left,
             self.pace,
-            self._restarts,
-            self._not_tasks,
+            self._restarts + (self._cluster.restarts if self._cluster is not None else 0),
+            sum(one.not_tasks for one in self._scans),
             self._started_at,
             self._finished_at,
             self._complete and not self._caution,
-            self.trouble or self.catalog.trouble,
-            self._phase,
-            self._members,
+            self.trouble or waits_for or self.catalog.trouble,
+            min((one.phase for one in self._scans), key=list(Phase).index, default=Phase.TASK_DATA),
+            sum(one.members for one in self._scans),
             self._caution,
             self._unsure,
             self._why_unsure,
         )
 
     @property
+    def _keys(self) -> int:
+        return sum(one.keys for one in self._scans)
+
+    @property
+    def keys_by_queue(self) -> Counter[str]:
+        """Number of task keys that were met, by queue."""
+        total: Counter[str] = Counter()
+        for one in self._scans:
+            total.update(one.keys_by_queue)
+        return total
+
+    @property
+    def _met(self) -> set[str]:
+        """The queues whose indexes were checked."""
+        return {queue for one in self._scans for queue in one.scan.queues}
+
+    @property
     def groups(self) -> Mapping[str, set[bytes]]:
         """By queue, the names of the group and aggregation sets that were met, without `g:`."""
-        return dict(self._scan.groups)
+        return {queue: names for one in self._scans for queue, names in one.scan.groups.items()}
 
     @property
     def doing(self) -> str:
         return f"scan {self._fraction:.0%}" + (" paused" if self.state is JobState.PAUSED else "")
 
     @property
-    def _phase(self) -> Phase:
-        if not self._scan.done:
-            return Phase.TASK_DATA
-        if self._checks_indexes and (self._check is None or not self._check.done):
-            return Phase.INDEXES
-        return Phase.SETTLING
+    def contacts(self) -> Sequence[Contact]:
+        return (self._cluster.contacts if self._cluster is not None else ()) or super().contacts
 
     @property
     def _fraction(self) -> float:
-        """The part of the work that is done. Settling does not count: its length is unknown, and short."""
         if self._complete:
             return 1.0
-        walked = self._scan.fraction
-        checked = self._check.fraction if self._check is not None else 0.0
-        cost = _CHECK_COST * self._scan.indexed if self._checks_indexes else 0.0
-        keys = self._keys / walked if walked else 0.0
-        share = cost / (cost + keys) if cost else 0.0
-        return (1 - share) * walked + share * checked
+        return self._alone.fraction if self._cluster is None else self._cluster.fraction
 
     def work(self) -> None:
         try:
@@ -227,72 +226,109 @@ class ScanJob(Job):
             self._finished_at = self._started_at + self._stopwatch() - self._began  # the clock may have been set
 
     def _attempt(self) -> None:
-        info = self._server.identify()
-        run_id, self._caution = info.run_id, info.staleness
-        if self._attempts and (run_id != self._run_id or not run_id):
-            # Another server process answers here now, or may do so: our cursor means nothing to it.
-            self._scan.restart()
-            self._check, self._unsettled, self._locks = None, [], []
-            self._histories, self._schedulers = {}, None
-            self._unsure, self._why_unsure = 0, ""
-            self._keys = self._not_tasks = self._members = 0
-            self._recent, self._waiting = [], []
-            self.catalog.clear()
-            self.keys_by_queue.clear()
-            self._restarts += 1
-        self._run_id = run_id
-        self._attempts += 1
+        before, self._info = self._info, self._server.identify()
+        if self._server.cluster is not None:
+            self._scan_cluster(self._info)
+            return
+        self._caution = self._info.staleness
+        if before is not None and (self._info.is_another(before) or not self._info.tells):
+            self._restart()
         with self._server.pipe() as pipe:
-            self._stride.round_trip = round_trip(pipe)
+            trip = round_trip(pipe)
             self.connected()
-            if self._schedulers is None and self.queues is None:
-                self._schedulers = look(pipe)
-            while not self._scan.done:
-                self._hold()
-                began = time.monotonic()
-                self._stride.pace = self.pace
-                self._scan.count = self._stride.keys
-                self._take(self._scan.step(pipe))
-                self._rest(began)
-                if len(self._unsettled) + len(self._locks) >= _MOST_UNSETTLED:
-                    with self._server.pipe() as other:  # the scan has asked ahead on its own
-                        self._settle(other)
-                if len(self._histories) >= _MOST_UNSETTLED:
-                    with self._server.pipe() as other:
-                        self._judge_histories(other)
-            if self._checks_indexes:
-                self._check_indexes(pipe)
-            self._settle(pipe)
+            self._look_for_schedulers(pipe)
+            self._alone.go_on(pipe, trip, self._server.pipe)
             self._judge_histories(pipe)
             self._caution = self._server.look(pipe).staleness or self._caution
         self._complete = True
 
-    def _hold(self) -> None:
+    def _scan_cluster(self, info: ServerInfo) -> None:
+        """The same of a cluster: what is with one node is no matter for the others."""
+        if self._cluster is None:
+            self._cluster = ClusterScan(self, self._server, info, self.queues, self._make)
+        with suppress(DisconnectedError), self._server.pipe() as pipe:
+            self._look_for_schedulers(pipe)
+        self._cluster.run()
+        self.connected()
+        try:
+            with self._server.pipe() as pipe:
+                if self.queues is None and self._others is None:
+                    self._other_queues(pipe)
+                    self._cluster.run_also(sorted({*registered(pipe), *(self._others or ())} - self._met))
+                self._judge_histories(pipe)
+        except DisconnectedError as error:
+            self._cluster.note(f"queues without task data and histories of schedulers may be missing: {error}")
+        self._caution = self._cluster.caution
+        self._complete = True
+
+    def _restart(self) -> None:
+        """Begin again: another server process answers here now, or may do so, and our cursor means nothing to it."""
+        self._alone.restart()
+        self._histories, self._schedulers, self._others = {}, None, None
+        self._unsure, self._why_unsure = 0, ""
+        self._recent, self._waiting = [], []
+        self.catalog.clear()
+        self._restarts += 1
+
+    def _look_for_schedulers(self, pipe: Pipe) -> None:
+        if self._schedulers is None and self.queues is None:
+            self._schedulers = look(pipe)
+
+    # What the scans of the nodes need, from any thread
+
+    def hold(self) -> None:
         """Hold if somebody asked for it; what was found so far is shown first."""
         if not self._go.is_set():
             self._keep()
         self.checkpoint()
 
-    def _check_indexes(self, pipe: Pipe) -> None:
-        if self._check is None:
-            wanted = self.queues
-            if wanted is None:
-                wanted = tuple(sorted({*self._scan.queues, *self._known(pipe), *registered(pipe)}))
-            self._check = IndexCheck(wanted, self._scan.groups, messages=self.messages)
-        while not self._check.done:
-            self._hold()
-            began = time.monotonic()
-            self._stride.pace = self.pace
-            self._check.count = min(self._stride.keys, _MOST_MEMBERS)
-            step: CheckStep = self._check.step(pipe)
-            self._members += step.members
-            self._unsettled += step.unsettled
-            self._found(step.rows)
-            self._mark(self._fraction)
-            self._rest(began)
+    def found(self, batches: Sequence[RowBatch]) -> None:
+        """Take findings."""
+        with self._lock:
+            self._waiting += batches
+            late = time.monotonic() - self._kept_at >= _KEEP_EVERY
+            if self._waiting and (late or sum(len(batch.values) for batch in self._waiting) >= _ROWS_AT_ONCE):
+                self._keep()
 
-    def _known(self, pipe: Pipe) -> Sequence[str]:
-        """The queues that may have ids in indexes and no task data; walks over the keyspace where nobody named them."""
+    def met(self, histories: Sequence[bytes]) -> None:
+        """Take the keys of histories of schedulers, which belong to no queue; too many of them are judged at once."""
+        if not histories:
+            return
+        with self._lock:
+            self._histories |= dict.fromkeys(histories)
+            if len(self._histories) >= _MOST_HISTORIES:
+                with self._server.pipe() as other:
+                    self._judge_histories(other)
+
+    def progressed(self) -> None:
+        """Note the progress, from which the speed follows."""
+        now = time.monotonic()
+        if not self._recent or now - self._recent[-1][0] >= 0.1:
+            with self._lock:
+                self._recent = [mark for mark in self._recent if now - mark[0] <= _RATE_WINDOW]
+                self._recent.append((now, self._keys, self._fraction))
+
+    def forget(self, slots: frozenset[int]) -> None:
+        """Forget what was found in these slots."""
+        with self._lock:
+            self._keep()
+            queues = [queue for queue in self.catalog.counts().by_queue if slot_of_queue(queue) in slots]
+            self.catalog.remove_queues(queues)
+
+    def _other_queues(self, pipe: Pipe) -> Collection[str]:
+        """The queues that may have ids in indexes and no task data; walks over the keyspace where nobody named them. In
+        a cluster nobody waits here for another node: `_scan_cluster` asks again in the end.
+        """
+        with self._others_lock:
+            if self._others is None:
+                try:
+                    self._others = frozenset({*self._discovered(pipe), *registered(pipe)})
+                except DisconnectedError:
+                    if self._cluster is None:
+                        raise
+            return self._others or ()
+
+    def _discovered(self, pipe: Pipe) -> Sequence[str]:
         if self._also is not None:
             return self._also
         names: list[str] = []
@@ -301,29 +337,10 @@ class ScanJob(Job):
             if name is not None:
                 names.append(name)
             else:
-                self._hold()
+                self.hold()
                 self.rest(self.pace.rest_after(time.monotonic() - began))
                 began = time.monotonic()
         return names
-
-    def _rest(self, began: float) -> None:
-        """Leave the server alone after a step, and adapt the next to the time that this one took."""
-        took = time.monotonic() - began
-        self._stride.took(took)
-        self.rest(self.pace.rest_after(took))
-
-    def _settle(self, pipe: Pipe) -> None:
-        """Settle the candidates. Those that were begun when the connection was lost are begun again."""
-        while self._unsettled:
-            part = self._unsettled[-_SETTLED_AT_ONCE:]
-            # Closed before the connection is given back, whatever happens: it may be watching keys
-            with closing(settle(pipe, part, self._scan.leftover)) as steps:
-                self._take_rows(steps)
-            del self._unsettled[-_SETTLED_AT_ONCE:]
-            self._mark(self._fraction)
-        while self._locks:
-            self._take_rows(stale_locks(pipe, self._locks[-_SETTLED_AT_ONCE:]))
-            del self._locks[-_SETTLED_AT_ONCE:]
 
     def _judge_histories(self, pipe: Pipe) -> None:
         """Find the stale ones among the histories that were met, by what was seen of schedulers at both ends of the
@@ -334,56 +351,20 @@ class ScanJob(Job):
         schedulers = settled(pipe, self.rest, self._schedulers)
         unsure = 0
         for found in stale_among(pipe, list(self._histories), schedulers):
-            self._hold()
-            self._found([one.row() for one in found.stale])
+            self.hold()
+            self.found(batches_of([one.row() for one in found.stale]))
             unsure += found.unsure
         if unsure:
             self._unsure, self._why_unsure = self._unsure + unsure, schedulers.why_unsure
         self._histories = {}
 
-    def _take_rows(self, steps: Iterator[list[TaskRow]]) -> None:
-        """Take what some steps find, with a rest after each."""
-        while True:
-            self._hold()
-            began = time.monotonic()
-            rows = next(steps, None)
-            if rows is None:
-                return
-            self._found(rows)
-            self.rest(self.pace.rest_after(time.monotonic() - began))
-
-    def _found(self, rows: Sequence[TaskRow]) -> None:
-        self._waiting += batches_of(rows)
-        if self._waiting and time.monotonic() - self._kept_at >= _KEEP_EVERY:
-            self._keep()
-
-    def _take(self, step: Step) -> None:
-        self._keys += step.keys
-        self._not_tasks += step.not_tasks
-        self.keys_by_queue.update(step.keys_by_queue)
-        self._waiting += step.batches
-        self._unsettled += step.unsettled
-        self._locks += step.locks
-        self._histories |= dict.fromkeys(step.histories)
-        now = time.monotonic()
-        waiting = sum(len(batch.values) for batch in self._waiting)
-        if waiting >= _ROWS_AT_ONCE or (waiting and now - self._kept_at >= _KEEP_EVERY):
-            self._keep()
-        self._mark(self._fraction)
-
-    def _mark(self, fraction: float) -> None:
-        """Note the progress, from which the speed follows."""
-        now = time.monotonic()
-        if not self._recent or now - self._recent[-1][0] >= 0.1:
-            self._recent = [mark for mark in self._recent if now - mark[0] <= _RATE_WINDOW]
-            self._recent.append((now, self._keys, fraction))
-
     def _keep(self) -> None:
         """Put the findings into the catalog; a few thousand rows at once cost half of what they cost in hundreds."""
-        batches, self._waiting = self._waiting, []
-        self._kept_at = time.monotonic()
-        if batches:
-            self.catalog.append(batches)
+        with self._lock:
+            batches, self._waiting = self._waiting, []
+            self._kept_at = time.monotonic()
+            if batches:
+                self.catalog.append(batches)
 
     def _speed(self) -> tuple[float, float | None]:
         """Task keys a second over the last seconds, and how many seconds are left at that speed."""

@@ -53,24 +53,62 @@ class ClusterProcesses:
     def __init__(self, binary: str, directory: Path, primaries: int = 3, replicas: int = 0, *options: str) -> None:
         count = primaries * (1 + replicas)
         self.nodes = [Node(binary, directory / str(number), *options) for number in range(count)]
-        self.primaries, self.replicas = self.nodes[:primaries], self.nodes[primaries:]
+        self._count = primaries
 
     def start(self) -> None:
         """Start it, and wait until every node knows all, and every replica is in step."""
         for node in self.nodes:
             node.process.start()
-        share = SLOTS // len(self.primaries)
-        for number, node in enumerate(self.primaries):
-            last = SLOTS - 1 if number == len(self.primaries) - 1 else (number + 1) * share - 1
+        primaries, replicas = self.nodes[: self._count], self.nodes[self._count :]
+        share = SLOTS // len(primaries)
+        for number, node in enumerate(primaries):
+            last = SLOTS - 1 if number == len(primaries) - 1 else (number + 1) * share - 1
             node("CLUSTER", "ADDSLOTSRANGE", number * share, last)
             node("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         for node in self.nodes[1:]:
             node("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port, self.nodes[0].bus)
         wait_until(lambda: all(node.state["cluster_known_nodes"] == str(len(self.nodes)) for node in self.nodes))
-        for number, node in enumerate(self.replicas):
-            node("CLUSTER", "REPLICATE", self.primaries[number % len(self.primaries)].id)
+        for number, node in enumerate(replicas):
+            node("CLUSTER", "REPLICATE", primaries[number % len(primaries)].id)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until every node is there, of one mind with the others, and every replica in step."""
+        wait_until(lambda: all(node.process.answers() for node in self.nodes))
         wait_until(lambda: all(node.state["cluster_state"] == "ok" for node in self.nodes))
-        wait_until(lambda: all(node.client.info("replication")["master_link_status"] == "up" for node in self.replicas))
+        wait_until(lambda: len(self.primaries) == self._count)
+        wait_until(lambda: all(self._in_step(node) for node in self.nodes))
+
+    @staticmethod
+    def _in_step(node: Node) -> bool:
+        facts = node.client.info("replication")
+        return facts["role"] == "master" or facts["master_link_status"] == "up"
+
+    @property
+    def primaries(self) -> list[Node]:
+        """The nodes that serve slots now, of those that answer."""
+        return [
+            node
+            for node in self.nodes
+            if node.process.answers() and node.client.info("replication")["role"] == "master"
+        ]
+
+    def other_than(self, node: Node) -> Node:
+        """Another primary."""
+        return next(one for one in self.primaries if one is not node)
+
+    @contextlib.contextmanager
+    def frozen(self, node: Node) -> Iterator[None]:
+        """A node that does not answer, and that no replica takes the place of."""
+        others = [one for one in self.nodes if one is not node]
+        for one in others:
+            one.client.config_set("cluster-replica-no-failover", "yes")
+        try:
+            with self.without(node):
+                yield
+        finally:
+            for one in others:
+                one.client.config_set("cluster-replica-no-failover", "no")
 
     def stop(self) -> None:
         """End every node."""
@@ -145,7 +183,7 @@ class ClusterProcesses:
             yield
         finally:
             node.process.process.send_signal(signal.SIGCONT)
-            wait_until(lambda: all(one.state["cluster_state"] == "ok" for one in self.nodes))
+            self.settle()
 
 
 @contextlib.contextmanager

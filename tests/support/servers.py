@@ -80,6 +80,10 @@ class ServerProcess:
         self.kill()
         self.start()
 
+    def answers(self) -> bool:
+        """Whether it is there and answers."""
+        return self._process is not None and self._process.poll() is None and self._answers()
+
     @property
     def process(self) -> "subprocess.Popen[bytes] | None":
         """The process, while there is one."""

@@ -55,6 +55,10 @@ class Cluster:
             raise ClusterDownError(f"Hash slot {slot} is not served", status_code="CLUSTERDOWN")
         return self._nodes[address]
 
+    def serves(self, node: Node) -> bool:
+        """Whether a node is a primary that serves slots."""
+        return address_of(node.settings) in self.topology.primaries
+
     def slots(self, node: Node) -> frozenset[int]:
         """The slots that a node serves."""
         return self.topology.slots(address_of(node.settings))

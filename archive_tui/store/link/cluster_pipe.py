@@ -12,8 +12,7 @@ from typing import Literal
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 
 from archive_tui.asynq.keys import Keys
-from archive_tui.errors import ArchiveTuiError, DisconnectedError
-from archive_tui.settings.model import Snapshot
+from archive_tui.errors import DisconnectedError
 from archive_tui.store.link.abilities import Abilities
 from archive_tui.store.link.cluster import Cluster
 from archive_tui.store.link.node import Node
@@ -80,7 +79,8 @@ class ClusterPipe(Pipe):
 
     What was sent together by `send` must be of one slot: it all goes to the node of the first key. `call` may ask for
     keys of several. Where a slot is being moved from one node to another, or a node does not answer, it raises:
-    whoever asked begins again on another pipe when it is clear who has the slot.
+    whoever asked begins again on another pipe when it is clear who has the slot. A `lenient` one needs its home alone:
+    of others that do not answer, `call` returns why, where it is to return errors.
     """
 
     def __init__(
@@ -90,16 +90,17 @@ class ClusterPipe(Pipe):
         keys: Keys,
         home: Node,
         *,
+        lenient: bool = False,
         read_only: bool = False,
-        snapshot: Snapshot | None = None,
     ) -> None:
         self._cluster = cluster
         self._home = home
+        self._lenient = lenient
         self._pipes: dict[Node, _Part] = {}
         self._owing: deque[tuple[Pipe, int]] = deque()
         self._watching: Node | None = None
         self._transacting: Node | None = None
-        super().__init__(abilities, keys, read_only=read_only, snapshot=snapshot)
+        super().__init__(abilities, keys, read_only=read_only)
 
     def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
         number = len(packed) if count is None else count
@@ -131,11 +132,13 @@ class ClusterPipe(Pipe):
             shares: dict[Node, list[int]] = {}
             for at, node in zip(left, nodes, strict=True):
                 shares.setdefault(node, []).append(at)
+            asked = {node: self._ask(node, [commands[at] for at in places]) for node, places in shares.items()}
             for node, places in shares.items():
-                self._at(node).send([pack(commands[at]) for at in places])
-            for node, places in shares.items():
-                for at, reply in zip(places, self._at(node).receive(len(places)), strict=True):
+                for at, reply in zip(places, self._replies(asked[node], len(places)), strict=True):
                     replies[at] = reply
+                lost = replies[places[0]]
+                if isinstance(lost, DisconnectedError) and not (errors == "return" and self._spares(node)):
+                    raise lost
             # Within a transaction a command that is to be given up must not be carried out elsewhere
             if pinned or not (left := [at for at in left if type(replies[at]) is MovedError]):
                 break
@@ -148,24 +151,37 @@ class ClusterPipe(Pipe):
         return replies
 
     def ask_everywhere(self, *command: bytes) -> list[tuple[str, Reply]]:
-        asked: list[tuple[Node, Pipe | Exception]] = []
-        for node in self._cluster.nodes:
-            try:
-                pipe = self._at(node)
-                pipe.send([pack(command)])
-                asked.append((node, pipe))
-            except ArchiveTuiError as error:
-                self._pipes.pop(node, None)
-                asked.append((node, error))
-        return [(node.address, self._answer(node, pipe)) for node, pipe in asked]
+        asked = [(node, self._ask(node, [command])) for node in self._cluster.nodes]
+        return [(node.address, self._replies(pipe, 1)[0]) for node, pipe in asked]
 
-    def _answer(self, node: Node, pipe: Pipe | Exception) -> Reply:
-        if isinstance(pipe, Exception):
-            return pipe
+    def _ask(self, node: Node, commands: Sequence[Command]) -> "_Part | DisconnectedError":
+        """Send commands to a node; returns why it is lost, if it is."""
         try:
-            return pipe.receive(1)[0]
-        except ArchiveTuiError as error:
+            pipe = self._at(node)
+            pipe.send([pack(command) for command in commands])
+        except DisconnectedError as error:
+            self._drop(node)
             return error
+        return pipe
+
+    def _replies(self, asked: "_Part | DisconnectedError", count: int) -> Sequence[Reply]:
+        """The replies of a node, or so many times why it is lost."""
+        if isinstance(asked, DisconnectedError):
+            return [asked] * count
+        try:
+            return asked.receive(count)
+        except DisconnectedError as error:
+            self._drop(asked.node)
+            return [error] * count
+
+    def _drop(self, node: Node) -> None:
+        """Have nothing more to do with a connection that is lost."""
+        if (pipe := self._pipes.pop(node, None)) is not None:
+            pipe.release(broken=True)
+
+    def _spares(self, node: Node) -> bool:
+        """Whether the loss of a node is no more than an error of what was asked of it."""
+        return self._lenient and node is not self._home
 
     def everywhere(self) -> Iterator[Pipe]:
         home = self._home
@@ -227,11 +243,11 @@ class _Part(NodePipe):
             super().__init__(node, abilities, keys)
 
     def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
-        with _named(self._node, self._cluster):
+        with _named(self.node, self._cluster):
             super().send(packed, count)
 
     def receive(self, count: int) -> list[Reply]:
-        with _named(self._node, self._cluster):
+        with _named(self.node, self._cluster):
             return super().receive(count)
 
 

@@ -27,7 +27,7 @@ class NodePipe(Pipe):
         snapshot: Snapshot | None = None,
     ) -> None:
         super().__init__(abilities, keys, read_only=read_only, snapshot=snapshot)
-        self._node = node
+        self.node = node
         self._connection = node.connect()
 
     def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
@@ -61,4 +61,4 @@ class NodePipe(Pipe):
         """
         if broken or self.owed:
             self._connection.disconnect()  # type: ignore[no-untyped-call]
-        self._node.release(self._connection)
+        self.node.release(self._connection)

@@ -47,7 +47,8 @@ class Server:
     @contextmanager
     def pipe(self, home: Node | None = None) -> Iterator[Pipe]:
         """Connections of one's own for as long as the block lasts; every error inside comes out as one of ours. In a
-        cluster, what has no key is asked of the node `home`.
+        cluster, what has no key is asked of the node `home`, and the loss of others is no more than an error among
+        the replies.
         """
         with self.translated():
             pipe = self._open(home)
@@ -65,8 +66,8 @@ class Server:
         if self._cluster is None:
             return NodePipe(self._home, self.abilities, self.keys, read_only=read_only, snapshot=snapshot)
         self._cluster.refresh()
-        home = home or self._cluster.home
-        return ClusterPipe(self._cluster, self.abilities, self.keys, home, read_only=read_only)
+        at = home or self._cluster.home
+        return ClusterPipe(self._cluster, self.abilities, self.keys, at, lenient=home is not None, read_only=read_only)
 
     def identify(self) -> ServerInfo:
         """Ask the server who it is, and where it is a cluster which of its nodes have what. Raises ConnectError and its
@@ -105,6 +106,18 @@ class Server:
             except (RedisError, OSError) as error:
                 self._home.diagnose(error)
                 raise
+
+    def info_at(self, node: Node) -> ServerInfo:
+        """What one node of the cluster says of itself. Raises ConnectError and kin."""
+        with node.translated(in_cluster=True):
+            pipe = NodePipe(node, self.abilities, self.keys, read_only=True)
+            try:
+                (reply,) = pipe.call([(b"INFO",)], errors="return")
+            except BaseException:
+                pipe.release(broken=True)
+                raise
+            pipe.release(broken=False)
+        return info_of(reply, node.address, self.settings.database)
 
     def look(self, pipe: Pipe) -> ServerInfo:
         """Ask on a connection that is there what has become of the server meanwhile."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from archive_tui.store.link.replies import Reply
-from archive_tui.text import decode
+from archive_tui.text import decode, encode
 
 SLOTS = REDIS_CLUSTER_HASH_SLOTS
 
@@ -80,6 +80,11 @@ class Topology:
 def slot_of(key: bytes) -> int:
     """The slot of a key."""
     return key_slot(key)
+
+
+def slot_of_queue(queue: str) -> int:
+    """The slot of a queue's keys. A name that begins with a brace that closes makes no tag: its keys lie in many."""
+    return slot_of(b"{%b}" % encode(queue))
 
 
 def topology_of(reply: Reply, asked: Address, remap: Remap = lambda address: address) -> Topology:

@@ -4,9 +4,13 @@ SCAN returns every key that is there from the first page to the last, some of th
 A cursor means nothing to another server process.
 """
 
-from collections.abc import Iterator
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
 
 from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.server_info import ServerInfo
 
 COUNT = 1_000
 """Keys that the server visits for one page, matching or not; it needs less than a millisecond for them."""
@@ -36,3 +40,47 @@ def fraction_of(cursor: int) -> float:
     reversing all 64 of them gives the fraction whatever the table's size.
     """
     return int(f"{cursor:0{_CURSOR_BITS}b}"[::-1], 2) / (1 << _CURSOR_BITS)
+
+
+_SLOT_BITS = 14
+"""Bits of a cluster's cursor that name the slot: the lowest of them."""
+
+
+def fraction_in_slot(cursor: int) -> float:
+    """The same where a cluster walks one slot alone, as for a pattern that begins with a queue's tag."""
+    return fraction_of(cursor >> _SLOT_BITS)
+
+
+def fraction_by_slots(keys_in: Mapping[int, int]) -> Callable[[int], float]:
+    """The same where a cluster's node walks its slots one after the other: by the number of keys in each of them, for
+    most slots are empty, and one may hold nearly all.
+    """
+    slots = sorted(keys_in)
+    behind = [0, *accumulate(keys_in[slot] for slot in slots)]
+
+    def fraction(cursor: int) -> float:
+        slot = cursor & ((1 << _SLOT_BITS) - 1)
+        at = bisect_left(slots, slot)
+        here = keys_in.get(slot, 0)
+        return (behind[at] + here * fraction_in_slot(cursor)) / behind[-1] if behind[-1] else 0.0
+
+    return fraction
+
+
+def walks_by_slots(info: ServerInfo) -> bool:
+    """Whether the cursors of a server name the slot that they are in, so that a pattern with a tag walks that slot
+    alone: nodes of a cluster do from Redis 7.4 and Valkey 8.0 on.
+    """
+    if info.mode != "cluster":
+        return False
+    version = [int(part) for part in re.findall(r"\d+", info.version)]
+    return version >= ([8] if info.product == "valkey" else [7, 4])
+
+
+def keys_by_slot(pipe: Pipe, slots: Iterable[int]) -> dict[int, int]:
+    """Number of keys in each of these slots of the node that the pipe is at home at; empty slots are missing, and all
+    are where the server does not tell.
+    """
+    wanted = sorted(slots)
+    counts = pipe.call([(b"CLUSTER", b"COUNTKEYSINSLOT", b"%d" % slot) for slot in wanted], errors="return")
+    return {slot: count for slot, count in zip(wanted, counts, strict=True) if isinstance(count, int) and count}

@@ -128,11 +128,13 @@ class Scan:
         meet_groups: bool = False,
         meet_locks: bool = False,
         meet_histories: bool = False,
+        wanted: Callable[[str], bool] | None = None,
     ) -> None:
         """`count` is how many keys the server visits for one SCAN reply. With `meet_groups` the same walk meets the
         sets of groups, for `groups`, with `meet_locks` the unique locks as well, and where it is of all queues with
-        `meet_histories` those of schedulers.
+        `meet_histories` those of schedulers. Queues that are not `wanted` are passed over.
         """
+        self._choose = wanted
         self._wanted = None if queues is None else set(queues)
         self._only = queues[0] if queues is not None and len(queues) == 1 else None
         self._meets = {"groups": meet_groups, "locks": meet_locks, "histories": meet_histories}
@@ -148,6 +150,8 @@ class Scan:
         """Begin again from the start; what was found before may be found a second time."""
         self._cursor = 0
         self._begun = False
+        self.fraction_of: Callable[[int], float] = fraction_of
+        """Tells from a cursor how much of the keyspace is walked: see `keyspace`."""
         self._ownership: Ownership | None = None
         self._referenced.clear()
         self._probe.restart()
@@ -181,7 +185,7 @@ class Scan:
     @property
     def fraction(self) -> float:
         """Progress of the scan, from 0 to 1."""
-        return 1.0 if self.done else fraction_of(self._cursor)
+        return 1.0 if self.done else self.fraction_of(self._cursor)
 
     @property
     def queues(self) -> list[str]:
@@ -432,7 +436,7 @@ class Scan:
         page.unsorted -= 1
 
     def _wants(self, queue: str) -> bool:
-        return self._wanted is None or queue in self._wanted
+        return (self._wanted is None or queue in self._wanted) and (self._choose is None or self._choose(queue))
 
     def _take(self, pipe: Pipe, page: _Page, key: bytes, queue: str, task_id: bytes) -> None:
         """Count a key whose queue is known, and ask about it where no index explains it."""

@@ -10,7 +10,8 @@ from archive_tui.asynq.installation import shown
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.facets import AGE, ERROR, KIND, QUEUE, TRIES, TYPE
 from archive_tui.jobs.job import JobState
-from archive_tui.jobs.scan import Phase, ScanJob, ScanProgress
+from archive_tui.jobs.node_scan import Phase
+from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen

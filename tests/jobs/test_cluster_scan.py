@@ -1,0 +1,202 @@
+"""A scan of a cluster: all of its primaries side by side, whatever moves from one to another meanwhile."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from redis.cluster import RedisCluster
+from support.asynq_data import Asynq, a_message, key
+from support.catalogs import Hooked, once
+from support.cluster import ClusterProcesses, running
+from support.damage import put, write
+from support.servers import wait_until
+
+from archive_tui.asynq import keys
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.jobs.job import JobState
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan import ScanJob
+from archive_tui.settings.model import Settings
+from archive_tui.store.link.server import Server
+from archive_tui.store.read.keyspace import fraction_by_slots
+
+QUEUES = ("default", "low", "critical", "x", "y", "mail")
+ORPHANS = 300
+
+
+@pytest.fixture(scope="module")
+def cluster(valkey_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterProcesses]:
+    """Three primaries, each with a replica."""
+    with running(ClusterProcesses(valkey_binary, tmp_path_factory.mktemp("cluster"), replicas=1)) as processes:
+        yield processes
+
+
+@pytest.fixture
+def client(cluster: ClusterProcesses) -> Iterator[RedisCluster]:
+    """The test's own way in; the cluster holds a leaky installation."""
+    client = cluster.client()
+    client.flushall(target_nodes=RedisCluster.PRIMARIES)
+    message = a_message().SerializeToString()
+    with client.pipeline(transaction=False) as pipeline:
+        for queue in QUEUES:
+            for number in range(ORPHANS):
+                pipeline.hset(key(queue, f"orphan-{number}"), mapping={"msg": message, "state": "archived"})
+        pipeline.execute()
+    for queue in QUEUES:
+        client.sadd("asynq:queues", queue)
+        write(Asynq(client), queue, b"archived", "archived")
+        put(Asynq(client), queue, b"archived", "archived")
+        put(Asynq(client), queue, b"ghost", "archived")
+    write(Asynq(client), "leftover", b"done", "completed")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def connect(cluster: ClusterProcesses, client: RedisCluster) -> Iterator[Callable[[], Server]]:
+    """The code under test."""
+    servers: list[Server] = []
+
+    def connect(settings: Settings = cluster.settings) -> Server:
+        servers.append(Server(settings))
+        return servers[-1]
+
+    yield connect
+    for server in servers:
+        server.close()
+
+
+def started(job: ScanJob) -> ScanJob:
+    job.start()
+    return job
+
+
+def expected(queues: tuple[str, ...] = QUEUES) -> set[tuple[str, bytes, str]]:
+    found = {(queue, f"orphan-{number}".encode(), "orphan-archived") for queue in queues for number in range(ORPHANS)}
+    return found | {(queue, b"ghost", "ghost") for queue in queues}
+
+
+def found(catalog: Catalog) -> set[tuple[str, bytes, str]]:
+    return {(row.queue, row.id, str(row.kind)) for row in catalog.rows(catalog.find(Query())).values()}
+
+
+def check(job: ScanJob, wanted: set[tuple[str, bytes, str]]) -> None:
+    assert job.wait(60)
+    assert job.error is None
+    assert (job.state, job.progress.complete, job.progress.caution) == (JobState.DONE, True, "")
+    assert found(job.catalog) == wanted
+    assert job.catalog.counts().total == len(wanted)
+    assert job.progress.fraction == 1.0
+
+
+EVERYTHING = {*expected(), ("leftover", b"done", "orphan-completed")}
+
+
+def test_all_nodes_are_scanned_and_nothing_is_missed(connect: Callable[[], Server], catalog: Catalog) -> None:
+    job = started(ScanJob(connect(), catalog, pace=Pace.FULL))
+    check(job, EVERYTHING)
+    assert job.keys_by_queue["default"] == ORPHANS + 1
+    assert job.progress.keys == len(QUEUES) * (ORPHANS + 1) + 1
+    assert job.progress.members == 2 * len(QUEUES)
+
+
+def test_some_queues_are_scanned_on_their_nodes_alone(
+    cluster: ClusterProcesses, connect: Callable[[], Server], catalog: Catalog
+) -> None:
+    before = {node.port: node.client.info("commandstats").get("cmdstat_scan", {}).get("calls", 0)
+              for node in cluster.primaries}  # fmt: skip
+    check(started(ScanJob(connect(), catalog, ["low"], pace=Pace.FULL)), expected(("low",)))
+    after = {node.port: node.client.info("commandstats").get("cmdstat_scan", {}).get("calls", 0)
+             for node in cluster.primaries}  # fmt: skip
+    assert [port for port in after if after[port] != before[port]] == [cluster.owner("asynq:{low}:").port]
+
+
+def test_several_queues_are_scanned_each_in_its_slot(connect: Callable[[], Server], catalog: Catalog) -> None:
+    check(started(ScanJob(connect(), catalog, ["low", "x", "mail"], pace=Pace.FULL)), expected(("low", "x", "mail")))
+
+
+def test_a_slot_that_moves_during_the_scan_is_neither_missed_nor_found_twice(
+    cluster: ClusterProcesses, connect: Callable[[], Server], hooked: Hooked
+) -> None:
+    moved = []
+
+    def move() -> None:
+        for queue in ("default", "x"):
+            moved.append(cluster.move(f"asynq:{{{queue}}}:t:archived"))
+
+    hooked.hook = once(move)
+    check(started(ScanJob(connect(), hooked, pace=Pace.FULL)), EVERYTHING)
+    assert len(moved) == 2
+
+
+def test_a_slot_that_is_being_moved_is_waited_for(
+    cluster: ClusterProcesses, connect: Callable[[], Server], catalog: Catalog
+) -> None:
+    with cluster.moving("asynq:{critical}:t:archived"):
+        job = started(ScanJob(connect(), catalog, pace=Pace.FULL))
+        wait_until(lambda: "being moved" in job.progress.trouble)
+        assert not job.progress.complete
+    check(job, EVERYTHING)
+
+
+def test_a_replica_that_takes_over_is_scanned_in_the_place_of_its_primary(
+    cluster: ClusterProcesses, connect: Callable[[], Server], hooked: Hooked
+) -> None:
+    killed = cluster.owner("asynq:{mail}:")
+    wait_until(lambda: killed("WAIT", 1, 1000) == 1)
+    hooked.hook = once(killed.process.kill)
+    try:
+        check(
+            started(ScanJob(connect(cluster.settings_of(cluster.other_than(killed))), hooked, pace=Pace.FULL)),
+            EVERYTHING,
+        )
+    finally:
+        killed.process.start()
+        cluster.settle()
+
+
+def test_a_node_that_fails_leaves_the_others_going_and_is_named(
+    cluster: ClusterProcesses, connect: Callable[[], Server], catalog: Catalog
+) -> None:
+    silent = cluster.owner("asynq:{low}:")
+    here = tuple(queue for queue in QUEUES if cluster.owner(f"asynq:{{{queue}}}:") is not silent)
+    server = connect(cluster.settings_of(cluster.other_than(silent)))
+    job = ScanJob(server, catalog, pace=Pace.FULL)
+    job.patience = 1.0
+    with cluster.frozen(silent):
+        job.start()
+        assert job.wait(60)
+    assert job.error is None
+    assert not job.progress.complete
+    assert f"127.0.0.1:{silent.port}/0 was not read" in job.progress.caution
+    assert expected(here) <= found(catalog)
+    assert not any(queue == "low" for queue, _, _ in found(catalog))
+
+
+def test_it_is_held_and_stopped_on_all_nodes(connect: Callable[[], Server], catalog: Catalog) -> None:
+    job = ScanJob(connect(), catalog, pace=Pace.FULL)
+    job.pause()
+    job.start()
+    assert job.state is JobState.PAUSED
+    job.stop()
+    assert job.wait(20)
+    assert job.state is JobState.STOPPED
+
+
+def test_progress_goes_by_the_keys_of_each_slot() -> None:
+    fraction = fraction_by_slots({7: 900, 100: 100})
+    assert fraction(7) == 0.0
+    assert fraction(1 << 14 | 7) == 0.45  # half of the slot's table is behind it
+    assert fraction(100) == 0.9
+    assert fraction(50) == 0.9
+    assert fraction_by_slots({})(7) == 0.0
+
+
+def test_progress_never_falls_on_its_way(connect: Callable[[], Server], hooked: Hooked) -> None:
+    job = ScanJob(connect(), hooked, pace=Pace.FULL)
+    seen: list[float] = []
+    hooked.hook = lambda: seen.append(job.progress.fraction)
+    check(started(job), EVERYTHING)
+    assert all(0.0 <= one <= 1.0 for one in seen)
+    assert keys.is_plain("low")
+    assert not keys.is_plain("lo*w")
