@@ -115,14 +115,15 @@ def test_several_queues_are_scanned_each_in_its_slot(connect: Callable[[], Serve
     check(started(ScanJob(connect(), catalog, ["low", "x", "mail"], pace=Pace.FULL)), expected(("low", "x", "mail")))
 
 
+@pytest.mark.parametrize("way", [ClusterProcesses.move, ClusterProcesses.move_at_once])
 def test_a_slot_that_moves_during_the_scan_is_neither_missed_nor_found_twice(
-    cluster: ClusterProcesses, connect: Callable[[], Server], hooked: Hooked
+    cluster: ClusterProcesses, connect: Callable[[], Server], hooked: Hooked, way: Callable[..., object]
 ) -> None:
     moved = []
 
     def move() -> None:
         for queue in ("default", "x"):
-            moved.append(cluster.move(f"asynq:{{{queue}}}:t:archived"))
+            moved.append(way(cluster, f"asynq:{{{queue}}}:t:archived"))
 
     hooked.hook = once(move)
     check(started(ScanJob(connect(), hooked, pace=Pace.FULL)), EVERYTHING)

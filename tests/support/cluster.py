@@ -39,6 +39,11 @@ class Node:
         """Its name in the cluster."""
         return self.client.cluster("MYID").decode()
 
+    def owns(self, slot: int) -> bool:
+        """Whether a slot is its own, as it says itself."""
+        shards = self.client.execute_command("CLUSTER SLOTS", NEVER_DECODE=True)
+        return any(first <= slot <= last and port == self.port for first, last, (_, port, *_), *_ in shards)
+
     @property
     def state(self) -> dict[str, str]:
         """What it says to `CLUSTER INFO`."""
@@ -148,6 +153,14 @@ class ClusterProcesses:
         """Move the slot of a key to another node, with all that is in it; returns that node."""
         with self.moving(key, to) as target:
             pass
+        return target
+
+    def move_at_once(self, key: str, to: Node | None = None) -> Node:
+        """The same as Valkey 9 does it: all keys of the slot change hands at one moment."""
+        slot, source = self.slot(key), self.owner(key)
+        target = to or self.other_than(source)
+        source("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", target.id)
+        wait_until(lambda: all(one.owns(slot) == (one is target) for one in (source, target)))
         return target
 
     @contextlib.contextmanager
