@@ -154,14 +154,15 @@ class Session:
     def _role(self) -> str:
         return (self.watch.overview.info or self.info).role
 
-    def open(self, *, may_be_empty: bool = False) -> None:
+    def open(self, *, may_be_empty: bool = False, every_namespace: bool = False) -> None:
         """Connect, make sure that this is an Asynq installation that we can read, and find out what we may do there.
-        With `may_be_empty` so is a database without any key.
+        With `may_be_empty` so is a database without any key, with `every_namespace` one with an installation in
+        another namespace.
 
         Raises ConnectError and kin.
         """
         self.info = self.server.identify()
-        names = queues.recognise(self.server, may_be_empty=may_be_empty)
+        names = queues.recognise(self.server, may_be_empty=may_be_empty, every_namespace=every_namespace)
         with self.server.pipe() as pipe:
             self.permissions = permissions.discover(pipe, names, read_only=self.settings.read_only)
             self._old = frozenset(old_storage.old_queues(pipe, names))

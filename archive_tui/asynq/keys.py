@@ -9,10 +9,8 @@ import re
 from dataclasses import dataclass, field
 
 from archive_tui.asynq.states import State
+from archive_tui.settings.namespace import DEFAULT_NAMESPACE, why_not
 from archive_tui.text import decode, encode
-
-DEFAULT_NAMESPACE = "asynq"
-"""The namespace that Asynq writes (`base.go`, 0.17 to 0.26); it has no setting for another."""
 
 _GLOB = re.compile(rb"([*?\[\\])")
 _REST_OF_QUEUE_KEY = re.compile(
@@ -178,6 +176,19 @@ class Keys:
         """The sorted set of what a scheduler enqueued for an entry; score: unix seconds."""
         return self.histories + entry_id
 
+    def prefixed_pattern(self) -> bytes:
+        """A MATCH pattern for the keys of queues whose namespace is this one behind a prefix, as forks of Asynq write
+        them.
+        """
+        return b"?*" + self._glob + b"{*}:*"
+
+    def prefix_of(self, key: bytes) -> bytes:
+        """The prefix under which a key of a queue stands in such a namespace; empty for none, and for a key that is
+        not one of a queue's.
+        """
+        prefix, start, rest = key.partition(self.start)
+        return prefix if self.queue_of(start + rest) is not None else b""
+
     def everything_pattern(self) -> bytes:
         """A MATCH pattern for every key of every queue, the lists of pending messages up to Asynq 0.17 included."""
         return self._glob + b"{*}*"
@@ -214,12 +225,18 @@ ASYNQ = Keys()
 """The keys that Asynq itself writes."""
 
 
-def prefixed_pattern() -> bytes:
-    """A MATCH pattern for the keys of queues that stand under a prefix, as forks of Asynq write them."""
-    return b"?*asynq:{*}:*"
+ANYWHERE = b"*:[{q]*[}s]*"
+"""A MATCH pattern for the keys of queues, and the sets of registered queues, of every namespace; it meets others, too.
+"""
+
+_NAMESPACED = re.compile(rb"([^{}]+):(?:\{(?=.+\}:)|queues$)", re.DOTALL)
 
 
-def namespace_of(key: bytes) -> bytes:
-    """The prefix under which a key of a queue stands; empty for none, and for a key that is not one of a queue's."""
-    prefix, start, rest = key.partition(ASYNQ.start)
-    return prefix if ASYNQ.queue_of(start + rest) is not None else b""
+def namespace_of(key: bytes) -> str | None:
+    """The namespace of a key that is a queue's, or that may be a set of registered queues; None for any other key."""
+    found = _NAMESPACED.match(key)
+    if found is None:
+        return None
+    namespace = decode(found[1])
+    its_own = key.endswith(b":queues") or _REST_OF_QUEUE_KEY.match(key, found.end()) is not None
+    return namespace if its_own and not why_not(namespace) else None

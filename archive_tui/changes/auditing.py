@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from archive_tui.errors import ArchiveTuiError, AuditError
 from archive_tui.jobs.job import Stopped
 from archive_tui.journal.audit import Audit
+from archive_tui.settings.namespace import namespace_field
 from archive_tui.store.link.server import Server
 
 Facts = Mapping[str, object]
@@ -41,4 +42,10 @@ def audited(audit: Audit, action: str, facts: Facts, result: Callable[[], Facts]
 
 def whereabouts(server: Server) -> Facts:
     """Which server an action is for, and as whom."""
-    return {"server": server.address, "profile": server.settings.profile, "login": server.settings.username}
+    settings = server.settings
+    return {
+        "server": server.address,
+        **namespace_field(settings.namespace),
+        "profile": settings.profile,
+        "login": settings.username,
+    }

@@ -152,7 +152,15 @@ class ChangeJob(Job):
             if self._journal is not None:
                 change = self.change
                 continues = self._continues.name if self._continues is not None else ""
-                run = Run(self._server.address, change.command, change.queues, change.count, self._reason, continues)
+                run = Run(
+                    self._server.address,
+                    change.command,
+                    change.queues,
+                    change.count,
+                    self._reason,
+                    continues,
+                    self._server.keys.namespace,
+                )
                 self._recorder = Recorder.in_folder(self._journal, run, change.stored_bytes, self._clock)
                 self._journal_path = self._recorder.path
                 if (kept := change.kept()) is not None:

@@ -15,8 +15,8 @@ from archive_tui.wording.people import plural
 if TYPE_CHECKING:
     from archive_tui.changes.plan import Plan
 
-_PREFIXES = 3
-"""Prefixes that a line names."""
+_NAMES = 3
+"""Namespaces that a line names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class OtherInstallations:
 
     def lines(self) -> Iterator[Line]:
         """The lines of a sheet; none where no other installation knows any of the ids."""
-        names = ", ".join(f"{clip(prefix, 24)}asynq:…" for prefix in self.found.prefixes[:_PREFIXES])
-        under = names + (", …" if len(self.found.prefixes) > _PREFIXES else "")
+        names = ", ".join(f"{clip(one, 30)}:…" for one in self.found.namespaces[:_NAMES])
+        under = names + (", …" if len(self.found.prefixes) > _NAMES else "")
         if count := sum(self.found.known.values()):
             text = f"{plural(count, 'id')} with task data under {under}: tasks of another installation, left alone"
             yield Line(text, "beware", Tone.CAUTION)

@@ -1,5 +1,6 @@
 """The plan of a restore: what restoring a journal would touch, looked up before anything is written."""
 
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,20 +9,22 @@ from typing import TYPE_CHECKING, Any
 from archive_tui.asynq import findings
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.installation import INSTALLATION
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.limits import Limits, default_limits
 from archive_tui.asynq.outcomes import Outcome
 from archive_tui.asynq.states import SORTED_SETS, State
 from archive_tui.asynq.task import is_fixed
 from archive_tui.asynq.task_copy import Copy
-from archive_tui.errors import UsageError
+from archive_tui.errors import RefusedError, UsageError
 from archive_tui.journal.outcomes import UNKNOWN, is_back, may_be_gone, restored_of
-from archive_tui.journal.reader import Journal, Outline
+from archive_tui.journal.reader import Header, Journal, Outline
 from archive_tui.store.link.clock import now_of
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.write import recall
 from archive_tui.store.write import restore as store
 from archive_tui.store.write.restore import Target
+from archive_tui.text import line
 
 if TYPE_CHECKING:
     from archive_tui.changes.change import Change
@@ -255,8 +258,9 @@ def plan_restore(
     limits: Callable[[str], Limits] = default_limits,
 ) -> RestorePlan:
     """Look through a journal and at the server. May take seconds: not for the UI loop. Raises UsageError where the
-    tasks of the journal cannot go there.
+    tasks of the journal cannot go there, and RefusedError where they belong into another namespace.
     """
+    refuse_other_namespace(journal.header, server.keys)
     is_run = journal.header.is_run
     if is_run and target is Target.RUN:
         raise UsageError("this journal is of tasks that were queued to run: they can only go back into the archive")
@@ -307,6 +311,16 @@ def plan_restore(
         due=dict(review.due),
         fixed_ids=review.fixed,
     )
+
+
+def refuse_other_namespace(header: Header, keys: Keys) -> None:
+    """Raise RefusedError where a journal is of another namespace: keys, locks and ids in it are of that alone."""
+    if header.namespace != keys.namespace:
+        own = shlex.quote(line(header.namespace))
+        raise RefusedError(
+            f"this journal is of the namespace {line(header.namespace)}, and its tasks belong nowhere else: this is "
+            f"{line(keys.namespace)}; say --namespace {own}"
+        )
 
 
 def is_restorable(copy: Copy, target: Target) -> bool:

@@ -10,6 +10,7 @@ from archive_tui.changes.report import Report, named, report_of
 from archive_tui.changes.restore_plan import AS_GHOST, AS_HISTORY, AS_LOCK, AS_LOST, AS_ORPHAN, AS_UNNAMED, RestorePlan
 from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed, origin
 from archive_tui.jobs.progress import ChangeProgress
+from archive_tui.settings.namespace import namespace_field
 from archive_tui.store.write.restore import Target
 from archive_tui.text import line
 from archive_tui.wording.people import plural
@@ -60,6 +61,7 @@ def _facts(plan: RestorePlan) -> dict[str, object]:
         "journal": str(plan.journal.path),
         "created": moment(header.created_at),
         "created_on": header.server,
+        **namespace_field(header.namespace),
         "elsewhere": bool(plan.elsewhere),
         "torn": plan.torn,
         "target": plan.target.value,

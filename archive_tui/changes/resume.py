@@ -27,6 +27,7 @@ from archive_tui.changes.history_plan import HistoryPlan, plan_histories
 from archive_tui.changes.other_installations import with_other_installations
 from archive_tui.changes.plan import Plan
 from archive_tui.changes.repair_plan import RepairPlan
+from archive_tui.changes.restore_plan import refuse_other_namespace
 from archive_tui.changes.run_plan import RunPlan, plan_run
 from archive_tui.errors import CatalogError, JournalError, NotFoundError, RefusedError
 from archive_tui.journal.folder import plan_path
@@ -113,6 +114,7 @@ def plan_rest(server: Server, path: Path, catalog: Catalog, limits: Callable[[st
     """
     journal = Journal(path)
     header = journal.header
+    refuse_other_namespace(header, server.keys)
     if header.server != server.settings.address:
         raise RefusedError(
             f"this change was planned for {line(header.server) or 'an unknown server'}, and this is "

@@ -187,7 +187,7 @@ def origin(header: Header, site: Site, label: str) -> Line:
     reason = f": {line(header.reason)}" if header.reason else ""
     return Line(
         f"{ago(header.created_at, site.now)}, {exact(header.created_at)}{by}, {line(header.command)} on "
-        f"{line(header.server)}{reason}",
+        f"{line(header.place)}{reason}",
         label,
         Tone.QUIET,
     )

@@ -1,17 +1,22 @@
 """Shell completion: the script for a shell, and the answers to what it asks while somebody types.
 
 The answers about values come from what is at hand: the file of profiles, the folder of journals, the names of kinds.
-Names of queues cost one question to the server that the line names so far, and a second at most.
+Names of queues and namespaces cost questions to the server that the line names so far, and a second or two at most.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import get_completion_class, shell_complete
+
+if TYPE_CHECKING:
+    from archive_tui.store.link.pipe import Pipe
 
 PROGRAM = "archive-tui"
 VARIABLE = "_ARCHIVE_TUI_COMPLETE"
@@ -28,6 +33,7 @@ _CONNECTION = (
     "username",
     "password_file",
     "database",
+    "namespace",
 )
 """The flags that say which server is meant."""
 
@@ -52,23 +58,58 @@ def queue_names(context: click.Context, _parameter: click.Parameter, incomplete:
         return []
 
 
+def namespace_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The namespaces that the server's database holds, as far as a second shows them; none where it does not answer."""
+    try:
+        return [name for name in _namespaces(context) if name.startswith(incomplete)]
+    except Exception:  # as above
+        return []
+
+
 def _queues(context: click.Context) -> Iterator[str]:
+    from archive_tui.store.read import queues
+
+    with _pipe(context) as pipe:
+        yield from filter(_can_be_typed, queues.registered(pipe) if pipe is not None else ())
+
+
+def _namespaces(context: click.Context) -> list[str]:
+    from archive_tui.store.read.namespaces import Others
+
+    found = Others()
+    until = time.monotonic() + _PATIENCE
+    with _pipe(context) as pipe:
+        if pipe is not None:
+            for _ in found.search(pipe):
+                if time.monotonic() > until:
+                    break
+            if pipe.one(b"EXISTS", pipe.keys.queues):
+                found.names.add(pipe.keys.namespace)
+    return sorted(filter(_can_be_typed, found.names))
+
+
+def _can_be_typed(name: str) -> bool:
+    from archive_tui.text import line
+
+    return name.isprintable() and line(name) == name and not name.startswith("-")
+
+
+@contextmanager
+def _pipe(context: click.Context) -> Iterator[Pipe | None]:
+    """A pipe to the server that the line names so far; None where it names none that we could ask now."""
     from archive_tui.settings.profiles import Choices, resolve
     from archive_tui.store.link.server import Server
-    from archive_tui.store.read import queues
-    from archive_tui.text import line
 
     flags: dict[str, Any] = {}
     for one in (context.find_root(), context):
         if one.params.get("ask_password") or one.params.get("dump"):
-            return  # neither is for a line that is being typed
+            yield None  # neither is for a line that is being typed
+            return
         flags |= {name: value for name in _CONNECTION if (value := one.params.get(name)) is not None}
     server = Server(replace(resolve(Choices(**flags)), timeout=_PATIENCE, read_only=True))
     try:
         with server.pipe() as pipe:
-            for name in queues.registered(pipe):
-                if name.isprintable() and line(name) == name and not name.startswith("-"):
-                    yield name
+            yield pipe
     finally:
         server.close()
 

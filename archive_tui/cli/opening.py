@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def session_for(
-    context: click.Context, after: dict[str, Any], *, changes: bool = False, may_be_empty: bool = False
+    context: click.Context,
+    after: dict[str, Any],
+    *,
+    changes: bool = False,
+    may_be_empty: bool = False,
+    every_namespace: bool = False,
 ) -> Iterator[Session]:
     """An opened session for the flags before and after the command's name; those after win. Warns where what the server
     holds is old. A command that `changes` something is refused before a dump is loaded for nothing.
@@ -30,14 +35,14 @@ def session_for(
     settings = settings_for(context, after)
     if changes and settings.snapshot is not None:
         raise RefusedError(settings.snapshot.why_read_only)
-    with stoppable(), opened(settings, may_be_empty=may_be_empty) as session:
+    with stoppable(), opened(settings, may_be_empty=may_be_empty, every_namespace=every_namespace) as session:
         if session.info.staleness:
             print(f"archive-tui: {session.info.staleness}", file=sys.stderr)
         yield session
 
 
 @contextmanager
-def opened(settings: Settings, *, may_be_empty: bool = False) -> Iterator[Session]:
+def opened(settings: Settings, *, may_be_empty: bool = False, every_namespace: bool = False) -> Iterator[Session]:
     """A session that is open, and closed however it ends; a dump file is loaded before, and gone afterwards."""
     from archive_tui.session import Session
     from archive_tui.snapshot import served
@@ -45,7 +50,7 @@ def opened(settings: Settings, *, may_be_empty: bool = False) -> Iterator[Sessio
     with _progress_of_loading() as progress, served(settings, _say, progress) as reached:
         session = Session(reached)
         try:
-            session.open(may_be_empty=may_be_empty)
+            session.open(may_be_empty=may_be_empty, every_namespace=every_namespace)
             progress("")
             yield session
         finally:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archive_tui.cli.completion import journal_names, profile_names
+from archive_tui.cli.completion import journal_names, namespace_names, profile_names
 from archive_tui.errors import UsageError
 from archive_tui.settings.model import Look
 
@@ -41,6 +41,8 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--ask-password", is_flag=True, help="Ask for the password. [or set ARCHIVE_TUI_PASSWORD]"),
         click.option("--db", "database", type=click.IntRange(0, 99_999), help="Database number."),
+        click.option("--namespace", shell_complete=namespace_names, metavar="NAME",
+            help="What stands before :{queue} in the keys, asynq by default. [ARCHIVE_TUI_NAMESPACE]"),
         click.option("--timeout", type=click.FloatRange(0.1, 3600), callback=finite, metavar="SECONDS",
             help="How long to wait for each answer; 5 by default."),
         click.option("--read-only", is_flag=True, help="Disable every command that changes data."),

@@ -19,6 +19,7 @@ from archive_tui.errors import ExitCode, RefusedError
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.session import Session
+from archive_tui.settings.namespace import namespace_field
 from archive_tui.text import clip
 
 _FILTER = 200
@@ -102,10 +103,16 @@ def filter_line(where: str) -> Iterable[Line]:
 
 def carry_out(session: Session, planned: Planned, manner: Manner) -> ExitCode:
     """Have a plan confirmed (by --yes, or by its count typed), carry it out, and print what became of it."""
-    sheet, address = planned.sheet, session.server.address
+    sheet, server = planned.sheet, session.server
     refused = session.why_read_only if session.read_only else None
-    described = {"server": address, **planned.choice, **sheet.facts, "refused": refused}
-    shown = sheet_lines(sheet, address)
+    described = {
+        "server": server.address,
+        **namespace_field(server.keys.namespace),
+        **planned.choice,
+        **sheet.facts,
+        "refused": refused,
+    }
+    shown = sheet_lines(sheet, server.place)
     if manner.dry_run or not sheet.count:
         text = shown if sheet.count else [planned.nothing, *[one.alone for one in sheet.cautions]]
         if refused:

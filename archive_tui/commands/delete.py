@@ -126,7 +126,7 @@ def _chosen(wish: Wish, now: float) -> Iterator[Line]:
 
 
 def _nothing(session: Session, wish: Wish, catalog: Catalog, *, left_out: bool) -> str:
-    where = f"queue {line(wish.queue)} at {session.server.address}"
+    where = f"queue {line(wish.queue)} at {session.server.place}"
     if catalog.trouble:
         return f"nothing was deleted: no {wish.noun} task among the rows that are kept of {where} matches"
     beside = " but for those left out" if left_out else ""

@@ -50,7 +50,7 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         plan = plan_histories(session.server, replace(plan_oldest(catalog, query, limit=wish.limit), seen_at=began))
         planned = Planned(
             sheet=history_words.sheet(plan, session.site(), tuple(filter_line(wish.where))),
-            nothing=f"nothing to delete: no {Kind.STALE_HISTORY.label} at {session.server.address} matches",
+            nothing=f"nothing to delete: no {Kind.STALE_HISTORY.label} at {session.server.place} matches",
             start=lambda: session.start(plan, manner.pace, choice=wish.choice, reason=manner.reason),
             report=history_words.report,
             choice={

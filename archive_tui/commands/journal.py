@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from archive_tui.asynq.installation import INSTALLATION, shown, written
-from archive_tui.asynq.keys import ASYNQ
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.outcomes import Verb
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.commands.confirmation import Ask, confirm
@@ -16,6 +16,7 @@ from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
 from archive_tui.journal.outcomes import command_of, is_back, name_of, outcome_of
 from archive_tui.journal.reader import Journal
+from archive_tui.settings.namespace import namespace_field
 from archive_tui.text import clip, encode, line, readable
 from archive_tui.wording.people import exact, number, plural, size, span
 from archive_tui.wording.programs import moment
@@ -60,7 +61,7 @@ def journals(folder: Path, *, as_json: bool, out: TextIO) -> ExitCode:
         verb = command_of(header.command)
         rest = f"  the rest: archive-tui {line(verb)} --resume {line(_stem(one.path))}" if one.resumable else ""
         print(
-            f"{line(one.path.name)}  {line(header.user) or '–'}  {line(header.server)}  {queues}  "
+            f"{line(one.path.name)}  {line(header.user) or '–'}  {line(header.place)}  {queues}  "
             f"{number(tasks_of(one))} {line(header.command)}  {size(one.size)}{reason}{rest}",
             file=out,
         )
@@ -80,6 +81,7 @@ def _listed_json(one: Listed) -> dict[str, Any]:
         "problem": one.problem or None,
         "command": header.command,
         "server": header.server,
+        **namespace_field(header.namespace),
         "queues": [written(queue) for queue in header.queues],
         "user": header.user,
         "host": header.host,
@@ -98,8 +100,9 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> ExitCode:
     journal = Journal(path)
     outline = journal.outline()
     header = journal.header
+    keys = Keys(header.namespace)
     if not as_json:
-        print(f"{line(header.command)} on {line(header.server)}, {exact(header.created_at)}", file=out)
+        print(f"{line(header.command)} on {line(header.place)}, {exact(header.created_at)}", file=out)
         print(f"by {line(header.user) or '–'} on {line(header.host) or '–'}: {line(header.reason) or '–'}", file=out)
         print(
             f"{plural(outline.count, 'task')}" + ("" if outline.ending else "; the run did not end by itself"), file=out
@@ -109,9 +112,9 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> ExitCode:
         restored = outline.restored.get(batch, "").ljust(len(copies), "-")
         for copy, outcome, back in zip(copies, outcomes, restored, strict=False):
             if as_json:
-                print(json.dumps(_task_json(copy, _name(outcome, header.command), back)), file=out)
+                print(json.dumps(_task_json(keys, copy, _name(outcome, header.command), back)), file=out)
             else:
-                row = row_of_copy(ASYNQ, copy)
+                row = row_of_copy(keys, copy)
                 place = "history" if copy.queue == INSTALLATION else line(copy.index_name) or "orphan"
                 print(
                     f"{shown(copy.queue)}  {place}  {line(copy.id)}  {line(row.type)}  {clip(row.error, 80)}", file=out
@@ -125,8 +128,8 @@ def _name(code: str, command: str) -> str | None:
     return name_of(outcome, command) if outcome is not None else None
 
 
-def _task_json(copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]:
-    row = row_of_copy(ASYNQ, copy)
+def _task_json(keys: Keys, copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]:
+    row = row_of_copy(keys, copy)
     return {
         "queue": written(copy.queue),
         "id": readable(copy.id),

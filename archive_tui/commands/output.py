@@ -40,9 +40,9 @@ def _cells(text: str) -> int:
     )
 
 
-def sheet_lines(sheet: Sheet, address: str) -> Iterator[str]:
+def sheet_lines(sheet: Sheet, place: str) -> Iterator[str]:
     """A plan for people: one line for each of the sheet's, the block's name before the first that has no label."""
-    yield f"{sheet.summary} at {address}"
+    yield f"{sheet.summary} at {place}"
     for name, lines in sheet.blocks:
         block = name.lower()
         for one in lines:

@@ -95,7 +95,7 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
 
 
 def _nothing(session: Session, wish: Wish, catalog: Catalog) -> str:
-    where = f"queue {line(wish.queue)} at {session.server.address}"
+    where = f"queue {line(wish.queue)} at {session.server.place}"
     if catalog.trouble:
         return f"nothing was repaired: no {wish.kind.label} among the rows that are kept of {where} matches"
     return f"nothing to repair: no {wish.kind.label} of {where} matches"

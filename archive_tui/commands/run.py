@@ -67,7 +67,7 @@ def run(session: Session, wish: Wish, manner: Manner) -> ExitCode:
 
 
 def _nothing(session: Session, wish: Wish, catalog: Catalog, *, left_out: bool) -> str:
-    where = f"queue {line(wish.queue)} at {session.server.address}"
+    where = f"queue {line(wish.queue)} at {session.server.place}"
     if catalog.trouble:
         return f"nothing was queued: no archived task among the rows that are kept of {where} matches"
     beside = " but for those left out" if left_out else ""

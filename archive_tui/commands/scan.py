@@ -22,6 +22,7 @@ from archive_tui.jobs.elsewhere import Elsewhere, are_elsewhere, look
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.session import Session
+from archive_tui.settings.namespace import namespace_field
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read import queues as store
 from archive_tui.store.read.queues import QueueStats
@@ -86,10 +87,11 @@ def scan(
 def _print_scan(session: Session, job: ScanJob, query: Query, form: str, out: TextIO) -> None:
     elsewhere = _elsewhere(session, job)
     if form == "ndjson":
+        namespace = namespace_field(session.server.keys.namespace)
         for rows in Selection(job.catalog, job.catalog.find(query)).batches():
             found = are_elsewhere(session.server, [row for _, row in rows], elsewhere.prefixes)
             for _, row in rows:
-                print(json_line(_row_json(row, found)), file=out)
+                print(json_line(namespace | _row_json(row, found)), file=out)
         return
     with session.server.pipe() as pipe:
         stats = _stats(session, job, pipe)
@@ -146,6 +148,7 @@ def _scan_json(session: Session, job: ScanJob, stats: Sequence[QueueStats], else
     snapshot = session.settings.snapshot
     return {
         "server": {"version": info.version or None, "mode": info.mode or None, "address": info.address},
+        **namespace_field(session.server.keys.namespace),
         **({"snapshot_of": moment(snapshot.taken_at)} if snapshot is not None else {}),
         "started_at": moment(progress.started_at),
         "finished_at": moment(progress.finished_at),
@@ -221,7 +224,7 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
 
 def _warn_of(elsewhere: Elsewhere) -> None:
     """Say which ghosts are somebody's tasks, or may be."""
-    under = ", ".join(f"{line(prefix)}asynq:…" for prefix in elsewhere.prefixes)
+    under = ", ".join(f"{line(one)}:…" for one in elsewhere.namespaces)
     for queue, count in elsewhere.known.items():
         said = f"{plural(count, 'ghost')} of {line(queue)} with task data under {under}"
         print(f"{said}, which are tasks of another installation", file=sys.stderr)
@@ -261,11 +264,12 @@ def _print_prometheus(
         ("scan_duration_seconds", "How long the scan took.", [({}, round(seconds, 3))]),
         ("scan_keys", "Task keys that the scan met.", [({}, report["keys_scanned"])]),
     ]  # fmt: skip
+    own = {} if "namespace" not in report else {"namespace": report["namespace"]}
     for name, help_, samples in metrics:
         print(f"# HELP archive_tui_{name} {help_}\n# TYPE archive_tui_{name} gauge", file=out)
         for labels, value in samples:
             if value is not None:
-                shown = ",".join(f'{label}="{_label(text)}"' for label, text in labels.items())
+                shown = ",".join(f'{label}="{_label(text)}"' for label, text in (own | dict(labels)).items())
                 print(f"archive_tui_{name}{f'{{{shown}}}' if shown else ''} {value}", file=out)
 
 

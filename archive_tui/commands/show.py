@@ -3,7 +3,7 @@
 import math
 from typing import Any, TextIO
 
-from archive_tui.asynq.keys import ASYNQ
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.task import Task
 from archive_tui.errors import ExitCode, NotFoundError, UsageError
@@ -12,6 +12,7 @@ from archive_tui.payloads.readings import NO_TREE, Reading
 from archive_tui.payloads.rendering import document
 from archive_tui.payloads.writing import for_programs
 from archive_tui.session import Session
+from archive_tui.settings.namespace import namespace_field
 from archive_tui.text import block, encode, line, readable
 from archive_tui.wording.people import size
 from archive_tui.wording.programs import json_line, moment
@@ -33,7 +34,7 @@ def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO
         return ExitCode.DONE
     if form == "json":
         decoded = session.payloads.readings(task.payload, task.type)[0] if task.message is not None else None
-        print(json_line({**_task_json(task), "decoded": _decoded_json(decoded)}), file=out)
+        print(json_line({**_task_json(session.server.keys, task), "decoded": _decoded_json(decoded)}), file=out)
         return ExitCode.DONE
     for label, value in facts(task, session.clock()):
         print(f"{label:<14}" + value.replace("\n", "\n" + " " * 14), file=out)
@@ -49,12 +50,13 @@ def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO
     return ExitCode.DONE
 
 
-def _task_json(task: Task) -> dict[str, Any]:
+def _task_json(keys: Keys, task: Task) -> dict[str, Any]:
     message = task.message
     return {
+        **namespace_field(keys.namespace),
         "queue": readable(encode(task.queue)),
         "id": readable(task.id),
-        "key": readable(ASYNQ.task(task.queue, task.id)) if task.member is None else None,
+        "key": readable(keys.task(task.queue, task.id)) if task.member is None else None,
         "state": task.state.value if task.state is not None else None,
         "referenced": task.referenced,
         "stands_in": {index: _score_json(score) for index, score in task.stands_in.items()},

@@ -13,9 +13,11 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.selection import Selection
 from archive_tui.jobs.pace import Pace
+from archive_tui.settings.namespace import DEFAULT_NAMESPACE
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
 from archive_tui.store.read import namespaces
+from archive_tui.text import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,17 @@ class Elsewhere:
     """Ids of which this user may not see whether they have any, by queue."""
 
     prefixes: tuple[bytes, ...] = ()
-    """What stands before `asynq:` in the keys of these installations; empty where nobody looked, as without ghosts."""
+    """What stands before our namespace in the keys of these installations; empty where nobody looked, as without
+    ghosts.
+    """
+
+    namespace: str = DEFAULT_NAMESPACE
+    """Our namespace."""
+
+    @property
+    def namespaces(self) -> list[bytes]:
+        """The namespaces of these installations; foreign text."""
+        return [prefix + encode(self.namespace) for prefix in self.prefixes]
 
     def count(self, queue: str) -> int | None:
         """How many ids of a queue; None where that is not known."""
@@ -51,7 +63,7 @@ def look(server: Server, selection: Selection, ghosts: int, pace: Pace = Pace.FU
                 for (queue, _), seen in _others(pipe, prefixes, [row for _, row in rows]).items():
                     (known if seen else unsure)[queue] += 1
                 rest()
-    return Elsewhere(dict(known), dict(unsure), tuple(prefixes))
+    return Elsewhere(dict(known), dict(unsure), tuple(prefixes), server.keys.namespace)
 
 
 def are_elsewhere(server: Server, rows: Sequence[TaskRow], prefixes: Sequence[bytes]) -> dict[tuple[str, bytes], bool]:

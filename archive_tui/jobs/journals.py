@@ -6,7 +6,7 @@ from pathlib import Path
 
 from archive_tui.asynq import schedulers
 from archive_tui.asynq.installation import INSTALLATION
-from archive_tui.asynq.keys import ASYNQ, Keys
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.message import decode
 from archive_tui.asynq.outcomes import VERBS, Outcome
 from archive_tui.asynq.rows import TaskRow, row_of
@@ -47,14 +47,14 @@ class FolderJob(Job):
 class InterruptedJob(Job):
     """Look for changes of a server that were interrupted: `found` is there when the job has ended, the newest first."""
 
-    def __init__(self, folder: Path, server: str) -> None:
+    def __init__(self, folder: Path, server: str, namespace: str) -> None:
         super().__init__("interrupted")
         self.found: list[Listed] = []
         self._folder = folder
-        self._server = server
+        self._server, self._namespace = server, namespace
 
     def work(self) -> None:
-        self.found = interrupted(journal_folder.listed(self._folder), self._server)
+        self.found = interrupted(journal_folder.listed(self._folder), self._server, self._namespace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,14 @@ class JournalJob(Job):
         self.connected()
         self.journal = journal = Journal(self.path)
         self.outline = outline = journal.outline()
+        keys = Keys(journal.header.namespace)
         self.catalog.clear()
         for batch, copies in journal.batches(outline):
             self.checkpoint()
             may = outline.restorable(batch)
             ever = outline.restorable(batch, again=True)
             shown = ever if self._again else may
-            self.catalog.add([row_of_copy(ASYNQ, copy) for copy, able in zip(copies, shown, strict=True) if able])
+            self.catalog.add([row_of_copy(keys, copy) for copy, able in zip(copies, shown, strict=True) if able])
             self._read += len(copies)
             self._kept += ever.count(False)
             self._back += ever.count(True) - may.count(True)

@@ -1,6 +1,7 @@
 """Lines of a journal: newline-delimited JSON (docs/journal.md).
 
-    {"archive_tui": "journal", "version": 2, …}                      the header, once
+    {"archive_tui": "journal", "version": 2, …}                      the header, once; with "namespace" for another
+                                                                     than asynq
     {"queue", "id", "index", "score", "lock", "until_ms", "field_until_ms", "fields": {name: b64}}
                                                                      a task, before it is deleted; what belongs to no
                                                                      queue has null in its place
@@ -30,7 +31,11 @@ RUN_VERSION = 3
 """The version of the journals of runs. The lines are those of version 2, but the tasks are still in Redis, elsewhere:
 restored as deleted ones, those that have run would be there once more. An older build refuses the number.
 """
-READABLE = (1, 2, 3)
+NAMESPACE_VERSION = 4
+"""The version of the journals of other namespaces than Asynq's own, which their header names. The lines are those of
+version 2. An older build would restore them into the namespace `asynq`, and refuses the number.
+"""
+READABLE = (1, 2, 3, 4)
 """The versions that we read. Version 1 knew no times to live, and had a list in `fields` where a name was not UTF-8 or
 a value long.
 """

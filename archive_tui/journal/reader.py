@@ -16,6 +16,7 @@ from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError, NotFoundError
 from archive_tui.journal import format
 from archive_tui.journal.outcomes import UNKNOWN, command_of, is_back, may_be_gone, merged
+from archive_tui.settings.namespace import DEFAULT_NAMESPACE, place, why_not
 from archive_tui.text import line
 
 _GZIP = 31
@@ -67,6 +68,14 @@ class Header:
 
     continues: str = ""
     """The name of the journal whose change it resumes; empty where it resumes none."""
+
+    namespace: str = DEFAULT_NAMESPACE
+    """The namespace of all that it holds."""
+
+    @property
+    def place(self) -> str:
+        """The server with the namespace, where that is not Asynq's own; empty where the header names no server."""
+        return place(self.server, self.namespace) if self.server else ""
 
     @property
     def is_export(self) -> bool:
@@ -446,6 +455,9 @@ def _header(path: Path, content: bytearray) -> Header:
         found = value.get(name)
         return found if isinstance(found, str) else ""
 
+    namespace = value.get("namespace", DEFAULT_NAMESPACE)
+    if not isinstance(namespace, str) or why_not(namespace):
+        raise JournalError(f"{line(str(path))} is damaged: it names no namespace that there can be")
     queues = value.get("queues")
     planned = value.get("planned")
     return Header(
@@ -458,6 +470,7 @@ def _header(path: Path, content: bytearray) -> Header:
         text("reason"),
         planned if isinstance(planned, int) else None,
         text("continues"),
+        namespace,
     )
 
 

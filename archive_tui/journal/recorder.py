@@ -17,6 +17,7 @@ from archive_tui.journal import folder as journal_folder
 from archive_tui.journal import format
 from archive_tui.journal.outcomes import command_of
 from archive_tui.journal.writer import Writer
+from archive_tui.settings.namespace import DEFAULT_NAMESPACE, namespace_field
 from archive_tui.text import line
 from archive_tui.wording.people import size
 from archive_tui.wording.programs import moment
@@ -51,12 +52,17 @@ class Run:
     continues: str = ""
     """The name of the journal whose change it resumes; empty where it resumes none."""
 
+    namespace: str = DEFAULT_NAMESPACE
+    """The namespace of the queues."""
+
     def header(self, now: float) -> Mapping[str, Any]:
         """The first line. `now` is unix seconds."""
+        namespace = namespace_field(self.namespace)
         version = {"version": format.RUN_VERSION} if command_of(self.command) == RUN.base else {}
         return {
-            **version,
+            **({"version": format.NAMESPACE_VERSION} if namespace else version),
             "server": self.server,
+            **namespace,
             "queues": [written(queue) for queue in self.queues],
             "user": _user(),
             "host": socket.gethostname(),

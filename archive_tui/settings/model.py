@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from archive_tui.settings.namespace import DEFAULT_NAMESPACE, place
+
 
 class Secret:
     """A password that shows only through `reveal`: not in a repr, a log or a crash report."""
@@ -123,6 +125,9 @@ class Settings:
     database: int = 0
     """Number of the database, from 0."""
 
+    namespace: str = DEFAULT_NAMESPACE
+    """Namespace of the keys: forks of Asynq have others than it."""
+
     username: str | None = None
     """User of the server; None: its default user."""
 
@@ -192,3 +197,8 @@ class Settings:
             return f"{self.socket}/{self.database}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}/{self.database}"
+
+    @property
+    def place(self) -> str:
+        """The same with the namespace, where that is not Asynq's own."""
+        return place(self.address, self.namespace)

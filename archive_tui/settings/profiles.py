@@ -12,6 +12,7 @@ from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.settings.demo import with_demo_state
 from archive_tui.settings.dump import read_head
 from archive_tui.settings.model import PayloadSettings, Secret, Settings
+from archive_tui.settings.namespace import DEFAULT_NAMESPACE, parse_namespace
 from archive_tui.settings.preferences import parse_look
 from archive_tui.settings.url import has_password, parse_url
 
@@ -23,6 +24,7 @@ _PROFILE_KEYS = {
     "username",
     "password_file",
     "db",
+    "namespace",
     "timeout",
     "production",
     "read_only",
@@ -81,6 +83,9 @@ class Choices:
     database: int | None = None
     """`--db`, from 0."""
 
+    namespace: str | None = None
+    """`--namespace`."""
+
     timeout: float | None = None
     """`--timeout`, in seconds, above 0."""
 
@@ -136,6 +141,7 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
         username=username or settings.username,
         password=password if password is not None else settings.password,
         database=database if database is not None else settings.database,
+        namespace=_namespace(choices, profile),
         timeout=choices.timeout or profile.timeout() or settings.timeout,
         profile=name,
         production=profile.flag("production"),
@@ -174,6 +180,7 @@ def _settings_of_dump(dump: Path, choices: Choices) -> Settings:
     database = choices.database or 0
     return Settings(
         database=database,
+        namespace=parse_namespace(choices.namespace) if choices.namespace is not None else DEFAULT_NAMESPACE,
         timeout=choices.timeout or Settings().timeout,
         read_only=True,
         low_bandwidth=choices.low_bandwidth or _is_on(environment, "ARCHIVE_TUI_LOW_BANDWIDTH"),
@@ -204,6 +211,15 @@ def _url(choices: Choices, profile: "_Profile") -> str:
     if choices.profile:
         return profile.text("url") or from_environment or DEFAULT_URL
     return from_environment or profile.text("url") or DEFAULT_URL
+
+
+def _namespace(choices: Choices, profile: "_Profile") -> str:
+    """The namespace, which goes with the server: see `_url`."""
+    from_environment = choices.environment.get("ARCHIVE_TUI_NAMESPACE") or None
+    from_profile = profile.text("namespace")
+    named = (from_profile, from_environment) if choices.profile else (from_environment, from_profile)
+    found = next((one for one in (choices.namespace, *named) if one is not None), DEFAULT_NAMESPACE)
+    return parse_namespace(found)
 
 
 def _refuse_missing_files(settings: Settings) -> None:

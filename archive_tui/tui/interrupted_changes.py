@@ -24,7 +24,8 @@ class InterruptedChanges:
     def look(self, session: Session) -> None:
         """Look again."""
         if self._job is None or self._job.state.ended:
-            self._job = session.run(InterruptedJob(session.journal_folder, session.settings.address))
+            settings = session.settings
+            self._job = session.run(InterruptedJob(session.journal_folder, settings.address, settings.namespace))
 
     @property
     def sentence(self) -> str:

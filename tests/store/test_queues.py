@@ -36,16 +36,23 @@ def test_somebody_elses_database_is_not_asynqs(any_server: Live) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefixes", "named"),
-    [(["billing:"], "'billing:'"), (["a:", "b\x1b"], "'a:', 'b␛'"), (["d", "c", "b", "a"], "'a', 'b', 'c', …")],
+    ("namespaces", "named"),
+    [
+        (["billing:asynq"], "--namespace billing:asynq"),
+        (["asynq-prod", "a b:asynq"], "--namespace 'a b:asynq', --namespace asynq-prod"),
+        ([f"{number}asynq" for number in range(7)], "--namespace 4asynq, …"),
+    ],
 )
-def test_queues_under_a_prefix_are_said_to_be_there(any_server: Live, prefixes: list[str], named: str) -> None:
-    for prefix_ in prefixes:
-        any_server.client.hset(f"{prefix_}asynq:{{q}}:t:x", "state", "pending")
-        any_server.client.sadd(f"{prefix_}asynq:queues", "q")
+def test_queues_of_other_namespaces_are_said_to_be_there(any_server: Live, namespaces: list[str], named: str) -> None:
+    for namespace in namespaces:
+        any_server.client.hset(f"{namespace}:{{q}}:t:x", "state", "pending")
+        any_server.client.sadd(f"{namespace}:queues", "q")
     with pytest.raises(NotAsynqError) as caught:
         queues.recognise(any_server.connect())
-    assert f"holds queues only under a prefix, as forks of Asynq write them: {named}. archive_tui" in str(caught.value)
+    said = str(caught.value)
+    assert "holds nothing in the namespace asynq, but in another, as forks of Asynq do: open it with --name" in said
+    assert f"{named} (or check" in said
+    assert caught.value.exit_code == 3
 
 
 def test_a_set_of_queues_that_is_none(any_server: Live) -> None:

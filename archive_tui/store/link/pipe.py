@@ -6,6 +6,7 @@ packed whole, and the replies are taken from redis-py's parser one after the oth
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
 from redis.exceptions import ResponseError
@@ -100,6 +101,15 @@ class Pipe(ABC):
         """Raise RefusedError in a read-only session where one of some commands writes."""
         if self._read_only and not _WRITING.isdisjoint(command[0].upper() for command in commands):
             raise RefusedError(_REFUSED)
+
+    @contextmanager
+    def within(self, keys: Keys) -> Iterator["Pipe"]:
+        """The same pipe, for another namespace as long as the block lasts."""
+        own, self.keys = self.keys, keys
+        try:
+            yield self
+        finally:
+            self.keys = own
 
     def everywhere(self) -> Iterator["Pipe"]:
         """A pipe to each server that holds keys, one after the other: this one, where there is but one. What is asked

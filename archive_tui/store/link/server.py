@@ -16,6 +16,7 @@ from archive_tui.store.link.node_pipe import NodePipe
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import Reply
 from archive_tui.store.link.server_info import ServerInfo, cluster_info, info_of
+from archive_tui.text import line
 
 _CLIENT_NAME = "archive-tui"
 
@@ -27,7 +28,7 @@ class Server:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.keys = Keys()
+        self.keys = Keys(settings.namespace)
         """The keys of the namespace that this session reads and writes."""
         self.abilities = Abilities()
         """Shared by all pipes to this server."""
@@ -38,6 +39,11 @@ class Server:
     def address(self) -> str:
         """The address of the server, safe to show."""
         return self._home.address
+
+    @property
+    def place(self) -> str:
+        """The address with the namespace, where that is not Asynq's own; safe to show."""
+        return line(self.settings.place)
 
     @property
     def cluster(self) -> Cluster | None:

@@ -1,16 +1,19 @@
 """The queues of an installation: which there are, and how each is doing. Reads only."""
 
 import re
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias
 
+from archive_tui.asynq.keys import ANYWHERE
 from archive_tui.asynq.ownership import Ownership, is_tangled
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
 from archive_tui.errors import DisconnectedError, NotAsynqError
+from archive_tui.settings.namespace import DEFAULT_NAMESPACE
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import Reply, is_not_permitted, raise_unless_wrong_type
 from archive_tui.store.link.server import Server
@@ -18,6 +21,7 @@ from archive_tui.store.read import namespaces, owners
 from archive_tui.store.read.indexes import Cursor, Order, pieces
 from archive_tui.store.read.keyspace import pages
 from archive_tui.store.read.memory import Estimate
+from archive_tui.store.read.namespaces import Others
 from archive_tui.store.read.old_storage import old_queues
 from archive_tui.text import decode, line
 
@@ -25,8 +29,8 @@ GroupNames: TypeAlias = dict[str, set[bytes]]
 """By queue, the names of its group and aggregation sets, without `g:`."""
 
 FAILURE_DAYS = 14
-_NAMED = 3
-"""Prefixes that a message names."""
+_NAMED = 5
+"""Namespaces that a message names."""
 
 _MOST_GROUPS = 500
 """Groups that are asked one by one for their size at each refresh."""
@@ -83,9 +87,9 @@ def registered(pipe: Pipe) -> list[str]:
     return sorted(decode(name) for name in reply if name)
 
 
-def recognise(server: Server, *, may_be_empty: bool = False) -> list[str]:
+def recognise(server: Server, *, may_be_empty: bool = False, every_namespace: bool = False) -> list[str]:
     """The registered queues of an Asynq installation that we can read; none in an empty database, where that is no
-    reason to think it the wrong one.
+    reason to think it the wrong one, nor where `every_namespace` will do and another holds one.
 
     Raises NotAsynqError where the database holds none.
     """
@@ -105,25 +109,35 @@ def recognise(server: Server, *, may_be_empty: bool = False) -> list[str]:
             return []
         if stale := server.look(pipe).staleness:
             raise DisconnectedError(f"{server.address} holds nothing of Asynq's, and {stale}")
-        if others := namespaces.prefixes(pipe):
-            named = ", ".join(repr(line(one)) for one in others[:_NAMED]) + (", …" if len(others) > _NAMED else "")
+        others = namespaces.others(pipe) if size != 0 else []
+        if others and every_namespace:
+            return []
+        own = pipe.keys.namespace
+        if others:
+            named = ", ".join(f"--namespace {shlex.quote(line(one))}" for one in others[:_NAMED])
             raise NotAsynqError(
-                f"{server.address} holds queues only under a prefix, as forks of Asynq write them: {named}. "
-                "archive_tui reads keys that begin with asynq: (if you expect those, check --db and the address)"
+                f"{server.address} holds nothing in the namespace {line(own)}, but in another, as forks of Asynq "
+                f"do: open it with {named}{', …' if len(others) > _NAMED else ''} (or check --db and the address)"
             )
         holds = f"holds {size:,} keys, none of them Asynq's" if isinstance(size, int) and size else "is empty"
-        raise NotAsynqError(f"{server.address} {holds}: check the database number (--db) and the address")
+        within = "" if own == DEFAULT_NAMESPACE else f" in the namespace {line(own)}"
+        check = "the database number (--db) and the address" if not within else "--namespace, --db and the address"
+        raise NotAsynqError(f"{server.address} {holds}{within if size else ''}: check {check}")
 
 
-def discover(pipe: Pipe, groups: GroupNames | None = None) -> Iterator[str | None]:
+def discover(pipe: Pipe, groups: GroupNames | None = None, others: Others | None = None) -> Iterator[str | None]:
     """Walk the whole keyspace and yield each queue name when its first key is met, leftover queues included. The names
-    of the sets of groups that are met on the way are added to `groups`.
+    of the sets of groups that are met on the way are added to `groups`, and namespaces beside our own to `others`.
 
     After each step comes a None, so that whoever drives the walk can rest between steps.
     """
     known: set[str] = set()
     ownership = owners.ownership(pipe)
-    for found in pages(pipe, pipe.keys.everything_pattern()):
+    for page in pages(pipe, pipe.keys.everything_pattern() if others is None else ANYWHERE):
+        found = page
+        if others is not None:
+            others.meet(pipe, page)
+            found = [key for key in page if key.startswith(pipe.keys.start)]
         for name, group in _owners(pipe, ownership, found, known):
             if groups is not None and group is not None:
                 groups.setdefault(name, set()).add(group)

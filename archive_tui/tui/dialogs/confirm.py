@@ -32,7 +32,7 @@ _BUTTONS = 2
 
 def where(settings: Settings) -> Content:
     """The server, with the badge of a production profile."""
-    address = Content.styled(f" {clip(settings.address, 50)} ", "bold")
+    address = Content.styled(f" {clip(settings.place, 50)} ", "bold")
     if not settings.production:
         return address
     badge = f" {line(settings.profile or 'PRODUCTION').upper()} "

@@ -98,7 +98,7 @@ class JournalsScreen(CommandScreen):
                    help="what was done: a change, and what it was told"),
             Column("tasks", "Tasks", _tasks, 10, "right", help="tasks that it changed"),
             Column("queue", "Queue", _queues, 10, grow=2, most=40, help="the queues of these tasks"),
-            Column("server", "Server", lambda one: clip(one.header.server, _SHOWN), 10, grow=2, most=40, priority=4,
+            Column("server", "Server", lambda one: clip(one.header.place, _SHOWN), 10, grow=2, most=40, priority=4,
                    help="the server that was changed"),
             Column("user", "By", lambda one: clip(one.header.user, _SHOWN), 8, grow=1, most=20, priority=3,
                    help="who did it"),
@@ -252,4 +252,4 @@ class JournalsScreen(CommandScreen):
 
 def _searched(one: Listed) -> str:
     header = one.header
-    return "\n".join([header.user, header.server, header.reason, header.command, *map(shown, header.queues)]).casefold()
+    return "\n".join([header.user, header.place, header.reason, header.command, *map(shown, header.queues)]).casefold()
