@@ -1,6 +1,7 @@
 """Real servers for the tests: Valkey from its wheel, and the redis-server of the machine where there is one."""
 
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -29,6 +30,10 @@ from archive_tui.settings.url import parse_url
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# Hundreds of tests start the program as a process of its own: each would compile its modules again
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Servers are flushed inside the examples that need it, so a fixture may serve all examples of one test. An example's
 # time says more about the machine than about the code.
 hypothesis.settings.register_profile(
@@ -39,6 +44,12 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("archive_tui")
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of collected tests take stays for the whole run: no garbage collection need go through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
