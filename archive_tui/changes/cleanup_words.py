@@ -2,11 +2,12 @@
 
 from archive_tui.asynq.outcomes import CLEAN_UP
 from archive_tui.changes.report import Report, ending, notes, undo
-from archive_tui.changes.sheet import JOURNAL_OFF, Line, Sheet, Site, Tone
+from archive_tui.changes.sheet import JOURNAL_OFF, Line, Sheet, Site
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import clip, line
 from archive_tui.wording.people import plural
+from archive_tui.wording.tone import Tone
 
 _NAME = 60
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from archive_tui.changes.sheet import Line, Tone
+from archive_tui.changes.sheet import Line
 from archive_tui.store.link.server import Server
 from archive_tui.store.read.times import first_end
 from archive_tui.wording.people import exact, plural
 from archive_tui.wording.programs import moment
+from archive_tui.wording.tone import Tone
 
 if TYPE_CHECKING:
     from archive_tui.changes.plan import Plan

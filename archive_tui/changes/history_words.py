@@ -6,11 +6,12 @@ from archive_tui.asynq.outcomes import DELETE
 from archive_tui.changes import delete_words
 from archive_tui.changes.history_plan import HistoryPlan
 from archive_tui.changes.report import Report, change_facts, report_of
-from archive_tui.changes.sheet import Line, Sheet, Site, Tone, first_ids, for_good, hidden_by_filter, way_back
+from archive_tui.changes.sheet import Line, Sheet, Site, first_ids, for_good, hidden_by_filter, way_back
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import line, readable
 from archive_tui.wording.people import exact, plural, size
 from archive_tui.wording.programs import moment
+from archive_tui.wording.tone import Tone
 
 NOUN = "history"
 """What a plan of these is counted in."""

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.changes.sheet import Line, Tone
+from archive_tui.changes.sheet import Line
 from archive_tui.jobs.elsewhere import Elsewhere, look
 from archive_tui.jobs.pace import Pace
 from archive_tui.store.link.server import Server
 from archive_tui.text import clip
 from archive_tui.wording.people import plural
+from archive_tui.wording.tone import Tone
 
 if TYPE_CHECKING:
     from archive_tui.changes.plan import Plan

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from archive_tui.asynq.outcomes import RESTORE
 from archive_tui.changes.restore_plan import RestorePlan
-from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed, origin
+from archive_tui.changes.sheet import Line, Sheet, Site, listed, origin
 from archive_tui.text import line
 from archive_tui.wording.people import plural
+from archive_tui.wording.tone import Tone
 
 
 def sheet(plan: RestorePlan, site: Site, facts: dict[str, object]) -> Sheet:

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from archive_tui.asynq.outcomes import REGISTER
 from archive_tui.asynq.states import State
 from archive_tui.changes.report import Report, ending, notes
-from archive_tui.changes.sheet import Line, Sheet, Site, Tone
+from archive_tui.changes.sheet import Line, Sheet, Site
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import clip
+from archive_tui.wording.tone import Tone
 
 _NAME = 40
 

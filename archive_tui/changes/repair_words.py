@@ -17,7 +17,6 @@ from archive_tui.changes.sheet import (
     Line,
     Sheet,
     Site,
-    Tone,
     ages,
     first_ids,
     hidden_by_filter,
@@ -28,6 +27,7 @@ from archive_tui.changes.sheet import (
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import line, readable
 from archive_tui.wording.people import plural
+from archive_tui.wording.tone import Tone
 
 
 def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Sequence[Line] = ()) -> Sheet:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from archive_tui.asynq.outcomes import Outcome
-from archive_tui.changes.sheet import Line, Tone
+from archive_tui.changes.sheet import Line
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import clip, line
 from archive_tui.wording.people import plural
+from archive_tui.wording.tone import Tone
 
 _EXAMPLES = 100
 _ID = 40

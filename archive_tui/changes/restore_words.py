@@ -8,13 +8,14 @@ from archive_tui.asynq.states import State
 from archive_tui.changes import recall_words
 from archive_tui.changes.report import Report, named, report_of
 from archive_tui.changes.restore_plan import AS_GHOST, AS_HISTORY, AS_LOCK, AS_LOST, AS_ORPHAN, AS_UNNAMED, RestorePlan
-from archive_tui.changes.sheet import Line, Sheet, Site, Tone, listed, origin
+from archive_tui.changes.sheet import Line, Sheet, Site, listed, origin
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.settings.namespace import namespace_field
 from archive_tui.store.write.restore import Target
 from archive_tui.text import line
 from archive_tui.wording.people import plural
 from archive_tui.wording.programs import moment
+from archive_tui.wording.tone import Tone
 
 _GOAL = {Target.BACK: "where they stood", Target.ARCHIVE: "into the archive", Target.RUN: "into pending, to run once"}
 

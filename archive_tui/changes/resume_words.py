@@ -9,12 +9,13 @@ from archive_tui.asynq.outcomes import VERBS, Verb
 from archive_tui.changes import delete_words, history_words, repair_words, run_words
 from archive_tui.changes.report import Report
 from archive_tui.changes.resume import Rest
-from archive_tui.changes.sheet import Line, Sheet, Site, Tone
+from archive_tui.changes.sheet import Line, Sheet, Site
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.journal.outcomes import command_of
 from archive_tui.journal.reader import Header
 from archive_tui.text import line
 from archive_tui.wording.people import ago, exact, plural
+from archive_tui.wording.tone import Tone
 
 Archived = Mapping[str, int]
 """How many ids each queue's archive holds now."""

@@ -12,7 +12,6 @@ from archive_tui.changes.sheet import (
     Line,
     Sheet,
     Site,
-    Tone,
     first_ids,
     hidden_by_filter,
     left_out,
@@ -23,6 +22,7 @@ from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.text import line, readable
 from archive_tui.wording.people import duration, exact, plural
 from archive_tui.wording.programs import moment
+from archive_tui.wording.tone import Tone
 
 _COPIED = "as long as a task has not run, restoring the journal takes it back; what ran cannot be undone"
 

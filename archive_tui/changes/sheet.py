@@ -5,7 +5,6 @@ Every text in here is safe to show: what comes from Redis, a journal or a settin
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, NamedTuple
 
 from archive_tui.asynq.limits import Limits, default_limits
@@ -14,6 +13,7 @@ from archive_tui.journal.reader import Header
 from archive_tui.journal.recorder import Room
 from archive_tui.text import clip, line
 from archive_tui.wording.people import age, ago, exact, plural, size
+from archive_tui.wording.tone import Tone
 
 _NAMES = 4
 """How many counted names a line shows at most before it counts the others together."""
@@ -31,18 +31,6 @@ _RULE = 180
 
 _ID = 36
 """Characters of an id: a UUID fits whole."""
-
-
-class Tone(Enum):
-    """Degrees to which a line stands out. The colour is the screen's own business."""
-
-    PLAIN = "plain"
-    QUIET = "quiet"
-    """May be skipped by a person in a hurry."""
-    CAUTION = "caution"
-    """Must be read before saying yes."""
-    DANGER = "danger"
-    """Something cannot be undone, or will not work."""
 
 
 class Line(NamedTuple):

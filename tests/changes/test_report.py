@@ -9,10 +9,10 @@ import pytest
 from archive_tui.asynq.outcomes import CLEAN_UP, DELETE, REPAIR, RESTORE, Outcome, Verb
 from archive_tui.changes import cleanup_words, delete_words, repair_words, restore_words
 from archive_tui.changes.report import Report
-from archive_tui.changes.sheet import Tone
 from archive_tui.commands.output import report_lines
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.progress import ChangeProgress, Example
+from archive_tui.wording.tone import Tone
 
 WORDS = {DELETE: delete_words.report, REPAIR: repair_words.report, RESTORE: restore_words.report}
 

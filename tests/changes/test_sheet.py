@@ -19,7 +19,6 @@ from archive_tui.changes.sheet import (
     Line,
     Sheet,
     Site,
-    Tone,
     ages,
     chosen_by,
     first_ids,
@@ -28,6 +27,7 @@ from archive_tui.changes.sheet import (
     room_lines,
 )
 from archive_tui.commands.output import sheet_lines
+from archive_tui.wording.tone import Tone
 
 SITE = Site(now=NOW, production=False, journal=True, free_bytes=10**9)
 

@@ -9,9 +9,9 @@ from textual.content import Content
 from textual.events import Key
 from textual.screen import ModalScreen
 
-from archive_tui.changes.sheet import Tone
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command, Handler, handlers
+from archive_tui.wording.tone import Tone
 
 Answer = TypeVar("Answer")
 

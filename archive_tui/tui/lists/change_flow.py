@@ -30,7 +30,7 @@ from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.report import Report
 from archive_tui.changes.restore_plan import RestorePlan
 from archive_tui.changes.run_plan import RunPlan
-from archive_tui.changes.sheet import Sheet, Tone, chosen_by
+from archive_tui.changes.sheet import Sheet, chosen_by
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
@@ -47,6 +47,7 @@ from archive_tui.tui.lists.resuming import Resuming
 from archive_tui.tui.lists.task_list import TaskList
 from archive_tui.tui.widgets.headline import changing
 from archive_tui.tui.widgets.pieces import Piece, piece
+from archive_tui.wording.tone import Tone
 
 OVERTAKEN = "cancelled: you opened another screen before the plan was ready"
 """Why a plan that took its time is dropped: a dialog over what the operator looks at by now would be a surprise."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from archive_tui.catalog.selection import Selection
 from archive_tui.changes.history_plan import of_histories
 from archive_tui.changes.report import Count, Report, ending
-from archive_tui.changes.sheet import Line, Tone
+from archive_tui.changes.sheet import Line
 from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
@@ -28,6 +28,7 @@ from archive_tui.tui.lists.targets import MarkedRows, MatchingRows, Targets
 from archive_tui.tui.lists.task_list import UNREADABLE, TaskList
 from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.wording.people import plural
+from archive_tui.wording.tone import Tone
 
 _NOTE = (
     "enter exports, esc does not. The file can be restored, and is readable by you alone. .ndjson: plain, else gzip."
