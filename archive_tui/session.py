@@ -20,7 +20,7 @@ from archive_tui.changes.change import Plannable
 from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.sheet import Site
 from archive_tui.decoding import payload_reader
-from archive_tui.errors import RefusedError
+from archive_tui.errors import ArchiveTuiError, RefusedError
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
@@ -29,11 +29,14 @@ from archive_tui.journal import folder
 from archive_tui.journal.audit import Audit
 from archive_tui.payloads.readings import PayloadReader
 from archive_tui.settings.model import Settings
+from archive_tui.store.facts import Connection, Extra
 from archive_tui.store.link.server import Server
 from archive_tui.store.link.server_info import ServerInfo
-from archive_tui.store.read import old_storage, permissions, queues, tasks
+from archive_tui.store.read import extras, old_storage, permissions, queues, tasks
+from archive_tui.store.read import nodes as node_reading
 from archive_tui.store.read.permissions import Permissions
 from archive_tui.store.read.queues import QueueStats
+from archive_tui.wording.people import exact
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 
@@ -308,6 +311,47 @@ class Session:
         with self.server.pipe() as pipe:
             (one,) = queues.stats(pipe, [queue], [queue], datetime.fromtimestamp(now, UTC))
             return foretell(pipe, one, now, too_old=False, limits=self.limits(queue))
+
+    def connection(self, before: Connection | None = None) -> Connection:
+        """Read how things stand with the connection; blocks. A server that does not answer says so in its node.
+
+        With `before`, an earlier reading, only what changes by itself is asked for again: neither what the user may do
+        nor the server's configuration.
+        """
+        read_at = self.clock()
+        nodes = node_reading.read_all(self.server, before.nodes if before is not None else (), self.wall_clock)
+        settings, overview = self.settings, self.watch.overview
+        if before is not None:
+            user, missing, asked = before.user, before.missing, before.missing_asked
+        else:
+            user, missing, asked = self._missing()
+        missing |= {Extra(name) for node in nodes for name in node.refused if name in set(Extra)}
+        if not any(node.fields_may_expire for node in nodes):
+            missing -= {Extra.FIELD_TIMES}  # there is nothing to ask for
+        return Connection(
+            self.server.address,
+            nodes,
+            read_at,
+            profile=settings.profile,
+            production=settings.production,
+            user=user or self.permissions.user,
+            why_read_only=self.why_read_only if self.read_only else "",
+            rights=tuple(self.permissions.rights()),
+            missing=missing,
+            missing_asked=asked,
+            latencies=tuple(answer.took for answer in overview.answers),
+            latencies_since=max(read_at - overview.answers[0].at, 0.0) if overview.answers else None,
+            loopback=settings.loopback,
+            snapshot=exact(settings.snapshot.taken_at) if settings.snapshot is not None else "",
+        )
+
+    def _missing(self) -> tuple[str, frozenset[Extra], bool]:
+        """Our user, what the server refuses of that which we can do without, and whether it could be asked."""
+        try:
+            with self.server.pipe_to(self.server.nodes[0]) as pipe:
+                return extras.missing(pipe)
+        except ArchiveTuiError:  # its node says why it does not answer
+            return "", frozenset(), False
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop every job at its next safe point and wait for them, at most `timeout` seconds in all."""

@@ -17,6 +17,16 @@ from archive_tui.demo import demo
 from archive_tui.session import Session
 from archive_tui.settings.model import Settings
 from archive_tui.settings.url import parse_url
+from archive_tui.store.facts import (
+    Connection,
+    Encryption,
+    Extra,
+    Memory,
+    NodeFacts,
+    Persistence,
+    Replica,
+    Right,
+)
 from archive_tui.tui.app import ArchiveApp
 from archive_tui.tui.command_screen import CommandScreen
 from archive_tui.tui.dialogs.choice import ChoiceDialog
@@ -25,6 +35,7 @@ from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.retention import RetentionDialog
 from archive_tui.tui.dialogs.run import RunDialog
 from archive_tui.tui.lists.groups import Groups
+from archive_tui.tui.screens.connection import ConnectionScreen
 from archive_tui.tui.screens.journal import JournalScreen
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
@@ -288,9 +299,63 @@ async def help_(pilot: Pilot[None]) -> None:
     await pilot.pause(0.25)
 
 
+CONNECTION = Connection(
+    "orders-redis:6379/0",
+    (
+        NodeFacts(
+            "orders-redis:6379/0",
+            product="valkey",
+            version="9.1.2",
+            mode="standalone",
+            role="primary",
+            uptime=41 * 86_400,
+            replicas=(
+                Replica("10.0.3.7:6379", "online", 1_204, 1),
+                Replica("10.0.3.8:6379", "online", 18_400_000, 2),
+            ),
+            memory=Memory(3_410_000_000, 4_000_000_000, 8_000_000_000, 1.08, "volatile-lru", 0),
+            persistence=Persistence(
+                NOW - 240.0, False, 812, unsaved=1_804, log=True, log_failed=False),
+            clients=48,
+            clients_limit=10_000,
+            ours=3,
+            encryption=Encryption("TLSv1.3", "TLS_AES_256_GCM_SHA384", True, NOW + 61 * 86_400.0),
+            answered_in=0.0021,
+            ahead=0.012,
+        ),
+    ),
+    NOW,
+    profile="prod",
+    production=True,
+    user="cleaner",
+    rights=(
+        Right("read", 7),
+        Right("delete", 7),
+        Right("restore", 7, dict.fromkeys(("billing", "critical"), ("HSET", "LPUSH"))),
+    ),
+    missing=frozenset({Extra.MEMORY_USAGE, Extra.CONFIG, Extra.LPOS}),
+    latencies=tuple((1.9 + (number * 7 % 5) / 5 + (9.3 if number == 31 else 0)) / 1000 for number in range(45)),
+    latencies_since=88.0,
+)  # fmt: skip
+"""What the picture of the connection page shows: figures of a server that lives change from run to run."""
+
+
+async def connection(pilot: Pilot[None]) -> None:
+    """The connection page of a server with replicas."""
+    await queues(pilot)
+    app_of(pilot).session.connection = lambda _before=None: CONNECTION  # type: ignore[method-assign]
+    await pilot.press("i")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ConnectionScreen), "connection page")
+    await until(pilot, lambda: not pilot.app.screen.reading(), "read")  # type: ignore[attr-defined]
+    quiet(pilot)
+    await pilot.pause(0.25)
+
+
 SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
     "queues": (queues, (120, 20)),
     "queues-80x24": (queues, (80, 24)),
+    "connection": (connection, (120, 30)),
+    "connection-80x24": (connection, (80, 24)),
     "tasks": (tasks, (120, 24)),
     "tasks-80x24": (tasks, (80, 24)),
     "triage": (triage, (120, 26)),

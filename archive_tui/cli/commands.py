@@ -155,6 +155,18 @@ def queues_command(context: click.Context, /, as_json: bool, **connection: Any) 
         return queues(session, as_json=as_json, out=sys.stdout)
 
 
+@cli.command("connection")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@connection_options
+@click.pass_context
+def connection_command(context: click.Context, /, as_json: bool, **connection: Any) -> int:
+    """Show the server and its replicas, what this user may do, and what is missing here."""
+    from archive_tui.commands.connection import connection as show_connection
+
+    with session_for(context, connection, may_be_empty=True) as session:
+        return show_connection(session, as_json=as_json, out=sys.stdout)
+
+
 @cli.command("scan")
 @click.option(
     "--queue", "names", shell_complete=queue_names, multiple=True, metavar="Q", help="Only this queue; may be repeated."

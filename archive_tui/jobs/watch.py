@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from archive_tui.asynq.forecast import Forecast, forecast, is_too_old
 from archive_tui.asynq.limits import DEFAULTS, CapWatch, Limits
@@ -20,6 +21,18 @@ from archive_tui.store.read.queues import QueueStats
 _MEMORY_EVERY = 30.0
 _FORECAST_EVERY = 60.0
 _DISCOVERY_SLICE = 0.05
+_ANSWERS = 45
+"""Answers whose times are remembered: a minute and a half, at two seconds each."""
+
+
+class Answer(NamedTuple):
+    """How long the server took to answer one command."""
+
+    at: float
+    """When it was asked, in unix seconds."""
+
+    took: float
+    """Seconds, there and back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,9 @@ class Overview:
 
     latency: float | None = None
     """Seconds that the server took to answer one command; None: not measured yet."""
+
+    answers: tuple[Answer, ...] = ()
+    """How long the last answers took, the oldest first; the last one is `latency`."""
 
     searching: bool = True
     """The keyspace is still being walked for leftover queues."""
@@ -162,6 +178,7 @@ class WatchJob(Job):
             read_at=now,
             searching=self.overview.searching if searching is None else searching,
             latency=latency,
+            answers=(*self.overview.answers, Answer(now, latency))[-_ANSWERS:],
             memory_refused=bool(self._memory) and all(size is None for size in self._memory.values()),
             limits=limits,
             forecasts={one.name: self._forecasts[one.name][1] for one in stats if one.name in self._forecasts},

@@ -189,6 +189,11 @@ class Settings:
     """The dump file that is read; None: a server."""
 
     @property
+    def loopback(self) -> bool:
+        """Whether the server is reached without leaving this machine. A tunnel that begins here looks the same."""
+        return self.socket is not None or self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    @property
     def address(self) -> str:
         """The server without secrets: `host:port/db` or `path of the socket/db`, or the label that stands for it."""
         if self.label is not None:

@@ -19,7 +19,14 @@ from archive_tui.session import Session
 from archive_tui.settings.model import Look
 from archive_tui.settings.preferences import Preferences
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import TICK, CommandScreen, JournalsWanted, QuitWanted, ScanWanted
+from archive_tui.tui.command_screen import (
+    TICK,
+    CommandScreen,
+    ConnectionWanted,
+    JournalsWanted,
+    QuitWanted,
+    ScanWanted,
+)
 from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.kept_screens import KeptScreens
 from archive_tui.tui.keymap import give_keys
@@ -170,16 +177,27 @@ class ArchiveApp(App[None]):
         """Open the list of journals, or go back to the one that is open below."""
         from archive_tui.tui.screens.journals import JournalsScreen
 
+        self._open_or_go_back(JournalsScreen, commands.Journals)
+
+    @on(ConnectionWanted)
+    def _connection_wanted(self) -> None:
+        """Open the connection page, or go back to the one that is open below."""
+        from archive_tui.tui.screens.connection import ConnectionScreen
+
+        self._open_or_go_back(ConnectionScreen, commands.Connection)
+
+    def _open_or_go_back(self, wanted: type[CommandScreen], command: type[commands.Command]) -> None:
+        """Open a screen, or leave those above the one that is open already."""
         above: list[CommandScreen] = []
         for screen in reversed(self.screen_stack):
-            if isinstance(screen, JournalsScreen):
+            if isinstance(screen, wanted):
                 break
             above += [screen] if isinstance(screen, CommandScreen) else []
         else:
-            self.push_screen(JournalsScreen())
+            self.push_screen(wanted())
             return
         if reason := next((reason for screen in above if (reason := screen.why_not_leave())), None):
-            above[0].say(f"journal: {reason}", warning=True)
+            above[0].say(f"{command.title}: {reason}", warning=True)
             return
         for _ in above:
             self.pop_screen()

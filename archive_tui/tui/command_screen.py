@@ -39,6 +39,9 @@ _log = logging.getLogger(__name__)
 EVERYWHERE: tuple[type[Command], ...] = (commands.Journals, commands.Palette, commands.Help)
 """The commands that every screen has."""
 
+FROM_PALETTE: tuple[type[Command], ...] = (commands.Connection,)
+"""The commands that the palette of every screen has; where a screen does not list them, they have no key there."""
+
 TICK = 0.2
 """Seconds between two looks at what the jobs have done."""
 
@@ -121,6 +124,10 @@ class ScanWanted(Message):
 
 class JournalsWanted(Message):
     """The operator wants to see the list of journals."""
+
+
+class ConnectionWanted(Message):
+    """The operator wants to see the connection page."""
 
 
 class QuitWanted(Message):
@@ -327,7 +334,7 @@ class CommandScreen(Screen[None]):
     def run_command(self, command: type[Command]) -> None:
         """Run a command, or say why it cannot run now."""
         self.waiting = None  # something else is wanted now
-        if command not in self.available():
+        if command.danger and self.session.read_only:
             self.say(f"{command.title.rstrip('…')}: {self.session.why_read_only}", warning=True)
             return
         reason = self.refusal(command)
@@ -393,17 +400,22 @@ class CommandScreen(Screen[None]):
         from archive_tui.tui.dialogs.palette import PaletteEntry
 
         entries = []
-        for command in self.listed():
-            reason = self.refusal(command) if command in self.available() else self.session.why_read_only
+        here = self.listed()
+        for command in dict.fromkeys((*here, *FROM_PALETTE)):
+            reason = self.refusal(command)
+            if command.danger and self.session.read_only:
+                reason = self.session.why_read_only
             if isinstance(reason, Wait):
                 reason = reason.remark
-            entries.append(PaletteEntry(command, None if reason is None else f"not now: {reason}"))
-        return entries + [PaletteEntry(command, where) for command, where in self._elsewhere().items()]
+            why_not = None if reason is None else f"not now: {reason}"
+            entries.append(PaletteEntry(command, why_not, has_key=command in here))
+        elsewhere = self._elsewhere().items()
+        return entries + [PaletteEntry(command, where) for command, where in elsewhere if command not in FROM_PALETTE]
 
     def _run_from_palette(self, command: type[Command] | None) -> None:
         if command is None:
             return
-        if command in self.listed():
+        if command in self.listed() or command in FROM_PALETTE:
             self.run_command(command)
         else:
             self.say(f"{command.title.rstrip('…')}: {self._elsewhere()[command]}", warning=True)
@@ -454,6 +466,14 @@ class CommandScreen(Screen[None]):
     @runs(commands.Journals, unless=why_not_journals)
     def journals(self) -> None:
         self.post_message(JournalsWanted())
+
+    def why_not_connection(self) -> str | None:
+        """Why the connection page cannot be shown now."""
+        return None
+
+    @runs(commands.Connection, unless=why_not_connection)
+    def connection(self) -> None:
+        self.post_message(ConnectionWanted())
 
     def why_not_leave(self) -> str | None:
         """Why this screen cannot be left now."""

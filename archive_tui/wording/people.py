@@ -70,6 +70,14 @@ def span(seconds: float) -> str:
     return f"{int(seconds // 86400):,} d"
 
 
+def milliseconds(seconds: float) -> str:
+    """Write how long an answer took, in two digits: 0.42 ms, 3.1 ms, 48 ms, 1.2 s."""
+    value = seconds * 1000
+    if value >= 1000:
+        return f"{seconds:.1f} s"
+    return f"{value:.0f} ms" if value >= 9.95 else f"{value:.1f} ms" if value >= 0.995 else f"{value:.2f} ms"
+
+
 def age(moment: float | None, now: float) -> str:
     """Write how long ago a moment was (both in unix seconds), short; a moment to come is `in …`."""
     if moment is None:

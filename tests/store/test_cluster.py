@@ -16,7 +16,7 @@ from archive_tui.store.link.pipe import pack, pack_around, pack_each
 from archive_tui.store.link.replies import Reply
 from archive_tui.store.link.server import Server
 from archive_tui.store.link.topology import Address, topology_of
-from archive_tui.store.read import permissions, queues, tasks
+from archive_tui.store.read import extras, nodes, permissions, queues, tasks
 
 QUEUES = ("default", "low", "critical", "x", "y", "mail")
 
@@ -215,3 +215,11 @@ def test_the_key_of_commands_that_are_packed_in_pieces_is_found() -> None:
     assert first_key([pack_each(before, [b"1", b"2"], after, start=b"asynq:{q}:t:")]) == b"asynq:{q}:t:1"
     pieces = [b"*4\r\n", pack_each(b"", (b"ZMSCORE", b"index")), pack_each(b"", (b"1", b"2"))]
     assert first_key([*pieces, pack((b"GET", b"k"))]) == b"k"
+
+
+def test_each_node_describes_itself(server: Server, cluster: ClusterProcesses) -> None:
+    found = nodes.read_all(server)
+    assert {node.address for node in found} == {f"127.0.0.1:{node.port}/0" for node in cluster.primaries}
+    assert {(node.mode, node.role, node.trouble) for node in found} == {("cluster", "primary", "")}
+    with server.pipe_to(server.nodes[0]) as pipe:
+        assert extras.missing(pipe) == ("default", frozenset(), True)

@@ -311,8 +311,9 @@ def test_samples_of_json_have_the_keys_of_the_real_thing(
         assert run([arguments[0], "--url", valkey.url, *arguments[1:]]) == 0
         return json.loads(capsys.readouterr().out.splitlines()[0])
 
-    queues, scan, finding, triage, deletion = samples(GUIDE)
+    queues, connection, scan, finding, triage, deletion = samples(GUIDE)
     assert shape(queues) == shape(printed("queues", "--json")[0])
+    assert shape(connection) == shape(printed("connection", "--json"))
     assert shape(scan) == shape(printed("scan", "--json"))
     assert shape(finding) == shape(printed("scan", "--ndjson"))
     assert shape(triage) == shape(printed("triage", "q", "--json"))

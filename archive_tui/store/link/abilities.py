@@ -47,6 +47,12 @@ class Abilities:
 
     def __init__(self) -> None:
         self._lacking: frozenset[Ability] = frozenset()
+        self._refused: frozenset[Ability] = frozenset()
+
+    @property
+    def refused(self) -> frozenset[Ability]:
+        """What was refused so far. What was only ruled out, because there is nothing to ask for, is not among it."""
+        return self._refused
 
     def has(self, ability: Ability) -> bool:
         """Tell whether something has not been refused so far."""
@@ -63,6 +69,7 @@ class Abilities:
         if ability is None:
             return False
         self._lacking |= {ability}
+        self._refused |= {ability}
         return True
 
     def rule_out(self, ability: Ability) -> None:
@@ -71,4 +78,4 @@ class Abilities:
 
     def forget(self) -> None:
         """Assume everything again: another server may answer, or the user may have been granted more."""
-        self._lacking = frozenset()
+        self._lacking = self._refused = frozenset()

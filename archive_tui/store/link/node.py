@@ -46,6 +46,11 @@ class Node:
         """Its address, safe to show."""
         return line(self.settings.address)
 
+    @property
+    def connections(self) -> int:
+        """How many connections we hold to it, idle ones included."""
+        return len(self._pool._in_use_connections) + len(self._pool._available_connections)
+
     def connect(self) -> AbstractConnection:
         """A connection that is ready, to be given back by `release`. Raises ConnectError where something else than
         Redis stands there.

@@ -1,5 +1,6 @@
 """A pipe to one server process, over a connection of its own."""
 
+import ssl
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from redis.exceptions import ConnectionError
 
 from archive_tui.asynq.keys import Keys
 from archive_tui.settings.model import Snapshot
+from archive_tui.store.facts import Encryption
 from archive_tui.store.link.abilities import Abilities
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.pipe import Pipe
@@ -29,6 +31,20 @@ class NodePipe(Pipe):
         super().__init__(abilities, keys, read_only=read_only, snapshot=snapshot)
         self.node = node
         self._connection = node.connect()
+
+    @property
+    def encryption(self) -> Encryption | None:
+        """TLS of this connection, and whether the other end had to prove who it is; None where it is not encrypted."""
+        sock = getattr(self._connection, "_sock", None)
+        if not isinstance(sock, ssl.SSLSocket) or (cipher := sock.cipher()) is None:
+            return None
+        until = (sock.getpeercert() or {}).get("notAfter")  # without verification nothing of it is told
+        return Encryption(
+            sock.version() or "",
+            cipher[0],
+            sock.context.verify_mode is not ssl.CERT_NONE,
+            float(ssl.cert_time_to_seconds(str(until))) if until else None,
+        )
 
     def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
         self.owed += len(packed) if count is None else count

@@ -50,6 +50,11 @@ class Server:
         """The nodes, where it was identified as a cluster; None where it is a single server."""
         return self._cluster
 
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """The processes that hold keys: one, or the primaries of a cluster."""
+        return self._cluster.nodes if self._cluster is not None else [self._home]
+
     @contextmanager
     def pipe(self, home: Node | None = None) -> Iterator[Pipe]:
         """Connections of one's own for as long as the block lasts; every error inside comes out as one of ours. In a
@@ -74,6 +79,21 @@ class Server:
         self._cluster.refresh()
         at = home or self._cluster.home
         return ClusterPipe(self._cluster, self.abilities, self.keys, at, lenient=home is not None, read_only=read_only)
+
+    @contextmanager
+    def pipe_to(self, node: Node) -> Iterator[NodePipe]:
+        """A connection of one's own to one of the `nodes`, whatever keys it has; every error inside comes out as one of
+        ours, and names the node.
+        """
+        with node.translated():
+            pipe = NodePipe(node, self.abilities, self.keys, read_only=self.settings.read_only)
+            try:
+                yield pipe
+            except BaseException:
+                pipe.release(broken=True)
+                raise
+            else:
+                pipe.release(broken=False)
 
     def identify(self) -> ServerInfo:
         """Ask the server who it is, and where it is a cluster which of its nodes have what. Raises ConnectError and its

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from archive_tui.store.link.info import facts_in, mode_in, product_in, role_in, version_in
 from archive_tui.store.link.replies import Reply
 from archive_tui.text import line
 from archive_tui.wording.people import span
@@ -99,18 +100,14 @@ def info_of(reply: Reply, address: str, database: int = 0) -> ServerInfo:
     """What a server says in its reply to `INFO`; the address alone where it was refused."""
     if not isinstance(reply, bytes):
         return ServerInfo(address)
-    facts = dict(
-        fact.split(":", 1) for fact in reply.decode("utf-8", "replace").splitlines() if ":" in fact and fact[0] != "#"
-    )
+    facts = facts_in(reply)
     keyspace = facts.get(f"db{database}", "")  # missing where the database is empty
-    # Valkey and Redict give the version of Redis as well that they began as: 7.2.4
-    product = next((name for name in ("valkey", "redict") if f"{name}_version" in facts), "redis")
     return ServerInfo(
         address,
-        version=line(facts.get(f"{product}_version", "")),
-        product=product,
-        mode=line(facts.get("server_mode") or facts.get(f"{product}_mode", "")),
-        role={"master": "primary", "slave": "replica"}.get(facts.get("role", ""), line(facts.get("role", ""))),
+        version=line(version_in(facts)),
+        product=product_in(facts),
+        mode=line(mode_in(facts)),
+        role=line(role_in(facts)),
         run_id=facts.get("run_id", ""),
         replicas=int(facts["connected_slaves"]) if facts.get("connected_slaves", "").isdigit() else None,
         watched=line(_watched(facts.get("master0", ""))),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from archive_tui.asynq.actions import Action, needs
 from archive_tui.asynq.installation import INSTALLATION
+from archive_tui.store.facts import Right
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import Reply
 from archive_tui.text import decode, line
@@ -49,6 +50,13 @@ class Permissions:
             return ""
         return self.why_not(action, min(queues, key=lambda queue: _KEYS in self.refused[queue, action]))
 
+    def rights(self) -> Iterator[Right]:
+        """What may be done in the queues, action by action; what belongs to no queue is left out."""
+        for action in Action:
+            asked = {queue for queue, about in self.asked if about is action and queue != INSTALLATION}
+            refused = {queue: self.refused[queue, action] for queue in asked if (queue, action) in self.refused}
+            yield Right(action.value, len(asked) if asked else None, refused)
+
     @property
     def unreadable(self) -> frozenset[str]:
         """The queues that this user may not read."""
@@ -66,23 +74,30 @@ def discover(pipe: Pipe, queues: Sequence[str], *, read_only: bool = False) -> P
     actions = [Action.READ] if read_only else list(Action)
     wanted = [(queue, action, command) for queue in (*queues[:_MOST_QUEUES], INSTALLATION) for action in actions
               for command in needs(pipe.keys, action, queue)]  # fmt: skip
-    (name,) = pipe.call([(b"ACL", b"WHOAMI")], errors="return")
-    user = name if isinstance(name, bytes) else b""
-    commands = [command for _, _, command in wanted]
-    answers = _dry_run(pipe, user, commands) if user else None
+    user, answers = would_be_answered(pipe, [command for _, _, command in wanted])
     if answers is None:
-        answers = _queued(pipe, commands)
-    if answers is None:
-        return Permissions(decode(user))
+        return Permissions(user)
     refused: dict[tuple[str, Action], dict[str, None]] = {}
     for (queue, action, command), answer in zip(wanted, answers, strict=True):
-        for reason in _refusal(command, answer):
+        if reason := refusal(command, answer):
             refused.setdefault((queue, action), {})[reason] = None
     return Permissions(
-        decode(user),
+        user,
         {question: tuple(reasons) for question, reasons in refused.items()},
         frozenset((queue, action) for queue, action, _ in wanted),
     )
+
+
+def would_be_answered(pipe: Pipe, commands: Sequence[Command]) -> tuple[str, Sequence[Reply] | None]:
+    """Ask what each command would be answered, without a trace: our user's name, empty where the server does not say;
+    and the answers, for `refusal`. None where they cannot be asked for.
+    """
+    (name,) = pipe.call([(b"ACL", b"WHOAMI")], errors="return")
+    user = name if isinstance(name, bytes) else b""
+    answers = _dry_run(pipe, user, commands) if user else None
+    if answers is None:
+        answers = _queued(pipe, commands)
+    return decode(user), answers
 
 
 def _dry_run(pipe: Pipe, user: bytes, commands: Sequence[Command]) -> Sequence[Reply] | None:
@@ -109,11 +124,22 @@ def _queued(pipe: Pipe, commands: Sequence[Command]) -> Sequence[Reply] | None:
     return answers
 
 
-def _refusal(command: Command, answer: Reply) -> Iterator[str]:
-    """The command, or the keys, that an answer refuses; anything else that a server may answer is no refusal."""
-    said = str(answer).lower() if isinstance(answer, Exception) else decode(answer).lower()
-    # The latter is what ACL DRYRUN says of a command that was renamed or taken away
-    unknown = "unknown command" in said or (said.startswith("command") and said.endswith("not found"))
-    if "permission" not in said and "noperm" not in said and not unknown:
-        return
-    yield _KEYS if " key" in said and "permissions to run" not in said else command[0].decode()
+def refusal(command: Command, answer: Reply) -> str:
+    """The command, or the keys, that an answer refuses; empty for anything else that a server may answer."""
+    said = _said(answer)
+    if "permission" not in said and "noperm" not in said and not is_unknown(answer):
+        return ""
+    return _KEYS if " key" in said and "permissions to run" not in said else command[0].decode()
+
+
+def is_unknown(answer: Reply) -> bool:
+    """Whether an answer refuses a command because the server does not have it. The last is what ACL DRYRUN says of one
+    that was renamed or taken away.
+    """
+    said = _said(answer)
+    unknown = "unknown command" in said or "unknown subcommand" in said
+    return unknown or (said.startswith("command") and said.endswith("not found"))
+
+
+def _said(answer: Reply) -> str:
+    return str(answer).lower() if isinstance(answer, Exception) else decode(answer).lower()

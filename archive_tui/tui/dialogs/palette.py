@@ -28,6 +28,13 @@ class PaletteEntry:
     command: type[Command]
     reason: str | None = None
     """Why it cannot act now, or where it can (safe to show); None: it can act here and now."""
+    has_key: bool = True
+    """Whether its keys are its own here; False: only the palette runs it."""
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys that run it, as people write them."""
+        return self.command.keys() if self.has_key else []
 
 
 class Palette(Dialog[type[Command]]):
@@ -108,8 +115,8 @@ class Palette(Dialog[type[Command]]):
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
         entry = self._shown[event.option_index]
-        keys = " ".join(entry.command.keys())
-        self.query_one("#whole", Static).update(Content(f"{keys}   {entry.reason or entry.command.help}"))
+        keys = " ".join([*entry.keys, "  "]) if entry.keys else ""
+        self.query_one("#whole", Static).update(Content(f"{keys}{entry.reason or entry.command.help}"))
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
@@ -119,7 +126,7 @@ class Palette(Dialog[type[Command]]):
         """Show the commands that hold all words. What is called so stands first, for enter takes it; then come those
         that can act now.
         """
-        ranked = [(rank, entry) for entry in self._entries if (rank := _rank(entry.command, text)) is not None]
+        ranked = [(rank, entry) for entry in self._entries if (rank := _rank(entry, text)) is not None]
         ranked.sort(key=lambda one: (min(one[0], 2), one[1].reason is not None, one[0]))
         self._shown = [entry for _, entry in ranked]
         found = self.query_one(OptionList)
@@ -132,12 +139,12 @@ class Palette(Dialog[type[Command]]):
         self.query_one(Vertical).border_subtitle = f"{_SUBTITLE}{said}"
 
 
-def _rank(command: type[Command], text: str) -> int | None:
+def _rank(entry: PaletteEntry, text: str) -> int | None:
     """How well a command fits what is looked for, 0 for best; None where it does not."""
+    command = entry.command
     sought = text.strip().casefold()
     title = command.title.casefold()
-    keys = command.keys()
-    if text.strip() in keys or title == sought:
+    if text.strip() in entry.keys or title == sought:
         return 0
     if title.startswith(sought):
         return 1
@@ -152,7 +159,7 @@ def _line(entry: PaletteEntry) -> Content:
     command = entry.command
     tone = "$text-error" if command.danger else "$text-accent"
     parts: list[str | tuple[str, str]] = [
-        (f"{command.keys()[0]:>{_KEY}}", f"bold {tone}" if entry.reason is None else "$text-muted"),
+        (f"{''.join(entry.keys[:1]):>{_KEY}}", f"bold {tone}" if entry.reason is None else "$text-muted"),
         (f"  {command.title.rstrip('…'):<{_TITLE}}", "bold" if entry.reason is None else "$text-muted"),
         command.help if entry.reason is None else (entry.reason, "$text-warning"),
     ]

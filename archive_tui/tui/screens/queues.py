@@ -50,6 +50,7 @@ class QueuesScreen(CommandScreen):
         commands.Sort,
         commands.CleanOld,
         commands.RepairQueue,
+        commands.Connection,
         commands.PauseRefresh,
         commands.Refresh,
         commands.Wide,
