@@ -86,6 +86,8 @@ class Session:
         self._limits = limits_of(settings.archive_cap, settings.archive_days)
         self.watch = WatchJob(self.server, interval, self.clock, stopwatch, self._limits)
         self.permissions = Permissions()
+        self.pace = Pace(settings.pace) if settings.pace is not None else Pace.POLITE
+        """The share of the server's time that jobs take to begin with."""
         self.audit = Audit(settings.audit_file, settings.syslog, clock)
         self.scans: dict[str, ScanSummary] = {}
         self._old: frozenset[str] = frozenset()  # queues of before Asynq 0.18, as of the start

@@ -30,6 +30,7 @@ from archive_tui.cli.options import (
     theme_option,
 )
 from archive_tui.errors import ExitCode, UsageError
+from archive_tui.settings.model import Look
 
 _EXIT_CODES = ", ".join(f"{code} {code.meaning}" for code in ExitCode)
 
@@ -44,12 +45,16 @@ _EXIT_CODES = ", ".join(f"{code} {code.meaning}" for code in ExitCode)
 @click.option("--mouse", is_flag=True, help="Use the mouse on the screens. Needs more bandwidth.")
 @theme_option
 @click.pass_context
-def cli(context: click.Context, /, mouse: bool, theme: str | None, **connection: Any) -> int | None:
+def cli(context: click.Context, /, mouse: bool, theme: Look | None, **connection: Any) -> int | None:
     """Inspect and clean the archives of the Asynq task queue in Redis.
 
     Without a command it opens the screens.
     """
+    from archive_tui.settings.file import about_old_file
+
     context.obj = connection
+    if notice := about_old_file():
+        click.echo(f"archive-tui: {notice}", err=True)
     if context.invoked_subcommand is not None:
         return None
     need_terminal()
@@ -75,7 +80,7 @@ def demo_command(
     tour: bool,
     mouse: bool,
     low_bandwidth: bool,
-    theme: str | None,
+    theme: Look | None,
     read_only: bool,
     quiet_workers: bool,
 ) -> int:
@@ -125,7 +130,7 @@ def _serve(url: str) -> int:
 @connection_options
 @click.pass_context
 def open_command(
-    context: click.Context, /, file: Path, queue: str | None, mouse: bool, theme: str | None, **connection: Any
+    context: click.Context, /, file: Path, queue: str | None, mouse: bool, theme: Look | None, **connection: Any
 ) -> int:  # fmt: skip
     """Show a dump file (RDB) on the screens, read-only, as of the moment when it was made.
 
@@ -184,13 +189,12 @@ def connection_command(context: click.Context, /, as_json: bool, **connection: A
 @connection_options
 @click.pass_context
 def scan_command(
-    context: click.Context, /, names: Sequence[str], pace: str, messages: bool, locks: bool, as_json: bool,
+    context: click.Context, /, names: Sequence[str], messages: bool, locks: bool, as_json: bool,
     ndjson: bool, where: str,
     prometheus: bool, check: bool, **connection: Any,
 ) -> int:  # fmt: skip
     """Find task data that Asynq has lost track of, and damaged indexes. Reads only."""
     from archive_tui.commands.scan import scan
-    from archive_tui.jobs.pace import Pace
 
     form = one_form(json=as_json, ndjson=ndjson, prometheus=prometheus)
     if where.strip() and not ndjson:
@@ -199,7 +203,7 @@ def scan_command(
         return scan(
             session,
             names=names,
-            pace=Pace(pace),
+            pace=session.pace,
             messages=messages,
             locks=locks,
             where=where.strip(),
@@ -539,7 +543,7 @@ def journal_prune(
     """Remove old journals. Nothing else ever removes one."""
     from archive_tui.commands.journal import prune
 
-    settings = settings_for(context, {})
+    settings = settings_for(context, {}, secrets=False)
     return prune(
         journal_folder(context),
         keep_days=keep_days if keep_days is not None else settings.journal_keep_days,
@@ -563,7 +567,7 @@ def journal_prune(
 @connection_options
 @click.pass_context
 def export_command(
-    context: click.Context, /, queue: str, kind: str | None, archived: bool, where: str, pace: str, file: Path,
+    context: click.Context, /, queue: str, kind: str | None, archived: bool, where: str, file: Path,
     **connection: Any,
 ) -> int:  # fmt: skip
     """Write archived tasks, or findings of a kind, to FILE, which restore can read. Changes nothing.
@@ -572,7 +576,6 @@ def export_command(
     """
     from archive_tui.asynq.findings import Kind
     from archive_tui.commands.export import export
-    from archive_tui.jobs.pace import Pace
 
     if archived == (kind is not None):
         raise UsageError("say what to export: either --archived or --kind KIND")
@@ -584,7 +587,7 @@ def export_command(
         raise UsageError("an export goes to a file, not to standard output: name one")
     chosen = Kind(kind) if kind is not None else None
     with session_for(context, connection) as session:
-        return export(session, queue, chosen, where, file, pace=Pace(pace), out=sys.stdout)
+        return export(session, queue, chosen, where, file, pace=session.pace, out=sys.stdout)
 
 
 @cli.command("keys")
@@ -595,7 +598,6 @@ def keys_command(*, as_json: bool, markdown: bool) -> int:
     import shutil
 
     from archive_tui.settings.preferences import read_preferences
-    from archive_tui.settings.profiles import default_profile_file
     from archive_tui.tui import key_sheet
     from archive_tui.tui.keymap import give_keys
     from archive_tui.wording.programs import json_line
@@ -604,7 +606,7 @@ def keys_command(*, as_json: bool, markdown: bool) -> int:
     if form == "markdown":
         click.echo(key_sheet.as_page(), nl=False)
         return ExitCode.DONE
-    preferences = read_preferences(default_profile_file())
+    preferences = read_preferences()
     give_keys(preferences.keys, preferences.place)
     click.echo(
         json_line(key_sheet.as_json()) if form == "json" else key_sheet.as_text(shutil.get_terminal_size().columns)

@@ -1,6 +1,6 @@
 """Shell completion: the script for a shell, and the answers to what it asks while somebody types.
 
-The answers about values come from what is at hand: the file of profiles, the folder of journals, the names of kinds.
+The answers about values come from what is at hand: the settings file, the folder of journals, the names of kinds.
 Names of queues and namespaces cost questions to the server that the line names so far, and a second or two at most.
 """
 
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import get_completion_class, shell_complete
+
+from archive_tui.errors import ArchiveTuiError
 
 if TYPE_CHECKING:
     from archive_tui.store.link.pipe import Pipe
@@ -115,17 +117,14 @@ def _pipe(context: click.Context) -> Iterator[Pipe | None]:
 
 
 def profile_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """The sections of the file of profiles."""
-    import tomllib
-
-    from archive_tui.settings.profiles import default_profile_file
+    """The profiles of the settings file."""
+    from archive_tui.settings.file import read_settings_file
 
     try:
-        content = tomllib.loads(default_profile_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        profiles = read_settings_file().profiles
+    except ArchiveTuiError:
         return []
-    sections = [name for name, section in content.items() if isinstance(section, dict) and name != "keys"]
-    return [name for name in sections if name.startswith(incomplete)]
+    return [name for name in profiles if name.startswith(incomplete)]
 
 
 def journal_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -10,7 +10,7 @@ from archive_tui import __version__
 from archive_tui.errors import ExitCode
 
 _FILES = (
-    ("~/.config/archive-tui/profiles.toml", "Profiles, keys and theme ($XDG_CONFIG_HOME is respected)."),
+    ("~/.config/archive-tui/config.toml", "Profiles, keys, columns, filters, theme ($XDG_CONFIG_HOME is respected)."),
     ("~/.local/state/archive-tui/journal/", "Copies of what was changed, for restore ($XDG_STATE_HOME is respected)."),
     ("~/.local/state/archive-tui/audit.jsonl", "Two lines for every confirmed change."),
 )

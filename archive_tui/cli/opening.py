@@ -15,7 +15,7 @@ from archive_tui.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from archive_tui.session import Session
-    from archive_tui.settings.model import Settings
+    from archive_tui.settings.model import Look, Settings
 
 
 @contextmanager
@@ -81,26 +81,26 @@ def _progress_of_loading() -> Iterator[Callable[[str], None]]:
         show("")
 
 
-def settings_for(context: click.Context, after: dict[str, Any]) -> Settings:
-    """Merge flags, environment and profile into settings. Raises UsageError."""
+def settings_for(context: click.Context, after: dict[str, Any], *, secrets: bool = True) -> Settings:
+    """Merge flags, environment and profile into settings; without `secrets` no password is read. Raises UsageError."""
     from archive_tui.settings.model import Secret
     from archive_tui.settings.profiles import Choices, resolve
 
     before: dict[str, Any] = context.find_root().obj or {}
     flags = before | {name: value for name, value in after.items() if value is not None and value is not False}
     password = None
-    if flags.pop("ask_password", False):
+    if flags.pop("ask_password", False) and secrets:
         if not sys.stdin.isatty():
             raise UsageError("--ask-password needs a terminal: set ARCHIVE_TUI_PASSWORD or use --password-file")
         password = Secret(click.prompt("Password", hide_input=True, err=True))
-    return resolve(Choices(**flags, password=password))
+    return resolve(Choices(**flags, password=password), secrets=secrets)
 
 
 def journal_folder(context: click.Context) -> Path:
     """The folder of the journals, found without a session."""
     from archive_tui.journal.folder import default_folder
 
-    return settings_for(context, {}).journal_dir or default_folder()
+    return settings_for(context, {}, secrets=False).journal_dir or default_folder()
 
 
 def need_terminal() -> None:
@@ -118,7 +118,7 @@ def need_terminal() -> None:
 
 
 def run_screens(
-    session: Session, *, mouse: bool, theme: str | None, tour: bool = False, queue: str | None = None
+    session: Session, *, mouse: bool, theme: Look | None, tour: bool = False, queue: str | None = None
 ) -> int:  # fmt: skip
     """Show the screens until the operator leaves them. A `theme` of the command line wins over that of the profile, and
     that over the one of the person. `tour`: a line says what to try. `queue`: its archive is shown first.
@@ -126,9 +126,8 @@ def run_screens(
     os.environ.setdefault("TEXTUAL_FPS", "20")  # a thin link: read when Textual is imported
     from archive_tui.settings.model import Look
     from archive_tui.settings.preferences import read_preferences
-    from archive_tui.settings.profiles import default_profile_file
     from archive_tui.tui.app import run
 
-    preferences = read_preferences(default_profile_file())
-    look = Look(theme) if theme else session.settings.theme or preferences.theme or Look.AUTO
+    preferences = read_preferences()
+    look = theme or session.settings.theme or preferences.theme or Look.AUTO
     return run(session, mouse=mouse, look=look, preferences=preferences, tour=tour, queue=queue)

@@ -12,7 +12,8 @@ import click
 
 from archive_tui.cli.completion import journal_names, namespace_names, profile_names
 from archive_tui.errors import UsageError
-from archive_tui.settings.model import Look
+from archive_tui.settings import setting
+from archive_tui.settings.setting import Setting
 
 if TYPE_CHECKING:
     from archive_tui.commands.change import Manner
@@ -25,6 +26,29 @@ def finite(_context: click.Context, _option: click.Parameter, value: float | Non
     return value
 
 
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _flag(one: Setting[Any], meaning: str, *, name: str = "", metavar: str | None = None) -> _Decorator:
+    """The flag of a setting. Its value is read as the environment and a profile are, so that a wrong one is refused
+    with the same words; its help names the environment variable.
+    """
+    names = (one.flag, name) if name else (one.flag,)
+    if one.variable:
+        meaning = f"{meaning} [{one.variable}]"
+    if one.parse(True) is True:
+        return click.option(*names, is_flag=True, help=meaning)
+
+    def read(_context: click.Context, _option: click.Parameter, value: str | None) -> object:
+        return None if value is None else one.read(value, one.flag)
+
+    def complete(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
+        return [choice for choice in one.choices if choice.startswith(incomplete)]
+
+    shown = metavar or f"[{'|'.join(one.choices)}]"
+    return click.option(*names, metavar=shown, callback=read, shell_complete=complete, help=meaning)
+
+
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags that choose the server. They are accepted before and after the name of a command."""
     for option in reversed((
@@ -34,20 +58,17 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--server", type=click.Path(path_type=Path), metavar="PROGRAM",
             help="The redis-server or valkey-server that loads the dump; the embedded one by default."),
         click.option("--profile", shell_complete=profile_names, metavar="NAME",
-            help="A section of profiles.toml. [ARCHIVE_TUI_PROFILE]"),
-        click.option("--user", "username", metavar="NAME", help="ACL user. [ARCHIVE_TUI_USERNAME]"),
-        click.option(
-            "--password-file", type=click.Path(path_type=Path), help="Read the password from this file's first line."
-        ),
+            help="A section of config.toml; `archive-tui profiles` lists them. [ARCHIVE_TUI_PROFILE]"),
+        _flag(setting.USERNAME, "ACL user.", name="username", metavar="NAME"),
+        click.option("--password-file", type=click.Path(path_type=Path), metavar="FILE",
+            help="Read the password from this file's first line. [ARCHIVE_TUI_PASSWORD_FILE]"),
         click.option("--ask-password", is_flag=True, help="Ask for the password. [or set ARCHIVE_TUI_PASSWORD]"),
-        click.option("--db", "database", type=click.IntRange(0, 99_999), help="Database number."),
+        _flag(setting.DATABASE, "Database number.", name="database", metavar="NUMBER"),
         click.option("--namespace", shell_complete=namespace_names, metavar="NAME",
             help="What stands before :{queue} in the keys, asynq by default. [ARCHIVE_TUI_NAMESPACE]"),
-        click.option("--timeout", type=click.FloatRange(0.1, 3600), callback=finite, metavar="SECONDS",
-            help="How long to wait for each answer; 5 by default."),
-        click.option("--read-only", is_flag=True, help="Disable every command that changes data."),
-        click.option("--low-bandwidth", is_flag=True,
-            help="Send less to the terminal: the screens count on more rarely, in larger steps."),
+        _flag(setting.TIMEOUT, "How long to wait for each answer; 5 by default.", metavar="SECONDS"),
+        _flag(setting.READ_ONLY, "Disable every command that changes data."),
+        _flag(setting.LOW_BANDWIDTH, "Send less to the terminal: the screens count on more rarely, in larger steps."),
         click.option("--journal-dir", type=click.Path(path_type=Path), metavar="DIR",
             help="Folder of the journals. [ARCHIVE_TUI_JOURNAL_DIR]"),
         click.option("--no-journal", is_flag=True, help="Keep no journal: what is deleted cannot be restored."),
@@ -56,15 +77,9 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-theme_option = click.option(
-    "--theme", type=click.Choice([look.value for look in Look]),
-    help="Colours of the screens; auto, the default, follows the terminal's background.",
-)  # fmt: skip
+theme_option = _flag(setting.THEME, "Colours of the screens; auto, the default, follows the terminal's background.")
 
-pace_option = click.option(
-    "--pace", type=click.Choice(["full", "polite", "gentle"]), default="polite", show_default=True,
-    help="How much of the server's time to take.",
-)  # fmt: skip
+pace_option = _flag(setting.PACE, "How much of the server's time to take; polite by default.")
 
 reason_option = click.option("--reason", default="", metavar="TEXT", help="Why, recorded in journal and audit.")
 
@@ -95,13 +110,11 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def manner_of(rest: dict[str, Any]) -> Manner:
-    """Take the flags of `change_options` out of what was given beside the connection."""
+    """Take the flags of `change_options` out of what was given beside the connection. The pace stays there."""
     from archive_tui.commands.change import Manner
-    from archive_tui.jobs.pace import Pace
 
-    pace = Pace(rest.pop("pace"))
     chosen = {name: rest.pop(name) for name in ("reason", "dry_run", "yes", "as_json") if name in rest}
-    return Manner(sys.stdout, sys.stderr, asking(), pace, progress=sys.stderr.isatty(), **chosen)
+    return Manner(sys.stdout, sys.stderr, asking(), progress=sys.stderr.isatty(), **chosen)
 
 
 def asking() -> Callable[[str], str] | None:

@@ -16,7 +16,6 @@ from archive_tui.commands.output import print_result, report_lines, sheet_lines
 from archive_tui.commands.queues import refuse_unknown
 from archive_tui.commands.reading import catalog_for
 from archive_tui.errors import ExitCode, RefusedError
-from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.session import Session
 from archive_tui.settings.namespace import namespace_field
@@ -35,8 +34,6 @@ class Manner:
     """For everything else: a plan to be confirmed, progress, warnings."""
     ask: Ask | None
     """Puts a question; None where nobody sits at a terminal."""
-    pace: Pace = Pace.POLITE
-    """The share of the server's time that the change may take."""
     reason: str = ""
     """The reason for journal and audit; empty for none."""
     dry_run: bool = False

@@ -54,9 +54,9 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     query = Query(wish.where, wish.kind, now=session.clock())
     query.where()
     with choosing(session, DELETE, manner, wish.queue) as (catalog, began):
-        if not read_kind(session, catalog, wish.queue, wish.kind, pace=manner.pace, progress=manner.progress):
+        if not read_kind(session, catalog, wish.queue, wish.kind, pace=session.pace, progress=manner.progress):
             return ExitCode.INTERRUPTED
-        contents = read_contents(session, catalog, query, pace=manner.pace, progress=manner.progress)
+        contents = read_contents(session, catalog, query, pace=session.pace, progress=manner.progress)
         if contents is None:
             return ExitCode.INTERRUPTED
         contents.say(manner.err)
@@ -77,7 +77,7 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         planned = Planned(
             sheet=delete_words.sheet(plan, session.site(), tuple(_chosen(wish, session.clock()))),
             nothing=_nothing(session, wish, catalog, left_out=left_out),
-            start=lambda: session.start(plan, manner.pace, choice=wish.choice, reason=manner.reason),
+            start=lambda: session.start(plan, session.pace, choice=wish.choice, reason=manner.reason),
             report=delete_words.report,
             choice={
                 "queue": readable(encode(wish.queue)),

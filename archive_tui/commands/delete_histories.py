@@ -38,10 +38,10 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     query = Query(wish.where, Kind.STALE_HISTORY, now=session.clock())
     query.where()
     with choosing(session, DELETE, manner, None) as (catalog, began):
-        job = HistoryJob(session.server, catalog, manner.pace)
+        job = HistoryJob(session.server, catalog, session.pace)
         if not finish(lambda: session.run(job), (lambda _: "looking for histories") if manner.progress else None):
             return ExitCode.INTERRUPTED
-        contents = read_contents(session, catalog, query, pace=manner.pace, progress=manner.progress)
+        contents = read_contents(session, catalog, query, pace=session.pace, progress=manner.progress)
         if contents is None:
             return ExitCode.INTERRUPTED
         contents.say(manner.err)
@@ -51,7 +51,7 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         planned = Planned(
             sheet=history_words.sheet(plan, session.site(), tuple(filter_line(wish.where))),
             nothing=f"nothing to delete: no {Kind.STALE_HISTORY.label} at {session.server.place} matches",
-            start=lambda: session.start(plan, manner.pace, choice=wish.choice, reason=manner.reason),
+            start=lambda: session.start(plan, session.pace, choice=wish.choice, reason=manner.reason),
             report=history_words.report,
             choice={
                 "queue": None,

@@ -61,25 +61,25 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
             session,
             catalog,
             wish.queue,
-            pace=manner.pace,
+            pace=session.pace,
             messages=wish.messages,
             locks=wish.kind is Kind.STALE_LOCK,
             progress=manner.progress,
         ):
             return ExitCode.INTERRUPTED
-        contents = read_contents(session, catalog, query, pace=manner.pace, progress=manner.progress)
+        contents = read_contents(session, catalog, query, pace=session.pace, progress=manner.progress)
         if contents is None:
             return ExitCode.INTERRUPTED
         contents.say(manner.err)
         say_what_is_missing(catalog, REPAIR.base, manner.err)
         rows = replace(plan_oldest(catalog, query, limit=wish.limit, ghosts=True), seen_at=began)
-        rows = with_other_installations(session.server, with_times(session.server, rows), manner.pace)
+        rows = with_other_installations(session.server, with_times(session.server, rows), session.pace)
         plan = RepairPlan.of(rows, wish.action, limits=session.limits)
         archived = archived_now(session, [wish.queue])
         planned = Planned(
             sheet=repair_words.sheet(plan, session.site(), archived, tuple(filter_line(wish.where))),
             nothing=_nothing(session, wish, catalog),
-            start=lambda: session.start(plan, manner.pace, choice=wish.choice, reason=manner.reason),
+            start=lambda: session.start(plan, session.pace, choice=wish.choice, reason=manner.reason),
             report=repair_words.report,
             choice={
                 "queue": readable(encode(wish.queue)),

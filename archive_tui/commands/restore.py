@@ -38,7 +38,7 @@ def restore(session: Session, path: Path, wish: Wish, manner: Manner) -> ExitCod
     planned = Planned(
         sheet=restore_words.sheet(plan, session.site()),
         nothing=f"nothing to restore from {line(path.name)} to {session.server.place}",
-        start=lambda: session.start(replace(plan, anywhere=wish.elsewhere), manner.pace, reason=manner.reason),
+        start=lambda: session.start(replace(plan, anywhere=wish.elsewhere), session.pace, reason=manner.reason),
         report=partial(restore_words.report, noun=restore_words.noun_of(plan)),
         choice={},
     )

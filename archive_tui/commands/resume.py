@@ -36,7 +36,7 @@ def resume(session: Session, path: Path, verb: Verb, manner: Manner) -> ExitCode
             nothing=f"nothing is left of {line(path.name)}: all of its plan was done, or left alone",
             start=lambda: session.start(
                 rest.plan,
-                manner.pace,
+                session.pace,
                 choice=resume_words.choice(rest),
                 reason=manner.reason or header.reason,
                 continues=path,

@@ -41,7 +41,7 @@ def run(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     with choosing(session, RUN, manner, wish.queue) as (catalog, began):
         if not read_archive(session, catalog, wish.queue, progress=manner.progress):
             return ExitCode.INTERRUPTED
-        contents = read_contents(session, catalog, query, pace=manner.pace, progress=manner.progress)
+        contents = read_contents(session, catalog, query, pace=session.pace, progress=manner.progress)
         if contents is None:
             return ExitCode.INTERRUPTED
         contents.say(manner.err)
@@ -52,7 +52,7 @@ def run(session: Session, wish: Wish, manner: Manner) -> ExitCode:
         planned = Planned(
             sheet=run_words.sheet(plan, session.site(), tuple(filter_line(wish.where))),
             nothing=_nothing(session, wish, catalog, left_out=left_out > 0),
-            start=lambda: session.start(plan, manner.pace, choice=wish.choice, reason=manner.reason),
+            start=lambda: session.start(plan, session.pace, choice=wish.choice, reason=manner.reason),
             report=run_words.report,
             choice={
                 "queue": readable(encode(wish.queue)),

@@ -13,7 +13,6 @@ from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.commands.queues import refuse_unknown
 from archive_tui.commands.reading import catalog_for, read_archive, read_contents
 from archive_tui.errors import ExitCode
-from archive_tui.jobs.pace import Pace
 from archive_tui.session import Session
 from archive_tui.text import clip, encode, readable
 from archive_tui.wording.people import UNKNOWN, age, number, plural, size
@@ -32,7 +31,7 @@ def triage(session: Session, queue: str, where: str, *, as_json: bool, out: Text
     with catalog_for(session) as catalog:
         if not read_archive(session, catalog, queue, progress=progress):
             return ExitCode.INTERRUPTED
-        contents = read_contents(session, catalog, query, pace=Pace.POLITE, progress=progress)
+        contents = read_contents(session, catalog, query, pace=session.pace, progress=progress)
         if contents is None:
             return ExitCode.INTERRUPTED
         contents.say(sys.stderr)

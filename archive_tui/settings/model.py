@@ -44,6 +44,16 @@ class Look(StrEnum):
     """The terminal's own 16 colours on its own background."""
 
 
+class BadgeColor(StrEnum):
+    """The colour of a profile's badge. Red is for production."""
+
+    GREEN = "green"
+    YELLOW = "yellow"
+    BLUE = "blue"
+    MAGENTA = "magenta"
+    CYAN = "cyan"
+
+
 @dataclass(frozen=True, slots=True)
 class Tls:
     """Verification of a `rediss://` server. Files are PEM."""
@@ -146,8 +156,14 @@ class Settings:
     production: bool = False
     """The profile is marked as production: red, and confirmed by a typed number."""
 
+    color: BadgeColor | None = None
+    """Colour of the profile's badge; None: none was chosen. Of no meaning with `production`."""
+
     read_only: bool = False
     """Nothing may be changed."""
+
+    pace: str | None = None
+    """Name of the pace at which jobs begin; None: none was chosen."""
 
     low_bandwidth: bool = False
     """The link to the terminal is thin: the screens send half of what they may send otherwise."""

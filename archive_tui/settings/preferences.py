@@ -1,12 +1,13 @@
-"""What a person prefers on every server: the keys and the theme at the top of the file of profiles."""
+"""What a person prefers on every server: the keys and the theme at the top of the settings file."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from archive_tui.errors import UsageError
+from archive_tui.settings.file import read_settings_file
 from archive_tui.settings.model import Look
+from archive_tui.settings.setting import THEME
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +36,18 @@ class Preferences:
     """Where the filters are written, for errors."""
 
 
-def read_preferences(path: Path) -> Preferences:
-    """Read the preferences from the file of profiles; without a file there are none. Raises UsageError."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Preferences()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"the profile file {path} cannot be read: {error}") from None
+def read_preferences(path: Path | None = None) -> Preferences:
+    """Read the preferences from a settings file, None: the default one; without a file there are none. Raises
+    UsageError.
+    """
+    file = read_settings_file(path)
+    path, content = file.path, file.content
+    theme = content.get("theme")
     keys = content.get("keys", {})
     if not isinstance(keys, dict):
         raise UsageError(f'keys in {path} must be a section: [keys], and below it lines such as delete = "ctrl+x"')
     return Preferences(
-        parse_look(content.get("theme"), f"theme in {path}"),
+        THEME.read(theme, f"theme in {path}") if theme is not None else None,
         keys,
         f"[keys] in {path}",
         _columns(content.get("columns", {}), path),
@@ -74,12 +74,3 @@ def _filters(value: object, path: Path) -> Mapping[str, str]:
 
 def _all_text(values: Sequence[object]) -> bool:
     return all(isinstance(one, str) for one in values)
-
-
-def parse_look(value: object, place: str) -> Look | None:
-    """A choice of colours from a settings file; None where there is none. Raises UsageError."""
-    if value is None:
-        return None
-    if value not in list(Look):
-        raise UsageError(f"{place} must be one of {', '.join(Look)}, in quotes")
-    return Look(str(value))

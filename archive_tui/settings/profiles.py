@@ -1,20 +1,25 @@
-"""Merge flags, environment and profile file into settings; flags win over environment, environment over profile."""
+"""Merge flags, environment and settings file into settings; flags win over environment, environment over profile."""
 
+import difflib
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import platformdirs
+from typing import TypeVar
 
 from archive_tui.errors import NotFoundError, UsageError
+from archive_tui.settings import setting
 from archive_tui.settings.demo import with_demo_state
 from archive_tui.settings.dump import read_head
+from archive_tui.settings.file import SettingsFile, read_settings_file
 from archive_tui.settings.model import PayloadSettings, Secret, Settings
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE, parse_namespace
-from archive_tui.settings.preferences import parse_look
+from archive_tui.settings.secrets import read_password_file, read_password_variable, run_password_command
+from archive_tui.settings.setting import Setting
 from archive_tui.settings.url import has_password, parse_url
+from archive_tui.text import line
+
+Value = TypeVar("Value")
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
 """The server when nobody names one."""
@@ -22,11 +27,15 @@ DEFAULT_URL = "redis://127.0.0.1:6379/0"
 _PROFILE_KEYS = {
     "url",
     "username",
+    "password_env",
     "password_file",
+    "password_command",
     "db",
     "namespace",
     "timeout",
     "production",
+    "color",
+    "pace",
     "read_only",
     "syslog",
     "low_bandwidth",
@@ -41,24 +50,9 @@ _PROFILE_KEYS |= {
     "archive_days",
     "payloads",
 }
-_LONGEST_TIMEOUT = 3600.0  # seconds
-_NO = {"", "0", "false", "no", "off"}
-_YES = {"1", "true", "yes", "on"}
-_SYSLOG = "/dev/log"
 
-
-def read_password_file(path: Path) -> Secret:
-    """Read a password from the first line of a file. Raises NotFoundError or UsageError."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise NotFoundError(f"no password file {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"the password file {path} cannot be read: {reason}") from None
-    if not lines or not lines[0]:
-        raise UsageError(f"the password file {path} is empty: put the password on its first line")
-    return Secret(lines[0])
+_SOURCES = ("password_env", "password_file", "password_command")
+"""Where a profile may have its password from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +89,9 @@ class Choices:
     low_bandwidth: bool = False
     """`--low-bandwidth`."""
 
+    pace: str | None = None
+    """`--pace`."""
+
     no_journal: bool = False
     """`--no-journal`."""
 
@@ -111,16 +108,11 @@ class Choices:
     """The environment, with its `ARCHIVE_TUI_…`."""
 
 
-def default_profile_file() -> Path:
-    """The file of profiles in the user's configuration directory."""
-    return Path(platformdirs.user_config_dir("archive-tui", appauthor=False)) / "profiles.toml"
-
-
-def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
+def resolve(choices: Choices, profile_file: Path | None = None, *, secrets: bool = True) -> Settings:
     """Merge flags, environment and profile; flags win over environment, environment over profile.
 
     A demo's server keeps its own journals and audit, whatever environment and profile say. `profile_file` None: the
-    default one. Raises UsageError or NotFoundError.
+    default one. Without `secrets` no password is read, and no program run for one. Raises UsageError or NotFoundError.
     """
     if choices.dump is not None:
         return _settings_of_dump(choices.dump, choices)
@@ -129,35 +121,44 @@ def resolve(choices: Choices, profile_file: Path | None = None) -> Settings:
     environment = choices.environment
     _refuse_bad_url(choices.url)
     name = choices.profile or environment.get("ARCHIVE_TUI_PROFILE")
-    profile = _Profile.read(name, profile_file or default_profile_file()) if name else _Profile({})
+    profile = _Profile.read(name, read_settings_file(profile_file)) if name else _Profile("", {})
     settings = parse_url(_url(choices, profile))
     _refuse_missing_files(settings)
-    username = choices.username or environment.get("ARCHIVE_TUI_USERNAME") or profile.text("username")
-    password = _password(choices, profile)
-    database = choices.database if choices.database is not None else profile.database()
-    journal_dir = environment.get("ARCHIVE_TUI_JOURNAL_DIR") or profile.text("journal_dir")
+
+    def beside(one: Setting[Value]) -> Value | None:
+        """What the environment says, else the profile."""
+        value = one.from_environment(environment) if one.variable else None
+        return value if value is not None else profile.value(one)
+
+    def guarded(one: Setting[bool], flag: bool) -> bool:
+        """Whether anybody asks for it: what guards is not taken away by somebody else."""
+        return flag or one.from_environment(environment) is True or profile.value(one) is True
+
+    password = _password(choices, profile) if secrets else None
+    database = choices.database if choices.database is not None else beside(setting.DATABASE)
+    journal_dir = beside(setting.JOURNAL_DIR)
     merged = replace(
         settings,
-        username=username or settings.username,
+        username=choices.username or beside(setting.USERNAME) or settings.username,
         password=password if password is not None else settings.password,
         database=database if database is not None else settings.database,
         namespace=_namespace(choices, profile),
-        timeout=choices.timeout or profile.timeout() or settings.timeout,
+        timeout=choices.timeout or beside(setting.TIMEOUT) or settings.timeout,
         profile=name,
-        production=profile.flag("production"),
-        read_only=choices.read_only or profile.flag("read_only") or _is_on(environment, "ARCHIVE_TUI_READ_ONLY"),
-        low_bandwidth=(
-            choices.low_bandwidth or profile.flag("low_bandwidth") or _is_on(environment, "ARCHIVE_TUI_LOW_BANDWIDTH")
-        ),
-        syslog=_syslog(environment.get("ARCHIVE_TUI_SYSLOG") or profile.get("syslog")),
-        journal=profile.flag("journal", default=True) and not choices.no_journal,
+        production=profile.value(setting.PRODUCTION) or False,
+        color=profile.value(setting.COLOR),
+        read_only=guarded(setting.READ_ONLY, choices.read_only),
+        low_bandwidth=guarded(setting.LOW_BANDWIDTH, choices.low_bandwidth),
+        pace=choices.pace or beside(setting.PACE),
+        syslog=beside(setting.SYSLOG) or None,
+        journal=profile.value(setting.JOURNAL) is not False and not choices.no_journal,
         journal_dir=choices.journal_dir or (_expanded(journal_dir) if journal_dir else None),
-        journal_keep_days=profile.amount("journal_keep_days"),
-        journal_keep_mb=profile.amount("journal_keep_mb"),
-        archive_cap=profile.count("archive_cap"),
-        archive_days=profile.count("archive_days"),
+        journal_keep_days=profile.value(setting.KEEP_DAYS),
+        journal_keep_mb=profile.value(setting.KEEP_MB),
+        archive_cap=profile.value(setting.ARCHIVE_CAP),
+        archive_days=profile.value(setting.ARCHIVE_DAYS),
         payloads=profile.payloads(),
-        theme=parse_look(profile.get("theme"), "theme in the profile"),
+        theme=beside(setting.THEME),
     )
     return with_demo_state(merged, chosen_journal_dir=choices.journal_dir)
 
@@ -176,14 +177,16 @@ def _settings_of_dump(dump: Path, choices: Choices) -> Settings:
     if given := next((flag for flag, value in others.items() if value is not None), None):
         raise UsageError(f"--dump and {given} exclude each other: a dump file takes the place of a server")
     environment = choices.environment
-    journal_dir = environment.get("ARCHIVE_TUI_JOURNAL_DIR")
+    journal_dir = setting.JOURNAL_DIR.from_environment(environment)
     database = choices.database or 0
     return Settings(
         database=database,
         namespace=parse_namespace(choices.namespace) if choices.namespace is not None else DEFAULT_NAMESPACE,
-        timeout=choices.timeout or Settings().timeout,
+        timeout=choices.timeout or setting.TIMEOUT.from_environment(environment) or Settings().timeout,
         read_only=True,
-        low_bandwidth=choices.low_bandwidth or _is_on(environment, "ARCHIVE_TUI_LOW_BANDWIDTH"),
+        low_bandwidth=choices.low_bandwidth or setting.LOW_BANDWIDTH.from_environment(environment) or False,
+        pace=choices.pace or setting.PACE.from_environment(environment),
+        theme=setting.THEME.from_environment(environment),
         label=f"{dump.name}/{database}",
         journal_dir=choices.journal_dir or (_expanded(journal_dir) if journal_dir else None),
         snapshot=replace(read_head(dump), loader=choices.server),
@@ -238,32 +241,16 @@ def _password(choices: Choices, profile: "_Profile") -> Secret | None:
         return read_password_file(choices.password_file)
     if password := choices.environment.get("ARCHIVE_TUI_PASSWORD"):
         return Secret(password)
-    if name := choices.environment.get("ARCHIVE_TUI_PASSWORD_FILE") or profile.text("password_file"):
+    if name := choices.environment.get("ARCHIVE_TUI_PASSWORD_FILE"):
         return read_password_file(_expanded(name))
-    return None
+    return profile.password(choices.environment)
 
 
 def _expanded(name: str) -> Path:
     try:
         return Path(name).expanduser()
     except RuntimeError:
-        raise NotFoundError(f"no password file {name}: there is no such user") from None
-
-
-def _is_on(environment: Mapping[str, str], name: str) -> bool:
-    """Read a switch of the environment: everything but a no is a yes, because the switches are guards."""
-    return environment.get(name, "").strip().lower() not in _NO
-
-
-def _syslog(value: object) -> str | None:
-    """The socket of the syslog that gets the audit as well; `true` is the usual one, None and a no are none."""
-    if value is None or value is False or (isinstance(value, str) and value.lower() in _NO):
-        return None
-    if value is True or (isinstance(value, str) and value.lower() in _YES):
-        return _SYSLOG
-    if isinstance(value, str) and value.startswith("/"):
-        return value
-    raise UsageError(f"syslog must be true or the path of its socket, such as {_SYSLOG}")
+        raise NotFoundError(f"no file {line(name)}: there is no such user") from None
 
 
 def _is_command(value: object) -> bool:
@@ -274,108 +261,100 @@ def _is_command(value: object) -> bool:
 
 
 class _Profile:
-    """One section of the profile file. Every reader returns None, or the default, for a key that is not there."""
+    """One section of the settings file. Every reader returns None for a key that is not there."""
 
-    def __init__(self, values: Mapping[str, object]) -> None:
+    def __init__(self, name: str, values: Mapping[str, object]) -> None:
+        self._name = name
         self._values = values
 
     @classmethod
-    def read(cls, name: str, path: Path) -> "_Profile":
+    def read(cls, name: str, file: SettingsFile) -> "_Profile":
         """Read a section of a file. Raises NotFoundError or UsageError."""
-        try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise NotFoundError(f"no profile file {path}: write one with a section [{name}] and url = …") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise UsageError(f"the profile file {path} cannot be read: {error}") from None
-        values = content.get(name)
-        if not isinstance(values, dict):
-            sections = sorted(key for key, value in content.items() if isinstance(value, dict) and key != "keys")
-            known = ", ".join(sections) or "none"
+        path = line(str(file.path))
+        if not file.exists:
+            raise NotFoundError(f"no settings file {path}: write one with a section [{line(name)}] and url = …")
+        values = file.profiles.get(name)
+        if values is None:
+            known = ", ".join(map(line, sorted(file.profiles))) or "none"
             raise NotFoundError(f"no profile {name!r} in {path} (it has: {known})")
-        unknown = sorted(set(values) - _PROFILE_KEYS)
-        if unknown:
-            raise UsageError(f"profile {name!r} in {path} has unknown keys: {', '.join(unknown)}")
-        return cls(values)
+        if unknown := sorted(set(values) - _PROFILE_KEYS):
+            raise UsageError(f"profile {name!r} in {path} has unknown keys: {', '.join(map(_with_hint, unknown))}")
+        profile = cls(name, values)
+        if file.readable_by_others and has_password(profile.text("url") or ""):
+            raise UsageError(f"url of profile {name!r} holds a password, and others can read {path}: chmod 600 {path}")
+        return profile
 
-    def get(self, key: str) -> object:
-        """A value as it is."""
-        return self._values.get(key)
+    def _place(self, key: str) -> str:
+        return f"{key} of profile {self._name!r}"
+
+    def value(self, one: Setting[Value]) -> Value | None:
+        """The value of a setting."""
+        value = self._values.get(one.key)
+        return one.read(value, self._place(one.key)) if value is not None else None
 
     def text(self, key: str) -> str | None:
         """A text."""
-        value = self.get(key)
+        value = self._values.get(key)
         if value is not None and not isinstance(value, str):
-            raise UsageError(f"{key} in the profile must be text in quotes")
+            raise UsageError(f"{self._place(key)} must be text in quotes")
         return value
 
-    def flag(self, key: str, *, default: bool = False) -> bool:
-        """A switch. A misspelt one is refused: a guard must not be taken for an open gate."""
-        value = self._values.get(key, default)
-        if not isinstance(value, bool):
-            raise UsageError(f"{key} in the profile must be true or false, without quotes")
-        return value
+    @property
+    def secret_source(self) -> str | None:
+        """The key that says where the password comes from. Raises UsageError for two of them."""
+        given = [key for key in _SOURCES if key in self._values]
+        if len(given) > 1:
+            raise UsageError(f"profile {self._name!r} has {' and '.join(given)}: keep one of them")
+        return given[0] if given else None
 
-    def amount(self, key: str) -> float | None:
-        """A number from 0 on."""
-        value = self._number(key)
-        if value is not None and not 0 <= value < float("inf"):
-            raise UsageError(f"{key} in the profile must be a number, 0 or more")
-        return value
-
-    def count(self, key: str) -> int | None:
-        """A whole number from 1 on."""
-        value = self._number(key)
-        if value is not None and not (value >= 1 and value == int(value)):
-            raise UsageError(f"{key} in the profile must be a whole number, 1 or more")
-        return None if value is None else int(value)
-
-    def timeout(self) -> float | None:
-        """The timeout in seconds, above 0."""
-        value = self._number("timeout")
-        if value is not None and not 0 < value <= _LONGEST_TIMEOUT:
-            raise UsageError(f"timeout in the profile must be a number of seconds up to {_LONGEST_TIMEOUT:g}")
-        return value
-
-    def database(self) -> int | None:
-        """The number of the database, from 0."""
-        value = self.get("db")
-        if value is None:
+    def password(self, environment: Mapping[str, str]) -> Secret | None:
+        """The password from where the profile says. May run a program. Raises UsageError or NotFoundError."""
+        source = self.secret_source
+        if source is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise UsageError("db in the profile must be a number")
-        return value
+        place = self._place(source)
+        if source == "password_command":
+            command = self._values[source]
+            if not (isinstance(command, list) and _is_command(command)):
+                raise UsageError(f'{place} must be a list of a program and its arguments: ["pass", "show", "redis"]')
+            return run_password_command([str(_expanded(command[0])), *command[1:]], place)
+        name = self.text(source)
+        if not name:
+            raise UsageError(f"{place} is empty")
+        if source == "password_env":
+            return read_password_variable(name, environment, place)
+        return read_password_file(_expanded(name))
 
     def payloads(self) -> PayloadSettings:
         """The section `payloads`: a descriptor set, messages of it, and programs."""
-        section = self.get("payloads")
+        section = self._values.get("payloads")
         if section is None:
             return PayloadSettings()
+        place = self._place("payloads")
         if not isinstance(section, dict):
-            raise UsageError("payloads in the profile must be a section: [NAME.payloads]")
+            raise UsageError(f"{place} must be a section: [NAME.payloads]")
         if unknown := sorted(set(section) - {"descriptors", "messages", "programs"}):
-            raise UsageError(f"payloads in the profile has unknown keys: {', '.join(unknown)}")
+            raise UsageError(f"{place} has unknown keys: {', '.join(map(line, unknown))}")
         messages, programs = section.get("messages", {}), section.get("programs", {})
         if not (isinstance(messages, dict) and all(isinstance(name, str) for name in messages.values())):
-            raise UsageError('payloads.messages in the profile must be lines like "email:*" = "acme.mail.Email"')
+            raise UsageError(f'{self._place("payloads.messages")} must be lines like "email:*" = "acme.mail.Email"')
         if not (isinstance(programs, dict) and all(map(_is_command, programs.values()))):
-            raise UsageError('payloads.programs in the profile must be lines like "email:*" = ["program", "argument"]')
+            raise UsageError(
+                f'{self._place("payloads.programs")} must be lines like "email:*" = ["program", "argument"]'
+            )
         descriptors = section.get("descriptors")
         if descriptors is not None and not isinstance(descriptors, str):
-            raise UsageError("payloads.descriptors in the profile must be the name of a file in quotes")
+            raise UsageError(f"{self._place('payloads.descriptors')} must be the name of a file in quotes")
         if messages and descriptors is None:
-            raise UsageError("payloads.messages in the profile needs payloads.descriptors, the file of their schema")
+            raise UsageError(f"{self._place('payloads.messages')} needs payloads.descriptors, the file of their schema")
         commands = {
             pattern: ((command,) if isinstance(command, str) else tuple(command))
             for pattern, command in programs.items()
         }
         return PayloadSettings(_expanded(descriptors) if descriptors else None, messages, commands)
 
-    def _number(self, key: str) -> float | None:
-        """A number; NaN for a value that is none, which no range holds."""
-        value = self.get(key)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return float("nan")
-        return float(value)
+
+def _with_hint(key: str) -> str:
+    """An unknown key, with the known one that looks like it."""
+    close = difflib.get_close_matches(key, _PROFILE_KEYS, n=1)
+    return f"{line(key)} (did you mean {close[0]}?)" if close else line(key)

@@ -136,9 +136,9 @@ def test_wrong_usage(cli: Command, arguments: list[str]) -> None:
 
 
 def test_wrong_usage_says_where_to_read_on(cli: Command) -> None:
-    said = cli("queues", "--db", "-1").complaint
-    assert said.startswith("invalid value for '--db': -1 is not in the range")
-    assert said.endswith("`archive-tui queues --help` shows what there is")
+    said = cli("journal", "prune", "--keep-days", "-1").complaint
+    assert said.startswith("invalid value for '--keep-days': -1.0 is not in the range")
+    assert said.endswith("`archive-tui journal prune --help` shows what there is")
 
 
 def test_foreign_keys_are_not_sent_to_a_repair_that_refuses_them(cli: Command) -> None:
@@ -190,7 +190,7 @@ def test_where_to_connect_is_said_by_flags_before_or_after_or_by_the_environment
     assert found("--url", "unix:///none", "queues", "--json", "--url", f"unix://{socket}", "--db", "1") == "in-one"
     monkeypatch.setenv("ARCHIVE_TUI_URL", f"unix://{socket}?db=1")
     assert found("queues", "--json") == "in-one"
-    profiles = tmp_path / "XDG_CONFIG_HOME" / "archive-tui" / "profiles.toml"
+    profiles = tmp_path / "XDG_CONFIG_HOME" / "archive-tui" / "config.toml"
     profiles.parent.mkdir(parents=True)
     profiles.write_text(f'[zero]\nurl = "unix://{socket}"\n')
     assert found("--profile", "zero", "queues", "--json") == "in-zero"
@@ -213,6 +213,7 @@ def test_passwords_come_from_the_environment_or_a_file(
 ) -> None:
     any_server.asynq.register("q")
     any_server.user("ann", "~*", "+@all")
+    (tmp_path / "word").touch(mode=0o600)
     (tmp_path / "word").write_text("word\n")
     assert cli(*at(any_server, "queues", "--user", "ann")).code == 3
     assert cli(*at(any_server, "queues", "--user", "ann", "--password-file", str(tmp_path / "word"))).code == 0

@@ -113,7 +113,7 @@ def test_where_nobody_answers_nothing_is_said() -> None:
 def test_profiles_and_journals_are_completed(tmp_path: Path) -> None:
     configuration = tmp_path / "config" / "archive-tui"
     configuration.mkdir(parents=True)
-    (configuration / "profiles.toml").write_text("theme = 'dark'\n[orders]\n[other]\n[keys]\n")
+    (configuration / "config.toml").write_text("theme = 'dark'\n[orders]\n[other]\n[keys]\n")
     assert completed("archive-tui --profile k", XDG_CONFIG_HOME=str(tmp_path / "config")) == []
     assert completed("archive-tui --profile o", XDG_CONFIG_HOME=str(tmp_path / "config")) == ["orders", "other"]
     journals = tmp_path / "state" / "archive-tui" / "journal"

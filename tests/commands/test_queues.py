@@ -58,7 +58,7 @@ def test_what_is_assumed_of_an_archive_is_said(any_server: Live, cli: Command, h
     metrics = cli(*at(any_server, "scan", "--prometheus")).text.splitlines()
     assert 'archive_tui_archive_cap{queue="small",from="default"} 9999' in metrics
     assert not any(line.startswith('archive_tui_archive_cap{queue="large"') for line in metrics)
-    profiles = home / "XDG_CONFIG_HOME" / "archive-tui" / "profiles.toml"
+    profiles = home / "XDG_CONFIG_HOME" / "archive-tui" / "config.toml"
     profiles.parent.mkdir(parents=True)
     profiles.write_text("[p]\narchive_cap = 20_000\n")
     large, small = (one["archived"] for one in cli(*at(any_server, "queues", "--profile", "p", "--json")).json)

@@ -19,7 +19,6 @@ from archive_tui.commands import foreground, reading
 from archive_tui.commands.change import Manner
 from archive_tui.commands.repair import Wish, repair
 from archive_tui.errors import DisconnectedError, RefusedError
-from archive_tui.jobs.pace import Pace
 from archive_tui.journal.reader import Journal
 from archive_tui.session import Session
 from archive_tui.store.link.server import Server
@@ -104,7 +103,7 @@ def test_what_asynq_would_drop_at_once_by_the_profile_is_archived_as_of_now(
     failed = int(time.time()) - 10 * 86_400
     any_server.asynq.register(Q)
     any_server.asynq.add(Q, "loose", referenced=False, last_failed_at=failed)
-    profiles = tmp_path / "XDG_CONFIG_HOME" / "archive-tui" / "profiles.toml"
+    profiles = tmp_path / "XDG_CONFIG_HOME" / "archive-tui" / "config.toml"
     profiles.parent.mkdir(parents=True)
     profiles.write_text(f"[here]\n{days}\n")
     wanted = ["--kind", "orphan-archived", "--action", "archive", "--yes", "--profile", "here"]
@@ -208,7 +207,7 @@ def test_the_count_is_typed_where_there_is_a_terminal(
     before = len(findings(damaged.client))
     wish = Wish(Q, Kind.GHOST, Repair.REMOVE_ID)
     try:
-        code = repair(session, wish, Manner(sys.stdout, sys.stderr, ask, Pace.FULL))
+        code = repair(session, wish, Manner(sys.stdout, sys.stderr, ask))
     except RefusedError as error:
         code = error.exit_code
     session.close()

@@ -170,7 +170,7 @@ def test_prometheus_foretells_by_the_profile(any_server: Live, cli: Command, tmp
     any_server.asynq.register("q")
     archived = int(time.time()) - 95 * 86_400
     any_server.asynq.add_many("q", [b"%d" % number for number in range(9_000)], score=archived)
-    profiles = tmp_path / "XDG_CONFIG_HOME" / "archive-tui" / "profiles.toml"
+    profiles = tmp_path / "XDG_CONFIG_HOME" / "archive-tui" / "config.toml"
     profiles.parent.mkdir(parents=True)
     profiles.write_text(f"[here]\n{days}\n")
     text = cli(*at(any_server, "scan", "--prometheus", "--profile", "here")).text

@@ -85,8 +85,8 @@ def test_keys_are_read_as_people_write_them(written: str, key: str, shown: str) 
 )
 def test_a_key_that_could_surprise_is_refused(given: dict[str, object], refusal: str) -> None:
     with pytest.raises(UsageError) as refused:
-        read_keymap(given, "[keys] in profiles.toml")
-    assert str(refused.value).startswith("[keys] in profiles.toml: ")
+        read_keymap(given, "[keys] in config.toml")
+    assert str(refused.value).startswith("[keys] in config.toml: ")
     assert refusal in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -99,7 +99,7 @@ def test_what_is_left_of_a_broken_arrow_key_is_no_key(letter: str) -> None:
 
 def test_a_conflict_is_refused_with_both_names_and_the_place() -> None:
     with pytest.raises(UsageError) as refused:
-        read_keymap({"delete": "s"}, "[keys] in profiles.toml")
+        read_keymap({"delete": "s"}, "[keys] in config.toml")
     assert "delete and sort would share the key 's'" in str(refused.value).replace("sort and delete", "delete and sort")
     assert "on the screen of " in str(refused.value)
     with pytest.raises(UsageError, match="would share the key 'j'"):  # which the lists have
@@ -218,7 +218,7 @@ def profiles(home: Path, text: str) -> None:
     """The file of profiles of whoever runs the tests."""
     folder = home / "XDG_CONFIG_HOME" / "archive-tui"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "profiles.toml").write_text(text)
+    (folder / "config.toml").write_text(text)
 
 
 def test_the_command_prints_the_keys_of_ones_own(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -241,7 +241,7 @@ def test_wrong_keys_end_the_command_with_a_line(home: Path, capsys: pytest.Captu
 
 
 def test_preferences_are_read_from_the_top_of_the_file(tmp_path: Path) -> None:
-    file = tmp_path / "profiles.toml"
+    file = tmp_path / "config.toml"
     assert read_preferences(file).theme is None
     file.write_text('theme = "light"\n[keys]\nsort = "f5"\n[orders]\nurl = "redis://x"\n')
     preferences = read_preferences(file)
@@ -257,12 +257,12 @@ def test_preferences_are_read_from_the_top_of_the_file(tmp_path: Path) -> None:
 
 
 def test_the_theme_of_a_profile_is_read(tmp_path: Path) -> None:
-    file = tmp_path / "profiles.toml"
+    file = tmp_path / "config.toml"
     file.write_text(
         '[orders]\nurl = "redis://x"\ntheme = "high-contrast"\n[other]\ntheme = "pink"\n[keys]\nsort = "f5"\n'
     )
     assert resolve(Choices(profile="orders", environment={}), file).theme is Look.HIGH_CONTRAST
-    with pytest.raises(UsageError, match="theme in the profile must be one of auto, dark"):
+    with pytest.raises(UsageError, match="theme of profile 'other' must be one of auto, dark"):
         resolve(Choices(profile="other", environment={}), file)
     with pytest.raises(NotFoundError, match=r"\(it has: orders, other\)"):  # keys are no profile
         resolve(Choices(profile="missing", environment={}), file)

@@ -110,8 +110,8 @@ def test_the_kinds_of_lists_are_chosen_for_by_themselves(work: Live) -> None:
 )
 def test_columns_that_there_are_not_are_refused(columns: Mapping[str, Sequence[str]], reason: str) -> None:
     with pytest.raises(UsageError) as raised:
-        ListAppearance(columns, "[columns] in profiles.toml")
-    assert str(raised.value).startswith("[columns] in profiles.toml: ")
+        ListAppearance(columns, "[columns] in config.toml")
+    assert str(raised.value).startswith("[columns] in config.toml: ")
     assert reason in str(raised.value)
     assert "\n" not in str(raised.value)
 

@@ -117,7 +117,7 @@ def test_a_demo_is_known_however_it_is_named(way: str, home: Path, tmp_path: Pat
     directory.mkdir(mode=0o700)
     make_state_folder(directory)
     (directory / "valkey.sock").touch()
-    profiles = tmp_path / "profiles.toml"
+    profiles = tmp_path / "config.toml"
     url = f"unix://{directory}/valkey.sock"
     profiles.write_text(f"[p]\nurl = '{url}'\nproduction = true\nsyslog = true\njournal_dir = '/real'\n")
     (tmp_path / "link.sock").symlink_to(directory / "valkey.sock")

@@ -86,7 +86,7 @@ def test_columns_are_chosen_ordered_and_kept_over_a_restart_and_times_are_writte
     terminal.type("qq")
     assert terminal.ended() == 0
 
-    profiles = tmp_path / ".config" / "archive-tui" / "profiles.toml"
+    profiles = tmp_path / ".config" / "archive-tui" / "config.toml"
     profiles.parent.mkdir(parents=True)
     profiles.write_text(f'[columns]\n{setting}\n[filters]\ndigests = "type==email:digest"\n')
     terminal = start()

@@ -195,6 +195,7 @@ def test_the_password_shows_nowhere(tmp_path: Path) -> None:
     with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
         client.config_set("requirepass", "another")
         password = tmp_path / "password"
+        password.touch(mode=0o600)
         password.write_text(secret)
         terminal = Terminal("--url", server.url, "--password-file", str(password))
         try:

@@ -117,8 +117,8 @@ def test_the_setting(value: str, expected: str | None) -> None:
 
 
 def test_the_setting_of_a_profile(tmp_path: Path) -> None:
-    profiles = tmp_path / "profiles.toml"
+    profiles = tmp_path / "config.toml"
     profiles.write_text("[a]\nsyslog = true\n[b]\nsyslog = 'relative'\n")
     assert resolve(Choices(profile="a", environment={}), profiles).syslog == "/dev/log"
-    with pytest.raises(UsageError, match="syslog must be"):
+    with pytest.raises(UsageError, match="syslog of profile 'b' must be"):
         resolve(Choices(profile="b", environment={}), profiles)

@@ -153,7 +153,7 @@ def test_command_lines_are_understood(
     page: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing listens at the server's address: whatever gets so far has passed every check of its usage."""
-    profiles = home / "XDG_CONFIG_HOME" / "archive-tui" / "profiles.toml"
+    profiles = home / "XDG_CONFIG_HOME" / "archive-tui" / "config.toml"
     profiles.parent.mkdir(parents=True)
     profiles.write_text(f'[orders]\nurl = "{NOBODY}"\n')
     monkeypatch.setenv("ARCHIVE_TUI_URL", NOBODY)
@@ -225,12 +225,13 @@ def test_filters_on_command_lines_are_understood() -> None:
 
 def test_the_profile_of_the_guide_is_understood(tmp_path: Path) -> None:
     sample = "\n".join(fences(GUIDE, "toml"))  # the second one adds what decodes payloads
-    certificate, password, file = tmp_path / "internal.pem", tmp_path / "orders.password", tmp_path / "profiles.toml"
+    certificate, password, file = tmp_path / "internal.pem", tmp_path / "orders.password", tmp_path / "config.toml"
     certificate.write_text("-")
+    password.touch(mode=0o600)
     password.write_text("secret\n")
     sample = sample.replace("/etc/ssl/internal.pem", str(certificate))
     sample = sample.replace("~/.config/archive-tui/orders.password", str(password))
-    assert set(tomllib.loads(sample)) == {"orders"}
+    assert set(tomllib.loads(sample)) == {"orders", "staging"}
     file.write_text(sample)
     settings = resolve(Choices(profile="orders", environment={}), file)
     assert settings.production

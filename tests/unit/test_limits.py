@@ -52,7 +52,7 @@ def test_a_profile_wins_over_what_is_seen_and_that_over_the_default() -> None:
 
 
 def test_a_profile_gives_limits(tmp_path: Path) -> None:
-    file = tmp_path / "profiles.toml"
+    file = tmp_path / "config.toml"
     file.write_text("[a]\narchive_cap = 500\narchive_days = 30\n[b]\narchive_cap = 0\n[c]\narchive_days = 1.5\n")
     settings = resolve(Choices(profile="a", environment={}), file)
     assert (settings.archive_cap, settings.archive_days) == (500, 30)

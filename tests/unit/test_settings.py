@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_tui.errors import NotFoundError, UsageError
+from archive_tui.settings.file import default_settings_file
 from archive_tui.settings.model import PayloadSettings, Secret, Settings, Tls
-from archive_tui.settings.profiles import Choices, default_profile_file, resolve
+from archive_tui.settings.profiles import Choices, resolve
 from archive_tui.settings.url import parse_url
 
 SECRET = "s3cr3t-word"
@@ -128,6 +129,13 @@ def test_passwords_are_compared_by_what_they_are() -> None:
     assert copy.deepcopy(Secret("a")) == Secret("a")
 
 
+def private(path: Path, content: bytes) -> Path:
+    """Write a file that is its owner's alone."""
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+    return path
+
+
 def chosen(environment: dict[str, str] | None = None, profile_file: Path | None = None, **flags: object) -> Settings:
     return resolve(Choices(environment=environment or {}, **flags), profile_file)  # type: ignore[arg-type]
 
@@ -157,14 +165,14 @@ def profiles(tmp_path: Path) -> Path:
         readonly = true
 
         [quoted]
-        read_only = "false"
+        read_only = "nope"
 
         [database]
         url = "redis://h/1"
         db = 4
         """
     )
-    (tmp_path / "word").write_text("from-the-profile\nsecond line\n")
+    private(tmp_path / "word", b"from-the-profile\nsecond line\n")
     return path
 
 
@@ -195,7 +203,7 @@ def test_the_environment_wins_over_the_profile(profiles: Path) -> None:
 
 
 def test_flags_win_over_the_environment(profiles: Path, tmp_path: Path) -> None:
-    (tmp_path / "flag-word").write_text("flag-word")
+    private(tmp_path / "flag-word", b"flag-word")
     environment = {
         "ARCHIVE_TUI_PROFILE": "bare", "ARCHIVE_TUI_URL": "redis://env:1/1", "ARCHIVE_TUI_USERNAME": "env-user",
         "ARCHIVE_TUI_PASSWORD": "env-word",
@@ -246,8 +254,7 @@ def test_a_user_on_the_command_line_is_fine() -> None:
 
 
 def test_password_files(tmp_path: Path) -> None:
-    path = tmp_path / "word"
-    path.write_bytes("pässwört mit Platz \nmore\n".encode())
+    path = private(tmp_path / "word", "pässwört mit Platz \nmore\n".encode())
     assert chosen(password_file=path).password == Secret("pässwört mit Platz ")
     assert chosen({"ARCHIVE_TUI_PASSWORD_FILE": str(path)}).password == Secret("pässwört mit Platz ")
     path.write_bytes(b"word\r\n")
@@ -256,8 +263,7 @@ def test_password_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\nword", b"\xff\xfe"])
 def test_bad_password_files(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "word"
-    path.write_bytes(content)
+    path = private(tmp_path / "word", content)
     with pytest.raises(UsageError, match="word"):
         chosen(password_file=path)
 
@@ -271,7 +277,7 @@ def test_missing_files(tmp_path: Path) -> None:
         chosen(url="rediss://h?ssl_ca_certs=/none.pem")
     with pytest.raises(NotFoundError, match="no such user"):
         chosen({"ARCHIVE_TUI_PASSWORD_FILE": "~nobody-of-this-name/x"})
-    with pytest.raises(NotFoundError, match="no profile file"):
+    with pytest.raises(NotFoundError, match="no settings file"):
         chosen(profile="live", profile_file=tmp_path / "none")
 
 
@@ -284,7 +290,7 @@ def test_bad_profiles(profiles: Path, tmp_path: Path) -> None:
         chosen(profile="number", profile_file=profiles)
     with pytest.raises(UsageError, match="unknown keys: readonly"):
         chosen(profile="misspelt", profile_file=profiles)
-    with pytest.raises(UsageError, match="true or false, without quotes"):
+    with pytest.raises(UsageError, match="read_only of profile 'quoted' must be true or false"):
         chosen(profile="quoted", profile_file=profiles)
     broken = tmp_path / "broken.toml"
     broken.write_text(f'[live\npassword = "{SECRET}')
@@ -294,7 +300,13 @@ def test_bad_profiles(profiles: Path, tmp_path: Path) -> None:
 
 
 def test_profiles_are_looked_for_where_the_user_configures_things(home: Path) -> None:
-    assert default_profile_file() == home / "XDG_CONFIG_HOME" / "archive-tui" / "profiles.toml"
+    folder = home / "XDG_CONFIG_HOME" / "archive-tui"
+    assert default_settings_file() == folder / "config.toml"
+    folder.mkdir(parents=True)
+    (folder / "profiles.toml").touch()
+    assert default_settings_file() == folder / "profiles.toml"
+    (folder / "config.toml").touch()
+    assert default_settings_file() == folder / "config.toml"
 
 
 PAYLOADS = """

@@ -11,6 +11,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from archive_tui.catalog.message_values import MessageValue
+from archive_tui.settings.file import default_settings_file
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import runs
@@ -90,8 +91,9 @@ class ColumnsDialog(Dialog[Sequence[str]]):
         names = ", ".join(map(_quoted, self._answer))
         kept_for = kept_as(self._kind, self._answer)
         section = _quoted(kept_for) if ":" in kept_for else kept_for
+        kept_in = default_settings_file().name
         self.query_one("#keep", Static).update(
-            Content(f"Kept for this run. For good, in profiles.toml:\n[columns]\n{section} = [{names}]")
+            Content(f"Kept for this run. For good, in {kept_in}:\n[columns]\n{section} = [{names}]")
         )
 
     @runs(commands.NextColumn)

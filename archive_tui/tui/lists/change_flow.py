@@ -113,8 +113,7 @@ class ChangeFlow(Part):
     ) -> None:
         """`ended` is called when a change has ended, before its report."""
         super().__init__(screen)
-        self.pace = Pace.POLITE
-        """The pace of changes that are started from here."""
+        self._pace: Pace | None = None  # that of the session
         self.planning = False
         """Whether a plan is being made, or looked at."""
         self.job: ChangeJob | None = None
@@ -266,9 +265,14 @@ class ChangeFlow(Part):
         tone = "$text-error" if progress.verb is DELETE else "$text-warning"
         return changing(progress.verb.ongoing, tone, progress, self.job.pace)
 
+    @property
+    def pace(self) -> Pace:
+        """The pace of changes that are started from here."""
+        return self._pace or self.screen.session.pace
+
     def set_pace(self, pace: Pace) -> None:
         """Change the pace of what is running, and of what is started later."""
-        self.pace = pace
+        self._pace = pace
         if self.job is not None:
             self.job.pace = pace
         if self.aside is not None:

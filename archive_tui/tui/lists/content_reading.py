@@ -41,8 +41,8 @@ class ContentReading:
         """What columns of the list show of messages."""
         self._columns: tuple[MessageValue, ...] = ()
         self._sample: SampleJob | None = None
-        self.pace = Pace.POLITE
-        """The share of the server's time that it takes."""
+        self.pace: Pace | None = None
+        """The share of the server's time that it takes; None: that of the session."""
 
     # The job
 
@@ -64,8 +64,10 @@ class ContentReading:
         if self._job is None or (self._job.state is JobState.DONE and not self._is_done(catalog)):
             session = self._screen().session
             options = {"columns": self.columns, "growing": growing}
-            self._job = session.run(self.new_job(catalog, query, session.payloads, self.pace, **options))
-        self._job.pace = self.pace
+            pace = self.pace or session.pace
+            self._job = session.run(self.new_job(catalog, query, session.payloads, pace, **options))
+        if self.pace is not None:
+            self._job.pace = self.pace
 
     def _asks_anew(self, query: Query) -> bool:
         """Whether a query asks for other rows: their order does not matter."""

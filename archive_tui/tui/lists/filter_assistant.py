@@ -12,6 +12,7 @@ from archive_tui.catalog.signatures import signature
 from archive_tui.catalog.view import View
 from archive_tui.folding import folded
 from archive_tui.payloads.content import decoder_names
+from archive_tui.settings.file import default_settings_file
 from archive_tui.text import line
 from archive_tui.tui.dialogs.name import NameDialog
 from archive_tui.tui.lists.filter_completion import Seen, complete
@@ -59,9 +60,8 @@ class FilterAssistant:
     def _named(self, text: str, name: str | None) -> None:
         if name:
             self._memory.named[name] = text
-            self._screen().say(
-                f"tab offers it as {line(name)} in this run; [filters] in profiles.toml keeps it for good"
-            )
+            kept_in = default_settings_file().name
+            self._screen().say(f"tab offers it as {line(name)} in this run; [filters] in {kept_in} keeps it for good")
 
     def _seen(self) -> Seen:
         view = self._view()
