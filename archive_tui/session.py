@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.installation import INSTALLATION
+from archive_tui.asynq.keys import keeps_together
 from archive_tui.asynq.limits import Limits, limits_of
 from archive_tui.asynq.outcomes import RESTORE, Verb
 from archive_tui.asynq.task import Task
@@ -30,6 +31,7 @@ from archive_tui.journal.audit import Audit
 from archive_tui.payloads.readings import PayloadReader
 from archive_tui.settings.model import Settings
 from archive_tui.store.facts import Connection, Extra
+from archive_tui.store.link.replies import KEYS_APART
 from archive_tui.store.link.server import Server
 from archive_tui.store.link.server_info import ServerInfo
 from archive_tui.store.read import extras, old_storage, permissions, queues, tasks
@@ -123,6 +125,8 @@ class Session:
 
     def why_not(self, action: Action, queue: str) -> str | None:
         """Why something cannot be done in a queue; None where it can, as far as anybody knows."""
+        if self.info.mode == "cluster" and not keeps_together(queue):
+            return KEYS_APART
         if action is not Action.READ:
             if self.read_only:
                 return self.why_read_only
@@ -148,10 +152,10 @@ class Session:
             return None, []
         stats: Sequence[QueueStats] = self.watch.overview.queues
         if not self.watch.begun:
-            with self.server.pipe() as pipe:
-                registered = queues.registered(pipe)
+            with self.server.pipe(lenient=True) as pipe:
+                registered, _ = queues.registered_if_there(pipe)
                 found = {name for name in queues.discover(pipe) if name is not None}
-                names = sorted(found.union(registered))
+                names = sorted(found.union(registered or ()))
                 stats = queues.stats(pipe, names, registered, datetime.fromtimestamp(self.clock(), UTC))
         return [one.name for one in stats if not one.refused], [one.name for one in stats if one.refused]
 

@@ -37,6 +37,13 @@ def is_plain(queue: str) -> bool:
     return _GLOB.search(encode(queue)) is None
 
 
+def keeps_together(queue: str) -> bool:
+    """Whether all keys of a queue lie in one slot of a cluster: an empty hash tag is none, so those of one whose name
+    begins with a closing brace lie in many.
+    """
+    return not queue.startswith("}")
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Every key of one namespace. Two of one namespace are equal."""

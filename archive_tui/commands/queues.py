@@ -1,5 +1,6 @@
 """`archive-tui queues`: how every queue is doing, and what is foretold of its archive."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -24,19 +25,24 @@ from archive_tui.wording.programs import day, json_line, moment
 
 def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
     """Print how every queue is doing, leftover queues included."""
-    with session.server.pipe() as pipe:
-        registered = store.registered(pipe)
+    with session.server.pipe(lenient=True) as pipe:
+        registered, unknown = store.registered_if_there(pipe)
         groups: store.GroupNames = {}
         found = {name for name in store.discover(pipe, groups) if name is not None}
-        names = sorted(found.union(registered))
+        names = sorted(found.union(registered or ()))
         stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC), groups)
-        memory = dict(zip(names, memory_of(pipe, names), strict=True))
+        there = [one.name for one in stats if not one.away]
+        memory = dict.fromkeys(names) | dict(zip(there, memory_of(pipe, there), strict=True))
         foretold = forecasts(session, pipe, stats)
+        lacking = [why for why in (session.server.look(pipe).lacking, unknown) if why]
+    for why in lacking:
+        print(f"archive-tui: {why}: this list is not complete", file=sys.stderr)
+    ended = ExitCode.IN_PART if lacking else ExitCode.DONE
     limits = {one.name: session.limits(one.name) for one in stats}
     if as_json:
         report = [_queue_json(one, memory[one.name], foretold[one.name], limits[one.name]) for one in stats]
         print(json_line(report), file=out)
-        return ExitCode.DONE
+        return ended
     heads = ["QUEUE", "ARCHIVED", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "COMPLETED", "GROUPED", "MEMORY", "OLDEST"]
     lines = [[
         clip(one.name, LONGEST_NAME) + _remarks(one),
@@ -53,7 +59,7 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
     for one in stats:
         if one.old:
             print(f"warning: {why_not(one.name)}", file=out)
-    return ExitCode.DONE
+    return ended
 
 
 def archived_now(session: Session, names: Sequence[str]) -> Mapping[str, int]:
@@ -77,7 +83,8 @@ def _memory(estimate: Estimate | None) -> str:
 
 
 def _remarks(one: QueueStats) -> str:
-    said = {"leftover": not one.registered, OLD: one.old, "paused": one.paused, "not permitted": one.refused}
+    said = {"leftover": not one.registered, OLD: one.old, "paused": one.paused, "not permitted": one.refused,
+            "its node does not answer": bool(one.away)}  # fmt: skip
     return "".join(f" ({word})" for word, so in said.items() if so)
 
 
@@ -111,6 +118,7 @@ def _queue_json(one: QueueStats, memory: Estimate | None, foretold: Forecast, li
         "registered": one.registered,
         **storage_json(one),
         "permitted": not one.refused,
+        **({"away": one.away} if one.away else {}),
         "paused": one.paused,
         "archived": archived_json(one, limits),
         **{state.value: one.counts.get(state) for state in _COUNTED},

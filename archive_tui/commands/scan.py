@@ -93,7 +93,7 @@ def _print_scan(session: Session, job: ScanJob, query: Query, form: str, out: Te
             for _, row in rows:
                 print(json_line(namespace | _row_json(row, found)), file=out)
         return
-    with session.server.pipe() as pipe:
+    with session.server.pipe(lenient=True) as pipe:
         stats = _stats(session, job, pipe)
         foretold = forecasts(session, pipe, stats) if form == "prometheus" else {}
     report = _scan_json(session, job, stats, elsewhere)
@@ -132,11 +132,11 @@ def _row_json(row: TaskRow, elsewhere: Mapping[tuple[str, bytes], bool]) -> dict
 
 def _stats(session: Session, job: ScanJob, pipe: Pipe) -> Sequence[QueueStats]:
     """The figures of the queues of a scan."""
-    registered = store.registered(pipe)
+    registered, _ = store.registered_if_there(pipe)
     wanted = (
         job.queues
         if job.queues is not None
-        else sorted({*registered, *job.keys_by_queue, *job.catalog.counts().by_queue} - {INSTALLATION})
+        else sorted({*(registered or ()), *job.keys_by_queue, *job.catalog.counts().by_queue} - {INSTALLATION})
     )
     return store.stats(pipe, wanted, registered, datetime.fromtimestamp(session.clock(), UTC))
 

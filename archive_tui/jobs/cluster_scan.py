@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
-from archive_tui.asynq import keys
+from archive_tui.asynq.keys import is_plain, keeps_together
 from archive_tui.errors import ArchiveTuiError, DisconnectedError
 from archive_tui.jobs.job import Contact, Stopped
 from archive_tui.jobs.node_scan import NodeScan
@@ -19,11 +19,13 @@ from archive_tui.store.link.clock import round_trip
 from archive_tui.store.link.cluster import Cluster, address_of
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.replies import KEYS_APART
 from archive_tui.store.link.server import Server
 from archive_tui.store.link.server_info import ServerInfo, info_of
 from archive_tui.store.link.topology import Address, slot_of_queue
 from archive_tui.store.read.keyspace import fraction_by_slots, fraction_in_slot, keys_by_slot, walks_by_slots
 from archive_tui.store.read.slots import in_flux
+from archive_tui.text import line
 
 _LOOK_EVERY = 0.5
 """Seconds between two looks whether a slot has arrived."""
@@ -96,6 +98,7 @@ class ClusterScan:
         self.shares: list[Share] = []
         self.restarts = 0
         self._notes: list[str] = []
+        self._apart: set[str] = set()  # queues whose keys do not lie together
         self.waits_for = ""
         """What it waits for, in words; empty while it does not."""
 
@@ -120,6 +123,7 @@ class ClusterScan:
         parts = [f"{address} was not read: {why}" for address, why in failed.items()]
         if unserved := self._cluster.topology.unserved:
             parts.append(f"{unserved:,} slots are served by no node")
+        parts += [f"queue {line(queue)!r} was not scanned: {KEYS_APART}" for queue in sorted(self._apart)]
         return "; ".join([*parts, *self._notes])
 
     def note(self, why: str) -> None:
@@ -161,7 +165,14 @@ class ClusterScan:
             alone = [[queue] for queue in queues] if queues is not None and self._by_slots else [queues]
             for some in alone:
                 own = mine if some is None else frozenset(map(slot_of_queue, some))
-                self.shares.append(Share(node, own, some, self._make(some, partial(_lies_in, own))))
+                self.shares.append(Share(node, own, some, self._make(some, partial(self._wants, own))))
+
+    def _wants(self, slots: frozenset[int], queue: str) -> bool:
+        """Whether a queue that was met is to be scanned in these slots."""
+        if keeps_together(queue):
+            return slot_of_queue(queue) in slots
+        self._apart.add(queue)
+        return False
 
     def _work_through(self, shares: Sequence[Share]) -> None:
         """Scan some shares: those of one node one after the other, the nodes side by side."""
@@ -197,11 +208,11 @@ class ClusterScan:
                 self._job.forget(share.slots)
             share.gone = True
             return
-        with self._server.pipe(share.node) as pipe:
+        with self._server.pipe(share.node, lenient=True) as pipe:
             self._meet(pipe, share)
             trip = round_trip(pipe)
             self._job.connected(share.scan.contact)
-            share.scan.go_on(pipe, trip, lambda: self._server.pipe(share.node))
+            share.scan.go_on(pipe, trip, lambda: self._server.pipe(share.node, lenient=True))
 
     def _lives(self, share: Share) -> bool:
         """Whether a node that serves nothing any more gave its slots away, and did not fail: what was found is true."""
@@ -229,7 +240,7 @@ class ClusterScan:
         if not self._by_slots:
             share.weight = float(size) if isinstance(size, int) else None
             return
-        if share.queues is not None and len(share.queues) == 1 and keys.is_plain(share.queues[0]):
+        if share.queues is not None and len(share.queues) == 1 and is_plain(share.queues[0]):
             share.scan.scan.fraction_of = fraction_in_slot
             share.weight = float(sum(keys_by_slot(pipe, share.slots).values()))
         else:
@@ -279,7 +290,3 @@ class ClusterScan:
     def _has(self, node: Node, slots: frozenset[int]) -> bool:
         mine = slots & self._cluster.slots(node)
         return bool(mine if self._wanted is None else mine & self._wanted)
-
-
-def _lies_in(slots: frozenset[int], queue: str) -> bool:
-    return slot_of_queue(queue) in slots

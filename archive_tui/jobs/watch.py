@@ -57,6 +57,9 @@ class Overview:
     searching: bool = True
     """The keyspace is still being walked for leftover queues."""
 
+    unknown: str = ""
+    """Why it is not known which queues are registered, in words; empty where it is."""
+
     memory_refused: bool = False
     """The server refuses MEMORY USAGE."""
 
@@ -114,7 +117,7 @@ class WatchJob(Job):
 
     def _attempt(self) -> None:
         self._server.identify()
-        with self._server.pipe() as pipe:
+        with self._server.pipe(lenient=True) as pipe:
             while True:
                 self.checkpoint()
                 info = self._server.look(pipe)
@@ -152,18 +155,20 @@ class WatchJob(Job):
 
     def _read(self, pipe: Pipe, info: ServerInfo, *, searching: bool | None = None) -> None:
         began = self._stopwatch()
-        registered = queues.registered(pipe)
+        registered, unknown = queues.registered_if_there(pipe)
         latency = self._stopwatch() - began
-        if left := self._registered - set(registered):
+        if registered is not None and (left := self._registered - set(registered)):
             # Deleted from Asynq: a leftover queue if it still has keys, which only another search can tell
             self._names -= left
             self._rediscover = True
-        self._registered = set(registered)
-        names = sorted(self._names.union(registered))
+        if registered is not None:
+            self._registered = set(registered)
+        names = sorted(self._names.union(self._registered))
         now = self._clock()
         stats = queues.stats(pipe, names, registered, datetime.fromtimestamp(now, UTC), self._groups)
         if self.overview.read_at is not None and time.monotonic() - self._memory_at >= _MEMORY_EVERY:
-            self._memory = dict(zip(names, memory(pipe, names), strict=True))
+            there = [one.name for one in stats if not (one.refused or one.away)]
+            self._memory = dict(zip(there, memory(pipe, there), strict=True))
             self._memory_at = time.monotonic()
         for one in stats:
             self._caps.note(one.name, one.counts.get(State.ARCHIVED), one.oldest_archived_at, now, self._limits)
@@ -179,6 +184,7 @@ class WatchJob(Job):
             searching=self.overview.searching if searching is None else searching,
             latency=latency,
             answers=(*self.overview.answers, Answer(now, latency))[-_ANSWERS:],
+            unknown=unknown,
             memory_refused=bool(self._memory) and all(size is None for size in self._memory.values()),
             limits=limits,
             forecasts={one.name: self._forecasts[one.name][1] for one in stats if one.name in self._forecasts},

@@ -265,7 +265,7 @@ class CommandScreen(Screen[None]):
             info.address,
             settings.profile,
             settings.production,
-            info.role,
+            info.kind,
             f"{info.product} {info.version}".strip(),
             session.read_only,
             None if settings.low_bandwidth or settings.snapshot is not None else overview.latency,

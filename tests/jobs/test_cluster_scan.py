@@ -174,6 +174,17 @@ def test_a_node_that_fails_leaves_the_others_going_and_is_named(
     assert not any(queue == "low" for queue, _, _ in found(catalog))
 
 
+def test_a_queue_whose_keys_lie_apart_is_named(
+    client: RedisCluster, connect: Callable[[], Server], catalog: Catalog
+) -> None:
+    write(Asynq(client), "}x", b"one", "archived")
+    job = started(ScanJob(connect(), catalog, pace=Pace.FULL))
+    assert job.wait(60)
+    assert job.error is None
+    assert "queue '}x' was not scanned" in job.progress.caution
+    assert found(catalog) == EVERYTHING
+
+
 def test_it_is_held_and_stopped_on_all_nodes(connect: Callable[[], Server], catalog: Catalog) -> None:
     job = ScanJob(connect(), catalog, pace=Pace.FULL)
     job.pause()

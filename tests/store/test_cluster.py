@@ -1,6 +1,7 @@
 """A cluster as one server: every command goes to the node that has its key, and what is in flux is no answer."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from support.cluster import ClusterProcesses, running
 from support.damage import put, write
 from support.servers import wait_until
 
-from archive_tui.errors import ConnectError, DisconnectedError
+from archive_tui.asynq.actions import Action
+from archive_tui.asynq.states import State
+from archive_tui.errors import ConnectError, DisconnectedError, RefusedError
+from archive_tui.session import Session
 from archive_tui.store.link.cluster_pipe import first_key, key_of
 from archive_tui.store.link.pipe import pack, pack_around, pack_each
 from archive_tui.store.link.replies import Reply
@@ -223,3 +227,43 @@ def test_each_node_describes_itself(server: Server, cluster: ClusterProcesses) -
     assert {(node.mode, node.role, node.trouble) for node in found} == {("cluster", "primary", "")}
     with server.pipe_to(server.nodes[0]) as pipe:
         assert extras.missing(pipe) == ("default", frozenset(), True)
+
+
+def test_the_queues_of_a_node_that_is_silent_are_shown_as_such(
+    cluster: ClusterProcesses, server: Server, client: RedisCluster
+) -> None:
+    fill(client)
+    silent = cluster.owner("asynq:{mail}:x")
+    here = [queue for queue in QUEUES if cluster.owner(f"asynq:{{{queue}}}:x") is not silent]
+    with cluster.without(silent):
+        info = server.identify()
+        assert info.lacking == f"127.0.0.1:{silent.port}/0 does not answer"
+        with server.pipe(lenient=True) as pipe:
+            found = {name for name in queues.discover(pipe) if name}
+            names, _ = queues.registered_if_there(pipe)
+            stats = {one.name: one for one in queues.stats(pipe, QUEUES, names, datetime.now(UTC))}
+    assert found == set(here)
+    assert str(silent.port) in stats["mail"].away
+    assert stats["mail"].counts == {}
+    assert all(stats[queue].counts[State.ARCHIVED] == 1 and not stats[queue].away for queue in here)
+
+
+def test_nothing_that_takes_several_keys_is_done_in_a_queue_whose_keys_lie_apart(
+    server: Server, client: RedisCluster
+) -> None:
+    """An empty hash tag is none."""
+    name = "}x"
+    client.sadd("asynq:queues", name)
+    for task_id in (b"one", b"two"):
+        write(Asynq(client), name, task_id, "archived")
+        put(Asynq(client), name, task_id, "archived")
+    with server.pipe() as pipe:
+        (stats,) = queues.stats(pipe, [name], [name], datetime.now(UTC))
+        assert stats.counts[State.ARCHIVED] == 2
+        with pytest.raises(RefusedError, match="lie in several slots"):
+            tasks.read(pipe, name, b"one")
+    session = Session(server.settings)
+    session.open()
+    assert "lie in several slots" in str(session.why_not(Action.READ, name))
+    assert session.why_not(Action.DELETE, "x") is None
+    session.close()

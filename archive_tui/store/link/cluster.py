@@ -55,6 +55,10 @@ class Cluster:
             raise ClusterDownError(f"Hash slot {slot} is not served", status_code="CLUSTERDOWN")
         return self._nodes[address]
 
+    def has(self, slot: int, address: Address) -> bool:
+        """Whether we know already that a node, by the address that others give it, serves a slot."""
+        return self.topology.owner(slot) == address
+
     def serves(self, node: Node) -> bool:
         """Whether a node is a primary that serves slots."""
         return address_of(node.settings) in self.topology.primaries
@@ -68,6 +72,11 @@ class Cluster:
         self._outdated = True
         if node is not None:
             self._silent |= {address_of(node.settings)}
+
+    def heard(self, node: Node) -> None:
+        """Note that a node answers."""
+        if self._silent:
+            self._silent -= {address_of(node.settings)}
 
     def refresh(self) -> None:
         """Ask the nodes anew which of them has what, if that is outdated; those that did not answer lately come last.
@@ -84,7 +93,7 @@ class Cluster:
                     failure = failure or error
                     continue
                 self._adopt(_topology(node, reply))
-                self._outdated, self._silent = False, frozenset()
+                self._outdated = False
                 return
         assert failure is not None  # noqa: S101 - there is always a node to ask
         raise failure

@@ -12,13 +12,14 @@ from typing import Literal
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 
 from archive_tui.asynq.keys import Keys
-from archive_tui.errors import DisconnectedError
+from archive_tui.errors import DisconnectedError, RefusedError
 from archive_tui.store.link.abilities import Abilities
 from archive_tui.store.link.cluster import Cluster
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.node_pipe import NodePipe
 from archive_tui.store.link.pipe import Command, Pipe, pack
-from archive_tui.store.link.replies import PLAIN, Reply, raise_first
+from archive_tui.store.link.replies import KEYS_APART, PLAIN, Reply, raise_first
+from archive_tui.store.link.topology import Address
 
 _REDIRECTS = 3
 """Times that a command follows its key to another node before we give up: an endless circle is a broken cluster."""
@@ -95,12 +96,12 @@ class ClusterPipe(Pipe):
     ) -> None:
         self._cluster = cluster
         self._home = home
-        self._lenient = lenient
         self._pipes: dict[Node, _Part] = {}
         self._owing: deque[tuple[Pipe, int]] = deque()
         self._watching: Node | None = None
         self._transacting: Node | None = None
         super().__init__(abilities, keys, read_only=read_only)
+        self.lenient = lenient
 
     def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
         number = len(packed) if count is None else count
@@ -181,7 +182,7 @@ class ClusterPipe(Pipe):
 
     def _spares(self, node: Node) -> bool:
         """Whether the loss of a node is no more than an error of what was asked of it."""
-        return self._lenient and node is not self._home
+        return self.lenient and node is not self._home
 
     def everywhere(self) -> Iterator[Pipe]:
         home = self._home
@@ -229,6 +230,8 @@ class ClusterPipe(Pipe):
         if PLAIN.issuperset(map(type, replies)):
             return
         for reply in replies:
+            if isinstance(reply, MovedError) and self._cluster.has(reply.slot_id, Address(reply.host, reply.port)):
+                raise RefusedError(KEYS_APART)
             if isinstance(reply, AskError | TryAgainError | ClusterDownError):  # a MovedError is an AskError
                 self._cluster.outdated()
                 raise reply
@@ -248,7 +251,9 @@ class _Part(NodePipe):
 
     def receive(self, count: int) -> list[Reply]:
         with _named(self.node, self._cluster):
-            return super().receive(count)
+            replies = super().receive(count)
+        self._cluster.heard(self.node)
+        return replies
 
 
 @contextmanager

@@ -73,6 +73,9 @@ class Pipe(ABC):
         """The abilities of the server at the other end, for this user."""
         self.keys = keys
         """The keys of the namespace that this session reads and writes."""
+        self.lenient = False
+        """Whether the loss of one of several servers is no more than an error among the replies of `call`, where it is
+        to return errors: whoever asks goes on without."""
         self._read_only = read_only
         self.owed = 0
         """Number of replies that are still to come; where this is not 0 at the end, nobody else may use the connection.

@@ -16,6 +16,7 @@ from redis.exceptions import (
     AskError,
     AuthenticationError,
     BusyLoadingError,
+    ClusterCrossSlotError,
     ClusterDownError,
     InvalidResponse,
     MasterDownError,
@@ -49,6 +50,12 @@ PLAIN = frozenset((bytes, list, int, type(None)))
 _CODE = re.compile(r"(?:^|[ :]-?)(MISCONF|NOREPLICAS|DENIED)\b")
 """Codes that redis-py leaves in an error's text, where a script may have put more before them (Redis before 7)."""
 
+KEYS_APART = (
+    "the keys of this queue lie in several slots of the cluster, because its name begins with a closing brace: what "
+    "needs them together cannot be done, by Asynq neither"
+)
+"""Why nothing that takes several keys works for such a queue."""
+
 _REFUSED_IN_SCRIPT = re.compile(r"acl failure|executing the script can't", re.IGNORECASE)
 _REFUSALS = ("noperm", "no permission", "unknown command", "not allowed")
 
@@ -73,7 +80,9 @@ def is_not_permitted(reply: Reply) -> bool:
 
 def is_of_another_slot(reply: Reply) -> bool:
     """Tell whether a node of a cluster refuses several keys at once because they live in different slots."""
-    return isinstance(reply, Exception) and str(reply).startswith("CROSSSLOT")
+    return isinstance(reply, ClusterCrossSlotError) or (
+        isinstance(reply, Exception) and str(reply).startswith("CROSSSLOT")  # from within a script
+    )
 
 
 def is_unknown_script(reply: Reply) -> bool:
@@ -166,6 +175,8 @@ def translated(error: RedisError, settings: Settings, *, in_cluster: bool = Fals
         return ReplicaError(f"{address} is a read-only replica: connect to its primary to change anything")
     if isinstance(error, OutOfMemoryError):
         return RefusedError(f"{address} is out of memory and refuses to write: {said}")
+    if is_of_another_slot(error):
+        return RefusedError(f"{address}: {KEYS_APART}")
     if in_cluster and isinstance(error, AskError | TryAgainError):
         return DisconnectedError(
             f"{address}: the slot of a queue is being moved to another node: try again in a moment"

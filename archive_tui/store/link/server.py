@@ -56,13 +56,13 @@ class Server:
         return self._cluster.nodes if self._cluster is not None else [self._home]
 
     @contextmanager
-    def pipe(self, home: Node | None = None) -> Iterator[Pipe]:
+    def pipe(self, home: Node | None = None, *, lenient: bool = False) -> Iterator[Pipe]:
         """Connections of one's own for as long as the block lasts; every error inside comes out as one of ours. In a
-        cluster, what has no key is asked of the node `home`, and the loss of others is no more than an error among
-        the replies.
+        cluster, what has no key is asked of the node `home`; a `lenient` pipe takes the loss of any other for no more
+        than an error among the replies.
         """
         with self.translated():
-            pipe = self._open(home)
+            pipe = self._open(home, lenient=lenient)
             try:
                 yield pipe
             except BaseException:
@@ -72,13 +72,13 @@ class Server:
             else:
                 pipe.release(broken=False)
 
-    def _open(self, home: Node | None) -> NodePipe | ClusterPipe:
+    def _open(self, home: Node | None, *, lenient: bool) -> NodePipe | ClusterPipe:
         read_only, snapshot = self.settings.read_only, self.settings.snapshot
         if self._cluster is None:
             return NodePipe(self._home, self.abilities, self.keys, read_only=read_only, snapshot=snapshot)
         self._cluster.refresh()
         at = home or self._cluster.home
-        return ClusterPipe(self._cluster, self.abilities, self.keys, at, lenient=home is not None, read_only=read_only)
+        return ClusterPipe(self._cluster, self.abilities, self.keys, at, lenient=lenient, read_only=read_only)
 
     @contextmanager
     def pipe_to(self, node: Node) -> Iterator[NodePipe]:

@@ -87,6 +87,22 @@ class ServerInfo:
         )
 
     @property
+    def kind(self) -> str:
+        """Its role, or that it is a cluster, and of how many primaries; in words."""
+        if not (self.nodes or self.away):
+            return self.role
+        count = len(self.nodes) + len(self.away)
+        return f"cluster of {count}" if not self.away else f"cluster of {count}, {len(self.away)} away"
+
+    @property
+    def lacking(self) -> str:
+        """What of a cluster does not answer, in words; empty where nothing is missing."""
+        parts = [f"{address} does not answer" for address in self.away]
+        if self.unserved:
+            parts.append(f"{self.unserved:,} slots are served by no node")
+        return ", ".join(parts)
+
+    @property
     def staleness(self) -> str:
         """Why what it holds may be old, or not there yet, in words; empty where it is a primary, or hears its own."""
         if self.role != "replica" or self.linked:

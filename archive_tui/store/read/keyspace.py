@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 
+from archive_tui.errors import DisconnectedError
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server_info import ServerInfo
 
@@ -25,11 +26,18 @@ def page(pipe: Pipe, cursor: int, pattern: bytes, count: int = COUNT) -> tuple[i
 
 
 def pages(pipe: Pipe, pattern: bytes, count: int = COUNT) -> Iterator[list[bytes]]:
-    """All pages of every server that holds keys, empty ones too, so that the caller can rest after each."""
+    """All pages of every server that holds keys, empty ones too, so that the caller can rest after each. A lenient pipe
+    passes over those that do not answer.
+    """
     for one in pipe.everywhere():
         cursor = 0
         while True:
-            cursor, found = page(one, cursor, pattern, count)
+            try:
+                cursor, found = page(one, cursor, pattern, count)
+            except DisconnectedError:
+                if not pipe.lenient:
+                    raise
+                break
             yield found
             if not cursor:
                 break

@@ -15,7 +15,7 @@ from archive_tui.asynq.task import seconds_of
 from archive_tui.errors import DisconnectedError, NotAsynqError
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE
 from archive_tui.store.link.pipe import Command, Pipe
-from archive_tui.store.link.replies import Reply, is_not_permitted, raise_unless_wrong_type
+from archive_tui.store.link.replies import Reply, is_not_permitted, is_of_another_slot, raise_first, raise_unless_wrong_type
 from archive_tui.store.link.server import Server
 from archive_tui.store.read import namespaces, owners
 from archive_tui.store.read.indexes import Cursor, Order, pieces
@@ -77,8 +77,16 @@ class QueueStats:
     refused: bool = False
     """True where this user may not read it; then nothing else is known."""
 
+    away: str = ""
+    """Why the node of a cluster that has it does not answer, in words; then nothing else is known. Empty: it does."""
+
     old: bool = False
     """True where Asynq before 0.18 wrote it: its tasks are whole messages, and can only be read."""
+
+    @property
+    def why_unread(self) -> str | None:
+        """Why nothing is known of it, in words; None where something is."""
+        return "not permitted" if self.refused else self.away or None
 
 
 def registered(pipe: Pipe) -> list[str]:
@@ -87,14 +95,27 @@ def registered(pipe: Pipe) -> list[str]:
     return sorted(decode(name) for name in reply if name)
 
 
+def registered_if_there(pipe: Pipe) -> tuple[list[str] | None, str]:
+    """The same, or None and why, where the node of a cluster that has `asynq:queues` does not answer."""
+    try:
+        return registered(pipe), ""
+    except DisconnectedError as error:
+        if not pipe.lenient:
+            raise
+        return None, f"which queues are registered is not known: {error}"
+
+
 def recognise(server: Server, *, may_be_empty: bool = False, every_namespace: bool = False) -> list[str]:
     """The registered queues of an Asynq installation that we can read; none in an empty database, where that is no
     reason to think it the wrong one, nor where `every_namespace` will do and another holds one.
 
     Raises NotAsynqError where the database holds none.
     """
-    with server.pipe() as pipe:
-        (kind,) = pipe.call([(b"TYPE", pipe.keys.queues)])
+    with server.pipe(lenient=True) as pipe:
+        (kind,) = pipe.call([(b"TYPE", pipe.keys.queues)], errors="return")
+        if isinstance(kind, DisconnectedError):  # what is on the other nodes of the cluster can be read
+            return sorted({name for name in discover(pipe) if name is not None})
+        raise_first([kind])
         if kind == b"set":
             return registered(pipe)
         if kind != b"none":
@@ -177,7 +198,7 @@ def _owners(
 def stats(
     pipe: Pipe,
     names: Sequence[str],
-    registered_names: Iterable[str],
+    registered_names: Iterable[str] | None,
     today: datetime,
     groups: Mapping[str, Collection[bytes]] = MappingProxyType({}),
 ) -> list[QueueStats]:
@@ -185,7 +206,8 @@ def stats(
     be read.
 
     Tasks may stand in the set of a group that `asynq:{q}:groups` does not name. Those are counted as far as `groups`
-    names their sets, as a walk over the keyspace has met them.
+    names their sets, as a walk over the keyspace has met them. Where `registered_names` is None, nobody knows which are
+    registered, and none counts as leftover.
     """
     commands: list[Command] = []
     old = old_queues(pipe, names)
@@ -203,18 +225,19 @@ def stats(
         ]
     replies = pipe.call(commands, errors="return")
     width = len(replies) // len(names) if names else 0
-    known = set(registered_names)
+    known = set(names if registered_names is None else registered_names)
     parts = [replies[number * width : (number + 1) * width] for number in range(len(names))]
+    away = [_away(part) for part in parts]
     refused = [_refused(part) for part in parts]
-    for part, no in zip(parts, refused, strict=True):
-        if not no or all(refused):
-            raise_unless_wrong_type(part)
+    for part, no, lost in zip(parts, refused, away, strict=True):
+        if not (no or lost) or all(refused):
+            raise_unless_wrong_type([reply for reply in part if not is_of_another_slot(reply)])
     waiting = _aggregating(pipe, names, [(part[-2], part[-1]) for part in parts], groups)
     return [
-        QueueStats(name, name in known, refused=True)
-        if no
+        QueueStats(name, name in known, refused=no, away=lost)
+        if no or lost
         else _stats_of(name, part, aggregating, registered=name in known, messages=old.get(name))
-        for name, part, aggregating, no in zip(names, parts, waiting, refused, strict=True)
+        for name, part, aggregating, no, lost in zip(names, parts, waiting, refused, away, strict=True)
     ]
 
 
@@ -248,6 +271,11 @@ def _aggregating(
 def _refused(replies: Iterable[Reply]) -> bool:
     """Tell whether this user may not read one of these."""
     return any(map(is_not_permitted, replies))
+
+
+def _away(replies: Iterable[Reply]) -> str:
+    """Why the node of a queue does not answer; empty where it does."""
+    return next((str(reply) for reply in replies if isinstance(reply, DisconnectedError)), "")
 
 
 def _stats_of(

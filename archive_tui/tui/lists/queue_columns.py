@@ -58,6 +58,8 @@ def _name(row: QueueRow) -> str | Cell:
 def _archived(row: QueueRow) -> str | Cell:
     if row.stats.refused:
         return Cell("not permitted", "dim")
+    if row.stats.away:
+        return Cell("no answer", "bad")
     if State.ARCHIVED.value in row.stats.unreadable:
         return Cell("wrong type", "bad")
     count = row.count(State.ARCHIVED)

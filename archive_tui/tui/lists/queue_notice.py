@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from textual.content import Content
 
@@ -11,6 +11,7 @@ from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.limits import DEFAULTS, Origin
 from archive_tui.asynq.states import State
 from archive_tui.jobs.job import JobState
+from archive_tui.jobs.watch import Overview
 from archive_tui.session import Session
 from archive_tui.store.read.old_storage import why_not
 from archive_tui.text import clip, line
@@ -75,9 +76,7 @@ def sentences(session: Session, interrupted: str, rows: Sequence[QueueRow], kept
         said.append(
             (f"{plural(kept, 'mark')} kept in the list of all archives: {commands.AllArchives}", "$text-accent")
         )
-    if refused := [one.stats.name for one in rows if one.stats.refused]:
-        text = f"not permitted to this user: {', '.join(clip(name, 24) for name in refused)}"
-        said.append((text, "$text-muted"))
+    said += _unread(overview, rows)
     if session.read_only and not session.settings.read_only:
         said.append((f"read-only: {session.why_read_only}", "$text-muted"))
     if overview.searching and watch.state is not JobState.FAILED:
@@ -85,6 +84,17 @@ def sentences(session: Session, interrupted: str, rows: Sequence[QueueRow], kept
     elif overview.memory_refused:
         said.append(("memory is not shown: the server refuses MEMORY USAGE", "$text-muted"))
     return said
+
+
+def _unread(overview: Overview, rows: Sequence[QueueRow]) -> Iterator[Sentence]:
+    """What could not be read, and why."""
+    if overview.info is not None and overview.info.lacking:
+        yield f"⚠ {overview.info.lacking}: queues there are not read, and some may be missing", "$text-warning"
+    if overview.unknown:
+        yield f"⚠ {overview.unknown}", "$text-warning"
+    if refused := [one.stats.name for one in rows if one.stats.refused]:
+        text = f"not permitted to this user: {', '.join(clip(name, 24) for name in refused)}"
+        yield text, "$text-muted"
 
 
 def fits(said: Sequence[Sentence], width: int, most: int) -> bool:

@@ -165,7 +165,7 @@ class QueuesScreen(CommandScreen):
         queue = self.current()
         if queue is None:
             return "no queue here"
-        return self.session.why_not(Action.READ, queue.name) or ("not permitted" if queue.refused else None)
+        return self.session.why_not(Action.READ, queue.name) or queue.why_unread
 
     @runs(commands.Open, unless=why_not_open)
     def open(self) -> None:
