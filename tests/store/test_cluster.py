@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from redis.cluster import RedisCluster
-from support.asynq_data import Asynq, key
+from support.asynq_data import Asynq, key, prefix
 from support.cluster import ClusterProcesses, running
 from support.damage import put, write
 from support.servers import wait_until
@@ -16,6 +16,7 @@ from archive_tui.asynq.states import State
 from archive_tui.errors import ConnectError, DisconnectedError, RefusedError
 from archive_tui.session import Session
 from archive_tui.store.link.cluster_pipe import first_key, key_of
+from archive_tui.store.link.consistent_read import read_together
 from archive_tui.store.link.pipe import pack, pack_around, pack_each
 from archive_tui.store.link.replies import Reply
 from archive_tui.store.link.server import Server
@@ -260,8 +261,9 @@ def test_nothing_that_takes_several_keys_is_done_in_a_queue_whose_keys_lie_apart
     with server.pipe() as pipe:
         (stats,) = queues.stats(pipe, [name], [name], datetime.now(UTC))
         assert stats.counts[State.ARCHIVED] == 2
-        with pytest.raises(RefusedError, match="lie in several slots"):
-            tasks.read(pipe, name, b"one")
+    apart = [pack((b"HGET", prefix(name) + b"t:%d" % number, b"state")) for number in range(20)]
+    with pytest.raises(RefusedError, match="lie in several slots"), server.pipe() as pipe:
+        read_together(pipe, apart)
     session = Session(server.settings)
     session.open()
     assert "lie in several slots" in str(session.why_not(Action.READ, name))

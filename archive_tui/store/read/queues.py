@@ -15,7 +15,13 @@ from archive_tui.asynq.task import seconds_of
 from archive_tui.errors import DisconnectedError, NotAsynqError
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE
 from archive_tui.store.link.pipe import Command, Pipe
-from archive_tui.store.link.replies import Reply, is_not_permitted, is_of_another_slot, raise_first, raise_unless_wrong_type
+from archive_tui.store.link.replies import (
+    Reply,
+    is_not_permitted,
+    is_of_another_slot,
+    raise_first,
+    raise_unless_wrong_type,
+)
 from archive_tui.store.link.server import Server
 from archive_tui.store.read import namespaces, owners
 from archive_tui.store.read.indexes import Cursor, Order, pieces
