@@ -80,7 +80,7 @@ return present
 `
 
 // watch sends the script and enters into the account whom it pushed out.
-func (a archiving) watch(ctx context.Context, client *redis.Client, script redis.Cmder, book *account) error {
+func (a archiving) watch(ctx context.Context, client redis.UniversalClient, script redis.Cmder, book *account) error {
 	keys, oldEnd := []string{a.archived}, archiveWindow-1
 	if a.source != "" {
 		keys, oldEnd = append(keys, a.source), -1 // any number may go

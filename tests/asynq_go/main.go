@@ -11,7 +11,8 @@
 //
 //	asynqreal [--redis URL] [--timeout 2m] COMMAND [flags]
 //
-// URL is redis://[user:password@]host:port/db or unix:///path.sock[?db=n].
+// URL is redis://[user:password@]host:port/db or unix:///path.sock[?db=n], or
+// redis+cluster://host:port for a cluster that has this node.
 // --timeout bounds every wait for a condition; nothing sleeps blindly.
 //
 // Each command prints one JSON object on stdout when it is done. Logs go to

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,15 +15,20 @@ import (
 // A target is the Redis that the commands work on.
 type target struct {
 	options *redis.Options
+	cluster bool
 	timeout time.Duration
 }
 
 func newTarget(url string, timeout time.Duration) (target, error) {
+	node, cluster := strings.CutPrefix(url, "redis+cluster://")
+	if cluster {
+		url = "redis://" + node
+	}
 	options, err := redis.ParseURL(url)
 	if err != nil {
 		return target{}, err
 	}
-	return target{options, timeout}, nil
+	return target{options, cluster, timeout}, nil
 }
 
 // MakeRedisClient makes a target an asynq.RedisConnOpt. The connection differs
@@ -30,6 +36,14 @@ func newTarget(url string, timeout time.Duration) (target, error) {
 // was perhaps executed is not sent again, and a server which is kept busy by
 // long scripts is not taken for a dead one.
 func (t target) MakeRedisClient() interface{} {
+	if t.cluster {
+		return redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs:        []string{t.options.Addr},
+			MaxRedirects: 16,
+			ReadTimeout:  30 * time.Second,
+			WriteTimeout: 30 * time.Second,
+		})
+	}
 	options := *t.options
 	options.MaxRetries = -1
 	options.ReadTimeout = 30 * time.Second

@@ -30,14 +30,14 @@ type witness struct {
 var _ asynq.RedisConnOpt = witness{}
 
 func (w witness) MakeRedisClient() interface{} {
-	client := w.target.MakeRedisClient().(*redis.Client)
+	client := w.target.MakeRedisClient().(redis.UniversalClient)
 	client.AddHook(witnessHook{w, client})
 	return client
 }
 
 type witnessHook struct {
 	witness
-	client *redis.Client
+	client redis.UniversalClient
 }
 
 func (h witnessHook) DialHook(next redis.DialHook) redis.DialHook { return next }

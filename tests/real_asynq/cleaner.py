@@ -13,6 +13,7 @@ from support.catalogs import seq_of
 from support.changes import cleaning_up, deleting_histories, deletion, repairing, restoring_job, running
 
 from archive_tui.asynq.forecast import Forecast
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.outcomes import DELETE, Outcome
 from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.rows import TaskRow
@@ -77,6 +78,7 @@ class Cleaner:
     def __enter__(self) -> Self:
         self._server = Server(parse_url(self._url))
         self._open.callback(self._server.close)
+        self._server.identify()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -173,9 +175,9 @@ class Cleaner:
         assert not progress.untouched
         return progress
 
-    def _pack(self, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> bytes:
+    def _pack(self, keys: Keys, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None = None) -> bytes:
         """A careless `delete` asks nothing before it is its turn."""
-        return self._request(queue, batch, copies) if self._delete is None else b""
+        return self._request(keys, queue, batch, copies) if self._delete is None else b""
 
     def _noting(self, send: Callable[[DeleteChange, Pipe, DeleteBatch], None]) -> Callable[..., None]:
         """Note what a deletion has really asked for: what is packed may yet be dropped."""

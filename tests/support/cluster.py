@@ -21,7 +21,7 @@ class Node:
     """One node: its process, and the test's own way in."""
 
     def __init__(self, binary: str, directory: Path, *options: str) -> None:
-        directory.mkdir(exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
         self.bus = free_port()
         self.process = ServerProcess(
             binary, directory, "--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT),
