@@ -160,6 +160,7 @@ class ChangeJob(Job):
                     self._reason,
                     continues,
                     self._server.keys.namespace,
+                    self._server.settings.watchers,
                 )
                 self._recorder = Recorder.in_folder(self._journal, run, change.stored_bytes, self._clock)
                 self._journal_path = self._recorder.path

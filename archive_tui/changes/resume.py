@@ -115,10 +115,10 @@ def plan_rest(server: Server, path: Path, catalog: Catalog, limits: Callable[[st
     journal = Journal(path)
     header = journal.header
     refuse_other_namespace(header, server.keys)
-    if header.server != server.settings.address:
+    if not header.is_of(server.settings):
         raise RefusedError(
             f"this change was planned for {line(header.server) or 'an unknown server'}, and this is "
-            f"{server.settings.address}: choose the tasks anew here"
+            f"{server.address}: choose the tasks anew here"
         )
     if is_being_written(path):
         raise JournalError(f"the journal {line(str(path))} is being written: wait until that has ended")

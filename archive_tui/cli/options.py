@@ -52,7 +52,8 @@ def _flag(one: Setting[Any], meaning: str, *, name: str = "", metavar: str | Non
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags that choose the server. They are accepted before and after the name of a command."""
     for option in reversed((
-        click.option("--url", metavar="URL", help="Server: redis://, rediss:// or unix:///path. [ARCHIVE_TUI_URL]"),
+        click.option("--url", metavar="URL",
+            help="Server: redis://, rediss://, unix:///path or redis+sentinel://. [ARCHIVE_TUI_URL]"),
         click.option("--dump", type=click.Path(path_type=Path), metavar="FILE",
             help="Read this dump file (RDB) in place of a server."),
         click.option("--server", type=click.Path(path_type=Path), metavar="PROGRAM",
@@ -63,6 +64,9 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--password-file", type=click.Path(path_type=Path), metavar="FILE",
             help="Read the password from this file's first line. [ARCHIVE_TUI_PASSWORD_FILE]"),
         click.option("--ask-password", is_flag=True, help="Ask for the password. [or set ARCHIVE_TUI_PASSWORD]"),
+        _flag(setting.SENTINEL_USERNAME, "ACL user of the Sentinels.", name="sentinel_username", metavar="NAME"),
+        click.option("--sentinel-password-file", type=click.Path(path_type=Path), metavar="FILE",
+            help="Read the Sentinels' password from this file. [ARCHIVE_TUI_SENTINEL_PASSWORD_FILE]"),
         _flag(setting.DATABASE, "Database number.", name="database", metavar="NUMBER"),
         click.option("--namespace", shell_complete=namespace_names, metavar="NAME",
             help="What stands before :{queue} in the keys, asynq by default. [ARCHIVE_TUI_NAMESPACE]"),

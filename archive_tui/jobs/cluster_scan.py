@@ -15,6 +15,7 @@ from archive_tui.asynq.keys import is_plain, keeps_together
 from archive_tui.errors import ArchiveTuiError, DisconnectedError
 from archive_tui.jobs.job import Contact, Stopped
 from archive_tui.jobs.node_scan import NodeScan
+from archive_tui.settings.address import Address
 from archive_tui.store.link.clock import round_trip
 from archive_tui.store.link.cluster import Cluster, address_of
 from archive_tui.store.link.node import Node
@@ -22,7 +23,7 @@ from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import KEYS_APART
 from archive_tui.store.link.server import Server
 from archive_tui.store.link.server_info import ServerInfo, info_of
-from archive_tui.store.link.topology import Address, slot_of_queue
+from archive_tui.store.link.topology import slot_of_queue
 from archive_tui.store.read.keyspace import fraction_by_slots, fraction_in_slot, keys_by_slot, walks_by_slots
 from archive_tui.store.read.slots import in_flux
 from archive_tui.text import line

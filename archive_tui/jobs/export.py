@@ -72,7 +72,14 @@ class ExportJob(Job):
 
     def work(self) -> None:
         queues = list(self._selection.totals().by_queue)
-        run = Run(self._server.address, EXPORT, queues, len(self._selection), namespace=self._server.keys.namespace)
+        run = Run(
+            self._server.address,
+            EXPORT,
+            queues,
+            len(self._selection),
+            namespace=self._server.keys.namespace,
+            watchers=self._server.settings.watchers,
+        )
         recorder = Recorder.at(self._path, run, self._clock)
         state = JobState.FAILED
         try:

@@ -20,6 +20,7 @@ from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
 from archive_tui.journal.interrupted import interrupted
 from archive_tui.journal.reader import Journal, Outline
+from archive_tui.settings.model import Settings
 from archive_tui.text import line
 
 _MADE = {"exported"} | {verb.name(outcome) for verb in VERBS.values() for outcome in Outcome if outcome.done}
@@ -47,14 +48,14 @@ class FolderJob(Job):
 class InterruptedJob(Job):
     """Look for changes of a server that were interrupted: `found` is there when the job has ended, the newest first."""
 
-    def __init__(self, folder: Path, server: str, namespace: str) -> None:
+    def __init__(self, folder: Path, settings: Settings) -> None:
         super().__init__("interrupted")
         self.found: list[Listed] = []
         self._folder = folder
-        self._server, self._namespace = server, namespace
+        self._settings = settings
 
     def work(self) -> None:
-        self.found = interrupted(journal_folder.listed(self._folder), self._server, self._namespace)
+        self.found = interrupted(journal_folder.listed(self._folder), self._settings)
 
 
 @dataclass(frozen=True, slots=True)

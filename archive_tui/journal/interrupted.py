@@ -12,17 +12,17 @@ from pathlib import Path
 
 from archive_tui.errors import JournalError
 from archive_tui.journal.folder import Listed
-from archive_tui.settings.namespace import DEFAULT_NAMESPACE
+from archive_tui.settings.model import Settings
 from archive_tui.text import line
 
 _FILE = "dealt-with"
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def interrupted(journals: Iterable[Listed], server: str, namespace: str = DEFAULT_NAMESPACE) -> list[Listed]:
-    """The journals of this server and namespace whose run did not end by itself, or not with all that it was to do, in
-    their order, without those that somebody has dealt with. A run that goes on is none of them, and neither is one that
-    another has taken up.
+def interrupted(journals: Iterable[Listed], settings: Settings) -> list[Listed]:
+    """The journals of the server and namespace of these settings whose run did not end by itself, or not with all that
+    it was to do, in their order, without those that somebody has dealt with. A run that goes on is none of them, and
+    neither is one that another has taken up.
     """
     known = list(journals)
     open_ended = [
@@ -30,7 +30,8 @@ def interrupted(journals: Iterable[Listed], server: str, namespace: str = DEFAUL
         for one in known
         if not one.problem
         and (one.ending is None or one.resumable)
-        and (one.header.server, one.header.namespace) == (server, namespace)
+        and one.header.is_of(settings)
+        and one.header.namespace == settings.namespace
     ]
     if not open_ended:
         return []

@@ -16,6 +16,7 @@ from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError, NotFoundError
 from archive_tui.journal import format
 from archive_tui.journal.outcomes import UNKNOWN, command_of, is_back, may_be_gone, merged
+from archive_tui.settings.model import Settings
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE, place, why_not
 from archive_tui.text import line
 
@@ -71,6 +72,13 @@ class Header:
 
     namespace: str = DEFAULT_NAMESPACE
     """The namespace of all that it holds."""
+
+    watchers: tuple[str, ...] = ()
+    """The addresses of the Sentinels that named the server; empty where it was reached without."""
+
+    def is_of(self, settings: Settings) -> bool:
+        """Whether it was written for the server to which these settings lead."""
+        return settings.is_same_server(self.server, self.watchers)
 
     @property
     def place(self) -> str:
@@ -460,6 +468,7 @@ def _header(path: Path, content: bytearray) -> Header:
         raise JournalError(f"{line(str(path))} is damaged: it names no namespace that there can be")
     queues = value.get("queues")
     planned = value.get("planned")
+    watchers = value.get("sentinels")
     return Header(
         text("command"),
         text("server"),
@@ -471,6 +480,7 @@ def _header(path: Path, content: bytearray) -> Header:
         planned if isinstance(planned, int) else None,
         text("continues"),
         namespace,
+        tuple(one for one in watchers if isinstance(one, str)) if isinstance(watchers, list) else (),
     )
 
 

@@ -55,6 +55,9 @@ class Run:
     namespace: str = DEFAULT_NAMESPACE
     """The namespace of the queues."""
 
+    watchers: Sequence[str] = ()
+    """The addresses of the Sentinels that named the server; empty for none."""
+
     def header(self, now: float) -> Mapping[str, Any]:
         """The first line. `now` is unix seconds."""
         namespace = namespace_field(self.namespace)
@@ -71,6 +74,7 @@ class Run:
             "reason": self.reason,
             "planned": self.planned,
             **({"continues": self.continues} if self.continues else {}),
+            **({"sentinels": list(self.watchers)} if self.watchers else {}),
         }
 
 

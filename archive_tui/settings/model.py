@@ -1,10 +1,11 @@
 """The settings of a run, frozen and typed. Secrets never appear in a repr."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from archive_tui.settings.address import Address
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE, place
 
 
@@ -72,6 +73,26 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Sentinels:
+    """The Sentinels that know which server is the primary of a service."""
+
+    service: str
+    """Name of the service, as in `SENTINEL MONITOR`."""
+
+    addresses: tuple[Address, ...]
+    """The Sentinels to ask: at least one, in no order."""
+
+    username: str | None = None
+    """User of the Sentinels; None: their default user."""
+
+    password: Secret | None = None
+    """Password of that user; None: no login."""
+
+    tls: Tls | None = None
+    """TLS of the Sentinels; None: the connections to them are not encrypted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A dump file that is read in place of a server."""
 
@@ -124,13 +145,18 @@ class Settings:
     """Settings of a run: server, guards, journal and audit."""
 
     host: str = "127.0.0.1"
-    """Name or address of the server; of no meaning with `socket`."""
+    """Name or address of the server; of no meaning with `socket`. With `sentinels`: of the primary, empty as long as
+    they have not been asked for it.
+    """
 
     port: int = 6379
     """Port of the server, from 1; of no meaning with `socket`."""
 
     socket: str | None = None
     """Path of the server's unix socket; None: it is reached by `host` and `port`."""
+
+    sentinels: Sentinels | None = None
+    """The Sentinels that name the server; None: it is the one at `host` and `port`."""
 
     database: int = 0
     """Number of the database, from 0."""
@@ -211,13 +237,32 @@ class Settings:
 
     @property
     def address(self) -> str:
-        """The server without secrets: `host:port/db` or `path of the socket/db`, or the label that stands for it."""
+        """The server without secrets: `host:port/db`, `path of the socket/db`, `service/db (host:port of its primary)`,
+        or the label that stands for it.
+        """
         if self.label is not None:
             return self.label
         if self.socket is not None:
             return f"{self.socket}/{self.database}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}/{self.database}"
+        node = Address(self.host, self.port)
+        if self.sentinels is not None:
+            primary = f" ({node})" if self.host else ""
+            return f"{self.sentinels.service}/{self.database}{primary}"
+        return f"{node}/{self.database}"
+
+    @property
+    def watchers(self) -> tuple[str, ...]:
+        """The addresses of the Sentinels; empty where the server is reached without."""
+        return tuple(map(str, self.sentinels.addresses)) if self.sentinels is not None else ()
+
+    def is_same_server(self, address: str, watchers: Collection[str] = ()) -> bool:
+        """Whether the address that was recorded of a server is that of ours. A service is the same whichever primary it
+        had then, if one of the recorded Sentinels, `watchers`, watches it now.
+        """
+        if self.sentinels is None or self.label is not None:
+            return address == self.address
+        service = f"{self.sentinels.service}/{self.database}"
+        return address.partition(" (")[0] == service and not set(watchers).isdisjoint(self.watchers)
 
     @property
     def place(self) -> str:

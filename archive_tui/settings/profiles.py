@@ -12,11 +12,11 @@ from archive_tui.settings import setting
 from archive_tui.settings.demo import with_demo_state
 from archive_tui.settings.dump import read_head
 from archive_tui.settings.file import SettingsFile, read_settings_file
-from archive_tui.settings.model import PayloadSettings, Secret, Settings
+from archive_tui.settings.model import PayloadSettings, Secret, Sentinels, Settings
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE, parse_namespace
 from archive_tui.settings.secrets import read_password_file, read_password_variable, run_password_command
 from archive_tui.settings.setting import Setting
-from archive_tui.settings.url import has_password, parse_url
+from archive_tui.settings.url import SENTINEL_FORM, has_password, parse_url
 from archive_tui.text import line
 
 Value = TypeVar("Value")
@@ -30,6 +30,10 @@ _PROFILE_KEYS = {
     "password_env",
     "password_file",
     "password_command",
+    "sentinel_username",
+    "sentinel_password_env",
+    "sentinel_password_file",
+    "sentinel_password_command",
     "db",
     "namespace",
     "timeout",
@@ -52,7 +56,7 @@ _PROFILE_KEYS |= {
 }
 
 _SOURCES = ("password_env", "password_file", "password_command")
-"""Where a profile may have its password from."""
+"""Where a profile may have its password from; that of the Sentinels, with `sentinel_` before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,12 @@ class Choices:
 
     password_file: Path | None = None
     """`--password-file`."""
+
+    sentinel_username: str | None = None
+    """`--sentinel-user`."""
+
+    sentinel_password_file: Path | None = None
+    """`--sentinel-password-file`."""
 
     database: int | None = None
     """`--db`, from 0."""
@@ -141,6 +151,7 @@ def resolve(choices: Choices, profile_file: Path | None = None, *, secrets: bool
         settings,
         username=choices.username or beside(setting.USERNAME) or settings.username,
         password=password if password is not None else settings.password,
+        sentinels=_sentinels(settings.sentinels, choices, profile, secrets=secrets),
         database=database if database is not None else settings.database,
         namespace=_namespace(choices, profile),
         timeout=choices.timeout or beside(setting.TIMEOUT) or settings.timeout,
@@ -173,6 +184,8 @@ def _settings_of_dump(dump: Path, choices: Choices) -> Settings:
         "--user": choices.username,
         "--password-file": choices.password_file,
         "--ask-password": choices.password,
+        "--sentinel-user": choices.sentinel_username,
+        "--sentinel-password-file": choices.sentinel_password_file,
     }
     if given := next((flag for flag, value in others.items() if value is not None), None):
         raise UsageError(f"--dump and {given} exclude each other: a dump file takes the place of a server")
@@ -227,23 +240,57 @@ def _namespace(choices: Choices, profile: "_Profile") -> str:
 
 def _refuse_missing_files(settings: Settings) -> None:
     """Refuse a URL that names a file which is not there."""
-    tls = settings.tls
-    for name in (tls.ca_file, tls.cert_file, tls.key_file) if tls else ():
-        if name is not None and not Path(name).is_file():
-            raise NotFoundError(f"no file {name}, which the server URL names")
+    for tls in (settings.tls, settings.sentinels.tls if settings.sentinels is not None else None):
+        for name in (tls.ca_file, tls.cert_file, tls.key_file) if tls else ():
+            if name is not None and not Path(name).is_file():
+                raise NotFoundError(f"no file {name}, which the server URL names")
 
 
 def _password(choices: Choices, profile: "_Profile") -> Secret | None:
     """The password from flags, environment or profile; None: none of them has one."""
     if choices.password is not None:
         return choices.password
-    if choices.password_file is not None:
-        return read_password_file(choices.password_file)
-    if password := choices.environment.get("ARCHIVE_TUI_PASSWORD"):
+    return _password_of("", choices.password_file, choices.environment, profile)
+
+
+def _password_of(
+    whose: str, file: Path | None, environment: Mapping[str, str], profile: "_Profile"
+) -> Secret | None:  # fmt: skip
+    """A password from a flag's file, from the environment, or from the profile; `whose` stands before its names."""
+    if file is not None:
+        return read_password_file(file)
+    variable = f"ARCHIVE_TUI_{whose.upper()}PASSWORD"
+    if password := environment.get(variable):
         return Secret(password)
-    if name := choices.environment.get("ARCHIVE_TUI_PASSWORD_FILE"):
+    if name := environment.get(f"{variable}_FILE"):
         return read_password_file(_expanded(name))
-    return profile.password(choices.environment)
+    return profile.password(environment, whose)
+
+
+def _sentinels(
+    named: Sentinels | None, choices: Choices, profile: "_Profile", *, secrets: bool
+) -> Sentinels | None:  # fmt: skip
+    """The Sentinels of the URL, with the user and the password that are theirs. Raises UsageError for a flag that is
+    for Sentinels where the URL names none.
+    """
+    if named is None:
+        flags = {
+            "--sentinel-user": choices.sentinel_username,
+            "--sentinel-password-file": choices.sentinel_password_file,
+        }
+        if given := next((flag for flag, value in flags.items() if value is not None), None):
+            raise UsageError(f"{given} is for Sentinels, and the server URL names none: write {SENTINEL_FORM}")
+        return None
+    environment = choices.environment
+    username = choices.sentinel_username or setting.SENTINEL_USERNAME.from_environment(environment)
+    password = None
+    if secrets:
+        password = _password_of("sentinel_", choices.sentinel_password_file, environment, profile)
+    return replace(
+        named,
+        username=username or profile.value(setting.SENTINEL_USERNAME) or named.username,
+        password=password if password is not None else named.password,
+    )
 
 
 def _expanded(name: str) -> Path:
@@ -299,21 +346,22 @@ class _Profile:
             raise UsageError(f"{self._place(key)} must be text in quotes")
         return value
 
-    @property
-    def secret_source(self) -> str | None:
-        """The key that says where the password comes from. Raises UsageError for two of them."""
-        given = [key for key in _SOURCES if key in self._values]
+    def _secret_source(self, whose: str) -> str | None:
+        """The key that says where a password comes from. Raises UsageError for two of them."""
+        given = [f"{whose}{key}" for key in _SOURCES if f"{whose}{key}" in self._values]
         if len(given) > 1:
             raise UsageError(f"profile {self._name!r} has {' and '.join(given)}: keep one of them")
         return given[0] if given else None
 
-    def password(self, environment: Mapping[str, str]) -> Secret | None:
-        """The password from where the profile says. May run a program. Raises UsageError or NotFoundError."""
-        source = self.secret_source
+    def password(self, environment: Mapping[str, str], whose: str = "") -> Secret | None:
+        """The password from where the profile says; `whose` stands before its keys. May run a program. Raises
+        UsageError or NotFoundError.
+        """
+        source = self._secret_source(whose)
         if source is None:
             return None
         place = self._place(source)
-        if source == "password_command":
+        if source.endswith("password_command"):
             command = self._values[source]
             if not (isinstance(command, list) and _is_command(command)):
                 raise UsageError(f'{place} must be a list of a program and its arguments: ["pass", "show", "redis"]')
@@ -321,7 +369,7 @@ class _Profile:
         name = self.text(source)
         if not name:
             raise UsageError(f"{place} is empty")
-        if source == "password_env":
+        if source.endswith("password_env"):
             return read_password_variable(name, environment, place)
         return read_password_file(_expanded(name))
 

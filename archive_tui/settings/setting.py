@@ -133,6 +133,9 @@ TIMEOUT: Setting[float] = Setting(
     "ARCHIVE_TUI_TIMEOUT",
 )
 USERNAME: Setting[str] = Setting("username", "a text", _text, "--user", "ARCHIVE_TUI_USERNAME")
+SENTINEL_USERNAME: Setting[str] = Setting(
+    "sentinel_username", "a text", _text, "--sentinel-user", "ARCHIVE_TUI_SENTINEL_USERNAME"
+)
 READ_ONLY = _switched("read_only", "--read-only", "ARCHIVE_TUI_READ_ONLY")
 LOW_BANDWIDTH = _switched("low_bandwidth", "--low-bandwidth", "ARCHIVE_TUI_LOW_BANDWIDTH")
 PRODUCTION = _switched("production")

@@ -1,62 +1,166 @@
-"""Server URLs: `redis://`, `rediss://` and `unix://`, read without ever repeating a password."""
+"""Server URLs: of a server (`redis://`, `rediss://`, `unix://`) and of a service that Sentinels watch
+(`redis+sentinel://`, `rediss+sentinel://`), read without ever repeating a password.
+"""
 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from archive_tui.errors import UsageError
-from archive_tui.settings.model import Secret, Settings, Tls
+from archive_tui.settings.address import Address, parse_addresses
+from archive_tui.settings.model import Secret, Sentinels, Settings, Tls
 
-SCHEMES = ("redis", "rediss", "unix")
+SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+SENTINEL_FORM = "redis+sentinel://host:26379,host:26379/SERVICE/0"
+"""How the URL of a service is written, for whoever wrote it otherwise."""
+
+_SENTINEL_PORT = 26379
 _TLS_OPTIONS = {"ssl_ca_certs": "ca_file", "ssl_certfile": "cert_file", "ssl_keyfile": "key_file"}
+_OF_SENTINELS = "sentinel_"
+"""What stands before an option that is for the Sentinels alone."""
+_ELSEWHERE = ("redis-sentinel", "rediss-sentinel", "sentinel", "redis+sentinels", "sentinel+redis")
+"""Schemes by which other programs, Asynq among them, name Sentinels."""
+
+_AUTHORITY = re.compile(r"([^:/?#\[\]@]+://)([^/?#]*)", re.ASCII)
+
+
+class _Parts(NamedTuple):
+    """A URL, taken apart."""
+
+    scheme: str
+    authority: str
+    """Hosts and ports, without user and password; as it is written."""
+    path: str
+    fragment: str
+    username: str | None
+    password: Secret | None
+    options: dict[str, str]
 
 
 def parse_url(url: str) -> Settings:
-    """Read a server URL: `redis://[user[:password]@]host[:port][/db]`, `rediss://…`, `unix:///path/to.sock[?db=n]`.
+    """Read a server URL: `redis://[user[:password]@]host[:port][/db]`, `rediss://…`, `unix:///path/to.sock[?db=n]`, or
+    `redis+sentinel://[user[:password]@]host[:port][,host[:port]…]/service[/db]`, `rediss+sentinel://…`.
 
     Raises UsageError, without repeating the URL, which may hold a password.
     """
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-    except ValueError as error:
-        raise UsageError(f"the server URL has a {_harmless(str(error))}: write redis://host:6379/0") from None
+    parts = _split(url)
+    if parts.scheme in _ELSEWHERE:
+        raise UsageError(f"the URL of a service that Sentinels watch is written {SENTINEL_FORM} here")
     if parts.scheme not in SCHEMES:
-        raise UsageError("the server URL must start with redis://, rediss:// or unix://")
-    if parts.fragment or port == 0:
+        raise UsageError("the server URL must start with redis://, rediss://, unix:// or redis+sentinel://")
+    if parts.fragment or re.search(r":0+(?:,|$)", parts.authority):
         raise UsageError("the server URL has a # or port 0 in it: in a password, write # as %23, / as %2F and @ as %40")
-    options = dict(parse_qsl(parts.query))
-    username = unquote(parts.username) if parts.username else None
-    password = Secret(unquote(parts.password)) if parts.password else None
-    username = options.pop("username", username)
-    if "password" in options:
-        password = Secret(options.pop("password"))
-    database = options.pop("db", None)
     if parts.scheme == "unix":
-        path = unquote(parts.path)
-        if not path or parts.hostname:
-            raise UsageError("a unix URL needs an absolute path: unix:///run/redis.sock?db=0")
-        settings = Settings(socket=path, username=username, password=password)
+        settings, known = _of_socket(parts), set[str]()
+    elif parts.scheme.endswith("+sentinel"):
+        settings, known = _of_service(parts)
     else:
-        if parts.path.strip("/"):
-            database = parts.path.strip("/")
-        settings = Settings(
-            host=parts.hostname or "127.0.0.1",
-            port=6379 if port is None else port,
-            username=username,
-            password=password,
-            tls=_tls(options) if parts.scheme == "rediss" else None,
-        )
-    known = {"ssl_cert_reqs", *_TLS_OPTIONS} if parts.scheme == "rediss" else set()
-    if set(options) - known:  # not named: it may be a piece of a password that was not percent-encoded
-        allowed = ", ".join(sorted({"db", "username", *known}))
+        settings, known = _of_server(parts)
+    options = parts.options.keys() - {"db", "username", "password"}
+    if options - known:  # not named: it may be a piece of a password that was not percent-encoded
+        allowed = ", ".join(sorted({"db", "username", *known} - {f"{_OF_SENTINELS}password"}))
         raise UsageError(f"the server URL has options that are not known here (known are {allowed})")
-    return replace(settings, database=parse_database(database)) if database is not None else settings
+    username = parts.options.get("username", parts.username)
+    password = Secret(parts.options["password"]) if "password" in parts.options else parts.password
+    return replace(settings, username=username, password=password)
 
 
-def _harmless(reason: str) -> str:
-    return "bad port" if "port" in reason.lower() else "bad address"
+def _split(url: str) -> _Parts:
+    """Take a URL apart. Several hosts are more than `urlsplit` reads."""
+    text = url.strip()
+    authority = ""
+    if match := _AUTHORITY.match(text):
+        authority = match[2]
+        text = f"{match[1]}{text[match.end() :]}"
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise UsageError("the server URL has a bad address: write redis://host:6379/0") from None
+    login, at, hosts = authority.rpartition("@")
+    name, _, word = login.partition(":") if at else ("", "", "")
+    return _Parts(
+        parts.scheme,
+        hosts,
+        parts.path,
+        parts.fragment,
+        unquote(name) or None,
+        Secret(unquote(word)) if word else None,
+        dict(parse_qsl(parts.query)),
+    )
+
+
+def _of_socket(parts: _Parts) -> Settings:
+    path = unquote(parts.path)
+    if not path or parts.authority:
+        raise UsageError("a unix URL needs an absolute path: unix:///run/redis.sock?db=0")
+    return Settings(socket=path, database=_database(parts, ""))
+
+
+def _of_server(parts: _Parts) -> tuple[Settings, set[str]]:
+    addresses = _addresses(parts, 6379, "redis://host:6379/0")
+    if len(addresses) > 1:
+        raise UsageError(f"the server URL names several hosts, and this form is for one: of Sentinels, {SENTINEL_FORM}")
+    (address,) = addresses
+    tls, known = None, set[str]()
+    if parts.scheme == "rediss":
+        tls, known = _tls(parts.options), {"ssl_cert_reqs", *_TLS_OPTIONS}
+    database = parts.path.strip("/")
+    return Settings(host=address.host, port=address.port, tls=tls, database=_database(parts, database)), known
+
+
+def _of_service(parts: _Parts) -> tuple[Settings, set[str]]:
+    addresses = _addresses(parts, _SENTINEL_PORT, SENTINEL_FORM)
+    service, _, database = parts.path.strip("/").partition("/")
+    if not service or (service.isdigit() and not database):
+        raise UsageError(
+            f"the server URL names no service: write {SENTINEL_FORM}. The URL of a Sentinel alone, "
+            f"redis://host:{_SENTINEL_PORT}, tells which services it knows"
+        )
+    secured = parts.scheme == "rediss+sentinel"
+    own = {
+        name.removeprefix(_OF_SENTINELS): value
+        for name, value in parts.options.items()
+        if name.startswith(_OF_SENTINELS)
+    }
+    sentinels_secured = _switch(own.pop("tls", None), secured)
+    known = {f"{_OF_SENTINELS}{name}" for name in ("username", "password", "tls")}
+    files = {"ssl_cert_reqs", *_TLS_OPTIONS}
+    known |= (files if secured else set()) | (
+        {f"{_OF_SENTINELS}{name}" for name in files} if sentinels_secured else set()
+    )
+    password = own.get("password")
+    sentinels = Sentinels(
+        unquote(service),
+        tuple(dict.fromkeys(addresses)),
+        own.get("username"),
+        Secret(password) if password is not None else None,
+        _tls({**(parts.options if secured else {}), **own}) if sentinels_secured else None,
+    )
+    tls = _tls(parts.options) if secured else None
+    return Settings(host="", sentinels=sentinels, tls=tls, database=_database(parts, database)), known
+
+
+def _addresses(parts: _Parts, default_port: int, form: str) -> tuple[Address, ...]:
+    try:
+        return parse_addresses(parts.authority, default_port)
+    except ValueError as error:
+        raise UsageError(f"the server URL has a bad {error}: write {form}") from None
+
+
+def _database(parts: _Parts, in_path: str) -> int:
+    """The number of the database in the path of a URL, or in its options."""
+    number = in_path or parts.options.get("db")
+    return parse_database(number) if number is not None else 0
+
+
+def _switch(value: str | None, default: bool) -> bool:
+    if value is None:
+        return default
+    if value.lower() not in ("yes", "no"):
+        raise UsageError(f"the server URL has an unknown {_OF_SENTINELS}tls: it is yes or no")
+    return value.lower() == "yes"
 
 
 _CERT_REQS = ("required", "optional", "none")
@@ -74,14 +178,17 @@ def _tls(options: Mapping[str, str]) -> Tls:
 def parse_database(value: str) -> int:
     """Read the number of a database. Raises UsageError."""
     if not re.fullmatch(r"\d{1,5}", value):
-        raise UsageError("the database must be a number, such as redis://host:6379/0 or --db 0")
+        raise UsageError(
+            "the database must be a number, such as redis://host:6379/0 or --db 0 (a service of Sentinels goes with "
+            "redis+sentinel://)"
+        )
     return int(value)
 
 
 def has_password(url: str) -> bool:
     """Tell whether a URL holds a password, or may hold one."""
     try:
-        parts = urlsplit(url)
-        return bool(parts.password) or "password" in dict(parse_qsl(parts.query))
-    except ValueError:
+        parts = _split(url)
+    except UsageError:
         return "@" in url or "password=" in url
+    return parts.password is not None or any(name.endswith("password") for name in parts.options)

@@ -24,8 +24,7 @@ class InterruptedChanges:
     def look(self, session: Session) -> None:
         """Look again."""
         if self._job is None or self._job.state.ended:
-            settings = session.settings
-            self._job = session.run(InterruptedJob(session.journal_folder, settings.address, settings.namespace))
+            self._job = session.run(InterruptedJob(session.journal_folder, session.settings))
 
     @property
     def sentence(self) -> str:

@@ -73,7 +73,7 @@ def go_on(live: Live, run_job: Run, path: Path, catalog: Catalog) -> ChangeProgr
 def test_the_rest_of_a_deletion(archive: Live, run_job: Run, catalog: Catalog, tmp_path: Path) -> None:
     before = content(archive)
     path = half_deleted(archive, run_job, tmp_path)
-    (found,) = interrupted(listed(tmp_path), archive.settings.address)
+    (found,) = interrupted(listed(tmp_path), archive.settings)
     assert (found.path, found.resumable, found.ending is not None) == (path, True, True)
     assert plan_path(path).stat().st_mode & 0o777 == 0o600
     assert found.size == path.stat().st_size + plan_path(path).stat().st_size
@@ -98,7 +98,7 @@ def test_the_rest_of_a_deletion(archive: Live, run_job: Run, catalog: Catalog, t
     assert progress.journal is not None
     assert Journal(progress.journal).header.continues == path.name
     assert not list(tmp_path.glob("*.plan*"))
-    assert not interrupted(listed(tmp_path), archive.settings.address)
+    assert not interrupted(listed(tmp_path), archive.settings)
     with pytest.raises(NotFoundError, match="nothing is left to resume"):
         plan_rest(archive.connect(), path, Catalog())
     for one in (progress.journal, path):

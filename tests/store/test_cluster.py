@@ -15,12 +15,13 @@ from archive_tui.asynq.actions import Action
 from archive_tui.asynq.states import State
 from archive_tui.errors import ConnectError, DisconnectedError, RefusedError
 from archive_tui.session import Session
+from archive_tui.settings.address import Address
 from archive_tui.store.link.cluster_pipe import first_key, key_of
 from archive_tui.store.link.consistent_read import read_together
 from archive_tui.store.link.pipe import pack, pack_around, pack_each
 from archive_tui.store.link.replies import Reply
 from archive_tui.store.link.server import Server
-from archive_tui.store.link.topology import Address, topology_of
+from archive_tui.store.link.topology import topology_of
 from archive_tui.store.read import extras, nodes, permissions, queues, tasks
 
 QUEUES = ("default", "low", "critical", "x", "y", "mail")

@@ -118,8 +118,9 @@ def _listens(port: int) -> bool:
 
 def test_a_sentinel_is_no_server_with_tasks(sentinel: int) -> None:
     said = str(refusal_of(Settings(port=sentinel)))
-    assert "is a Sentinel, which holds no tasks: connect to the primary that it watches (127.0.0.1:6390)" in said
-    assert "is a Sentinel, or leave out --db" in str(refusal_of(Settings(port=sentinel, database=1)))
+    assert f"is a Sentinel, which holds no tasks itself: write redis+sentinel://127.0.0.1:{sentinel}/asynq/0" in said
+    said = str(refusal_of(Settings(port=sentinel, database=1)))
+    assert f"write redis+sentinel://127.0.0.1:{sentinel}/asynq/1 to reach the service that it watches" in said
 
 
 def test_a_socket_whose_server_goes_away_speaks_no_tls(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ class ServerProcess:
             self._process.wait()
             self._process = None
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not killed since."""
+        return self._process is not None
+
     def restart(self) -> None:
         """Another process with the same data."""
         self.kill()

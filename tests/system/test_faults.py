@@ -439,7 +439,7 @@ def test_a_deletion_that_was_killed_is_resumed(
 ) -> None:
     before = fill(valkey)
     assert die(valkey, place, number, "delete", journal_dir) == -signal.SIGKILL
-    to_resume = [one for one in interrupted(listed(journal_dir), valkey.settings.address) if one.resumable]
+    to_resume = [one for one in interrupted(listed(journal_dir), valkey.settings) if one.resumable]
     if not to_resume:
         assert (place, number) in BEFORE_THE_PLAN
         assert content(valkey) == before  # killed before the plan was on disk, and so before anything was deleted
@@ -465,9 +465,9 @@ def test_a_resumed_deletion_that_was_killed_is_resumed_again(
 ) -> None:
     before = fill(valkey)
     assert die(valkey, "before-ask", 3, "delete", journal_dir) == -signal.SIGKILL
-    (first,) = interrupted(listed(journal_dir), valkey.settings.address)
+    (first,) = interrupted(listed(journal_dir), valkey.settings)
     assert die(valkey, place, number, "resume", first.path) == (-signal.SIGKILL if place != "nowhere" else 0)
-    for left in [one for one in interrupted(listed(journal_dir), valkey.settings.address) if one.resumable]:
+    for left in [one for one in interrupted(listed(journal_dir), valkey.settings) if one.resumable]:
         job = resuming(valkey.connect(), plan_rest(valkey.connect(), left.path, catalog), journal_dir)
         run_job(job)
         assert job.wait(30)
@@ -487,7 +487,7 @@ def check_resumed(live: Live, run_job: Run, before: dict[bytes, Any], journal_di
             codes = outline.outcomes.get(batch, "")
             deleted.update(copy.id for copy, code in zip(copies, codes, strict=False) if was_deleted(code))
     assert max(deleted.values()) == 1
-    assert not [one for one in interrupted(journals, live.settings.address) if one.resumable]
+    assert not [one for one in interrupted(journals, live.settings) if one.resumable]
     assert not list(journal_dir.glob("*.plan"))
     for one in journals:
         put_back(live, run_job, plan_restore(live.connect(), Journal(one.path)))

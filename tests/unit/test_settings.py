@@ -2,16 +2,20 @@
 
 import copy
 import logging
+import re
 import traceback
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_tui.errors import NotFoundError, UsageError
+from archive_tui.settings.address import Address
 from archive_tui.settings.file import default_settings_file
-from archive_tui.settings.model import PayloadSettings, Secret, Settings, Tls
+from archive_tui.settings.model import PayloadSettings, Secret, Sentinels, Settings, Tls
 from archive_tui.settings.profiles import Choices, resolve
 from archive_tui.settings.url import parse_url
 
@@ -82,6 +86,122 @@ def test_what_a_url_says_in_vain_is_refused(url: str) -> None:
         parse_url(url)
 
 
+def service(*addresses: Address, **changes: Any) -> Settings:
+    return Settings(host="", sentinels=Sentinels("orders", addresses), **changes)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis+sentinel://h/orders", service(Address("h", 26379))),
+        ("redis+sentinel:///orders/3", service(Address("127.0.0.1", 26379), database=3)),
+        (
+            "redis+sentinel://ann:p%2Cw@a:1,[::2]:3,b,a:1/orders/1",
+            service(
+                *(Address("a", 1), Address("::2", 3), Address("b", 26379)),
+                username="ann", password=Secret("p,w"), database=1,
+            ),
+        ),
+        (
+            "redis+sentinel://h/0/0?sentinel_username=bob&sentinel_password=w",
+            Settings(host="", sentinels=Sentinels("0", (Address("h", 26379),), "bob", Secret("w"))),
+        ),
+        (
+            "rediss+sentinel://h/o?ssl_ca_certs=/ca.pem&sentinel_ssl_cert_reqs=none",
+            Settings(
+                host="",
+                sentinels=Sentinels("o", (Address("h", 26379),), tls=Tls("/ca.pem", verify=False)),
+                tls=Tls("/ca.pem"),
+            ),
+        ),
+        (
+            "rediss+sentinel://h/o?sentinel_tls=no",
+            Settings(host="", sentinels=Sentinels("o", (Address("h", 26379),)), tls=Tls()),
+        ),
+        (
+            "redis+sentinel://h/o?sentinel_tls=yes&sentinel_ssl_ca_certs=/ca.pem",
+            Settings(host="", sentinels=Sentinels("o", (Address("h", 26379),), tls=Tls("/ca.pem"))),
+        ),
+    ],
+)  # fmt: skip
+def test_urls_of_services(url: str, expected: Settings) -> None:
+    assert parse_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis+sentinel://h", "names no service"),
+        ("redis+sentinel://h:26379/0", "names no service"),
+        ("redis+sentinel://h/orders/mail", "must be a number"),
+        ("redis+sentinel://h/orders/0/1", "must be a number"),
+        ("redis+sentinel://a,,b/orders", "bad address"),
+        ("redis+sentinel://a,/orders", "bad address"),
+        ("redis+sentinel://a:26379:1/orders", "bad port"),
+        ("redis+sentinel://a:x,b/orders", "bad port"),
+        ("redis+sentinel://[zz]:1/orders", "bad address"),
+        ("redis+sentinel://h/orders?ssl_ca_certs=/x", "options that are not known"),
+        ("redis+sentinel://h/orders?sentinel_ssl_ca_certs=/x", "options that are not known"),
+        ("redis+sentinel://h/orders?sentinel_tls=maybe", "sentinel_tls: it is yes or no"),
+        ("redis+sentinel://h/orders?master=x", "options that are not known"),
+        ("redis-sentinel://h:26379?master=orders", "is written redis+sentinel://"),
+        ("redis://a:6379,b:6379/0", "names several hosts"),
+        ("redis://h:26379/orders/0", "goes with redis+sentinel://"),
+        ("redis+sentinel://h:0/orders", "port 0"),
+    ],
+)
+def test_urls_that_mix_forms(url: str, said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        parse_url(url)
+
+
+def test_no_secret_of_a_service_is_shown() -> None:
+    settings = parse_url(f"redis+sentinel://ann:{SECRET}1@h/orders?sentinel_password={SECRET}2")
+    assert SECRET not in repr(settings)
+    assert SECRET not in settings.address
+    with pytest.raises(UsageError) as caught:
+        chosen(url=f"redis+sentinel://h/orders?sentinel_password={SECRET}")
+    assert "a password in --url" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_sentinels_have_a_user_and_a_password_of_their_own(profiles: Path, tmp_path: Path) -> None:
+    url = "redis+sentinel://ann@h/orders?sentinel_username=bob&sentinel_password=url"
+    found = chosen({"ARCHIVE_TUI_URL": url, "ARCHIVE_TUI_PASSWORD": "data"})
+    assert (found.username, found.password) == ("ann", Secret("data"))
+    assert found.sentinels == Sentinels("orders", (Address("h", 26379),), "bob", Secret("url"))
+    environment = {
+        "ARCHIVE_TUI_URL": url,
+        "ARCHIVE_TUI_SENTINEL_USERNAME": "eve",
+        "ARCHIVE_TUI_SENTINEL_PASSWORD": "env",
+    }
+    assert chosen(environment).sentinels == Sentinels("orders", (Address("h", 26379),), "eve", Secret("env"))
+    (tmp_path / "word").write_text("file\n")
+    found = chosen(environment, sentinel_username="flag", sentinel_password_file=tmp_path / "word")
+    assert found.sentinels == Sentinels("orders", (Address("h", 26379),), "flag", Secret("file"))
+    profiles.write_text(f'''
+        [service]
+        url = "redis+sentinel://h/orders"
+        sentinel_username = "kim"
+        sentinel_password_file = "{tmp_path / "word"}"
+        ''')
+    found = chosen({}, profiles, profile="service")
+    assert found.sentinels == Sentinels("orders", (Address("h", 26379),), "kim", Secret("file"))
+    with pytest.raises(UsageError, match="--sentinel-user is for Sentinels"):
+        chosen(url="redis://h", sentinel_username="x")
+
+
+def test_a_service_is_the_same_whichever_primary_it_has() -> None:
+    orders = service(Address("a", 1), Address("b", 2))
+    at_one = replace(orders, host="10.0.0.1", port=6379)
+    assert at_one.address == "orders/0 (10.0.0.1:6379)"
+    assert orders.is_same_server(at_one.address, ["b:2", "c:3"])
+    assert not orders.is_same_server(at_one.address, ["c:3"]), "another installation, with a service of the same name"
+    assert not orders.is_same_server("orders/1 (10.0.0.1:6379)", ["b:2"])
+    assert not orders.is_same_server("10.0.0.1:6379/0")
+    assert not Settings(host="10.0.0.1").is_same_server(at_one.address, ["b:2"])
+
+
 def test_a_password_with_a_question_mark_is_not_repeated_either() -> None:
     with pytest.raises(UsageError) as caught:
         parse_url(f"redis://:1?{SECRET}=2@h")
@@ -106,6 +226,8 @@ def test_no_url_breaks_the_parser(url: str) -> None:
         (Settings(socket="/run/s", database=3), "/run/s/3"),
         (Settings(host="h", username="ann", password=Secret(SECRET)), "h:6379/0"),
         (Settings(host="h", label="embedded server"), "embedded server"),
+        (Settings(host="", sentinels=Sentinels("orders", (Address("s", 1),))), "orders/0"),
+        (Settings(host="::1", port=1, sentinels=Sentinels("o", (Address("s", 1),))), "o/0 ([::1]:1)"),
     ],
 )
 def test_addresses(settings: Settings, address: str) -> None:

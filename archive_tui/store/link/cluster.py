@@ -7,10 +7,11 @@ from dataclasses import replace
 from redis.exceptions import ClusterDownError, RedisError
 
 from archive_tui.errors import ArchiveTuiError, ConnectError
+from archive_tui.settings.address import Address
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.replies import Reply
-from archive_tui.store.link.topology import Address, Topology, slot_of, topology_of
+from archive_tui.store.link.topology import Topology, slot_of, topology_of
 from archive_tui.text import line
 
 

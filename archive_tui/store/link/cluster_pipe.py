@@ -13,13 +13,13 @@ from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainErr
 
 from archive_tui.asynq.keys import Keys
 from archive_tui.errors import DisconnectedError, RefusedError
+from archive_tui.settings.address import Address
 from archive_tui.store.link.abilities import Abilities
 from archive_tui.store.link.cluster import Cluster
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.node_pipe import NodePipe
 from archive_tui.store.link.pipe import Command, Pipe, pack
 from archive_tui.store.link.replies import KEYS_APART, PLAIN, Reply, raise_first
-from archive_tui.store.link.topology import Address
 
 _REDIRECTS = 3
 """Times that a command follows its key to another node before we give up: an endless circle is a broken cluster."""

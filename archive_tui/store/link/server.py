@@ -1,13 +1,15 @@
 """The Redis or Valkey that one set of settings reaches, one server or a cluster: who it is, and pipes to it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 from redis.exceptions import RedisError
 
 from archive_tui.asynq.keys import Keys
-from archive_tui.errors import ConnectError, DisconnectedError
+from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
 from archive_tui.settings.model import Settings
+from archive_tui.store.link import sentinels
 from archive_tui.store.link.abilities import Abilities, Ability
 from archive_tui.store.link.cluster import Cluster
 from archive_tui.store.link.cluster_pipe import ClusterPipe
@@ -16,6 +18,7 @@ from archive_tui.store.link.node_pipe import NodePipe
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import Reply
 from archive_tui.store.link.server_info import ServerInfo, cluster_info, info_of
+from archive_tui.store.link.service import Service
 from archive_tui.text import line
 
 _CLIENT_NAME = "archive-tui"
@@ -32,7 +35,8 @@ class Server:
         """The keys of the namespace that this session reads and writes."""
         self.abilities = Abilities()
         """Shared by all pipes to this server."""
-        self._home = Node(settings)
+        self._service = Service(settings) if settings.sentinels is not None else None
+        self._home = self._service.node if self._service is not None else Node(settings)
         self._cluster: Cluster | None = None
 
     @property
@@ -43,7 +47,7 @@ class Server:
     @property
     def place(self) -> str:
         """The address with the namespace, where that is not Asynq's own; safe to show."""
-        return line(self.settings.place)
+        return line(self._home.settings.place)
 
     @property
     def cluster(self) -> Cluster | None:
@@ -53,7 +57,7 @@ class Server:
     @property
     def nodes(self) -> Sequence[Node]:
         """The processes that hold keys: one, or the primaries of a cluster."""
-        return self._cluster.nodes if self._cluster is not None else [self._home]
+        return self._cluster.nodes if self._cluster is not None else [self._at_home()]
 
     @contextmanager
     def pipe(self, home: Node | None = None, *, lenient: bool = False) -> Iterator[Pipe]:
@@ -75,7 +79,7 @@ class Server:
     def _open(self, home: Node | None, *, lenient: bool) -> NodePipe | ClusterPipe:
         read_only, snapshot = self.settings.read_only, self.settings.snapshot
         if self._cluster is None:
-            return NodePipe(self._home, self.abilities, self.keys, read_only=read_only, snapshot=snapshot)
+            return NodePipe(self._at_home(), self.abilities, self.keys, read_only=read_only, snapshot=snapshot)
         self._cluster.refresh()
         at = home or self._cluster.home
         return ClusterPipe(self._cluster, self.abilities, self.keys, at, lenient=lenient, read_only=read_only)
@@ -95,22 +99,50 @@ class Server:
             else:
                 pipe.release(broken=False)
 
+    def _at_home(self) -> Node:
+        """The node that is asked: of a service, its primary. Raises ConnectError and kin where nobody names that."""
+        if self._service is not None:
+            self._home = self._service.current()
+        return self._home
+
     def identify(self) -> ServerInfo:
         """Ask the server who it is, and where it is a cluster which of its nodes have what. Raises ConnectError and its
         kin; goes on without what `INFO` refuses to tell.
 
         What it lacks is found out anew afterwards: another version may answer, or the user may have been granted more.
         """
+        try:
+            return self._identified()
+        except ConnectError as error:
+            if self.settings.database and self._service is None and not isinstance(error, DisconnectedError):
+                self._refuse_sentinel()
+            raise
+
+    def _refuse_sentinel(self) -> None:
+        """Raise ConnectError where a server that has no such database is a Sentinel, which has none."""
+        plain = Server(replace(self.settings, database=0))
+        try:
+            with plain.pipe() as pipe:
+                info = plain.look(pipe)
+        except ArchiveTuiError:
+            return
+        finally:
+            plain.close()
+        if info.mode == "sentinel":
+            raise ConnectError(sentinels.whose_services(self.settings, info.services))
+
+    def _identified(self) -> ServerInfo:
         self.abilities.forget()
         if self._cluster is not None:
             self._cluster.outdated()
             return self._greeted()
+        if self._service is not None:
+            self._service.outdated()
         info = self._greeted()
         if info.mode == "sentinel":
-            raise ConnectError(
-                f"{self.address} is a Sentinel, which holds no tasks: connect to the primary that it watches"
-                + (f" ({info.watched})" if info.watched else "")
-            )
+            raise ConnectError(sentinels.whose_services(self.settings, info.services))
+        if self._service is not None and info.role == "replica":
+            raise self._service.demoted()
         if info.mode in ("cluster", ""):  # it does not say where `INFO` is refused
             with self.pipe() as pipe:
                 (slots,) = pipe.call([(b"CLUSTER", b"SLOTS")], errors="return")
@@ -128,7 +160,7 @@ class Server:
                 for _, reply in pipe.ask_everywhere(b"CLIENT", b"SETNAME", _CLIENT_NAME.encode()):
                     if isinstance(reply, Exception) and self._cluster is None:
                         self._home.diagnose(reply)
-                return self.look(pipe)
+                return self._look(pipe)
             except (RedisError, OSError) as error:
                 self._home.diagnose(error)
                 raise
@@ -146,7 +178,14 @@ class Server:
         return info_of(reply, node.address, self.settings.database)
 
     def look(self, pipe: Pipe) -> ServerInfo:
-        """Ask on a connection that is there what has become of the server meanwhile."""
+        """Ask on a connection that is there what has become of the server meanwhile. Raises DisconnectedError where
+        Sentinels name another by now.
+        """
+        if self._service is not None:
+            self._service.check()
+        return self._look(pipe)
+
+    def _look(self, pipe: Pipe) -> ServerInfo:
         info = self._info(pipe.ask_everywhere(b"INFO"))
         for ability, there in ((Ability.TIMES, info.expires), (Ability.FIELD_TIMES, info.fields_expire)):
             if there is False:  # there is nothing that it could tell
@@ -169,11 +208,16 @@ class Server:
     def close(self) -> None:
         """Close every connection that nobody is using."""
         self._home.close()
+        if self._service is not None:
+            self._service.close()
         if self._cluster is not None:
             self._cluster.close()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Turn what redis-py raises inside the block into our errors, one line each that says what to do."""
-        with self._home.translated(in_cluster=self._cluster is not None):
+        with (
+            self._service.watching() if self._service is not None else nullcontext(),
+            self._at_home().translated(in_cluster=self._cluster is not None),
+        ):
             yield

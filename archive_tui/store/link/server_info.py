@@ -1,9 +1,10 @@
 """The server at the other end, by what it says of itself to `INFO`."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from archive_tui.settings.address import Address
 from archive_tui.store.link.info import facts_in, mode_in, product_in, role_in, version_in
 from archive_tui.store.link.replies import Reply
 from archive_tui.text import line
@@ -35,8 +36,11 @@ class ServerInfo:
     replicas: int | None = None
     """Replicas that are connected to it; None where it does not say."""
 
-    watched: str = ""
-    """The primary that a Sentinel watches first, as host and port; empty for every other server."""
+    services: tuple[str, ...] = ()
+    """The services that a Sentinel watches; empty for every other server."""
+
+    primary: str = ""
+    """The primary that a replica follows, as host and port; empty for every other server."""
 
     linked: bool = True
     """Whether it hears its primary, where it is a replica: without, what it holds gets old."""
@@ -126,7 +130,8 @@ def info_of(reply: Reply, address: str, database: int = 0) -> ServerInfo:
         role=line(role_in(facts)),
         run_id=facts.get("run_id", ""),
         replicas=int(facts["connected_slaves"]) if facts.get("connected_slaves", "").isdigit() else None,
-        watched=line(_watched(facts.get("master0", ""))),
+        services=_services(facts),
+        primary=_primary(facts),
         linked=facts.get("master_link_status", "up") == "up",
         unlinked_for=_unlinked_for(facts.get("master_link_down_since_seconds", "")),
         had_replicas=facts.get("repl_backlog_active") == "1",
@@ -162,9 +167,16 @@ def _any(known: Iterable[bool | None]) -> bool | None:
     return True if True in values else None if None in values else False
 
 
-def _watched(master: str) -> str:
-    """The address in what a Sentinel says of a primary: `name=…,status=…,address=…,slaves=…`."""
-    return dict(one.partition("=")[::2] for one in master.split(",")).get("address", "")
+def _services(facts: Mapping[str, str]) -> tuple[str, ...]:
+    """The services that a Sentinel names: `master0:name=…,status=…,address=…`."""
+    watched = [value for name, value in facts.items() if re.fullmatch(r"master\d+", name)]
+    return tuple(line(dict(one.partition("=")[::2] for one in each.split(",")).get("name", "")) for each in watched)
+
+
+def _primary(facts: Mapping[str, str]) -> str:
+    """The primary that a replica names; empty for any other server."""
+    host, port = line(facts.get("master_host", "")), facts.get("master_port", "")
+    return str(Address(host, int(port))) if host and port.isdigit() else ""
 
 
 def _unlinked_for(seconds: str) -> float | None:

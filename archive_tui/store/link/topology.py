@@ -12,17 +12,11 @@ from typing import NamedTuple
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
+from archive_tui.settings.address import Address
 from archive_tui.store.link.replies import Reply
 from archive_tui.text import decode, encode
 
 SLOTS = REDIS_CLUSTER_HASH_SLOTS
-
-
-class Address(NamedTuple):
-    """Where a node is reached."""
-
-    host: str
-    port: int
 
 
 Remap = Callable[[Address], Address]
