@@ -21,7 +21,7 @@ from archive_tui.changes.change import Plannable
 from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.sheet import Site
 from archive_tui.decoding import payload_reader
-from archive_tui.errors import ArchiveTuiError, RefusedError
+from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
@@ -174,6 +174,8 @@ class Session:
         names = queues.recognise(self.server, may_be_empty=may_be_empty, every_namespace=every_namespace)
         with self.server.pipe() as pipe:
             self.permissions = permissions.discover(pipe, names, read_only=self.settings.read_only)
+            if unreadable := self.permissions.why_unreadable:
+                raise NotPermittedError(f"{self.server.address} cannot be read: {unreadable}")
             self._old = frozenset(old_storage.old_queues(pipe, names))
 
     def run(self, job: AnyJob) -> AnyJob:

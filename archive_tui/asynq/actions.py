@@ -45,6 +45,7 @@ def needs(keys: Keys, action: Action, queue: str) -> Iterator[tuple[bytes, ...]]
     yield (b"EVALSHA", _NO_SCRIPT, b"1", task)
     yield (b"EVAL", b"return 0", b"1", task)
     yield from ((b"UNLINK", task), (b"DEL", task), (b"ZREM", index, _PROBE))
+    yield (b"PTTL", task)  # a journal without the time of a lock, or of a task, could not bring it back as it was
     if action is Action.RESTORE:
         yield from (
             (b"HDEL", task, _PROBE), (b"PERSIST", task), (b"PEXPIREAT", task, b"1"),

@@ -59,6 +59,8 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
     for one in stats:
         if one.old:
             print(f"warning: {why_not(one.name)}", file=out)
+    if unsaid := session.info.unsaid:
+        print(f"{unsaid}.", file=out)
     return ended
 
 

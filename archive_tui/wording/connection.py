@@ -85,15 +85,15 @@ _MEANS = {
 """What each of them stands for."""
 
 _CONSEQUENCES = {
-    Extra.INFO: "version, role and mode of the server are unknown, and whether replicas follow it. After every new "
-    "connection a change ends with the check that follows a failover",
+    Extra.INFO: "which process answers is unknown, and whether replicas follow it; version, role and mode are known "
+    "where HELLO tells. After every new connection a change ends with the check that follows a failover",
     Extra.TIME: "ages and times to live go by the clock of this machine",
     Extra.MEMORY_USAGE: "the memory of queues and tasks is unknown; the sizes in lists are those of messages",
     Extra.TRANSACTIONS: "what looks unreferenced is read twice; what differs meanwhile is no finding",
     Extra.WATCH: "what looks unreferenced is read twice; what differs meanwhile is no finding",
     Extra.ZMSCORE: "ids are looked up in sorted sets one by one, which is slower",
     Extra.LPOS: "the page of a task does not say whether a list holds it",
-    Extra.PTTL: "nothing is known to expire, and what is restored is kept for ever",
+    Extra.PTTL: "nothing is known to expire, so nothing is changed: a journal could not bring it back as it was",
     Extra.FIELD_TIMES: "when single fields of a task expire is unknown, and what is restored keeps them for ever",
     Extra.CONFIG: "whether snapshots are made by themselves is unknown, and how often the log is written to disk",
     Extra.WHOAMI: "the name of our user is unknown: journals and audit do not have it",

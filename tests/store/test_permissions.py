@@ -338,6 +338,8 @@ def test_the_store_itself_refuses_in_a_read_only_session(any_server: Live) -> No
             delete(pipe, "q", [doomed])
         for action in (Action.DELETE, Action.RESTORE):
             for command in needs(ASYNQ, action, "q"):
+                if command[0] == b"PTTL":  # it only reads
+                    continue
                 with pytest.raises(RefusedError, match="read-only session"):
                     pipe.call([(b"PING",), command])
         with pytest.raises(RefusedError):

@@ -45,12 +45,34 @@ def _in_plain(settings: Settings) -> Finding | None:
     """What stands there where no TLS was wanted."""
     with suppress(OSError):
         reply = _heard(settings, tls=False) or _heard(settings, _PING, tls=False)
+        if reply and not reply.startswith(_WELL):
+            return _of_greeting(reply)
+        if _is_sparing_proxy(settings):
+            return Finding(
+                "it answers PING, and closes the connection at INFO, as a proxy does that does not know it (such as "
+                "twemproxy): connect to the server itself"
+            )
         if reply:
-            return None if reply.startswith(_WELL) else _of_greeting(reply)
+            return None
     if settings.socket is None:  # no TLS is spoken over a socket of this machine: a connection would prove nothing
         with suppress(OSError), _connected(settings, tls=True):
             return Finding("this port speaks TLS: use rediss:// in the URL")
     return None
+
+
+def _is_sparing_proxy(settings: Settings) -> bool:
+    """Whether somebody answers PING, but closes the connection at INFO."""
+    with _connected(settings, tls=False) as connection:
+        connection.sendall(b"*1\r\n$4\r\nPING\r\n")
+        try:
+            if not connection.recv(_LONGEST).startswith(b"+PONG"):
+                return False
+            connection.sendall(b"*1\r\n$4\r\nINFO\r\n")
+            return not connection.recv(_LONGEST)
+        except TimeoutError:
+            return False
+        except ConnectionResetError:
+            return True
 
 
 def _over_tls(settings: Settings) -> Finding | None:

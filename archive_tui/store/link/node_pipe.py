@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
-from redis.exceptions import ConnectionError
+from redis.exceptions import ConnectionError, InvalidResponse
 
 from archive_tui.asynq.keys import Keys
 from archive_tui.settings.model import Snapshot
@@ -64,10 +64,11 @@ class NodePipe(Pipe):
             if not PLAIN.issuperset(map(type, fresh)):
                 for at, reply in enumerate(fresh):
                     if reply is NOT_ENOUGH_DATA:  # nor is there for those behind it
-                        fresh[at:] = [read(disable_decoding=True)]
+                        fresh[at:] = [_of_resp2(read(disable_decoding=True))]
                         break
                     if isinstance(reply, ConnectionError):
                         raise reply
+                    _of_resp2(reply)
             replies += fresh
         return replies
 
@@ -78,3 +79,10 @@ class NodePipe(Pipe):
         if broken or self.owed:
             self._connection.disconnect()  # type: ignore[no-untyped-call]
         self.node.release(self._connection)
+
+
+def _of_resp2(reply: Reply) -> Reply:
+    """The same reply. Raises InvalidResponse for what RESP3 alone has: it must not pass for something else."""
+    if type(reply) not in PLAIN and not isinstance(reply, Exception):
+        raise InvalidResponse(f"a {type(reply).__name__} of RESP3 came")
+    return reply

@@ -57,7 +57,14 @@ KEYS_APART = (
 """Why nothing that takes several keys works for such a queue."""
 
 _REFUSED_IN_SCRIPT = re.compile(r"acl failure|executing the script can't", re.IGNORECASE)
-_REFUSALS = ("noperm", "no permission", "unknown command", "not allowed")
+_UNKNOWN = ("unknown command", "unsupported command", "not support for", "command is not available")
+"""How it is said that a command is not known: by Redis and Valkey, by proxies, by Tair and Tencent's service ("command
+eval not support for normal user"), by Upstash. In lower case.
+"""
+
+_REFUSALS = ("noperm", "no permission", "not allowed", *_UNKNOWN)
+_NAMED = re.compile(r"command:? (?!is\b)([a-z]+)", re.IGNORECASE)
+_UNKNOWN_IN_SCRIPT = re.compile(r"unknown \w+ command called from", re.IGNORECASE)
 
 
 def is_wrong_type(reply: Reply) -> bool:
@@ -71,6 +78,11 @@ def is_refusal(reply: Reply) -> bool:
         return False
     said = str(reply).lower()
     return any(refusal in said for refusal in _REFUSALS)
+
+
+def is_unknown_command(reply: Reply) -> bool:
+    """Tell whether a reply says that the server, or a proxy before it, does not know the command at all."""
+    return isinstance(reply, Exception) and any(words in str(reply).lower() for words in _UNKNOWN)
 
 
 def is_not_permitted(reply: Reply) -> bool:
@@ -131,7 +143,13 @@ def refused_command(said: str) -> str:
         parts = said.split(quote)
         if len(parts) >= 3:
             return parts[1].upper()
-    return ""
+    unquoted = _NAMED.search(said) if any(words in said.lower() for words in _UNKNOWN) else None
+    return unquoted[1].upper() if unquoted else ""
+
+
+def not_offered(commands: Sequence[str]) -> str:
+    """What to say of commands that a server does not know; a part of a sentence."""
+    return f"{', '.join(commands)} (renamed, switched off, or refused by a proxy before it)"
 
 
 def error_of(text: bytes) -> Exception:
@@ -156,6 +174,11 @@ def translated(error: RedisError, settings: Settings, *, in_cluster: bool = Fals
     if isinstance(error, redis.TimeoutError):
         check = "host, port, --timeout, and that this port speaks TLS" if settings.tls else "host, port and --timeout"
         return DisconnectedError(f"{address} did not answer within {settings.timeout:g} s: check {check}")
+    if isinstance(error, InvalidResponse):
+        return ConnectError(
+            f"{address} does not answer in Redis's protocol as it was agreed on (RESP2): {said}. If a proxy stands "
+            "before the server, connect to the server itself"
+        )
     if isinstance(error, redis.ConnectionError):
         return DisconnectedError(f"cannot reach {address}: {_reason(error, said)}")
     code = match[1] if (match := _CODE.search(said)) else ""
@@ -195,7 +218,11 @@ def translated(error: RedisError, settings: Settings, *, in_cluster: bool = Fals
             return ConnectError(f"{address} has no databases to choose from: it is a Sentinel, or leave out --db")
         if "select is not allowed in cluster mode" in said.lower():
             return ConnectError(f"{address} is a node of a cluster, which has database 0 alone: leave out --db")
-        if said.lower().startswith("unknown command") or "unknown subcommand" in said.lower():
+        if is_unknown_command(error) and (command := refused_command(said)):
+            return NotPermittedError(
+                f"{address} does not know {not_offered([command])}: this cannot be done without it", command
+            )
+        if is_unknown_command(error) or "unknown subcommand" in said.lower() or _UNKNOWN_IN_SCRIPT.search(said):
             return NotPermittedError(f"{address} does not know a command we need: {said}", refused_command(said))
         if said.startswith(("BUSY ", "CLUSTERDOWN", "TRYAGAIN")):
             return DisconnectedError(f"{address} cannot answer now: {said}")

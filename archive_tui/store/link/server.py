@@ -17,7 +17,7 @@ from archive_tui.store.link.node import Node
 from archive_tui.store.link.node_pipe import NodePipe
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import Reply
-from archive_tui.store.link.server_info import ServerInfo, cluster_info, info_of
+from archive_tui.store.link.server_info import ServerInfo, cluster_info, info_of, with_greeting
 from archive_tui.store.link.service import Service
 from archive_tui.text import line
 
@@ -187,6 +187,9 @@ class Server:
 
     def _look(self, pipe: Pipe) -> ServerInfo:
         info = self._info(pipe.ask_everywhere(b"INFO"))
+        if self._cluster is None and not (info.mode and info.role):
+            (greeting,) = pipe.call([(b"HELLO", b"2")], errors="return")
+            info = with_greeting(info, greeting)
         for ability, there in ((Ability.TIMES, info.expires), (Ability.FIELD_TIMES, info.fields_expire)):
             if there is False:  # there is nothing that it could tell
                 self.abilities.rule_out(ability)

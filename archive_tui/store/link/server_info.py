@@ -1,4 +1,4 @@
-"""The server at the other end, by what it says of itself to `INFO`."""
+"""The server at the other end, by what it says of itself to `INFO`, and where that is refused to `HELLO`."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from archive_tui.settings.address import Address
 from archive_tui.store.link.info import facts_in, mode_in, product_in, role_in, version_in
 from archive_tui.store.link.replies import Reply
-from archive_tui.text import line
+from archive_tui.text import decode, line
 from archive_tui.wording.people import span
 
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """The server at the other end. All but the address come from `INFO`; where that is refused they are empty."""
+    """The server at the other end. All but the address come from `INFO`; where that is refused they are empty, but for
+    version, mode and role, which `HELLO` tells.
+    """
 
     address: str
     """Host and port, or the path of a socket; safe to show."""
@@ -107,6 +109,18 @@ class ServerInfo:
         return ", ".join(parts)
 
     @property
+    def unsaid(self) -> str:
+        """What it does not say of itself, and what follows from that, in words; empty where it says what we need."""
+        unknown = [name for name, value in (("mode", self.mode), ("role", self.role)) if not value]
+        if self.role == "snapshot":
+            return ""
+        if unknown:
+            return f"the server does not say its {' and '.join(unknown)} (INFO and HELLO): it may be a replica"
+        if not self.tells:
+            return "the server does not say which process it is (INFO): after each reconnection it may be another one"
+        return ""
+
+    @property
     def staleness(self) -> str:
         """Why what it holds may be old, or not there yet, in words; empty where it is a primary, or hears its own."""
         if self.role != "replica" or self.linked:
@@ -121,6 +135,7 @@ def info_of(reply: Reply, address: str, database: int = 0) -> ServerInfo:
     if not isinstance(reply, bytes):
         return ServerInfo(address)
     facts = facts_in(reply)
+    counts = b"# Keyspace" in reply  # some services leave whole sections out
     keyspace = facts.get(f"db{database}", "")  # missing where the database is empty
     return ServerInfo(
         address,
@@ -135,8 +150,28 @@ def info_of(reply: Reply, address: str, database: int = 0) -> ServerInfo:
         linked=facts.get("master_link_status", "up") == "up",
         unlinked_for=_unlinked_for(facts.get("master_link_down_since_seconds", "")),
         had_replicas=facts.get("repl_backlog_active") == "1",
-        expires=_EXPIRES.search(keyspace) is not None,
-        fields_expire=_FIELDS_EXPIRE.search(keyspace) is not None,
+        expires=_EXPIRES.search(keyspace) is not None if counts else None,
+        fields_expire=_FIELDS_EXPIRE.search(keyspace) is not None if counts else None,
+    )
+
+
+def with_greeting(info: ServerInfo, reply: Reply) -> ServerInfo:
+    """Fill in what a server did not say to `INFO` from its reply to `HELLO 2`. Redis 6.0 and newer and Valkey answer it
+    whatever the user's rights are; where it was renamed, or where a proxy refuses it, nothing is filled in.
+    """
+    if not isinstance(reply, list):
+        return info
+    facts = {
+        name: decode(value) for name, value in zip(reply[::2], reply[1::2], strict=False) if isinstance(value, bytes)
+    }
+    role = facts.get(b"role", "")
+    product = facts.get(b"server", "") if not info.version else info.product
+    return replace(
+        info,
+        version=info.version or line(facts.get(b"version", "")),
+        product=product if product in _PRODUCTS else info.product,
+        mode=info.mode or line(facts.get(b"mode", "")),
+        role=info.role or {"master": "primary"}.get(role, line(role)),
     )
 
 
@@ -185,6 +220,8 @@ def _unlinked_for(seconds: str) -> float | None:
     """
     return float(seconds) if seconds.isdigit() and int(seconds) < _EPOCH else None
 
+
+_PRODUCTS = ("redis", "valkey", "redict")
 
 _EPOCH = 1_000_000_000
 """Seconds: more than any link is down, and less than the age of the epoch."""

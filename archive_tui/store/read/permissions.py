@@ -2,7 +2,8 @@
 
 `ACL DRYRUN` answers exactly that, to users who may use it (Redis 7 and newer). Otherwise a transaction is begun, each
 command is queued, and all of it is given up: the server checks the user's rights when it queues a command, and runs
-none of them. Where a server has neither, nothing is known, and the first real attempt will tell.
+none of them. Where a server has neither, `COMMAND INFO` says at least which commands it knows: hosting services rename
+some, or take them away. Where that is refused as well, nothing is known, and the first real attempt will tell.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from archive_tui.asynq.actions import Action, needs
 from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.store.facts import Right
 from archive_tui.store.link.pipe import Command, Pipe
-from archive_tui.store.link.replies import Reply
+from archive_tui.store.link.replies import Reply, is_unknown_command, not_offered
 from archive_tui.text import decode, line
 
 _MOST_QUEUES = 200
@@ -36,12 +37,28 @@ class Permissions:
     asked: frozenset[tuple[str, Action]] = frozenset()
     """The queues and actions that were asked about."""
 
+    unknown: frozenset[str] = frozenset()
+    """Names of commands among these that the server does not know, whoever asks."""
+
     def why_not(self, action: Action, queue: str) -> str:
         """The reason why this user cannot do something in a queue, in words; empty where they can, or where nobody
         knows.
         """
         refused = self.refused.get((queue, action), ())
+        if unknown := [name for name in refused if name in self.unknown]:
+            return f"the server does not know {not_offered(unknown)}"
         return f"the server refuses {_who(self.user)} {', '.join(refused)}" if refused else ""
+
+    @property
+    def why_unreadable(self) -> str:
+        """The reason why nothing at all can be read of this server, whoever asks; empty where it can."""
+        reading = [
+            names
+            for (queue, action), names in self.refused.items()
+            if action is Action.READ and queue != INSTALLATION  # a scan goes on without the histories
+        ]
+        unknown = dict.fromkeys(name for names in reading for name in names if name in self.unknown)
+        return f"it does not know {not_offered(list(unknown))}" if unknown else ""
 
     def why_nowhere(self, action: Action) -> str:
         """The reason why this user can do something in no queue at all; empty where they can in one."""
@@ -75,6 +92,9 @@ def discover(pipe: Pipe, queues: Sequence[str], *, read_only: bool = False) -> P
     wanted = [(queue, action, command) for queue in (*queues[:_MOST_QUEUES], INSTALLATION) for action in actions
               for command in needs(pipe.keys, action, queue)]  # fmt: skip
     user, answers = would_be_answered(pipe, [command for _, _, command in wanted])
+    told = answers is not None
+    if answers is None:
+        answers = _known(pipe, [command for _, _, command in wanted])
     if answers is None:
         return Permissions(user)
     refused: dict[tuple[str, Action], dict[str, None]] = {}
@@ -84,7 +104,10 @@ def discover(pipe: Pipe, queues: Sequence[str], *, read_only: bool = False) -> P
     return Permissions(
         user,
         {question: tuple(reasons) for question, reasons in refused.items()},
-        frozenset((queue, action) for queue, action, _ in wanted),
+        frozenset((queue, action) for queue, action, _ in wanted) if told else frozenset(refused),
+        frozenset(
+            command[0].decode() for (_, _, command), answer in zip(wanted, answers, strict=True) if is_unknown(answer)
+        ),
     )
 
 
@@ -124,6 +147,16 @@ def _queued(pipe: Pipe, commands: Sequence[Command]) -> Sequence[Reply] | None:
     return answers
 
 
+def _known(pipe: Pipe, commands: Sequence[Command]) -> Sequence[Reply] | None:
+    """Ask which of the commands the server knows, whoever may use them; None where this may not be asked."""
+    names = list(dict.fromkeys(command[0] for command in commands))
+    (known,) = pipe.call([(b"COMMAND", b"INFO", *names)], errors="return")
+    if not isinstance(known, list) or len(known) != len(names):
+        return None
+    answers = {name: b"OK" if facts else b"Command not found" for name, facts in zip(names, known, strict=True)}
+    return [answers[command[0]] for command in commands]
+
+
 def refusal(command: Command, answer: Reply) -> str:
     """The command, or the keys, that an answer refuses; empty for anything else that a server may answer."""
     said = _said(answer)
@@ -137,8 +170,11 @@ def is_unknown(answer: Reply) -> bool:
     that was renamed or taken away.
     """
     said = _said(answer)
-    unknown = "unknown command" in said or "unknown subcommand" in said
-    return unknown or (said.startswith("command") and said.endswith("not found"))
+    return (
+        is_unknown_command(answer)
+        or "unknown subcommand" in said
+        or (said.startswith("command") and said.endswith("not found"))
+    )
 
 
 def _said(answer: Reply) -> str:

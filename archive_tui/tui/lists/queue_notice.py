@@ -79,6 +79,8 @@ def sentences(session: Session, interrupted: str, rows: Sequence[QueueRow], kept
     said += _unread(overview, rows)
     if session.read_only and not session.settings.read_only:
         said.append((f"read-only: {session.why_read_only}", "$text-muted"))
+    if unsaid := (overview.info or session.info).unsaid:
+        said.append((unsaid, "$text-muted"))
     if overview.searching and watch.state is not JobState.FAILED:
         said.append(("looking for leftover queues…", "$text-muted"))
     elif overview.memory_refused:
