@@ -7,6 +7,7 @@
      ├─ ConnectError                3
      │   ├─ NotAsynqError
      │   └─ DisconnectedError
+     │       └─ MovedError
      ├─ RefusedError                5
      │   ├─ ReplicaError
      │   └─ NotPermittedError
@@ -28,6 +29,7 @@ __all__ = [
     "DisconnectedError",
     "ExitCode",
     "JournalError",
+    "MovedError",
     "NotAsynqError",
     "NotFoundError",
     "NotPermittedError",
@@ -96,6 +98,10 @@ class NotAsynqError(ConnectError):
 
 class DisconnectedError(ConnectError):
     """The connection broke, or the server cannot answer at the moment. Another try may help."""
+
+
+class MovedError(DisconnectedError):
+    """What was asked for has moved to another node of the cluster. Another try asks that one."""
 
 
 class RefusedError(ArchiveTuiError):

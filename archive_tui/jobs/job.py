@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from archive_tui.errors import ArchiveTuiError, DisconnectedError
+from archive_tui.errors import ArchiveTuiError, DisconnectedError, MovedError
 from archive_tui.text import line
 
 _log = logging.getLogger(__name__)
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 10.0
+_MOVED_WAIT = 0.05
 
 
 class JobState(StrEnum):
@@ -174,6 +175,8 @@ class Job(ABC):
             began = time.monotonic()
             try:
                 return attempt()
+            except MovedError:
+                self.rest(_MOVED_WAIT)  # nobody is away: it is asked elsewhere
             except on as error:
                 now = time.monotonic()
                 if now - began > _LONGEST_WAIT:

@@ -16,5 +16,6 @@ class Witness:
 
     def look(self) -> bool:
         """Whether another server process answers than the time before; asks it. Raises DisconnectedError."""
-        before, self.info = self.info, self._server.identify()
-        return before is not None and (self.info.is_another(before) or not self.info.tells)
+        before, now = self.info, self._server.identify()
+        self.info = now if before is None else now.remembering(before)
+        return before is not None and (now.is_another(before) or not now.tells)

@@ -13,7 +13,7 @@ from support.servers import wait_until
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.states import State
-from archive_tui.errors import ConnectError, DisconnectedError, RefusedError
+from archive_tui.errors import ConnectError, DisconnectedError, MovedError, RefusedError
 from archive_tui.session import Session
 from archive_tui.settings.address import Address
 from archive_tui.store.link.cluster_pipe import first_key, key_of
@@ -108,7 +108,7 @@ def test_what_is_sent_ahead_to_a_slot_that_has_moved_is_no_answer(
     fill(client)
     asked = pack((b"HGET", b"asynq:{low}:t:orphan", b"state"))
     cluster.move("asynq:{low}:t:orphan")
-    with pytest.raises(DisconnectedError, match="is being moved"):
+    with pytest.raises(MovedError, match="has moved"):
         ask_ahead(server, asked)
     assert ask_ahead(server, asked) == [b"archived"]
 

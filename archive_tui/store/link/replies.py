@@ -38,6 +38,7 @@ from archive_tui.errors import (
     RefusedError,
     ReplicaError,
 )
+from archive_tui.errors import MovedError as QueueMovedError
 from archive_tui.settings.model import Settings
 from archive_tui.text import decode, line
 
@@ -200,6 +201,8 @@ def translated(error: RedisError, settings: Settings, *, in_cluster: bool = Fals
         return RefusedError(f"{address} is out of memory and refuses to write: {said}")
     if is_of_another_slot(error):
         return RefusedError(f"{address}: {KEYS_APART}")
+    if in_cluster and type(error) is MovedError:
+        return QueueMovedError(f"{address}: a queue has moved to another node: try again")
     if in_cluster and isinstance(error, AskError | TryAgainError):
         return DisconnectedError(
             f"{address}: the slot of a queue is being moved to another node: try again in a moment"

@@ -92,6 +92,13 @@ class ServerInfo:
             address not in self.away and now.get(address) != run_id for address, run_id in before._processes.items()
         )
 
+    def remembering(self, before: "ServerInfo") -> "ServerInfo":
+        """The same with what is known of the nodes that do not answer now: who comes back in their place must not pass
+        for them.
+        """
+        lost = [node for node in before.nodes if node.address in self.away]
+        return replace(self, nodes=(*self.nodes, *lost)) if lost else self
+
     @property
     def kind(self) -> str:
         """Its role, or that it is a cluster, and of how many primaries; in words."""
