@@ -30,6 +30,7 @@ from archive_tui.journal import folder
 from archive_tui.journal.audit import Audit
 from archive_tui.payloads.readings import PayloadReader
 from archive_tui.settings.model import Settings
+from archive_tui.settings.namespace import DEFAULT_NAMESPACE
 from archive_tui.store.facts import Connection, Extra
 from archive_tui.store.link.replies import KEYS_APART
 from archive_tui.store.link.server import Server
@@ -333,6 +334,7 @@ class Session:
             user, missing, asked = before.user, before.missing, before.missing_asked
         else:
             user, missing, asked = self._missing()
+            self._ask_again()
         missing |= {Extra(name) for node in nodes for name in node.refused if name in set(Extra)}
         if not any(node.fields_may_expire for node in nodes):
             missing -= {Extra.FIELD_TIMES}  # there is nothing to ask for
@@ -350,8 +352,21 @@ class Session:
             latencies=tuple(answer.took for answer in overview.answers),
             latencies_since=max(read_at - overview.answers[0].at, 0.0) if overview.answers else None,
             loopback=settings.loopback,
+            unserved=self.server.cluster.topology.unserved if self.server.cluster is not None else 0,
+            namespace=settings.namespace if settings.namespace != DEFAULT_NAMESPACE else "",
             snapshot=exact(settings.snapshot.taken_at) if settings.snapshot is not None else "",
         )
+
+    def _ask_again(self) -> None:
+        """Find out anew what our user may do in the queues that the screens know by now."""
+        queues = [one.name for one in self.watch.overview.queues]
+        if not queues:
+            return
+        try:
+            with self.server.pipe() as pipe:
+                self.permissions = permissions.discover(pipe, queues, read_only=self.settings.read_only)
+        except ArchiveTuiError:  # what was known stays: the node says why it does not answer
+            return
 
     def _missing(self) -> tuple[str, frozenset[Extra], bool]:
         """Our user, what the server refuses of that which we can do without, and whether it could be asked."""

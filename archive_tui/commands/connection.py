@@ -6,9 +6,11 @@ from typing import Any, TextIO
 from archive_tui.commands.output import print_result
 from archive_tui.errors import ExitCode
 from archive_tui.session import Session
+from archive_tui.settings.namespace import DEFAULT_NAMESPACE, namespace_field
 from archive_tui.store.facts import Connection, Encryption, Extra, NodeFacts, Replica
 from archive_tui.text import encode, readable
-from archive_tui.wording.connection import as_text, consequence, warnings
+from archive_tui.wording.attention import warnings
+from archive_tui.wording.connection import as_text, consequence
 from archive_tui.wording.programs import moment
 
 
@@ -22,6 +24,7 @@ def connection(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
 def _json(found: Connection, now: float) -> Mapping[str, Any]:
     return {
         "address": found.address,
+        **namespace_field(found.namespace or DEFAULT_NAMESPACE),
         "profile": found.profile,
         "production": found.production,
         "read_at": moment(found.read_at),
@@ -29,7 +32,7 @@ def _json(found: Connection, now: float) -> Mapping[str, Any]:
         "read_only": bool(found.why_read_only),
         "why_read_only": found.why_read_only or None,
         "warnings": [
-            {"code": one.code, "node": one.address, "danger": one.danger, "sentence": one.sentence(several=True)}
+            {"code": one.code, "node": one.address, "danger": one.danger, "sentence": one.sentence}
             for one in warnings(found, now)
         ],
         "rights": [

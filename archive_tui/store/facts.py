@@ -311,5 +311,11 @@ class Connection:
     loopback: bool = False
     """Whether the server is reached without leaving this machine: TLS is then of no use."""
 
+    unserved: int = 0
+    """Of a cluster the number of slots that no node serves."""
+
+    namespace: str = ""
+    """The namespace, where it is not Asynq's own; safe to show."""
+
     snapshot: str = ""
     """The moment that a dump file shows, in words; empty for a server."""

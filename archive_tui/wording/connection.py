@@ -10,32 +10,29 @@ from dataclasses import dataclass
 from archive_tui.asynq.actions import Action
 from archive_tui.store.facts import Connection, Encryption, Extra, Memory, NodeFacts, Persistence, Replica, Right
 from archive_tui.text import clip, line
-from archive_tui.wording.people import UNKNOWN, age, ago, exact, milliseconds, number, plural, size, span, sparkline
+from archive_tui.wording.attention import (
+    CLOCKS_APART,
+    EXPIRES_SOON,
+    FULL,
+    LONGEST_ADDRESS,
+    apart,
+    name_of,
+    notices,
+    until,
+)
+from archive_tui.wording.people import UNKNOWN, ago, milliseconds, number, plural, size, span, sparkline
 from archive_tui.wording.tone import Tone
 
-_FULL = 0.9
-"""Share of memory, or of connections, from which it is said that there will soon be none left."""
-
-_FAR_BEHIND = 10_000_000
-"""Bytes of the replication stream that a replica may lag behind without a warning."""
-
-_SILENT = 10
-"""Seconds without a word from a replica, which confirms each second."""
-
-_CLOCKS_APART = 2.0
-"""Seconds that two clocks may differ without a warning."""
+_HEARTBEAT = 1
+"""Seconds of silence that say nothing: a replica confirms once a second."""
 
 _CLOCKS_ALIKE = 0.1
 """Seconds below which a difference of two clocks is of no interest, and changes with every measurement."""
-
-_EXPIRES_SOON = 14 * 86_400.0
-"""Seconds before a certificate expires in which that is a warning."""
 
 _TELLING = 64_000_000
 """Bytes of used memory from which its fragmentation tells anything: an empty server has a ratio of 6 and more."""
 
 _FRAGMENTED = 1.5
-_LONGEST_ADDRESS = 34
 _LONGEST_NAME = 24
 _MOST_QUEUES = 3
 """Names of queues in a sentence."""
@@ -51,27 +48,6 @@ class Row:
 
     spark: str = ""
     """A picture that stands before the text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Warning:
-    """Something that needs attention."""
-
-    code: str
-    """Its name for programs, which does not change."""
-
-    address: str
-    """The node that it is about, safe to show."""
-
-    text: str
-    """What is so of the node, without the subject of the sentence: `may evict task data: …`. Safe to show."""
-
-    danger: bool = False
-    """Whether task data may be lost, or strangers may read along."""
-
-    def sentence(self, *, several: bool) -> str:
-        """The whole sentence; with `several` nodes it names the node."""
-        return f"{self.address if several else 'this server'} {self.text}"
 
 
 _ACTIONS = {Action.READ.value: "Read", Action.DELETE.value: "Delete", Action.RESTORE.value: "Change"}
@@ -109,140 +85,6 @@ def consequence(extra: Extra) -> str:
     return _CONSEQUENCES[extra]
 
 
-# What needs attention
-
-
-def warnings(connection: Connection, now: float) -> list[Warning]:
-    """What needs attention, the gravest first; `now` is unix seconds. Of a dump file nothing does."""
-    if connection.snapshot:
-        return []
-    found = [
-        one
-        for node in connection.nodes
-        for look in (_unreachable, _eviction, _fullness, _saving, _replication, _encryption, _clients, _clock)
-        for one in look(node, connection, now)
-    ]
-    return sorted(found, key=lambda one: not one.danger)
-
-
-def _unreachable(node: NodeFacts, connection: Connection, _now: float) -> Iterator[Warning]:
-    if node.trouble:
-        yield Warning("unreachable", node.address, f"cannot be read: {node.trouble}", danger=True)
-    elif node.loading:
-        yield Warning("loading", node.address, f"is loading its data from disk and answers nothing yet: {node.loading}")
-
-
-def _eviction(node: NodeFacts, _connection: Connection, _now: float) -> Iterator[Warning]:
-    memory = node.memory
-    if not memory.evicts:
-        if memory.evicted:
-            said = f"has evicted {plural(memory.evicted, 'key')} since it started; task data may have been among them"
-            yield Warning("has-evicted", node.address, said, danger=True)
-        return
-    done = f" It has evicted {plural(memory.evicted, 'key')} since it started." if memory.evicted else ""
-    full = f"at {size(memory.limit)}" + (f" ({memory.share:.0%} used)" if memory.share is not None else "")
-    if memory.evicts_anything:
-        said = (
-            f"may evict task data: {full} {memory.policy} deletes any key. A task loses its data while its id stays, "
-            f"and an index takes all of its ids with it.{done} {_WAY_OUT}"
-        )
-        yield Warning("may-evict-task-data", node.address, said, danger=True)
-        return
-    said = (
-        f"may evict unique locks: {full} {memory.policy} deletes keys with a time to live. A task without its lock may "
-        f"be enqueued twice. Task data and indexes stay.{done} {_WAY_OUT}"
-    )
-    yield Warning("may-evict-locks", node.address, said)
-
-
-_WAY_OUT = "Asynq needs maxmemory-policy noeviction."
-
-
-def _fullness(node: NodeFacts, _connection: Connection, _now: float) -> Iterator[Warning]:
-    memory = node.memory
-    if memory.share is not None and memory.share >= _FULL and not memory.evicts:
-        said = (
-            f"has {memory.share:.0%} of its memory in use: from 100 % on nothing can be enqueued, and workers get no "
-            "task any more, so that it does not get emptier by itself"
-        )
-        yield Warning("memory-full", node.address, said, danger=memory.share >= 1)
-
-
-def _saving(node: NodeFacts, _connection: Connection, now: float) -> Iterator[Warning]:
-    saving = node.persistence
-    if saving.save_failed:
-        last = f"; the last good one is of {age(saving.saved_at, now)} ago" if saving.saves else ""
-        said = f"could not write its last snapshot to disk{last}. By default it then refuses every write"
-        yield Warning("save-failed", node.address, said, danger=True)
-    if saving.log and saving.log_failed:
-        said = "could not write or rewrite its log of changes (AOF): have its disk looked at"
-        yield Warning("log-failed", node.address, said, danger=True)
-    if saving.nothing_is_saved:
-        said = "saves nothing to disk by itself: a restart loses every task that no replica has"
-        yield Warning("nothing-saved", node.address, said)
-
-
-def _replication(node: NodeFacts, _connection: Connection, _now: float) -> Iterator[Warning]:
-    for replica in node.replicas or ():
-        problem = _problem_of(replica)
-        if problem:
-            said = f"has a replica, {replica.address}, that {problem}: a failover to it loses what it has not heard"
-            yield Warning("replica-behind", node.address, said)
-    upstream = node.upstream
-    if upstream is not None and upstream.syncing:
-        said = f"gets its first copy from {upstream.address}: what it holds is old, or not there yet"
-        yield Warning("replica-syncing", node.address, said)
-    elif upstream is not None and not upstream.linked:
-        since = f"for {span(upstream.seconds_silent)}" if upstream.seconds_silent is not None else "yet"
-        said = f"has not heard its primary {upstream.address} {since}: what it holds is as old as that, or not there"
-        yield Warning("primary-away", node.address, said)
-
-
-def _problem_of(replica: Replica) -> str:
-    if not replica.online:
-        return f"has not all data yet ({replica.state or 'state unknown'})"
-    if replica.seconds_silent is not None and replica.seconds_silent >= _SILENT:
-        return f"has confirmed nothing for {span(replica.seconds_silent)}"
-    if replica.bytes_behind is not None and replica.bytes_behind >= _FAR_BEHIND:
-        return f"is {size(replica.bytes_behind)} behind"
-    return ""
-
-
-def _encryption(node: NodeFacts, _connection: Connection, now: float) -> Iterator[Warning]:
-    tls = node.encryption
-    if tls is None:
-        return
-    if not tls.verified:
-        said = "has a certificate that is not checked: somebody on the way could read and change everything"
-        yield Warning("not-verified", node.address, said, danger=True)
-    if tls.valid_until is not None and tls.valid_until - now < _EXPIRES_SOON:
-        said = f"has a certificate that expires {_in(tls.valid_until, now)}: nobody can connect from then on"
-        yield Warning("certificate-expires", node.address, said)
-
-
-def _in(moment: float, now: float) -> str:
-    if moment <= now:
-        return f"{span(now - moment)} ago ({exact(moment)})"
-    return f"in {span(moment - now)} ({exact(moment).partition(' ')[0]})"
-
-
-def _clients(node: NodeFacts, _connection: Connection, _now: float) -> Iterator[Warning]:
-    if node.clients is not None and node.clients_limit and node.clients >= _FULL * node.clients_limit:
-        of = f"{number(node.clients)} of {number(node.clients_limit)}"
-        said = f"has {of} connections in use: at the limit it turns workers away"
-        yield Warning("connections-full", node.address, said)
-
-
-def _clock(node: NodeFacts, connection: Connection, _now: float) -> Iterator[Warning]:
-    if node.ahead is None or connection.snapshot or abs(node.ahead) - node.ahead_within < _CLOCKS_APART:
-        return
-    said = f"has a clock that is {_apart(node)} ours: ages on the screens go by ours, and may be wrong by as much"
-    yield Warning("clocks-apart", node.address, said)
-
-
-# All there is to say
-
-
 def node_rows(connection: Connection) -> list[Row]:
     """The nodes with their replicas, and how fast they answer."""
     nodes = [] if connection.snapshot else [Row("Nodes", "\n".join(_node_lines(connection.nodes)))]
@@ -258,13 +100,13 @@ def server_rows(connection: Connection, now: float) -> list[Row]:
         words = f"a dump file as of {connection.snapshot}, loaded into a private server of this machine"
         return [Row("Snapshot", words), _each("Server", up, _server), _each("Memory", up, _memory_of)]
     return [
-        _each("Server", up, _server),
+        _servers(up),
         _each("Clock", up, _clock_words),
-        _each("Memory", up, _memory_of),
+        _each("Memory", up, _memory_of) if len(up) == 1 else _memory_together(up),
         _each("Eviction", up, lambda node: _policy(node.memory)),
         _each("On disk", up, lambda node: _persistence(node.persistence, now)),
         _each("TLS", up, lambda node: _tls(node.encryption, connection, now)),
-        _each("Clients", up, _client_words),
+        _each("Clients", up, _client_words) if len(up) == 1 else _clients_together(up),
     ]
 
 
@@ -274,35 +116,71 @@ def _each(label: str, nodes: Sequence[NodeFacts], words: Callable[[NodeFacts], t
     tone = max((tone for _, tone in said), key=list(Tone).index)
     if len(set(said)) == 1:
         return Row(label, said[0][0], tone)
-    return Row(label, "\n".join(f"{node.address}: {text}" for node, (text, _) in zip(nodes, said, strict=True)), tone)
+    named = (f"{name_of(node.address, len(nodes))}: {text}" for node, (text, _) in zip(nodes, said, strict=True))
+    return Row(label, "\n".join(named), tone)
+
+
+def _servers(nodes: Sequence[NodeFacts]) -> Row:
+    """Product and version; of several nodes once, where they have the same."""
+    ups = [node.uptime for node in nodes if node.uptime is not None]
+    if len(nodes) == 1 or len({node.title for node in nodes}) > 1 or any(node.loading for node in nodes) or not ups:
+        return _each("Server", nodes, _server)
+    title = f"{nodes[0].title}, {nodes[0].mode or 'mode unknown'}, {len(nodes)} nodes"
+    least, most = span(min(ups)), span(max(ups))
+    return Row("Server", f"{title}, up {least}" + (f" to {most}" if most != least else ""))
+
+
+def _memory_together(nodes: Sequence[NodeFacts]) -> Row:
+    """Memory of several nodes: how much they use together, and the fullest."""
+    known = [node for node in nodes if node.memory.used is not None]
+    if not known:
+        return _each("Memory", nodes, _memory_of)
+    used = sum(node.memory.used or 0 for node in known)
+    fullest = max(known, key=lambda node: (node.memory.share or 0.0, node.memory.used or 0))
+    text, _ = _memory_of(fullest)
+    tone = max((_memory_of(node)[1] for node in known), key=list(Tone).index)
+    return Row("Memory", f"{size(used)} in all; the fullest is {name_of(fullest.address, len(nodes))}: {text}", tone)
+
+
+def _clients_together(nodes: Sequence[NodeFacts]) -> Row:
+    """Connections to several nodes: ours together, and the node with the most."""
+    ours = plural(sum(node.ours for node in nodes), "connection")
+    busiest = max(nodes, key=lambda node: node.clients or 0)
+    _, tone = _client_words(busiest)
+    most = f", at most {number(busiest.clients_limit)}" if busiest.clients_limit else ""
+    text = (
+        f"{ours} of ours; the busiest node is {name_of(busiest.address, len(nodes))}: {number(busiest.clients)}{most}"
+    )
+    return Row("Clients", f"{text}; RESP{busiest.protocol}", tone)
 
 
 def _node_lines(nodes: Sequence[NodeFacts]) -> Iterator[str]:
     """The nodes, and below each its replicas, in columns."""
     lines: list[tuple[str, str, str]] = []
     for node in nodes:
+        name = name_of(node.address, len(nodes))
         if node.trouble:
-            lines.append((node.address, "away", node.trouble))
+            lines.append((name, "away", node.trouble))
             continue
-        answered = f"answered in {milliseconds(node.answered_in)}" if node.answered_in is not None else ""
-        lines.append((node.address, node.role or "role unknown", answered))
+        answered = milliseconds(node.answered_in) if node.answered_in is not None else ""
+        lines.append((name, node.role or "role unknown", answered))
         if node.upstream is not None:
             lines.append((f"▴ {node.upstream.address}", "primary", _upstream(node)))
         lines += [(f"└ {one.address}", "replica", _replica(one)) for one in node.replicas or ()]
-    width = min(max(len(address) for address, _, _ in lines), _LONGEST_ADDRESS)
+    width = min(max(len(address) for address, _, _ in lines), LONGEST_ADDRESS)
     for address, role, rest in lines:
-        yield f"{clip(address, _LONGEST_ADDRESS):<{width}}  {role:<7}  {rest}".rstrip()
+        yield f"{clip(address, LONGEST_ADDRESS):<{width}}  {role:<7}  {rest}".rstrip()
     for node in nodes:
         if not node.trouble and node.role == "primary" and node.replicas == ():
-            yield "no replica" if len(nodes) == 1 else f"{clip(node.address, _LONGEST_ADDRESS)} has no replica"
+            yield "no replica" if len(nodes) == 1 else f"{name_of(node.address, len(nodes))} has no replica"
 
 
 def _replica(replica: Replica) -> str:
     if not replica.online:
         return replica.state or "state unknown"
     behind = f"{size(replica.bytes_behind)} behind" if replica.bytes_behind is not None else "lag unknown"
-    silent = f", heard {span(replica.seconds_silent)} ago" if replica.seconds_silent is not None else ""
-    return behind + silent
+    silent = replica.seconds_silent or 0
+    return f"{behind}, silent for {span(silent)}" if silent > _HEARTBEAT else behind
 
 
 def _upstream(node: NodeFacts) -> str:
@@ -342,15 +220,8 @@ def _clock_words(node: NodeFacts) -> tuple[str, Tone]:
         return f"{UNKNOWN} (TIME refused)", Tone.QUIET
     if abs(node.ahead) < _CLOCKS_ALIKE and node.ahead_within < _CLOCKS_ALIKE:
         return f"less than {_CLOCKS_ALIKE} s from ours", Tone.PLAIN
-    wrong = abs(node.ahead) - node.ahead_within >= _CLOCKS_APART
-    return f"{_apart(node)} ours (± {node.ahead_within:.1f} s)", Tone.CAUTION if wrong else Tone.PLAIN
-
-
-def _apart(node: NodeFacts) -> str:
-    ahead = node.ahead or 0.0
-    seconds = abs(ahead)
-    long = f"{seconds:.1f} s" if seconds < 60 else span(seconds)
-    return f"{long} {'ahead of' if ahead > 0 else 'behind'}"
+    wrong = abs(node.ahead) - node.ahead_within >= CLOCKS_APART
+    return f"{apart(node)} ours (± {node.ahead_within:.1f} s)", Tone.CAUTION if wrong else Tone.PLAIN
 
 
 def _memory_of(node: NodeFacts) -> tuple[str, Tone]:
@@ -361,7 +232,7 @@ def _memory_of(node: NodeFacts) -> tuple[str, Tone]:
     tone = Tone.PLAIN
     if memory.limit:
         pieces[0] = f"{size(memory.used)} of {size(memory.limit)} used ({memory.share:.0%})"
-        tone = Tone.CAUTION if memory.share is not None and memory.share >= _FULL else tone
+        tone = Tone.CAUTION if memory.share is not None and memory.share >= FULL else tone
     elif memory.limit == 0:
         of = f" of a machine with {size(memory.system)}" if memory.system else ""
         pieces[0] += f"{of}, no limit"
@@ -441,8 +312,8 @@ def _tls(tls: Encryption | None, connection: Connection, now: float) -> tuple[st
     pieces.append("certificate checked")
     if tls.valid_until is None:
         return ", ".join(pieces), Tone.PLAIN
-    soon = tls.valid_until - now < _EXPIRES_SOON
-    return ", ".join([*pieces, f"expires {_in(tls.valid_until, now)}"]), Tone.CAUTION if soon else Tone.PLAIN
+    soon = tls.valid_until - now < EXPIRES_SOON
+    return ", ".join([*pieces, f"expires {until(tls.valid_until, now)}"]), Tone.CAUTION if soon else Tone.PLAIN
 
 
 def _client_words(node: NodeFacts) -> tuple[str, Tone]:
@@ -450,7 +321,7 @@ def _client_words(node: NodeFacts) -> tuple[str, Tone]:
     if node.clients is not None:
         most = f", at most {number(node.clients_limit)}" if node.clients_limit else ""
         text += f", {number(node.clients)} of all clients{most}"
-    full = node.clients is not None and node.clients_limit and node.clients >= _FULL * node.clients_limit
+    full = node.clients is not None and node.clients_limit and node.clients >= FULL * node.clients_limit
     return f"{text}; RESP{node.protocol}", Tone.CAUTION if full else Tone.PLAIN
 
 
@@ -458,6 +329,8 @@ def user_rows(connection: Connection) -> list[Row]:
     """What there is to say about our user."""
     user = line(connection.user) if connection.user else f"{UNKNOWN} (ACL WHOAMI refused)"
     rows = [Row("User", clip(user, 60), Tone.PLAIN if connection.user else Tone.QUIET)]
+    if connection.namespace:
+        rows.append(Row("Namespace", clip(connection.namespace, 60)))
     if connection.why_read_only:
         rows.append(Row("Read-only", connection.why_read_only, Tone.CAUTION))
     rows += [Row(_ACTIONS.get(right.action, right.action), *_right(right, connection)) for right in connection.rights]
@@ -505,9 +378,8 @@ def as_text(connection: Connection, now: float) -> Iterator[str]:
     """All of it as lines, for a clipboard and the command line; `now` is unix seconds."""
     profile = f"  profile {line(connection.profile)}" if connection.profile else ""
     yield f"{connection.address}{profile}{'  production' if connection.production else ''}"
-    several = len(connection.nodes) > 1
-    for one in warnings(connection, now):
-        yield f"warning: {one.sentence(several=several)}"
+    for one in notices(connection, now):
+        yield f"warning: {one.sentence}"
     for title, rows in (
         ("Nodes", node_rows(connection)),
         ("Server", server_rows(connection, now)),

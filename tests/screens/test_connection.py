@@ -3,11 +3,14 @@
 import base64
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from support.pilot import Operator, operate
 from support.servers import Live
+
+from archive_tui.settings.model import Secret
 
 
 async def shown(op: Operator) -> None:
@@ -141,3 +144,19 @@ def test_hostile_words_of_a_server_reach_no_terminal(valkey: Live, monkeypatch: 
 
     planted(valkey)
     operate(valkey.settings, play, clock=time.time)
+
+
+def test_what_was_granted_meanwhile_is_seen_when_it_is_read_again(valkey: Live) -> None:
+    planted(valkey)
+    valkey.user("u", "~asynq:*", "+@all", "-unlink")
+    settings = replace(valkey.settings, username="u", password=Secret("word"))
+
+    async def play(op: Operator) -> None:
+        await shown(op)
+        await op.sees("refused: delete tasks. The server refuses UNLINK", "read-only")
+        valkey.client.execute_command("ACL", "SETUSER", "u", "+unlink")
+        await op.press("r")
+        await op.sees("permitted: delete tasks")
+        await op.sees("read-write")
+
+    operate(settings, play, clock=time.time)

@@ -17,15 +17,8 @@ from archive_tui.store.facts import (
     Right,
     Upstream,
 )
-from archive_tui.wording.connection import (
-    as_text,
-    consequence,
-    missing_rows,
-    node_rows,
-    server_rows,
-    user_rows,
-    warnings,
-)
+from archive_tui.wording.attention import notices, warnings
+from archive_tui.wording.connection import as_text, consequence, missing_rows, node_rows, server_rows, user_rows
 from archive_tui.wording.people import milliseconds
 from archive_tui.wording.tone import Tone
 
@@ -75,9 +68,7 @@ def test_a_healthy_server_needs_no_attention() -> None:
     assert warnings(connection(), NOW) == []
     assert all(row.tone is Tone.PLAIN for row in server_rows(connection(loopback=True), NOW))
     said = rows(HEALTHY)
-    assert said["Nodes"] == (
-        "10.0.0.1:6379    primary  answered in 0.40 ms\n└ 10.0.0.2:6379  replica  0 B behind, heard 1 s ago"
-    )
+    assert said["Nodes"] == ("10.0.0.1:6379    primary  0.40 ms\n└ 10.0.0.2:6379  replica  0 B behind")
     assert said["Server"] == "Redis 8.2.1, standalone, up 40 d"
     assert said["Memory"] == "1.0 GB of 4.0 GB used (25%), fragmentation 1.04"
     assert said["On disk"] == (
@@ -134,8 +125,9 @@ def test_what_needs_attention(changes: dict[str, Any], code: str) -> None:
     node = replace(HEALTHY, **changes)
     assert codes(node) == [code]
     (one,) = warnings(connection(node), NOW)
-    assert one.sentence(several=False).startswith("this server ")
-    assert one.sentence(several=True).startswith("10.0.0.1:6379 ")
+    assert one.sentence.startswith("10.0.0.1:6379 ")
+    (notice,) = notices(connection(node), NOW)
+    assert notice.sentence == f"this server {one.text}"
     assert "\n" not in one.text
 
 
@@ -168,14 +160,36 @@ def test_nothing_of_a_dump_file_needs_attention() -> None:
 
 
 def test_several_nodes_share_what_they_have_in_common() -> None:
-    other = replace(HEALTHY, address="10.0.0.9:6379", memory=replace(HEALTHY.memory, used=2 * GB))
-    away = NodeFacts("10.0.0.5:6379", trouble="did not answer within 5 s")
-    found = replace(connection(), nodes=(HEALTHY, other, away))
+    one = replace(HEALTHY, address="10.0.0.1:6379/0", mode="cluster")
+    other = replace(
+        one, address="10.0.0.9:6379/0", uptime=3 * DAY, clients=70, memory=replace(HEALTHY.memory, used=2 * GB)
+    )
+    away = NodeFacts("10.0.0.5:6379/0", trouble="did not answer within 5 s")
+    found = replace(connection(), nodes=(one, other, away), unserved=1)
     said = {row.label: row.text for row in [*node_rows(found), *server_rows(found, NOW)]}
-    assert said["Server"] == "Redis 8.2.1, standalone, up 40 d"
-    assert [text.partition(": ")[0] for text in said["Memory"].splitlines()] == ["10.0.0.1:6379", "10.0.0.9:6379"]
+    assert said["Server"] == "Redis 8.2.1, cluster, 2 nodes, up 3 d to 40 d"
+    assert said["Memory"] == (
+        "3.0 GB in all; the fullest is 10.0.0.9:6379: 2.0 GB of 4.0 GB used (50%), fragmentation 1.04"
+    )
+    assert said["Clients"] == "6 connections of ours; the busiest node is 10.0.0.9:6379: 70, at most 10,000; RESP2"
+    assert said["Eviction"] == "noeviction: nothing is evicted; where memory is full, writes are refused"
     assert "10.0.0.5:6379    away     did not answer within 5 s" in said["Nodes"].splitlines()
-    assert [one.address for one in warnings(found, NOW)] == ["10.0.0.5:6379"]
+    assert [one.sentence for one in notices(found, NOW)] == [
+        "this cluster has 1 slot that no node serves: queues there cannot be read or changed",
+        "10.0.0.5:6379 cannot be read: did not answer within 5 s",
+    ]
+
+
+def test_what_is_so_of_several_nodes_is_said_once() -> None:
+    full = replace(HEALTHY.memory, policy="allkeys-lru")
+    nodes = tuple(replace(HEALTHY, address=f"10.0.0.{number}:6379/0", memory=full) for number in (1, 2, 3))
+    (all_of_them,) = notices(replace(connection(), nodes=nodes), NOW)
+    assert all_of_them.sentence.startswith("each of the 3 nodes may evict task data")
+    (some,) = notices(replace(connection(), nodes=(*nodes[:2], HEALTHY)), NOW)
+    assert some.sentence.startswith("each of 10.0.0.1:6379, 10.0.0.2:6379 may evict")
+    assert [one.address for one in warnings(replace(connection(), nodes=nodes), NOW)] == [
+        node.address for node in nodes
+    ]
 
 
 def test_latency_in_words_and_as_a_picture() -> None:

@@ -17,16 +17,8 @@ from archive_tui.tui.widgets.fitted import FittedText, hang
 from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.tui.widgets.page import Page
 from archive_tui.tui.widgets.pieces import Piece, piece
-from archive_tui.wording.connection import (
-    Row,
-    Warning,
-    as_text,
-    missing_rows,
-    node_rows,
-    server_rows,
-    user_rows,
-    warnings,
-)
+from archive_tui.wording.attention import Notice, notices
+from archive_tui.wording.connection import Row, as_text, missing_rows, node_rows, server_rows, user_rows
 from archive_tui.wording.people import plural
 
 _WIDE = 120
@@ -128,8 +120,8 @@ class ConnectionScreen(CommandScreen):
 
     def _draw(self) -> None:
         connection, now = self._connection, self.now()
-        found = warnings(connection, now) if connection is not None else []
-        self._draw_head(connection, found, now)
+        found = notices(connection, now) if connection is not None else []
+        self._draw_head(connection, found)
         if connection is None:
             return
         nodes, server = node_rows(connection), server_rows(connection, now)
@@ -138,10 +130,9 @@ class ConnectionScreen(CommandScreen):
         if drawn == self._drawn:
             return
         self._drawn = drawn
-        several = len(connection.nodes) > 1
         noticed = self.query_one("#warnings", FittedText)
         noticed.display = bool(found)
-        noticed.write(lambda width: _sentences(found, width, several=several))
+        noticed.write(lambda width: _sentences(found, width))
         self.query_one("#nodes", FittedText).write(lambda width: _section("", nodes, width))
         self.query_one("#server", FittedText).write(lambda width: _section("Server", server, width))
         self.query_one("#rest", FittedText).write(
@@ -150,7 +141,7 @@ class ConnectionScreen(CommandScreen):
             )
         )
 
-    def _draw_head(self, connection: Connection | None, found: Sequence[Warning], now: float) -> None:
+    def _draw_head(self, connection: Connection | None, found: Sequence[Notice]) -> None:
         parts = [Piece(title("connection"), cut=True)]
         if connection is None:
             parts.append(piece("   asking the server…", "$text-muted"))
@@ -197,13 +188,11 @@ class ConnectionScreen(CommandScreen):
         self.run_command(commands.Leave)
 
 
-def _sentences(found: Sequence[Warning], width: int, *, several: bool) -> Content:
+def _sentences(found: Sequence[Notice], width: int) -> Content:
     """What needs attention, each with its sign."""
     room = max(width - 2, _LEAST)
     return Content("\n").join(
-        Content.styled(
-            f"⚠ {hang(one.sentence(several=several), room, 2)}", "bold $text-error" if one.danger else "$text-warning"
-        )
+        Content.styled(f"⚠ {hang(one.sentence, room, 2)}", "bold $text-error" if one.danger else "$text-warning")
         for one in found
     )
 
