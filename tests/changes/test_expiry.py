@@ -9,23 +9,29 @@ from typing import Any
 
 import pytest
 from support.asynq_data import key
-from support.changes import delete_all, planned, put_back
+from support.changes import delete_all, planned, put_back, repairing
 from support.command_line import Command, at
-from support.servers import Live
+from support.server_programs import WITH_FIELD_TIMES
+from support.servers import Live, wait_until
 
+from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.outcomes import Outcome
+from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.task_copy import Copy
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.changes.plan import plan_matching
+from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.restore_words import notes
 from archive_tui.jobs.job import Job
+from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan import ScanJob
 from archive_tui.store.write.restore import Target, restore
 
 Run = Callable[[Job], Job]
 HOUR = 3_600_000
 
-with_field_times = pytest.mark.parametrize(
-    "_version_settings", ["redis-7.4", "redis-8.2", "valkey-9.1"], indirect=True, scope="session"
-)
-"""On every version of which single fields of a hash can expire."""
+with_field_times = pytest.mark.parametrize("_version_settings", WITH_FIELD_TIMES, indirect=True, scope="session")
 
 
 @pytest.fixture
@@ -202,3 +208,35 @@ def test_a_long_plan_is_sampled_from_end_to_end(
     monkeypatch.setattr("archive_tui.changes.expiry._MOST", 40)
     plan = cli(*at(any_server, *orphans, "--json")).json
     assert (plan["expiring"], plan["expiring_among"]) == (20, None)
+
+
+@with_field_times
+@pytest.mark.parametrize("place", ["", "archived"])
+def test_a_hash_whose_fields_have_all_expired_leaves_nothing_behind(
+    every_version: Live, run_job: Run, catalog: Catalog, journal_dir: Path, place: str
+) -> None:
+    """It is there until somebody clears it away: on Redis whoever reads a field (then its id is a ghost), on Valkey
+    nobody but who deletes it (till then it is a husk).
+    """
+    live = every_version
+    live.asynq.register("q")
+    live.asynq.add("q", "hollow", referenced=bool(place))
+    live.client.execute_command("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+    try:
+        limit(live, "hollow", "msg", "state", left=1)
+        wait_until(lambda: not live.client.hgetall(key("q", "hollow")))
+        assert live.client.exists(key("q", "hollow"))
+        job = run_job(ScanJob(live.connect(), catalog, pace=Pace.FULL))
+        assert job.wait(20)
+        rows = catalog.rows(catalog.find(Query())).values()
+        expected = "husk" if live.name.startswith("valkey") else "ghost" if place else ""
+        assert {str(row.kind) for row in rows} == ({expected} if expected else set())
+        ways = {Kind.HUSK: Repair.CLEAN, Kind.GHOST: Repair.REMOVE_ID}
+        repair = repairing(
+            live.connect(), RepairPlan(plan_matching(catalog, Query()), ways), Pace.FULL, None, journal_dir
+        )
+        assert run_job(repair).wait(20)
+        assert repair.progress.outcomes == ({Outcome.DONE: 1} if expected else {})
+        assert live.client.keys() == [b"asynq:queues"]
+    finally:
+        live.client.execute_command("DEBUG", "SET-ACTIVE-EXPIRE", "1")

@@ -4,6 +4,7 @@ Here they are missing altogether, for everybody; users who may not use them are 
 """
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from support.server_programs import VERSIONS, server_program
 from support.servers import Live
 
 from archive_tui.asynq.actions import Action
+from archive_tui.asynq.findings import Kind
+from archive_tui.asynq.states import State
+from archive_tui.asynq.task_copy import Copy
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import ExitCode
@@ -31,6 +35,7 @@ from archive_tui.jobs.scan import ScanJob
 from archive_tui.session import Session
 from archive_tui.store.link.replies import is_refusal, is_unknown_command, refused_command
 from archive_tui.store.link.server_info import info_of
+from archive_tui.store.write.restore import Target, restore
 
 Lacking = Callable[..., Live]
 
@@ -137,6 +142,30 @@ def test_all_that_it_can_do_without_may_be_missing_at_once(
     assert deleted.made == 59
     assert put_back(live, run_job, planned(live, deleted)).made == 59
     assert content(live) == before
+
+
+def test_an_id_is_not_put_into_a_list_twice_where_nobody_can_look_for_it(lacking: Lacking) -> None:
+    live = lacking("redis-7.0", "LPOS")
+    live.client.lpush("asynq:{email}:pending", "ghost")
+    ghost = Copy("email", b"ghost", (), stood=State.PENDING, place="pending")
+    with live.pipe() as pipe:
+        outcomes, failure = restore(pipe, [ghost], Target.BACK, time.time())
+    assert outcomes == []
+    assert "unknown" in str(failure).lower()
+    assert live.client.lrange("asynq:{email}:pending", 0, -1) == [b"ghost"]
+
+
+@pytest.mark.parametrize("version", ["redis-6.2", "redis-8.2", "valkey-9.1"])
+def test_a_stale_lock_is_not_said_to_be_for_ever_where_its_time_is_unknown(
+    lacking: Lacking, run_job: Run, catalog: Catalog, version: str
+) -> None:
+    live = lacking(version, "PTTL", "MULTI")
+    live.client.set(lock_key("email", payload=b"gone"), "gone", px=3_600_000)
+    job = run_job(ScanJob(live.connect(), catalog, pace=Pace.FULL, locks=True))
+    assert job.wait(20)
+    assert job.state is JobState.DONE, job.error
+    (row,) = catalog.rows(catalog.find(Query(kind=Kind.STALE_LOCK))).values()
+    assert row.error == "held by gone for an unknown time"
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -9,6 +9,7 @@ from support.asynq_data import NOW, a_message, everything, key, lock_key, prefix
 from support.changes import cleaning_up, repairing
 from support.damage import find, put, write
 from support.oracle import findings
+from support.server_programs import WITH_FIELD_TIMES
 from support.servers import Live, wait_until
 
 from archive_tui.asynq.findings import Kind
@@ -198,15 +199,17 @@ def test_mismatch_that_is_to_live_has_no_time_to_live_any_more(live: Live, how: 
 
 
 @pytest.mark.parametrize("how", MOVES)
-def test_fields_of_a_task_that_is_to_live_have_no_time_to_live_any_more(valkey: Live, how: Repair) -> None:
-    """Valkey 9 and Redis 7.4 know such times; what loses its message is a husk."""
-    valkey.asynq.register(Q)
-    valkey.asynq.add(Q, "loose", "pending", referenced=False, fields={b"other": b"value"})
+@pytest.mark.parametrize("_version_settings", WITH_FIELD_TIMES, indirect=True, scope="session")
+def test_fields_of_a_task_that_is_to_live_have_no_time_to_live_any_more(every_version: Live, how: Repair) -> None:
+    """What loses its message is a husk."""
+    live = every_version
+    live.asynq.register(Q)
+    live.asynq.add(Q, "loose", "pending", referenced=False, fields={b"other": b"value"})
     fields = ("msg", "state", "other")
-    valkey.client.execute_command("HPEXPIRE", key(Q, "loose"), 600_000, "FIELDS", 3, *fields)
-    assert mend(valkey, how, rows_of(valkey)) == [Outcome.DONE]
-    assert valkey.client.execute_command("HPTTL", key(Q, "loose"), "FIELDS", 3, *fields) == [-1, -1, -1]
-    assert valkey.client.hget(key(Q, "loose"), "other") == b"value"
+    live.client.execute_command("HPEXPIRE", key(Q, "loose"), 600_000, "FIELDS", 3, *fields)
+    assert mend(live, how, rows_of(live)) == [Outcome.DONE]
+    assert live.client.execute_command("HPTTL", key(Q, "loose"), "FIELDS", 3, *fields) == [-1, -1, -1]
+    assert live.client.hget(key(Q, "loose"), "other") == b"value"
 
 
 @pytest.mark.parametrize(

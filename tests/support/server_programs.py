@@ -119,5 +119,8 @@ _PROGRAMS: Mapping[str, Callable[[], ServerProgram]] = {
     "valkey-9.1": _valkey_9_1,
 }
 
+WITH_FIELD_TIMES = ("redis-7.4", "redis-8.2", "valkey-9.1")
+"""Those in which single fields of a hash can expire."""
+
 VERSIONS = tuple(_PROGRAMS)
 """The versions of servers that the tests know, by name; the last is that of the extra `demo`."""

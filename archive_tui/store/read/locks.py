@@ -57,13 +57,16 @@ def _settled(pipe: Pipe, suspects: Sequence[_Suspect]) -> list[TaskRow]:
     for number, (key, name, _, holder) in enumerate(suspects):
         at = 1 + 3 * number
         if all(list(one.replies[at : at + 2]) == [holder, 0] for one in moments):
-            until = end_by(pipe, moments[0].replies[at + 2], now)
-            rows.append(_row(key, name, holder, until // 1000 if until is not None else None))
+            left = moments[0].replies[at + 2]
+            until = end_by(pipe, left, now)
+            unknown = isinstance(left, Exception)
+            rows.append(_row(key, name, holder, until // 1000 if until is not None else None, unknown=unknown))
     return rows
 
 
-def _row(key: bytes, name: LockName, holder: bytes, until: int | None) -> TaskRow:
-    ends = f"until {moment(until)}" if until is not None else "for ever"
+def _row(key: bytes, name: LockName, holder: bytes, until: int | None, *, unknown: bool) -> TaskRow:
+    """A finding; `until` is None where it never runs out, and where that is `unknown`."""
+    ends = "for an unknown time" if unknown else f"until {moment(until)}" if until is not None else "for ever"
     return TaskRow(
         name.queue,
         key,

@@ -94,7 +94,9 @@ local function put_back(key, id, place, score)
   local index = prefix .. place
   local failed
   if place == "pending" or place == "active" then
-    if type(pcall("LPOS", index, id)) == "number" then return ALREADY end
+    local found_at = pcall("LPOS", index, id)
+    if error_of(found_at) then return nil, error_of(found_at) end  -- it must not stand there twice
+    if type(found_at) == "number" then return ALREADY end
     if stands_somewhere(id) then return ID_IN_USE end
     failed = error_of(pcall("LPUSH", index, id))
   else
