@@ -97,6 +97,7 @@ class ClusterPipe(Pipe):
         self._cluster = cluster
         self._home = home
         self._pipes: dict[Node, _Part] = {}
+        self._lost: dict[Node, DisconnectedError] = {}
         self._owing: deque[tuple[Pipe, int]] = deque()
         self._watching: Node | None = None
         self._transacting: Node | None = None
@@ -152,16 +153,22 @@ class ClusterPipe(Pipe):
         return replies
 
     def ask_everywhere(self, *command: bytes) -> list[tuple[str, Reply]]:
+        self._lost.clear()
+        self._cluster.refresh()
         asked = [(node, self._ask(node, [command])) for node in self._cluster.nodes]
         return [(node.address, self._replies(pipe, 1)[0]) for node, pipe in asked]
 
     def _ask(self, node: Node, commands: Sequence[Command]) -> "_Part | DisconnectedError":
-        """Send commands to a node; returns why it is lost, if it is."""
+        """Send commands to a node; returns why it is lost, if it is. One that was lost is not waited for again until
+        all are asked anew.
+        """
+        if (known := self._lost.get(node)) is not None:
+            return known
         try:
             pipe = self._at(node)
             pipe.send([pack(command) for command in commands])
         except DisconnectedError as error:
-            self._drop(node)
+            self._drop(node, error)
             return error
         return pipe
 
@@ -172,11 +179,12 @@ class ClusterPipe(Pipe):
         try:
             return asked.receive(count)
         except DisconnectedError as error:
-            self._drop(asked.node)
+            self._drop(asked.node, error)
             return [error] * count
 
-    def _drop(self, node: Node) -> None:
+    def _drop(self, node: Node, error: DisconnectedError) -> None:
         """Have nothing more to do with a connection that is lost."""
+        self._lost[node] = error
         if (pipe := self._pipes.pop(node, None)) is not None:
             pipe.release(broken=True)
 
