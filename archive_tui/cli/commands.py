@@ -150,14 +150,16 @@ def open_command(
 
 @cli.command("queues")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@click.option("--all-namespaces", is_flag=True, help="Those of every installation in this database.")
 @connection_options
 @click.pass_context
-def queues_command(context: click.Context, /, as_json: bool, **connection: Any) -> int:
+def queues_command(context: click.Context, /, as_json: bool, all_namespaces: bool, **connection: Any) -> int:
     """List all queues with their counts, leftover queues included."""
-    from archive_tui.commands.queues import queues
+    from archive_tui.commands import queues
 
-    with session_for(context, connection) as session:
-        return queues(session, as_json=as_json, out=sys.stdout)
+    with session_for(context, connection, every_namespace=all_namespaces) as session:
+        listed = queues.all_namespaces if all_namespaces else queues.queues
+        return listed(session, as_json=as_json, out=sys.stdout)
 
 
 @cli.command("connection")

@@ -2,47 +2,116 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from archive_tui.asynq.forecast import Cause, Forecast, is_too_old
+from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.limits import CAP_IS_DEFAULT, Limits, Origin
 from archive_tui.asynq.states import State
 from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.errors import ExitCode, NotFoundError
 from archive_tui.jobs.watch import foretell
 from archive_tui.session import Session
+from archive_tui.settings.namespace import namespace_field
 from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.read import namespaces
 from archive_tui.store.read import queues as store
 from archive_tui.store.read.memory import Estimate
 from archive_tui.store.read.memory import memory as memory_of
 from archive_tui.store.read.old_storage import why_not
 from archive_tui.store.read.queues import QueueStats
 from archive_tui.text import clip, encode, line, readable
-from archive_tui.wording.people import UNKNOWN, age, number, roughly
+from archive_tui.wording.people import UNKNOWN, age, number, plural, roughly
 from archive_tui.wording.programs import day, json_line, moment
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The queues of one namespace, as they are now."""
+
+    stats: Sequence[QueueStats]
+    memory: Mapping[str, Estimate | None]
+    foretold: Mapping[str, Forecast]
+    limits: Mapping[str, Limits]
+    lacking: Sequence[str]
+    """Why the list is not complete, in words; empty where it is."""
+
+    @property
+    def json(self) -> list[dict[str, Any]]:
+        return [
+            _queue_json(one, self.memory[one.name], self.foretold[one.name], self.limits[one.name])
+            for one in self.stats
+        ]
 
 
 def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
     """Print how every queue is doing, leftover queues included."""
     with session.server.pipe(lenient=True) as pipe:
-        registered, unknown = store.registered_if_there(pipe)
-        groups: store.GroupNames = {}
-        found = {name for name in store.discover(pipe, groups) if name is not None}
-        names = sorted(found.union(registered or ()))
-        stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC), groups)
-        there = [one.name for one in stats if not one.away]
-        memory = dict.fromkeys(names) | dict(zip(there, memory_of(pipe, there), strict=True))
-        foretold = forecasts(session, pipe, stats)
-        lacking = [why for why in (session.server.look(pipe).lacking, unknown) if why]
-    for why in lacking:
-        print(f"archive-tui: {why}: this list is not complete", file=sys.stderr)
-    ended = ExitCode.IN_PART if lacking else ExitCode.DONE
-    limits = {one.name: session.limits(one.name) for one in stats}
+        listing = _listing(session, pipe)
     if as_json:
-        report = [_queue_json(one, memory[one.name], foretold[one.name], limits[one.name]) for one in stats]
+        namespace = namespace_field(session.server.keys.namespace)
+        print(json_line([namespace | one for one in listing.json]), file=out)
+    else:
+        _print(session, listing, out)
+        _print_unsaid(session, out)
+    return _ended(listing.lacking)
+
+
+def all_namespaces(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
+    """Print the same for every namespace of the database."""
+    with session.server.pipe(lenient=True) as pipe:
+        listings: dict[str, _Listing] = {}
+        for namespace in sorted([pipe.keys.namespace, *namespaces.others(pipe)]):
+            with pipe.within(Keys(namespace)):
+                listing = _listing(session, pipe)
+                if listing.stats or pipe.one(b"EXISTS", pipe.keys.queues):
+                    listings[namespace] = listing
+    if as_json:
+        report = [{"namespace": namespace, "queues": listing.json} for namespace, listing in listings.items()]
         print(json_line(report), file=out)
-        return ended
+    else:
+        blank = ""
+        for namespace, listing in listings.items():
+            print(f"{blank}namespace {line(namespace)}, {plural(len(listing.stats), 'queue')}", file=out)
+            _print(session, listing, out)
+            blank = "\n"
+        _print_unsaid(session, out)
+    return _ended([why for listing in listings.values() for why in listing.lacking])
+
+
+def _listing(session: Session, pipe: Pipe) -> _Listing:
+    registered, unknown = store.registered_if_there(pipe)
+    groups: store.GroupNames = {}
+    found = {name for name in store.discover(pipe, groups) if name is not None}
+    names = sorted(found.union(registered or ()))
+    stats = store.stats(pipe, names, registered, datetime.fromtimestamp(session.clock(), UTC), groups)
+    there = [one.name for one in stats if not one.away]
+    return _Listing(
+        stats,
+        dict.fromkeys(names) | dict(zip(there, memory_of(pipe, there), strict=True)),
+        forecasts(session, pipe, stats),
+        {one.name: session.limits(one.name) for one in stats},
+        [why for why in (session.server.look(pipe).lacking, unknown) if why],
+    )
+
+
+def _ended(lacking: Sequence[str]) -> ExitCode:
+    """Say why a list is not complete, and with which code that ends."""
+    for why in dict.fromkeys(lacking):
+        print(f"archive-tui: {why}: this list is not complete", file=sys.stderr)
+    return ExitCode.IN_PART if lacking else ExitCode.DONE
+
+
+def _print_unsaid(session: Session, out: TextIO) -> None:
+    """Say what the server does not tell of itself."""
+    if unsaid := session.info.unsaid:
+        print(f"{unsaid}.", file=out)
+
+
+def _print(session: Session, listing: _Listing, out: TextIO) -> None:
+    stats, memory, foretold, limits = listing.stats, listing.memory, listing.foretold, listing.limits
     heads = ["QUEUE", "ARCHIVED", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "COMPLETED", "GROUPED", "MEMORY", "OLDEST"]
     lines = [[
         clip(one.name, LONGEST_NAME) + _remarks(one),
@@ -59,9 +128,6 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
     for one in stats:
         if one.old:
             print(f"warning: {why_not(one.name)}", file=out)
-    if unsaid := session.info.unsaid:
-        print(f"{unsaid}.", file=out)
-    return ended
 
 
 def archived_now(session: Session, names: Sequence[str]) -> Mapping[str, int]:

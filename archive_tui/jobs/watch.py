@@ -16,6 +16,7 @@ from archive_tui.store.link.server import Server
 from archive_tui.store.link.server_info import ServerInfo
 from archive_tui.store.read import queues
 from archive_tui.store.read.memory import Estimate, memory
+from archive_tui.store.read.namespaces import Others
 from archive_tui.store.read.queues import QueueStats
 
 _MEMORY_EVERY = 30.0
@@ -59,6 +60,9 @@ class Overview:
 
     unknown: str = ""
     """Why it is not known which queues are registered, in words; empty where it is."""
+
+    other_namespaces: tuple[str, ...] = ()
+    """The namespaces of other installations in this database, as far as the keyspace was walked; foreign text."""
 
     memory_refused: bool = False
     """The server refuses MEMORY USAGE."""
@@ -138,7 +142,8 @@ class WatchJob(Job):
         slice_began = time.monotonic()
         names: set[str] = set()
         groups: queues.GroupNames = {}
-        for name in queues.discover(pipe, groups):
+        others = Others()
+        for name in queues.discover(pipe, groups, others):
             self.checkpoint()
             if name is not None:
                 names.add(name)
@@ -151,6 +156,7 @@ class WatchJob(Job):
                 self._read(pipe, info)
                 fresh_until = time.monotonic() + self.interval
         self._names, self._groups = names, groups
+        self.overview = replace(self.overview, other_namespaces=tuple(sorted(others.names)))
         self._read(pipe, info, searching=False)
 
     def _read(self, pipe: Pipe, info: ServerInfo, *, searching: bool | None = None) -> None:

@@ -18,6 +18,7 @@ from textual.widgets import Input
 
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.session import Session
+from archive_tui.settings.namespace import namespace_field
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command, Handler, handlers, runs
@@ -275,6 +276,7 @@ class CommandScreen(Screen[None]):
             session.watch.trouble,
             " · ".join(job.doing for job in session.running if job.doing),
             session.writing,
+            namespace_field(settings.namespace).get("namespace", ""),
             exact(settings.snapshot.taken_at) if settings.snapshot is not None else "",
         )
 

@@ -81,6 +81,15 @@ def test_fish_completes(valkey: Live, home: Path) -> None:
     assert ended.stdout.split() == ["ghost", "billing"], ended.stderr
 
 
+def test_namespaces_come_from_the_database(valkey: Live, home: Path) -> None:
+    valkey.asynq.register("email")
+    for name in ("asynq-prod", "jobs"):
+        valkey.client.hset(f"{name}:{{q}}:t:1", mapping={"state": "archived", "msg": "x"})
+    assert completed("archive-tui scan --namespace ", ARCHIVE_TUI_URL=valkey.url) == ["asynq", "asynq-prod", "jobs"]
+    assert completed("archive-tui scan --namespace j", ARCHIVE_TUI_URL=valkey.url) == ["jobs"]
+    assert completed("archive-tui scan --namespace j", ARCHIVE_TUI_URL="redis://127.0.0.1:1") == []
+
+
 def with_program() -> str:
     """A PATH on which the shell finds archive-tui."""
     return f"{Path(sys.executable).parent}:{os.environ['PATH']}"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from support.asynq_data import everything
-from support.command_line import Command, at, journals
+from support.command_line import Command, at, audit, journals
 from support.damage import plant
 from support.namespaces import as_in_asynq, copy_to, parts
 from support.servers import Live
@@ -23,6 +23,75 @@ CHANGES = (
     ("repair", "--kind", "stale-lock", "--action", "release"),
 )
 """Changes of every kind; each but that of histories of one queue."""
+
+
+@pytest.fixture
+def three(valkey: Live) -> Live:
+    """A queue in each of three namespaces, one of them without `asynq` in its name, beside what is nobody's."""
+    valkey.asynq.register("email")
+    valkey.asynq.add("email", "one")
+    for namespace in ("billing:asynq", "jobs"):
+        copy_to(valkey.client, namespace)
+    valkey.client.sadd("jobs:queues", "empty")
+    valkey.client.zadd("asynq-prod:{left}:archived", {"gone": 1})
+    valkey.client.hset("shop:{cart}:t:1", mapping={"state": "archived", "price": "3"})
+    valkey.client.sadd("resque:queues", "mail")
+    valkey.client.set("app:{user}:active", "x")
+    return valkey
+
+
+def test_all_namespaces_are_listed_each_with_its_queues(three: Live, cli: Command) -> None:
+    listed = cli(*at(three, "queues", "--all-namespaces", "--json")).json
+    assert {one["namespace"]: [queue["queue"] for queue in one["queues"]] for one in listed} == {
+        "asynq": ["email"], "asynq-prod": ["left"], "billing:asynq": ["email"], "jobs": ["email", "empty"],
+    }  # fmt: skip
+    text = cli(*at(three, "queues", "--all-namespaces", "--namespace", "jobs")).text
+    assert [one for one in text.splitlines() if one.startswith("namespace ")] == [
+        "namespace asynq, 1 queue", "namespace asynq-prod, 1 queue", "namespace billing:asynq, 1 queue",
+        "namespace jobs, 2 queues",
+    ]  # fmt: skip
+
+
+def test_a_namespace_of_which_there_is_nothing_is_refused_and_the_others_named(three: Live, cli: Command) -> None:
+    refused = cli(*at(three, "queues", "--namespace", "asynq-staging"))
+    assert refused.code == 3
+    assert "holds nothing in the namespace asynq-staging; it holds others" in refused.complaint
+    assert "--namespace asynq, --namespace asynq-prod, --namespace billing:asynq, --namespace jobs" in refused.complaint
+    assert cli(*at(three, "queues", "--all-namespaces", "--namespace", "asynq-staging")).code == 0
+
+
+def test_what_programs_read_names_another_namespace_than_asynqs_own(three: Live, cli: Command) -> None:
+    fork = ["--namespace", "billing:asynq"]
+    for command in (["queues", "--json"], ["scan", "--json"], ["show", "email", "one", "--json"]):
+        own, other = (cli(*at(three, *command), *flags).json for flags in ([], fork))
+        own, other = (one[0] if isinstance(one, list) else one for one in (own, other))
+        assert "namespace" not in own
+        assert other["namespace"] == "billing:asynq"
+    assert cli(*at(three, "show", "email", "one", "--json"), *fork).json["key"] == "billing:asynq:{email}:t:one"
+    assert 'namespace="billing:asynq"' in cli(*at(three, "scan", "--prometheus"), *fork).text
+    deleted = cli(*at(three, "delete", "--queue", "email", "--archived", "--yes"), *fork)
+    assert deleted.code == 0
+    assert [one.get("namespace") for one in audit()] == ["billing:asynq", None]
+    (journal,) = cli("journal", "--json").json
+    assert journal["namespace"] == "billing:asynq"
+    assert f"{three.settings.address}, namespace billing:asynq" in cli("journal").text
+
+
+def test_the_rights_of_the_documents_are_for_one_namespace(
+    three: Live, cli: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its name in the place of `asynq`, as docs/permissions.md says; nothing else may be read."""
+    three.client.execute_command("ACL", "SETUSER", "ann", "on", ">word", "~billing:asynq:*", "+@all")
+    monkeypatch.setenv("ARCHIVE_TUI_USERNAME", "ann")
+    monkeypatch.setenv("ARCHIVE_TUI_PASSWORD", "word")
+    fork = ["--namespace", "billing:asynq"]
+    try:
+        assert cli(*at(three, "scan", "--json"), *fork).json["queues"][0]["tasks"] == 1
+        assert cli(*at(three, "delete", "--queue", "email", "--archived", "--yes"), *fork).code == 0
+        assert cli(*at(three, "scan", "--json")).code == 5
+    finally:
+        three.client.execute_command("ACL", "DELUSER", "ann")
+    assert three.client.exists("asynq:{email}:t:one", "jobs:{email}:t:one") == 2
 
 
 @pytest.fixture

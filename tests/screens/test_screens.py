@@ -185,6 +185,21 @@ def test_r_reads_again_at_once_and_looks_for_leftover_queues(shop: Live) -> None
     operate(shop.settings, play, interval=600)
 
 
+def test_installations_in_other_namespaces_are_named(shop: Live) -> None:
+    for namespace in ("billing:asynq", "asynq-prod"):
+        shop.client.zadd(f"{namespace}:{{email}}:archived", {"one": 1})
+
+    async def play(op: Operator) -> None:
+        await op.sees("also here: asynq-prod, billing:asynq. Other installations: `--namespace")
+
+    operate(shop.settings, play)
+
+    async def play_in_theirs(op: Operator) -> None:
+        await op.sees("billing:asynq", "email", "also here: asynq, asynq-prod.")
+
+    operate(replace(shop.settings, namespace="billing:asynq"), play_in_theirs)
+
+
 def test_queues_can_be_filtered_by_name_and_sorted(shop: Live) -> None:
     async def play(op: Operator) -> None:
         await op.queues()

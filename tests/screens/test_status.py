@@ -48,6 +48,14 @@ def test_what_is_running_and_how_old_the_data_is_are_never_cut_off(width: int, r
         assert "read-write" in text
 
 
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_another_namespace_than_asynqs_own_stands_beside_the_address(width: int) -> None:
+    text = shown(replace(DELETING, namespace="billing:asynq", running="" if width == 60 else DELETING.running), width)
+    assert len(text) <= width
+    assert "  billing:asynq " in text
+    assert "billing" not in shown(DELETING, width)
+
+
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
 @pytest.mark.parametrize("address", ["embedded server", "redis-orders-primary.eu-central-1:6379/0"])
 def test_while_something_is_deleted_the_server_is_named_in_full(width: int, address: str) -> None:

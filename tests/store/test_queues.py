@@ -50,7 +50,7 @@ def test_queues_of_other_namespaces_are_said_to_be_there(any_server: Live, names
     with pytest.raises(NotAsynqError) as caught:
         queues.recognise(any_server.connect())
     said = str(caught.value)
-    assert "holds nothing in the namespace asynq, but in another, as forks of Asynq do: open it with --name" in said
+    assert "holds nothing in the namespace asynq; it holds others, as forks of Asynq have them: say --names" in said
     assert f"{named} (or check" in said
     assert caught.value.exit_code == 3
 

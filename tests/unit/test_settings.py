@@ -1,6 +1,7 @@
 """Settings: URLs, flags, environment and profiles, who wins, and that nobody gets to see a password."""
 
 import copy
+import json
 import logging
 import re
 import traceback
@@ -12,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archive_tui.asynq.keys import Keys, namespace_of
+from archive_tui.asynq.states import State
 from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.settings.address import Address
 from archive_tui.settings.file import default_settings_file
@@ -300,6 +303,54 @@ def profiles(tmp_path: Path) -> Path:
 
 def test_without_anything_it_is_the_local_server() -> None:
     assert chosen() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ("", "is empty"), ("  ", "is empty"), ("a{b", "has braces"), ("}", "has braces"),
+        ("asynq:", "ends with a colon"),
+        ("a\tb", "control character"), ("a\x9bb", "control character"), ("\x7f", "control character"),
+    ],
+)  # fmt: skip
+def test_what_is_no_namespace_is_refused_in_the_same_words_wherever_it_stands(
+    tmp_path: Path, named: str, why: str
+) -> None:
+    file = tmp_path / "profiles.toml"
+    file.write_text(f"[fork]\nnamespace = {json.dumps(named)}\n")
+    said = set()
+    for ask in (
+        lambda: chosen(namespace=named),
+        lambda: chosen(profile_file=file, profile="fork"),
+        *([lambda: chosen({"ARCHIVE_TUI_NAMESPACE": named})] if named else []),
+    ):
+        with pytest.raises(UsageError, match=why) as caught:
+            ask()
+        said.add(str(caught.value))
+    (sentence,) = said
+    assert sentence.isprintable()
+
+
+@pytest.mark.parametrize("named", ["asynq", "billing:asynq", "asynq-prod", "a*b?[c]", "grüße", ":asynq", "a b"])
+def test_a_namespace_is_what_stands_before_the_queue(named: str) -> None:
+    keys = Keys(chosen(namespace=named).namespace)
+    assert keys.task("q", b"1") == f"{named}:{{q}}:t:1".encode()
+    assert namespace_of(keys.task("q", b"1")) == namespace_of(keys.queues) == named
+    assert keys.queue_of(keys.index("q}:t:{x", State.ARCHIVED)) is not None
+    assert keys.split_task(Keys("other").task("q", b"1")) is None
+
+
+def test_a_namespace_goes_with_the_server(tmp_path: Path) -> None:
+    """As the URL: a flag first; a profile that a flag names before the environment, one of it after."""
+    file = tmp_path / "profiles.toml"
+    file.write_text('[fork]\nnamespace = "billing:asynq"\n[plain]\n')
+    environment = {"ARCHIVE_TUI_NAMESPACE": "asynq-prod"}
+    assert chosen().namespace == chosen({"ARCHIVE_TUI_NAMESPACE": ""}).namespace == "asynq"
+    assert chosen(environment).namespace == "asynq-prod"
+    assert chosen(environment, namespace="mine").namespace == "mine"
+    assert chosen(environment, file, profile="fork").namespace == "billing:asynq"
+    assert chosen(environment, file, profile="plain").namespace == "asynq-prod"
+    assert chosen({**environment, "ARCHIVE_TUI_PROFILE": "fork"}, file).namespace == "asynq-prod"
 
 
 def test_a_profile_says_everything(profiles: Path) -> None:

@@ -143,8 +143,8 @@ def recognise(server: Server, *, may_be_empty: bool = False, every_namespace: bo
         if others:
             named = ", ".join(f"--namespace {shlex.quote(line(one))}" for one in others[:_NAMED])
             raise NotAsynqError(
-                f"{server.address} holds nothing in the namespace {line(own)}, but in another, as forks of Asynq "
-                f"do: open it with {named}{', …' if len(others) > _NAMED else ''} (or check --db and the address)"
+                f"{server.address} holds nothing in the namespace {line(own)}; it holds others, as forks of Asynq have "
+                f"them: say {named}{', …' if len(others) > _NAMED else ''} (or check --db and the address)"
             )
         holds = f"holds {size:,} keys, none of them Asynq's" if isinstance(size, int) and size else "is empty"
         within = "" if own == DEFAULT_NAMESPACE else f" in the namespace {line(own)}"

@@ -76,16 +76,33 @@ def sentences(session: Session, interrupted: str, rows: Sequence[QueueRow], kept
         said.append(
             (f"{plural(kept, 'mark')} kept in the list of all archives: {commands.AllArchives}", "$text-accent")
         )
-    said += _unread(overview, rows)
+    return [*said, *_unread(overview, rows), *_asides(session)]
+
+
+def _asides(session: Session) -> Iterator[Sentence]:
+    """What is worth knowing, and is not wrong."""
+    overview = session.watch.overview
+    if others := overview.other_namespaces:
+        text = f"also here: {_listed(others)}. Other installations: `--namespace NAME` opens one"
+        yield text, "$text-muted"
     if session.read_only and not session.settings.read_only:
-        said.append((f"read-only: {session.why_read_only}", "$text-muted"))
+        yield f"read-only: {session.why_read_only}", "$text-muted"
     if unsaid := (overview.info or session.info).unsaid:
-        said.append((unsaid, "$text-muted"))
-    if overview.searching and watch.state is not JobState.FAILED:
-        said.append(("looking for leftover queues…", "$text-muted"))
+        yield unsaid, "$text-muted"
+    if overview.searching and session.watch.state is not JobState.FAILED:
+        yield "looking for leftover queues…", "$text-muted"
     elif overview.memory_refused:
-        said.append(("memory is not shown: the server refuses MEMORY USAGE", "$text-muted"))
-    return said
+        yield "memory is not shown: the server refuses MEMORY USAGE", "$text-muted"
+
+
+def _listed(namespaces: Sequence[str]) -> str:
+    """Some namespaces by name, and how many more there are."""
+    more = f" and {len(namespaces) - _NAMED:,} more" if len(namespaces) > _NAMED else ""
+    return ", ".join(clip(one, 40) for one in namespaces[:_NAMED]) + more
+
+
+_NAMED = 4
+"""Namespaces that a sentence names."""
 
 
 def _unread(overview: Overview, rows: Sequence[QueueRow]) -> Iterator[Sentence]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from textual.content import Content
 from textual.widget import Widget
 
-from archive_tui.text import line
+from archive_tui.text import clip, line
 from archive_tui.tui.themes import BADGE
 from archive_tui.tui.widgets.pieces import Piece, cells, fitting
 from archive_tui.wording.people import span
@@ -54,6 +54,9 @@ class Status:
     changing: bool = False
     """Whether one of them changes Redis: where that happens is then said in full."""
 
+    namespace: str = ""
+    """The namespace, where it is not Asynq's own; empty for that."""
+
     snapshot: str = ""
     """The moment that a dump file shows, in words; empty for a server."""
 
@@ -62,8 +65,9 @@ class StatusBar(Widget):
     """One line; `show` replaces what it says.
 
     The program's name and the server's product only stand on a wide terminal, so that the line keeps its form while
-    figures in it change. Where there is no room, the address is cut first; then pieces give way one by one. What is
-    running, how old the data is, the badge of the profile and that nothing may be changed always stay.
+    figures in it change. Where there is no room, the address is cut first; then pieces give way one by one, the
+    namespace last. What is running, how old the data is, the badge of the profile and that nothing may be changed
+    always stay.
 
     While something is changed, the address is whole: how old the data is, and in the end how far the change is, give
     way to it.
@@ -90,7 +94,8 @@ class StatusBar(Widget):
         status = self._status
         width = self.size.width
         address = Content.styled(line(status.address), "bold")
-        least = address.cell_length if status.changing else _SHORT_ADDRESS
+        short_address = _BESIDE_NAMESPACE if status.namespace else _SHORT_ADDRESS
+        least = address.cell_length if status.changing else short_address
         short, middle = Piece(address.truncate(least, ellipsis=True)), Piece(Content(""))
         pieces = [
             *_badges(status, roomy=width >= 100),
@@ -111,8 +116,14 @@ class StatusBar(Widget):
 _MARGIN = 2
 """Cells between the two halves of the line, and at its end."""
 
+_NAMESPACE = 24
+"""Characters of a namespace that are shown."""
+
 _SHORT_ADDRESS = 12
 """Cells of the address that are worth more than any piece that gives way."""
+
+_BESIDE_NAMESPACE = 8
+"""The same where a namespace stands beside it."""
 
 
 def _badges(status: Status, *, roomy: bool) -> list[Piece]:
@@ -128,8 +139,12 @@ def _badges(status: Status, *, roomy: bool) -> list[Piece]:
 
 
 def _server(status: Status, *, roomy: bool) -> list[Piece]:
-    """What kind of server it is, and whether we may write."""
+    """The namespace, what kind of server it is, and whether we may write."""
     pieces: list[Piece] = []
+    if status.namespace:
+        pieces.append(
+            Piece(Content.styled(f"  {clip(status.namespace, _NAMESPACE)}", "bold $text-accent"), gives_way=7)
+        )
     if status.snapshot:
         pieces.append(Piece(Content.styled(f"  snapshot of {status.snapshot}", "bold $text-warning")))
     elif status.role:
