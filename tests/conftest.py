@@ -46,6 +46,22 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("archive_tui")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what is slow: else the end of a run waits for the last slow test. xdist gives each worker an equal
+    piece of the list to begin with, so every piece begins with its share of them.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    others = [item for item in items if not item.get_closest_marker("slow")]
+    items[:] = [
+        item
+        for number in range(workers)
+        for part in (slow, others)
+        for item in part[len(part) * number // workers : len(part) * (number + 1) // workers]
+    ]
+
+
 def pytest_collection_finish() -> None:
     """What thousands of collected tests take stays for the whole run: no garbage collection need go through it."""
     gc.collect()

@@ -277,6 +277,7 @@ def _full_after(count: int) -> Callable[[int, Any], int]:
     return write
 
 
+@pytest.mark.slow
 def test_every_accepted_task_is_processed_present_or_in_a_journal(
     valkey: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ def digests(live: Live) -> dict[bytes, list[tuple[bytes, str]]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["msg", "result"])
 def test_messages_of_50_mib_come_back(valkey: Live, home: Path, tmp_path: Path, name: str) -> None:
     valkey.asynq.register("q")

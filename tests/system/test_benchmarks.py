@@ -81,6 +81,7 @@ def test_one_subject_brings_what_it_is_compared_with_and_nothing_else(tmp_path: 
     assert "| healthy queue | our scan of task data |" in ended.stdout
 
 
+@pytest.mark.slow
 def test_another_version_runs_in_turn_with_this_one(tmp_path: Path) -> None:
     """The other version is this one here: what matters is that its own interpreter runs it, and how often."""
     kept = tmp_path / "figures.json"

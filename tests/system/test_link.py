@@ -2,7 +2,8 @@
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
@@ -14,54 +15,77 @@ from support.thin_link import ThinLink
 from archive_tui.embedded.server import EmbeddedServer
 
 
-@pytest.fixture(params=[(80, 24), (140, 40)], ids=["80x24", "140x40"])
-def terminal(request: pytest.FixtureRequest) -> Iterator[Terminal]:
-    terminal = Terminal("demo", size=request.param)
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    """The demo on a small terminal and on a large one."""
+    terminals = [Terminal("demo", size=size) for size in ((80, 24), (140, 40))]
     try:
-        terminal.sees("critical")
-        yield terminal
+        for terminal in terminals:
+            terminal.sees("critical")
+        yield terminals
+        for terminal in terminals:
+            terminal.type("\x03")
+            terminal.ended()
     finally:
-        terminal.type("\x03")
-        terminal.ended()
-        terminal.close()
+        for terminal in terminals:
+            terminal.close()
 
 
-def test_idle_screens_send_only_what_changes(terminal: Terminal) -> None:
-    calm(terminal, "queues")
-    for keys, seen, what in (
-        ("\r", "Died", "tasks"),
-        ("\r", "Payload", "task"),
-        ("q", "Died", "tasks again"),
-        ("/", "field:value", "filter"),
-        ("\x1b", "Died", "without a filter"),
-        ("q", "Findings", "queues again"),
-        ("i", "Eviction", "connection page"),
-        ("q", "Findings", ""),
-        ("J", "No journals", "journals"),
-        ("q", "Findings", "queues once more"),
-        ("a", "complete in", "a scan that has ended"),
-    ):
-        terminal.type(keys)
-        terminal.sees(seen)
-        if what:
-            calm(terminal, what)
+def on_each(terminals: list[Terminal], look: Callable[[Terminal], None]) -> None:
+    """Look at all of them at the same time: for nearly all of it, nothing happens there."""
+    with ThreadPoolExecutor(len(terminals)) as lookers:
+        for looking in [lookers.submit(look, terminal) for terminal in terminals]:
+            looking.result()
 
 
-def test_a_dialog_with_nothing_to_say_sends_nothing(terminal: Terminal) -> None:
-    for keys, seen, what in (
-        ("?", "Keys: Queues", "help over the queues"),
-        ("\x1bs", "Sort by", "sort"),
-        ("\x1b\r", "Died", ""),
-        ("s", "Sort by", "sort of tasks"),
-        ("\x1b\x04", "Cancel", "a plan"),
-        ("\x1b", "nothing was deleted", ""),
-        ("\r", "Payload", ""),
-        ("e", "Save the payload", "save"),
-    ):
-        terminal.type(keys)
-        terminal.sees(seen)
-        if what:
-            silent(terminal, what)
+@pytest.mark.slow
+def test_idle_screens_send_only_what_changes(terminals: list[Terminal]) -> None:
+    def look(terminal: Terminal) -> None:
+        size = terminal.emulator.columns
+        calm(terminal, f"queues at {size}")
+        for keys, seen, what in (
+            ("\r", "Died", "tasks"),
+            ("\r", "Payload", "task"),
+            ("q", "Died", "tasks again"),
+            ("/", "field:value", "filter"),
+            ("\x1b", "Died", "without a filter"),
+            ("q", "Findings", "queues again"),
+            ("i", "Eviction", "connection page"),
+            ("q", "Findings", ""),
+            ("J", "No journals", "journals"),
+            ("q", "Findings", "queues once more"),
+            ("a", "complete in", "a scan that has ended"),
+        ):
+            terminal.type(keys)
+            terminal.sees(seen)
+            if what:
+                calm(terminal, f"{what} at {size}")
+
+    on_each(terminals, look)
+
+
+@pytest.mark.slow
+def test_a_dialog_with_nothing_to_say_sends_nothing(terminals: list[Terminal]) -> None:
+    def look(terminal: Terminal) -> None:
+        for keys, seen, what in (
+            ("?", "Keys: Queues", "help over the queues"),
+            ("\x1bs", "Sort by", "sort"),
+            ("\x1b\r", "Died", ""),
+            ("s", "Sort by", "sort of tasks"),
+            ("\x1b", "row 1 of", ""),
+            ("\x04", "Cancel", "a plan"),
+            ("\x1b", "nothing was deleted", ""),
+            ("\r", "Payload", ""),
+            ("e", "Save the payload", "save"),
+        ):
+            terminal.type(keys)
+            terminal.sees(seen)
+            if what:
+                silent(terminal, f"{what} at {terminal.emulator.columns}")
+            else:  # keys that came while a list is still being read would be dropped after a while
+                calm(terminal, f"after {keys!r}", on=0)
+
+    on_each(terminals, look)
 
 
 OPENED = 15
@@ -71,6 +95,7 @@ TITLE = 800
 """Bytes within which the first line of what was opened must come: a thin link shows it while the rest is under way."""
 
 
+@pytest.mark.slow
 def test_what_a_key_opens_takes_little_of_the_link() -> None:
     terminal = Terminal("demo", "--quiet-workers", size=(80, 24))
     try:

@@ -69,6 +69,7 @@ def made(form: str, checkout: Path, wheels: Path) -> Path:
     return package
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["wheel", "sdist"])
 def test_it_installs_and_runs_without_network(
     form: str, checkout: Path, wheels: Path, valkey: Live, tmp_path: Path

@@ -92,6 +92,7 @@ def reads_a_task_and_its_keys(terminal: Terminal) -> None:
     assert terminal.ended() == 0, terminal.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])
 def test_it_runs_on_every_python_that_it_is_for(pyz: Path, valkey: Live, tmp_path: Path, version: str) -> None:
     """Of 3.11 on the oldest one: Debian 12 has 3.11.2."""
