@@ -110,6 +110,7 @@ def _pipe(context: click.Context) -> Iterator[Pipe | None]:
         flags |= {name: value for name in _CONNECTION if (value := one.params.get(name)) is not None}
     server = Server(replace(resolve(Choices(**flags)), timeout=_PATIENCE, read_only=True))
     try:
+        server.identify()  # of a cluster, any node may be named
         with server.pipe() as pipe:
             yield pipe
     finally:

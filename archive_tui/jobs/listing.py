@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.errors import NotPermittedError, RefusedError
+from archive_tui.errors import DisconnectedError, MovedError, NotPermittedError, RefusedError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.store.link.server import Server
 from archive_tui.store.read import old_storage, tasks
-from archive_tui.store.read.queues import registered
+from archive_tui.store.read.queues import registered_if_there
 from archive_tui.text import line
 
 
@@ -142,10 +142,11 @@ class ListArchivesJob(Listing):
         self._why_not = why_not
 
     def _list_all(self) -> None:
-        with self._server.pipe() as pipe:
+        with self._server.pipe(lenient=True) as pipe:
             self.connected()
             self._phase = "looking which queues there are"
-            self.queues = tuple(sorted({*self._known, *registered(pipe)}))
+            names, _ = registered_if_there(pipe)
+            self.queues = tuple(sorted({*self._known, *(names or ())}))
             left_out = {queue: reason for queue in self.queues if (reason := self._why_not(queue))}
             for queue in old_storage.old_queues(pipe, [queue for queue in self.queues if queue not in left_out]):
                 left_out[queue] = "written by Asynq before 0.18: open it by itself"
@@ -158,6 +159,12 @@ class ListArchivesJob(Listing):
                 self._list(queue, State.ARCHIVED, f" of {line(queue)}, queue {at:,} of {len(self.queues):,}")
             except NotPermittedError:
                 self._leave_out(queue, "not permitted to this user")
+            except MovedError:
+                raise
+            except DisconnectedError as error:
+                if self._server.cluster is None:
+                    raise
+                self._leave_out(queue, str(error))  # the other nodes go on
             except RefusedError as error:
                 self._leave_out(queue, str(error))
 

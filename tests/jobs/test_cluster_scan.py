@@ -14,6 +14,7 @@ from archive_tui.asynq import keys
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.jobs.job import JobState
+from archive_tui.jobs.listing import ListArchivesJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.settings.model import Settings
@@ -172,6 +173,22 @@ def test_a_node_that_fails_leaves_the_others_going_and_is_named(
     assert f"127.0.0.1:{silent.port}/0 was not read" in job.progress.caution
     assert expected(here) <= found(catalog)
     assert not any(queue == "low" for queue, _, _ in found(catalog))
+
+
+def test_archives_of_all_nodes_are_listed_but_for_one_that_is_silent(
+    cluster: ClusterProcesses, connect: Callable[[], Server], catalog: Catalog
+) -> None:
+    silent = cluster.owner("asynq:{low}:")
+    here = {queue for queue in QUEUES if cluster.owner(f"asynq:{{{queue}}}:") is not silent}
+    server = connect(cluster.settings_of(cluster.other_than(silent)))
+    server.identify()
+    with cluster.frozen(silent):
+        job = ListArchivesJob(server, catalog, QUEUES)
+        job.start()
+        assert job.wait(60)
+    assert (job.error, job.state) == (None, JobState.DONE)
+    assert {row.queue for row in catalog.rows(catalog.find(Query())).values()} == here
+    assert str(silent.port) in job.progress.left_out["low"]
 
 
 def test_a_queue_whose_keys_lie_apart_is_named(
