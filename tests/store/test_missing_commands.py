@@ -193,6 +193,8 @@ def test_a_server_without_info_is_asked_by_hello(lacking: Lacking, cli: Command,
     )
     server = cli(*at(live, "scan", "--json")).json["server"]
     assert (server["version"], server["mode"]) == (info.version, "standalone")
+    (node,) = cli(*at(live, "connection", "--json")).json["nodes"]
+    assert (node["version"], node["mode"], node["role"]) == (info.version, "standalone", "primary")
 
 
 def test_what_a_server_does_not_say_of_itself_is_said(lacking: Lacking, cli: Command) -> None:

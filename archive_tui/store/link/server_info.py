@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from archive_tui.settings.address import Address
-from archive_tui.store.link.info import facts_in, mode_in, product_in, role_in, version_in
+from archive_tui.store.link.info import facts_in, facts_in_greeting, mode_in, product_in, role_in, version_in
 from archive_tui.store.link.replies import Reply
-from archive_tui.text import decode, line
+from archive_tui.text import line
 from archive_tui.wording.people import span
 
 
@@ -163,22 +163,14 @@ def info_of(reply: Reply, address: str, database: int = 0) -> ServerInfo:
 
 
 def with_greeting(info: ServerInfo, reply: Reply) -> ServerInfo:
-    """Fill in what a server did not say to `INFO` from its reply to `HELLO 2`. Redis 6.0 and newer and Valkey answer it
-    whatever the user's rights are; where it was renamed, or where a proxy refuses it, nothing is filled in.
-    """
-    if not isinstance(reply, list):
-        return info
-    facts = {
-        name: decode(value) for name, value in zip(reply[::2], reply[1::2], strict=False) if isinstance(value, bytes)
-    }
-    role = facts.get(b"role", "")
-    product = facts.get(b"server", "") if not info.version else info.product
+    """Fill in what a server did not say to `INFO` from its reply to `HELLO 2`; nothing where that is refused, too."""
+    told = facts_in_greeting(reply)
     return replace(
         info,
-        version=info.version or line(facts.get(b"version", "")),
-        product=product if product in _PRODUCTS else info.product,
-        mode=info.mode or line(facts.get(b"mode", "")),
-        role=info.role or {"master": "primary"}.get(role, line(role)),
+        version=info.version or line(version_in(told)),
+        product=info.product if info.version else product_in(told),
+        mode=info.mode or line(mode_in(told)),
+        role=info.role or line(role_in(told)),
     )
 
 
@@ -227,8 +219,6 @@ def _unlinked_for(seconds: str) -> float | None:
     """
     return float(seconds) if seconds.isdigit() and int(seconds) < _EPOCH else None
 
-
-_PRODUCTS = ("redis", "valkey", "redict")
 
 _EPOCH = 1_000_000_000
 """Seconds: more than any link is down, and less than the age of the epoch."""

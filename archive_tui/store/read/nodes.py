@@ -11,7 +11,16 @@ from dataclasses import replace
 
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.store.facts import Memory, NodeFacts, Persistence, Replica, Upstream
-from archive_tui.store.link.info import Facts, facts_in, mode_in, number_in, product_in, role_in, version_in
+from archive_tui.store.link.info import (
+    Facts,
+    facts_in,
+    facts_in_greeting,
+    mode_in,
+    number_in,
+    product_in,
+    role_in,
+    version_in,
+)
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.replies import Reply, is_refusal
 from archive_tui.store.link.server import Server
@@ -70,10 +79,19 @@ def _read(server: Server, node: Node, before: NodeFacts | None, clock: Callable[
         took = time.perf_counter() - began
         questions = [(b"CONFIG", b"GET", name) for name in _CONFIGURED] if before is None else []
         described, *configured = pipe.call([(b"INFO",), *questions], errors="return")
+        facts = facts_in(described) if isinstance(described, bytes) else {}
+        told = facts
+        if not (mode_in(facts) and role_in(facts)):
+            (greeting,) = pipe.call([(b"HELLO", b"2")], errors="return")
+            told = {**facts_in_greeting(greeting), **facts}
         encryption = pipe.encryption
-    found = node_of(node.address, facts_in(described) if isinstance(described, bytes) else {})
+    found = node_of(node.address, facts)
     found = replace(
         found,
+        product=product_in(told),
+        version=line(version_in(told)),
+        mode=line(mode_in(told)),
+        role=line(role_in(told)),
         ours=node.connections,
         encryption=encryption,
         answered_in=took,
