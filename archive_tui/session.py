@@ -32,6 +32,7 @@ from archive_tui.payloads.readings import PayloadReader
 from archive_tui.settings.model import Settings
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE
 from archive_tui.store.facts import Connection, Extra
+from archive_tui.store.link.replicas import Replicas, Source
 from archive_tui.store.link.replies import KEYS_APART
 from archive_tui.store.link.server import Server
 from archive_tui.store.link.server_info import ServerInfo
@@ -85,6 +86,9 @@ class Session:
             interval = _SNAPSHOT_INTERVAL
         self.stopwatch = stopwatch
         self.server = Server(settings)
+        self.reader = self.server
+        """Where scans and lists are read: the server, or a replica of it."""
+        self._replicas: Replicas | None = None
         self.info = ServerInfo(self.server.address)
         self._limits = limits_of(settings.archive_cap, settings.archive_days)
         self.watch = WatchJob(self.server, interval, self.clock, stopwatch, self._limits)
@@ -121,7 +125,9 @@ class Session:
         if self.settings.read_only:
             return "this is a read-only session"
         if self._role == "replica":
-            return "this server is a replica: connect to its primary to change anything"
+            primary = (self.watch.overview.info or self.info).primary
+            where = f", {primary} (--url {self._url_of(primary)})" if primary else ""
+            return f"this server is a replica: connect to its primary{where} to change anything"
         return self.permissions.why_nowhere(Action.DELETE)
 
     def why_not(self, action: Action, queue: str) -> str | None:
@@ -160,6 +166,11 @@ class Session:
                 stats = queues.stats(pipe, names, registered, datetime.fromtimestamp(self.clock(), UTC))
         return [one.name for one in stats if not one.refused], [one.name for one in stats if one.refused]
 
+    def _url_of(self, address: str) -> str:
+        """The URL of another server, reached as this one is; without user and password."""
+        scheme = "redis" if self.settings.tls is None else "rediss"
+        return f"{scheme}://{address}/{self.settings.database}"
+
     @property
     def _role(self) -> str:
         return (self.watch.overview.info or self.info).role
@@ -178,6 +189,28 @@ class Session:
             if unreadable := self.permissions.why_unreadable:
                 raise NotPermittedError(f"{self.server.address} cannot be read: {unreadable}")
             self._old = frozenset(old_storage.old_queues(pipe, names))
+        if self.settings.prefer_replica and self.settings.snapshot is None and self.info.role != "replica":
+            self._read_at_replica()
+
+    def _read_at_replica(self) -> None:
+        if self.server.cluster is None:
+            self.reader, self._replicas = self.server.read_at_replica()
+            self.reader.identify()
+
+    @property
+    def source(self) -> Source | None:
+        """Where scans and lists are read; None where no replica is preferred."""
+        if not self.settings.prefer_replica or self._role == "replica" or self.settings.snapshot is not None:
+            return None
+        if self._replicas is None:
+            return Source(self.server.address, why_primary="of a cluster the primaries are read")
+        return self._replicas.source
+
+    def seen_at(self, began: float) -> float:
+        """The moment of which something is true that was read from `began` on, in unix seconds: a replica shows what
+        was before.
+        """
+        return began - (self.source.seconds if self.source is not None else 0)
 
     def run(self, job: AnyJob) -> AnyJob:
         """Start a job and keep account of it."""
@@ -233,7 +266,7 @@ class Session:
         known = [one.name for one in self.watch.overview.queues] if self.watch.begun else None
         job = self.run(
             ScanJob(
-                self.server,
+                self.reader,
                 catalog,
                 queues,
                 pace,
@@ -273,7 +306,8 @@ class Session:
     def site(self) -> Site:
         """What the sheet of a change says beside its plan: where and when it was planned."""
         free = self.free_bytes(self.journal_folder) if self.settings.journal else None
-        return Site(self.clock(), self.settings.production, self.settings.journal, free, self.limits)
+        source = self.source.sentence if self.source is not None else ""
+        return Site(self.clock(), self.settings.production, self.settings.journal, free, self.limits, source)
 
     @property
     def running(self) -> Sequence[Job]:
@@ -380,6 +414,8 @@ class Session:
         """Stop every job at its next safe point and wait for them, at most `timeout` seconds in all."""
         self.stop_jobs(timeout)
         self.server.close()
+        if self.reader is not self.server:
+            self.reader.close()
 
     def stop_jobs(self, timeout: float = 5.0) -> None:
         """The same, and stay connected: whoever gives jobs a catalog closes it when they have ended."""

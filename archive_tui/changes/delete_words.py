@@ -53,7 +53,7 @@ def sheet(plan: Plan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
             Line(_afterwards(totals)),
             *([Line(freed, "frees")] if (freed := frees(totals)) else []),
             *plan.expiring.line("the journal keeps the times" if site.journal else "Redis would delete them by itself"),
-            *rows_seen(plan, site.now),
+            *rows_seen(plan, site),
             CHECKED_AGAIN,
         ),
         way_back=tuple(way_back(site, totals.stored_bytes, DELETE.past, "the journal keeps a copy to restore from")),
@@ -102,11 +102,13 @@ def frees(totals: Totals) -> str:
     return " and ".join(freed)
 
 
-def rows_seen(plan: Plan, now: float) -> Iterator[Line]:
-    """How old the plan's rows are; no line where nobody knows."""
+def rows_seen(plan: Plan, site: Site) -> Iterator[Line]:
+    """How old the plan's rows are, no line where nobody knows; where a replica is preferred, also what was read."""
     if plan.seen_at is not None:
         how = "read from the archive" if None in plan.totals.by_kind else "found by a scan that began"
-        yield Line(f"{how} {age(plan.seen_at, now)} ago")
+        yield Line(f"{how} {age(plan.seen_at, site.now)} ago")
+    if site.source:
+        yield Line(site.source)
 
 
 def _afterwards(totals: Totals) -> str:

@@ -40,7 +40,7 @@ def sheet(plan: HistoryPlan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
             Line("nothing changes for Asynq: no task is touched, and a scheduler that starts again gets new entries"),
             Line("Asynq's web console shows the history of living entries only, and none of these"),
             *([Line(unsure, tone=Tone.CAUTION)] if (unsure := _unsure(plan)) else []),
-            *delete_words.rows_seen(plan.plan, site.now),
+            *delete_words.rows_seen(plan.plan, site),
             Line("each is checked again by the server: what a living scheduler has, or has grown, is skipped"),
         ),
         way_back=tuple(way_back(site, totals.stored_bytes, DELETE.past, _COPIED)),

@@ -64,7 +64,7 @@ def sheet(plan: RepairPlan, site: Site, archived: Mapping[str, int], chosen: Seq
             *([Line(freed, "frees")] if (freed := _frees(plan)) else []),
             *plan.plan.expiring.line("taken off what is to live" if plan.lets_live else "the journal keeps the times"),
             *_overflow(beyond, limits),
-            *delete_words.rows_seen(plan.plan, site.now),
+            *delete_words.rows_seen(plan.plan, site),
             CHECKED_AGAIN,
         ),
         way_back=tuple(_way_back(plan, site)),

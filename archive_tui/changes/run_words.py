@@ -52,7 +52,7 @@ def sheet(plan: RunPlan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
             *_dangers(plan),
             *plan.plan.expiring.line("taken off what is to live"),
             *([_released(mode, plan.count)] if mode.scheduled else []),
-            *delete_words.rows_seen(plan.plan, site.now),
+            *delete_words.rows_seen(plan.plan, site),
             CHECKED_AGAIN,
         ),
         way_back=tuple(way_back(site, plan.plan.totals.stored_bytes, RUN.past, _COPIED)),

@@ -64,6 +64,8 @@ class Site:
     """Room in the folder of journals; None where nobody knows."""
     limits: Callable[[str], Limits] = default_limits
     """Gives the limits of a queue's archive."""
+    source: str = ""
+    """Where the rows were read, in words, where a replica is preferred."""
 
     def typed(self, count: int) -> str:
         """What confirms a change of so many: their number; empty where choosing the button is enough."""

@@ -38,6 +38,8 @@ def session_for(
     with stoppable(), opened(settings, may_be_empty=may_be_empty, every_namespace=every_namespace) as session:
         if session.info.staleness:
             print(f"archive-tui: {session.info.staleness}", file=sys.stderr)
+        if session.source is not None and session.source.why_primary:
+            print(f"archive-tui: {session.source.sentence}", file=sys.stderr)
         yield session
 
 

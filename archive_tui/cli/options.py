@@ -72,6 +72,7 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="What stands before :{queue} in the keys, asynq by default. [ARCHIVE_TUI_NAMESPACE]"),
         _flag(setting.TIMEOUT, "How long to wait for each answer; 5 by default.", metavar="SECONDS"),
         _flag(setting.READ_ONLY, "Disable every command that changes data."),
+        _flag(setting.PREFER_REPLICA, "Read scans and lists from a replica; changes go to the primary."),
         _flag(setting.LOW_BANDWIDTH, "Send less to the terminal: the screens count on more rarely, in larger steps."),
         click.option("--journal-dir", type=click.Path(path_type=Path), metavar="DIR",
             help="Folder of the journals. [ARCHIVE_TUI_JOURNAL_DIR]"),

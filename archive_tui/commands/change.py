@@ -84,7 +84,7 @@ def choosing(session: Session, verb: Verb, manner: Manner, queue: str | None) ->
         refuse_unknown(session, [queue])
         session.refuse_old(queue)
     with catalog_for(session) as catalog:
-        yield catalog, session.clock()
+        yield catalog, session.seen_at(session.clock())
 
 
 def flags_of(**values: str | int | None) -> str:

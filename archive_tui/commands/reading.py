@@ -34,7 +34,7 @@ def read_archive(session: Session, catalog: Catalog, queue: str, *, progress: bo
     """Fill a catalog with the archived tasks of a queue; False where somebody interrupted it. `progress` shows on
     stderr how it goes. Raises what the job has failed with.
     """
-    job = ListJob(session.server, catalog, queue, State.ARCHIVED, session.clock)
+    job = ListJob(session.reader, catalog, queue, State.ARCHIVED, session.clock)
     return finish(lambda: session.run(job), (lambda job: f"{job.progress.listed:,} tasks read") if progress else None)
 
 
@@ -98,7 +98,7 @@ def read_contents(session: Session, catalog: Catalog, query: Query, *, pace: Pac
     """
     if not query.criteria:
         return Contents()
-    job = StoredContentJob(session.server, catalog, query, session.payloads, pace)
+    job = StoredContentJob(session.reader, catalog, query, session.payloads, pace)
     if not finish(lambda: session.run(job), content_line if progress else None):
         return None
     return Contents(True, job.progress.read, job.progress.unknown)

@@ -103,6 +103,8 @@ def _print_scan(session: Session, job: ScanJob, query: Query, form: str, out: Te
         _print_prometheus(report, job.progress, foretold, out)
     else:
         _print_summary(report, job.progress, out)
+        if session.source is not None and (job.progress.restarts or not session.source.why_primary):
+            print(session.source.sentence, file=sys.stderr)
         _warn_of(elsewhere)
 
 
@@ -152,6 +154,7 @@ def _scan_json(session: Session, job: ScanJob, stats: Sequence[QueueStats], else
         **({"snapshot_of": moment(snapshot.taken_at)} if snapshot is not None else {}),
         "started_at": moment(progress.started_at),
         "finished_at": moment(progress.finished_at),
+        **_source_json(session),
         "complete": progress.complete,
         "caution": progress.caution or None,
         "keys_scanned": progress.keys,
@@ -174,6 +177,17 @@ def _scan_json(session: Session, job: ScanJob, stats: Sequence[QueueStats], else
         ],
         "installation": _installation_json(job, sums),
     }
+
+
+def _source_json(session: Session) -> dict[str, Any]:
+    """Where a scan was read, where a replica is preferred."""
+    source = session.source
+    if source is None:
+        return {}
+    if source.why_primary:
+        return {"read_from": {"role": "primary", "address": source.address, "why": source.why_primary}}
+    lag = {"lag_seconds": source.seconds if source.bytes is not None else None, "lag_bytes": source.bytes}
+    return {"read_from": {"role": "replica", "address": source.address, **lag}}
 
 
 def _installation_json(

@@ -191,6 +191,9 @@ class Settings:
     pace: str | None = None
     """Name of the pace at which jobs begin; None: none was chosen."""
 
+    prefer_replica: bool = False
+    """Scans and lists are read from a replica, if one hears the primary."""
+
     low_bandwidth: bool = False
     """The link to the terminal is thin: the screens send half of what they may send otherwise."""
 

@@ -41,6 +41,7 @@ _PROFILE_KEYS = {
     "color",
     "pace",
     "read_only",
+    "prefer_replica",
     "syslog",
     "low_bandwidth",
     "theme",
@@ -95,6 +96,9 @@ class Choices:
 
     read_only: bool = False
     """`--read-only`."""
+
+    prefer_replica: bool = False
+    """`--prefer-replica`."""
 
     low_bandwidth: bool = False
     """`--low-bandwidth`."""
@@ -159,6 +163,7 @@ def resolve(choices: Choices, profile_file: Path | None = None, *, secrets: bool
         production=profile.value(setting.PRODUCTION) or False,
         color=profile.value(setting.COLOR),
         read_only=guarded(setting.READ_ONLY, choices.read_only),
+        prefer_replica=guarded(setting.PREFER_REPLICA, choices.prefer_replica),
         low_bandwidth=guarded(setting.LOW_BANDWIDTH, choices.low_bandwidth),
         pace=choices.pace or beside(setting.PACE),
         syslog=beside(setting.SYSLOG) or None,

@@ -137,6 +137,7 @@ SENTINEL_USERNAME: Setting[str] = Setting(
     "sentinel_username", "a text", _text, "--sentinel-user", "ARCHIVE_TUI_SENTINEL_USERNAME"
 )
 READ_ONLY = _switched("read_only", "--read-only", "ARCHIVE_TUI_READ_ONLY")
+PREFER_REPLICA = _switched("prefer_replica", "--prefer-replica", "ARCHIVE_TUI_PREFER_REPLICA")
 LOW_BANDWIDTH = _switched("low_bandwidth", "--low-bandwidth", "ARCHIVE_TUI_LOW_BANDWIDTH")
 PRODUCTION = _switched("production")
 JOURNAL = _switched("journal")

@@ -4,10 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from support.catalogs import Hooked, ids, once
 from support.command_line import Command, at
 from support.pilot import Operator, operate
+from support.sentinels import unused_port
 from support.servers import Live, wait_until
 
+from archive_tui.jobs.job import Job
+from archive_tui.jobs.pace import Pace
+from archive_tui.session import Session
+from archive_tui.settings.model import Settings
 from archive_tui.tui.widgets.status import StatusBar
 
 
@@ -35,6 +41,109 @@ def pair(own_server: Callable[..., Live], any_binary: str, free_port: int) -> Pa
     wait_until(lambda: replica.client.info("replication").get("master_link_status") == "up")
     primary.client.wait(1, 20_000)
     return Pair(primary, replica)
+
+
+@pytest.fixture
+def reachable(own_server: Callable[..., Live], any_binary: str) -> Pair:
+    """A primary and its replica, both with a port; the primary knows that its replica has all."""
+    primary = own_server("--repl-diskless-sync-delay", "0", port=unused_port(), binary=any_binary)
+    primary.asynq.register("q")
+    primary.asynq.add_many("q", ["one", "two"])
+    primary.asynq.add("q", "loose", referenced=False)
+    replica = own_server("--replicaof", "127.0.0.1", str(port_of(primary)), port=unused_port(), binary=any_binary)
+    wait_until(lambda: replica.client.info("replication").get("master_link_status") == "up")
+    primary.client.wait(1, 20_000)
+    replica.client.config_resetstat()
+    primary.client.config_resetstat()
+    return Pair(primary, replica)
+
+
+def port_of(live: Live) -> int:
+    assert live.process is not None
+    return live.process.port
+
+
+def by_port(live: Live, command: str, *arguments: str) -> list[str]:
+    return [command, "--url", f"redis://127.0.0.1:{port_of(live)}", *arguments]
+
+
+def test_a_scan_prefers_the_replica(reachable: Pair, cli: Command) -> None:
+    scanned = cli(*by_port(reachable.primary, "scan", "--json", "--prefer-replica"))
+    assert (scanned.code, scanned.json["complete"], scanned.err) == (0, True, "")
+    read_from = scanned.json["read_from"]
+    assert (read_from["role"], read_from["address"]) == ("replica", f"127.0.0.1:{port_of(reachable.replica)}/0")
+    assert read_from["lag_bytes"] is not None
+    assert read_from["lag_seconds"] <= 1
+    assert scanned.json["server"]["address"] == f"127.0.0.1:{port_of(reachable.primary)}/0"
+    assert reachable.replica.calls()["scan"] > 0
+    said = cli(*by_port(reachable.primary, "scan", "--prefer-replica")).err
+    assert f"scans and lists read the replica 127.0.0.1:{port_of(reachable.replica)}/0" in said
+
+
+def test_a_deletion_is_read_at_the_replica_and_done_at_the_primary(
+    reachable: Pair, cli: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCHIVE_TUI_PREFER_REPLICA", "yes")
+    choice = ("--queue", "q", "--kind", "orphan-archived")
+    plan = cli(*by_port(reachable.primary, "delete", *choice, "--dry-run"))
+    assert f"scans and lists read the replica 127.0.0.1:{port_of(reachable.replica)}/0" in plan.text
+    ended = cli(*by_port(reachable.primary, "delete", *choice, "--yes", "--json"))
+    assert (ended.code, ended.json["report"]["deleted"]) == (0, 1), ended.err
+    assert ended.json["server"] == f"127.0.0.1:{port_of(reachable.primary)}/0"
+    assert not reachable.primary.client.exists("asynq:{q}:t:loose")
+    ended = cli(*by_port(reachable.primary, "delete", "--queue", "q", "--archived", "--yes", "--json"))
+    assert ended.json["report"]["deleted"] == 2
+    assert reachable.replica.calls()["zrange"] > 0
+
+
+def test_without_a_linked_replica_the_primary_is_read(reachable: Pair, cli: Command) -> None:
+    reachable.replica.client.execute_command("REPLICAOF", "NO", "ONE")
+    wait_until(lambda: reachable.primary.client.info("replication")["connected_slaves"] == 0)
+    scanned = cli(*by_port(reachable.primary, "scan", "--json", "--prefer-replica"))
+    assert scanned.json["read_from"]["role"] == "primary"
+    assert "scans and lists read the primary: it has no replica that is linked" in scanned.err
+    assert scanned.json["complete"]
+
+
+def test_a_replica_that_cannot_be_reached_is_not_read(pair: Pair, cli: Command) -> None:
+    """It has no port; its primary knows it all the same."""
+    scanned = cli(*at(pair.primary, "scan", "--json", "--prefer-replica"))
+    assert (scanned.code, scanned.json["complete"], scanned.json["read_from"]["role"]) == (0, True, "primary")
+    assert "scans and lists read the primary" in scanned.err
+
+
+def test_a_scan_goes_on_at_the_primary_when_its_replica_goes(
+    reachable: Pair, run_job: Callable[[Job], Job], hooked: Hooked
+) -> None:
+    reachable.primary.asynq.add_many("q", [b"%d" % number for number in range(1500)], referenced=False)
+    reachable.primary.client.wait(1, 20_000)
+    session = Session(Settings(port=port_of(reachable.primary), prefer_replica=True))
+    session.open()
+    assert session.source is not None
+    assert not session.source.why_primary
+    assert reachable.replica.process is not None
+    hooked.hook = once(reachable.replica.process.kill)
+    job = session.scan(hooked, pace=Pace.FULL)
+    assert job.wait(20)
+    assert (job.error, job.progress.complete, job.progress.restarts) == (None, True, 1)
+    assert len(ids(hooked)) == 1501
+    assert session.source.why_primary
+    session.close()
+
+
+def test_the_screens_say_what_they_read(reachable: Pair) -> None:
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.sees("scans and lists read the replica", str(port_of(reachable.replica)))
+
+    operate(Settings(port=port_of(reachable.primary), prefer_replica=True), play)
+
+
+def test_a_replica_names_its_primary(reachable: Pair, cli: Command) -> None:
+    ended = cli(*by_port(reachable.replica, "delete", "--queue", "q", "--archived", "--yes"))
+    port = port_of(reachable.primary)
+    assert ended.code == 5
+    assert f"connect to its primary, 127.0.0.1:{port} (--url redis://127.0.0.1:{port}/0)" in ended.complaint
 
 
 def test_a_replica_that_hears_its_primary_is_as_good_as_that(pair: Pair, cli: Command) -> None:

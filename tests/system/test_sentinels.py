@@ -33,6 +33,7 @@ from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
+from archive_tui.session import Session
 from archive_tui.settings.address import Address
 from archive_tui.settings.model import Secret
 from archive_tui.settings.url import parse_url
@@ -421,6 +422,24 @@ def test_a_listing_goes_on_on_the_new_primary(orders: Service, run_job: Run, hoo
     assert (job.error, progress.complete) == (None, True)
     assert len(ids(hooked)) == 50
     server.close()
+
+
+def test_what_reads_a_replica_follows_a_failover(orders: Service, run_job: Run, catalog: Catalog) -> None:
+    filled(orders)
+    session = Session(replace(orders.settings, prefer_replica=True))
+    session.open()
+    old = f"127.0.0.1:{orders.port_of(orders.replica)}/0"
+    assert session.source is not None
+    assert (session.source.address, session.source.why_primary) == (old, "")
+    fail_over(orders, "planned")
+    wait_until(lambda: orders.primary.client.info("replication")["connected_slaves"] == 1)
+    orders.in_step()
+    job = session.scan(catalog, pace=Pace.FULL)
+    assert job.wait(20)
+    assert (job.error, len(ids(catalog))) == (None, COUNT)
+    session.close()
+    new = f"127.0.0.1:{orders.port_of(orders.replica)}/0"
+    assert (session.source.address, session.source.why_primary) == (new, "")
 
 
 def test_the_screens_follow_the_primary(orders: Service) -> None:

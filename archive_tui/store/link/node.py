@@ -14,7 +14,7 @@ from redis.retry import Retry
 from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
 from archive_tui.settings.model import Secret, Settings
 from archive_tui.store.link.diagnosis import diagnose
-from archive_tui.store.link.replies import may_be_something_else, translated
+from archive_tui.store.link.replies import Reply, may_be_something_else, translated
 from archive_tui.text import line
 
 _READ_SIZE = 256 * 1024
@@ -64,6 +64,20 @@ class Node:
     def release(self, connection: AbstractConnection) -> None:
         """Give a connection back."""
         self._pool.release(connection)  # type: ignore[arg-type]
+
+    def ask(self, *command: str) -> Reply:
+        """The reply to one command on a connection of its own; a refusal is one. Raises RedisError and OSError."""
+        connection = self.connect()
+        try:
+            connection.send_command(*command)  # type: ignore[no-untyped-call]
+            return connection.read_response(disable_decoding=True)
+        except ResponseError as error:
+            return error
+        except BaseException:
+            connection.disconnect()  # type: ignore[no-untyped-call]
+            raise
+        finally:
+            self.release(connection)
 
     def diagnose(self, error: Exception) -> None:
         """Raise what stands at the address, where the first exchange with it fails and it says so."""

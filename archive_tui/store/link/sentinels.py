@@ -9,7 +9,7 @@ our own.
 import ipaddress
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -39,16 +39,6 @@ class Primary:
 
     down: bool = False
     """Whether one of them does not reach it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Replica:
-    """A replica of a service, as a Sentinel says."""
-
-    address: Address
-
-    linked: bool
-    """Whether the Sentinel reaches it, and it hears the primary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +82,6 @@ class Watchers:
         assert address is not None  # noqa: S101 - that is how they were chosen
         refuse_loopback(answer.sentinel, address)
         return Primary(address, any(answer.down for answer in named))
-
-    def replicas(self) -> Sequence[Replica]:
-        """The replicas, as the first Sentinel that answers says. Raises DisconnectedError where none does."""
-        failure: ArchiveTuiError | None = None
-        for node in list(self._nodes):
-            try:
-                (reply,) = _ask(node, [(b"SENTINEL", b"REPLICAS", self._service)])
-            except ArchiveTuiError as error:
-                failure = failure or error
-                continue
-            if isinstance(reply, list):
-                return [_replica(_facts(one)) for one in reply]
-        raise failure or DisconnectedError(f"no Sentinel names the replicas of {line(self.service)}")
 
     def close(self) -> None:
         """Close every connection that nobody is using."""
@@ -267,13 +244,6 @@ def _facts(reply: Reply) -> dict[str, str]:
     return dict(zip(words[::2], words[1::2], strict=False))
 
 
-def _replica(facts: Mapping[str, str]) -> Replica:
-    down = {"s_down", "o_down", "disconnected"}.intersection(facts.get("flags", "").split(","))
-    return Replica(
-        Address(facts.get("ip", ""), int(facts.get("port", "0"))), not down and facts.get("master-link-status") == "ok"
-    )
-
-
 def _listed(services: Sequence[str]) -> str:
     return ", ".join(map(line, services)) or "none"
 
@@ -289,11 +259,16 @@ def refuse_loopback(sentinel: Address, primary: Address) -> None:
     """Refuse a primary that is named by a loopback address, where the Sentinel runs on another machine than we do:
     there it means that machine, and here another server may answer. Raises ConnectError.
     """
-    if _is_loopback(primary.host) and not _is_here(sentinel):
+    if is_elsewhere(sentinel, primary):
         raise ConnectError(
             f"the Sentinel {sentinel} names {primary} as the primary, which is an address of its own machine: have it "
             "monitor an address that others reach as well"
         )
+
+
+def is_elsewhere(informant: Address, named: Address) -> bool:
+    """Whether an address that somebody on another machine names is one of that machine alone: a loopback address."""
+    return _is_loopback(named.host) and not _is_here(informant)
 
 
 def _is_loopback(host: str) -> bool:

@@ -16,9 +16,10 @@ from archive_tui.store.link.cluster_pipe import ClusterPipe
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.node_pipe import NodePipe
 from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.replicas import Replicas
 from archive_tui.store.link.replies import Reply
 from archive_tui.store.link.server_info import ServerInfo, cluster_info, info_of, with_greeting
-from archive_tui.store.link.service import Service
+from archive_tui.store.link.service import Guide, Service
 from archive_tui.text import line
 
 _CLIENT_NAME = "archive-tui"
@@ -29,20 +30,26 @@ class Server:
     one thread.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, guide: Guide | None = None) -> None:
+        """`guide` says which node is asked; None: the one that the settings name, or that their Sentinels do."""
         self.settings = settings
         self.keys = Keys(settings.namespace)
         """The keys of the namespace that this session reads and writes."""
         self.abilities = Abilities()
         """Shared by all pipes to this server."""
-        self._service = Service(settings) if settings.sentinels is not None else None
-        self._home = self._service.node if self._service is not None else Node(settings)
+        self._guide = guide or (Service(settings) if settings.sentinels is not None else None)
+        self._home = self._guide.node if self._guide is not None else Node(settings)
         self._cluster: Cluster | None = None
 
     @property
     def address(self) -> str:
         """The address of the server, safe to show."""
         return self._home.address
+
+    @property
+    def at(self) -> Settings:
+        """The settings of the node that is asked: of a service, with the address of its primary."""
+        return self._home.settings
 
     @property
     def place(self) -> str:
@@ -99,10 +106,24 @@ class Server:
             else:
                 pipe.release(broken=False)
 
+    def read_at_replica(self) -> tuple["Server", Replicas]:
+        """The same, read only, at one of its replicas as long as one hears it; and which one that is."""
+        settings = replace(self.settings, read_only=True)
+        replicas = Replicas(settings, self._asked)
+        return Server(settings, replicas), replicas
+
+    def _asked(self, *command: str) -> tuple[Node, Reply]:
+        """The primary as of now, and its reply to a command. Raises ConnectError and kin."""
+        if self._guide is not None:
+            self._guide.outdated()
+        with self.translated():
+            node = self._at_home()
+            return node, node.ask(*command)
+
     def _at_home(self) -> Node:
         """The node that is asked: of a service, its primary. Raises ConnectError and kin where nobody names that."""
-        if self._service is not None:
-            self._home = self._service.current()
+        if self._guide is not None:
+            self._home = self._guide.current()
         return self._home
 
     def identify(self) -> ServerInfo:
@@ -114,7 +135,7 @@ class Server:
         try:
             return self._identified()
         except ConnectError as error:
-            if self.settings.database and self._service is None and not isinstance(error, DisconnectedError):
+            if self.settings.database and self._guide is None and not isinstance(error, DisconnectedError):
                 self._refuse_sentinel()
             raise
 
@@ -136,13 +157,13 @@ class Server:
         if self._cluster is not None:
             self._cluster.outdated()
             return self._greeted()
-        if self._service is not None:
-            self._service.outdated()
+        if self._guide is not None:
+            self._guide.outdated()
         info = self._greeted()
         if info.mode == "sentinel":
             raise ConnectError(sentinels.whose_services(self.settings, info.services))
-        if self._service is not None and info.role == "replica":
-            raise self._service.demoted()
+        if self._guide is not None:
+            self._guide.accept(info)
         if info.mode in ("cluster", ""):  # it does not say where `INFO` is refused
             with self.pipe() as pipe:
                 (slots,) = pipe.call([(b"CLUSTER", b"SLOTS")], errors="return")
@@ -181,8 +202,8 @@ class Server:
         """Ask on a connection that is there what has become of the server meanwhile. Raises DisconnectedError where
         Sentinels name another by now.
         """
-        if self._service is not None:
-            self._service.check()
+        if self._guide is not None:
+            self._guide.check()
         return self._look(pipe)
 
     def _look(self, pipe: Pipe) -> ServerInfo:
@@ -211,8 +232,8 @@ class Server:
     def close(self) -> None:
         """Close every connection that nobody is using."""
         self._home.close()
-        if self._service is not None:
-            self._service.close()
+        if self._guide is not None:
+            self._guide.close()
         if self._cluster is not None:
             self._cluster.close()
 
@@ -220,7 +241,7 @@ class Server:
     def translated(self) -> Iterator[None]:
         """Turn what redis-py raises inside the block into our errors, one line each that says what to do."""
         with (
-            self._service.watching() if self._service is not None else nullcontext(),
+            self._guide.watching() if self._guide is not None else nullcontext(),
             self._at_home().translated(in_cluster=self._cluster is not None),
         ):
             yield

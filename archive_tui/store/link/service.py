@@ -1,16 +1,44 @@
 """A service that Sentinels watch: the node that is its primary now, which is another one after a failover."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from threading import Lock
+from typing import Protocol
 
 from archive_tui.errors import ArchiveTuiError, DisconnectedError, ReplicaError
 from archive_tui.settings.address import Address
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.node import Node
-from archive_tui.store.link.sentinels import Primary, Replica, Watchers
+from archive_tui.store.link.sentinels import Primary, Watchers
+from archive_tui.store.link.server_info import ServerInfo
 from archive_tui.text import line
+
+
+class Guide(Protocol):
+    """Says which of several nodes is asked."""
+
+    @property
+    def node(self) -> Node:
+        """The node that was asked last."""
+
+    def outdated(self) -> None:
+        """Note that it may be another by now."""
+
+    def current(self) -> Node:
+        """The node to ask. Raises ConnectError and kin."""
+
+    def check(self) -> None:
+        """Raise DisconnectedError where another is to be asked by now."""
+
+    def accept(self, info: ServerInfo) -> None:
+        """Raise DisconnectedError where what answers is not what was wanted."""
+
+    def watching(self) -> AbstractContextManager[None]:
+        """Learn from what goes wrong inside the block."""
+
+    def close(self) -> None:
+        """Close every connection that nobody is using."""
 
 
 class Service:
@@ -56,10 +84,6 @@ class Service:
             self.outdated()
             raise DisconnectedError(f"{self._name} has a new primary: {primary.address}")
 
-    def replicas(self) -> list[Replica]:
-        """The replicas, as a Sentinel says. Raises ConnectError and kin."""
-        return list(self._watchers.replicas())
-
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Learn from what goes wrong inside the block that the primary may be another. A primary that became a replica
@@ -79,6 +103,11 @@ class Service:
                     f"{error}; its Sentinels do not reach it either, and name no other yet"
                 ) from None
             raise
+
+    def accept(self, info: ServerInfo) -> None:
+        """Raise DisconnectedError where what answers is no primary."""
+        if info.role == "replica":
+            raise self.demoted()
 
     def demoted(self) -> DisconnectedError:
         """The error of a server that is named as the primary and is a replica."""

@@ -201,7 +201,7 @@ class ChangeFlow(Part):
             proposal.release()
             self.abandon(OVERTAKEN)
             return
-        dialog = ConfirmDialog(proposal.sheet, self.screen.session.settings, ready=ready)
+        dialog = ConfirmDialog(proposal.sheet, self.screen.session.server.at, ready=ready)
         self.screen.app.push_screen(dialog, partial(self._answered, proposal, dialog))
 
     def _answered(self, proposal: Proposal, dialog: ConfirmDialog, confirmed: bool | None) -> None:

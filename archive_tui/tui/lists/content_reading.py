@@ -47,7 +47,7 @@ class ContentReading:
     # The job
 
     def _from_server(self, *what: Any, **options: Any) -> ContentJob:
-        return StoredContentJob(self._screen().session.server, *what, **options)
+        return StoredContentJob(self._screen().session.reader, *what, **options)
 
     def keep_up(self, catalog: Catalog, query: Query, *, growing: Callable[[], bool], typing: bool) -> None:
         """Read what a query needs. `growing` tells whether rows still come; while it is `typing`, the operator may
@@ -99,7 +99,7 @@ class ContentReading:
         """Look which paths the payloads of some rows have, for whoever types a filter; once for a list."""
         if self._sample is None and rows:
             session = self._screen().session
-            self._sample = session.run(SampleJob(session.server, rows, session.payloads))
+            self._sample = session.run(SampleJob(session.reader, rows, session.payloads))
 
     @property
     def paths(self) -> Sequence[str]:

@@ -89,6 +89,8 @@ def _asides(session: Session) -> Iterator[Sentence]:
         yield f"read-only: {session.why_read_only}", "$text-muted"
     if unsaid := (overview.info or session.info).unsaid:
         yield unsaid, "$text-muted"
+    if session.source is not None:
+        yield session.source.sentence, "$text-warning" if session.source.why_primary else "$text-muted"
     if overview.searching and session.watch.state is not JobState.FAILED:
         yield "looking for leftover queues…", "$text-muted"
     elif overview.memory_refused:

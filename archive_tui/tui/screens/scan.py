@@ -326,7 +326,7 @@ class ScanScreen(CommandScreen):
         return "the scan is running: go back, and stop (x) or pause (z) it" if self._busy_scanning else self._why_not()
 
     def _seen_at(self) -> float | None:
-        return self._job.progress.started_at if self._job is not None else None
+        return self.session.seen_at(self._job.progress.started_at) if self._job is not None else None
 
     def _why_not_change(self) -> str | None:
         return self._why_not_export() or self._why_not()

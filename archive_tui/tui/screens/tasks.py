@@ -285,10 +285,10 @@ class TasksScreen(CommandScreen):
     def _listing(self) -> Listing:
         session, catalog = self.session, self.tasks.catalog
         if self.queue is not None:
-            return ListJob(session.server, catalog, self.queue, State.ARCHIVED, session.clock)
+            return ListJob(session.reader, catalog, self.queue, State.ARCHIVED, session.clock)
         known = [one.name for one in session.watch.overview.queues]
         why_not = partial(session.why_not, Action.READ)
-        return ListArchivesJob(session.server, catalog, known, why_not, session.clock)
+        return ListArchivesJob(session.reader, catalog, known, why_not, session.clock)
 
     @property
     def _reading(self) -> bool:
@@ -317,7 +317,8 @@ class TasksScreen(CommandScreen):
         return single_row(self.tasks.catalog, seq, "by hand", self._read_at())
 
     def _read_at(self) -> float | None:
-        return self._job.progress.read_at if self._job is not None else None
+        read_at = self._job.progress.read_at if self._job is not None else None
+        return self.session.seen_at(read_at) if read_at is not None else None
 
     def _why_not_change(self) -> str | None:
         return "the archive is still being read" if self._reading else None

@@ -1,0 +1,197 @@
+"""The replica that scans and lists are read from, where one is preferred; the primary where none is good for it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from archive_tui.errors import ArchiveTuiError, DisconnectedError
+from archive_tui.settings.address import Address
+from archive_tui.settings.model import Settings
+from archive_tui.store.link.info import Facts, facts_in, number_in, role_in
+from archive_tui.store.link.node import Node
+from archive_tui.store.link.replies import Reply
+from archive_tui.store.link.sentinels import is_elsewhere
+from archive_tui.store.link.server_info import ServerInfo
+from archive_tui.text import line
+from archive_tui.wording.people import size, span
+
+_INFO = ("INFO", "replication")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where scans and lists are read."""
+
+    address: str
+    """The server that is read; safe to show."""
+
+    seconds: int = 0
+    """Seconds since the replica confirmed last what it has: what it shows is at least so old. 0 for the primary."""
+
+    bytes: int | None = None
+    """Bytes of replication that it has not confirmed yet; None for the primary, and where nobody says."""
+
+    why_primary: str = ""
+    """Why the primary is read although a replica is preferred, in words; empty where a replica is read."""
+
+    @property
+    def sentence(self) -> str:
+        """Where scans and lists are read, in words."""
+        if self.why_primary:
+            return f"scans and lists read the primary: {self.why_primary}"
+        return f"scans and lists read the replica {self.address}, {self.lag}"
+
+    @property
+    def lag(self) -> str:
+        """How far the replica is behind, in words."""
+        if self.bytes is None:
+            return "of which nobody says how far it is behind"
+        behind = f" and {size(self.bytes)}" if self.bytes else ""
+        if not self.seconds and not self.bytes:
+            return "which has all that the primary has"
+        return f"{span(self.seconds)}{behind} behind"
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A replica that the primary has."""
+
+    address: Address
+    seconds: int
+    bytes: int | None
+
+
+class Replicas:
+    """The replicas of a primary, of which one is read. `ask_primary` gives its node with its reply to a command. Safe
+    to share between threads.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ask_primary: Callable[..., tuple[Node, Reply]],
+    ) -> None:
+        self._settings = settings
+        self._ask_primary = ask_primary
+        self._lock = Lock()
+        self._made: dict[Address, Node] = {}
+        self._node = Node(settings)  # never connected: nobody has been asked yet
+        self._outdated = True
+        self.source = Source(self._node.address)
+
+    @property
+    def node(self) -> Node:
+        """The node that was read last."""
+        return self._node
+
+    def outdated(self) -> None:
+        """Note that another may be better by now."""
+        self._outdated = True
+
+    def current(self) -> Node:
+        """The node to read: a replica that hears its primary, else the primary. Raises ConnectError and kin."""
+        with self._lock:
+            if self._outdated:
+                self._node, self.source = self._chosen()
+                self._outdated = False
+            return self._node
+
+    def check(self) -> None:
+        """Look how far the replica is behind. Raises DisconnectedError where its primary has lost it."""
+        if self.source.why_primary:
+            return
+        try:
+            primary, known, _, _ = self._known()
+        except ArchiveTuiError:
+            return  # what is read goes on without the primary
+        address = Address(self._node.settings.host, self._node.settings.port)
+        mine = next((one for one in known if one.address == address), None)
+        if mine is not None:
+            self.source = Source(self._node.address, mine.seconds, mine.bytes)
+        elif self.source.bytes is not None and address != _address_of(primary):
+            self.outdated()
+            raise DisconnectedError(f"{self._node.address} is no longer linked to its primary")
+
+    def accept(self, info: ServerInfo) -> None:
+        """Either role will do."""
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Learn from what goes wrong inside the block that another must be read."""
+        try:
+            yield
+        except DisconnectedError:
+            self.outdated()
+            raise
+
+    def close(self) -> None:
+        """Close every connection that nobody is using."""
+        for node in self._made.values():
+            node.close()
+
+    def _chosen(self) -> tuple[Node, Source]:
+        primary, known, replication, refused = self._known()
+        reasons: list[str] = []
+        for one in known:
+            node = self._made.setdefault(one.address, Node(_settings_of(self._settings, one.address)))
+            reason = _why_not(node, primary, replication)
+            if not reason:
+                return node, Source(node.address, one.seconds, one.bytes)
+            reasons.append(reason)
+        if not known:
+            reasons = [refused or "it has no replica that is linked"]
+        return primary, Source(primary.address, why_primary="; ".join(reasons))
+
+    def _known(self) -> tuple[Node, list[_Known], str, str]:
+        """The primary; its linked replicas, those first that have most; the id of what they replicate, empty where it
+        is not known; and why none is known.
+        """
+        primary, reply = self._ask_primary(*_INFO)
+        if not isinstance(reply, bytes):
+            return primary, [], "", "it refuses INFO, which names its replicas"
+        facts = facts_in(reply)
+        known = sorted(_linked(facts), key=lambda one: (one.bytes or 0, one.seconds))
+        return primary, known, facts.get("master_replid", ""), ""
+
+
+def _linked(facts: Facts) -> Iterator[_Known]:
+    """The replicas in the lines `slave0:ip=…,port=…,state=…,offset=…,lag=…` that have all data and are kept fresh."""
+    sent = number_in(facts, "master_repl_offset")
+    for name, value in facts.items():
+        if not (name.startswith("slave") and name[5:].isdecimal()):
+            continue
+        told = dict(part.partition("=")[::2] for part in value.split(","))
+        host, port, confirmed = told.get("ip", ""), told.get("port", ""), number_in(told, "offset")
+        if told.get("state") != "online" or told.get("type") == "rdb-channel" or not host or not port.isdecimal():
+            continue
+        behind = max(sent - confirmed, 0) if sent is not None and confirmed is not None else None
+        yield _Known(Address(host, int(port)), number_in(told, "lag") or 0, behind)
+
+
+def _why_not(node: Node, primary: Node, replication: str) -> str:
+    """Why a replica cannot be read in the place of its primary, in words; empty where it can."""
+    if primary.settings.socket is None and is_elsewhere(_address_of(primary), _address_of(node)):
+        return f"its replica {node.address} is an address of its own machine"
+    try:
+        with node.translated():
+            reply = node.ask(*_INFO)
+    except ArchiveTuiError as error:
+        return str(error)
+    if not isinstance(reply, bytes):
+        return f"{node.address} refuses INFO"
+    facts = facts_in(reply)
+    if role_in(facts) != "replica" or (replication and facts.get("master_replid", "") != replication):
+        return f"{node.address} is no replica of {primary.address}"
+    if facts.get("master_link_status") != "up" or facts.get("master_sync_in_progress") == "1":
+        return f"{node.address} does not hear its primary"
+    return ""
+
+
+def _address_of(node: Node) -> Address:
+    return Address(node.settings.host, node.settings.port)
+
+
+def _settings_of(settings: Settings, address: Address) -> Settings:
+    """The settings with which a replica is reached: those of its primary."""
+    return replace(settings, host=line(address.host), port=address.port, socket=None, sentinels=None, label=None)
