@@ -5,6 +5,7 @@
     ArchiveTuiError                 1
      ├─ UsageError                  2
      ├─ ConnectError                3
+     │   ├─ LoginError
      │   ├─ NotAsynqError
      │   └─ DisconnectedError
      │       └─ MovedError
@@ -29,6 +30,7 @@ __all__ = [
     "DisconnectedError",
     "ExitCode",
     "JournalError",
+    "LoginError",
     "MovedError",
     "NotAsynqError",
     "NotFoundError",
@@ -90,6 +92,10 @@ class ConnectError(ArchiveTuiError):
     """The server cannot be reached, refuses the login, or is not the kind we expect."""
 
     exit_code = ExitCode.CONNECTION
+
+
+class LoginError(ConnectError):
+    """The server wants a password, or refuses the one that it was given. Another one may help."""
 
 
 class NotAsynqError(ConnectError):

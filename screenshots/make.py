@@ -14,8 +14,10 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from archive_tui.demo import demo
+from archive_tui.destinations import Answer, Attempt, Destination, Destinations, Kind
+from archive_tui.errors import ArchiveTuiError, ConnectError, LoginError
 from archive_tui.session import Session
-from archive_tui.settings.model import Settings
+from archive_tui.settings.model import BadgeColor, Settings
 from archive_tui.settings.url import parse_url
 from archive_tui.store.facts import (
     Connection,
@@ -35,6 +37,7 @@ from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.retention import RetentionDialog
 from archive_tui.tui.dialogs.run import RunDialog
 from archive_tui.tui.lists.groups import Groups
+from archive_tui.tui.screens.chooser import ChooserScreen
 from archive_tui.tui.screens.connection import ConnectionScreen
 from archive_tui.tui.screens.journal import JournalScreen
 from archive_tui.tui.screens.queues import QueuesScreen
@@ -43,6 +46,7 @@ from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.screens.tasks import TasksScreen
 from archive_tui.tui.screens.triage import TriageScreen
 from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.remarks import RemarkLine
 from archive_tui.tui.widgets.table import VirtualTable
 
 NOW = 1_795_399_200  # 2026-11-23 02:00:00 UTC: the hour at which this program is used
@@ -351,6 +355,56 @@ async def connection(pilot: Pilot[None]) -> None:
     await pilot.pause(0.25)
 
 
+def _profile(name: str, settings: Settings, answer: Answer | ArchiveTuiError) -> tuple[Destination, Attempt[Answer]]:
+    """A profile, and what it answered."""
+
+    def work() -> Answer:
+        if isinstance(answer, ArchiveTuiError):
+            raise answer
+        return answer
+
+    attempt = Attempt(work, _PATIENCE, lambda _answer: None)
+    attempt.wait()
+    return Destination(name, Kind.PROFILE, replace(settings, profile=name)), attempt
+
+
+class ShownDestinations(Destinations):
+    """What the picture of the chooser shows: addresses and times that are the same everywhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        primary = Answer("valkey", "9.1.2", "standalone", "primary", 0.004, "")
+        reader = replace(primary, product="redis", version="8.2.3", latency=0.019, why_read_only="read-only session")
+        self._shown = [
+            _profile("prod", Settings(host="orders-redis", production=True), replace(primary, mode="cluster")),
+            _profile("billing", Settings(host="billing-redis", color=BadgeColor.BLUE), primary),
+            _profile("reports", Settings(host="reports-redis", database=3, color=BadgeColor.GREEN), reader),
+            _profile("staging", Settings(host="10.4.0.9"), LoginError("10.4.0.9:6379/0 asks for a password")),
+            _profile("old", Settings(host="10.4.0.2", color=BadgeColor.YELLOW),
+                     ConnectError("cannot reach 10.4.0.2:6379/0: connection refused: is the server running?")),
+        ]  # fmt: skip
+        local = Destination("local server", Kind.SERVER, Settings())
+        self._shown.append((local, _profile("", Settings(), ConnectError("nothing"))[1]))
+
+    def all(self) -> list[Destination]:
+        return [*(one for one, _ in self._shown), Destination("demo", Kind.DEMO)]
+
+    def test(self, destination: Destination) -> Attempt[Answer]:
+        return next(attempt for one, attempt in self._shown if one is destination)
+
+
+async def chooser(pilot: Pilot[None]) -> None:
+    """What one can connect to."""
+    app_of(pilot).destinations = ShownDestinations()
+    await pilot.press("ctrl+o")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen), "chooser")
+    table = pilot.app.screen.query_one(VirtualTable)
+    await until(pilot, lambda: table.row_count == 7 and table.cursor_index == 0, "destinations")
+    await pilot.press("down")
+    pilot.app.screen.query_one(VirtualTable).refresh()
+    await until(pilot, lambda: "row 2 of 7" in str(pilot.app.screen.query_one(RemarkLine).render()), "its place")
+
+
 SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
     "queues": (queues, (120, 20)),
     "queues-80x24": (queues, (80, 24)),
@@ -372,6 +426,8 @@ SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
     "repair": (repair, (120, 28)),
     "journal": (journal, (120, 24)),
     "help": (help_, (100, 30)),
+    "chooser": (chooser, (120, 16)),
+    "chooser-80x24": (chooser, (80, 24)),
 }
 
 

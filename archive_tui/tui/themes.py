@@ -13,12 +13,34 @@ from rich.console import Console
 from textual.constants import COLOR_SYSTEM
 from textual.theme import Theme
 
-from archive_tui.settings.model import Look
+from archive_tui.settings.model import BadgeColor, Look
 
 BADGE = "bold reverse $badge on $on-badge"
 """The style of what must never be overlooked: reversed also where there are no colours. What it reverses is given the
 wrong way round.
 """
+
+
+def badge(color: BadgeColor) -> str:
+    """The style of a badge in a colour. It is not reversed: without colours, only production is."""
+    return f"bold $on-badge-{color} on $badge-{color}"
+
+
+_BADGES = {
+    BadgeColor.GREEN: ("#87d787", "#121212"),
+    BadgeColor.YELLOW: ("#ffd75f", "#121212"),
+    BadgeColor.BLUE: ("#005faf", "#ffffff"),
+    BadgeColor.MAGENTA: ("#d787d7", "#121212"),
+    BadgeColor.CYAN: ("#5fd7d7", "#121212"),
+}
+_BADGES_OF_16 = {
+    BadgeColor.GREEN: ("ansi_bright_green", "ansi_black"),
+    BadgeColor.YELLOW: ("ansi_bright_yellow", "ansi_black"),
+    BadgeColor.BLUE: ("ansi_blue", "ansi_bright_white"),
+    BadgeColor.MAGENTA: ("ansi_bright_magenta", "ansi_black"),
+    BadgeColor.CYAN: ("ansi_bright_cyan", "ansi_black"),
+}
+"""Behind the name of a profile, and the text of it: the same on every background."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +182,8 @@ def _theme(name: str, colors: Colors, *, dark: bool, own: bool = False) -> Theme
         "scrollbar-background-active": colors.background,
         "scrollbar-corner-color": colors.background,
     }
+    for color, (behind, text) in (_BADGES_OF_16 if own else _BADGES).items():
+        variables |= {f"badge-{color}": behind, f"on-badge-{color}": text}
     return Theme(
         name=name, primary=colors.accent, secondary=colors.accent, accent=colors.accent, warning=colors.warning,
         error=colors.error, success=colors.success, foreground=colors.foreground, background=colors.background,

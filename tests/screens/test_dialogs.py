@@ -24,6 +24,9 @@ from archive_tui.asynq.forecast import TOO_MANY
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.plan import Plan, plan_matching, plan_rows
 from archive_tui.demo import DEMO_SEED, fill
+from archive_tui.destinations import Destinations
+from archive_tui.settings.file import read_settings_file
+from archive_tui.settings.profiles import Choices
 from archive_tui.tui import queue_repair
 from archive_tui.tui.glossary import WORDS
 from archive_tui.tui.lists import finding_changes
@@ -577,6 +580,35 @@ def test_a_deletion_survives_a_server_that_goes_away(lasting: Live, tmp_path: Pa
     with slowly(lasting.settings, tmp_path) as (settings, link):
         operate(settings, play)
     assert lasting.client.keys("*") == [b"asynq:queues"]
+
+
+def test_going_to_another_connection_while_a_deletion_runs_asks_first(valkey: Live, tmp_path: Path) -> None:
+    many(valkey)
+    file = tmp_path / "config.toml"
+    file.write_text(f'[other]\nurl = "unix://{valkey.settings.socket}"\n')
+    destinations = Destinations(Choices(environment={}), file=read_settings_file(file))
+
+    async def play(op: Operator) -> None:
+        await deleting(op, link)
+        before = op.app.session
+        await op.press("ctrl+o")
+        await op.arrives("ChooserScreen")
+        await op.press("enter")
+        await op.arrives("QuestionDialog")
+        assert "Stop it and switch" in op.text
+        await op.press("enter")  # the careful answer has the focus
+        assert op.where == "ChooserScreen"
+        assert op.app.session is before
+        await op.press("enter")
+        await op.arrives("QuestionDialog")
+        await op.press("tab", "enter")
+        await op.arrives("QueuesScreen")
+        assert op.app.session is not before
+        assert not before.running
+
+    with slowly(valkey.settings, tmp_path) as (settings, link):
+        operate(settings, play, destinations=destinations)
+    assert 0 < valkey.client.zcard(ARCHIVED) < 1500
 
 
 def test_quitting_while_a_deletion_runs_asks_first(valkey: Live, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from textual.color import Color
 from textual.pilot import Pilot
 from textual.strip import Strip
 
+from archive_tui.destinations import Destinations
 from archive_tui.jobs import batches, pace
 from archive_tui.jobs.pace import Pace
 from archive_tui.session import Session
@@ -69,8 +70,10 @@ def _luminance(color: Color) -> float:
 class WatchedApp(ArchiveApp):
     """The app, with a record of every remark that it made."""
 
-    def __init__(self, session: Session, *, tour: bool = False) -> None:
-        super().__init__(session, tour=tour)
+    def __init__(
+        self, session: Session | None, *, tour: bool = False, destinations: Destinations | None = None
+    ) -> None:  # fmt: skip
+        super().__init__(session, tour=tour, destinations=destinations)
         self.said: list[str] = []
 
 
@@ -426,33 +429,39 @@ Scenario = Callable[[Operator], Awaitable[None]]
 
 
 def operate(
-    settings: Settings,
+    settings: Settings | None,
     scenario: Scenario,
     *,
+    destinations: Destinations | None = None,
     size: tuple[int, int] = (230, 40),
     clock: Callable[[], float] | None = None,
     interval: float = 0.2,
     tour: bool = False,
 ) -> WatchedApp:
-    """Open the screens on a server, play a scenario, and return the app as it was at its end."""
+    """Open the screens on a server (None: before one is chosen), play a scenario, and return the app as it was at its
+    end.
+    """
 
     async def play() -> WatchedApp:
-        app = WatchedApp(session, tour=tour)
+        app = WatchedApp(session, tour=tour, destinations=destinations)
         async with app.run_test(size=size) as pilot:
             operator = Operator(app, pilot)
             operator.check()
             await scenario(operator)
             operator.check()
         operator.check()
+        app.close_session()
         return app
 
-    session = Session(settings, clock=clock or ticking(), interval=interval)
+    session = Session(settings, clock=clock or ticking(), interval=interval) if settings is not None else None
     try:
-        session.open()
+        if session is not None:
+            session.open()
         with _recording_remarks():
             return asyncio.run(play())
     finally:
-        session.close()
+        if session is not None:
+            session.close()
 
 
 class Stalls:

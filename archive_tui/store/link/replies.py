@@ -34,6 +34,7 @@ from archive_tui.errors import (
     ArchiveTuiError,
     ConnectError,
     DisconnectedError,
+    LoginError,
     NotPermittedError,
     RefusedError,
     ReplicaError,
@@ -239,12 +240,12 @@ def _login_error(error: RedisError, said: str, address: str) -> ArchiveTuiError 
         return ConnectError(f"{address}: the server has no such database: choose another with --db or in the URL")
     if isinstance(error, AuthenticationError) or "noauth" in lowered or "invalid username-password" in lowered:
         if "required" in lowered:
-            return ConnectError(
+            return LoginError(
                 f"{address} asks for a password: set ARCHIVE_TUI_PASSWORD, or use --password-file or --ask-password"
             )
         if "without any password" in lowered:
             return ConnectError(f"{address} has no password set, but one was given: leave it out, or name the user")
-        return ConnectError(f"{address} refused this user and password: check both, and that the user is enabled")
+        return LoginError(f"{address} refused this user and password: check both, and that the user is enabled")
     return None
 
 

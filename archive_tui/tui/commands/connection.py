@@ -23,3 +23,16 @@ class ReadConnection(Command):
     key = "r"
     title = "refresh"
     help = "Read everything again now, also what this user may do and what is missing."
+
+
+class SwitchConnection(Command):
+    key = "ctrl+o"
+    title = "connections"
+    help = "Choose another server, profile or the demo. Asks first while tasks are being changed."
+    footer = False
+
+
+class TryAgain(Command):
+    key = "r"
+    title = "try again"
+    help = "Read the profiles anew, and ask every server again."

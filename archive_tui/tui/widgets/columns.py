@@ -11,7 +11,10 @@ from archive_tui import text
 Row = TypeVar("Row")
 
 Align = Literal["left", "right"]
-Tone = Literal["warn", "bad", "dim", "good", "accent"]
+Tone = Literal[
+    "warn", "bad", "dim", "good", "accent", "production", "green", "yellow", "blue", "magenta", "cyan"
+]  # fmt: skip
+"""The last six are badges: that of production, and those of other profiles."""
 
 GAP = 2  # cells between columns
 ELLIPSIS = "…"

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from textual.content import Content
 from textual.widget import Widget
 
+from archive_tui.settings.model import BadgeColor
 from archive_tui.text import clip, line
-from archive_tui.tui.themes import BADGE
+from archive_tui.tui.themes import BADGE, badge
 from archive_tui.tui.widgets.pieces import Piece, cells, fitting
 from archive_tui.wording.people import span
 
@@ -30,8 +31,8 @@ class Status:
     product: str = ""
     """Product and version of the server."""
 
-    read_only: bool = False
-    """Whether nothing may be changed."""
+    read_only: bool | None = False
+    """Whether nothing may be changed; None where nothing is connected."""
 
     latency: float | None = None
     """Seconds that a question takes to be answered; None before the first answer."""
@@ -59,6 +60,9 @@ class Status:
 
     snapshot: str = ""
     """The moment that a dump file shows, in words; empty for a server."""
+
+    color: BadgeColor | None = None
+    """The colour of the badge of a profile that is no production."""
 
 
 class StatusBar(Widget):
@@ -130,8 +134,10 @@ def _badges(status: Status, *, roomy: bool) -> list[Piece]:
     """The name of the program and the badge of the profile."""
     pieces = [Piece(Content.styled(" archive-tui ", "bold $text-accent"), gives_way=2)] if roomy else []
     if status.production:
-        badge = Content.styled(f" ● {line(status.profile or 'PRODUCTION').upper()} ", BADGE)
-        pieces.append(Piece(Content.assemble(" ", badge)))
+        production = Content.styled(f" ● {line(status.profile or 'PRODUCTION').upper()} ", BADGE)
+        pieces.append(Piece(Content.assemble(" ", production)))
+    elif status.profile and status.color is not None:
+        pieces.append(Piece(Content.assemble(" ", Content.styled(f" ● {line(status.profile)} ", badge(status.color)))))
     elif status.profile:
         pieces.append(Piece(Content.styled(f" ● {line(status.profile)} ", "bold")))
     pieces.append(Piece(Content(" ")))
@@ -152,6 +158,8 @@ def _server(status: Status, *, roomy: bool) -> list[Piece]:
         pieces.append(Piece(Content.styled(f"  {line(status.role)}", tone), gives_way=4 if not status.changing else 5))
     if roomy and status.product:
         pieces.append(Piece(Content.styled(f"  {line(status.product)}", "$text-muted"), gives_way=1))
+    if status.read_only is None:
+        return pieces
     if status.read_only:
         pieces.append(Piece(Content.styled("  read-only", "bold $text-warning")))
     else:

@@ -64,6 +64,12 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         "virtual-table--dim",
         "virtual-table--good",
         "virtual-table--accent",
+        "virtual-table--production",
+        "virtual-table--green",
+        "virtual-table--yellow",
+        "virtual-table--blue",
+        "virtual-table--magenta",
+        "virtual-table--cyan",
     }
 
     DEFAULT_CSS = """
@@ -86,6 +92,12 @@ class VirtualTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fa
         & > .virtual-table--dim { color: $text-muted; }
         & > .virtual-table--good { color: $text-success; }
         & > .virtual-table--accent { color: $text-accent; }
+        & > .virtual-table--production { color: $on-badge; background: $badge; text-style: bold; }
+        & > .virtual-table--green { color: $on-badge-green; background: $badge-green; text-style: bold; }
+        & > .virtual-table--yellow { color: $on-badge-yellow; background: $badge-yellow; text-style: bold; }
+        & > .virtual-table--blue { color: $on-badge-blue; background: $badge-blue; text-style: bold; }
+        & > .virtual-table--magenta { color: $on-badge-magenta; background: $badge-magenta; text-style: bold; }
+        & > .virtual-table--cyan { color: $on-badge-cyan; background: $badge-cyan; text-style: bold; }
 
         &:focus > .virtual-table--cursor { background: $cursor; text-style: bold; }
         &:focus > .virtual-table--bar { color: $accent; }

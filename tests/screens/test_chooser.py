@@ -1,0 +1,179 @@
+"""The chooser: what one can connect to, what each answers, and going over to it without leaving the program."""
+
+from pathlib import Path
+
+import pytest
+from support.pilot import Operator, operate
+from support.servers import Live
+
+from archive_tui.demo import demo
+from archive_tui.destinations import Destinations
+from archive_tui.settings.file import read_settings_file
+from archive_tui.settings.model import Settings
+from archive_tui.settings.profiles import Choices
+
+SECRET = "word"
+
+
+def at(live: Live, database: int = 0) -> str:
+    return f'url = "unix://{live.settings.socket}?db={database}"\n'
+
+
+def chosen_from(folder: Path, text: str, **options: object) -> Destinations:
+    """The destinations of a settings file."""
+    file = folder / "config.toml"
+    file.touch(mode=0o600)
+    file.write_text(text)
+    return Destinations(Choices(environment={}), file=read_settings_file(file), **options)  # type: ignore[arg-type]
+
+
+def row(op: Operator, name: str) -> str:
+    """The row of a destination."""
+    return next(one for one in op.rows if name in one)
+
+
+async def on_row(op: Operator, name: str) -> None:
+    """Put the cursor on a destination."""
+    await op.press("home")
+    while name not in op.cursor:
+        await op.press("down")
+
+
+@pytest.fixture
+def two(valkey: Live) -> Live:
+    """A server with an installation in each of two databases."""
+    valkey.asynq.register("in-zero")
+    valkey.client.execute_command("SELECT", 1)
+    valkey.asynq.register("in-one")
+    valkey.client.execute_command("SELECT", 0)
+    return valkey
+
+
+def test_without_a_server_the_screens_begin_with_a_choice(two: Live, tmp_path: Path) -> None:
+    text = (
+        f"[live]\n{at(two)}production = true\n[other]\n{at(two, 1)}color = 'blue'\nread_only = true\n"
+        '[gone]\nurl = "unix:///none"\n[broken]\ncolour = 1\n[asks]\npassword_command = ["pass", "show"]\n'
+    )
+
+    async def play(op: Operator) -> None:
+        assert op.where == "FirstChooserScreen"
+        await op.until(lambda: "read-write, primary, Valkey" in row(op, "LIVE"), "what it is")
+        await op.until(lambda: "read-only, primary, Valkey" in row(op, "● other"), "what it is")
+        await op.until(lambda: "there is no such socket" in row(op, "gone"), "its fault")
+        assert "unknown keys: colour (did you mean color?)" in row(op, "broken")
+        assert "not asked: pass gives the password" in row(op, "asks")
+        assert "not connected" in op.lines[0]
+        await op.press("J")
+        await op.hears("nothing is connected yet")
+        await on_row(op, "other")
+        await op.press("enter")
+        await op.arrives("QueuesScreen")
+        await op.sees("in-one", "● other", "read-only")
+
+    operate(None, play, destinations=chosen_from(tmp_path, text))
+
+
+def test_a_profile_that_cannot_be_reached_leaves_one_in_the_chooser(two: Live, tmp_path: Path) -> None:
+    text = f'[gone]\nurl = "unix:///none.sock"\n[live]\n{at(two)}'
+
+    async def play(op: Operator) -> None:
+        await op.press("enter")
+        await op.until(lambda: "none.sock" in op.words("#reason"), "the reason")
+        assert op.where == "FirstChooserScreen"
+        await on_row(op, "live")
+        await op.press("enter")
+        await op.arrives("QueuesScreen")
+
+    operate(None, play, destinations=chosen_from(tmp_path, text))
+
+
+def test_a_password_is_asked_for_where_the_server_wants_one(two: Live, tmp_path: Path) -> None:
+    two.user("ann", "~*", "&*", "+@all")
+
+    async def play(op: Operator) -> None:
+        await op.until(lambda: "asks for a password" in row(op, "live"), "its answer")
+        await op.press("enter")
+        await op.arrives("PasswordDialog")
+        await op.type("wrong")
+        await op.press("enter")
+        await op.arrives("PasswordDialog")
+        await op.type(SECRET)
+        assert "••••" in op.text
+        await op.press("enter")
+        await op.arrives("QueuesScreen")
+        await op.sees("in-zero")
+
+    operate(None, play, destinations=chosen_from(tmp_path, f"[live]\n{at(two)}username = 'ann'\n"))
+
+
+def test_another_connection_later_in_the_same_app(two: Live, tmp_path: Path) -> None:
+    text = f"[live]\n{at(two)}[other]\n{at(two, 1)}"
+    two.asynq.add_many("in-zero", ["a", "b", "c"])
+
+    async def play(op: Operator) -> None:
+        await op.tasks("in-zero")
+        await op.press("space", "escape", "escape")  # a list with marks is kept, out of sight
+        await op.tasks("in-zero")
+        before = op.app.session
+        await op.press("ctrl+o")
+        await op.arrives("ChooserScreen")
+        await op.press("escape")
+        assert op.where == "TasksScreen"
+        await op.press("ctrl+o")
+        await on_row(op, "other")
+        await op.press("enter")
+        await op.arrives("QueuesScreen")
+        await op.sees("in-one")
+        assert op.app.session is not before
+        assert before.watch.state.ended
+        assert op.below == ["Screen", "QueuesScreen"]
+        await op.press("ctrl+o")
+        await op.until(lambda: "open now" in row(op, "other"), "which one is open")
+        assert "other" in op.cursor
+        await op.press("enter")
+        assert op.where == "QueuesScreen"
+
+    operate(two.settings, play, destinations=chosen_from(tmp_path, text))
+
+
+def test_the_demo_is_one_choice_and_ends_with_it(two: Live, tmp_path: Path) -> None:
+    def small() -> object:
+        return demo(workers=False, scale=0.01)
+
+    destinations = chosen_from(tmp_path, f"[live]\n{at(two)}", demo=small)
+    folders: list[Path] = []
+
+    async def play(op: Operator) -> None:
+        await on_row(op, "demo")
+        await op.press("enter")
+        await op.arrives("QueuesScreen")
+        settings: Settings = op.app.session.settings
+        assert settings.journal_dir is not None
+        folders.append(settings.journal_dir.parent)
+        assert settings.profile == "demo"
+        assert folders[0].exists()
+        await op.press("ctrl+o")
+        await on_row(op, "live")
+        await op.press("enter")
+        await op.sees("in-zero")
+
+    operate(None, play, destinations=destinations)
+    assert not folders[0].exists()
+
+
+def test_a_settings_file_that_cannot_be_read_is_said(tmp_path: Path, home: Path) -> None:
+    file = home / "XDG_CONFIG_HOME" / "archive-tui" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("[live")
+
+    async def play(op: Operator) -> None:
+        await op.sees("cannot be read", "config.toml")
+        file.write_text('[live]\nurl = "unix:///none"\n')
+        file.chmod(0o600)
+        await op.press("r")
+        await op.sees("live")
+        assert "cannot be read" not in op.text
+        await op.burst("q")
+        await op.ended()
+
+    operate(None, play, destinations=Destinations(Choices(environment={})))
