@@ -102,6 +102,9 @@ class Answer:
     role: str
     """"primary" or "replica"; empty where it does not say."""
 
+    kind: str
+    """Its role, or that it is a cluster, and of how many primaries; in words."""
+
     latency: float
     """Seconds that one question takes to be answered."""
 
@@ -112,13 +115,12 @@ class Answer:
     """Why the user may not do something in any queue, by action."""
 
     staleness: str = ""
-    """Why what it holds may be old, in words; empty where it is not."""
+    """Why what it holds may be old, or is not all, in words; empty where neither is so."""
 
     @property
     def role_and_product(self) -> str:
-        """What stands there, in words: "primary, Valkey 9.1.2", "cluster, Redis 7.0.15"."""
-        role = self.mode if self.mode == "cluster" else self.role
-        return f"{role}, {self.product_and_version}" if role else self.product_and_version
+        """What stands there, in words: "primary, Valkey 9.1.2", "cluster of 3, Redis 7.0.15"."""
+        return f"{self.kind}, {self.product_and_version}" if self.kind else self.product_and_version
 
     @property
     def product_and_version(self) -> str:
@@ -285,10 +287,11 @@ class Destinations:
                 info.version,
                 info.mode,
                 info.role,
+                info.kind,
                 latency,
                 session.why_read_only if session.read_only else "",
                 refused,
-                info.staleness,
+                info.staleness or info.lacking,
             )
         finally:
             opened.close()

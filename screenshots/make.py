@@ -373,10 +373,11 @@ class ShownDestinations(Destinations):
 
     def __init__(self) -> None:
         super().__init__()
-        primary = Answer("valkey", "9.1.2", "standalone", "primary", 0.004, "")
+        primary = Answer("valkey", "9.1.2", "standalone", "primary", "primary", 0.004, "")
         reader = replace(primary, product="redis", version="8.2.3", latency=0.019, why_read_only="read-only session")
+        cluster = replace(primary, mode="cluster", kind="cluster of 3")
         self._shown = [
-            _profile("prod", Settings(host="orders-redis", production=True), replace(primary, mode="cluster")),
+            _profile("prod", Settings(host="orders-redis", production=True), cluster),
             _profile("billing", Settings(host="billing-redis", color=BadgeColor.BLUE), primary),
             _profile("reports", Settings(host="reports-redis", database=3, color=BadgeColor.GREEN), reader),
             _profile("staging", Settings(host="10.4.0.9"), LoginError("10.4.0.9:6379/0 asks for a password")),

@@ -52,7 +52,7 @@ def _print_text(results: Sequence[tuple[Destination, Attempt[Answer]]], out: Tex
 
 
 def _server(answer: Answer) -> str:
-    role = " ".join(one for one in (answer.mode, answer.role) if one)
+    role = " ".join(one for one in (answer.mode if answer.kind == answer.role else "", answer.kind) if one)
     return f"{answer.product_and_version}, {role}" if role else answer.product_and_version
 
 

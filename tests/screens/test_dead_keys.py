@@ -12,6 +12,8 @@ from archive_tui.asynq.findings import Kind
 from archive_tui.changes.delete import DELETE
 from archive_tui.changes.report import Report
 from archive_tui.changes.sheet import Sheet
+from archive_tui.destinations import Destinations
+from archive_tui.settings.profiles import Choices
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Wait
 from archive_tui.tui.dialogs.choice import ChoiceDialog
@@ -22,6 +24,7 @@ from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.help import HelpDialog
 from archive_tui.tui.dialogs.name import NameDialog
 from archive_tui.tui.dialogs.palette import Palette
+from archive_tui.tui.dialogs.password import PasswordDialog
 from archive_tui.tui.dialogs.path import PathDialog
 from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.dialogs.report import ReportDialog
@@ -29,6 +32,7 @@ from archive_tui.tui.dialogs.retention import RetentionDialog
 from archive_tui.tui.dialogs.run import RunDialog
 from archive_tui.tui.dialogs.save import SaveDialog
 from archive_tui.tui.keymap import all_commands, all_dialogs, all_screens
+from archive_tui.tui.screens.chooser import ChooserScreen
 
 SILENT = {"escape", "tab", "shift+tab", *(key for move in commands.MOVES for key in move.key.split(","))}
 """Keys that move and step back, of which everybody knows that they do nothing where nothing moves."""
@@ -42,6 +46,7 @@ DIALOGS: Mapping[type[Dialog[Any]], Callable[[Operator], Dialog[Any]]] = {
     ExplainDialog: lambda op: ExplainDialog(Kind.GHOST),
     HelpDialog: lambda op: HelpDialog("Queues", [commands.Open]),
     NameDialog: lambda op: NameDialog("error:~refused"),
+    PasswordDialog: lambda op: PasswordDialog("localhost:6379/0"),
     Palette: lambda op: Palette([]),
     PathDialog: lambda op: PathDialog(()),
     QuestionDialog: lambda op: QuestionDialog("Leave?", "Now?", lambda: True, yes="Yes", no="No"),
@@ -78,7 +83,7 @@ async def walk(op: Operator, walked: set[type[CommandScreen]]) -> None:
         name = commands.key_name(key)
         assert any(remark.startswith(f"{name} does nothing here: ") for remark in op.remarks), (op.where, key)
     for command in screen.listed():
-        reason = screen.refusal(command) if command in screen.available() else screen.session.why_read_only
+        reason = screen.refusal(command) if command in screen.available() else screen.why_no_changes
         if reason is not None:
             op.forget_remarks()
             screen.run_command(command)
@@ -136,7 +141,15 @@ def test_every_key_acts_or_says_why_on_every_screen(valkey: Live) -> None:
         await op.task_in_journal()
         await walk(op, walked)
 
+    async def choose(op: Operator) -> None:
+        assert op.where == "FirstChooserScreen"
+        await walk(op, walked)
+        op.app.push_screen(ChooserScreen())
+        await op.arrives("ChooserScreen")
+        await walk(op, walked)
+
     operate(valkey.settings, play)
+    operate(None, choose, destinations=Destinations(Choices(environment={})))
     left_out = {screen.__name__ for screen in all_screens()} - {screen.__name__ for screen in walked}
     assert left_out <= {"GroupsScreen", "TaskScreen", "TriageScreen", "FindingTriageScreen"}, (
         left_out

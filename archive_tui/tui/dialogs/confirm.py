@@ -17,7 +17,7 @@ from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.dialog import TONES, GuardedDialog
 from archive_tui.tui.glossary import PLAN
 from archive_tui.tui.keystrokes import Keystrokes
-from archive_tui.tui.themes import BADGE
+from archive_tui.tui.themes import BADGE, badge
 from archive_tui.tui.widgets.entry import Entry
 
 _REASON = 500
@@ -31,12 +31,13 @@ _BUTTONS = 2
 
 
 def where(settings: Settings) -> Content:
-    """The server, with the badge of a production profile."""
+    """The server, with the badge of a profile that is production, or has a colour."""
     address = Content.styled(f" {clip(settings.place, 50)} ", "bold")
-    if not settings.production:
-        return address
-    badge = f" {line(settings.profile or 'PRODUCTION').upper()} "
-    return Content.assemble((badge, BADGE), address)
+    if settings.production:
+        return Content.assemble((f" {line(settings.profile or 'PRODUCTION').upper()} ", BADGE), address)
+    if settings.color is not None and settings.profile:
+        return Content.assemble((f" {line(settings.profile)} ", badge(settings.color)), address)
+    return address
 
 
 class Typed(Protocol):
