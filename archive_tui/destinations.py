@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Generic, TypeVar
 
@@ -27,6 +27,9 @@ Result = TypeVar("Result")
 
 _ANSWERS = 4
 """A destination is given up after so many times the seconds that one answer may take."""
+
+_DEMO = 120.0
+"""Seconds that the demo may take to begin, on a machine that has a lot to do."""
 
 _GUARDS = (
     setting.TIMEOUT, setting.READ_ONLY, setting.LOW_BANDWIDTH, setting.PACE, setting.THEME, setting.SYSLOG,
@@ -82,6 +85,8 @@ class Destination:
     @property
     def patience(self) -> float:
         """Seconds after which it is given up."""
+        if self.kind is Kind.DEMO:
+            return _DEMO
         timeout = (self.settings or Settings()).timeout
         return timeout * _ANSWERS + (COMMAND_PATIENCE if self.program else 0.0)
 
@@ -222,9 +227,21 @@ class Destinations:
 
     def all(self) -> list[Destination]:
         """The profiles, the local server, and the demo. Raises UsageError for a file that cannot be read."""
-        local = Destination("local server", Kind.SERVER, resolve(self._common(url=DEFAULT_URL)))
+        local = Destination("local server", Kind.SERVER, resolve(self._local(), secrets=False))
         demo = [Destination("demo", Kind.DEMO)] if self._demo is not None else []
         return [*self.profiles(), local, *demo]
+
+    def _local(self, password: Secret | None = None) -> Choices:
+        """The local server is the one that flags and environment mean where they name none: all they say is for it."""
+        environment = {
+            name: value
+            for name, value in self._choices.environment.items()
+            if name not in ("ARCHIVE_TUI_URL", "ARCHIVE_TUI_PROFILE")
+        }
+        password = password or self._choices.password
+        return replace(
+            self._choices, url=DEFAULT_URL, profile=None, dump=None, password=password, environment=environment
+        )
 
     def _profile(self, name: str, section: Mapping[str, object], file: SettingsFile) -> Destination:
         command = section.get("password_command")
@@ -270,7 +287,7 @@ class Destinations:
 
     def open(self, destination: Destination, password: Secret | None = None) -> Attempt[Opened]:
         """Begin to open a session there; `password` is one that somebody has typed."""
-        return Attempt(lambda: self._opened(destination, password), destination.patience + _DEMO, Opened.close)
+        return Attempt(lambda: self._opened(destination, password), destination.patience, Opened.close)
 
     def _ask(self, destination: Destination) -> Answer:
         opened = self._opened(destination)
@@ -310,7 +327,7 @@ class Destinations:
         if destination.kind is Kind.DEMO and self._demo is not None:
             return resolve(self._common(url=stack.enter_context(self._demo())))
         if destination.kind is Kind.SERVER:
-            return resolve(self._common(url=DEFAULT_URL, password=password))
+            return resolve(self._local(password))
         file = self._file or read_settings_file()
         section = file.profiles.get(destination.name)
         return resolve(self._common(profile=destination.name, section=section, password=password), file.path)
@@ -319,7 +336,3 @@ class Destinations:
 def wants_password(error: ArchiveTuiError | None) -> bool:
     """Whether a password that somebody types may help."""
     return isinstance(error, LoginError)
-
-
-_DEMO = 60.0
-"""Seconds that the demo may take to begin, on a machine that has a lot to do."""

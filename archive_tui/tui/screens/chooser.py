@@ -196,7 +196,9 @@ class ChooserScreen(CommandScreen):
         settings = self.session.settings
         if one.kind is Kind.PROFILE:
             return settings.profile == one.name
-        return one.kind is Kind.DEMO and settings.profile == "demo"
+        if one.kind is Kind.DEMO:
+            return settings.profile == "demo"
+        return settings.profile is None and settings.place == one.address
 
     # What is shown
 
