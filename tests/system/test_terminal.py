@@ -238,7 +238,7 @@ def test_the_footer_is_clicked_on_a_terminal_with_a_mouse() -> None:
         column = lines[row - 1].index("? help") + 2
         terminal.type(f"\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m")
         terminal.sees("Keys: Queues")
-        terminal.type("\x1bq")
+        terminal.type("\x11")
         assert terminal.ended() == 0
         last = dict(re.findall(rb"\x1b\[\?(\d+)([hl])", terminal.sent))
         assert b"h" not in {last[mode] for mode in (b"1000", b"1003", b"1006")}  # the shell has no use for it
@@ -265,3 +265,24 @@ def test_no_mouse_mode_is_ever_switched_on_without_being_asked_for() -> None:
     finally:
         terminal.type("\x03")
         terminal.close()
+
+
+def test_without_a_server_one_chooses(home: Path) -> None:
+    file = home / ".config" / "archive-tui" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.touch(mode=0o600)
+    with EmbeddedServer() as server, redis.Redis.from_url(server.url) as client:
+        client.sadd("asynq:queues", "work")
+        file.write_text(f'[orders]\nurl = "{server.url}"\nproduction = true\n')
+        terminal = Terminal(HOME=str(home))
+        try:
+            terminal.sees("Where to?")
+            terminal.sees("ORDERS")
+            terminal.type("\r")
+            terminal.sees("work")
+            terminal.type("\x0f")
+            terminal.sees("open now")
+            terminal.type("\x11")
+            assert terminal.ended() == 0
+        finally:
+            terminal.close()
