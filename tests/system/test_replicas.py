@@ -14,6 +14,7 @@ from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace
 from archive_tui.session import Session
 from archive_tui.settings.model import Settings
+from archive_tui.store.link.replicas import Source
 from archive_tui.tui.widgets.status import StatusBar
 
 
@@ -129,6 +130,21 @@ def test_a_scan_goes_on_at_the_primary_when_its_replica_goes(
     assert len(ids(hooked)) == 1501
     assert session.source.why_primary
     session.close()
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (Source("a:1/0", 0, 0), "read the replica a:1/0, which has all that the primary has"),
+        (Source("a:1/0", 0, 396), "read the replica a:1/0, 396 B behind"),
+        (Source("a:1/0", 3, 0), "read the replica a:1/0, 3 s behind"),
+        (Source("a:1/0", 3, 2000), "read the replica a:1/0, 3 s and 2.0 kB behind"),
+        (Source("a:1/0", 0, None), "read the replica a:1/0, of which nobody says how far it is behind"),
+        (Source("a:1/0", why_primary="it has none"), "read the primary: it has none"),
+    ],
+)
+def test_how_far_a_replica_is_behind(source: Source, sentence: str) -> None:
+    assert source.sentence == f"scans and lists {sentence}"
 
 
 def test_the_screens_say_what_they_read(reachable: Pair) -> None:

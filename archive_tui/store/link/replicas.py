@@ -47,10 +47,9 @@ class Source:
         """How far the replica is behind, in words."""
         if self.bytes is None:
             return "of which nobody says how far it is behind"
-        behind = f" and {size(self.bytes)}" if self.bytes else ""
-        if not self.seconds and not self.bytes:
-            return "which has all that the primary has"
-        return f"{span(self.seconds)}{behind} behind"
+        behind = [span(self.seconds)] if self.seconds else []
+        behind += [size(self.bytes)] if self.bytes else []
+        return f"{' and '.join(behind)} behind" if behind else "which has all that the primary has"
 
 
 @dataclass(frozen=True, slots=True)
