@@ -12,7 +12,7 @@ from support.cluster import ClusterProcesses, running
 from .cleaner import Cleaner, everything, refs
 from .dump import Dump
 from .program import VERSIONS, Asynq, Library
-from .test_traffic import QUEUES, Rounds, close
+from .rounds import QUEUES, Rounds, close
 
 pytestmark = [
     pytest.mark.asynq,
