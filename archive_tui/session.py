@@ -40,6 +40,7 @@ from archive_tui.store.read import extras, old_storage, permissions, queues, tas
 from archive_tui.store.read import nodes as node_reading
 from archive_tui.store.read.permissions import Permissions
 from archive_tui.store.read.queues import QueueStats
+from archive_tui.text import line
 from archive_tui.wording.people import exact
 
 AnyJob = TypeVar("AnyJob", bound=Job)
@@ -386,6 +387,9 @@ class Session:
             latencies=tuple(answer.took for answer in overview.answers),
             latencies_since=max(read_at - overview.answers[0].at, 0.0) if overview.answers else None,
             loopback=settings.loopback,
+            service=line(settings.sentinels.service) if settings.sentinels is not None else "",
+            sentinels=tuple(self.server.service.views()) if self.server.service is not None else (),
+            reads_at=self.reader.address if self.reader is not self.server else "",
             unserved=self.server.cluster.topology.unserved if self.server.cluster is not None else 0,
             namespace=settings.namespace if settings.namespace != DEFAULT_NAMESPACE else "",
             snapshot=exact(settings.snapshot.taken_at) if settings.snapshot is not None else "",

@@ -335,7 +335,9 @@ CONNECTION = Connection(
     rights=(
         Right("read", 7),
         Right("delete", 7),
-        Right("restore", 7, dict.fromkeys(("billing", "critical"), ("HSET", "LPUSH"))),
+        Right(
+            "restore", 7, dict.fromkeys(("billing", "critical"), ("HSET",)), "the server refuses user cleaner HSET"
+        ),
     ),
     missing=frozenset({Extra.MEMORY_USAGE, Extra.CONFIG, Extra.LPOS}),
     latencies=tuple((1.9 + (number * 7 % 5) / 5 + (9.3 if number == 31 else 0)) / 1000 for number in range(45)),

@@ -50,6 +50,12 @@ def _json(found: Connection, now: float) -> Mapping[str, Any]:
             {"command": extra.value, "consequence": consequence(extra)} for extra in Extra if extra in found.missing
         ],
         "missing_asked": found.missing_asked,
+        "reads_at": found.reads_at or None,
+        "service": found.service or None,
+        "sentinels": [
+            {"address": one.address, "primary": one.primary or None, "down": one.down, "trouble": one.trouble or None}
+            for one in found.sentinels
+        ],
         "nodes": [_node_json(node) for node in found.nodes],
     }
 

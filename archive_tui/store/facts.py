@@ -146,6 +146,23 @@ class Encryption:
 
 
 @dataclass(frozen=True, slots=True)
+class SentinelView:
+    """What one Sentinel says of our service."""
+
+    address: str
+    """Its own host and port, safe to show."""
+
+    primary: str = ""
+    """The primary that it names, safe to show; empty where it names none."""
+
+    down: bool = False
+    """Whether it does not reach that primary."""
+
+    trouble: str = ""
+    """Why it names none, safe to show."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFacts:
     """One server, as it described itself a moment ago."""
 
@@ -257,10 +274,8 @@ class Right:
     refused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By queue, the commands that are refused, or `its keys`; what is permitted is missing."""
 
-    @property
-    def commands(self) -> tuple[str, ...]:
-        """What is refused in any queue, each once."""
-        return tuple(dict.fromkeys(command for commands in self.refused.values() for command in commands))
+    why: str = ""
+    """Why it is refused in the first of these, in words, safe to show."""
 
     @property
     def everywhere(self) -> bool:
@@ -310,6 +325,15 @@ class Connection:
 
     loopback: bool = False
     """Whether the server is reached without leaving this machine: TLS is then of no use."""
+
+    service: str = ""
+    """Name of the service that Sentinels watch, safe to show; empty where the server is reached without any."""
+
+    sentinels: tuple[SentinelView, ...] = ()
+    """What each of them says that has answered in time, or why it does not."""
+
+    reads_at: str = ""
+    """The replica at which scans and lists are read, safe to show; empty where that is the server itself."""
 
     unserved: int = 0
     """Of a cluster the number of slots that no node serves."""

@@ -1,4 +1,4 @@
-"""A connection in words: what needs attention, and all there is to say about server, user and what is missing.
+"""A connection in words: all there is to say about its servers, our user, and what is missing here.
 
 The same sentences stand on the connection page, in its copy and in what `archive-tui connection` prints.
 """
@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archive_tui.asynq.actions import Action
-from archive_tui.store.facts import Connection, Encryption, Extra, Memory, NodeFacts, Persistence, Replica, Right
+from archive_tui.store.facts import (
+    Connection,
+    Encryption,
+    Extra,
+    Memory,
+    NodeFacts,
+    Persistence,
+    Replica,
+    Right,
+    SentinelView,
+)
 from archive_tui.text import clip, line
 from archive_tui.wording.attention import (
     CLOCKS_APART,
@@ -88,7 +98,9 @@ def consequence(extra: Extra) -> str:
 def node_rows(connection: Connection) -> list[Row]:
     """The nodes with their replicas, and how fast they answer."""
     nodes = [] if connection.snapshot else [Row("Nodes", "\n".join(_node_lines(connection.nodes)))]
-    return [*nodes, *_latency_rows(connection)]
+    if connection.reads_at:
+        nodes.append(Row("Reading", f"scans and lists at the replica {clip(connection.reads_at, LONGEST_ADDRESS)}"))
+    return [*nodes, *_sentinel_rows(connection), *_latency_rows(connection)]
 
 
 def server_rows(connection: Connection, now: float) -> list[Row]:
@@ -194,6 +206,25 @@ def _upstream(node: NodeFacts) -> str:
             f"not heard for {span(upstream.seconds_silent)}" if upstream.seconds_silent is not None else "never heard"
         )
     return f"heard {span(upstream.seconds_silent)} ago" if upstream.seconds_silent is not None else "heard"
+
+
+def _sentinel_rows(connection: Connection) -> Iterator[Row]:
+    """The Sentinels, in a line where they agree, else each in its own."""
+    views = connection.sentinels
+    if not connection.service:
+        return
+    service = clip(connection.service, _LONGEST_NAME)
+    named = {view.primary for view in views}
+    if views and len(named) == 1 and not any(view.down or view.trouble for view in views):
+        text = f"{plural(len(views), 'Sentinel')} of {service}: primary {views[0].primary}"
+        yield Row("Sentinels", f"{text}\n{', '.join(view.address for view in views)}")
+        return
+    lines = [f"{view.address}: {view.trouble or _names(view)}" for view in views]
+    yield Row("Sentinels", "\n".join([f"service {service}", *(lines or ["none has answered"])]), Tone.CAUTION)
+
+
+def _names(view: SentinelView) -> str:
+    return f"primary {view.primary}" + (", which it does not reach" if view.down else "")
 
 
 def _latency_rows(connection: Connection) -> Iterator[Row]:
@@ -345,13 +376,12 @@ def _right(right: Right, connection: Connection) -> tuple[str, Tone]:
         return f"unknown until it is tried: {means}", Tone.QUIET
     if not right.refused:
         return f"permitted: {means}", Tone.PLAIN
-    commands = ", ".join(right.commands)
     if right.everywhere:
-        return f"refused: {means}. The server refuses {commands}", Tone.CAUTION
+        return f"refused: {means}; {right.why}", Tone.CAUTION
     names = [clip(queue, _LONGEST_NAME) for queue in sorted(right.refused)]
     more = len(names) - _MOST_QUEUES
     where = ", ".join(names[:_MOST_QUEUES]) + (f" and {more:,} more" if more > 0 else "")
-    return f"permitted: {means}; but not in {where}, where the server refuses {commands}", Tone.CAUTION
+    return f"permitted: {means}; but not in {where}: {right.why}", Tone.CAUTION
 
 
 def missing_rows(connection: Connection) -> list[Row]:

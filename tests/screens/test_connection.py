@@ -153,7 +153,7 @@ def test_what_was_granted_meanwhile_is_seen_when_it_is_read_again(valkey: Live) 
 
     async def play(op: Operator) -> None:
         await shown(op)
-        await op.sees("refused: delete tasks. The server refuses UNLINK", "read-only")
+        await op.sees("refused: delete tasks; the server refuses user u UNLINK", "read-only")
         valkey.client.execute_command("ACL", "SETUSER", "u", "+unlink")
         await op.press("r")
         await op.sees("permitted: delete tasks")

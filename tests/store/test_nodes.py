@@ -273,7 +273,7 @@ def test_a_whole_user_misses_nothing(any_server: Live) -> None:
 
 def test_a_server_without_info(free_port: int) -> None:
     def answer(command: bytes) -> bytes:
-        if command in (b"INFO", b"CONFIG"):
+        if command in (b"INFO", b"CONFIG", b"HELLO"):
             return b"-ERR unknown command '%b', with args beginning with: \r\n" % command
         return b"*2\r\n$1\r\n1\r\n$1\r\n0\r\n" if command == b"TIME" else bulk("PONG")
 

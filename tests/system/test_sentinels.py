@@ -127,6 +127,19 @@ def test_sentinels_that_do_not_answer_are_passed_over(orders: Service, deaf: int
     server.close()
 
 
+def test_the_connection_page_has_what_each_sentinel_says(orders: Service, cli: Command) -> None:
+    found = cli("connection", "--url", orders.url, "--json").json
+    assert found["service"] == "orders"
+    primary = f"127.0.0.1:{orders.port_of(orders.primary)}"
+    assert [one["primary"] for one in found["sentinels"]] == [primary] * 3
+    assert {one["down"] for one in found["sentinels"]} == {False}
+    assert [one["state"] for one in found["nodes"][0]["replicas"]] == ["online"]
+    url = f"redis+sentinel://127.0.0.1:{unused_port()},127.0.0.1:{orders.sentinels[2].port}/orders"
+    text = cli("connection", "--url", url).text
+    assert "service orders" in text
+    assert "connection refused" in text
+
+
 def test_the_database_of_a_service(orders: Service, cli: Command) -> None:
     ended = cli("queues", "--url", f"{orders.url}/3")
     assert (ended.code, f"orders/3 (127.0.0.1:{orders.port_of(orders.primary)})" in ended.complaint) == (3, True)

@@ -15,6 +15,7 @@ from archive_tui.store.facts import (
     Persistence,
     Replica,
     Right,
+    SentinelView,
     Upstream,
 )
 from archive_tui.wording.attention import notices, warnings
@@ -204,8 +205,8 @@ def test_latency_in_words_and_as_a_picture() -> None:
     [
         (Right("read", 3), "permitted: list, scan, show and export tasks", Tone.PLAIN),
         (Right("read"), "unknown until it is tried", Tone.QUIET),
-        (Right("delete", 2, {"a": ("EVAL", "DEL"), "b": ("DEL",)}), "refused: delete tasks.", Tone.CAUTION),
-        (Right("delete", 3, {"a": ("its keys",)}), "but not in a, where the server refuses its keys", Tone.CAUTION),
+        (Right("delete", 2, {"a": ("EVAL", "DEL"), "b": ("DEL",)}, "x"), "refused: delete tasks; x", Tone.CAUTION),
+        (Right("delete", 3, {"a": ("its keys",)}, "x"), "but not in a: x", Tone.CAUTION),
         (Right("restore", 9, dict.fromkeys("abcde", ("HSET",))), "not in a, b, c and 2 more", Tone.CAUTION),
     ],
 )
@@ -238,3 +239,18 @@ def test_foreign_text_is_safe() -> None:
     text = "\n".join(as_text(found, NOW))
     assert text.replace("\n", "").isprintable()
     assert "10.0.0.2:6379" in text
+
+
+def test_sentinels_that_agree_are_one_line_and_others_one_each() -> None:
+    views = (SentinelView("s1:26379", "10.0.0.1:6379"), SentinelView("s2:26379", "10.0.0.1:6379"))
+    (row,) = [row for row in node_rows(connection(service="orders", sentinels=views)) if row.label == "Sentinels"]
+    assert row.text.splitlines() == ["2 Sentinels of orders: primary 10.0.0.1:6379", "s1:26379, s2:26379"]
+    assert row.tone is Tone.PLAIN
+    views = (replace(views[0], down=True), SentinelView("s2:26379", trouble="did not answer within 5 s"))
+    (row,) = [row for row in node_rows(connection(service="orders", sentinels=views)) if row.label == "Sentinels"]
+    assert row.text.splitlines() == [
+        "service orders",
+        "s1:26379: primary 10.0.0.1:6379, which it does not reach",
+        "s2:26379: did not answer within 5 s",
+    ]
+    assert row.tone is Tone.CAUTION

@@ -22,6 +22,7 @@ from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
 from archive_tui.settings.address import Address
 from archive_tui.settings.model import Sentinels, Settings
 from archive_tui.settings.url import SENTINEL_FORM
+from archive_tui.store.facts import SentinelView
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.replies import Reply, translated
 from archive_tui.text import decode, line
@@ -82,6 +83,19 @@ class Watchers:
         assert address is not None  # noqa: S101 - that is how they were chosen
         refuse_loopback(answer.sentinel, address)
         return Primary(address, any(answer.down for answer in named))
+
+    def views(self) -> list[SentinelView]:
+        """What each Sentinel says, for people, by their addresses; those that take much longer than the first are left
+        out. Raises nothing.
+        """
+        views = []
+        for answer in sorted(self._answers(), key=lambda answer: answer.sentinel):
+            trouble = str(answer.error) if answer.error is not None else ""
+            if answer.primary is None and not trouble:
+                trouble = f"does not know the service {line(self.service)}, but {_listed(answer.services)}"
+            primary = line(str(answer.primary)) if answer.primary is not None else ""
+            views.append(SentinelView(line(str(answer.sentinel)), primary, answer.down, trouble))
+        return views
 
     def close(self) -> None:
         """Close every connection that nobody is using."""

@@ -66,6 +66,11 @@ class Server:
         """The processes that hold keys: one, or the primaries of a cluster."""
         return self._cluster.nodes if self._cluster is not None else [self._at_home()]
 
+    @property
+    def service(self) -> Service | None:
+        """The service and its Sentinels; None where the server is reached without any."""
+        return self._guide if isinstance(self._guide, Service) else None
+
     @contextmanager
     def pipe(self, home: Node | None = None, *, lenient: bool = False) -> Iterator[Pipe]:
         """Connections of one's own for as long as the block lasts; every error inside comes out as one of ours. In a

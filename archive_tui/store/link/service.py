@@ -9,6 +9,7 @@ from typing import Protocol
 from archive_tui.errors import ArchiveTuiError, DisconnectedError, ReplicaError
 from archive_tui.settings.address import Address
 from archive_tui.settings.model import Settings
+from archive_tui.store.facts import SentinelView
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.sentinels import Primary, Watchers
 from archive_tui.store.link.server_info import ServerInfo
@@ -83,6 +84,10 @@ class Service:
         if self._primary is not None and primary.address != self._primary.address:
             self.outdated()
             raise DisconnectedError(f"{self._name} has a new primary: {primary.address}")
+
+    def views(self) -> list[SentinelView]:
+        """What each Sentinel says of the service."""
+        return self._watchers.views()
 
     @contextmanager
     def watching(self) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """Reading a node: how one server describes itself.
 
 Costs two round trips: `TIME` alone, which measures how far apart the clocks are and how long an answer takes; then
-`INFO`, with `CONFIG GET` of two values the first time. Each may be refused, and any fact may be missing.
+`INFO`, with `CONFIG GET` of two values the first time. Each may be refused, and any fact may be missing; `HELLO` is
+asked for version, mode and role where `INFO` does not say.
 """
 
 import time
@@ -55,7 +56,10 @@ def read_all(
     def read_one(node: Node) -> NodeFacts:
         return read(server, node, known.get(node.address), clock)
 
-    nodes = server.nodes
+    try:
+        nodes = server.nodes
+    except ArchiveTuiError as error:  # no Sentinel names a primary
+        return (NodeFacts(server.address, trouble=str(error)),)
     if len(nodes) == 1:
         return (read_one(nodes[0]),)
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="node") as executor:

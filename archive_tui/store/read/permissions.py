@@ -72,7 +72,8 @@ class Permissions:
         for action in Action:
             asked = {queue for queue, about in self.asked if about is action and queue != INSTALLATION}
             refused = {queue: self.refused[queue, action] for queue in asked if (queue, action) in self.refused}
-            yield Right(action.value, len(asked) if asked else None, refused)
+            why = self.why_not(action, min(refused)) if refused else ""
+            yield Right(action.value, len(asked) if asked else None, refused, why)
 
     @property
     def unreadable(self) -> frozenset[str]:
