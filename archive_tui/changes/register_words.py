@@ -27,7 +27,7 @@ def sheet(queue: str, counts: Mapping[State, int], site: Site) -> Sheet:
             Line(holds or "no task in any index", "holds"),
         ),
         then=tuple(_then(completed=bool(counts.get(State.COMPLETED)), grouped=bool(counts.get(State.AGGREGATING)))),
-        way_back=(Line("without its name in asynq:queues it is a leftover queue again, as it is now"),),
+        way_back=(Line("without its name in Asynq's set of queues it is a leftover queue again, as it is now"),),
         typed=site.typed(1),
         grave=False,
     )

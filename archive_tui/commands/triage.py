@@ -14,6 +14,7 @@ from archive_tui.commands.queues import refuse_unknown
 from archive_tui.commands.reading import catalog_for, read_archive, read_contents
 from archive_tui.errors import ExitCode
 from archive_tui.session import Session
+from archive_tui.settings.namespace import namespace_field
 from archive_tui.text import clip, encode, readable
 from archive_tui.wording.people import UNKNOWN, age, number, plural, size
 from archive_tui.wording.programs import json_line, moment
@@ -40,7 +41,8 @@ def triage(session: Session, queue: str, where: str, *, as_json: bool, out: Text
             return ExitCode.INTERRUPTED
         groups = sorted(answer.errors, key=lambda group: (-group.amount.tasks, group.signature, group.type))
         if as_json:
-            print(json_line(_json(queue, catalog, answer, groups, contents.facts)), file=out)
+            namespace = namespace_field(session.server.keys.namespace)
+            print(json_line(namespace | _json(queue, catalog, answer, groups, contents.facts)), file=out)
         else:
             _print_table(answer, groups, out)
         if catalog.trouble:

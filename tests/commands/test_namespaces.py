@@ -62,7 +62,12 @@ def test_a_namespace_of_which_there_is_nothing_is_refused_and_the_others_named(t
 
 def test_what_programs_read_names_another_namespace_than_asynqs_own(three: Live, cli: Command) -> None:
     fork = ["--namespace", "billing:asynq"]
-    for command in (["queues", "--json"], ["scan", "--json"], ["show", "email", "one", "--json"]):
+    for command in (
+        ["queues", "--json"],
+        ["scan", "--json"],
+        ["show", "email", "one", "--json"],
+        ["triage", "email", "--json"],
+    ):
         own, other = (cli(*at(three, *command), *flags).json for flags in ([], fork))
         own, other = (one[0] if isinstance(one, list) else one for one in (own, other))
         assert "namespace" not in own
