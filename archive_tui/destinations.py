@@ -33,7 +33,7 @@ _DEMO = 120.0
 
 _GUARDS = (
     setting.TIMEOUT, setting.READ_ONLY, setting.LOW_BANDWIDTH, setting.PACE, setting.THEME, setting.SYSLOG,
-    setting.JOURNAL_DIR,
+    setting.JOURNAL_DIR, setting.PREFER_REPLICA,
 )  # fmt: skip
 """The settings of the environment that are for every server."""
 
@@ -244,8 +244,8 @@ class Destinations:
         )
 
     def _profile(self, name: str, section: Mapping[str, object], file: SettingsFile) -> Destination:
-        command = section.get("password_command")
-        program = str(command[0]) if isinstance(command, list) and command else ""
+        commands = [section.get(key) for key in ("password_command", "sentinel_password_command")]
+        program = next((str(one[0]) for one in commands if isinstance(one, list) and one), "")
         try:
             settings = resolve(self._common(profile=name, section=section), file.path, secrets=False)
         except ArchiveTuiError as error:
@@ -262,7 +262,8 @@ class Destinations:
     ) -> Choices:
         """Flags and environment, without what is for one server alone."""
         given = self._choices
-        kept = {one.variable for one in _GUARDS} | {(section or {}).get("password_env")}
+        kept = {one.variable for one in _GUARDS}
+        kept |= {str((section or {}).get(key)) for key in ("password_env", "sentinel_password_env")}
         environment = {
             name: value
             for name, value in given.environment.items()
@@ -275,6 +276,7 @@ class Destinations:
             timeout=given.timeout,
             read_only=given.read_only,
             low_bandwidth=given.low_bandwidth,
+            prefer_replica=given.prefer_replica,
             pace=given.pace,
             no_journal=given.no_journal,
             journal_dir=given.journal_dir,

