@@ -276,9 +276,10 @@ class ChooserScreen(CommandScreen):
         self.run_command(commands.Open)
 
     def why_not_open(self) -> str | None:
-        if self._opening is not None:
+        number = self._current()
+        if number is not None and self._opening is not None and self._opening[0] == number:
             return "still connecting"
-        return None if self._current() is not None else "nothing here"
+        return None if number is not None else "nothing here"
 
     def _current(self) -> int | None:
         index: int | None = self.query_one("#connections", VirtualTable).cursor_index
@@ -306,6 +307,7 @@ class ChooserScreen(CommandScreen):
         self.app.push_screen(PasswordDialog(self._destinations[number].address), answered)
 
     def _begin(self, number: int, password: Secret | None = None) -> None:
+        self._give_up()  # another one is wanted now
         self._errors.pop(number, None)
         self._opening = number, self.host.destinations.open(self._destinations[number], password)
         self.look()
