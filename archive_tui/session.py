@@ -92,7 +92,7 @@ class Session:
         self._replicas: Replicas | None = None
         self.info = ServerInfo(self.server.address)
         self._limits = limits_of(settings.archive_cap, settings.archive_days)
-        self.watch = WatchJob(self.server, interval, self.clock, stopwatch, self._limits)
+        self.watch = WatchJob(self.server, interval, self.clock, stopwatch, self._limits, self._look_at_replicas)
         self.permissions = Permissions()
         self.pace = Pace(settings.pace) if settings.pace is not None else Pace.POLITE
         """The share of the server's time that jobs take to begin with."""
@@ -197,6 +197,10 @@ class Session:
         if self.server.cluster is None:
             self.reader, self._replicas = self.server.read_at_replica()
             self.reader.identify()
+
+    def _look_at_replicas(self) -> None:
+        if self._replicas is not None:
+            self._replicas.refresh()
 
     @property
     def source(self) -> Source | None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -84,13 +85,16 @@ class WatchJob(Job):
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.monotonic,
         limits: Limits = DEFAULTS,
+        beside: Callable[[], None] = lambda: None,
     ) -> None:
+        """`beside` is called in every round, for what else is kept fresh; it raises ConnectError and kin in vain."""
         super().__init__("watch")
         self._limits = limits
         self._caps = CapWatch()
         self.overview = Overview()
         self.interval = interval
         self._server = server
+        self._beside = beside
         self._clock = clock
         self._stopwatch = stopwatch
         self._names: set[str] = set()
@@ -127,6 +131,8 @@ class WatchJob(Job):
                 info = self._server.look(pipe)
                 self._read(pipe, info)
                 self.connected()
+                with suppress(ArchiveTuiError):
+                    self._beside()
                 if self._rediscover:
                     self._rediscover = False
                     try:

@@ -142,6 +142,10 @@ class Service:
         replica.client.execute_command("REPLICAOF", "127.0.0.1", self.port_of(primary))
         for sentinel in self.sentinels:  # they would wait for twice `failover-timeout` before another failover
             sentinel.client.execute_command("SENTINEL", "RESET", self.name)
+        self.be_well()
+
+    def be_well(self) -> None:
+        """Wait until every Sentinel sees all the others, and the replica linked to the primary."""
         wait_until(lambda: all(self._sees_all(one) for one in self.sentinels))
 
     def _sees_all(self, sentinel: SentinelProcess) -> bool:

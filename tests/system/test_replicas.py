@@ -151,6 +151,8 @@ def test_the_screens_say_what_they_read(reachable: Pair) -> None:
     async def play(op: Operator) -> None:
         await op.queues()
         await op.sees("scans and lists read the replica", str(port_of(reachable.replica)))
+        reachable.replica.client.execute_command("REPLICAOF", "NO", "ONE")
+        await op.sees("scans and lists read the primary")
 
     operate(Settings(port=port_of(reachable.primary), prefer_replica=True), play)
 

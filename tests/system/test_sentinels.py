@@ -445,7 +445,7 @@ def test_what_reads_a_replica_follows_a_failover(orders: Service, run_job: Run, 
     assert session.source is not None
     assert (session.source.address, session.source.why_primary) == (old, "")
     fail_over(orders, "planned")
-    wait_until(lambda: orders.primary.client.info("replication")["connected_slaves"] == 1)
+    orders.be_well()
     orders.in_step()
     job = session.scan(catalog, pace=Pace.FULL)
     assert job.wait(20)

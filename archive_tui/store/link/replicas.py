@@ -1,7 +1,8 @@
 """The replica that scans and lists are read from, where one is preferred; the primary where none is good for it."""
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -17,6 +18,9 @@ from archive_tui.text import line
 from archive_tui.wording.people import size, span
 
 _INFO = ("INFO", "replication")
+
+_CHOOSE_EVERY = 60.0
+"""Seconds until a replica is looked for again, where none was good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class Replicas:
         self._made: dict[Address, Node] = {}
         self._node = Node(settings)  # never connected: nobody has been asked yet
         self._outdated = True
+        self._chosen_at = 0.0
         self.source = Source(self._node.address)
 
     @property
@@ -93,7 +98,7 @@ class Replicas:
         with self._lock:
             if self._outdated:
                 self._node, self.source = self._chosen()
-                self._outdated = False
+                self._outdated, self._chosen_at = False, time.monotonic()
             return self._node
 
     def check(self) -> None:
@@ -111,6 +116,20 @@ class Replicas:
         elif self.source.bytes is not None and address != _address_of(primary):
             self.outdated()
             raise DisconnectedError(f"{self._node.address} is no longer linked to its primary")
+
+    def refresh(self) -> None:
+        """Look how far the replica is behind, and for another one where it is none any more; where the primary is read,
+        only now and then. May take seconds. Raises ConnectError and kin.
+        """
+        if self.source.why_primary:
+            if time.monotonic() - self._chosen_at >= _CHOOSE_EVERY:
+                self.outdated()
+        else:
+            with suppress(DisconnectedError):
+                self.check()
+            if _address_of(self._node) == _address_of(self._ask_primary(*_INFO)[0]):  # it has taken over
+                self.outdated()
+        self.current()
 
     def accept(self, info: ServerInfo) -> None:
         """Either role will do."""
