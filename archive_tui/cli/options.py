@@ -49,6 +49,11 @@ def _flag(one: Setting[Any], meaning: str, *, name: str = "", metavar: str | Non
     return click.option(*names, metavar=shown, callback=read, shell_complete=complete, help=meaning)
 
 
+def _file_flag(one: Setting[str], meaning: str) -> _Decorator:
+    """The flag of a setting that names a file."""
+    return click.option(one.flag, type=click.Path(), metavar="FILE", help=f"{meaning} [{one.variable}]")
+
+
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags that choose the server. They are accepted before and after the name of a command."""
     for option in reversed((
@@ -67,6 +72,17 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         _flag(setting.SENTINEL_USERNAME, "ACL user of the Sentinels.", name="sentinel_username", metavar="NAME"),
         click.option("--sentinel-password-file", type=click.Path(path_type=Path), metavar="FILE",
             help="Read the Sentinels' password from this file. [ARCHIVE_TUI_SENTINEL_PASSWORD_FILE]"),
+        _file_flag(setting.TLS_CA_FILE, "Certificates of the authorities to trust (PEM); by default the system's."),
+        _file_flag(setting.TLS_CERT_FILE, "Client certificate (PEM)."),
+        _file_flag(setting.TLS_KEY_FILE, "Key of the client certificate (PEM), where it is not in the same file."),
+        _file_flag(setting.TLS_KEY_PASSPHRASE_FILE,
+            "Read the passphrase of that key from this file's first line; without one it is asked for. "
+            "[ARCHIVE_TUI_TLS_KEY_PASSPHRASE]"),
+        _flag(setting.TLS_SERVER_NAME, "The name in the server's certificate, where another one is connected to.",
+            metavar="NAME"),
+        _flag(setting.TLS_MIN_VERSION, "Oldest version of TLS to speak; 1.2 by default."),
+        click.option("--tls-unverified", is_flag=True,
+            help="Do not verify the server's certificate: whoever answers may be somebody else."),
         _flag(setting.DATABASE, "Database number.", name="database", metavar="NUMBER"),
         click.option("--namespace", shell_complete=namespace_names, metavar="NAME",
             help="What stands before :{queue} in the keys, asynq by default. [ARCHIVE_TUI_NAMESPACE]"),

@@ -55,9 +55,16 @@ class BadgeColor(StrEnum):
     CYAN = "cyan"
 
 
+class TlsVersion(StrEnum):
+    """A version of TLS. Older ones are not spoken."""
+
+    TLS_1_2 = "1.2"
+    TLS_1_3 = "1.3"
+
+
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Verification of a `rediss://` server. Files are PEM."""
+    """TLS with a `rediss://` server. Files are PEM."""
 
     ca_file: str | None = None
     """Certificates of the authorities that are trusted; None: those of the system."""
@@ -70,6 +77,15 @@ class Tls:
 
     verify: bool = True
     """The server's certificate is checked."""
+
+    server_name: str | None = None
+    """Name or address that must stand in the server's certificate; None: the one that we connect to."""
+
+    key_passphrase: Secret | None = None
+    """Passphrase of our key; None: the key is not encrypted."""
+
+    min_version: TlsVersion = TlsVersion.TLS_1_2
+    """The oldest version that is spoken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +253,14 @@ class Settings:
     def loopback(self) -> bool:
         """Whether the server is reached without leaving this machine. A tunnel that begins here looks the same."""
         return self.socket is not None or self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    @property
+    def unverified(self) -> bool:
+        """Whether TLS is spoken with whoever answers, because nobody checks a certificate."""
+        return any(
+            tls is not None and not tls.verify
+            for tls in (self.tls, self.sentinels.tls if self.sentinels is not None else None)
+        )
 
     @property
     def address(self) -> str:

@@ -5,17 +5,18 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.settings import setting
 from archive_tui.settings.demo import with_demo_state
 from archive_tui.settings.dump import read_head
 from archive_tui.settings.file import SettingsFile, read_settings_file
-from archive_tui.settings.model import PayloadSettings, Secret, Sentinels, Settings
+from archive_tui.settings.model import PayloadSettings, Secret, Sentinels, Settings, TlsVersion
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE, parse_namespace
 from archive_tui.settings.secrets import read_password_file, read_password_variable, run_password_command
 from archive_tui.settings.setting import Setting
+from archive_tui.settings.tls import NamedFile, TlsChoices, with_choices
 from archive_tui.settings.url import SENTINEL_FORM, has_password, parse_url
 from archive_tui.text import line
 
@@ -46,6 +47,9 @@ _PROFILE_KEYS = {
     "low_bandwidth",
     "theme",
 }
+_TLS_FILES = (setting.TLS_CA_FILE, setting.TLS_CERT_FILE, setting.TLS_KEY_FILE, setting.TLS_KEY_PASSPHRASE_FILE)
+_TLS: tuple[Setting[Any], ...] = (*_TLS_FILES, setting.TLS_SERVER_NAME, setting.TLS_MIN_VERSION)
+_PROFILE_KEYS |= {one.key for one in _TLS}
 _PROFILE_KEYS |= {
     "journal",
     "journal_dir",
@@ -84,6 +88,27 @@ class Choices:
 
     sentinel_password_file: Path | None = None
     """`--sentinel-password-file`."""
+
+    tls_ca_file: str | None = None
+    """`--tls-ca-file`."""
+
+    tls_cert_file: str | None = None
+    """`--tls-cert-file`."""
+
+    tls_key_file: str | None = None
+    """`--tls-key-file`."""
+
+    tls_key_passphrase_file: str | None = None
+    """`--tls-key-passphrase-file`."""
+
+    tls_server_name: str | None = None
+    """`--tls-server-name`."""
+
+    tls_min_version: TlsVersion | None = None
+    """`--tls-min-version`."""
+
+    tls_unverified: bool = False
+    """`--tls-unverified`."""
 
     database: int | None = None
     """`--db`, from 0."""
@@ -136,8 +161,8 @@ def resolve(choices: Choices, profile_file: Path | None = None, *, secrets: bool
     _refuse_bad_url(choices.url)
     name = choices.profile or environment.get("ARCHIVE_TUI_PROFILE")
     profile = _Profile.read(name, read_settings_file(profile_file)) if name else _Profile("", {})
-    settings = parse_url(_url(choices, profile))
-    _refuse_missing_files(settings)
+    url = _url(choices, profile)
+    settings = _with_tls(parse_url(url), choices, profile, of_profile=url == profile.text("url"), secrets=secrets)
 
     def beside(one: Setting[Value]) -> Value | None:
         """What the environment says, else the profile."""
@@ -191,6 +216,8 @@ def _settings_of_dump(dump: Path, choices: Choices) -> Settings:
         "--ask-password": choices.password,
         "--sentinel-user": choices.sentinel_username,
         "--sentinel-password-file": choices.sentinel_password_file,
+        **{one.flag: getattr(choices, one.key) for one in _TLS},
+        "--tls-unverified": choices.tls_unverified or None,
     }
     if given := next((flag for flag, value in others.items() if value is not None), None):
         raise UsageError(f"--dump and {given} exclude each other: a dump file takes the place of a server")
@@ -243,12 +270,51 @@ def _namespace(choices: Choices, profile: "_Profile") -> str:
     return parse_namespace(found)
 
 
-def _refuse_missing_files(settings: Settings) -> None:
-    """Refuse a URL that names a file which is not there."""
-    for tls in (settings.tls, settings.sentinels.tls if settings.sentinels is not None else None):
-        for name in (tls.ca_file, tls.cert_file, tls.key_file) if tls else ():
-            if name is not None and not Path(name).is_file():
-                raise NotFoundError(f"no file {name}, which the server URL names")
+def _with_tls(
+    settings: Settings, choices: Choices, profile: "_Profile", *, of_profile: bool, secrets: bool
+) -> Settings:  # fmt: skip
+    """The settings of a URL, with what is said of TLS beside it. Raises UsageError where that is in vain, unless the
+    environment says it, which is for other servers as well; `of_profile`: the URL stands in the profile.
+    """
+    environment = choices.environment
+    sentinels = settings.sentinels
+    if settings.tls is None and (sentinels is None or sentinels.tls is None):
+        flags = [one.flag for one in _TLS if getattr(choices, one.key) is not None]
+        flags += ["--tls-unverified"] if choices.tls_unverified else []
+        given = flags or [profile.place(one.key) for one in _TLS if of_profile and profile.value(one) is not None]
+        if given:
+            raise UsageError(f"{given[0]} is for TLS, and the server URL wants none: write rediss:// in it")
+        return settings
+
+    def file(one: Setting[str]) -> NamedFile | None:
+        if (name := getattr(choices, one.key)) is not None:
+            return NamedFile(name, one.flag)
+        if name := one.from_environment(environment):
+            return NamedFile(name, one.variable)
+        return NamedFile(name, profile.place(one.key)) if (name := profile.value(one)) is not None else None
+
+    def passphrase() -> Secret | None:
+        source = file(setting.TLS_KEY_PASSPHRASE_FILE) if secrets else None
+        if secrets and choices.tls_key_passphrase_file is None and (word := environment.get(_PASSPHRASE)):
+            return Secret(word)
+        return read_password_file(_expanded(source.name), what="passphrase") if source is not None else None
+
+    chosen = TlsChoices(
+        file(setting.TLS_CA_FILE), file(setting.TLS_CERT_FILE), file(setting.TLS_KEY_FILE),
+        choices.tls_server_name or setting.TLS_SERVER_NAME.from_environment(environment)
+        or profile.value(setting.TLS_SERVER_NAME),
+        choices.tls_min_version or setting.TLS_MIN_VERSION.from_environment(environment)
+        or profile.value(setting.TLS_MIN_VERSION),
+        choices.tls_unverified,
+        passphrase,
+    )  # fmt: skip
+    if sentinels is not None and sentinels.tls is not None:
+        sentinels = replace(sentinels, tls=with_choices(sentinels.tls, chosen))
+    tls = with_choices(settings.tls, chosen) if settings.tls is not None else None
+    return replace(settings, tls=tls, sentinels=sentinels)
+
+
+_PASSPHRASE = "ARCHIVE_TUI_TLS_KEY_PASSPHRASE"  # noqa: S105 - its name
 
 
 def _password(choices: Choices, profile: "_Profile") -> Secret | None:
@@ -336,19 +402,20 @@ class _Profile:
             raise UsageError(f"url of profile {name!r} holds a password, and others can read {path}: chmod 600 {path}")
         return profile
 
-    def _place(self, key: str) -> str:
+    def place(self, key: str) -> str:
+        """Where a key of it stands, in words."""
         return f"{key} of profile {self._name!r}"
 
     def value(self, one: Setting[Value]) -> Value | None:
         """The value of a setting."""
         value = self._values.get(one.key)
-        return one.read(value, self._place(one.key)) if value is not None else None
+        return one.read(value, self.place(one.key)) if value is not None else None
 
     def text(self, key: str) -> str | None:
         """A text."""
         value = self._values.get(key)
         if value is not None and not isinstance(value, str):
-            raise UsageError(f"{self._place(key)} must be text in quotes")
+            raise UsageError(f"{self.place(key)} must be text in quotes")
         return value
 
     def _secret_source(self, whose: str) -> str | None:
@@ -365,7 +432,7 @@ class _Profile:
         source = self._secret_source(whose)
         if source is None:
             return None
-        place = self._place(source)
+        place = self.place(source)
         if source.endswith("password_command"):
             command = self._values[source]
             if not (isinstance(command, list) and _is_command(command)):
@@ -383,23 +450,23 @@ class _Profile:
         section = self._values.get("payloads")
         if section is None:
             return PayloadSettings()
-        place = self._place("payloads")
+        place = self.place("payloads")
         if not isinstance(section, dict):
             raise UsageError(f"{place} must be a section: [NAME.payloads]")
         if unknown := sorted(set(section) - {"descriptors", "messages", "programs"}):
             raise UsageError(f"{place} has unknown keys: {', '.join(map(line, unknown))}")
         messages, programs = section.get("messages", {}), section.get("programs", {})
         if not (isinstance(messages, dict) and all(isinstance(name, str) for name in messages.values())):
-            raise UsageError(f'{self._place("payloads.messages")} must be lines like "email:*" = "acme.mail.Email"')
+            raise UsageError(f'{self.place("payloads.messages")} must be lines like "email:*" = "acme.mail.Email"')
         if not (isinstance(programs, dict) and all(map(_is_command, programs.values()))):
             raise UsageError(
-                f'{self._place("payloads.programs")} must be lines like "email:*" = ["program", "argument"]'
+                f'{self.place("payloads.programs")} must be lines like "email:*" = ["program", "argument"]'
             )
         descriptors = section.get("descriptors")
         if descriptors is not None and not isinstance(descriptors, str):
-            raise UsageError(f"{self._place('payloads.descriptors')} must be the name of a file in quotes")
+            raise UsageError(f"{self.place('payloads.descriptors')} must be the name of a file in quotes")
         if messages and descriptors is None:
-            raise UsageError(f"{self._place('payloads.messages')} needs payloads.descriptors, the file of their schema")
+            raise UsageError(f"{self.place('payloads.messages')} needs payloads.descriptors, the file of their schema")
         commands = {
             pattern: ((command,) if isinstance(command, str) else tuple(command))
             for pattern, command in programs.items()

@@ -9,13 +9,14 @@ whoever gives it:
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from archive_tui.errors import UsageError
-from archive_tui.settings.model import BadgeColor, Look
+from archive_tui.settings.model import BadgeColor, Look, TlsVersion
 
 Value = TypeVar("Value")
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -116,12 +117,29 @@ def _syslog(value: object) -> str | None:
     return None if switch is None else _SYSLOG if switch else ""
 
 
+def _server_name(value: object) -> str | None:
+    """The name of a host, or an IP address."""
+    if not isinstance(value, str):
+        return None
+    if re.fullmatch(r"[0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*", value):  # IPv6
+        return value
+    try:
+        value.encode("idna")
+    except UnicodeError:
+        return None
+    return value if re.fullmatch(r"[^\W_](?:[\w.-]*\w)?\.?", value) else None
+
+
 def _switched(key: str, flag: str = "", variable: str = "") -> Setting[bool]:
     return Setting(key, "true or false", _switch, flag, variable)
 
 
 def _chosen(key: str, kind: type[_Choice], flag: str = "", variable: str = "") -> Setting[_Choice]:
     return Setting(key, f"one of {', '.join(kind)}", _one_of(kind), flag, variable, tuple(kind))
+
+
+def _file(key: str) -> Setting[str]:
+    return Setting(key, "the path of a file", _text, f"--{key.replace('_', '-')}", f"ARCHIVE_TUI_{key.upper()}")
 
 
 DATABASE: Setting[int] = Setting("db", "a whole number from 0 to 99999", _whole(0, 99_999), "--db")
@@ -132,6 +150,18 @@ TIMEOUT: Setting[float] = Setting(
     "--timeout",
     "ARCHIVE_TUI_TIMEOUT",
 )
+TLS_CA_FILE = _file("tls_ca_file")
+TLS_CERT_FILE = _file("tls_cert_file")
+TLS_KEY_FILE = _file("tls_key_file")
+TLS_KEY_PASSPHRASE_FILE = _file("tls_key_passphrase_file")
+TLS_SERVER_NAME: Setting[str] = Setting(
+    "tls_server_name",
+    "the name or address of a host as its certificate has it, without a port",
+    _server_name,
+    "--tls-server-name",
+    "ARCHIVE_TUI_TLS_SERVER_NAME",
+)
+TLS_MIN_VERSION = _chosen("tls_min_version", TlsVersion, "--tls-min-version", "ARCHIVE_TUI_TLS_MIN_VERSION")
 USERNAME: Setting[str] = Setting("username", "a text", _text, "--user", "ARCHIVE_TUI_USERNAME")
 SENTINEL_USERNAME: Setting[str] = Setting(
     "sentinel_username", "a text", _text, "--sentinel-user", "ARCHIVE_TUI_SENTINEL_USERNAME"

@@ -10,14 +10,23 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from archive_tui.errors import UsageError
 from archive_tui.settings.address import Address, parse_addresses
-from archive_tui.settings.model import Secret, Sentinels, Settings, Tls
+from archive_tui.settings.model import Secret, Sentinels, Settings, Tls, TlsVersion
+from archive_tui.settings.setting import TLS_MIN_VERSION, TLS_SERVER_NAME
 
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 SENTINEL_FORM = "redis+sentinel://host:26379,host:26379/SERVICE/0"
 """How the URL of a service is written, for whoever wrote it otherwise."""
 
 _SENTINEL_PORT = 26379
-_TLS_OPTIONS = {"ssl_ca_certs": "ca_file", "ssl_certfile": "cert_file", "ssl_keyfile": "key_file"}
+_TLS_OPTIONS = (
+    "ssl_ca_certs",
+    "ssl_cert_reqs",
+    "ssl_certfile",
+    "ssl_keyfile",
+    "ssl_min_version",
+    "ssl_password",
+    "ssl_server_name",
+)
 _OF_SENTINELS = "sentinel_"
 """What stands before an option that is for the Sentinels alone."""
 _ELSEWHERE = ("redis-sentinel", "rediss-sentinel", "sentinel", "redis+sentinels", "sentinel+redis")
@@ -60,7 +69,7 @@ def parse_url(url: str) -> Settings:
         settings, known = _of_server(parts)
     options = parts.options.keys() - {"db", "username", "password"}
     if options - known:  # not named: it may be a piece of a password that was not percent-encoded
-        allowed = ", ".join(sorted({"db", "username", *known} - {f"{_OF_SENTINELS}password"}))
+        allowed = ", ".join(sorted(name for name in {"db", "username", *known} if not name.endswith("password")))
         raise UsageError(f"the server URL has options that are not known here (known are {allowed})")
     username = parts.options.get("username", parts.username)
     password = Secret(parts.options["password"]) if "password" in parts.options else parts.password
@@ -87,7 +96,7 @@ def _split(url: str) -> _Parts:
         parts.fragment,
         unquote(name) or None,
         Secret(unquote(word)) if word else None,
-        dict(parse_qsl(parts.query)),
+        dict(parse_qsl(parts.query, keep_blank_values=True)),
     )
 
 
@@ -105,7 +114,7 @@ def _of_server(parts: _Parts) -> tuple[Settings, set[str]]:
     (address,) = addresses
     tls, known = None, set[str]()
     if parts.scheme == "rediss":
-        tls, known = _tls(parts.options), {"ssl_cert_reqs", *_TLS_OPTIONS}
+        tls, known = _tls(parts.options), set(_TLS_OPTIONS)
     database = parts.path.strip("/")
     return Settings(host=address.host, port=address.port, tls=tls, database=_database(parts, database)), known
 
@@ -126,7 +135,7 @@ def _of_service(parts: _Parts) -> tuple[Settings, set[str]]:
     }
     sentinels_secured = _switch(own.pop("tls", None), secured)
     known = {f"{_OF_SENTINELS}{name}" for name in ("username", "password", "tls")}
-    files = {"ssl_cert_reqs", *_TLS_OPTIONS}
+    files = set(_TLS_OPTIONS)
     known |= (files if secured else set()) | (
         {f"{_OF_SENTINELS}{name}" for name in files} if sentinels_secured else set()
     )
@@ -171,8 +180,22 @@ def _tls(options: Mapping[str, str]) -> Tls:
     required = options.get("ssl_cert_reqs", "required")
     if required not in _CERT_REQS:
         raise UsageError(f"the server URL has an unknown ssl_cert_reqs: it is one of {', '.join(_CERT_REQS)}")
-    files = {ours: options[theirs] for theirs, ours in _TLS_OPTIONS.items() if theirs in options}
-    return Tls(**files, verify=required != "none")
+    if empty := next((name for name in _TLS_OPTIONS if options.get(name) == ""), None):
+        raise UsageError(f"the server URL has an empty {empty}")
+    name, version, passphrase = (options.get(key) for key in ("ssl_server_name", "ssl_min_version", "ssl_password"))
+    return Tls(
+        options.get("ssl_ca_certs"),
+        options.get("ssl_certfile"),
+        options.get("ssl_keyfile"),
+        verify=required != "none",
+        server_name=TLS_SERVER_NAME.read(name, "ssl_server_name in the server URL") if name is not None else None,
+        key_passphrase=Secret(passphrase) if passphrase is not None else None,
+        min_version=(
+            TLS_MIN_VERSION.read(version, "ssl_min_version in the server URL")
+            if version is not None
+            else TlsVersion.TLS_1_2
+        ),
+    )
 
 
 def parse_database(value: str) -> int:

@@ -306,6 +306,7 @@ class CommandScreen(Screen[None]):
             namespace_field(settings.namespace).get("namespace", ""),
             exact(settings.snapshot.taken_at) if settings.snapshot is not None else "",
             settings.color,
+            settings.unverified,
         )
 
     def _data_age(self) -> float | None:

@@ -83,3 +83,12 @@ def test_the_line_keeps_its_form_while_its_figures_change(width: int) -> None:
     starts = {text[: text.index("read-write")] for text in lines}
     assert len(starts) == 1
     assert "embedded server" in starts.pop()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_that_nobody_verified_the_server_is_always_said(width: int) -> None:
+    status = replace(DELETING, address="redis-orders-primary.eu-central-1:6380/0", unverified=True, running="")
+    text = shown(status, width)
+    assert len(text) <= width
+    assert " TLS unverified " in text
+    assert "as of 12 s ago" in text

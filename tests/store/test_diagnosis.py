@@ -3,7 +3,6 @@
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,13 @@ from support.command_line import Command
 from support.fake_server import speaking
 from support.proxy import Forwarder
 from support.server_programs import REDIS_SERVER
-from support.servers import Live, ServerProcess, wait_until
+from support.servers import Live, wait_until
 
 from archive_tui.asynq.actions import Action
 from archive_tui.errors import ConnectError, DisconnectedError, RefusedError
 from archive_tui.session import Session
 from archive_tui.settings.model import Settings, Tls
 from archive_tui.store.link.diagnosis import diagnose
-from archive_tui.store.link.server import Server
 from archive_tui.store.write import cleanup
 
 HTTP = b"HTTP/1.1 400 Bad Request\r\nServer: \x1b[31m\r\n\r\n"
@@ -142,80 +140,6 @@ def test_a_port_that_speaks_no_tls(own_server: Callable[..., Live], any_binary: 
     own_server(port=free_port, binary=any_binary)
     settings = Settings(port=free_port, tls=Tls(verify=False), timeout=1)
     assert "this port speaks no TLS: use redis://" in str(refusal_of(settings))
-
-
-# Certificates
-
-
-def test_a_certificate_of_another_host(tls_port: int, authority: Path) -> None:
-    settings = Settings(host="localhost", port=tls_port, tls=Tls(ca_file=str(authority / "cert.pem")))
-    assert "its certificate is for another host" in str(refusal_of(settings))
-
-
-CONFIGURATION = """
-[ca]
-default_ca = own
-[own]
-database = index
-new_certs_dir = .
-rand_serial = yes
-default_md = sha256
-policy = any
-x509_extensions = host
-[any]
-commonName = supplied
-[host]
-subjectAltName = IP:127.0.0.1
-"""
-
-
-@pytest.mark.parametrize(
-    ("begins", "ends", "said"),
-    [
-        ("20200101000000Z", "20200102000000Z", "its certificate has expired"),
-        ("20900101000000Z", "20910101000000Z", "its certificate is not valid yet"),
-    ],
-)
-def test_a_certificate_whose_time_is_another(
-    authority: Path, tmp_path: Path, free_port: int, begins: str, ends: str, said: str
-) -> None:
-    if not Path(REDIS_SERVER).exists():
-        pytest.skip(f"no {REDIS_SERVER} on this machine")
-    (tmp_path / "ca.cnf").write_text(CONFIGURATION)
-    (tmp_path / "index").touch()
-    key = str(authority / "key.pem")
-    request = ["openssl", "req", "-new", "-key", key, "-subj", "/CN=test", "-out", "request.pem"]
-    sign = ["openssl", "ca", "-batch", "-selfsign", "-config", "ca.cnf", "-keyfile", key, "-in", "request.pem"]
-    sign += ["-startdate", begins, "-enddate", ends, "-notext", "-out", "cert.pem"]
-    for command in (request, sign):
-        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    with _speaking_tls(tmp_path, free_port, str(tmp_path / "cert.pem"), key, "no"):
-        settings = Settings(port=free_port, tls=Tls(ca_file=str(tmp_path / "cert.pem")))
-        assert said in str(refusal_of(settings))
-
-
-def test_a_server_that_wants_a_certificate_of_its_clients(authority: Path, tmp_path: Path, free_port: int) -> None:
-    if not Path(REDIS_SERVER).exists():
-        pytest.skip(f"no {REDIS_SERVER} on this machine")
-    certificate, key = str(authority / "cert.pem"), str(authority / "key.pem")
-    with _speaking_tls(tmp_path, free_port, certificate, key, "yes"):
-        settings = Settings(port=free_port, tls=Tls(ca_file=certificate))
-        assert "it wants a client certificate: give one with ?ssl_certfile=FILE" in str(refusal_of(settings))
-        own = Server(Settings(port=free_port, tls=Tls(certificate, certificate, key)))
-        assert own.identify().run_id
-        own.close()
-
-
-@contextmanager
-def _speaking_tls(folder: Path, port: int, certificate: str, key: str, of_clients: str) -> Iterator[None]:
-    """A server that speaks TLS only; `of_clients` says whether these need a certificate."""
-    options = ["--tls-port", str(port), "--tls-auth-clients", of_clients, "--tls-ca-cert-file", certificate]
-    process = ServerProcess(REDIS_SERVER, folder, *options, "--tls-cert-file", certificate, "--tls-key-file", key)
-    process.start()
-    try:
-        yield
-    finally:
-        process.kill()
 
 
 # Servers that refuse to write

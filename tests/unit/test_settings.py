@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.command_line import Command
 
 from archive_tui.asynq.keys import Keys, namespace_of
 from archive_tui.asynq.states import State
 from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.settings.address import Address
 from archive_tui.settings.file import default_settings_file
-from archive_tui.settings.model import PayloadSettings, Secret, Sentinels, Settings, Tls
+from archive_tui.settings.model import PayloadSettings, Secret, Sentinels, Settings, Tls, TlsVersion
 from archive_tui.settings.profiles import Choices, resolve
 from archive_tui.settings.url import parse_url
 
@@ -523,3 +524,114 @@ def test_what_a_profile_says_of_payloads_is_checked(lines: str, reason: str, tmp
     path.write_text(f"[live]\n{lines}\n")
     with pytest.raises(UsageError, match=reason):
         chosen(profile="live", profile_file=path)
+
+
+# TLS
+
+
+@pytest.fixture
+def pem(tmp_path: Path) -> Path:
+    path = tmp_path / "a.pem"
+    path.write_text("-----BEGIN CERTIFICATE-----\n")
+    return path
+
+
+def test_tls_options_of_a_url(pem: Path) -> None:
+    url = f"rediss://h?ssl_ca_certs={pem}&ssl_server_name=redis.internal&ssl_min_version=1.3&ssl_password={SECRET}"
+    assert chosen({"ARCHIVE_TUI_URL": url}).tls == Tls(
+        str(pem), server_name="redis.internal", min_version=TlsVersion.TLS_1_3, key_passphrase=Secret(SECRET)
+    )
+    with pytest.raises(UsageError, match="process list"):
+        chosen(url=url)
+
+
+def test_who_wins_on_tls(pem: Path, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        f'[a]\nurl = "rediss://h?ssl_server_name=url"\ntls_server_name = "profile"\ntls_ca_file = "{pem}"\n'
+        'tls_min_version = "1.3"\n'
+    )
+    tls = chosen(profile_file=path, profile="a").tls
+    assert tls == Tls(str(pem), server_name="profile", min_version=TlsVersion.TLS_1_3)
+    environment = {"ARCHIVE_TUI_TLS_SERVER_NAME": "environment"}
+    assert chosen(environment, path, profile="a").tls == replace(tls, server_name="environment")
+    flags = chosen(environment, path, profile="a", tls_server_name="flag", tls_unverified=True).tls
+    assert flags == replace(tls, server_name="flag", verify=False)
+
+
+def test_the_passphrase_of_a_key(pem: Path, tmp_path: Path) -> None:
+    word = tmp_path / "word"
+    word.write_text("of a file\n")
+    word.chmod(0o600)
+    url, environment = f"rediss://h?ssl_certfile={pem}", {"ARCHIVE_TUI_TLS_KEY_PASSPHRASE": SECRET}
+    for settings, expected in (
+        (chosen(environment, url=url), SECRET),
+        (chosen(environment, url=url, tls_key_passphrase_file=str(word)), "of a file"),
+        (chosen({"ARCHIVE_TUI_TLS_KEY_PASSPHRASE_FILE": str(word)}, url=url), "of a file"),
+    ):
+        assert settings.tls is not None
+        assert settings.tls.key_passphrase == Secret(expected)
+        assert SECRET not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("tls_min_version", "1.1", "must be one of 1.2, 1.3"),
+        ("tls_server_name", "redis.internal:6380", "as its certificate has it, without a port"),
+        ("tls_server_name", "a..b", "as its certificate has it, without a port"),
+        ("tls_ca_file", "/none.pem", "no file /none.pem, which {} names"),
+        ("tls_cert_file", "~nobody-of-this-name/x", "which {} names: there is no such user"),
+        ("tls_key_file", "/", "/, which {} names, is no regular file"),
+        ("tls_key_passphrase_file", "/none", "no passphrase file /none"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_same_words_wherever_it_stands(
+    key: str, value: str, said: str, tmp_path: Path, cli: Command
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f'[a]\nurl = "rediss://h"\n{key} = "{value}"\n')
+    flag = f"--{key.replace('_', '-')}"
+    complaints = {
+        flag: cli("queues", "--url", "rediss://h", flag, value).complaint,
+        f"ARCHIVE_TUI_{key.upper()}": refusal({f"ARCHIVE_TUI_{key.upper()}": value}, url="rediss://h"),
+        f"{key} of profile 'a'": refusal({}, path, profile="a"),
+    }
+    for place, complaint in complaints.items():
+        assert said.format(place) in complaint
+        assert place in complaint or "passphrase" in key
+
+
+def refusal(environment: dict[str, str], profile_file: Path | None = None, **flags: object) -> str:
+    with pytest.raises((UsageError, NotFoundError)) as caught:
+        chosen(environment, profile_file, **flags)
+    return str(caught.value)
+
+
+def test_what_is_said_of_tls_in_vain_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[a]\nurl = "redis://h"\ntls_min_version = "1.3"\n')
+    for said in (
+        refusal({}, url="redis://h", tls_server_name="h"),
+        refusal({}, url="redis://h", tls_unverified=True),
+        refusal({}, path, profile="a"),
+    ):
+        assert "is for TLS, and the server URL wants none: write rediss:// in it" in said
+    assert chosen({"ARCHIVE_TUI_TLS_MIN_VERSION": "1.3"}, url="redis://h").tls is None
+    assert "goes with its certificate" in refusal({}, url="rediss://h", tls_key_file=str(path))
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["ssl_min_version=1.1", "ssl_server_name=a:1", "ssl_ca_certs=", "ssl_cert_reqs=", "nonsense=", "nonsense", SECRET],
+)
+def test_wrong_tls_options_of_a_url(options: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_url(f"rediss://h?{options}")
+    assert SECRET not in str(caught.value)
+
+
+def test_tls_of_sentinels_is_completed_as_well(pem: Path) -> None:
+    settings = chosen(url="rediss+sentinel://s/orders", tls_ca_file=str(pem), tls_min_version=TlsVersion.TLS_1_3)
+    assert settings.sentinels is not None
+    assert settings.tls == settings.sentinels.tls == Tls(str(pem), min_version=TlsVersion.TLS_1_3)

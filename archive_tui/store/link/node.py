@@ -15,6 +15,7 @@ from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
 from archive_tui.settings.model import Secret, Settings
 from archive_tui.store.link.diagnosis import diagnose
 from archive_tui.store.link.replies import Reply, may_be_something_else, translated
+from archive_tui.store.link.tls import TlsConnection
 from archive_tui.text import line
 
 _READ_SIZE = 256 * 1024
@@ -83,7 +84,7 @@ class Node:
         """Raise what stands at the address, where the first exchange with it fails and it says so."""
         if not may_be_something_else(error):
             return
-        found = diagnose(self.settings)
+        found = diagnose(self.settings, error)
         if found is not None:
             kind = DisconnectedError if found.passing else ConnectError
             raise kind(f"cannot use {self.address}: {found.what}") from None
@@ -133,15 +134,7 @@ def _pool(settings: Settings) -> redis.ConnectionPool:
     if settings.tls is None:
         return redis.ConnectionPool(**options)
     options["redis_connect_func"] = _greet
-    return redis.ConnectionPool(
-        connection_class=redis.SSLConnection,
-        ssl_cert_reqs="required" if settings.tls.verify else "none",
-        ssl_check_hostname=settings.tls.verify,
-        ssl_ca_certs=settings.tls.ca_file,
-        ssl_certfile=settings.tls.cert_file,
-        ssl_keyfile=settings.tls.key_file,
-        **options,
-    )
+    return redis.ConnectionPool(connection_class=TlsConnection, tls=settings.tls, **options)
 
 
 def _see_expired(connection: AbstractConnection) -> None:

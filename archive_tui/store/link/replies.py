@@ -41,6 +41,7 @@ from archive_tui.errors import (
 )
 from archive_tui.errors import MovedError as QueueMovedError
 from archive_tui.settings.model import Settings
+from archive_tui.store.link.tls import in_words
 from archive_tui.text import decode, line
 
 Reply: TypeAlias = Any
@@ -256,23 +257,9 @@ def may_be_something_else(error: Exception) -> bool:
     cause = error.__cause__ or error.__context__
     if isinstance(cause, ConnectionRefusedError | FileNotFoundError | PermissionError | socket.gaierror):
         return False
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return False
     return isinstance(error, redis.ConnectionError | redis.TimeoutError | InvalidResponse | OSError) or (
         isinstance(error, ResponseError) and "DENIED" in str(error)
     )
-
-
-_UNTRUSTED = "its certificate is not trusted: give its authority with ?ssl_ca_certs=FILE in the URL ({})"
-_OTHER_HOST = "its certificate is for another host ({}): connect by the name that stands in it"
-_CERTIFICATES = {
-    9: "its certificate is not valid yet ({}): check the clocks of both machines",
-    10: "its certificate has expired ({}): have it renewed",
-    23: "its certificate was revoked ({})",
-    62: _OTHER_HOST,
-    64: _OTHER_HOST,
-}
-"""What to say by OpenSSL's code of a verification (x509_vfy.h of OpenSSL 3), with its own words."""
 
 
 def _reason(error: RedisError, said: str) -> str:
@@ -286,10 +273,8 @@ def _reason(error: RedisError, said: str) -> str:
         return "no permission to open the socket"
     if isinstance(cause, socket.gaierror):
         return "the host name is unknown"
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return _CERTIFICATES.get(cause.verify_code, _UNTRUSTED).format(line(cause.verify_message))
     if isinstance(cause, ssl.SSLError):
-        return "the TLS handshake failed: does this port speak TLS? (rediss:// means TLS, redis:// none)"
+        return f"TLS failed with it: {in_words(cause)}"
     if "closed" in said.lower():
-        return "the server closed the connection (does it want TLS, rediss://?)"
+        return "the server closed the connection"
     return said or type(error).__name__

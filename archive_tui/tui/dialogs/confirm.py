@@ -19,6 +19,7 @@ from archive_tui.tui.glossary import PLAN
 from archive_tui.tui.keystrokes import Keystrokes
 from archive_tui.tui.themes import BADGE, badge
 from archive_tui.tui.widgets.entry import Entry
+from archive_tui.tui.widgets.status import UNVERIFIED
 
 _REASON = 500
 """Characters of a reason; more would not fit the list of journals."""
@@ -31,13 +32,17 @@ _BUTTONS = 2
 
 
 def where(settings: Settings) -> Content:
-    """The server, with the badge of a profile that is production, or has a colour."""
-    address = Content.styled(f" {clip(settings.place, 50)} ", "bold")
+    """The server, with the badges of a profile that is production or has a colour, and of a server that nobody has
+    verified.
+    """
+    badges: list[tuple[str, str]] = []
     if settings.production:
-        return Content.assemble((f" {line(settings.profile or 'PRODUCTION').upper()} ", BADGE), address)
-    if settings.color is not None and settings.profile:
-        return Content.assemble((f" {line(settings.profile)} ", badge(settings.color)), address)
-    return address
+        badges.append((f" {line(settings.profile or 'PRODUCTION').upper()} ", BADGE))
+    elif settings.color is not None and settings.profile:
+        badges.append((f" {line(settings.profile)} ", badge(settings.color)))
+    if settings.unverified:
+        badges.append((f" {UNVERIFIED} ", BADGE))
+    return Content.assemble(*badges, Content.styled(f" {clip(settings.place, 50)} ", "bold"))
 
 
 class Typed(Protocol):

@@ -64,14 +64,16 @@ class Status:
     color: BadgeColor | None = None
     """The colour of the badge of a profile that is no production."""
 
+    unverified: bool = False
+    """Whether nobody checks the server's certificate: a red badge says so."""
+
 
 class StatusBar(Widget):
     """One line; `show` replaces what it says.
 
     The program's name and the server's product only stand on a wide terminal, so that the line keeps its form while
     figures in it change. Where there is no room, the address is cut first; then pieces give way one by one, the
-    namespace last. What is running, how old the data is, the badge of the profile and that nothing may be changed
-    always stay.
+    namespace last. What is running, how old the data is, the badges and that nothing may be changed always stay.
 
     While something is changed, the address is whole: how old the data is, and in the end how far the change is, give
     way to it.
@@ -117,6 +119,9 @@ class StatusBar(Widget):
         return Content.assemble(start, " " * gap, end)
 
 
+UNVERIFIED = "TLS unverified"
+"""On the badge of a server whose certificate nobody checks."""
+
 _MARGIN = 2
 """Cells between the two halves of the line, and at its end."""
 
@@ -131,7 +136,7 @@ _BESIDE_NAMESPACE = 8
 
 
 def _badges(status: Status, *, roomy: bool) -> list[Piece]:
-    """The name of the program and the badge of the profile."""
+    """The name of the program, and the badges of the profile and of a server that nobody has verified."""
     pieces = [Piece(Content.styled(" archive-tui ", "bold $text-accent"), gives_way=2)] if roomy else []
     if status.production:
         production = Content.styled(f" ● {line(status.profile or 'PRODUCTION').upper()} ", BADGE)
@@ -140,6 +145,8 @@ def _badges(status: Status, *, roomy: bool) -> list[Piece]:
         pieces.append(Piece(Content.assemble(" ", Content.styled(f" ● {line(status.profile)} ", badge(status.color)))))
     elif status.profile:
         pieces.append(Piece(Content.styled(f" ● {line(status.profile)} ", "bold")))
+    if status.unverified:
+        pieces.append(Piece(Content.assemble(" ", Content.styled(f" {UNVERIFIED} ", BADGE))))
     pieces.append(Piece(Content(" ")))
     return pieces
 
