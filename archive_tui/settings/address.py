@@ -42,6 +42,10 @@ def _address(text: str, default_port: int, *, required: bool) -> Address:
         except ValueError:
             raise ValueError("address") from None
     host = bracketed or named.lower()
+    try:
+        host.encode("idna")  # as Python does before it asks for its address
+    except UnicodeError:
+        raise ValueError("address") from None
     if required and not host:
         raise ValueError("address")
     port = int(digits) if digits else default_port

@@ -60,7 +60,8 @@ def test_urls(url: str, expected: Settings) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "example.org", "http://h", "h:6379", "redis://h:port", f"redis://:{SECRET}@h:99999", f"redis://:{SECRET}@h/x",
+    ["", "example.org", "http://h", "h:6379", "redis://h:port", "redis://a..b", "rediss://.h", f"redis://{'a' * 64}",
+     f"redis://:{SECRET}@h:99999", f"redis://:{SECRET}@h/x",
      f"redis://:{SECRET}@h/1/2", f"redis://u:{SECRET}/slash@h", f"redis://:{SECRET}@[::1", f"redis://:{SECRET}@h/-1",
      f"unix://{SECRET}/s", "unix://", f"redis://:{SECRET}#x@h", f"red:{SECRET}",
      f"redis://:{SECRET}@h/?db=999999"],
