@@ -416,7 +416,8 @@ def matches(pattern: Pattern, value: str | bytes) -> bool:
 
 def value_of(row: TaskRow, name: str) -> str | bytes | int | None:
     """What a row has to say to a field."""
-    died = row.last_failed_at if row.kind is not None or row.scored_at is None else row.scored_at
+    by_score = row.kind in (None, Kind.STALE_HISTORY) or (row.kind is Kind.GHOST and row.index_name == "archived")
+    died = row.scored_at if by_score and row.scored_at is not None else row.last_failed_at
     return {
         "id": row.id, "type": row.type, "error": row.error, "signature": signature(row.error), "queue": row.queue,
         "state": row.state or "", "kind": row.kind or "", "age": died, "died": died, "failed": row.last_failed_at,
