@@ -29,7 +29,9 @@ def remove(pipe: Pipe, queue: str, doomed_keys: Sequence[bytes]) -> int:
         return 0
     watched = [pipe.keys.queues, *[pipe.keys.index(queue, state) for state in _TO_DO]]
     (reply,) = pipe.call([(b"WATCH", *watched)], errors="return")
-    # In a cluster the set of queues lives elsewhere: then the check a moment before must do
+    # In a cluster the set of queues lives elsewhere: then the check a moment before must do for it
+    if is_of_another_slot(reply):
+        (reply,) = pipe.call([(b"WATCH", *watched[1:])], errors="return")
     if isinstance(reply, Exception) and not (is_refusal(reply) or is_of_another_slot(reply)):
         raise reply
     try:

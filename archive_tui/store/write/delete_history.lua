@@ -23,18 +23,25 @@ local function error_of(reply)
   return type(reply) == "table" and reply.err
 end
 
+-- Redis says "Script attempted to access", Valkey 9 "Attempted to access" where it is a key of another node.
+local function is_elsewhere(said)
+  return string.find(string.lower(said), "attempted to access", 1, true)
+end
+
 -- The entries that living schedulers list, as one text; whether one may live whose list is missing; and an error. In a
 -- cluster schedulers live elsewhere: then the look a moment before must do. That one has also seen every list, however
 -- wrong the clock of its scheduler; here those heard of last must do, for dead ones pile up.
 local function living()
   local members = pcall("ZREVRANGE", ARGV[3], 0, LAST - 1, "WITHSCORES")
   local failed = error_of(members)
-  if failed and string.find(failed, "Script attempted to access", 1, true) then return "", false end
+  if failed and is_elsewhere(failed) then return "", false end
   if failed then return nil, nil, failed end
   local listed, silent = {}, false
   for i = 1, #members, 2 do
     local entries = pcall("LRANGE", members[i], 0, -1)
-    if error_of(entries) then return nil, nil, error_of(entries) end
+    failed = error_of(entries)
+    if failed and is_elsewhere(failed) then return "", false end
+    if failed then return nil, nil, failed end
     for _, entry in ipairs(entries) do listed[#listed + 1] = entry end
     local may_live = #entries == 0 and not empty[members[i]] and tonumber(members[i + 1]) > now - grace
     silent = silent or may_live
