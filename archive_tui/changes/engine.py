@@ -161,6 +161,7 @@ class ChangeJob(Job):
                     continues,
                     self._server.keys.namespace,
                     self._server.settings.watchers,
+                    self._server.node_names,
                 )
                 self._recorder = Recorder.in_folder(self._journal, run, change.stored_bytes, self._clock)
                 self._journal_path = self._recorder.path

@@ -284,7 +284,7 @@ def plan_restore(
         strangers = tuple(
             queue for queue in review.queues if queue != INSTALLATION and not store.is_registered(pipe, queue)
         )
-    other = not journal.header.is_of(server.settings)
+    other = not journal.header.is_of(server.settings, server.node_names)
     return RestorePlan(
         journal,
         outline,

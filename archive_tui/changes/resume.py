@@ -115,7 +115,7 @@ def plan_rest(server: Server, path: Path, catalog: Catalog, limits: Callable[[st
     journal = Journal(path)
     header = journal.header
     refuse_other_namespace(header, server.keys)
-    if not header.is_of(server.settings):
+    if not header.is_of(server.settings, server.node_names):
         raise RefusedError(
             f"this change was planned for {line(header.server) or 'an unknown server'}, and this is "
             f"{server.address}: choose the tasks anew here"

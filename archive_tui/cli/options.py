@@ -58,7 +58,7 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags that choose the server. They are accepted before and after the name of a command."""
     for option in reversed((
         click.option("--url", metavar="URL",
-            help="Server: redis://, rediss://, unix:///path or redis+sentinel://. [ARCHIVE_TUI_URL]"),
+            help="Server: redis://, rediss://, unix:///path, redis+sentinel:// or redis+cluster://. [ARCHIVE_TUI_URL]"),
         click.option("--dump", type=click.Path(path_type=Path), metavar="FILE",
             help="Read this dump file (RDB) in place of a server."),
         click.option("--server", type=click.Path(path_type=Path), metavar="PROGRAM",

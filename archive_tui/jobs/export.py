@@ -79,6 +79,7 @@ class ExportJob(Job):
             len(self._selection),
             namespace=self._server.keys.namespace,
             watchers=self._server.settings.watchers,
+            nodes=self._server.node_names,
         )
         recorder = Recorder.at(self._path, run, self._clock)
         state = JobState.FAILED

@@ -1,6 +1,7 @@
 """Jobs that read journals: the list of a folder, and the tasks of one."""
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,16 +47,19 @@ class FolderJob(Job):
 
 
 class InterruptedJob(Job):
-    """Look for changes of a server that were interrupted: `found` is there when the job has ended, the newest first."""
+    """Look for changes that were interrupted, of a server or of the cluster that has `nodes`: `found` is there when the
+    job has ended, the newest first.
+    """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: Settings, nodes: Collection[str] = ()) -> None:
         super().__init__("interrupted")
         self.found: list[Listed] = []
         self._folder = folder
         self._settings = settings
+        self._nodes = nodes
 
     def work(self) -> None:
-        self.found = interrupted(journal_folder.listed(self._folder), self._settings)
+        self.found = interrupted(journal_folder.listed(self._folder), self._settings, self._nodes)
 
 
 @dataclass(frozen=True, slots=True)

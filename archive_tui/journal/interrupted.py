@@ -6,7 +6,7 @@ The names of those that were dealt with stand in a file beside the journals: a j
 
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,10 +19,10 @@ _FILE = "dealt-with"
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def interrupted(journals: Iterable[Listed], settings: Settings) -> list[Listed]:
-    """The journals of the server and namespace of these settings whose run did not end by itself, or not with all that
-    it was to do, in their order, without those that somebody has dealt with. A run that goes on is none of them, and
-    neither is one that another has taken up.
+def interrupted(journals: Iterable[Listed], settings: Settings, nodes: Collection[str] = ()) -> list[Listed]:
+    """The journals of the server and namespace of these settings, or of the cluster that has `nodes`, whose run did not
+    end by itself, or not with all that it was to do, in their order, without those that somebody has dealt with. A run
+    that goes on is none of them, and neither is one that another has taken up.
     """
     known = list(journals)
     open_ended = [
@@ -30,7 +30,7 @@ def interrupted(journals: Iterable[Listed], settings: Settings) -> list[Listed]:
         for one in known
         if not one.problem
         and (one.ending is None or one.resumable)
-        and one.header.is_of(settings)
+        and one.header.is_of(settings, nodes)
         and one.header.namespace == settings.namespace
     ]
     if not open_ended:

@@ -5,7 +5,7 @@ import re
 import stat
 import zlib
 from binascii import a2b_base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -76,9 +76,14 @@ class Header:
     watchers: tuple[str, ...] = ()
     """The addresses of the Sentinels that named the server; empty where it was reached without."""
 
-    def is_of(self, settings: Settings) -> bool:
-        """Whether it was written for the server to which these settings lead."""
-        return settings.is_same_server(self.server, self.watchers)
+    nodes: tuple[str, ...] = ()
+    """The names that the nodes of the cluster had for themselves; empty for a single server."""
+
+    def is_of(self, settings: Settings, nodes: Collection[str]) -> bool:
+        """Whether it was written for the server to which these settings lead, which has these `nodes` if it is a
+        cluster.
+        """
+        return settings.is_same_server(self.server, self.watchers, self.nodes, nodes)
 
     @property
     def place(self) -> str:
@@ -468,7 +473,6 @@ def _header(path: Path, content: bytearray) -> Header:
         raise JournalError(f"{line(str(path))} is damaged: it names no namespace that there can be")
     queues = value.get("queues")
     planned = value.get("planned")
-    watchers = value.get("sentinels")
     return Header(
         text("command"),
         text("server"),
@@ -480,8 +484,13 @@ def _header(path: Path, content: bytearray) -> Header:
         planned if isinstance(planned, int) else None,
         text("continues"),
         namespace,
-        tuple(one for one in watchers if isinstance(one, str)) if isinstance(watchers, list) else (),
+        _texts(value.get("sentinels")),
+        _texts(value.get("nodes")),
     )
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
 
 
 def _queue_names(values: list[Any]) -> Iterator[str]:

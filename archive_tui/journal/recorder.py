@@ -2,7 +2,7 @@
 
 import getpass
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,6 +58,9 @@ class Run:
     watchers: Sequence[str] = ()
     """The addresses of the Sentinels that named the server; empty for none."""
 
+    nodes: Collection[str] = ()
+    """The names that the nodes of the cluster have for themselves; empty for a single server."""
+
     def header(self, now: float) -> Mapping[str, Any]:
         """The first line. `now` is unix seconds."""
         namespace = namespace_field(self.namespace)
@@ -75,6 +78,7 @@ class Run:
             "planned": self.planned,
             **({"continues": self.continues} if self.continues else {}),
             **({"sentinels": list(self.watchers)} if self.watchers else {}),
+            **({"nodes": sorted(self.nodes)} if self.nodes else {}),
         }
 
 

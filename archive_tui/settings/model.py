@@ -109,6 +109,17 @@ class Sentinels:
 
 
 @dataclass(frozen=True, slots=True)
+class Seeds:
+    """The nodes of a cluster by which it is found."""
+
+    addresses: tuple[Address, ...]
+    """The nodes to ask, in this order until one answers: at least one."""
+
+    address_map: tuple[tuple[Address, Address], ...] = ()
+    """Where we reach nodes that name another address, as through a tunnel: what they name, and what is to be used."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A dump file that is read in place of a server."""
 
@@ -173,6 +184,11 @@ class Settings:
 
     sentinels: Sentinels | None = None
     """The Sentinels that name the server; None: it is the one at `host` and `port`."""
+
+    cluster: Seeds | None = None
+    """The nodes of a cluster to ask, of which `host` and `port` are the first; None: whether the server is one of a
+    cluster is found out.
+    """
 
     database: int = 0
     """Number of the database, from 0."""
@@ -282,10 +298,15 @@ class Settings:
         """The addresses of the Sentinels; empty where the server is reached without."""
         return tuple(map(str, self.sentinels.addresses)) if self.sentinels is not None else ()
 
-    def is_same_server(self, address: str, watchers: Collection[str] = ()) -> bool:
+    def is_same_server(
+        self, address: str, watchers: Collection[str] = (), nodes: Collection[str] = (), ours: Collection[str] = ()
+    ) -> bool:
         """Whether the address that was recorded of a server is that of ours. A service is the same whichever primary it
-        had then, if one of the recorded Sentinels, `watchers`, watches it now.
+        had then, if one of the recorded Sentinels, `watchers`, watches it now. A cluster is the same by whichever node
+        it was reached, if one of the recorded `nodes` is among `ours`.
         """
+        if not set(nodes).isdisjoint(ours):
+            return True
         if self.sentinels is None or self.label is not None:
             return address == self.address
         service = f"{self.sentinels.service}/{self.database}"

@@ -12,12 +12,19 @@ from archive_tui.settings import setting
 from archive_tui.settings.demo import with_demo_state
 from archive_tui.settings.dump import read_head
 from archive_tui.settings.file import SettingsFile, read_settings_file
-from archive_tui.settings.model import PayloadSettings, Secret, Sentinels, Settings, TlsVersion
+from archive_tui.settings.model import PayloadSettings, Secret, Seeds, Sentinels, Settings, TlsVersion
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE, parse_namespace
 from archive_tui.settings.secrets import read_password_file, read_password_variable, run_password_command
 from archive_tui.settings.setting import Setting
 from archive_tui.settings.tls import NamedFile, TlsChoices, with_choices
-from archive_tui.settings.url import SENTINEL_FORM, has_password, parse_url
+from archive_tui.settings.url import (
+    CLUSTER_FORM,
+    SENTINEL_FORM,
+    has_password,
+    parse_address_map,
+    parse_url,
+    refuse_database,
+)
 from archive_tui.text import line
 
 Value = TypeVar("Value")
@@ -35,6 +42,7 @@ _PROFILE_KEYS = {
     "sentinel_password_env",
     "sentinel_password_file",
     "sentinel_password_command",
+    "address_map",
     "db",
     "namespace",
     "timeout",
@@ -181,6 +189,7 @@ def resolve(choices: Choices, profile_file: Path | None = None, *, secrets: bool
         username=choices.username or beside(setting.USERNAME) or settings.username,
         password=password if password is not None else settings.password,
         sentinels=_sentinels(settings.sentinels, choices, profile, secrets=secrets),
+        cluster=_cluster(settings.cluster, profile),
         database=database if database is not None else settings.database,
         namespace=_namespace(choices, profile),
         timeout=choices.timeout or beside(setting.TIMEOUT) or settings.timeout,
@@ -201,6 +210,7 @@ def resolve(choices: Choices, profile_file: Path | None = None, *, secrets: bool
         payloads=profile.payloads(),
         theme=beside(setting.THEME),
     )
+    refuse_database(merged)
     return with_demo_state(merged, chosen_journal_dir=choices.journal_dir)
 
 
@@ -364,6 +374,21 @@ def _sentinels(
     )
 
 
+def _cluster(named: Seeds | None, profile: "_Profile") -> Seeds | None:
+    """The nodes of the URL, and the addresses at which the profile says that nodes are reached; those in the URL come
+    first. Raises UsageError where the profile has some and the URL names no cluster.
+    """
+    pairs = profile.pairs("address_map")
+    if pairs is None:
+        return named
+    if named is None:
+        raise UsageError(
+            f"{profile.place('address_map')} is for a cluster, and the server URL names none: write {CLUSTER_FORM}"
+        )
+    known = parse_address_map(pairs.items(), profile.place("address_map"))
+    return replace(named, address_map=(*named.address_map, *known))
+
+
 def _expanded(name: str) -> Path:
     try:
         return Path(name).expanduser()
@@ -416,6 +441,15 @@ class _Profile:
         value = self._values.get(key)
         if value is not None and not isinstance(value, str):
             raise UsageError(f"{self.place(key)} must be text in quotes")
+        return value
+
+    def pairs(self, key: str) -> dict[str, str] | None:
+        """A table of texts."""
+        value = self._values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+            raise UsageError(f'{self.place(key)} must be a table of texts: {{"10.0.0.1:6379" = "127.0.0.1:16379"}}')
         return value
 
     def _secret_source(self, whose: str) -> str | None:

@@ -1,22 +1,26 @@
-"""Server URLs: of a server (`redis://`, `rediss://`, `unix://`) and of a service that Sentinels watch
-(`redis+sentinel://`, `rediss+sentinel://`), read without ever repeating a password.
+"""Server URLs: of a server (`redis://`, `rediss://`, `unix://`), of a service that Sentinels watch (`redis+sentinel://`,
+`rediss+sentinel://`) and of a cluster (`redis+cluster://`, `rediss+cluster://`), read without repeating a password.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from archive_tui.errors import UsageError
 from archive_tui.settings.address import Address, parse_addresses
-from archive_tui.settings.model import Secret, Sentinels, Settings, Tls, TlsVersion
+from archive_tui.settings.model import Secret, Seeds, Sentinels, Settings, Tls, TlsVersion
 from archive_tui.settings.setting import TLS_MIN_VERSION, TLS_SERVER_NAME
 
-SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 SENTINEL_FORM = "redis+sentinel://host:26379,host:26379/SERVICE/0"
 """How the URL of a service is written, for whoever wrote it otherwise."""
 
+CLUSTER_FORM = "redis+cluster://host:6379,host:6379"
+"""The same of a cluster."""
+
+_PORT = 6379
 _SENTINEL_PORT = 26379
 _TLS_OPTIONS = (
     "ssl_ca_certs",
@@ -31,6 +35,8 @@ _OF_SENTINELS = "sentinel_"
 """What stands before an option that is for the Sentinels alone."""
 _ELSEWHERE = ("redis-sentinel", "rediss-sentinel", "sentinel", "redis+sentinels", "sentinel+redis")
 """Schemes by which other programs, Asynq among them, name Sentinels."""
+_CLUSTERS_ELSEWHERE = ("redis-cluster", "rediss-cluster", "cluster", "cluster+redis", "redis+clusters")
+"""The same of clusters."""
 
 _AUTHORITY = re.compile(r"([^:/?#\[\]@]+://)([^/?#]*)", re.ASCII)
 
@@ -49,22 +55,29 @@ class _Parts(NamedTuple):
 
 
 def parse_url(url: str) -> Settings:
-    """Read a server URL: `redis://[user[:password]@]host[:port][/db]`, `rediss://…`, `unix:///path/to.sock[?db=n]`, or
-    `redis+sentinel://[user[:password]@]host[:port][,host[:port]…]/service[/db]`, `rediss+sentinel://…`.
+    """Read a server URL: `redis://[user[:password]@]host[:port][/db]`, `rediss://…`, `unix:///path/to.sock[?db=n]`,
+    `redis+sentinel://[user[:password]@]host[:port][,host[:port]…]/service[/db]`, `rediss+sentinel://…`, or
+    `redis+cluster://[user[:password]@]host[:port][,host[:port]…]`, `rediss+cluster://…`.
 
     Raises UsageError, without repeating the URL, which may hold a password.
     """
     parts = _split(url)
     if parts.scheme in _ELSEWHERE:
         raise UsageError(f"the URL of a service that Sentinels watch is written {SENTINEL_FORM} here")
+    if parts.scheme in _CLUSTERS_ELSEWHERE:
+        raise UsageError(f"the URL of a cluster is written {CLUSTER_FORM} here")
     if parts.scheme not in SCHEMES:
-        raise UsageError("the server URL must start with redis://, rediss://, unix:// or redis+sentinel://")
+        raise UsageError(
+            "the server URL must start with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://"
+        )
     if parts.fragment or re.search(r":0+(?:,|$)", parts.authority):
         raise UsageError("the server URL has a # or port 0 in it: in a password, write # as %23, / as %2F and @ as %40")
     if parts.scheme == "unix":
         settings, known = _of_socket(parts), set[str]()
     elif parts.scheme.endswith("+sentinel"):
         settings, known = _of_service(parts)
+    elif parts.scheme.endswith("+cluster"):
+        settings, known = _of_cluster(parts)
     else:
         settings, known = _of_server(parts)
     options = parts.options.keys() - {"db", "username", "password"}
@@ -108,9 +121,12 @@ def _of_socket(parts: _Parts) -> Settings:
 
 
 def _of_server(parts: _Parts) -> tuple[Settings, set[str]]:
-    addresses = _addresses(parts, 6379, "redis://host:6379/0")
+    addresses = _addresses(parts, _PORT, "redis://host:6379/0")
     if len(addresses) > 1:
-        raise UsageError(f"the server URL names several hosts, and this form is for one: of Sentinels, {SENTINEL_FORM}")
+        raise UsageError(
+            f"the server URL names several hosts, and this form is for one: of Sentinels, {SENTINEL_FORM}, and of a "
+            f"cluster, {CLUSTER_FORM}"
+        )
     (address,) = addresses
     tls, known = None, set[str]()
     if parts.scheme == "rediss":
@@ -149,6 +165,56 @@ def _of_service(parts: _Parts) -> tuple[Settings, set[str]]:
     )
     tls = _tls(parts.options) if secured else None
     return Settings(host="", sentinels=sentinels, tls=tls, database=_database(parts, database)), known
+
+
+_MAP = "address_map"
+
+
+def _of_cluster(parts: _Parts) -> tuple[Settings, set[str]]:
+    addresses = tuple(dict.fromkeys(_addresses(parts, _PORT, CLUSTER_FORM)))
+    database = parts.path.strip("/")
+    if database and not database.isdigit():
+        raise UsageError(f"the URL of a cluster names its nodes alone: write {CLUSTER_FORM}")
+    tls = _tls(parts.options) if parts.scheme == "rediss+cluster" else None
+    known = {_MAP, *(_TLS_OPTIONS if tls is not None else ())}
+    pairs = [one.partition("=")[::2] for one in parts.options.get(_MAP, "").split(",") if one]
+    settings = Settings(
+        host=addresses[0].host,
+        port=addresses[0].port,
+        cluster=Seeds(addresses, parse_address_map(pairs, f"{_MAP} of the server URL")),
+        tls=tls,
+        database=_database(parts, database),
+    )
+    refuse_database(settings)
+    return settings, known
+
+
+def refuse_database(settings: Settings) -> None:
+    """Refuse any database but 0 in a cluster, where Asynq has no other. Raises UsageError."""
+    if settings.cluster is not None and settings.database:
+        raise UsageError(
+            f"a cluster has database 0 alone, and {settings.database} was asked for: leave it out of the URL, --db and "
+            "the profile"
+        )
+
+
+def parse_address_map(pairs: Iterable[tuple[str, str]], place: str) -> tuple[tuple[Address, Address], ...]:
+    """Read the addresses that nodes name, each with the one at which we reach it. Raises UsageError."""
+    try:
+        return tuple((_one_address(named), _one_address(used)) for named, used in pairs)
+    except ValueError:
+        raise UsageError(
+            f"{place} must be addresses as the nodes name them, each with the one to use: "
+            "10.0.0.1:6379=127.0.0.1:16379, with commas between several"
+        ) from None
+
+
+def _one_address(text: str) -> Address:
+    """Read one address. Raises ValueError."""
+    if not text.strip():
+        raise ValueError("address")
+    (address,) = parse_addresses(text.strip(), _PORT)
+    return address
 
 
 def _addresses(parts: _Parts, default_port: int, form: str) -> tuple[Address, ...]:

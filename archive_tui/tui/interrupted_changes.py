@@ -24,7 +24,7 @@ class InterruptedChanges:
     def look(self, session: Session) -> None:
         """Look again."""
         if self._job is None or self._job.state.ended:
-            self._job = session.run(InterruptedJob(session.journal_folder, session.settings))
+            self._job = session.run(InterruptedJob(session.journal_folder, session.settings, session.server.node_names))
 
     @property
     def sentence(self) -> str:

@@ -43,7 +43,7 @@ from archive_tui.store.write import delete as store
 from archive_tui.store.write.restore import Target
 
 PERMISSIONS = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text()
-READING, DELETING, RESTORING, ONE_QUEUE, FIELD_TIMES = (
+READING, DELETING, RESTORING, _IN_A_CLUSTER, ONE_QUEUE, FIELD_TIMES = (
     shlex.split(line) for line in re.findall(r"^ACL SETUSER archive-tui .*$", PERMISSIONS, re.MULTILINE)
 )
 

@@ -19,7 +19,7 @@ from archive_tui.asynq.states import State
 from archive_tui.errors import NotFoundError, UsageError
 from archive_tui.settings.address import Address
 from archive_tui.settings.file import default_settings_file
-from archive_tui.settings.model import PayloadSettings, Secret, Sentinels, Settings, Tls, TlsVersion
+from archive_tui.settings.model import PayloadSettings, Secret, Seeds, Sentinels, Settings, Tls, TlsVersion
 from archive_tui.settings.profiles import Choices, resolve
 from archive_tui.settings.url import parse_url
 
@@ -133,9 +133,81 @@ def test_urls_of_services(url: str, expected: Settings) -> None:
     assert parse_url(url) == expected
 
 
+A, B = Address("a", 1), Address("::2", 6379)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis+cluster://a:1", Settings(host="a", port=1, cluster=Seeds((A,)))),
+        ("redis+cluster://a:1,[::2],a:1/0", Settings(host="a", port=1, cluster=Seeds((A, B)))),
+        (
+            "redis+cluster://ann:w@a:1?address_map=10.0.0.1:7000=b:2,[::3]:1=[::2]",
+            Settings(
+                host="a", port=1, username="ann", password=Secret("w"),
+                cluster=Seeds((A,), ((Address("10.0.0.1", 7000), Address("b", 2)), (Address("::3", 1), B))),
+            ),
+        ),
+        (
+            "rediss+cluster://a:1?ssl_cert_reqs=none",
+            Settings(host="a", port=1, cluster=Seeds((A,)), tls=Tls(verify=False)),
+        ),
+    ],
+)  # fmt: skip
+def test_urls_of_clusters(url: str, expected: Settings) -> None:
+    assert parse_url(url) == expected
+
+
+def test_a_profile_says_where_the_nodes_of_a_cluster_are_reached(profiles: Path) -> None:
+    profiles.write_text("""
+        [prod]
+        url = "redis+cluster://a:1?address_map=10.0.0.1:1=b:2"
+        address_map = { "10.0.0.2:1" = "b:3" }
+        [plain]
+        url = "redis://a:1"
+        address_map = { "10.0.0.2:1" = "b:3" }
+        [bad]
+        url = "redis+cluster://a:1"
+        address_map = { "10.0.0.2:1" = "b:x" }
+        [worse]
+        url = "redis+cluster://a:1"
+        address_map = ["b"]
+        """)
+    mapped = ((Address("10.0.0.1", 1), Address("b", 2)), (Address("10.0.0.2", 1), Address("b", 3)))
+    assert chosen({}, profiles, profile="prod").cluster == Seeds((A,), mapped)
+    for name, said in (
+        ("plain", re.escape("names none: write redis+cluster://")),
+        ("bad", "must be addresses"),
+        ("worse", "a table"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            chosen({}, profiles, profile=name)
+    with pytest.raises(UsageError, match="a cluster has database 0 alone"):
+        chosen({}, profiles, profile="prod", database=2)
+
+
+def test_a_cluster_is_the_same_by_whichever_node() -> None:
+    one = Settings(host="a", port=1)
+    assert one.is_same_server("b:2/0", nodes=["id-b"], ours={"id-a", "id-b"})
+    assert not one.is_same_server("b:2/0", nodes=["id-c"], ours={"id-a", "id-b"})
+    assert one.is_same_server("a:1/0", ours={"id-a"})
+    assert not one.is_same_server("b:2/0")
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
+        ("redis+cluster://a/1", "a cluster has database 0 alone"),
+        ("redis+cluster://a?db=1", "a cluster has database 0 alone"),
+        ("redis+cluster://a/orders/0", "names its nodes alone"),
+        ("redis+cluster://a,,b", "bad address"),
+        ("redis+cluster://a:x", "bad port"),
+        ("redis+cluster://a?ssl_cert_reqs=none", "options that are not known"),
+        ("redis+cluster://a?address_map=b", "10.0.0.1:6379=127.0.0.1:16379"),
+        ("redis+cluster://a?address_map=b:x=c", "10.0.0.1:6379=127.0.0.1:16379"),
+        ("redis://a?address_map=b=c", "options that are not known"),
+        ("redis-cluster://a", "is written redis+cluster://"),
+        ("redis://a,b", "of a cluster, redis+cluster://"),
         ("redis+sentinel://h", "names no service"),
         ("redis+sentinel://h:26379/0", "names no service"),
         ("redis+sentinel://h/orders/mail", "must be a number"),

@@ -4,21 +4,22 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from redis.exceptions import ClusterDownError, RedisError
+from redis.exceptions import ClusterDownError, RedisError, ResponseError
 
-from archive_tui.errors import ArchiveTuiError, ConnectError
+from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
 from archive_tui.settings.address import Address
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.node import Node
-from archive_tui.store.link.replies import Reply
-from archive_tui.store.link.topology import Topology, slot_of, topology_of
+from archive_tui.store.link.replies import Reply, is_unknown_command
+from archive_tui.store.link.topology import Remap, Topology, slot_of, topology_of
 from archive_tui.text import line
 
 
 class Cluster:
     """The nodes of a cluster that serve slots. Safe to share between threads.
 
-    `first` is the node that the settings name; what it said to `CLUSTER SLOTS` is the first topology.
+    `first` is the node that the settings name, or of several the one that answered; what it said to `CLUSTER SLOTS` is
+    the first topology.
     """
 
     def __init__(self, first: Node, slots: Reply) -> None:
@@ -58,7 +59,7 @@ class Cluster:
 
     def has(self, slot: int, address: Address) -> bool:
         """Whether we know already that a node, by the address that others give it, serves a slot."""
-        return self.topology.owner(slot) == address
+        return self.topology.owner(slot) == _remap(self._settings)(address)
 
     def serves(self, node: Node) -> bool:
         """Whether a node is a primary that serves slots."""
@@ -109,6 +110,8 @@ class Cluster:
         yield from (node for node in known if address_of(node.settings) not in self._silent)
         for shard in self.topology.shards:  # a replica knows as well, and may be all that is left
             yield from (self._node(address) for address in shard.replicas if address not in self._silent)
+        named = self._settings.cluster.addresses if self._settings.cluster is not None else ()
+        yield from (self._node(address) for address in named if address not in self._nodes)
         yield from (node for node in known if address_of(node.settings) in self._silent)
 
     def _adopt(self, topology: Topology) -> None:
@@ -129,6 +132,72 @@ class Cluster:
         if address == address_of(self._settings):
             return self._first
         return self._nodes.get(address) or Node(node_settings(self._settings, address))
+
+
+class NoClusterError(ConnectError):
+    """A server that was named as a node of a cluster is none."""
+
+    def __init__(self, settings: Settings) -> None:
+        address = address_of(settings)
+        scheme = "redis" if settings.tls is None else "rediss"
+        super().__init__(f"{address} is no node of a cluster: write {scheme}://{address}/0 to reach it by itself")
+        self.settings = settings
+
+
+def find_cluster(settings: Settings, seeds: Sequence[Address]) -> tuple[Node, Cluster]:
+    """Find the cluster of which nodes are named, with the node that answered: they are tried in their order. Those that
+    it does not name as its own are asked as well, unless they are away.
+
+    Raises NoClusterError, and ConnectError and kin where no node answers, or where they are of different clusters.
+    """
+    failures: list[DisconnectedError] = []
+    for number, seed in enumerate(seeds, 1):
+        node = Node(node_settings(settings, seed))
+        try:
+            cluster = Cluster(node, _named_slots(node))
+        except DisconnectedError as error:
+            failures.append(error)
+            continue
+        _refuse_others(cluster.topology, node, seeds[number:])
+        return node, cluster
+    if len(failures) == 1:
+        raise failures[0]
+    raise DisconnectedError(f"no node of the cluster answers: {'; '.join(map(str, failures))}")
+
+
+def _refuse_others(topology: Topology, node: Node, seeds: Sequence[Address]) -> None:
+    """Raise ConnectError where one of the nodes that are named is of another cluster."""
+    known = {one for shard in topology.shards for one in (shard.primary, *shard.replicas)}
+    for seed in seeds:
+        if seed in known:
+            continue
+        other = Node(node_settings(node.settings, seed))
+        try:
+            ids = _topology(other, _named_slots(other)).ids
+        except DisconnectedError:
+            continue
+        finally:
+            other.close()
+        if topology.ids and ids and topology.ids.isdisjoint(ids):
+            raise ConnectError(
+                f"{address_of(node.settings)} and {seed} are nodes of different clusters: name nodes of one of them"
+            )
+
+
+def _named_slots(node: Node) -> Reply:
+    """What a node that the settings name says to `CLUSTER SLOTS`. Raises NoClusterError, ConnectError and kin."""
+    with node.translated():
+        try:
+            return _slots(node)
+        except ResponseError as error:
+            if "cluster support disabled" in str(error) or is_unknown_command(error):
+                raise NoClusterError(node.settings) from None
+            raise
+
+
+def _remap(settings: Settings) -> Remap:
+    known = dict(settings.cluster.address_map) if settings.cluster is not None else {}
+    return lambda address: known.get(address, address)
 
 
 def address_of(settings: Settings) -> Address:
@@ -156,7 +225,7 @@ def _slots(node: Node) -> Reply:
 
 def _topology(node: Node, reply: Reply) -> Topology:
     """The topology in a reply. Raises ConnectError where it names no node."""
-    topology = topology_of(reply, address_of(node.settings))
+    topology = topology_of(reply, address_of(node.settings), _remap(node.settings))
     if not topology.shards:
         raise ConnectError(
             f"{node.address} is a node of a cluster in which nobody serves a slot: has it been set up (CLUSTER INFO)?"

@@ -8,10 +8,10 @@ from redis.exceptions import RedisError
 
 from archive_tui.asynq.keys import Keys
 from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
-from archive_tui.settings.model import Settings
+from archive_tui.settings.model import Seeds, Settings
 from archive_tui.store.link import sentinels
 from archive_tui.store.link.abilities import Abilities, Ability
-from archive_tui.store.link.cluster import Cluster
+from archive_tui.store.link.cluster import Cluster, NoClusterError, find_cluster
 from archive_tui.store.link.cluster_pipe import ClusterPipe
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.node_pipe import NodePipe
@@ -60,6 +60,13 @@ class Server:
     def cluster(self) -> Cluster | None:
         """The nodes, where it was identified as a cluster; None where it is a single server."""
         return self._cluster
+
+    @property
+    def node_names(self) -> frozenset[str]:
+        """The names that the nodes of the cluster have for themselves, by which it is known; empty for a single
+        server.
+        """
+        return self._cluster.topology.ids if self._cluster is not None else frozenset()
 
     @property
     def nodes(self) -> Sequence[Node]:
@@ -162,6 +169,9 @@ class Server:
         if self._cluster is not None:
             self._cluster.outdated()
             return self._greeted()
+        if self.settings.cluster is not None:
+            self._home, self._cluster = self._found(self.settings.cluster)
+            return self._greeted()
         if self._guide is not None:
             self._guide.outdated()
         info = self._greeted()
@@ -178,6 +188,18 @@ class Server:
                 self._cluster = Cluster(self._home, slots)
                 return self._greeted()
         return info
+
+    def _found(self, seeds: Seeds) -> tuple[Node, Cluster]:
+        """The cluster of which nodes are named. Raises ConnectError and kin; where one is a Sentinel, it says so."""
+        try:
+            return find_cluster(self.settings, seeds.addresses)
+        except NoClusterError as error:
+            plain = Server(replace(error.settings, cluster=None))
+            try:
+                plain.identify()
+            finally:
+                plain.close()
+            raise
 
     def _greeted(self) -> ServerInfo:
         """Say who we are, and ask who they are."""
