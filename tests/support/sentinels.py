@@ -28,6 +28,12 @@ servers is asked once a second: it takes at least half a second.
 """
 
 
+_PATIENCE = 60.0
+"""Seconds for a failover: where the Sentinels elect nobody at once, on a busy machine, they begin anew after twice the
+`failover-timeout`.
+"""
+
+
 def unused_port() -> int:
     """A port of the loopback address on which nobody listens."""
     with socket.socket() as probe:
@@ -120,7 +126,7 @@ class Service:
         """A planned failover, until all Sentinels name the new primary and the old one follows it."""
         old, new = self.primary, self.replica
         self.sentinels[0].client.execute_command("SENTINEL", "FAILOVER", self.name)
-        wait_until(lambda: all(one.primary(self.name) == self.port_of(new) for one in self.sentinels))
+        wait_until(lambda: all(one.primary(self.name) == self.port_of(new) for one in self.sentinels), _PATIENCE)
         wait_until(lambda: _is_replica(old))
 
     def lose_primary(self) -> None:
@@ -128,7 +134,7 @@ class Service:
         old, new = self.primary, self.replica
         assert old.process is not None
         old.process.kill()
-        wait_until(lambda: all(one.primary(self.name) == self.port_of(new) for one in self.sentinels))
+        wait_until(lambda: all(one.primary(self.name) == self.port_of(new) for one in self.sentinels), _PATIENCE)
 
     def heal(self) -> None:
         """Bring back whoever is gone, and wait until all is well again."""
