@@ -185,7 +185,7 @@ class Session:
         """
         self.info = self.server.identify()
         names = queues.recognise(self.server, may_be_empty=may_be_empty, every_namespace=every_namespace)
-        with self.server.pipe() as pipe:
+        with self.server.pipe(lenient=True) as pipe:
             self.permissions = permissions.discover(pipe, names, read_only=self.settings.read_only)
             if unreadable := self.permissions.why_unreadable:
                 raise NotPermittedError(f"{self.server.address} cannot be read: {unreadable}")

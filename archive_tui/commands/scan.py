@@ -24,6 +24,7 @@ from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.session import Session
 from archive_tui.settings.namespace import namespace_field
 from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.server_info import ServerInfo
 from archive_tui.store.read import queues as store
 from archive_tui.store.read.queues import QueueStats
 from archive_tui.text import clip, encode, line, readable
@@ -143,13 +144,22 @@ def _stats(session: Session, job: ScanJob, pipe: Pipe) -> Sequence[QueueStats]:
     return store.stats(pipe, wanted, registered, datetime.fromtimestamp(session.clock(), UTC))
 
 
+def _nodes(info: ServerInfo) -> dict[str, Any]:
+    """The primaries of a cluster as JSON has them; nothing of a single server."""
+    if not (info.nodes or info.away):
+        return {}
+    answering = [{"address": node.address, "version": node.version or None, "answers": True} for node in info.nodes]
+    away = [{"address": address, "version": None, "answers": False} for address in info.away]
+    return {"nodes": [*answering, *away]}
+
+
 def _scan_json(session: Session, job: ScanJob, stats: Sequence[QueueStats], elsewhere: Elsewhere) -> dict[str, Any]:
     progress = job.progress
     info = session.info
     sums = job.catalog.sums()
     snapshot = session.settings.snapshot
     return {
-        "server": {"version": info.version or None, "mode": info.mode or None, "address": info.address},
+        "server": {"version": info.version or None, "mode": info.mode or None, "address": info.address, **_nodes(info)},
         **namespace_field(session.server.keys.namespace),
         **({"snapshot_of": moment(snapshot.taken_at)} if snapshot is not None else {}),
         "started_at": moment(progress.started_at),

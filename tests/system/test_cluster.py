@@ -72,6 +72,27 @@ def test_the_nodes_of_a_url_are_tried_in_their_order(
     assert str(second) in ended.complaint
 
 
+def test_what_a_silent_node_has_is_said_to_be_missing(
+    cli: Command, cluster: ClusterProcesses, client: RedisCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archive_tui.commands.foreground._PATIENCE", 1.0)
+    silent = cluster.owner("asynq:{low}:")
+    here = {queue for queue in QUEUES if cluster.owner(f"asynq:{{{queue}}}:") is not silent}
+    where = ("--url", url(cluster.other_than(silent)), "--timeout", "0.5")
+    with cluster.frozen(silent):
+        listed = cli("queues", "--json", *where)
+        scanned = cli("scan", "--json", "--pace", "full", *where)
+    assert listed.code == scanned.code == 4
+    assert f"127.0.0.1:{silent.port}/0 does not answer: this list is not complete" in listed.err
+    assert {one["queue"] for one in listed.json if "away" not in one} == here
+    report = scanned.json
+    assert report["complete"] is False
+    assert f"127.0.0.1:{silent.port}/0 was not read" in report["caution"]
+    answers = {one["address"]: one["answers"] for one in report["server"]["nodes"]}
+    assert answers == {f"127.0.0.1:{node.port}/0": node is not silent for node in cluster.primaries}
+    assert {one["queue"] for one in report["queues"] if one["findings"]["orphan-archived"]["count"] == 2} == here
+
+
 def test_a_server_that_is_no_cluster_says_so(cli: Command, own_server: Callable[..., Live]) -> None:
     port = unused_port()
     own_server(port=port)
