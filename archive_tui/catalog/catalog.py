@@ -177,6 +177,8 @@ class Catalog:
                     reader.execute("SELECT count(*) FROM rows").fetchone()
                 self._counting = Counting(self._groups)
         except (sqlite3.Error, OSError) as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # it came while the folder was tidied up
+                raise error.__context__ from None
             chosen = directory or tempfile.tempdir  # not `gettempdir`: it raises where there is none
             where = f" in {chosen}" if chosen else ""
             raise CatalogError(f"no room for the table of rows{where} ({error}): set TMPDIR") from None

@@ -925,8 +925,8 @@ def test_leftover_queues_that_are_asked_for_during_a_search_are_looked_for_after
 
     ask_once = once(ask)
 
-    def asked_meanwhile(pipe: Pipe, groups: queues.GroupNames) -> Iterator[str | None]:
-        yield from discover(pipe, groups)
+    def asked_meanwhile(pipe: Pipe, *what: Any) -> Iterator[str | None]:
+        yield from discover(pipe, *what)
         ask_once()
 
     monkeypatch.setattr(queues, "discover", asked_meanwhile)

@@ -15,7 +15,7 @@ from archive_tui.asynq.runs import RunMode
 from archive_tui.store.write.restore import Target
 
 from .account import Account
-from .cleaner import Cleaner, ended, everything
+from .cleaner import Cleaner, everything
 from .planting import QUEUE
 from .program import Asynq, wait_until
 
@@ -136,10 +136,15 @@ def test_a_recall_among_workers_neither_loses_nor_repeats(
     progress = cleaner.run(QUEUE, RunMode(), tmp_path)
     assert progress.journal is not None
     recall = cleaner.restoring(progress.journal)
+    recall.pause()
+    recall.start()
     with ThreadPoolExecutor(1) as elsewhere:
         working = elsewhere.submit(work, asynq, concurrency=2)
         wait_until(lambda: client.llen(f"{PREFIX}pending") < count, "the workers to be busy")
-        recalled = ended(recall).progress
+        recall.resume()
+        assert recall.wait(60)
+        assert recall.error is None
+        recalled = recall.progress
         done = working.result()
     back = in_archive(client)
     ran = {task_id for _, task_id in done["processed"]}

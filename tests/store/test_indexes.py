@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.servers import Live
 
+from archive_tui.store.link.node_pipe import NodePipe
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read.indexes import OVERLAP, PIECE, Cursor, Order, aggregation_sets, pieces, pieces_ahead
 
@@ -157,7 +158,7 @@ def test_a_walk_ends_however_much_comes_in_before_it(
     """More is put in between two questions than a piece holds: the end of the last piece has moved far away."""
     members = ids(1_000)
     fill(valkey, order, members)
-    receive, questions, met = Pipe.receive, 0, set()
+    receive, questions, met = NodePipe.receive, 0, set()
 
     def busy(pipe: Pipe, count: int) -> list[Any]:
         nonlocal questions
@@ -170,7 +171,7 @@ def test_a_walk_ends_however_much_comes_in_before_it(
             valkey.client.zadd(KEY, dict.fromkeys(late, -1 if order is Order.LOWEST else 5_000))
         return replies
 
-    monkeypatch.setattr(Pipe, "receive", busy)
+    monkeypatch.setattr(NodePipe, "receive", busy)
     with valkey.pipe() as pipe:
         for piece in pieces(pipe, Cursor(KEY, order, 100)):
             met |= set(piece.ids)

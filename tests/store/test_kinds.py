@@ -18,6 +18,7 @@ from archive_tui.errors import DisconnectedError
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
+from archive_tui.store.link.node_pipe import NodePipe
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read.index_check import IndexCheck
 
@@ -127,14 +128,14 @@ def test_messages_are_read_a_few_mib_at_a_time(valkey: Live, monkeypatch: pytest
     write(asynq, "default", b"shell", "garbled")
     put(asynq, "default", b"shell", "archived")
     sizes: list[int] = []
-    receive = Pipe.receive
+    receive = NodePipe.receive
 
     def weighed(pipe: Pipe, count: int) -> list[Any]:
         replies = receive(pipe, count)
         sizes.append(sum(len(reply) for reply in replies if isinstance(reply, bytes)))
         return replies
 
-    monkeypatch.setattr(Pipe, "receive", weighed)
+    monkeypatch.setattr(NodePipe, "receive", weighed)
     for messages in (False, True):
         found: list[TaskRow] = []
         with valkey.pipe() as pipe:
@@ -164,7 +165,7 @@ def test_a_check_that_is_cut_off_goes_on_where_it_was(
             shell = b"shell-%d-%b" % (number, place.encode())
             valkey.client.hset(key("default", shell), mapping={"state": place, "msg": b"\xff\xff"})
             put(asynq, "default", shell, place)
-    server, receive = valkey.connect(), Pipe.receive
+    server, receive = valkey.connect(), NodePipe.receive
     for answers in range(4):
         check = IndexCheck(["default"], count=10, messages=messages)
         rows: list[TaskRow] = []
@@ -178,10 +179,10 @@ def test_a_check_that_is_cut_off_goes_on_where_it_was(
                     raise DisconnectedError("lost")
                 return receive(pipe, count)
 
-            monkeypatch.setattr(Pipe, "receive", cut)
+            monkeypatch.setattr(NodePipe, "receive", cut)
             with contextlib.suppress(DisconnectedError), server.pipe() as pipe:
                 rows += check.step(pipe).rows
-            monkeypatch.setattr(Pipe, "receive", receive)
+            monkeypatch.setattr(NodePipe, "receive", receive)
             if not check.done:
                 with server.pipe() as pipe:
                     rows += check.step(pipe).rows

@@ -18,6 +18,7 @@ from support.servers import Found, Live, rows_of
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
 from archive_tui.errors import DisconnectedError, NotPermittedError
+from archive_tui.store.link.node_pipe import NodePipe
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.read.keyspace import fraction_of
 from archive_tui.store.read.leftover import is_leftover
@@ -302,14 +303,14 @@ def test_long_indexes_are_read_in_pieces(any_server: Live, monkeypatch: pytest.M
 def reply_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """From here on, the bytes of each group of replies that is in memory at one time."""
     sizes: list[int] = []
-    receive = Pipe.receive
+    receive = NodePipe.receive
 
     def noting(pipe: Pipe, count: int) -> list[Any]:
         replies = receive(pipe, count)
         sizes.append(weight(replies))
         return replies
 
-    monkeypatch.setattr(Pipe, "receive", noting)
+    monkeypatch.setattr(NodePipe, "receive", noting)
     return sizes
 
 
@@ -512,7 +513,7 @@ class Breaking:
         self.exchanges = 0
         self.at: set[int] = set()
         for name in ("send", "receive"):
-            monkeypatch.setattr(Pipe, name, self._counting(getattr(Pipe, name)))
+            monkeypatch.setattr(NodePipe, name, self._counting(getattr(NodePipe, name)))
 
     def _counting(self, exchange: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*arguments: Any) -> Any:
@@ -696,7 +697,7 @@ def test_two_looks_that_differ_make_no_finding(any_server: Live, monkeypatch: py
     asynq.register("q")
     asynq.add("q", "one", referenced=False)
     any_server.user("ann", "~*", "+@all", "-multi")
-    send = Pipe.send
+    send = NodePipe.send
     looks = 0
 
     def late(pipe: Pipe, packed: Any, count: int | None = None) -> None:
@@ -716,7 +717,7 @@ def test_two_looks_that_differ_make_no_finding(any_server: Live, monkeypatch: py
                 any_server.client.hset(asynq_data.key("q", "one"), "msg", b"\x0a\x01b")
         send(pipe, packed, count)
 
-    monkeypatch.setattr(Pipe, "send", late)
+    monkeypatch.setattr(NodePipe, "send", late)
     found = any_server.scan(username="ann", password="word")
     assert looks == 2
     assert found.findings == set()

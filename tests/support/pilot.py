@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import re
 import socket
 import threading
@@ -471,6 +472,8 @@ class Stalls:
         self.longest = 0.0
 
     async def __aenter__(self) -> "Stalls":
+        gc.collect()
+        gc.freeze()  # what other tests have left behind is no reason for a stall of ours
         self._beating = asyncio.create_task(self._beat())
         await asyncio.sleep(0)
         return self

@@ -614,7 +614,7 @@ def test_the_demo_keeps_its_audit_and_journals_to_itself(home: Path, monkeypatch
     """What is deleted from made-up queues is no business of the real journals."""
     written: list[Path] = []
 
-    def play(session: Session, **_options: object) -> int:
+    def play(session: Session, *_places: object, **_options: object) -> int:
         catalog = Catalog()
         listing = session.run(ListJob(session.server, catalog, "default"))
         assert listing.wait(20)

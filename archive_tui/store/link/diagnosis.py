@@ -78,7 +78,11 @@ def _in_plain(settings: Settings) -> Finding | None:
         return _SPARING_PROXY if _is_sparing_proxy(settings) else None
     if settings.socket is not None:  # no TLS is spoken over a socket of this machine, and its server is no doubt there
         return None
-    return _unwanted_tls(settings) or (_CLOSES if closed else None)
+    if found := _unwanted_tls(settings):
+        return found
+    if not closed:
+        return None
+    return _SPARING_PROXY if _is_sparing_proxy(settings) else _CLOSES
 
 
 def _is_sparing_proxy(settings: Settings) -> bool:
