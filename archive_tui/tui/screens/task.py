@@ -105,7 +105,7 @@ class TaskScreen(CommandScreen):
         )
         self._loaded: Loaded | None = None
         self._ticket = self._answered = 0
-        self._task_id = b""
+        self._queue, self._task_id = "", b""
         self._facts_drawn: object = None
         self._facts_at = 0.0
         self._change_seen: ChangeJob | None = None
@@ -177,18 +177,21 @@ class TaskScreen(CommandScreen):
 
     # Reading
 
-    def _load(self) -> None:
-        """Read the task off the UI loop; what was asked for before does not replace what is asked for now."""
+    def _load(self, *, again: bool = False) -> None:
+        """Read the task off the UI loop; what was asked for before does not replace what is asked for now. With `again`
+        it is the one that was shown, also where it has left the list meanwhile.
+        """
         self._ticket += 1
         row = self.row
-        if row is None:
+        if row is not None:
+            self._queue, self._task_id = row.queue, row.id
+        elif not (again and self._task_id):
             self._answered = self._ticket
             self._task_id = b""
             self._show_problem(_LEFT)
             return
-        self._task_id = row.id
         self._show_problem("reading…")
-        self._read(self._ticket, row.queue, row.id)
+        self._read(self._ticket, self._queue, self._task_id)
 
     @background("read")
     def _read(self, ticket: int, queue: str, task_id: bytes) -> None:
@@ -327,7 +330,7 @@ class TaskScreen(CommandScreen):
         job = self._change_seen
         self._below.changed()
         if job is None or not job.progress.achieved:
-            self._load()
+            self._load(again=True)  # the list below may have let it go by now
             return
         self._view = self._view.without(self._view.key(self._index))
         if not len(self._view):
