@@ -393,6 +393,27 @@ def test_what_changed_meanwhile_is_left_alone_and_stays_on_screen(valkey: Live) 
     assert valkey.client.exists(key("q", "task-0"))
 
 
+def test_what_became_of_a_task_is_shown_also_where_the_list_lets_it_go_first(valkey: Live) -> None:
+    several(valkey, plain(2))
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        screen: Any = op.app.screen
+        below, seq = screen._below, screen._key
+        assert seq is not None
+        catalog = below.only(seq).catalog
+        screen._below = replace(below, changed=lambda: catalog.remove([seq]))
+        await op.plan()
+        valkey.asynq.run("q", "task-0")
+        await op.press("tab", "enter")
+        await op.arrives("ReportDialog")
+        await op.press("enter")
+        await op.until(lambda: "▸ task-0 (gone)" in op.lines[1], "that it has left the list")
+        await op.until(lambda: "State pending" in op.words("#facts"), "what became of it")
+
+    operate(valkey.settings, play)
+
+
 def test_space_marks_the_task_and_shows_the_next(valkey: Live) -> None:
     several(valkey, plain(3))
 
