@@ -17,7 +17,7 @@ from archive_tui.jobs.job import Contact, Stopped
 from archive_tui.jobs.node_scan import NodeScan
 from archive_tui.settings.address import Address
 from archive_tui.store.link.clock import round_trip
-from archive_tui.store.link.cluster import Cluster, address_of
+from archive_tui.store.link.cluster import Cluster
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import KEYS_APART
@@ -179,7 +179,7 @@ class ClusterScan:
         """Scan some shares: those of one node one after the other, the nodes side by side."""
         by_node: dict[Address, list[Share]] = {}
         for share in shares:
-            by_node.setdefault(address_of(share.node.settings), []).append(share)
+            by_node.setdefault(share.node.endpoint, []).append(share)
         threads = [
             threading.Thread(target=self._scan_node, args=(some,), name=f"scan of {address.host}:{address.port}")
             for address, some in by_node.items()
@@ -280,10 +280,10 @@ class ClusterScan:
         walked: dict[Address, frozenset[int]] = {}
         for share in self.shares:
             if not share.gone:
-                address = address_of(share.node.settings)
+                address = share.node.endpoint
                 walked[address] = walked.get(address, frozenset()) | share.slots
         left = {
-            node: self._cluster.slots(node) - walked.get(address_of(node.settings), frozenset()) | moved
+            node: self._cluster.slots(node) - walked.get(node.endpoint, frozenset()) | moved
             for node in self._cluster.nodes
         }
         return {node: slots & self._cluster.slots(node) for node, slots in left.items() if self._has(node, slots)}

@@ -124,11 +124,6 @@ class NodeScan:
         self._forget()
 
     @property
-    def queues(self) -> set[str]:
-        """The queues that it has met or was asked for."""
-        return {*self.scan.queues, *self.keys_by_queue, *(self._queues or ())}
-
-    @property
     def phase(self) -> Phase:
         """The part of the scan that it is in."""
         if not self.scan.done:

@@ -1,7 +1,7 @@
 """The settings of a run, frozen and typed. Secrets never appear in a repr."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -279,6 +279,15 @@ class Settings:
         )
 
     @property
+    def endpoint(self) -> Address:
+        """Host and port of the server; of no meaning with `socket`."""
+        return Address(self.host, self.port)
+
+    def at(self, endpoint: Address) -> "Settings":
+        """The same for another server, which is reached in the same way: another node of a cluster, a replica."""
+        return replace(self, host=endpoint.host, port=endpoint.port, socket=None, sentinels=None, label=None)
+
+    @property
     def address(self) -> str:
         """The server without secrets: `host:port/db`, `path of the socket/db`, `service/db (host:port of its primary)`,
         or the label that stands for it.
@@ -287,11 +296,10 @@ class Settings:
             return self.label
         if self.socket is not None:
             return f"{self.socket}/{self.database}"
-        node = Address(self.host, self.port)
         if self.sentinels is not None:
-            primary = f" ({node})" if self.host else ""
+            primary = f" ({self.endpoint})" if self.host else ""
             return f"{self.sentinels.service}/{self.database}{primary}"
-        return f"{node}/{self.database}"
+        return f"{self.endpoint}/{self.database}"
 
     @property
     def watchers(self) -> tuple[str, ...]:

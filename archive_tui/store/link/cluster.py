@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from redis.exceptions import ClusterDownError, RedisError, ResponseError
 
@@ -10,7 +9,7 @@ from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
 from archive_tui.settings.address import Address
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.node import Node
-from archive_tui.store.link.replies import Reply, is_unknown_command
+from archive_tui.store.link.replies import Reply, is_unknown_command, raise_first
 from archive_tui.store.link.topology import Remap, Topology, slot_of, topology_of
 from archive_tui.text import line
 
@@ -44,8 +43,8 @@ class Cluster:
         answer.
         """
         nodes = self.nodes
-        answering = [node for node in nodes if address_of(node.settings) not in self._silent] or nodes
-        named = [node for node in answering if address_of(node.settings) == address_of(self._settings)]
+        answering = [node for node in nodes if node.endpoint not in self._silent] or nodes
+        named = [node for node in answering if node.endpoint == self._settings.endpoint]
         return next(iter(named or answering), self._first)
 
     def owner(self, key: bytes) -> Node:
@@ -63,22 +62,22 @@ class Cluster:
 
     def serves(self, node: Node) -> bool:
         """Whether a node is a primary that serves slots."""
-        return address_of(node.settings) in self.topology.primaries
+        return node.endpoint in self.topology.primaries
 
     def slots(self, node: Node) -> frozenset[int]:
         """The slots that a node serves."""
-        return self.topology.slots(address_of(node.settings))
+        return self.topology.slots(node.endpoint)
 
     def outdated(self, node: Node | None = None) -> None:
         """Note that a key was not where it was thought to be, or that a node does not answer."""
         self._outdated = True
         if node is not None:
-            self._silent |= {address_of(node.settings)}
+            self._silent |= {node.endpoint}
 
     def heard(self, node: Node) -> None:
         """Note that a node answers."""
         if self._silent:
-            self._silent -= {address_of(node.settings)}
+            self._silent -= {node.endpoint}
 
     def refresh(self) -> None:
         """Ask the nodes anew which of them has what, if that is outdated; those that did not answer lately come last.
@@ -107,12 +106,12 @@ class Cluster:
 
     def _seeds(self) -> Iterator[Node]:
         known = [*self.nodes, *([] if self._first in self._nodes.values() else [self._first])]
-        yield from (node for node in known if address_of(node.settings) not in self._silent)
+        yield from (node for node in known if node.endpoint not in self._silent)
         for shard in self.topology.shards:  # a replica knows as well, and may be all that is left
             yield from (self._node(address) for address in shard.replicas if address not in self._silent)
         named = self._settings.cluster.addresses if self._settings.cluster is not None else ()
         yield from (self._node(address) for address in named if address not in self._nodes)
-        yield from (node for node in known if address_of(node.settings) in self._silent)
+        yield from (node for node in known if node.endpoint in self._silent)
 
     def _adopt(self, topology: Topology) -> None:
         before = self.topology
@@ -129,16 +128,16 @@ class Cluster:
             node.close()
 
     def _node(self, address: Address) -> Node:
-        if address == address_of(self._settings):
+        if address == self._settings.endpoint:
             return self._first
-        return self._nodes.get(address) or Node(node_settings(self._settings, address))
+        return self._nodes.get(address) or Node(self._settings.at(address))
 
 
 class NoClusterError(ConnectError):
     """A server that was named as a node of a cluster is none."""
 
     def __init__(self, settings: Settings) -> None:
-        address = address_of(settings)
+        address = settings.endpoint
         scheme = "redis" if settings.tls is None else "rediss"
         super().__init__(f"{address} is no node of a cluster: write {scheme}://{address}/0 to reach it by itself")
         self.settings = settings
@@ -152,7 +151,7 @@ def find_cluster(settings: Settings, seeds: Sequence[Address]) -> tuple[Node, Cl
     """
     failures: list[DisconnectedError] = []
     for number, seed in enumerate(seeds, 1):
-        node = Node(node_settings(settings, seed))
+        node = Node(settings.at(seed))
         try:
             cluster = Cluster(node, _named_slots(node))
         except DisconnectedError as error:
@@ -171,7 +170,7 @@ def _refuse_others(topology: Topology, node: Node, seeds: Sequence[Address]) -> 
     for seed in seeds:
         if seed in known:
             continue
-        other = Node(node_settings(node.settings, seed))
+        other = Node(node.settings.at(seed))
         try:
             ids = _topology(other, _named_slots(other)).ids
         except DisconnectedError:
@@ -179,9 +178,7 @@ def _refuse_others(topology: Topology, node: Node, seeds: Sequence[Address]) -> 
         finally:
             other.close()
         if topology.ids and ids and topology.ids.isdisjoint(ids):
-            raise ConnectError(
-                f"{address_of(node.settings)} and {seed} are nodes of different clusters: name nodes of one of them"
-            )
+            raise ConnectError(f"{node.endpoint} and {seed} are nodes of different clusters: name nodes of one of them")
 
 
 def _named_slots(node: Node) -> Reply:
@@ -200,32 +197,16 @@ def _remap(settings: Settings) -> Remap:
     return lambda address: known.get(address, address)
 
 
-def address_of(settings: Settings) -> Address:
-    """The address that settings lead to."""
-    return Address(settings.host, settings.port)
-
-
-def node_settings(settings: Settings, address: Address) -> Settings:
-    """The settings with which another node of the same cluster is reached."""
-    return replace(settings, host=address.host, port=address.port, socket=None, label=None)
-
-
 def _slots(node: Node) -> Reply:
     """What a node says to `CLUSTER SLOTS`."""
-    connection = node.connect()
-    try:
-        connection.send_command("CLUSTER", "SLOTS")  # type: ignore[no-untyped-call]
-        return connection.read_response(disable_decoding=True)
-    except BaseException:
-        connection.disconnect()  # type: ignore[no-untyped-call]
-        raise
-    finally:
-        node.release(connection)
+    reply = node.ask("CLUSTER", "SLOTS")
+    raise_first([reply])
+    return reply
 
 
 def _topology(node: Node, reply: Reply) -> Topology:
     """The topology in a reply. Raises ConnectError where it names no node."""
-    topology = topology_of(reply, address_of(node.settings), _remap(node.settings))
+    topology = topology_of(reply, node.endpoint, _remap(node.settings))
     if not topology.shards:
         raise ConnectError(
             f"{node.address} is a node of a cluster in which nobody serves a slot: has it been set up (CLUSTER INFO)?"

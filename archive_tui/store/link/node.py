@@ -12,6 +12,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from redis.retry import Retry
 
 from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
+from archive_tui.settings.address import Address
 from archive_tui.settings.model import Secret, Settings
 from archive_tui.store.link.diagnosis import diagnose
 from archive_tui.store.link.replies import Reply, may_be_something_else, translated
@@ -46,6 +47,11 @@ class Node:
     def address(self) -> str:
         """Its address, safe to show."""
         return line(self.settings.address)
+
+    @property
+    def endpoint(self) -> Address:
+        """Its host and port."""
+        return self.settings.endpoint
 
     @property
     def connections(self) -> int:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 
 from archive_tui.errors import ArchiveTuiError, DisconnectedError
@@ -109,11 +109,11 @@ class Replicas:
             primary, known, _, _ = self._known()
         except ArchiveTuiError:
             return  # what is read goes on without the primary
-        address = Address(self._node.settings.host, self._node.settings.port)
+        address = self._node.endpoint
         mine = next((one for one in known if one.address == address), None)
         if mine is not None:
             self.source = Source(self._node.address, mine.seconds, mine.bytes)
-        elif self.source.bytes is not None and address != _address_of(primary):
+        elif self.source.bytes is not None and address != primary.endpoint:
             self.outdated()
             raise DisconnectedError(f"{self._node.address} is no longer linked to its primary")
 
@@ -127,7 +127,7 @@ class Replicas:
         else:
             with suppress(DisconnectedError):
                 self.check()
-            if _address_of(self._node) == _address_of(self._ask_primary(*_INFO)[0]):  # it has taken over
+            if self._node.endpoint == self._ask_primary(*_INFO)[0].endpoint:  # it has taken over
                 self.outdated()
         self.current()
 
@@ -152,7 +152,7 @@ class Replicas:
         primary, known, replication, refused = self._known()
         reasons: list[str] = []
         for one in known:
-            node = self._made.setdefault(one.address, Node(_settings_of(self._settings, one.address)))
+            node = self._made.setdefault(one.address, Node(self._settings.at(one.address)))
             reason = _why_not(node, primary, replication)
             if not reason:
                 return node, Source(node.address, one.seconds, one.bytes)
@@ -184,12 +184,12 @@ def _linked(facts: Facts) -> Iterator[_Known]:
         if told.get("state") != "online" or told.get("type") == "rdb-channel" or not host or not port.isdecimal():
             continue
         behind = max(sent - confirmed, 0) if sent is not None and confirmed is not None else None
-        yield _Known(Address(host, int(port)), number_in(told, "lag") or 0, behind)
+        yield _Known(Address(line(host), int(port)), number_in(told, "lag") or 0, behind)
 
 
 def _why_not(node: Node, primary: Node, replication: str) -> str:
     """Why a replica cannot be read in the place of its primary, in words; empty where it can."""
-    if primary.settings.socket is None and is_elsewhere(_address_of(primary), _address_of(node)):
+    if primary.settings.socket is None and is_elsewhere(primary.endpoint, node.endpoint):
         return f"its replica {node.address} is an address of its own machine"
     try:
         with node.translated():
@@ -204,12 +204,3 @@ def _why_not(node: Node, primary: Node, replication: str) -> str:
     if facts.get("master_link_status") != "up" or facts.get("master_sync_in_progress") == "1":
         return f"{node.address} does not hear its primary"
     return ""
-
-
-def _address_of(node: Node) -> Address:
-    return Address(node.settings.host, node.settings.port)
-
-
-def _settings_of(settings: Settings, address: Address) -> Settings:
-    """The settings with which a replica is reached: those of its primary."""
-    return replace(settings, host=line(address.host), port=address.port, socket=None, sentinels=None, label=None)

@@ -123,7 +123,7 @@ class Watchers:
 
     def _answer(self, node: Node) -> _Answer:
         """What one Sentinel says; raises nothing, for nobody would hear it."""
-        name = Address(node.settings.host, node.settings.port)
+        name = node.endpoint
         try:
             where, facts = _ask(
                 node,
@@ -173,7 +173,7 @@ class Watchers:
 def whose_services(settings: Settings, services: Sequence[str]) -> str:
     """What to say to somebody who connects to a Sentinel as to a server: how to write the URL of its services."""
     scheme = "redis+sentinel" if settings.tls is None else "rediss+sentinel"
-    sentinel = Address(settings.host, settings.port)
+    sentinel = settings.endpoint
     start = f"{sentinel} is a Sentinel, which holds no tasks itself"
     if settings.socket is not None:
         return f"{settings.socket} is a Sentinel, which holds no tasks itself: write {SENTINEL_FORM} to reach a service"
@@ -239,7 +239,7 @@ def _refusal(node: Node, error: Exception) -> ArchiveTuiError:
     if isinstance(error, NoPermissionError):
         return ConnectError(f"{node.address} does not permit its user SENTINEL GET-MASTER-ADDR-BY-NAME")
     if isinstance(error, ResponseError) and said.startswith("unknown command"):
-        address = Address(node.settings.host, node.settings.port)
+        address = node.endpoint
         scheme = "redis" if node.settings.tls is None else "rediss"
         return ConnectError(
             f"{address} is no Sentinel: connect to the server itself, with {scheme}://{address}/0, or name the port of "

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from typing import TypeVar
 
 from redis.exceptions import RedisError
 
@@ -21,6 +22,8 @@ from archive_tui.store.link.replies import Reply
 from archive_tui.store.link.server_info import ServerInfo, cluster_info, info_of, with_greeting
 from archive_tui.store.link.service import Guide, Service
 from archive_tui.text import line
+
+AnyPipe = TypeVar("AnyPipe", bound=NodePipe | ClusterPipe)
 
 _CLIENT_NAME = "archive-tui"
 
@@ -84,16 +87,8 @@ class Server:
         cluster, what has no key is asked of the node `home`; a `lenient` pipe takes the loss of any other for no more
         than an error among the replies.
         """
-        with self.translated():
-            pipe = self._open(home, lenient=lenient)
-            try:
-                yield pipe
-            except BaseException:
-                # What is left of an interrupted exchange must never be read as the answer to the next question.
-                pipe.release(broken=True)
-                raise
-            else:
-                pipe.release(broken=False)
+        with self.translated(), _released(self._open(home, lenient=lenient)) as pipe:
+            yield pipe
 
     def _open(self, home: Node | None, *, lenient: bool) -> NodePipe | ClusterPipe:
         read_only, snapshot = self.settings.read_only, self.settings.snapshot
@@ -108,15 +103,9 @@ class Server:
         """A connection of one's own to one of the `nodes`, whatever keys it has; every error inside comes out as one of
         ours, and names the node.
         """
-        with node.translated():
-            pipe = NodePipe(node, self.abilities, self.keys, read_only=self.settings.read_only)
-            try:
-                yield pipe
-            except BaseException:
-                pipe.release(broken=True)
-                raise
-            else:
-                pipe.release(broken=False)
+        read_only = self.settings.read_only
+        with node.translated(), _released(NodePipe(node, self.abilities, self.keys, read_only=read_only)) as pipe:
+            yield pipe
 
     def read_at_replica(self) -> tuple["Server", Replicas]:
         """The same, read only, at one of its replicas as long as one hears it; and which one that is."""
@@ -216,14 +205,7 @@ class Server:
     def info_at(self, node: Node) -> ServerInfo:
         """What one node of the cluster says of itself. Raises ConnectError and kin."""
         with node.translated(in_cluster=True):
-            pipe = NodePipe(node, self.abilities, self.keys, read_only=True)
-            try:
-                (reply,) = pipe.call([(b"INFO",)], errors="return")
-            except BaseException:
-                pipe.release(broken=True)
-                raise
-            pipe.release(broken=False)
-        return info_of(reply, node.address, self.settings.database)
+            return info_of(node.ask("INFO"), node.address, self.settings.database)
 
     def look(self, pipe: Pipe) -> ServerInfo:
         """Ask on a connection that is there what has become of the server meanwhile. Raises DisconnectedError where
@@ -272,3 +254,17 @@ class Server:
             self._at_home().translated(in_cluster=self._cluster is not None),
         ):
             yield
+
+
+@contextmanager
+def _released(pipe: AnyPipe) -> Iterator[AnyPipe]:
+    """A pipe that is given back in the end. What is left of an interrupted exchange must never be read as the answer to
+    the next question.
+    """
+    try:
+        yield pipe
+    except BaseException:
+        pipe.release(broken=True)
+        raise
+    else:
+        pipe.release(broken=False)
