@@ -15,6 +15,7 @@ from typing import Any
 import hypothesis
 import pytest
 from support.catalogs import Hooked
+from support.cluster import ClusterProcesses, running
 from support.command_line import Command, Ended
 from support.server_programs import REDIS_SERVER, VERSIONS, ServerProgram, server_program
 from support.servers import PATIENCE, Live, ServerProcess, free_port, fresh, live_of
@@ -189,6 +190,13 @@ def lasting(own_server: Callable[..., Live], monkeypatch: pytest.MonkeyPatch) ->
     """A server of the test's own whose data survives a kill. While it is away it is asked for every half second."""
     monkeypatch.setattr("archive_tui.jobs.job._LONGEST_WAIT", 0.5)
     return own_server("--appendonly", "yes")
+
+
+@pytest.fixture(scope="module")
+def cluster(valkey_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterProcesses]:
+    """Three primaries, each with a replica."""
+    with running(ClusterProcesses(valkey_binary, tmp_path_factory.mktemp("cluster"), replicas=1)) as processes:
+        yield processes
 
 
 @pytest.fixture(name="free_port")

@@ -8,7 +8,7 @@ from redis.cluster import RedisCluster
 from support.asynq_data import Asynq, a_message, key, prefix
 from support.catalogs import ids, once
 from support.changes import Run, deletion, repairing, restoring_job
-from support.cluster import ClusterProcesses, running
+from support.cluster import ClusterProcesses
 from support.damage import put, write
 
 from archive_tui.asynq.outcomes import Outcome
@@ -29,13 +29,6 @@ from archive_tui.store.link.server import Server
 QUEUES = ("default", "low", "critical", "x", "y", "mail")
 ORPHANS = 600
 """Of each queue."""
-
-
-@pytest.fixture(scope="module")
-def cluster(valkey_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterProcesses]:
-    """Three primaries, each with a replica."""
-    with running(ClusterProcesses(valkey_binary, tmp_path_factory.mktemp("cluster"), replicas=1)) as processes:
-        yield processes
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from redis.cluster import RedisCluster
 from support.asynq_data import Asynq, a_message, key
 from support.catalogs import Hooked, once
-from support.cluster import ClusterProcesses, running
+from support.cluster import ClusterProcesses
 from support.damage import put, write
 from support.servers import wait_until
 
@@ -23,13 +23,6 @@ from archive_tui.store.read.keyspace import fraction_by_slots
 
 QUEUES = ("default", "low", "critical", "x", "y", "mail")
 ORPHANS = 300
-
-
-@pytest.fixture(scope="module")
-def cluster(valkey_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterProcesses]:
-    """Three primaries, each with a replica."""
-    with running(ClusterProcesses(valkey_binary, tmp_path_factory.mktemp("cluster"), replicas=1)) as processes:
-        yield processes
 
 
 @pytest.fixture

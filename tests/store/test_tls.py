@@ -277,22 +277,17 @@ def test_no_version_in_common(server: TlsServer, corporate: Authority) -> None:
 
 
 @contextlib.contextmanager
-def answering_over_tls(pair: Pair, answer: Callable[[ssl.SSLSocket], None]) -> Iterator[int]:
-    """A port where somebody answers over TLS who is no server of ours."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*pair)
+def listening(greet: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A port where each connection is greeted, and closed."""
 
     def serve() -> None:
         while True:
             try:
-                plain, _ = listener.accept()
+                connection, _ = listener.accept()
             except OSError:
                 return
-            with contextlib.suppress(OSError):
-                plain.settimeout(5)
-                with context.wrap_socket(plain, server_side=True) as connection:
-                    answer(connection)
-            plain.close()
+            greet(connection)
+            connection.close()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve)
@@ -302,6 +297,22 @@ def answering_over_tls(pair: Pair, answer: Callable[[ssl.SSLSocket], None]) -> I
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
+
+
+@contextlib.contextmanager
+def answering_over_tls(pair: Pair, answer: Callable[[ssl.SSLSocket], None]) -> Iterator[int]:
+    """A port where somebody answers over TLS who is no server of ours."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*pair)
+
+    def greet(plain: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            plain.settimeout(5)
+            with context.wrap_socket(plain, server_side=True) as connection:
+                answer(connection)
+
+    with listening(greet) as port:
+        yield port
 
 
 def _as_web_server(connection: ssl.SSLSocket) -> None:
@@ -323,31 +334,11 @@ def test_a_port_that_closes_after_the_handshake(corporate: Authority) -> None:
 
 @pytest.mark.parametrize("tls", [None, Tls(verify=False)])
 def test_a_port_that_closes_at_once(tls: Tls | None) -> None:
-    with _closing() as port:
+    with listening(lambda _: None) as port:
         assert "it closes every connection at once, without a word" in refusal(port, tls)
         link = Server(Settings(port=port, tls=tls, timeout=2))
         with pytest.raises(DisconnectedError):  # it may be a server that is about to start
             link.identify()
-
-
-@contextlib.contextmanager
-def _closing() -> Iterator[int]:
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            connection.close()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield int(listener.getsockname()[1])
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
 
 
 # The command line

@@ -27,13 +27,6 @@ PERMISSIONS = Path(__file__).parents[2] / "docs" / "permissions.md"
 QUEUES = ("default", "low", "critical", "x", "y", "mail")
 
 
-@pytest.fixture(scope="module")
-def cluster(valkey_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterProcesses]:
-    """Three primaries, each with a replica."""
-    with running(ClusterProcesses(valkey_binary, tmp_path_factory.mktemp("cluster"), replicas=1)) as processes:
-        yield processes
-
-
 @pytest.fixture
 def client(cluster: ClusterProcesses) -> Iterator[RedisCluster]:
     """The test's own way in; each queue has an archived task and two orphans."""
