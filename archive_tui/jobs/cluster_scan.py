@@ -9,11 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
 
 from archive_tui.asynq.keys import is_plain, keeps_together
 from archive_tui.errors import ArchiveTuiError, DisconnectedError
-from archive_tui.jobs.job import Contact, Stopped
+from archive_tui.jobs.job import Contact, Job, Stopped
 from archive_tui.jobs.node_scan import NodeScan
 from archive_tui.settings.address import Address
 from archive_tui.store.link.clock import round_trip
@@ -30,29 +29,6 @@ from archive_tui.text import line
 
 _LOOK_EVERY = 0.5
 """Seconds between two looks whether a slot has arrived."""
-
-
-class ClusterScanning(Protocol):
-    """What the scan of a cluster needs of the job that it belongs to."""
-
-    patience: float | None
-
-    def reconnecting(
-        self, attempt: Callable[[], None], on: type[ArchiveTuiError] = ..., contact: Contact | None = ...
-    ) -> None:
-        """Run an attempt until it ends without losing the node of this contact. Raises Stopped."""
-
-    def connected(self, contact: Contact | None = ...) -> None:
-        """Tell that the node of this contact answers (again)."""
-
-    def checkpoint(self) -> None:
-        """A point at which the job may be held or stopped. Raises Stopped."""
-
-    def rest(self, seconds: float) -> None:
-        """Wait. Raises Stopped."""
-
-    def forget(self, slots: frozenset[int]) -> None:
-        """Forget what was found in these slots: it will be found again, if it is still there."""
 
 
 class Share:
@@ -78,15 +54,18 @@ class Share:
 
 
 class ClusterScan:
-    """Scans `queues`, or all (None), on every node that has any of them. `make` makes the scan of one node."""
+    """Scans `queues`, or all (None), on every node that has any of them, as a part of a job. `make` makes the scan of
+    one node; `forget` drops what was found in some slots, which is found again if it is still there.
+    """
 
     def __init__(
         self,
-        job: ClusterScanning,
+        job: Job,
         server: Server,
         info: ServerInfo,
         queues: Sequence[str] | None,
         make: Callable[[Sequence[str] | None, Callable[[str], bool]], NodeScan],
+        forget: Callable[[frozenset[int]], None],
     ) -> None:
         assert server.cluster is not None  # noqa: S101 - it was identified as one
         self._job = job
@@ -95,6 +74,7 @@ class ClusterScan:
         self._by_slots = walks_by_slots(info)
         self._queues = queues
         self._make = make
+        self._forget = forget
         self._wanted = None if queues is None else frozenset(map(slot_of_queue, queues))
         self.shares: list[Share] = []
         self.restarts = 0
@@ -206,7 +186,7 @@ class ClusterScan:
         self._cluster.refresh()
         if not self._cluster.serves(share.node):
             if not self._lives(share):
-                self._job.forget(share.slots)
+                self._forget(share.slots)
             share.gone = True
             return
         with self._server.pipe(share.node, lenient=True) as pipe:
@@ -228,7 +208,7 @@ class ClusterScan:
         (reply,) = pipe.call([(b"INFO",)], errors="return")
         run_id = info_of(reply, share.node.address).run_id
         if share.run_id is not None and (share.run_id != run_id or not run_id):
-            self._job.forget(share.slots)
+            self._forget(share.slots)
             share.scan.restart()
             self.restarts += 1
         if share.run_id != run_id:

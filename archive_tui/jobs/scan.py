@@ -245,7 +245,7 @@ class ScanJob(Job):
     def _scan_cluster(self, info: ServerInfo) -> None:
         """The same of a cluster: what is with one node is no matter for the others."""
         if self._cluster is None:
-            self._cluster = ClusterScan(self, self._server, info, self.queues, self._make)
+            self._cluster = ClusterScan(self, self._server, info, self.queues, self._make, self._forget)
         with suppress(DisconnectedError), self._server.pipe() as pipe:
             self._look_for_schedulers(pipe)
         self._cluster.run()
@@ -308,7 +308,7 @@ class ScanJob(Job):
                 self._recent = [mark for mark in self._recent if now - mark[0] <= _RATE_WINDOW]
                 self._recent.append((now, self._keys, self._fraction))
 
-    def forget(self, slots: frozenset[int]) -> None:
+    def _forget(self, slots: frozenset[int]) -> None:
         """Forget what was found in these slots."""
         with self._lock:
             self._keep()
