@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from archive_tui.asynq.keys import is_plain, keeps_together
+from archive_tui.asynq.keys import is_plain
 from archive_tui.errors import ArchiveTuiError, DisconnectedError
 from archive_tui.jobs.job import Contact, Job, Stopped
 from archive_tui.jobs.node_scan import NodeScan
@@ -23,7 +23,7 @@ from archive_tui.store.link.replies import KEYS_APART
 from archive_tui.store.link.server import Server
 from archive_tui.store.link.server_info import ServerInfo, info_of
 from archive_tui.store.link.topology import slot_of_queue
-from archive_tui.store.read.keyspace import fraction_by_slots, fraction_in_slot, keys_by_slot, walks_by_slots
+from archive_tui.store.read.keyspace import FractionBySlots, fraction_in_slot, keys_by_slot, walks_by_slots
 from archive_tui.store.read.slots import in_flux
 from archive_tui.text import line
 
@@ -64,7 +64,7 @@ class ClusterScan:
         server: Server,
         info: ServerInfo,
         queues: Sequence[str] | None,
-        make: Callable[[Sequence[str] | None, Callable[[str], bool]], NodeScan],
+        make: Callable[[Sequence[str] | None, frozenset[int]], NodeScan],
         forget: Callable[[frozenset[int]], None],
     ) -> None:
         assert server.cluster is not None  # noqa: S101 - it was identified as one
@@ -79,7 +79,6 @@ class ClusterScan:
         self.shares: list[Share] = []
         self.restarts = 0
         self._notes: list[str] = []
-        self._apart: set[str] = set()  # queues whose keys do not lie together
         self.waits_for = ""
         """What it waits for, in words; empty while it does not."""
 
@@ -104,7 +103,8 @@ class ClusterScan:
         parts = [f"{address} was not read: {why}" for address, why in failed.items()]
         if unserved := self._cluster.topology.unserved:
             parts.append(f"{unserved:,} slots are served by no node")
-        parts += [f"queue {line(queue)!r} was not scanned: {KEYS_APART}" for queue in sorted(self._apart)]
+        apart = {queue for share in self.shares for queue in share.scan.apart}
+        parts += [f"queue {line(queue)!r} was not scanned: {KEYS_APART}" for queue in sorted(apart)]
         return "; ".join([*parts, *self._notes])
 
     def note(self, why: str) -> None:
@@ -146,14 +146,7 @@ class ClusterScan:
             alone = [[queue] for queue in queues] if queues is not None and self._by_slots else [queues]
             for some in alone:
                 own = mine if some is None else frozenset(map(slot_of_queue, some))
-                self.shares.append(Share(node, own, some, self._make(some, partial(self._wants, own))))
-
-    def _wants(self, slots: frozenset[int], queue: str) -> bool:
-        """Whether a queue that was met is to be scanned in these slots."""
-        if keeps_together(queue):
-            return slot_of_queue(queue) in slots
-        self._apart.add(queue)
-        return False
+                self.shares.append(Share(node, own, some, self._make(some, own)))
 
     def _work_through(self, shares: Sequence[Share]) -> None:
         """Scan some shares: those of one node one after the other, the nodes side by side."""
@@ -222,13 +215,13 @@ class ClusterScan:
             share.weight = float(size) if isinstance(size, int) else None
             return
         if share.queues is not None and len(share.queues) == 1 and is_plain(share.queues[0]):
-            share.scan.scan.fraction_of = fraction_in_slot
+            share.scan.measure(fraction_in_slot)
             share.weight = float(sum(keys_by_slot(pipe, share.slots).values()))
         else:
             counts = keys_by_slot(pipe, self._cluster.slots(share.node))
             share.weight = float(sum(counts.values()))
             if counts:
-                share.scan.scan.fraction_of = fraction_by_slots(counts)
+                share.scan.measure(FractionBySlots(counts))
 
     def _moving(self) -> frozenset[int]:
         """The wanted slots that are being moved now."""

@@ -4,16 +4,18 @@ first sight. A scan of a cluster has one for each of its nodes.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from archive_tui.asynq.keys import keeps_together
 from archive_tui.asynq.rows import RowBatch, TaskRow, batches_of
 from archive_tui.jobs.job import Contact
 from archive_tui.jobs.pace import Pace, Stride
 from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.topology import slot_of_queue
 from archive_tui.store.read.index_check import CheckStep, IndexCheck
 from archive_tui.store.read.locks import stale_locks
 from archive_tui.store.read.probe import Candidate
@@ -73,9 +75,10 @@ class Scanning(Protocol):
 
 
 class NodeScan:
-    """The scan of one node, of some queues or of all (None). `others` gives more queues whose indexes are checked, with
-    or without task data; those that are not `wanted` are passed over. Call `go_on` with a pipe until it returns; where
-    the connection is lost, again with another one to the same process, or `restart` where another answers.
+    """The scan of one node, of some queues or of all (None), but for those that are not in some `slots` (None: no
+    cluster). `others` gives more queues whose indexes are checked, with or without task data. Call `go_on` with a pipe
+    until it returns; where the connection is lost, again with another one to the same process, or `restart` where
+    another answers.
     """
 
     def __init__(
@@ -84,24 +87,27 @@ class NodeScan:
         wish: Wish,
         queues: Sequence[str] | None,
         others: Callable[[Pipe], Collection[str]],
-        wanted: Callable[[str], bool] | None = None,
+        slots: frozenset[int] | None = None,
     ) -> None:
         self.contact = Contact()
         self._job = job
         self._wish = wish
         self._queues = queues
         self._others = others
-        self._wanted = wanted
+        self._slots = slots
         self._stride = Stride(job.pace)
-        self.scan = Scan(
+        self._scan = Scan(
             queues,
             count=self._stride.keys,
             meet_groups=wish.check_indexes,
             meet_locks=wish.locks,
             meet_histories=True,
-            wanted=wanted,
+            wanted=None if slots is None else self._wants,
         )
         self.keys_by_queue: Counter[str] = Counter()
+        """Task keys met, by queue."""
+        self.apart: set[str] = set()
+        """Queues that were passed over, because their keys do not lie together in a cluster."""
         self._forget()
 
     def _forget(self) -> None:
@@ -118,15 +124,37 @@ class NodeScan:
         """Everything was walked, checked and settled."""
         self.keys_by_queue.clear()
 
+    def _wants(self, queue: str) -> bool:
+        if self._slots is None:
+            return True
+        if keeps_together(queue):
+            return slot_of_queue(queue) in self._slots
+        self.apart.add(queue)
+        return False
+
+    def measure(self, fraction_of: Callable[[int], float]) -> None:
+        """Let this tell from a cursor how much is walked, until it is begun again."""
+        self._scan.fraction_of = fraction_of
+
     def restart(self) -> None:
         """Begin again from the start: a cursor means nothing to another process."""
-        self.scan.restart()
+        self._scan.restart()
         self._forget()
+
+    @property
+    def queues(self) -> Collection[str]:
+        """The queues whose task data, or whose groups, were met so far."""
+        return self._scan.queues
+
+    @property
+    def groups(self) -> Mapping[str, set[bytes]]:
+        """By queue, the names of the group and aggregation sets that were met, without `g:`."""
+        return self._scan.groups
 
     @property
     def phase(self) -> Phase:
         """The part of the scan that it is in."""
-        if not self.scan.done:
+        if not self._scan.done:
             return Phase.TASK_DATA
         if self._wish.check_indexes and (self._check is None or not self._check.done):
             return Phase.INDEXES
@@ -137,9 +165,9 @@ class NodeScan:
         """The part of the work that is done. Settling does not count: its length is unknown, and short."""
         if self.complete:
             return 1.0
-        walked = self.scan.fraction
+        walked = self._scan.fraction
         checked = self._check.fraction if self._check is not None else 0.0
-        cost = _CHECK_COST * self.scan.indexed if self._wish.check_indexes else 0.0
+        cost = _CHECK_COST * self._scan.indexed if self._wish.check_indexes else 0.0
         keys = self.keys / walked if walked else 0.0
         share = cost / (cost + keys) if cost else 0.0
         return (1 - share) * walked + share * checked
@@ -149,12 +177,12 @@ class NodeScan:
         beside this one, on which the walk has asked ahead.
         """
         self._stride.round_trip = round_trip
-        while not self.scan.done:
+        while not self._scan.done:
             self._job.hold()
             began = time.monotonic()
             self._stride.pace = self._job.pace
-            self.scan.count = self._stride.keys
-            self._take(self.scan.step(pipe))
+            self._scan.count = self._stride.keys
+            self._take(self._scan.step(pipe))
             self._rest(began)
             if len(self._unsettled) + len(self._locks) >= _MOST_UNSETTLED:
                 with another() as other:
@@ -168,8 +196,8 @@ class NodeScan:
         if self._check is None:
             wanted = self._queues
             if wanted is None:
-                wanted = sorted({*self.scan.queues, *filter(self._wanted, self._others(pipe))})
-            self._check = IndexCheck(wanted, self.scan.groups, messages=self._wish.messages)
+                wanted = sorted({*self._scan.queues, *filter(self._wants, self._others(pipe))})
+            self._check = IndexCheck(wanted, self._scan.groups, messages=self._wish.messages)
         while not self._check.done:
             self._job.hold()
             began = time.monotonic()
@@ -193,7 +221,7 @@ class NodeScan:
         while self._unsettled:
             part = self._unsettled[-_SETTLED_AT_ONCE:]
             # Closed before the connection is given back, whatever happens: it may be watching keys
-            with closing(settle(pipe, part, self.scan.leftover)) as steps:
+            with closing(settle(pipe, part, self._scan.leftover)) as steps:
                 self._take_rows(steps)
             del self._unsettled[-_SETTLED_AT_ONCE:]
             self._job.progressed()

@@ -148,8 +148,8 @@ class ScanJob(Job):
         self._waiting: list[RowBatch] = []
         self._kept_at = 0.0
 
-    def _make(self, queues: Sequence[str] | None, wanted: Callable[[str], bool] | None = None) -> NodeScan:
-        return NodeScan(self, self._wish, queues, self._other_queues, wanted)
+    def _make(self, queues: Sequence[str] | None, slots: frozenset[int] | None = None) -> NodeScan:
+        return NodeScan(self, self._wish, queues, self._other_queues, slots)
 
     @property
     def _scans(self) -> Sequence[NodeScan]:
@@ -196,12 +196,12 @@ class ScanJob(Job):
     @property
     def _met(self) -> set[str]:
         """The queues whose indexes were checked."""
-        return {queue for one in self._scans for queue in one.scan.queues}
+        return {queue for one in self._scans for queue in one.queues}
 
     @property
     def groups(self) -> Mapping[str, set[bytes]]:
         """By queue, the names of the group and aggregation sets that were met, without `g:`."""
-        return {queue: names for one in self._scans for queue, names in one.scan.groups.items()}
+        return {queue: names for one in self._scans for queue, names in one.groups.items()}
 
     @property
     def doing(self) -> str:

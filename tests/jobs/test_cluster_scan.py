@@ -19,7 +19,7 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.server import Server
-from archive_tui.store.read.keyspace import fraction_by_slots
+from archive_tui.store.read.keyspace import FractionBySlots
 
 QUEUES = ("default", "low", "critical", "x", "y", "mail")
 ORPHANS = 300
@@ -206,12 +206,12 @@ def test_it_is_held_and_stopped_on_all_nodes(connect: Callable[[], Server], cata
 
 
 def test_progress_goes_by_the_keys_of_each_slot() -> None:
-    fraction = fraction_by_slots({7: 900, 100: 100})
+    fraction = FractionBySlots({7: 900, 100: 100})
     assert fraction(7) == 0.0
     assert fraction(1 << 14 | 7) == 0.45  # half of the slot's table is behind it
     assert fraction(100) == 0.9
     assert fraction(50) == 0.9
-    assert fraction_by_slots({})(7) == 0.0
+    assert FractionBySlots({})(7) == 0.0
 
 
 def test_progress_never_falls_on_its_way(connect: Callable[[], Server], hooked: Hooked) -> None:

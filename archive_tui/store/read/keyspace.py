@@ -6,7 +6,7 @@ A cursor means nothing to another server process.
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 
 from archive_tui.errors import DisconnectedError
@@ -59,20 +59,20 @@ def fraction_in_slot(cursor: int) -> float:
     return fraction_of(cursor >> _SLOT_BITS)
 
 
-def fraction_by_slots(keys_in: Mapping[int, int]) -> Callable[[int], float]:
+class FractionBySlots:
     """The same where a cluster's node walks its slots one after the other: by the number of keys in each of them, for
     most slots are empty, and one may hold nearly all.
     """
-    slots = sorted(keys_in)
-    behind = [0, *accumulate(keys_in[slot] for slot in slots)]
 
-    def fraction(cursor: int) -> float:
+    def __init__(self, keys_in: Mapping[int, int]) -> None:
+        self._keys_in = keys_in
+        self._slots = sorted(keys_in)
+        self._behind = [0, *accumulate(keys_in[slot] for slot in self._slots)]
+
+    def __call__(self, cursor: int) -> float:
         slot = cursor & ((1 << _SLOT_BITS) - 1)
-        at = bisect_left(slots, slot)
-        here = keys_in.get(slot, 0)
-        return (behind[at] + here * fraction_in_slot(cursor)) / behind[-1] if behind[-1] else 0.0
-
-    return fraction
+        behind, here = self._behind[bisect_left(self._slots, slot)], self._keys_in.get(slot, 0)
+        return (behind + here * fraction_in_slot(cursor)) / self._behind[-1] if self._behind[-1] else 0.0
 
 
 def walks_by_slots(info: ServerInfo) -> bool:
