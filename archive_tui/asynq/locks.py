@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from archive_tui.asynq import message
 from archive_tui.asynq.keys import Keys
-from archive_tui.asynq.message import TaskMessage
 from archive_tui.text import decode, encode
 
 _PART_OF_A_NAME = b":unique:"
@@ -47,7 +46,9 @@ def unnamed(keys: Keys, queue: str, field: bytes | None, raw_message: bytes | No
     Whether it holds one is for Redis to say.
     """
     decoded = message.decode(raw_message) if raw_message is not None and not field else None
-    return by_rule(keys, queue, decoded) if decoded is not None and not decoded.unique_key else []
+    if decoded is None or decoded.unique_key:
+        return []
+    return by_rule(keys, queue, decoded.type, decoded.payload)
 
 
 def read(keys: Keys, key: bytes) -> LockName | None:
@@ -58,10 +59,10 @@ def read(keys: Keys, key: bytes) -> LockName | None:
     return LockName(decode(found[1]), found[2].decode("utf-8", "replace")) if found else None
 
 
-def by_rule(keys: Keys, queue: str, decoded: TaskMessage) -> list[bytes]:
+def by_rule(keys: Keys, queue: str, task_type: str, payload: bytes) -> list[bytes]:
     """The locks that a task without a name for it may hold: the MD5 of the payload follows the type. For no payload Go
     writes nothing in its place where it is nil, and the MD5 of nothing where it is empty; Rust always writes nothing.
     """
-    start = keys.unique_prefix(queue) + encode(decoded.type) + b":"
-    digest = hashlib.md5(decoded.payload, usedforsecurity=False).hexdigest().encode()
-    return [start + digest] if decoded.payload else [start + digest, start]
+    start = keys.unique_prefix(queue) + encode(task_type) + b":"
+    digest = hashlib.md5(payload, usedforsecurity=False).hexdigest().encode()
+    return [start + digest] if payload else [start + digest, start]

@@ -83,7 +83,7 @@ class Task:
     """All fields of the hash."""
 
     message: TaskMessage | None
-    """The field `msg`; None: it is missing or does not decode."""
+    """The field `msg`; None: it is missing or does not decode. Without its payload where `large_payload` has that."""
 
     stands_in: dict[str, float | None] = field(default_factory=dict)
     """Indexes that hold the id, each with the score there; None: a list, which has no scores."""
@@ -106,6 +106,9 @@ class Task:
     member: bytes | None = None
     """The member of an index that is the whole task, as Asynq before 0.18 kept it; None: it has task data."""
 
+    large_payload: bytes | None = None
+    """The payload of a message of `large_message.LARGE` bytes and more; None: the message holds it."""
+
     @property
     def referenced(self) -> bool | None:
         """The id stands in the index that the task's state names; None where that could not be searched."""
@@ -116,6 +119,8 @@ class Task:
     @property
     def payload(self) -> bytes:
         """The payload; empty where the message does not decode."""
+        if self.large_payload is not None:
+            return self.large_payload
         return self.message.payload if self.message is not None else b""
 
     @property

@@ -5,10 +5,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive_tui.asynq import schedulers
+from archive_tui.asynq import large_message, schedulers
 from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.keys import Keys
-from archive_tui.asynq.message import decode
 from archive_tui.asynq.outcomes import VERBS, Outcome
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import State
@@ -158,7 +157,7 @@ def task_of(copy: Copy) -> Task:
         seconds_left = copy.lock_until / 1000 - time.time() if copy.lock_until is not None else None
         lock = UniqueLock(copy.lock, copy.id if seconds_left is None or seconds_left > 0 else None, seconds_left)
     fields = dict(zip(copy.fields[::2], copy.fields[1::2], strict=True))
-    message = decode(raw) if raw is not None else None
+    message, large_payload = large_message.read(raw)
     return Task(
         copy.queue,
         copy.id,
@@ -169,4 +168,5 @@ def task_of(copy: Copy) -> Task:
         lock,
         expires_at=copy.until / 1000 if copy.until is not None else None,
         fields_expire_at={name: until / 1000 for name, until in (copy.field_until or {}).items()},
+        large_payload=large_payload,
     )

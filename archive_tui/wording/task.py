@@ -103,7 +103,7 @@ def _message_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
         yield "Retention", duration(message.retention)
     if message.group_key:
         yield "Group", line(message.group_key)
-    yield "Payload", _bytes(len(message.payload))
+    yield "Payload", _bytes(len(task.payload))
     for key, value in sorted(message.headers.items()):
         yield "Header", f"{line(key)[:_LONG]}: {line(value)[:_LONG]}"
 

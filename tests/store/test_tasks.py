@@ -2,14 +2,17 @@
 
 import hashlib
 import os
+import socket
 
 import pytest
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 from support import asynq_data
 from support.asynq_data import NOW
 from support.servers import Live
 
 from archive_tui.asynq.states import State
 from archive_tui.errors import NotFoundError, RefusedError
+from archive_tui.store.link.large_reply import LargeReply
 from archive_tui.store.read import tasks
 
 
@@ -216,6 +219,47 @@ def test_a_task_of_fifty_mebibytes(valkey: Live) -> None:
     assert read(valkey, "q", b"huge").payload == payload
     ((row,),) = rows(valkey, "q", [(b"huge", 1)])
     assert row.payload_bytes == len(payload)
+
+
+def test_a_large_task_is_read_with_every_field_beside_it(any_server: Live) -> None:
+    payload = b"$5\r\n\r\n" + os.urandom(2 * 1024 * 1024)
+    any_server.asynq.add("q", "large", payload=payload, error_msg="boom", fields={b"": b"\r\n", b"note": b"$1\r\n*"})
+    any_server.asynq.add("q", "after")
+    task = read(any_server, "q", b"large")
+    assert (task.payload, task.type, task.referenced) == (payload, "email:send", True)
+    assert task.message is not None
+    assert task.message.error_msg == "boom"
+    assert task.fields == any_server.client.hgetall(asynq_data.key("q", "large"))
+    with any_server.pipe() as pipe:
+        both = [tasks.read(pipe, "q", task_id) for task_id in (b"large", b"after", b"large")]
+    assert [task.payload == payload for task in both] == [True, False, True]
+
+
+def test_every_reply_that_is_read_as_a_large_one_is_what_it_is(any_server: Live) -> None:
+    any_server.client.hset("hash", mapping={"a": "1", "b": ""})
+    any_server.client.sadd("set", "x")
+    with any_server.pipe() as pipe:
+        assert pipe.large(b"HGETALL", b"hash") == [b"a", b"1", b"b", b""]
+        assert pipe.large(b"HGETALL", b"none") == []
+        assert pipe.large(b"HGET", b"hash", b"c") is None
+        assert pipe.large(b"HMGET", b"hash", b"b", b"c") == [b"", None]
+        assert (pipe.large(b"HLEN", b"hash"), pipe.large(b"PING"), pipe.one(b"HLEN", b"hash")) == (2, b"PONG", 2)
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            pipe.large(b"HGETALL", b"set")
+        assert pipe.one(b"PING") == b"PONG"
+
+
+def test_a_large_reply_whose_connection_ends_is_a_lost_connection() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(0.01)
+        theirs.sendall(b"*2\r\n$3\r\nmsg\r\n$9\r\nabc")
+        with pytest.raises(TimeoutError):
+            LargeReply(ours).read()
+        theirs.sendall(b"$9\r\nabc")
+        theirs.close()
+        with pytest.raises(ConnectionError):
+            LargeReply(ours).read()
 
 
 def test_a_listing_asks_for_the_type_of_an_index_only_where_it_is_wrong(valkey: Live) -> None:

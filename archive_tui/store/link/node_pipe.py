@@ -11,9 +11,10 @@ from archive_tui.asynq.keys import Keys
 from archive_tui.settings.model import Snapshot
 from archive_tui.store.facts import Encryption
 from archive_tui.store.link.abilities import Abilities
+from archive_tui.store.link.large_reply import LargeReply
 from archive_tui.store.link.node import Node
-from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.link.replies import PLAIN, Reply
+from archive_tui.store.link.pipe import Pipe, pack
+from archive_tui.store.link.replies import PLAIN, Reply, raise_first
 
 
 class NodePipe(Pipe):
@@ -71,6 +72,18 @@ class NodePipe(Pipe):
                     _of_resp2(reply)
             replies += fresh
         return replies
+
+    def large(self, *command: bytes) -> Reply:
+        parser: Any = self._connection._parser
+        reader, sock = getattr(parser, "_reader", None), getattr(self._connection, "_sock", None)
+        if self.owed or sock is None or reader is None or reader.has_data():
+            return self.one(*command)
+        self.refuse_writing([command])
+        self.send([pack(command)])
+        reply = LargeReply(sock).read()
+        self.owed -= 1
+        raise_first([reply])
+        return reply
 
     def release(self, *, broken: bool) -> None:
         """Give the connection back; closed where the exchange is `broken`, or replies are still to come: nobody else

@@ -130,6 +130,10 @@ class Pipe(ABC):
         """Send one command and return its reply."""
         return self.call([command])[0]
 
+    def large(self, *command: bytes) -> Reply:
+        """Send one command whose reply may have many MiB, and return it: as `one`, in less memory where that can be."""
+        return self.one(*command)
+
     def send_transaction(self, packed: Sequence[bytes], count: int | None = None) -> None:
         """Send packed commands, as for `send`, as one transaction: two replies more than there are commands, of which
         the last holds all results.

@@ -5,7 +5,7 @@ from itertools import islice
 
 from redis.exceptions import ResponseError
 
-from archive_tui.asynq import findings, locks, message
+from archive_tui.asynq import findings, large_message, locks
 from archive_tui.asynq.findings import GROUP, Kind
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.rows import TaskRow, row_of
@@ -113,7 +113,10 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
     indexes are searched for the message with this id.
     """
     key = pipe.keys.task(queue, task_id)
-    kind = pipe.one(b"TYPE", key)
+    kind, length = pipe.call([(b"TYPE", key), (b"HSTRLEN", key, b"msg")], errors="return")
+    if isinstance(kind, Exception):
+        raise kind
+    large = isinstance(length, int) and length >= large_message.LARGE
     if kind == b"none":
         old = old_storage.find(pipe, queue, task_id) if old_storage.old_queues(pipe, [queue]) else None
         if old is not None:
@@ -132,22 +135,24 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
         )
     if kind != b"hash":
         raise NotFoundError(f"{line(key)!r} is a {line(kind)}, not task data: Asynq did not write it")
-    commands: list[Command] = [(b"HGETALL", key)]
+    fields_reply = pipe.large(b"HGETALL", key) if large else None
+    commands: list[Command] = [] if large else [(b"HGETALL", key)]
     commands += [(b"ZSCORE", pipe.keys.index(queue, state), task_id) for state in SORTED_SETS]
     commands += [(b"ZSCORE", index, task_id) for index in (pipe.keys.lease(queue), pipe.keys.deadlines(queue))]
     replies = pipe.call(commands, errors="return")
-    if isinstance(replies[0], Exception):
-        raise replies[0]
-    fields = dict(zip(islice(replies[0], 0, None, 2), islice(replies[0], 1, None, 2), strict=True))
+    fields_reply, *replies = [fields_reply, *replies] if large else replies
+    if isinstance(fields_reply, Exception):
+        raise fields_reply
+    fields = dict(zip(islice(fields_reply, 0, None, 2), islice(fields_reply, 1, None, 2), strict=True))
     if not fields:
         raise NotFoundError(f"task {line(task_id)!r} was deleted a moment ago, or all its fields have expired")
     raw_message = fields.get(b"msg")
-    decoded = message.decode(raw_message) if raw_message is not None else None
+    decoded, large_payload = large_message.read(raw_message)
     indexes = [*[state.value for state in SORTED_SETS], *findings.LEASES]
     stands_in: dict[str, float | None] = {
-        name: float(reply) for name, reply in zip(indexes, replies[1:], strict=True) if isinstance(reply, bytes)
+        name: float(reply) for name, reply in zip(indexes, replies, strict=True) if isinstance(reply, bytes)
     }
-    unread = tuple(name for name, reply in zip(indexes, replies[1:], strict=True) if _is_unread(reply))
+    unread = tuple(name for name, reply in zip(indexes, replies, strict=True) if _is_unread(reply))
     unchecked = unread + _search_lists(pipe, queue, task_id, stands_in)
     unchecked += _search_groups(pipe, queue, task_id, fields.get(b"group"), stands_in)
     names = list(fields)
@@ -164,11 +169,12 @@ def read(pipe: Pipe, queue: str, task_id: bytes) -> Task:
         fields,
         decoded,
         stands_in,
-        _lock(pipe, queue, task_id, fields.get(b"unique_key"), decoded),
+        _lock(pipe, queue, task_id, fields.get(b"unique_key"), decoded, large_payload),
         memory if isinstance(memory, int) else None,
         unchecked,
         end / 1000 if end is not None else None,
         None if field_times_unknown else {name: at / 1000 for name, at in field_ends(names, times).items()},
+        large_payload=large_payload,
     )
 
 
@@ -215,14 +221,21 @@ def _is_unread(reply: Reply) -> bool:
 
 
 def _lock(
-    pipe: Pipe, queue: str, task_id: bytes, field: bytes | None, decoded: TaskMessage | None
+    pipe: Pipe,
+    queue: str,
+    task_id: bytes,
+    field: bytes | None,
+    decoded: TaskMessage | None,
+    large_payload: bytes | None = None,
 ) -> UniqueLock | None:
     """The lock that a task names, whoever holds it; else one that it holds by Asynq's rule, as other writers do."""
     name = field or (decoded.unique_key.encode() if decoded is not None else b"")
     if name:
         return _held(pipe, name)
-    by_rule = locks.by_rule(pipe.keys, queue, decoded) if decoded is not None else []
-    found = (_held(pipe, key, named=False) for key in by_rule)
+    if decoded is None:
+        return None
+    payload = decoded.payload if large_payload is None else large_payload
+    found = (_held(pipe, key, named=False) for key in locks.by_rule(pipe.keys, queue, decoded.type, payload))
     return next((lock for lock in found if lock.holder == task_id), None)
 
 
