@@ -3,6 +3,7 @@
 import hashlib
 import re
 import threading
+from collections.abc import Callable
 
 import pytest
 import redis
@@ -10,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.servers import Live, wait_until
 
-from archive_tui.store.link.pipe import pack
+from archive_tui.store.link.pipe import Command, pack, pack_plainly
 from archive_tui.store.read import queues
 from archive_tui.text import decode
 
 
-@given(st.lists(st.binary(max_size=20), min_size=1, max_size=5).map(tuple))
-def test_commands_are_packed_as_redis_wants_them(command: tuple[bytes, ...]) -> None:
-    packed = pack(command)
+@pytest.mark.parametrize("packing", [pack, pack_plainly])
+@given(command=st.lists(st.binary(max_size=20), min_size=1, max_size=5).map(tuple))
+def test_commands_are_packed_as_redis_wants_them(packing: Callable[[Command], bytes], command: Command) -> None:
+    packed = packing(command)
     sizes = re.match(rb"\*(\d+)\r\n", packed)
     assert sizes is not None
     assert int(sizes[1]) == len(command)

@@ -166,7 +166,7 @@ class ClusterPipe(Pipe):
             return known
         try:
             pipe = self._at(node)
-            pipe.send([pack(command) for command in commands])
+            pipe.send(list(map(pack, commands)))
         except DisconnectedError as error:
             self._drop(node, error)
             return error

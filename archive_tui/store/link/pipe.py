@@ -5,8 +5,9 @@ packed whole, and the replies are taken from redis-py's parser one after the oth
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Literal, TypeAlias
 
 from redis.exceptions import ResponseError
@@ -20,10 +21,16 @@ from archive_tui.store.link.replies import Reply, is_unknown_script, raise_first
 Command: TypeAlias = tuple[bytes, ...]
 
 
-def pack(command: Iterable[bytes]) -> bytes:
-    """One command in the protocol's own form."""
-    arguments = tuple(command)
-    return b"*%d\r\n" % len(arguments) + b"".join([b"$%d\r\n%b\r\n" % (len(one), one) for one in arguments])
+def pack_plainly(command: Command) -> bytes:
+    """One command in the protocol's own form, by Python alone."""
+    return b"*%d\r\n" % len(command) + b"".join([b"$%d\r\n%b\r\n" % (len(one), one) for one in command])
+
+
+try:
+    pack: Callable[[Command], bytes] = import_module("hiredis").pack_command
+    """One command in the protocol's own form. hiredis makes the same bytes, in less than half of the time."""
+except (ImportError, AttributeError):  # the single file holds nothing compiled, and an old hiredis only parses
+    pack = pack_plainly
 
 
 def pack_around(name: bytes, *after: bytes) -> tuple[bytes, bytes]:
@@ -94,7 +101,7 @@ class Pipe(ABC):
         if not commands:
             return []
         self.refuse_writing(commands)
-        self.send([pack(command) for command in commands])
+        self.send(list(map(pack, commands)))
         replies = self.receive(len(commands))
         if errors == "raise":
             raise_first(replies)
