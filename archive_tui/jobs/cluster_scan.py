@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from archive_tui.asynq.keys import is_plain
-from archive_tui.errors import ArchiveTuiError, DisconnectedError
+from archive_tui.errors import ArchiveTuiError, DisconnectedError, MovedError
+from archive_tui.jobs.far_scan import FarScan, Process, Processes, ProcessLostError
 from archive_tui.jobs.job import Contact, Job, Stopped
 from archive_tui.jobs.node_scan import NodeScan
 from archive_tui.settings.address import Address
+from archive_tui.settings.model import Settings
 from archive_tui.store.link.clock import round_trip
 from archive_tui.store.link.cluster import Cluster
 from archive_tui.store.link.node import Node
@@ -38,7 +40,8 @@ class Share:
         self.node = node
         self.slots = slots
         self.queues = queues
-        self.scan = scan
+        self.scan: NodeScan | FarScan = scan
+        self.contact = Contact()
         self.weight: float | None = None
         """Keys that are walked past; None: not known yet."""
         self.run_id: str | None = None
@@ -55,7 +58,8 @@ class Share:
 
 class ClusterScan:
     """Scans `queues`, or all (None), on every node that has any of them, as a part of a job. `make` makes the scan of
-    one node; `forget` drops what was found in some slots, which is found again if it is still there.
+    one node, `make_far` that by a process of its own; `forget` drops what was found in some slots, which is found
+    again if it is still there.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class ClusterScan:
         info: ServerInfo,
         queues: Sequence[str] | None,
         make: Callable[[Sequence[str] | None, frozenset[int]], NodeScan],
+        make_far: Callable[[Process, Settings, Sequence[str] | None, frozenset[int]], FarScan],
         forget: Callable[[frozenset[int]], None],
     ) -> None:
         assert server.cluster is not None  # noqa: S101 - it was identified as one
@@ -74,6 +79,7 @@ class ClusterScan:
         self._by_slots = walks_by_slots(info)
         self._queues = queues
         self._make = make
+        self._make_far = make_far
         self._forget = forget
         self._wanted = None if queues is None else frozenset(map(slot_of_queue, queues))
         self.shares: list[Share] = []
@@ -94,7 +100,7 @@ class ClusterScan:
     @property
     def contacts(self) -> list[Contact]:
         """The contacts to the nodes that are being scanned."""
-        return [share.scan.contact for share in self.shares if not share.ended]
+        return [share.contact for share in self.shares if not share.ended]
 
     @property
     def caution(self) -> str:
@@ -153,8 +159,11 @@ class ClusterScan:
         by_node: dict[Address, list[Share]] = {}
         for share in shares:
             by_node.setdefault(share.node.endpoint, []).append(share)
+        processes = Processes(len(by_node))
         threads = [
-            threading.Thread(target=self._scan_node, args=(some,), name=f"scan of {address.host}:{address.port}")
+            threading.Thread(
+                target=self._scan_node, args=(some, processes), name=f"scan of {address.host}:{address.port}"
+            )
             for address, some in by_node.items()
         ]
         for thread in threads:
@@ -166,16 +175,17 @@ class ClusterScan:
             if share.error is not None and not isinstance(share.error, DisconnectedError):
                 raise share.error
 
-    def _scan_node(self, shares: Sequence[Share]) -> None:
-        for share in shares:
-            try:
-                self._job.reconnecting(partial(self._attempt, share), contact=share.scan.contact)
-            except Stopped:
-                return
-            except Exception as error:  # raised again by the thread of the job
-                share.error = error
+    def _scan_node(self, shares: Sequence[Share], processes: Processes) -> None:
+        with Process(processes) as process:
+            for share in shares:
+                try:
+                    self._job.reconnecting(partial(self._attempt, share, process), contact=share.contact)
+                except Stopped:
+                    return
+                except Exception as error:  # raised again by the thread of the job
+                    share.error = error
 
-    def _attempt(self, share: Share) -> None:
+    def _attempt(self, share: Share, process: Process) -> None:
         self._cluster.refresh()
         if not self._cluster.serves(share.node):
             if not self._lives(share):
@@ -183,10 +193,14 @@ class ClusterScan:
             share.gone = True
             return
         with self._server.pipe(share.node, lenient=True) as pipe:
-            self._meet(pipe, share)
+            self._meet(pipe, share, process)
             trip = round_trip(pipe)
-            self._job.connected(share.scan.contact)
-            share.scan.go_on(pipe, trip, lambda: self._server.pipe(share.node, lenient=True))
+            self._job.connected(share.contact)
+            try:
+                share.scan.go_on(pipe, trip, lambda: self._server.pipe(share.node, lenient=True))
+            except ProcessLostError as error:
+                share.run_id = None  # begun again here: what was found is true
+                raise MovedError(str(error)) from None
 
     def _lives(self, share: Share) -> bool:
         """Whether a node that serves nothing any more gave its slots away, and did not fail: what was found is true."""
@@ -196,32 +210,37 @@ class ClusterScan:
             return False
         return info.role == "primary" and info.run_id == share.run_id
 
-    def _meet(self, pipe: Pipe, share: Share) -> None:
-        """See which process answers, and begin again where it is another than before."""
+    def _meet(self, pipe: Pipe, share: Share, process: Process) -> None:
+        """See which process answers, and begin where it is another than before, or may be."""
         (reply,) = pipe.call([(b"INFO",)], errors="return")
         run_id = info_of(reply, share.node.address).run_id
-        if share.run_id is not None and (share.run_id != run_id or not run_id):
-            self._forget(share.slots)
-            share.scan.restart()
-            self.restarts += 1
-        if share.run_id != run_id:
-            self._weigh(pipe, share)
-        share.run_id = run_id
-
-    def _weigh(self, pipe: Pipe, share: Share) -> None:
-        """Find out how many keys there are to walk past, and how a cursor tells how many are behind it."""
-        (size,) = pipe.call([(b"DBSIZE",)], errors="return")
-        if not self._by_slots:
-            share.weight = float(size) if isinstance(size, int) else None
+        if run_id and run_id == share.run_id:
             return
-        if share.queues is not None and len(share.queues) == 1 and is_plain(share.queues[0]):
-            share.scan.measure(fraction_in_slot)
+        if share.run_id is not None:
+            self._forget(share.slots)
+            self.restarts += 1
+        share.run_id = run_id
+        self._begin_share(pipe, share, process)
+
+    def _begin_share(self, pipe: Pipe, share: Share, process: Process) -> None:
+        """Find out how many keys there are to walk past, and begin the scan here, or where that pays in a process."""
+        fraction_of: Callable[[int], float] | None = None
+        if not self._by_slots:
+            (size,) = pipe.call([(b"DBSIZE",)], errors="return")
+            share.weight = float(size) if isinstance(size, int) else None
+        elif share.queues is not None and len(share.queues) == 1 and is_plain(share.queues[0]):
+            fraction_of = fraction_in_slot
             share.weight = float(sum(keys_by_slot(pipe, share.slots).values()))
         else:
             counts = keys_by_slot(pipe, self._cluster.slots(share.node))
             share.weight = float(sum(counts.values()))
-            if counts:
-                share.scan.measure(FractionBySlots(counts))
+            fraction_of = FractionBySlots(counts) if counts else None
+        if process.pays(share.weight):
+            share.scan = self._make_far(process, share.node.settings, share.queues, share.slots)
+        else:
+            share.scan = self._make(share.queues, share.slots)
+        if fraction_of is not None:
+            share.scan.measure(fraction_of)
 
     def _moving(self) -> frozenset[int]:
         """The wanted slots that are being moved now."""

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from archive_tui.asynq.keys import keeps_together
 from archive_tui.asynq.rows import RowBatch, TaskRow, batches_of
-from archive_tui.jobs.job import Contact
 from archive_tui.jobs.pace import Pace, Stride
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.topology import slot_of_queue
@@ -89,7 +88,6 @@ class NodeScan:
         others: Callable[[Pipe], Collection[str]],
         slots: frozenset[int] | None = None,
     ) -> None:
-        self.contact = Contact()
         self._job = job
         self._wish = wish
         self._queues = queues

@@ -16,9 +16,12 @@ from archive_tui.asynq.schedulers import Schedulers
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.errors import DisconnectedError
 from archive_tui.jobs.cluster_scan import ClusterScan
+from archive_tui.jobs.far_scan import FarScan, Process
 from archive_tui.jobs.job import Contact, Job, JobState
 from archive_tui.jobs.node_scan import NodeScan, Phase, Wish
 from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan_messages import Assignment
+from archive_tui.settings.model import Settings
 from archive_tui.store.link.clock import round_trip
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
@@ -151,8 +154,13 @@ class ScanJob(Job):
     def _make(self, queues: Sequence[str] | None, slots: frozenset[int] | None = None) -> NodeScan:
         return NodeScan(self, self._wish, queues, self._other_queues, slots)
 
+    def _make_far(
+        self, process: Process, settings: Settings, queues: Sequence[str] | None, slots: frozenset[int] | None = None
+    ) -> FarScan:
+        return FarScan(self, process, Assignment(settings, self._wish, queues, slots), self._other_queues)
+
     @property
-    def _scans(self) -> Sequence[NodeScan]:
+    def _scans(self) -> Sequence[NodeScan | FarScan]:
         return [self._alone] if self._cluster is None else [share.scan for share in self._cluster.shares]
 
     @property
@@ -245,7 +253,7 @@ class ScanJob(Job):
     def _scan_cluster(self, info: ServerInfo) -> None:
         """The same of a cluster: what is with one node is no matter for the others."""
         if self._cluster is None:
-            self._cluster = ClusterScan(self, self._server, info, self.queues, self._make, self._forget)
+            self._cluster = ClusterScan(self, self._server, info, self.queues, self._make, self._make_far, self._forget)
         with suppress(DisconnectedError), self._server.pipe() as pipe:
             self._look_for_schedulers(pipe)
         self._cluster.run()

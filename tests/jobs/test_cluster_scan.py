@@ -1,6 +1,11 @@
 """A scan of a cluster: all of its primaries side by side, whatever moves from one to another meanwhile."""
 
+import contextlib
+import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from redis.cluster import RedisCluster
@@ -13,6 +18,7 @@ from support.servers import wait_until
 from archive_tui.asynq import keys
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
+from archive_tui.jobs import far_scan
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListArchivesJob
 from archive_tui.jobs.pace import Pace
@@ -60,6 +66,27 @@ def connect(cluster: ClusterProcesses, client: RedisCluster) -> Iterator[Callabl
         server.close()
 
 
+@pytest.fixture(params=["threads", "processes"])
+def side_by_side(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The nodes are scanned by threads of this process, or each by a process of its own."""
+    monkeypatch.setattr(far_scan, "LEAST_KEYS", 0 if request.param == "processes" else sys.maxsize)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    return str(request.param)
+
+
+def children() -> list[int]:
+    """The processes that scan for this one."""
+    me = str(os.getpid())
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if status.read_text().rpartition(")")[2].split()[1] == me:
+                found += (
+                    [int(status.parent.name)] if b"scan_process" in (status.parent / "cmdline").read_bytes() else []
+                )
+    return found
+
+
 def started(job: ScanJob) -> ScanJob:
     job.start()
     return job
@@ -86,6 +113,7 @@ def check(job: ScanJob, wanted: set[tuple[str, bytes, str]]) -> None:
 EVERYTHING = {*expected(), ("leftover", b"done", "orphan-completed")}
 
 
+@pytest.mark.usefixtures("side_by_side")
 def test_all_nodes_are_scanned_and_nothing_is_missed(connect: Callable[[], Server], catalog: Catalog) -> None:
     job = started(ScanJob(connect(), catalog, pace=Pace.FULL))
     check(job, EVERYTHING)
@@ -109,6 +137,7 @@ def test_several_queues_are_scanned_each_in_its_slot(connect: Callable[[], Serve
     check(started(ScanJob(connect(), catalog, ["low", "x", "mail"], pace=Pace.FULL)), expected(("low", "x", "mail")))
 
 
+@pytest.mark.usefixtures("side_by_side")
 @pytest.mark.parametrize("way", [ClusterProcesses.move, ClusterProcesses.move_at_once])
 def test_a_slot_that_moves_during_the_scan_is_neither_missed_nor_found_twice(
     cluster: ClusterProcesses, connect: Callable[[], Server], hooked: Hooked, way: Callable[..., object]
@@ -134,6 +163,7 @@ def test_a_slot_that_is_being_moved_is_waited_for(
     check(job, EVERYTHING)
 
 
+@pytest.mark.usefixtures("side_by_side")
 def test_a_replica_that_takes_over_is_scanned_in_the_place_of_its_primary(
     cluster: ClusterProcesses, connect: Callable[[], Server], hooked: Hooked
 ) -> None:
@@ -168,6 +198,41 @@ def test_a_node_that_fails_leaves_the_others_going_and_is_named(
     assert not any(queue == "low" for queue, _, _ in found(catalog))
 
 
+@pytest.mark.parametrize("side_by_side", ["processes"], indirect=True)
+@pytest.mark.usefixtures("side_by_side")
+def test_a_process_that_is_killed_costs_nothing(connect: Callable[[], Server], hooked: Hooked) -> None:
+    killed: list[int] = []
+
+    def kill() -> None:
+        killed.extend(children())
+        for process in killed:
+            os.kill(process, signal.SIGKILL)
+
+    hooked.hook = once(kill)
+    check(started(ScanJob(connect(), hooked, pace=Pace.FULL)), EVERYTHING)
+    assert killed
+    assert not children()
+
+
+@pytest.mark.parametrize("side_by_side", ["processes"], indirect=True)
+@pytest.mark.usefixtures("side_by_side")
+@pytest.mark.parametrize("end", [ScanJob.resume, ScanJob.stop])
+def test_processes_are_held_with_the_scan(
+    connect: Callable[[], Server], hooked: Hooked, end: Callable[[ScanJob], None]
+) -> None:
+    job = ScanJob(connect(), hooked, pace=Pace.FULL)
+    hooked.hook = once(job.pause)
+    job.start()
+    wait_until(lambda: job.state is JobState.PAUSED and len(children()) == 3)
+    assert not job.wait(0.3)
+    end(job)
+    if end is ScanJob.resume:
+        check(job, EVERYTHING)
+    assert job.wait(20)
+    assert job.state is (JobState.DONE if end is ScanJob.resume else JobState.STOPPED)
+    assert not children()
+
+
 def test_archives_of_all_nodes_are_listed_but_for_one_that_is_silent(
     cluster: ClusterProcesses, connect: Callable[[], Server], catalog: Catalog
 ) -> None:
@@ -184,6 +249,7 @@ def test_archives_of_all_nodes_are_listed_but_for_one_that_is_silent(
     assert str(silent.port) in job.progress.left_out["low"]
 
 
+@pytest.mark.usefixtures("side_by_side")
 def test_a_queue_whose_keys_lie_apart_is_named(
     client: RedisCluster, connect: Callable[[], Server], catalog: Catalog
 ) -> None:
@@ -195,6 +261,7 @@ def test_a_queue_whose_keys_lie_apart_is_named(
     assert found(catalog) == EVERYTHING
 
 
+@pytest.mark.usefixtures("side_by_side")
 def test_it_is_held_and_stopped_on_all_nodes(connect: Callable[[], Server], catalog: Catalog) -> None:
     job = ScanJob(connect(), catalog, pace=Pace.FULL)
     job.pause()
@@ -203,6 +270,7 @@ def test_it_is_held_and_stopped_on_all_nodes(connect: Callable[[], Server], cata
     job.stop()
     assert job.wait(20)
     assert job.state is JobState.STOPPED
+    assert not children()
 
 
 def test_progress_goes_by_the_keys_of_each_slot() -> None:
