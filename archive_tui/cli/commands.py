@@ -491,6 +491,36 @@ def show_command(
         return show(session, queue, os.fsencode(task_id), form=form, out=sys.stdout)
 
 
+@cli.command("compare")
+@click.argument("queue", shell_complete=queue_names)
+@click.argument("task_id", metavar="ID")
+@click.argument("other_id", metavar="[ID2]", required=False)
+@click.option("--other-queue", metavar="Q", shell_complete=queue_names, help="The queue of ID2, if it is another.")
+@click.option("--ended-well", is_flag=True, help="With the completed tasks of its queue and type that are still kept.")
+@click.option("--all", "everything", is_flag=True, help="Also what is the same.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@connection_options
+@click.pass_context
+def compare_command(
+    context: click.Context, /, queue: str, task_id: str, other_id: str | None, other_queue: str | None,
+    ended_well: bool, everything: bool, as_json: bool, **connection: Any,
+) -> int:  # fmt: skip
+    """Show in what two tasks differ, or one task and those of its type that ended well. Reads only."""
+    from archive_tui.commands.compare import compare, compare_ended_well
+
+    if ended_well == (other_id is not None):
+        raise UsageError("say what to compare with: either a second ID or --ended-well")
+    if other_queue is not None and other_id is None:
+        raise UsageError("--other-queue is the queue of a second ID: give one")
+    form = "json" if as_json else "text"
+    with session_for(context, connection) as session:
+        first = queue, os.fsencode(task_id)
+        if other_id is None:
+            return compare_ended_well(session, *first, form=form, everything=everything, out=sys.stdout)
+        second = other_queue if other_queue is not None else queue, os.fsencode(other_id)
+        return compare(session, first, second, form=form, everything=everything, out=sys.stdout)
+
+
 @cli.command("restore")
 @click.argument("journal", shell_complete=journal_names)
 @click.option("--into-archive", "target", flag_value="archive", help="Restore into the archive, wherever a task stood.")

@@ -1,0 +1,118 @@
+"""A comparison as lines, safe to show: in columns where there is room, else one side below the other."""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+from archive_tui.comparison.rows import Comparison, Row, Section, Verdict
+from archive_tui.text import block, line
+from archive_tui.wording.people import plural
+
+COLUMNS_FROM = 100
+"""Width in characters from which on the two sides stand beside each other."""
+
+FIRST, SECOND = "‹", "›"
+"""The signs of the two sides."""
+
+_SIGNS = {
+    Verdict.SAME: "=",
+    Verdict.VALUE: "≠",
+    Verdict.TYPE: "≠",
+    Verdict.ONLY_FIRST: FIRST,
+    Verdict.ONLY_SECOND: SECOND,
+}
+_LEAST = 8
+_LABEL_SHARE = 4
+"""The label has so many parts of the room: a fourth."""
+
+
+def lines_of(comparison: Comparison, width: int, *, everything: bool) -> list[str]:
+    """Lay a comparison out; `everything` shows also what is the same. Nothing is cut off: what is long is broken."""
+    lines = [f"{FIRST} {comparison.first}", f"{SECOND} {comparison.second}", *map(line, comparison.remarks)]
+    lines = [part for text in lines for part in _broken(text, width)]
+    for section in comparison.sections:
+        lines += ["", *_broken(_heading(section, comparison.alike), width)]
+        if section.note:
+            lines += _broken(f"  ({line(section.note)})", width)
+        for row in section.shown(everything=everything):
+            lines += _columns(row, width) if width >= COLUMNS_FROM else _stacked(row, width)
+        if section.left_out:
+            lines.append(f"  … and {plural(section.left_out, 'difference')} more, not shown")
+        if everything and section.same_left_out:
+            lines.append(f"  … and {section.same_left_out:,} more that are {comparison.alike}, not shown")
+    return lines
+
+
+def _heading(section: Section, alike: str) -> str:
+    title = section.title.upper()
+    if not section.differing and not section.same:
+        return title if section.note else f"{title}   none"
+    if not section.differing:
+        return f"{title}   {alike}"
+    return f"{title}   {plural(section.differing, 'difference')}, {section.same:,} {alike}"
+
+
+def _columns(row: Row, width: int) -> Iterator[str]:
+    """A row with its label, and both sides beside it."""
+    label = max((width - 4) // _LABEL_SHARE, _LEAST)
+    side = max((width - label - 6) // 2, _LEAST)
+    cells = (_cell(line(row.label), label), _side(row.first, side), _side(row.second, side))
+    for number, (name, first, second) in enumerate(zip_longest(*cells, fillvalue="")):
+        sign = _SIGNS[row.verdict] if not number else " "
+        yield f"{sign} {_padded(name, label)}  {_padded(first, side)}  {second}".rstrip()
+    if row.note:
+        yield from _broken(f"{'':{label + 4}}({line(row.note)})", width)
+
+
+def _stacked(row: Row, width: int) -> Iterator[str]:
+    """A row with its label, and the sides below it; what is short stands behind the label."""
+    label = line(row.label)
+    sides = [(FIRST, row.first), (SECOND, row.second)]
+    if row.verdict is Verdict.SAME:
+        sides = [("=", row.first), *([(SECOND, row.second)] if row.second != row.first else [])]
+    note = f"  ({line(row.note)})" if row.note else ""
+    yield from _broken(f"{_SIGNS[row.verdict]} {label}{note}", width)
+    for sign, text in sides:
+        if text is not None:
+            for number, part in enumerate(_cell(text, max(width - 4, _LEAST))):
+                yield f"  {sign if not number else ' '} {part}"
+
+
+def _side(text: str | None, width: int) -> Sequence[str]:
+    return ["–"] if text is None else _cell(text, width)
+
+
+def _cell(text: str, width: int) -> Sequence[str]:
+    """A text as lines that fit."""
+    return [part for one in block(text).split("\n") for part in _broken(one, width)]
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """A safe line in pieces that are no wider, cut behind a space if there is one near the end; together they are the
+    line. One without characters is a piece, too.
+    """
+    pieces: list[str] = []
+    start = at = cells = 0
+    while at < len(text):
+        wide = _cells(text[at])
+        if cells + wide > width and at > start:
+            space = text.rfind(" ", start + (at - start) // 2, at)
+            cut = space + 1 if space >= 0 else at
+            pieces.append(text[start:cut])
+            start = at = cut
+            cells = 0
+        else:
+            cells += wide
+            at += 1
+    return [*pieces, text[start:]]
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - sum(map(_cells, text)))
+
+
+def _cells(character: str) -> int:
+    """The cells of a terminal that a character takes."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
