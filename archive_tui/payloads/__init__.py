@@ -8,5 +8,7 @@ a path of wrappers and a format (`base64 › gzip › JSON`), a tree of plain va
 - `decoders/`, `wrappers/`: one file for each format, and for each kind of wrapper; `registry` orders them and finds
   plug-ins.
 - `writing`: a tree as text.
+- `nodes`, `outline`, `meanings`: a tree as rows that fold, made when they are in sight, from whatever source of nodes;
+  and what numbers in it stand for.
 - `rendering`, `search`: lines to show, and what is found in them.
 """
