@@ -29,6 +29,7 @@ from archive_tui.jobs.watch import WatchJob, foretell
 from archive_tui.journal import folder
 from archive_tui.journal.audit import Audit
 from archive_tui.payloads.readings import PayloadReader
+from archive_tui.payloads.redaction import Redaction
 from archive_tui.settings.model import Settings
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE
 from archive_tui.store.facts import Connection, Extra
@@ -100,6 +101,8 @@ class Session:
         self.scans: dict[str, ScanSummary] = {}
         self._old: frozenset[str] = frozenset()  # queues of before Asynq 0.18, as of the start
         self.free_bytes = folder.free_bytes
+        self.redaction = Redaction()
+        """What of payloads, headers and errors is masked where it is shown."""
         self._jobs: list[Job] = []
         self._outdated: WeakKeyDictionary[ScanJob, set[str]] = WeakKeyDictionary()
 

@@ -109,6 +109,9 @@ class Task:
     large_payload: bytes | None = None
     """The payload of a message of `large_message.LARGE` bytes and more; None: the message holds it."""
 
+    payload_size: int | None = None
+    """Bytes of the payload in Redis, where `message` has another one to be shown; None: those of `message`."""
+
     @property
     def referenced(self) -> bool | None:
         """The id stands in the index that the task's state names; None where that could not be searched."""
@@ -122,6 +125,11 @@ class Task:
         if self.large_payload is not None:
             return self.large_payload
         return self.message.payload if self.message is not None else b""
+
+    @property
+    def payload_bytes(self) -> int:
+        """Length of the payload in Redis."""
+        return len(self.payload) if self.payload_size is None else self.payload_size
 
     @property
     def type(self) -> str:

@@ -59,7 +59,7 @@ def summary(task: Task, now: float, read_at: float) -> list[str]:
         pieces.append(f"expires {_short(task.expires_at, now)}")
     if task.lock is not None:
         pieces.append(f"lock {_lock(task, now - read_at)}")
-    return [*pieces, size(len(task.payload))]
+    return [*pieces, size(task.payload_bytes)]
 
 
 def _short(moment: float, now: float) -> str:
@@ -103,7 +103,7 @@ def _message_facts(task: Task, now: float) -> Iterator[tuple[str, str]]:
         yield "Retention", duration(message.retention)
     if message.group_key:
         yield "Group", line(message.group_key)
-    yield "Payload", _bytes(len(task.payload))
+    yield "Payload", _bytes(task.payload_bytes)
     for key, value in sorted(message.headers.items()):
         yield "Header", f"{line(key)[:_LONG]}: {line(value)[:_LONG]}"
 
