@@ -33,10 +33,12 @@ from archive_tui.payloads.redaction import Redaction
 from archive_tui.settings.model import Settings
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE
 from archive_tui.store.facts import Connection, Extra
-from archive_tui.store.link.replicas import Replicas, Source
+from archive_tui.store.link.cluster_replicas import ClusterReplicas
+from archive_tui.store.link.replicas import Replicas
 from archive_tui.store.link.replies import KEYS_APART
 from archive_tui.store.link.server import Server
 from archive_tui.store.link.server_info import ServerInfo
+from archive_tui.store.link.source import ClusterSource, Source
 from archive_tui.store.read import extras, old_storage, permissions, queues, tasks
 from archive_tui.store.read import nodes as node_reading
 from archive_tui.store.read.permissions import Permissions
@@ -90,7 +92,7 @@ class Session:
         self.server = Server(settings)
         self.reader = self.server
         """Where scans and lists are read: the server, or a replica of it."""
-        self._replicas: Replicas | None = None
+        self._replicas: Replicas | ClusterReplicas | None = None
         self.info = ServerInfo(self.server.address)
         self._limits = limits_of(settings.archive_cap, settings.archive_days)
         self.watch = WatchJob(self.server, interval, self.clock, stopwatch, self._limits, self._look_at_replicas)
@@ -197,8 +199,10 @@ class Session:
             self._read_at_replica()
 
     def _read_at_replica(self) -> None:
-        if self.server.cluster is None:
-            self.reader, self._replicas = self.server.read_at_replica()
+        self.reader, self._replicas = self.server.read_at_replica()
+        if isinstance(self._replicas, ClusterReplicas):
+            self._replicas.refresh()
+        else:
             self.reader.identify()
 
     def _look_at_replicas(self) -> None:
@@ -206,13 +210,9 @@ class Session:
             self._replicas.refresh()
 
     @property
-    def source(self) -> Source | None:
+    def source(self) -> Source | ClusterSource | None:
         """Where scans and lists are read; None where no replica is preferred."""
-        if not self.settings.prefer_replica or self._role == "replica" or self.settings.snapshot is not None:
-            return None
-        if self._replicas is None:
-            return Source(self.server.address, why_primary="of a cluster the primaries are read")
-        return self._replicas.source
+        return self._replicas.source if self._replicas is not None and self._role != "replica" else None
 
     def seen_at(self, began: float) -> float:
         """The moment of which something is true that was read from `began` on, in unix seconds: a replica shows what
@@ -396,7 +396,8 @@ class Session:
             loopback=settings.loopback,
             service=line(settings.sentinels.service) if settings.sentinels is not None else "",
             sentinels=tuple(self.server.service.views()) if self.server.service is not None else (),
-            reads_at=self.reader.address if self.reader is not self.server else "",
+            reads_at=self.reader.address if isinstance(self.source, Source) and self.reader is not self.server else "",
+            reading=tuple(one.reading for one in self.source.nodes) if self.source is not None else (),
             unserved=self.server.cluster.topology.unserved if self.server.cluster is not None else 0,
             namespace=settings.namespace if settings.namespace != DEFAULT_NAMESPACE else "",
             snapshot=exact(settings.snapshot.taken_at) if settings.snapshot is not None else "",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from archive_tui.commands.output import print_result
+from archive_tui.commands.source import source_json
 from archive_tui.errors import ExitCode
 from archive_tui.session import Session
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE, namespace_field
@@ -17,11 +18,11 @@ from archive_tui.wording.programs import moment
 def connection(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
     """Print how things stand with the connection."""
     found, now = session.connection(), session.clock()
-    print_result(_json(found, now) if as_json else as_text(found, now), out)
+    print_result(_json(found, now, source_json(session.source)) if as_json else as_text(found, now), out)
     return ExitCode.DONE
 
 
-def _json(found: Connection, now: float) -> Mapping[str, Any]:
+def _json(found: Connection, now: float, source: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "address": found.address,
         **namespace_field(found.namespace or DEFAULT_NAMESPACE),
@@ -51,6 +52,7 @@ def _json(found: Connection, now: float) -> Mapping[str, Any]:
         ],
         "missing_asked": found.missing_asked,
         "reads_at": found.reads_at or None,
+        **source,
         "service": found.service or None,
         "sentinels": [
             {"address": one.address, "primary": one.primary or None, "down": one.down, "trouble": one.trouble or None}

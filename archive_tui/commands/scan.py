@@ -17,6 +17,7 @@ from archive_tui.commands.foreground import attend, scan_line
 from archive_tui.commands.output import LONGEST_NAME, print_table
 from archive_tui.commands.queues import OLD, archived_json, forecasts, refuse_unknown, storage_json
 from archive_tui.commands.reading import Contents, catalog_for, read_contents
+from archive_tui.commands.source import source_json
 from archive_tui.errors import ExitCode
 from archive_tui.jobs.elsewhere import Elsewhere, are_elsewhere, look
 from archive_tui.jobs.pace import Pace
@@ -164,7 +165,7 @@ def _scan_json(session: Session, job: ScanJob, stats: Sequence[QueueStats], else
         **({"snapshot_of": moment(snapshot.taken_at)} if snapshot is not None else {}),
         "started_at": moment(progress.started_at),
         "finished_at": moment(progress.finished_at),
-        **_source_json(session),
+        **source_json(session.source),
         "complete": progress.complete,
         "caution": progress.caution or None,
         "keys_scanned": progress.keys,
@@ -187,17 +188,6 @@ def _scan_json(session: Session, job: ScanJob, stats: Sequence[QueueStats], else
         ],
         "installation": _installation_json(job, sums),
     }
-
-
-def _source_json(session: Session) -> dict[str, Any]:
-    """Where a scan was read, where a replica is preferred."""
-    source = session.source
-    if source is None:
-        return {}
-    if source.why_primary:
-        return {"read_from": {"role": "primary", "address": source.address, "why": source.why_primary}}
-    lag = {"lag_seconds": source.seconds if source.bytes is not None else None, "lag_bytes": source.bytes}
-    return {"read_from": {"role": "replica", "address": source.address, **lag}}
 
 
 def _installation_json(

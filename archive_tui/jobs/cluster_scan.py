@@ -235,7 +235,7 @@ class ClusterScan:
             counts = keys_by_slot(pipe, self._cluster.slots(share.node))
             share.weight = float(sum(counts.values()))
             fraction_of = FractionBySlots(counts) if counts else None
-        if process.pays(share.weight):
+        if not self._server.reads_replicas and process.pays(share.weight):
             share.scan = self._make_far(process, share.node.settings, share.queues, share.slots)
         else:
             share.scan = self._make(share.queues, share.slots)

@@ -335,6 +335,9 @@ class Connection:
     reads_at: str = ""
     """The replica at which scans and lists are read, safe to show; empty where that is the server itself."""
 
+    reading: tuple[str, ...] = ()
+    """Of a cluster whose replicas are read where each node is, in words; empty where the primaries are."""
+
     unserved: int = 0
     """Of a cluster the number of slots that no node serves."""
 

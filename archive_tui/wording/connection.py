@@ -100,6 +100,8 @@ def node_rows(connection: Connection) -> list[Row]:
     nodes = [] if connection.snapshot else [Row("Nodes", "\n".join(_node_lines(connection.nodes)))]
     if connection.reads_at:
         nodes.append(Row("Reading", f"scans and lists at the replica {clip(connection.reads_at, LONGEST_ADDRESS)}"))
+    if connection.reading:
+        nodes.append(Row("Reading", "\n".join(["scans and lists at a replica of each node:", *connection.reading])))
     return [*nodes, *_sentinel_rows(connection), *_latency_rows(connection)]
 
 

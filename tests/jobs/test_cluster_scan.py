@@ -11,16 +11,17 @@ import pytest
 from redis.cluster import RedisCluster
 from support.asynq_data import Asynq, a_message, key
 from support.catalogs import Hooked, once
-from support.cluster import ClusterProcesses
+from support.cluster import ClusterProcesses, Node
 from support.damage import put, write
 from support.servers import wait_until
 
 from archive_tui.asynq import keys
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
+from archive_tui.errors import MovedError
 from archive_tui.jobs import far_scan
 from archive_tui.jobs.job import JobState
-from archive_tui.jobs.listing import ListArchivesJob
+from archive_tui.jobs.listing import ListArchivesJob, ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.settings.model import Settings
@@ -85,6 +86,19 @@ def children() -> list[int]:
                     [int(status.parent.name)] if b"scan_process" in (status.parent / "cmdline").read_bytes() else []
                 )
     return found
+
+
+@pytest.fixture
+def reader(cluster: ClusterProcesses, client: RedisCluster) -> Iterator[Server]:
+    """The same, reading replicas, which have all that their primaries have."""
+    for node in cluster.primaries:
+        wait_until(lambda node=node: node("WAIT", 1, 1000) == 1)
+    server = Server(cluster.settings)
+    server.identify()
+    reader, _ = server.read_at_replica()
+    yield reader
+    reader.close()
+    server.close()
 
 
 def started(job: ScanJob) -> ScanJob:
@@ -290,3 +304,105 @@ def test_progress_never_falls_on_its_way(connect: Callable[[], Server], hooked: 
     assert all(0.0 <= one <= 1.0 for one in seen)
     assert keys.is_plain("low")
     assert not keys.is_plain("lo*w")
+
+
+def calls(cluster: ClusterProcesses, command: str) -> dict[str, int]:
+    """How often a command was sent to primaries and to replicas since `forget_calls`."""
+    sent = {"master": 0, "slave": 0}
+    for node in cluster.nodes:
+        stats = node.client.info("commandstats").get(f"cmdstat_{command}", {})
+        sent[node.client.info("replication")["role"]] += stats.get("calls", 0)
+    return sent
+
+
+def forget_calls(cluster: ClusterProcesses) -> None:
+    for node in cluster.nodes:
+        node.client.config_resetstat()
+
+
+def replica_of(cluster: ClusterProcesses, primary: Node) -> Node:
+    port = primary.client.info("replication")["slave0"]["port"]
+    return next(node for node in cluster.nodes if node.port == port)
+
+
+def test_replicas_are_scanned_in_the_place_of_their_primaries(
+    cluster: ClusterProcesses, reader: Server, catalog: Catalog
+) -> None:
+    forget_calls(cluster)
+    check(started(ScanJob(reader, catalog, pace=Pace.FULL)), EVERYTHING)
+    assert calls(cluster, "scan")["master"] == calls(cluster, "hmget")["master"] == 0
+    assert calls(cluster, "scan")["slave"] >= 3
+
+
+def test_replicas_are_listed_in_the_place_of_their_primaries(
+    cluster: ClusterProcesses, reader: Server, catalog: Catalog
+) -> None:
+    forget_calls(cluster)
+    job = ListArchivesJob(reader, catalog, QUEUES)
+    job.start()
+    assert job.wait(60)
+    assert (job.error, job.state) == (None, JobState.DONE)
+    assert {row.queue for row in catalog.rows(catalog.find(Query())).values()} == set(QUEUES)
+    assert calls(cluster, "zrange")["master"] == 0
+    assert calls(cluster, "zrange")["slave"] >= len(QUEUES)
+
+
+@pytest.mark.parametrize("way", [ClusterProcesses.move, ClusterProcesses.move_at_once])
+def test_a_slot_that_moves_while_replicas_are_read_is_neither_missed_nor_found_twice(
+    cluster: ClusterProcesses, reader: Server, hooked: Hooked, way: Callable[..., object]
+) -> None:
+    def move() -> None:
+        for queue in ("default", "x"):
+            way(cluster, f"asynq:{{{queue}}}:t:archived")
+
+    hooked.hook = once(move)
+    check(started(ScanJob(reader, hooked, pace=Pace.FULL)), EVERYTHING)
+
+
+def test_a_slot_that_is_being_moved_is_not_read_at_a_replica(
+    cluster: ClusterProcesses, reader: Server, catalog: Catalog
+) -> None:
+    with cluster.moving("asynq:{critical}:t:archived"):
+        job = ListJob(reader, catalog, "critical")
+        job.start()
+        wait_until(lambda: "being moved" in job.progress.trouble)
+    assert job.wait(60)
+    assert catalog.counts().total == 2
+
+
+def test_what_moved_while_it_was_read_at_a_replica_is_read_again(
+    cluster: ClusterProcesses, reader: Server, client: RedisCluster
+) -> None:
+    def read_while_it_moves() -> None:
+        with reader.pipe() as pipe:
+            assert pipe.one(b"EXISTS", key("mail", b"archived")) == 1
+            cluster.move("asynq:{mail}:t:archived")
+
+    with pytest.raises(MovedError, match="changing hands"):
+        read_while_it_moves()
+    with reader.pipe() as pipe:
+        assert pipe.one(b"EXISTS", key("mail", b"archived")) == 1
+
+
+def test_a_replica_that_is_lost_is_replaced_by_its_primary(
+    cluster: ClusterProcesses, client: RedisCluster, reader: Server, hooked: Hooked
+) -> None:
+    lost = replica_of(cluster, cluster.owner("asynq:{mail}:"))
+    hooked.hook = once(lost.process.kill)
+    try:
+        check(started(ScanJob(reader, hooked, pace=Pace.FULL)), EVERYTHING)
+    finally:
+        lost.process.start()
+        cluster.settle()
+
+
+def test_a_replica_that_takes_over_while_it_is_read_is_read_again(
+    cluster: ClusterProcesses, client: RedisCluster, reader: Server, hooked: Hooked
+) -> None:
+    killed = cluster.owner("asynq:{low}:")
+    hooked.hook = once(killed.process.kill)
+    try:
+        check(started(ScanJob(reader, hooked, pace=Pace.FULL)), EVERYTHING)
+    finally:
+        killed.process.start()
+        cluster.settle()

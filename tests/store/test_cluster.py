@@ -16,6 +16,7 @@ from archive_tui.asynq.states import State
 from archive_tui.errors import ConnectError, DisconnectedError, MovedError, RefusedError
 from archive_tui.session import Session
 from archive_tui.settings.address import Address
+from archive_tui.store.link.cluster import Cluster
 from archive_tui.store.link.cluster_pipe import first_key, key_of
 from archive_tui.store.link.consistent_read import read_together
 from archive_tui.store.link.pipe import pack, pack_around, pack_each
@@ -111,6 +112,25 @@ def test_what_is_sent_ahead_to_a_slot_that_has_moved_is_no_answer(
     with pytest.raises(MovedError, match="has moved"):
         ask_ahead(server, asked)
     assert ask_ahead(server, asked) == [b"archived"]
+
+
+def test_a_slot_that_others_know_to_have_moved_is_not_taken_for_keys_that_lie_apart(
+    cluster: ClusterProcesses, server: Server, client: RedisCluster
+) -> None:
+    fill(client)
+
+    def ask_while_others_look(nodes: Cluster | None) -> None:
+        assert nodes is not None
+        with server.pipe() as pipe:
+            pipe.one(b"HGET", b"asynq:{low}:t:orphan", b"state")
+            cluster.move("asynq:{low}:t:orphan")
+            pipe.send([pack((b"HGET", b"asynq:{low}:t:orphan", b"state"))])
+            nodes.outdated()
+            nodes.refresh()
+            pipe.receive(1)
+
+    with pytest.raises(MovedError, match="has moved"):
+        ask_while_others_look(server.cluster)
 
 
 def test_a_slot_that_is_being_moved_is_not_read_in_part(

@@ -202,19 +202,63 @@ def test_the_rights_that_are_documented_suffice(
     cli: Command, cluster: ClusterProcesses, client: RedisCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading, deleting, _, in_a_cluster, *_ = re.findall(r"^ACL SETUSER archive-tui .*$", PERMISSIONS.read_text(), re.M)
-    for node in cluster.primaries:
+    for node in cluster.nodes:
         node("ACL", "DELUSER", "archive-tui")
         for line in (reading, deleting, in_a_cluster):
             node(*[word.replace("PASSWORD", "word") for word in shlex.split(line)])
     monkeypatch.setenv("ARCHIVE_TUI_USERNAME", "archive-tui")
     monkeypatch.setenv("ARCHIVE_TUI_PASSWORD", "word")
-    scanned = cli("scan", "--json", "--url", url(cluster.primaries[0]))
+    in_step(cluster)
+    scanned = cli("scan", "--json", "--prefer-replica", "--url", url(cluster.primaries[0]))
+    assert {one["role"] for one in scanned.json["read_from"]["nodes"]} == {"replica"}
     assert (scanned.code, scanned.json["complete"]) == (0, True), scanned.err
     assert {
         one["queue"]: one["findings"]["orphan-archived"]["count"] for one in scanned.json["queues"]
     } == dict.fromkeys(QUEUES, 2)
     plan = ("delete", "--queue", "mail", "--kind", "orphan-archived", "--yes")
     assert cli(*plan, "--url", url(cluster.primaries[0])).code == 0
+
+
+def in_step(cluster: ClusterProcesses) -> None:
+    """Wait until every replica has all that its primary has."""
+    wait_until(lambda: all(node("WAIT", 1, 1000) == 1 for node in cluster.primaries))
+
+
+def test_a_change_is_read_at_replicas_and_done_at_the_primary(
+    cli: Command, cluster: ClusterProcesses, client: RedisCluster
+) -> None:
+    where = ("--prefer-replica", "--url", url(cluster.nodes[0]))
+    choice = ("delete", "--queue", "mail", "--kind", "orphan-archived", *where)
+    in_step(cluster)
+    plan = cli(*choice, "--dry-run")
+    assert "scans and lists read 3 replicas" in plan.text
+    ended = cli(*choice, "--yes", "--json")
+    assert (ended.code, ended.json["report"]["deleted"]) == (0, 2), ended.err
+    assert client.exists("asynq:{mail}:t:orphan-1") == 0
+    shown = cli("connection", *where).text
+    assert "scans and lists at a replica of each node:" in shown
+    assert shown.count("which has all that the primary has") + shown.count(" behind") >= 3
+    addresses = {one["address"] for one in cli("connection", "--json", *where).json["read_from"]["nodes"]}
+    assert addresses == {f"127.0.0.1:{node.port}/0" for node in cluster.nodes if node not in cluster.primaries}
+
+
+def test_a_node_whose_replica_is_lost_is_read_itself(
+    cli: Command, cluster: ClusterProcesses, client: RedisCluster
+) -> None:
+    (lost,) = [node for node in cluster.nodes if node not in cluster.primaries][:1]
+    lost.process.kill()
+    try:
+        scanned = cli("scan", "--json", "--prefer-replica", "--url", url(cluster.primaries[0]))
+    finally:
+        lost.process.start()
+        cluster.settle()
+    assert (scanned.code, scanned.json["complete"]) == (0, True)
+    nodes = scanned.json["read_from"]["nodes"]
+    assert sorted(one["role"] for one in nodes) == ["primary", "replica", "replica"]
+    (why,) = [one["why"] for one in nodes if one["role"] == "primary"]
+    assert str(lost.port) in why
+    assert "2 replicas" in scanned.err
+    assert f"and 1 primary: {next(one['address'] for one in nodes if 'why' in one)}: cannot reach" in scanned.err
 
 
 @pytest.mark.parametrize("way", [ClusterProcesses.move, ClusterProcesses.move_at_once])

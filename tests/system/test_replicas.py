@@ -14,7 +14,7 @@ from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace
 from archive_tui.session import Session
 from archive_tui.settings.model import Settings
-from archive_tui.store.link.replicas import Source
+from archive_tui.store.link.source import ClusterSource, Source
 from archive_tui.tui.widgets.status import StatusBar
 
 
@@ -145,6 +145,23 @@ def test_a_scan_goes_on_at_the_primary_when_its_replica_goes(
 )
 def test_how_far_a_replica_is_behind(source: Source, sentence: str) -> None:
     assert source.sentence == f"scans and lists {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "sentence"),
+    [
+        ([Source("a:1/0", 3, 396), Source("b:1/0", 0, 0)], "2 replicas, at most 3 s and 396 B behind"),
+        ([Source("a:1/0", 0, 0)], "1 replica, with all that the primaries have"),
+        ([Source("a:1/0", 0, None), Source("b:1/0", 0, 0)], "2 replicas, of which nobody says how far behind"),
+        (
+            [Source("a:1/0", 0, 5), Source("b:1/0", why_primary="it has none")],
+            "1 replica, at most 5 B behind, and 1 primary: b:1/0: it has none",
+        ),
+        ([Source("b:1/0", why_primary="it has none")], "the primaries: b:1/0: it has none"),
+    ],
+)
+def test_how_far_the_replicas_of_a_cluster_are_behind(nodes: list[Source], sentence: str) -> None:
+    assert ClusterSource("c:1/0", tuple(nodes)).sentence == f"scans and lists read {sentence}"
 
 
 def test_the_screens_say_what_they_read(reachable: Pair) -> None:

@@ -13,13 +13,16 @@ from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainErr
 
 from archive_tui.asynq.keys import Keys
 from archive_tui.errors import DisconnectedError, RefusedError
+from archive_tui.errors import MovedError as QueueMovedError
 from archive_tui.settings.address import Address
 from archive_tui.store.link.abilities import Abilities
 from archive_tui.store.link.cluster import Cluster
+from archive_tui.store.link.cluster_replicas import ClusterReplicas
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.node_pipe import NodePipe
 from archive_tui.store.link.pipe import Command, Pipe, pack
 from archive_tui.store.link.replies import KEYS_APART, PLAIN, Reply, raise_first
+from archive_tui.text import line
 
 _REDIRECTS = 3
 """Times that a command follows its key to another node before we give up: an endless circle is a broken cluster."""
@@ -82,6 +85,9 @@ class ClusterPipe(Pipe):
     keys of several. Where a slot is being moved from one node to another, or a node does not answer, it raises:
     whoever asked begins again on another pipe when it is clear who has the slot. A `lenient` one needs its home alone:
     of others that do not answer, `call` returns why, where it is to return errors.
+
+    With `replicas` it reads those in the place of their primaries. Where one is lost, or what it says may not hold, it
+    raises MovedError: another try reads another one, or the primary.
     """
 
     def __init__(
@@ -93,12 +99,15 @@ class ClusterPipe(Pipe):
         *,
         lenient: bool = False,
         read_only: bool = False,
+        replicas: ClusterReplicas | None = None,
     ) -> None:
         self._cluster = cluster
+        self._replicas = replicas
         self._home = home
         self._pipes: dict[Node, _Part] = {}
+        self._primaries = self._pipes if replicas is None else {}
         self._lost: dict[Node, DisconnectedError] = {}
-        self._owing: deque[tuple[Pipe, int]] = deque()
+        self._owing: deque[tuple[_Part, int]] = deque()
         self._watching: Node | None = None
         self._transacting: Node | None = None
         super().__init__(abilities, keys, read_only=read_only)
@@ -120,8 +129,9 @@ class ClusterPipe(Pipe):
             number = min(owing, count - len(replies))
             if number < owing:
                 self._owing.appendleft((pipe, owing - number))
-            replies += pipe.receive(number)
-        self._raise_in_flux(replies)
+            share = pipe.receive(number)
+            self._raise_in_flux(share, pipe)
+            replies += share
         return replies
 
     def call(self, commands: Sequence[Command], errors: Literal["raise", "return"] = "raise") -> list[Reply]:
@@ -153,19 +163,27 @@ class ClusterPipe(Pipe):
         return replies
 
     def ask_everywhere(self, *command: bytes) -> list[tuple[str, Reply]]:
+        return self._ask_all(command, self._pipes)
+
+    def ask_primaries(self, *command: bytes) -> list[tuple[str, Reply]]:
+        return self._ask_all(command, self._primaries)
+
+    def _ask_all(self, command: Command, pipes: "dict[Node, _Part]") -> list[tuple[str, Reply]]:
         self._lost.clear()
         self._cluster.refresh()
-        asked = [(node, self._ask(node, [command])) for node in self._cluster.nodes]
+        asked = [(node, self._ask(node, [command], pipes)) for node in self._cluster.nodes]
         return [(node.address, self._replies(pipe, 1)[0]) for node, pipe in asked]
 
-    def _ask(self, node: Node, commands: Sequence[Command]) -> "_Part | DisconnectedError":
+    def _ask(
+        self, node: Node, commands: Sequence[Command], pipes: "dict[Node, _Part] | None" = None
+    ) -> "_Part | DisconnectedError":
         """Send commands to a node; returns why it is lost, if it is. One that was lost is not waited for again until
         all are asked anew.
         """
         if (known := self._lost.get(node)) is not None:
             return known
         try:
-            pipe = self._at(node)
+            pipe = self._at(node, pipes)
             pipe.send(list(map(pack, commands)))
         except DisconnectedError as error:
             self._drop(node, error)
@@ -179,14 +197,17 @@ class ClusterPipe(Pipe):
         try:
             return asked.receive(count)
         except DisconnectedError as error:
-            self._drop(asked.node, error)
+            self._drop(asked.primary, error)
             return [error] * count
 
     def _drop(self, node: Node, error: DisconnectedError) -> None:
-        """Have nothing more to do with a connection that is lost."""
+        """Have nothing more to do with a node that is lost; whose replica is lost is asked itself by another pipe."""
+        if isinstance(error, QueueMovedError):
+            raise error
         self._lost[node] = error
-        if (pipe := self._pipes.pop(node, None)) is not None:
-            pipe.release(broken=True)
+        for pipes in (self._pipes, self._primaries):
+            if (pipe := pipes.pop(node, None)) is not None:
+                pipe.release(broken=True)
 
     def _spares(self, node: Node) -> bool:
         """Whether the loss of a node is no more than an error of what was asked of it."""
@@ -201,15 +222,23 @@ class ClusterPipe(Pipe):
         finally:
             self._home = home
 
+    def confirm(self) -> None:
+        """Raise MovedError where what was read at replicas may not hold."""
+        for pipe in self._pipes.values():
+            pipe.confirm()
+
     def release(self, *, broken: bool) -> None:
         """Give every connection back; where the exchange is `broken`, they are closed."""
-        for pipe in self._pipes.values():
-            pipe.release(broken=broken)
-        self._pipes.clear()
+        for pipes in (self._pipes, self._primaries):
+            for pipe in pipes.values():
+                pipe.release(broken=broken)
+            pipes.clear()
 
-    def _at(self, node: Node) -> "_Part":
-        if (pipe := self._pipes.get(node)) is None:
-            pipe = self._pipes[node] = _Part(node, self._cluster, self.abilities, self.keys)
+    def _at(self, node: Node, pipes: "dict[Node, _Part] | None" = None) -> "_Part":
+        pipes = self._pipes if pipes is None else pipes
+        if (pipe := pipes.get(node)) is None:
+            replicas = self._replicas if pipes is self._pipes else None
+            pipe = pipes[node] = _Part(node, self._cluster, self.abilities, self.keys, replicas)
         return pipe
 
     def _places(self, commands: Sequence[Command]) -> list[Node]:
@@ -231,14 +260,14 @@ class ClusterPipe(Pipe):
         first = next((node for node in nodes if node is not None), self._home)
         return [node or first for node in nodes]
 
-    def _raise_in_flux(self, replies: Sequence[Reply]) -> None:
+    def _raise_in_flux(self, replies: Sequence[Reply], asked: "_Part | None" = None) -> None:
         """Raise where a node says that it has not, or not yet, what was asked for: that must never pass for an
-        answer.
+        answer. `asked` is the node where it is one: others may know by now who has what it had.
         """
         if PLAIN.issuperset(map(type, replies)):
             return
         for reply in replies:
-            if isinstance(reply, MovedError) and self._cluster.has(reply.slot_id, Address(reply.host, reply.port)):
+            if isinstance(reply, MovedError) and _is_apart(reply, self._cluster, asked):
                 raise RefusedError(KEYS_APART)
             if isinstance(reply, AskError | TryAgainError | ClusterDownError):  # a MovedError is an AskError
                 self._cluster.outdated()
@@ -246,30 +275,63 @@ class ClusterPipe(Pipe):
 
 
 class _Part(NodePipe):
-    """The pipe to one node; what goes wrong with it names the node."""
+    """The pipe to one node, or to a replica that is read in its place; what goes wrong with it names the node."""
 
-    def __init__(self, node: Node, cluster: Cluster, abilities: Abilities, keys: Keys) -> None:
+    def __init__(
+        self, primary: Node, cluster: Cluster, abilities: Abilities, keys: Keys, replicas: ClusterReplicas | None
+    ) -> None:
+        self.primary = primary
         self._cluster = cluster
-        with _named(node, cluster):
+        self.slots = cluster.slots(primary)
+        self._replicas: ClusterReplicas | None = None
+        node = primary
+        if replicas is not None:
+            with self._named(primary):
+                node = replicas.node(primary)
+            self._replicas = replicas if node is not primary else None
+        with self._named(node):
             super().__init__(node, abilities, keys)
 
     def send(self, packed: Sequence[bytes], count: int | None = None) -> None:
-        with _named(self.node, self._cluster):
+        with self._named(self.node):
             super().send(packed, count)
 
     def receive(self, count: int) -> list[Reply]:
-        with _named(self.node, self._cluster):
+        with self._named(self.node):
             replies = super().receive(count)
+            if self._replicas is not None and not PLAIN.issuperset(map(type, replies)):
+                self._raise_unable(replies)
         self._cluster.heard(self.node)
         return replies
 
+    def _raise_unable(self, replies: Sequence[Reply]) -> None:
+        """Raise DisconnectedError where a replica does not answer for a key of its primary."""
+        for reply in replies:
+            if isinstance(reply, MovedError) and _is_apart(reply, self._cluster, self):
+                continue  # the keys of a queue lie apart: the primary would say so, too
+            if isinstance(reply, AskError | TryAgainError | ClusterDownError):
+                raise DisconnectedError(f"{self.node.address} does not answer for its primary: {line(str(reply))}")
 
-@contextmanager
-def _named(node: Node, cluster: Cluster) -> Iterator[None]:
-    """Have errors name the node; one that is lost may be replaced by a replica of its own."""
-    try:
-        with node.translated(in_cluster=True):
-            yield
-    except DisconnectedError:
-        cluster.outdated(node)
-        raise
+    def confirm(self) -> None:
+        """Raise MovedError where what was read at a replica may not hold."""
+        if self._replicas is not None:
+            self._replicas.confirm(self.primary, self.node, self.slots)
+
+    @contextmanager
+    def _named(self, node: Node) -> Iterator[None]:
+        """Have errors name the node; one that is lost may be replaced by a replica of its own."""
+        try:
+            with node.translated(in_cluster=True):
+                yield
+        except DisconnectedError as error:
+            if self._replicas is None:
+                self._cluster.outdated(node)
+                raise
+            self._replicas.lose(self.primary, node, str(error))
+            raise QueueMovedError(f"{error}: another server is read in its place, try again") from None
+
+
+def _is_apart(reply: MovedError, cluster: Cluster, asked: _Part | None) -> bool:
+    """Whether a node was asked for a key beside its own that never was on it, and is where we know it to be."""
+    known = cluster.has(reply.slot_id, Address(reply.host, reply.port))
+    return known and (asked is None or reply.slot_id not in asked.slots)

@@ -39,9 +39,12 @@ class _Credentials(CredentialProvider):
 class Node:
     """One server process. Safe to share between threads; each connection is for one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, as_replica: bool = False) -> None:
+        """With `as_replica` its connections read what a replica of a cluster has (`READONLY`), instead of being sent on
+        to its primary.
+        """
         self.settings = settings
-        self._pool = _pool(settings)
+        self._pool = _pool(settings, as_replica=as_replica)
 
     @property
     def address(self) -> str:
@@ -114,7 +117,7 @@ class Node:
         self._pool.disconnect(inuse_connections=False)
 
 
-def _pool(settings: Settings) -> redis.ConnectionPool:
+def _pool(settings: Settings, *, as_replica: bool) -> redis.ConnectionPool:
     credentials = None
     if settings.password is not None or settings.username:
         credentials = _Credentials(settings.username, settings.password or Secret(""))
@@ -129,6 +132,8 @@ def _pool(settings: Settings) -> redis.ConnectionPool:
     }
     if settings.snapshot is not None:
         options["redis_connect_func"] = _see_expired
+    elif as_replica:
+        options["redis_connect_func"] = _read_replica
     if settings.socket is not None:
         return redis.ConnectionPool(connection_class=redis.UnixDomainSocketConnection, path=settings.socket, **options)
     options |= {
@@ -139,7 +144,7 @@ def _pool(settings: Settings) -> redis.ConnectionPool:
     }
     if settings.tls is None:
         return redis.ConnectionPool(**options)
-    options["redis_connect_func"] = _greet
+    options.setdefault("redis_connect_func", _greet)
     return redis.ConnectionPool(connection_class=TlsConnection, tls=settings.tls, **options)
 
 
@@ -149,6 +154,13 @@ def _see_expired(connection: AbstractConnection) -> None:
     connection.send_command("CLIENT", "IMPORT-SOURCE", "ON")  # type: ignore[no-untyped-call]
     with suppress(ResponseError):
         connection.read_response()
+
+
+def _read_replica(connection: AbstractConnection) -> None:
+    """Log in, and have a replica of a cluster answer by itself. Raises ResponseError where that is refused."""
+    connection.on_connect()  # type: ignore[no-untyped-call]
+    connection.send_command("READONLY")  # type: ignore[no-untyped-call]
+    connection.read_response()
 
 
 def _greet(connection: AbstractConnection) -> None:

@@ -133,6 +133,12 @@ class Pipe(ABC):
         """
         return [("", self.call([command], errors="return")[0])]
 
+    def ask_primaries(self, *command: bytes) -> list[tuple[str, Reply]]:
+        """The same of the primaries, also where their replicas are read in their place: what slots a node has is only
+        known to itself.
+        """
+        return self.ask_everywhere(*command)
+
     def one(self, *command: bytes) -> Reply:
         """Send one command and return its reply."""
         return self.call([command])[0]

@@ -14,46 +14,14 @@ from archive_tui.store.link.node import Node
 from archive_tui.store.link.replies import Reply
 from archive_tui.store.link.sentinels import is_elsewhere
 from archive_tui.store.link.server_info import ServerInfo
+from archive_tui.store.link.source import Source
 from archive_tui.text import line
-from archive_tui.wording.people import size, span
 
-_INFO = ("INFO", "replication")
+INFO = ("INFO", "replication")
+"""The question that a primary and its replicas are asked."""
 
-_CHOOSE_EVERY = 60.0
+CHOOSE_EVERY = 60.0
 """Seconds until a replica is looked for again, where none was good."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where scans and lists are read."""
-
-    address: str
-    """The server that is read; safe to show."""
-
-    seconds: int = 0
-    """Seconds since the replica confirmed last what it has: what it shows is at least so old. 0 for the primary."""
-
-    bytes: int | None = None
-    """Bytes of replication that it has not confirmed yet; None for the primary, and where nobody says."""
-
-    why_primary: str = ""
-    """Why the primary is read although a replica is preferred, in words; empty where a replica is read."""
-
-    @property
-    def sentence(self) -> str:
-        """Where scans and lists are read, in words."""
-        if self.why_primary:
-            return f"scans and lists read the primary: {self.why_primary}"
-        return f"scans and lists read the replica {self.address}, {self.lag}"
-
-    @property
-    def lag(self) -> str:
-        """How far the replica is behind, in words."""
-        if self.bytes is None:
-            return "of which nobody says how far it is behind"
-        behind = [span(self.seconds)] if self.seconds else []
-        behind += [size(self.bytes)] if self.bytes else []
-        return f"{' and '.join(behind)} behind" if behind else "which has all that the primary has"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +90,12 @@ class Replicas:
         only now and then. May take seconds. Raises ConnectError and kin.
         """
         if self.source.why_primary:
-            if time.monotonic() - self._chosen_at >= _CHOOSE_EVERY:
+            if time.monotonic() - self._chosen_at >= CHOOSE_EVERY:
                 self.outdated()
         else:
             with suppress(DisconnectedError):
                 self.check()
-            if self._node.endpoint == self._ask_primary(*_INFO)[0].endpoint:  # it has taken over
+            if self._node.endpoint == self._ask_primary(*INFO)[0].endpoint:  # it has taken over
                 self.outdated()
         self.current()
 
@@ -153,7 +121,7 @@ class Replicas:
         reasons: list[str] = []
         for one in known:
             node = self._made.setdefault(one.address, Node(self._settings.at(one.address)))
-            reason = _why_not(node, primary, replication)
+            _, reason = standing(node, primary, replication)
             if not reason:
                 return node, Source(node.address, one.seconds, one.bytes)
             reasons.append(reason)
@@ -165,7 +133,7 @@ class Replicas:
         """The primary; its linked replicas, those first that have most; the id of what they replicate, empty where it
         is not known; and why none is known.
         """
-        primary, reply = self._ask_primary(*_INFO)
+        primary, reply = self._ask_primary(*INFO)
         if not isinstance(reply, bytes):
             return primary, [], "", "it refuses INFO, which names its replicas"
         facts = facts_in(reply)
@@ -187,20 +155,22 @@ def _linked(facts: Facts) -> Iterator[_Known]:
         yield _Known(Address(line(host), int(port)), number_in(told, "lag") or 0, behind)
 
 
-def _why_not(node: Node, primary: Node, replication: str) -> str:
-    """Why a replica cannot be read in the place of its primary, in words; empty where it can."""
+def standing(node: Node, primary: Node, replication: str) -> tuple[Facts, str]:
+    """What a replica says of its replication, and why it cannot be read in the place of its primary, in words; empty
+    where it can. `replication` is the id of what the primary replicates, empty where that is not known.
+    """
     if primary.settings.socket is None and is_elsewhere(primary.endpoint, node.endpoint):
-        return f"its replica {node.address} is an address of its own machine"
+        return {}, f"its replica {node.address} is an address of its own machine"
     try:
         with node.translated():
-            reply = node.ask(*_INFO)
+            reply = node.ask(*INFO)
     except ArchiveTuiError as error:
-        return str(error)
+        return {}, str(error)
     if not isinstance(reply, bytes):
-        return f"{node.address} refuses INFO"
+        return {}, f"{node.address} refuses INFO"
     facts = facts_in(reply)
     if role_in(facts) != "replica" or (replication and facts.get("master_replid", "") != replication):
-        return f"{node.address} is no replica of {primary.address}"
+        return facts, f"{node.address} is no replica of {primary.address}"
     if facts.get("master_link_status") != "up" or facts.get("master_sync_in_progress") == "1":
-        return f"{node.address} does not hear its primary"
-    return ""
+        return facts, f"{node.address} does not hear its primary"
+    return facts, ""

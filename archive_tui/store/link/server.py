@@ -14,6 +14,7 @@ from archive_tui.store.link import sentinels
 from archive_tui.store.link.abilities import Abilities, Ability
 from archive_tui.store.link.cluster import Cluster, NoClusterError, find_cluster
 from archive_tui.store.link.cluster_pipe import ClusterPipe
+from archive_tui.store.link.cluster_replicas import ClusterReplicas
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.node_pipe import NodePipe
 from archive_tui.store.link.pipe import Pipe
@@ -43,6 +44,7 @@ class Server:
         self._guide = guide or (Service(settings) if settings.sentinels is not None else None)
         self._home = self._guide.node if self._guide is not None else Node(settings)
         self._cluster: Cluster | None = None
+        self._replicas: ClusterReplicas | None = None
 
     @property
     def address(self) -> str:
@@ -77,6 +79,11 @@ class Server:
         return self._cluster.nodes if self._cluster is not None else [self._at_home()]
 
     @property
+    def reads_replicas(self) -> bool:
+        """Whether a pipe reads replicas of a cluster, so that it alone knows whether what it read holds."""
+        return self._replicas is not None
+
+    @property
     def service(self) -> Service | None:
         """The service and its Sentinels; None where the server is reached without any."""
         return self._guide if isinstance(self._guide, Service) else None
@@ -89,6 +96,8 @@ class Server:
         """
         with self.translated(), _released(self._open(home, lenient=lenient)) as pipe:
             yield pipe
+            if self._replicas is not None and isinstance(pipe, ClusterPipe):
+                pipe.confirm()
 
     def _open(self, home: Node | None, *, lenient: bool) -> NodePipe | ClusterPipe:
         read_only, snapshot = self.settings.read_only, self.settings.snapshot
@@ -96,7 +105,15 @@ class Server:
             return NodePipe(self._at_home(), self.abilities, self.keys, read_only=read_only, snapshot=snapshot)
         self._cluster.refresh()
         at = home or self._cluster.home
-        return ClusterPipe(self._cluster, self.abilities, self.keys, at, lenient=lenient, read_only=read_only)
+        return ClusterPipe(
+            self._cluster,
+            self.abilities,
+            self.keys,
+            at,
+            lenient=lenient,
+            read_only=read_only,
+            replicas=self._replicas,
+        )
 
     @contextmanager
     def pipe_to(self, node: Node) -> Iterator[NodePipe]:
@@ -107,9 +124,17 @@ class Server:
         with node.translated(), _released(NodePipe(node, self.abilities, self.keys, read_only=read_only)) as pipe:
             yield pipe
 
-    def read_at_replica(self) -> tuple["Server", Replicas]:
-        """The same, read only, at one of its replicas as long as one hears it; and which one that is."""
+    def read_at_replica(self) -> tuple["Server", Replicas | ClusterReplicas]:
+        """The same, read only, at one of its replicas as long as one hears it, in a cluster at one of each node; and
+        which that is. Of what was read, more than one pipe may be needed: each raises MovedError where its replicas
+        turn out to be no good.
+        """
         settings = replace(self.settings, read_only=True)
+        if self._cluster is not None:
+            reader = Server(settings)
+            reader._home, reader._cluster = self._home, self._cluster
+            reader._replicas = ClusterReplicas(self._cluster, settings)
+            return reader, reader._replicas
         replicas = Replicas(settings, self._asked)
         return Server(settings, replicas), replicas
 
@@ -245,6 +270,8 @@ class Server:
             self._guide.close()
         if self._cluster is not None:
             self._cluster.close()
+        if self._replicas is not None:
+            self._replicas.close()
 
     @contextmanager
     def translated(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ All keys of a queue have the same hash tag, so they lie in one slot. What belong
 all, has a slot of its own, mostly on another node.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -79,6 +80,34 @@ def slot_of(key: bytes) -> int:
 def slot_of_queue(queue: str) -> int:
     """The slot of a queue's keys. A name that begins with a brace that closes makes no tag: its keys lie in many."""
     return slot_of(b"{%b}" % encode(queue))
+
+
+_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+_MARK = re.compile(r"\[(\d+)-[<>]-")
+"""How a node marks a slot that it gives away, or takes in, in its own line of `CLUSTER NODES`."""
+
+
+class OwnSlots(NamedTuple):
+    """The slots of a node as it says itself."""
+
+    served: frozenset[int]
+    """Those that it serves."""
+
+    in_flux: frozenset[int]
+    """Those that it gives away, or takes in, key by key: a part of each may be on another node."""
+
+
+def own_slots(reply: Reply) -> OwnSlots | None:
+    """The slots of the node that gave this reply to `CLUSTER NODES`; None where it was refused."""
+    if not isinstance(reply, bytes):
+        return None
+    mine = [words for text in reply.decode().splitlines() if len(words := text.split()) > 7 and "myself" in words[2]]
+    served: set[int] = set()
+    for words in mine:
+        for first, last in (match.groups() for word in words[8:] if (match := _RANGE.fullmatch(word))):
+            served.update(range(int(first), int(last or first) + 1))
+    marked = (_MARK.match(word) for words in mine for word in words[8:])
+    return OwnSlots(frozenset(served), frozenset(int(mark[1]) for mark in marked if mark))
 
 
 def topology_of(reply: Reply, asked: Address, remap: Remap = lambda address: address) -> Topology:

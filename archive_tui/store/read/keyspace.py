@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 
-from archive_tui.errors import DisconnectedError
+from archive_tui.errors import DisconnectedError, MovedError
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server_info import ServerInfo
 
@@ -34,8 +34,8 @@ def pages(pipe: Pipe, pattern: bytes, count: int = COUNT) -> Iterator[list[bytes
         while True:
             try:
                 cursor, found = page(one, cursor, pattern, count)
-            except DisconnectedError:
-                if not pipe.lenient:
+            except DisconnectedError as error:
+                if not pipe.lenient or isinstance(error, MovedError):
                     raise
                 break
             yield found

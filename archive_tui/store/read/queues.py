@@ -12,7 +12,7 @@ from archive_tui.asynq.keys import ANYWHERE
 from archive_tui.asynq.ownership import Ownership, is_tangled
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
-from archive_tui.errors import DisconnectedError, NotAsynqError
+from archive_tui.errors import DisconnectedError, MovedError, NotAsynqError
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import (
@@ -106,7 +106,7 @@ def registered_if_there(pipe: Pipe) -> tuple[list[str] | None, str]:
     try:
         return registered(pipe), ""
     except DisconnectedError as error:
-        if not pipe.lenient:
+        if not pipe.lenient or isinstance(error, MovedError):
             raise
         return None, f"which queues are registered is not known: {error}"
 

@@ -4,19 +4,11 @@ The old way marks a slot on both nodes and moves its keys one by one (`CLUSTER S
 the end a part is on each. Valkey 9 moves it at one moment (`CLUSTER MIGRATESLOTS`): until then all is on the old node.
 """
 
-import re
-
 from archive_tui.store.link.pipe import Pipe
-
-_MARK = re.compile(rb"\[(\d+)-[<>]-")
-"""How a node marks a slot that it gives away, or takes in, in its own line of `CLUSTER NODES`."""
+from archive_tui.store.link.topology import own_slots
 
 
 def in_flux(pipe: Pipe) -> frozenset[int]:
     """The slots of which a part may be on each of two nodes; none where the server does not tell, or is no cluster."""
-    slots: set[int] = set()
-    for _, reply in pipe.ask_everywhere(b"CLUSTER", b"NODES"):
-        if isinstance(reply, bytes):
-            mine = (one for one in reply.splitlines() if b"myself" in one)
-            slots.update(int(slot) for one in mine for slot in _MARK.findall(one))
-    return frozenset(slots)
+    slots = (own_slots(reply) for _, reply in pipe.ask_primaries(b"CLUSTER", b"NODES"))
+    return frozenset().union(*(one.in_flux for one in slots if one is not None))
