@@ -40,6 +40,7 @@ from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.terminal.background import BackgroundTold, background_is_dark, may_be_asked
 from archive_tui.tui.terminal.driver import TerminalDriver, ThinLinkDriver
+from archive_tui.tui.terminal.private_copy import sweep
 from archive_tui.tui.terminal_watch import TerminalWatch
 from archive_tui.tui.themes import color_count, theme_for, theme_for_background
 from archive_tui.tui.tour.tour import SKIP_KEYS, Tour
@@ -401,6 +402,7 @@ def run(
     appearance = ListAppearance(preferences.columns, preferences.columns_place)
     filters = FilterMemory(preferences.filters, preferences.filters_place)
     share_the_interpreter()
+    sweep()
     colors = color_count()
 
     def dress(settings: Settings | None) -> Dress:

@@ -42,6 +42,13 @@ class Save(Command):
     help = "Save the payload, byte for byte, to a file."
 
 
+class OpenOutside(Command):
+    key = "o"
+    title = "pager"
+    help = "Show the payload, or the error where it has the focus, in your pager or editor, read-only."
+    footer = False
+
+
 class Search(Command):
     key = "slash"
     title = "search"

@@ -27,6 +27,7 @@ from archive_tui.tui.task import facts as fact_lines
 from archive_tui.tui.task.below import Below
 from archive_tui.tui.task.boxes import ERROR, FACTS, PAYLOAD, TaskBoxes
 from archive_tui.tui.task.mark import ShownMark
+from archive_tui.tui.task.outside import ShowOutside
 from archive_tui.tui.task.payload_export import Loaded, PayloadExport
 from archive_tui.tui.task.reading import ShownReading, error_title, payload_title
 from archive_tui.tui.task.search import TaskSearch
@@ -66,6 +67,7 @@ class TaskScreen(CommandScreen):
         commands.SearchNext,
         commands.SearchPrevious,
         commands.CopyId,
+        commands.OpenOutside,
         commands.Wrap,
         commands.ReadAgain,
         commands.Back,
@@ -74,7 +76,7 @@ class TaskScreen(CommandScreen):
     CHANGES_HERE: ClassVar[tuple[type[Command], ...]] = (commands.Stop, commands.Mark)
     """The commands of a task in a list whose tasks can be changed, to be listed before the others."""
 
-    PARTS: ClassVar[tuple[type, ...]] = (TaskSearch, PayloadExport, ShownReading, ShownMark)
+    PARTS: ClassVar[tuple[type, ...]] = (TaskSearch, PayloadExport, ShowOutside, ShownReading, ShownMark)
     CSS = """
     #summary { height: auto; margin: 0 1; color: $text-muted; }
     """
@@ -114,7 +116,8 @@ class TaskScreen(CommandScreen):
         self.exporting = PayloadExport(self, lambda: self._loaded, lambda: self.row.id if self.row else None)
         self.marking = ShownMark(self, below.marks, lambda: self._key, self._move_on)
         self.shown_reading = ShownReading(self, self._boxes, lambda: self._loaded, self._show_reading)
-        self.parts = (self.searching, self.exporting, self.shown_reading, self.marking)
+        outside = ShowOutside(self, self._boxes, lambda: self._loaded)
+        self.parts = (self.searching, self.exporting, outside, self.shown_reading, self.marking)
 
     def body(self) -> ComposeResult:
         yield HeadLine(id="head")

@@ -95,9 +95,10 @@ class PayloadExport(Part):
         if (loaded := self._loaded()) is None:
             return
         ending = _ENDINGS.get(loaded.readings[0].path[0], "bin")
-        stem = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in clip(loaded.task.id, 80))
         note = "enter saves, esc does not. The file is readable by you alone."
-        dialog = SaveDialog(f"{stem.lstrip('.') or 'payload'}.{ending}", "Save the payload, byte for byte", note)
+        dialog = SaveDialog(
+            f"{file_stem(loaded.task.id) or 'payload'}.{ending}", "Save the payload, byte for byte", note
+        )
         self.screen.app.push_screen(dialog, partial(self._save, loaded.task))
 
     def _save(self, task: Task, name: str | None) -> None:
@@ -115,6 +116,11 @@ class PayloadExport(Part):
             self.screen.say(f"not saved: {line(str(path))}: {reason}", warning=True)
         else:
             self.screen.say(f"saved {size(len(task.payload))} to {line(str(path.absolute()))}")
+
+
+def file_stem(name: str | bytes) -> str:
+    """The name of a file for something of this name: letters, digits, hyphens, dots; empty where nothing is left."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in clip(name, 80)).lstrip(".-")
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -61,6 +61,7 @@ class TerminalDriver(LinuxDriver):
         super().__init__(*arguments, **options)
         self.painter = Painter(self._send, self._columns_and_lines, Picture(_abilities()), self.RATE)
         self._drawing = False
+        self._lent = False
         # On the loop, not in the handlers: a handler may run while the main thread holds the painter's lock
         signal.signal(signal.SIGTSTP, lambda *_: self._soon(self._stop))
         signal.signal(signal.SIGCONT, lambda *_: self._soon(self._go_on))
@@ -90,14 +91,26 @@ class TerminalDriver(LinuxDriver):
     def _stop(self) -> None:
         """SIGTSTP: give the terminal back, and stop."""
         if not self._leaving:
-            self.suspend_application_mode()
+            if not self._lent:
+                self.suspend_application_mode()
             os.kill(os.getpid(), signal.SIGSTOP)
+
+    def lend(self) -> None:
+        """Leave the terminal to another program. Whatever is drawn until `take_back` is kept, and shown then."""
+        self._lent = True
+        self.suspend_application_mode()
+
+    def take_back(self) -> None:
+        """Take the terminal again after `lend`. To be called on the loop."""
+        self._lent = False
+        if not self._leaving:
+            self.resume_application_mode()
 
     def _go_on(self) -> None:
         """SIGCONT: take the terminal again, if it is ours. Brought back into the background we stop again, but not
         before a signal that asks us to end has had its time: shells send it behind the other.
         """
-        if self._leaving:
+        if self._leaving or self._lent:
             return
         if self._in_front():
             if self._drawing:  # stopped by SIGSTOP, which tells nobody
