@@ -39,6 +39,11 @@ class _Listing:
     """Why the list is not complete, in words; empty where it is."""
 
     @property
+    def complete(self) -> dict[str, bool]:
+        """Whether it is, as JSON has it."""
+        return {"complete": not self.lacking}
+
+    @property
     def json(self) -> list[dict[str, Any]]:
         return [
             _queue_json(one, self.memory[one.name], self.foretold[one.name], self.limits[one.name])
@@ -52,7 +57,7 @@ def queues(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
         listing = _listing(session, pipe)
     if as_json:
         namespace = namespace_field(session.server.keys.namespace)
-        print(json_line([namespace | one for one in listing.json]), file=out)
+        print(json_line([namespace | one | listing.complete for one in listing.json]), file=out)
     else:
         _print(session, listing, out)
         _print_unsaid(session, out)
@@ -69,7 +74,10 @@ def all_namespaces(session: Session, *, as_json: bool, out: TextIO) -> ExitCode:
                 if listing.stats or pipe.one(b"EXISTS", pipe.keys.queues):
                     listings[namespace] = listing
     if as_json:
-        report = [{"namespace": namespace, "queues": listing.json} for namespace, listing in listings.items()]
+        report = [
+            {"namespace": namespace, **listing.complete, "queues": listing.json}
+            for namespace, listing in listings.items()
+        ]
         print(json_line(report), file=out)
     else:
         blank = ""
@@ -137,6 +145,9 @@ def archived_now(session: Session, names: Sequence[str]) -> Mapping[str, int]:
     return {one.name: one.counts.get(State.ARCHIVED, 0) for one in stats}
 
 
+UNSURE = "registered?"
+"""The remark on a queue of which nobody can tell whether Asynq still knows it."""
+
 OLD = "Asynq before 0.18"
 """The remark on a queue whose tasks are whole messages."""
 
@@ -151,8 +162,14 @@ def _memory(estimate: Estimate | None) -> str:
 
 
 def _remarks(one: QueueStats) -> str:
-    said = {"leftover": not one.registered, OLD: one.old, "paused": one.paused, "not permitted": one.refused,
-            "its node does not answer": bool(one.away)}  # fmt: skip
+    said = {
+        "leftover": one.leftover,
+        UNSURE: one.registered is None,
+        OLD: one.old,
+        "paused": one.paused,
+        "not permitted": one.refused,
+        "its node does not answer": bool(one.away),
+    }
     return "".join(f" ({word})" for word, so in said.items() if so)
 
 

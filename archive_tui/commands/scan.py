@@ -15,7 +15,7 @@ from archive_tui.catalog.signatures import signature
 from archive_tui.commands.delete_histories import say_what_is_unsure
 from archive_tui.commands.foreground import attend, scan_line
 from archive_tui.commands.output import LONGEST_NAME, print_table
-from archive_tui.commands.queues import OLD, archived_json, forecasts, refuse_unknown, storage_json
+from archive_tui.commands.queues import OLD, UNSURE, archived_json, forecasts, refuse_unknown, storage_json
 from archive_tui.commands.reading import Contents, catalog_for, read_contents
 from archive_tui.commands.source import source_json
 from archive_tui.errors import ExitCode
@@ -217,7 +217,7 @@ def _print_summary(report: dict[str, Any], progress: ScanProgress, out: TextIO) 
         unsized = not known and any(found["count"] for found in findings.values())
         lines.append([
             clip(_named(queue["queue"]), LONGEST_NAME)
-            + ("" if queue["registered"] else " (leftover)")
+            + {True: "", False: " (leftover)", None: f" ({UNSURE})"}[queue["registered"]]
             + (f" ({OLD})" if "storage" in queue else ""),
             number(queue["tasks"]),
             *[number(findings.get(kind.value, {}).get("count")) for kind in kinds],

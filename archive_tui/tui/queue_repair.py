@@ -42,7 +42,7 @@ class QueueRepair(Part):
         queue = self._current()
         if queue is None:
             return "no queue here"
-        return self.screen.session.why_not(Action.RESTORE if queue.registered else Action.DELETE, queue.name)
+        return self.screen.session.why_not(Action.DELETE if queue.leftover else Action.RESTORE, queue.name)
 
     @runs(commands.RepairQueue, unless=why_not_repair_queue)
     def repair_queue(self) -> None:
@@ -50,7 +50,7 @@ class QueueRepair(Part):
         queue = self._current()
         if queue is None:
             return
-        if queue.registered:
+        if not queue.leftover:
             self._flow.begin()
             self.screen.say(f"reading the ids of the archive of {clip(queue.name, 40)}: what is wrong with it?")
             self._inspect_archive(queue.name)

@@ -40,7 +40,7 @@ def test_queues_as_json(any_server: Live, cli: Command) -> None:
         "archived": {"size": 5, "cap": 9999, "cap_from": "default",
                      "days": 90, "days_from": "default", "oldest_at": "2026-11-18T11:06:35Z"},
         "pending": 1, "active": 2, "scheduled": 3, "retry": 4, "completed": 6, "aggregating": 7, "groups": 1,
-        "processed_today": 0,
+        "processed_today": 0, "complete": True,
     }  # fmt: skip
     assert empty["archived"] == {
         "size": 0, "cap": 9999, "cap_from": "default", "days": 90, "days_from": "default", "oldest_at": None,

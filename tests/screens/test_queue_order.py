@@ -12,6 +12,7 @@ from archive_tui.asynq.limits import DEFAULTS
 from archive_tui.asynq.states import State
 from archive_tui.session import ScanSummary
 from archive_tui.store.read.queues import QueueStats
+from archive_tui.tui.lists.queue_columns import COLUMNS, QueueRow
 from archive_tui.tui.lists.queue_trouble import Trouble, trouble
 
 CALM = QueueStats("work", registered=True, counts={State.ARCHIVED: 5})
@@ -25,6 +26,7 @@ CALM = QueueStats("work", registered=True, counts={State.ARCHIVED: 5})
         (replace(CALM, paused=True), None, None, Trouble.PAUSED),
         (replace(CALM, counts={State.ARCHIVED: 9_000}), None, None, Trouble.FILLING),
         (replace(CALM, registered=False), None, None, Trouble.LEFTOVER),
+        (replace(CALM, registered=None), None, None, Trouble.NONE),
         (CALM, ScanSummary(1, complete=False), None, Trouble.FINDINGS),
         (replace(CALM, counts={State.ARCHIVED: 9_999}), ScanSummary(1, complete=True), None, Trouble.FULL),
         (CALM, None, Forecast(9_000, cause=Cause.TOGETHER, together=8_000, breaks_at=NOW), Trouble.BREAKING),
@@ -36,6 +38,14 @@ def test_the_worst_that_is_known_of_a_queue_decides(
     stats: QueueStats, scan: ScanSummary | None, forecast: Forecast | None, expected: Trouble
 ) -> None:
     assert trouble(stats, scan, forecast, DEFAULTS) is expected
+
+
+@pytest.mark.parametrize(
+    ("registered", "shown"), [(True, "work"), (False, "work (leftover)"), (None, "work (registered?)")]
+)
+def test_a_queue_is_called_leftover_only_where_that_is_known(*, registered: bool | None, shown: str) -> None:
+    row = QueueRow(replace(CALM, registered=registered), None, NOW)
+    assert COLUMNS[0].cell(row) == shown
 
 
 def names(op: Operator) -> list[str]:

@@ -69,7 +69,8 @@ def test_what_a_silent_node_has_is_said_to_be_missing(
     cli: Command, cluster: ClusterProcesses, client: RedisCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("archive_tui.commands.foreground._PATIENCE", 1.0)
-    silent = cluster.owner("asynq:{low}:")
+
+    silent = cluster.owner("asynq:queues")
     here = {queue for queue in QUEUES if cluster.owner(f"asynq:{{{queue}}}:") is not silent}
     where = ("--url", url(cluster.other_than(silent)), "--timeout", "0.5")
     with cluster.frozen(silent):
@@ -78,11 +79,13 @@ def test_what_a_silent_node_has_is_said_to_be_missing(
     assert listed.code == scanned.code == 4
     assert f"127.0.0.1:{silent.port}/0 does not answer: this list is not complete" in listed.err
     assert {one["queue"] for one in listed.json if "away" not in one} == here
+    assert {(one["complete"], one["registered"]) for one in listed.json} == {(False, None)}
     report = scanned.json
     assert report["complete"] is False
     assert f"127.0.0.1:{silent.port}/0 was not read" in report["caution"]
     answers = {one["address"]: one["answers"] for one in report["server"]["nodes"]}
     assert answers == {f"127.0.0.1:{node.port}/0": node is not silent for node in cluster.primaries}
+    assert {one["registered"] for one in report["queues"]} == {None}
     assert {one["queue"] for one in report["queues"] if one["findings"]["orphan-archived"]["count"] == 2} == here
 
 

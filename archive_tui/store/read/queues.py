@@ -54,8 +54,8 @@ class QueueStats:
 
     name: str
 
-    registered: bool
-    """True where it stands in `asynq:queues`; one that does not may be leftover."""
+    registered: bool | None
+    """True where it stands in `asynq:queues`; None where the node of a cluster that has those does not answer."""
 
     counts: dict[State, int] = field(default_factory=dict)
     """Tasks in each state; a state is missing where its index cannot be counted."""
@@ -88,6 +88,11 @@ class QueueStats:
 
     old: bool = False
     """True where Asynq before 0.18 wrote it: its tasks are whole messages, and can only be read."""
+
+    @property
+    def leftover(self) -> bool:
+        """Whether Asynq is known not to know it any more."""
+        return self.registered is False
 
     @property
     def why_unread(self) -> str | None:
@@ -213,7 +218,7 @@ def stats(
 
     Tasks may stand in the set of a group that `asynq:{q}:groups` does not name. Those are counted as far as `groups`
     names their sets, as a walk over the keyspace has met them. Where `registered_names` is None, nobody knows which are
-    registered, and none counts as leftover.
+    registered.
     """
     commands: list[Command] = []
     old = old_queues(pipe, names)
@@ -231,7 +236,8 @@ def stats(
         ]
     replies = pipe.call(commands, errors="return")
     width = len(replies) // len(names) if names else 0
-    known = set(names if registered_names is None else registered_names)
+    known = None if registered_names is None else set(registered_names)
+    there = [None if known is None else name in known for name in names]
     parts = [replies[number * width : (number + 1) * width] for number in range(len(names))]
     away = [_away(part) for part in parts]
     refused = [_refused(part) for part in parts]
@@ -240,10 +246,12 @@ def stats(
             raise_unless_wrong_type([reply for reply in part if not is_of_another_slot(reply)])
     waiting = _aggregating(pipe, names, [(part[-2], part[-1]) for part in parts], groups)
     return [
-        QueueStats(name, name in known, refused=no, away=lost)
+        QueueStats(name, registered, refused=no, away=lost)
         if no or lost
-        else _stats_of(name, part, aggregating, registered=name in known, messages=old.get(name))
-        for name, part, aggregating, no, lost in zip(names, parts, waiting, refused, away, strict=True)
+        else _stats_of(name, part, aggregating, registered=registered, messages=old.get(name))
+        for name, registered, part, aggregating, no, lost in zip(
+            names, there, parts, waiting, refused, away, strict=True
+        )
     ]
 
 
@@ -285,7 +293,7 @@ def _away(replies: Iterable[Reply]) -> str:
 
 
 def _stats_of(
-    name: str, replies: Sequence[Reply], aggregating: int | None, *, registered: bool, messages: int | None
+    name: str, replies: Sequence[Reply], aggregating: int | None, *, registered: bool | None, messages: int | None
 ) -> QueueStats:
     """`messages` is the number of messages in a list of pending ones of before 0.18; None where the queue has no such
     storage.

@@ -49,8 +49,10 @@ def _name(row: QueueRow) -> str | Cell:
     name = line(row.stats.name)
     if row.stats.old:
         return f"{name} (before 0.18)"
-    if not row.stats.registered:
+    if row.stats.leftover:
         return f"{name} (leftover)"
+    if row.stats.registered is None:
+        return f"{name} (registered?)"
     marked = f" ●{row.marked:,}" if row.marked else ""
     return f"{name} ⏸{marked}" if row.stats.paused else f"{name}{marked}"
 
@@ -63,7 +65,7 @@ def _archived(row: QueueRow) -> str | Cell:
     if State.ARCHIVED.value in row.stats.unreadable:
         return Cell("wrong type", "bad")
     count = row.count(State.ARCHIVED)
-    if not row.stats.registered and not count:
+    if row.stats.leftover and not count:
         return Cell("leftover", "dim")
     cap = row.limits.cap
     if row.limits.denies(count):
@@ -86,7 +88,7 @@ def _state(state: State) -> Any:
         if state.value in row.stats.unreadable:
             return Cell("wrong type", "bad")
         count = row.stats.counts.get(state)
-        return number(count) if count is not None and (count or row.stats.registered) else Cell(UNKNOWN, "dim")
+        return number(count) if count is not None and (count or not row.stats.leftover) else Cell(UNKNOWN, "dim")
 
     return cell
 
@@ -106,7 +108,8 @@ def _failures(row: QueueRow) -> str | Cell:
 
 COLUMNS: list[Column[QueueRow]] = [
     Column("queue", "Queue", _name, 16, grow=1, most=60,
-           help="its name; ⏸ where workers take nothing from it, leftover where Asynq no longer knows it"),
+           help="its name; ⏸ where workers take nothing from it, leftover where Asynq no longer knows it, registered? "
+                "where the node that knows does not answer"),
     Column("archived", "Archived", _archived, _BAR + 13,
            help=f"ids in the archive, of those that it keeps. {CAP_IS_DEFAULT}"),
     Column("findings", "Findings", _findings, 9, "right",
@@ -152,4 +155,4 @@ SORTS: dict[str, Any] = {
 
 
 def row_style(row: QueueRow) -> Tone | None:
-    return None if row.stats.registered else "dim"
+    return "dim" if row.stats.leftover else None

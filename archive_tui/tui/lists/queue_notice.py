@@ -36,7 +36,7 @@ def sentences(session: Session, interrupted: str, rows: Sequence[QueueRow], kept
         if row.count(State.ARCHIVED) >= row.limits.cap and not row.limits.denies(row.count(State.ARCHIVED))
     ]
     assumed = any(row.limits.cap_from is Origin.DEFAULT for row in rows if line(row.stats.name) in full)
-    leftover = [line(row.stats.name) for row in rows if not row.stats.registered]
+    leftover = [line(row.stats.name) for row in rows if row.stats.leftover]
     said: list[Sentence] = []
     if interrupted:
         said.append((f"⚠ {interrupted}", "bold $text-warning"))

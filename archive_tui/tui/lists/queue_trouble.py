@@ -62,7 +62,7 @@ def trouble(stats: QueueStats, scan: ScanSummary | None, forecast: Forecast | No
         return Trouble.FULL
     if scan is not None and scan.findings:
         return Trouble.FINDINGS
-    if stats.old or not stats.registered:
+    if stats.old or stats.leftover:
         return Trouble.LEFTOVER
     if archived >= limits.cap * FILLING and not limits.denies(archived):
         return Trouble.FILLING
