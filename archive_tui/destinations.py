@@ -276,6 +276,7 @@ class Destinations:
             timeout=given.timeout,
             read_only=given.read_only,
             low_bandwidth=given.low_bandwidth,
+            show_secrets=given.show_secrets,
             prefer_replica=given.prefer_replica,
             pace=given.pace,
             no_journal=given.no_journal,

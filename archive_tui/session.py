@@ -103,7 +103,7 @@ class Session:
         self.scans: dict[str, ScanSummary] = {}
         self._old: frozenset[str] = frozenset()  # queues of before Asynq 0.18, as of the start
         self.free_bytes = folder.free_bytes
-        self.redaction = Redaction()
+        self.redaction = Redaction.of(settings.redaction)
         """What of payloads, headers and errors is masked where it is shown."""
         self._jobs: list[Job] = []
         self._outdated: WeakKeyDictionary[ScanJob, set[str]] = WeakKeyDictionary()

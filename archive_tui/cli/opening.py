@@ -111,7 +111,7 @@ def names_server(context: click.Context) -> bool:
     )
 
 
-_GUARDS = ("timeout", "read_only", "prefer_replica", "low_bandwidth", "no_journal", "journal_dir")
+_GUARDS = ("timeout", "read_only", "prefer_replica", "low_bandwidth", "show_secrets", "no_journal", "journal_dir")
 """The flags that are for every server."""
 
 

@@ -90,6 +90,7 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         _flag(setting.READ_ONLY, "Disable every command that changes data."),
         _flag(setting.PREFER_REPLICA, "Read scans and lists from a replica; changes go to the primary."),
         _flag(setting.LOW_BANDWIDTH, "Send less to the terminal: the screens count on more rarely, in larger steps."),
+        _flag(setting.SHOW_SECRETS, "Show the passwords, tokens and other values that are masked otherwise."),
         click.option("--journal-dir", type=click.Path(path_type=Path), metavar="DIR",
             help="Folder of the journals. [ARCHIVE_TUI_JOURNAL_DIR]"),
         click.option("--no-journal", is_flag=True, help="Keep no journal: what is deleted cannot be restored."),

@@ -6,9 +6,10 @@ from typing import Any, TextIO
 from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.task import Task
-from archive_tui.errors import ExitCode, NotFoundError, UsageError
+from archive_tui.errors import ExitCode, NotFoundError, RefusedError, UsageError
 from archive_tui.payloads.decoders.plain_text import TextDecoder
-from archive_tui.payloads.readings import NO_TREE, Reading
+from archive_tui.payloads.readings import NO_TREE
+from archive_tui.payloads.redaction import RedactedReading, masked_note
 from archive_tui.payloads.rendering import document
 from archive_tui.payloads.writing import for_programs
 from archive_tui.session import Session
@@ -21,28 +22,34 @@ from archive_tui.wording.task import facts
 
 def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO) -> ExitCode:
     """Print one task: for people, as JSON, or its payload byte for byte."""
-    task = session.read_task(queue, task_id)
+    truth = session.read_task(queue, task_id)
+    readings = session.redaction.readings(session.payloads.readings(truth.payload, truth.type))
+    task = session.redaction.task(truth, readings)
     if form == "raw":
         if task.message is None:
             raise NotFoundError(f"task {line(task_id)!r} has no readable message, so no payload")
+        if note := masked_note(readings[0]):
+            raise RefusedError(f"the payload is not written byte for byte: {note}; --show-secrets writes it all")
         out.flush()
         raw = getattr(out, "buffer", None)
         if raw is None:
             raise UsageError("this output takes text only: --raw needs a byte stream")
-        raw.write(task.payload)
+        raw.write(truth.payload)
         raw.flush()
         return ExitCode.DONE
     if form == "json":
-        decoded = session.payloads.readings(task.payload, task.type)[0] if task.message is not None else None
+        decoded = readings[0] if task.message is not None else None
         print(json_line({**_task_json(session.server.keys, task), "decoded": _decoded_json(decoded)}), file=out)
         return ExitCode.DONE
     for label, value in facts(task, session.clock()):
         print(f"{label:<14}" + value.replace("\n", "\n" + " " * 14), file=out)
     error = task.message.error_msg if task.message is not None else ""
     print(f"\nError\n{block(error) or '(none)'}\n", file=out)
-    best = session.payloads.readings(task.payload, task.type)[0]
+    best = readings[0]
     payload = document(best)
-    print(f"Payload, {line(best.name)}, {size(len(task.payload))}", file=out)
+    print(f"Payload, {line(best.name)}, {size(task.payload_bytes)}", file=out)
+    if note := masked_note(best):
+        print(f"({note}; --show-secrets shows it)", file=out)
     for remark in best.remarks:
         print(f"({line(remark)})", file=out)
     for index in range(len(payload)):
@@ -83,7 +90,7 @@ def _task_json(keys: Keys, task: Task) -> dict[str, Any]:
     }
 
 
-def _decoded_json(reading: Reading | None) -> dict[str, Any] | None:
+def _decoded_json(reading: RedactedReading | None) -> dict[str, Any] | None:
     """The best reading of the payload; None: the message does not decode."""
     if reading is None:
         return None
@@ -93,6 +100,7 @@ def _decoded_json(reading: Reading | None) -> dict[str, Any] | None:
         "remarks": list(reading.remarks),
         "problem": reading.problem,
         "value": None if reading.tree is NO_TREE else for_programs(reading.tree),
+        "masked": list(reading.hidden),
         "text": reading.text() if reading.format == TextDecoder.name and reading.problem is None else None,
     }
 

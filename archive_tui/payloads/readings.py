@@ -24,6 +24,7 @@ What holds for each of them:
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Self
 
 from archive_tui.payloads.decoder import INSTALL, Context, Decoded, Decoder, Fit, Limits, Peeled, Refusal, Wrapper
 from archive_tui.payloads.decoders.json_text import JsonDecoder, fast_tree, plain_json
@@ -86,7 +87,7 @@ class Reading:
         """The path as it is shown: `base64 › gzip › JSON`."""
         return " › ".join(self.path)
 
-    def to_show(self) -> "Reading":
+    def to_show(self) -> Self:
         """The same for whoever only shows it: without the tree, which takes ten times the payload's memory, unless the
         text is written from it.
         """

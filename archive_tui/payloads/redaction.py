@@ -14,6 +14,7 @@ The truth goes on to journals, to restorable exports, to changes, and to filters
     redaction.hides("apiKey")                      # lazily, for one node: its value is shown as `MASK` ...
     redaction.value("apiKey", value)               # ... or this, which leaves null and what is empty
     redaction.values(path, tree)                   # what a path leads to, for a column
+    redaction.node(root)                           # a `nodes.Node`, masked child by child as an outline asks for them
     redaction.text(row.error)                      # error messages, remarks: by patterns such as `password=…`
     redaction.header(name, value)                  # the value of a header
 
@@ -51,10 +52,12 @@ from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
 from archive_tui.payloads.decoders.plain_text import TextDecoder
 from archive_tui.payloads.decoders.xml import XmlDecoder
 from archive_tui.payloads.masking import MASK
+from archive_tui.payloads.nodes import Kind, Node, TreeNode
 from archive_tui.payloads.paths import Every, Path, key_text
 from archive_tui.payloads.readings import EMPTY, PayloadReader, Reading
 from archive_tui.payloads.tree import NO_TREE, Pairs, Tree
 from archive_tui.payloads.writing import written
+from archive_tui.settings.model import RedactionSettings
 from archive_tui.text import decode, encode, line
 
 __all__ = ["DEFAULT_KEYS", "MASK", "SHOWN", "RedactedReading", "Redaction", "masked_note", "payload_of"]
@@ -93,7 +96,7 @@ SEALED = "not shown: these bytes hold values that are masked"
 
 _BETWEEN = str.maketrans("", "", "_- .")
 _BETWEEN_BYTES = b"_- ."
-_PARTS = re.compile(r"[^\w\-. ]+")
+_PARTS = re.compile(r"[^\w\- ]+")
 _KNOWN = 50_000
 """Keys whose answer is remembered."""
 
@@ -180,6 +183,14 @@ class Redaction:
         self._answers = _Answers(_pattern(keys), _pattern(exempt))
         self._cores = tuple({max(folded_key(key).split("*"), key=len) for key in keys})
 
+    @classmethod
+    def of(cls, settings: RedactionSettings) -> "Redaction":
+        """What the settings of a run say."""
+        if settings.shown:
+            return SHOWN
+        keys = DEFAULT_KEYS if settings.keys is None else settings.keys
+        return cls((*keys, *settings.added), settings.exempt)
+
     def __repr__(self) -> str:
         return f"Redaction(on={self.on})"
 
@@ -216,6 +227,10 @@ class Redaction:
             yield from path.values(self.masked(tree))
         else:
             yield from map(self.masked, path.values(tree))
+
+    def node(self, node: Node) -> Node:
+        """A node whose values are masked as they are asked for, however large the payload is."""
+        return _MaskedNode(node, self) if self.on else node
 
     def _leaf(self, value: Tree) -> Tree:
         if isinstance(value, str):
@@ -430,8 +445,8 @@ class Redaction:
     # Tasks
 
     def task(self, task: Task, readings: Sequence[RedactedReading]) -> Task:
-        """A task as it may be shown: error, headers, result and payload masked, other fields by their names, and the
-        field `msg` left out. The readings are those of its payload.
+        """A task as it may be shown, the very same where nothing is hidden: error, headers, result and payload are
+        masked, other fields by their names, and the field `msg` is left out. The readings are those of its payload.
         """
         if not self.on:
             return task
@@ -441,17 +456,22 @@ class Redaction:
             for name, value in task.fields.items()
             if name != b"msg" or message is None
         }
+        same = all(fields[name] == task.fields[name] for name in fields)
         if message is None:
-            return replace(task, fields=fields)
+            return task if same else replace(task, fields=fields)
+        error = self.text(message.error_msg)
+        headers = self.headers(message.headers)
+        same = same and error == message.error_msg and headers == dict(message.headers)
+        if same and not any(reading.hidden for reading in readings):
+            return task
         payload = payload_of(readings)
         payload = SEALED.encode() if payload is None else payload
         large = task.large_payload is not None
         shown = TaskMessage()
         shown.CopyFrom(message)
         shown.payload = b"" if large else payload
-        shown.error_msg = self.text(message.error_msg)
-        for name, value in message.headers.items():
-            shown.headers[name] = self.header(name, value)
+        shown.error_msg = error
+        shown.headers.update(headers)
         return replace(
             task,
             fields=fields,
@@ -472,6 +492,37 @@ class Redaction:
 def is_open(value: Tree) -> bool:
     """Tell whether a value hides nothing, whatever its key: null, true, false, and what is empty."""
     return value is None or value is True or value is False or (isinstance(value, _SIZED) and not value)
+
+
+class _MaskedNode:
+    """A node of a payload, masked."""
+
+    __slots__ = ("_node", "_redaction", "kind", "step")
+
+    def __init__(self, node: Node, redaction: Redaction) -> None:
+        self._node = node
+        self._redaction = redaction
+        self.step = node.step
+        self.kind = node.kind
+
+    def __len__(self) -> int:
+        return len(self._node)
+
+    def children(self, start: int, stop: int) -> Sequence[Node]:
+        return [self._child(child) for child in self._node.children(start, stop)]
+
+    def _child(self, child: Node) -> Node:
+        if isinstance(child.step, str) and self._redaction.hides(child.step):
+            holds = len(child) or (child.kind in (Kind.TEXT, Kind.NUMBER, Kind.BYTES) and child.text())
+            return TreeNode(MASK, child.step) if holds else child
+        return _MaskedNode(child, self._redaction)
+
+    def text(self) -> str:
+        text = self._node.text()
+        return self._redaction.text(text) if self.kind is Kind.TEXT else text
+
+    def value(self) -> Tree:
+        return self._redaction.masked(self._node.value())
 
 
 _SIZED = (str, bytes, dict, list, tuple)

@@ -12,7 +12,7 @@ from archive_tui.payloads.decoders.binary import BinaryDecoder
 from archive_tui.payloads.decoders.json_text import JsonDecoder
 from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
 from archive_tui.payloads.decoders.protobuf_wire import ProtobufDecoder
-from archive_tui.payloads.readings import Reading
+from archive_tui.payloads.redaction import RedactedReading
 from archive_tui.payloads.search import ByteMatches, Matches, TextMatches
 from archive_tui.payloads.writing import INDENT
 from archive_tui.text import block
@@ -138,8 +138,8 @@ _LIKE_JSON = {JsonDecoder.name, NdjsonDecoder.name, ProtobufDecoder.name}
 """Formats that write their own text, with strings as JSON has them."""
 
 
-def document(reading: Reading) -> Document:
-    """Make a document of a reading. Tens of MiB take seconds: not for the UI loop."""
+def document(reading: RedactedReading) -> Document:
+    """Make a document of a reading that may be shown. Tens of MiB take seconds: not for the UI loop."""
     if reading.problem is None and reading.format == BinaryDecoder.name:
         return HexDocument(reading.content, reading.name)
     if not reading.content:

@@ -168,6 +168,25 @@ class PayloadSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RedactionSettings:
+    """What is masked where payloads, headers and errors are shown. Keys in any case, with `_` and `-` or without; `*`
+    stands for anything.
+    """
+
+    keys: tuple[str, ...] | None = None
+    """Keys whose values are masked; None: those that everybody has, empty: nothing is masked."""
+
+    added: tuple[str, ...] = ()
+    """More of them."""
+
+    exempt: tuple[str, ...] = ()
+    """Keys that are shown all the same."""
+
+    shown: bool = False
+    """The operator has asked to see everything."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of a run: server, guards, journal and audit."""
 
@@ -258,6 +277,9 @@ class Settings:
 
     payloads: PayloadSettings = PayloadSettings()
     """Decoding of payloads."""
+
+    redaction: RedactionSettings = RedactionSettings()
+    """What is masked where it is shown."""
 
     theme: Look | None = None
     """Colours of the screens; None: the profile does not say."""

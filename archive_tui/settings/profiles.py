@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,15 @@ from archive_tui.settings import setting
 from archive_tui.settings.demo import with_demo_state
 from archive_tui.settings.dump import read_head
 from archive_tui.settings.file import SettingsFile, read_settings_file
-from archive_tui.settings.model import PayloadSettings, Secret, Seeds, Sentinels, Settings, TlsVersion
+from archive_tui.settings.model import (
+    PayloadSettings,
+    RedactionSettings,
+    Secret,
+    Seeds,
+    Sentinels,
+    Settings,
+    TlsVersion,
+)
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE, parse_namespace
 from archive_tui.settings.secrets import read_password_file, read_password_variable, run_password_command
 from archive_tui.settings.setting import Setting
@@ -66,6 +75,7 @@ _PROFILE_KEYS |= {
     "archive_cap",
     "archive_days",
     "payloads",
+    "redaction",
 }
 
 _SOURCES = ("password_env", "password_file", "password_command")
@@ -135,6 +145,9 @@ class Choices:
 
     low_bandwidth: bool = False
     """`--low-bandwidth`."""
+
+    show_secrets: bool = False
+    """`--show-secrets`."""
 
     pace: str | None = None
     """`--pace`."""
@@ -208,6 +221,7 @@ def resolve(choices: Choices, profile_file: Path | None = None, *, secrets: bool
         archive_cap=profile.value(setting.ARCHIVE_CAP),
         archive_days=profile.value(setting.ARCHIVE_DAYS),
         payloads=profile.payloads(),
+        redaction=replace(profile.redaction(), shown=choices.show_secrets),
         theme=beside(setting.THEME),
     )
     refuse_database(merged)
@@ -240,6 +254,7 @@ def _settings_of_dump(dump: Path, choices: Choices) -> Settings:
         timeout=choices.timeout or setting.TIMEOUT.from_environment(environment) or Settings().timeout,
         read_only=True,
         low_bandwidth=choices.low_bandwidth or setting.LOW_BANDWIDTH.from_environment(environment) or False,
+        redaction=RedactionSettings(shown=choices.show_secrets),
         pace=choices.pace or setting.PACE.from_environment(environment),
         theme=setting.THEME.from_environment(environment),
         label=f"{dump.name}/{database}",
@@ -506,6 +521,32 @@ class _Profile:
             for pattern, command in programs.items()
         }
         return PayloadSettings(_expanded(descriptors) if descriptors else None, messages, commands)
+
+    def redaction(self) -> RedactionSettings:
+        """What is masked: `redaction = false`, or a section that adds keys, exempts some, or has others in place."""
+        section = self._values.get("redaction")
+        if section is None or section is True:
+            return RedactionSettings()
+        if section is False:
+            return RedactionSettings(())
+        place = self.place("redaction")
+        if not isinstance(section, dict):
+            raise UsageError(f'{place} must be false, or a section: [NAME.redaction] with add = ["date_of_birth"]')
+        if unknown := sorted(set(section) - {"add", "except", "keys"}):
+            raise UsageError(f"{place} has unknown keys: {', '.join(map(line, unknown))}")
+        listed = {key: self._keys(section[key], f"redaction.{key}") for key in section}
+        return RedactionSettings(listed.get("keys"), listed.get("add", ()), listed.get("except", ()))
+
+    def _keys(self, names: object, key: str) -> tuple[str, ...]:
+        """The names of keys, which stand without the path to them."""
+        if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+            raise UsageError(f'{self.place(key)} must be a list of keys: ["date_of_birth", "*_pin"]')
+        for name in names:
+            alone = re.split(r"[.\[\]]+", name.strip().rstrip("]"))[-1]
+            if alone != name.strip() or not alone.strip("_- "):
+                hint = f", as {line(alone)} alone" if alone.strip("_- ") else ""
+                raise UsageError(f"{self.place(key)} names keys without their path{hint}: “{line(name)}” is none")
+        return tuple(name.strip() for name in names)
 
 
 def _with_hint(key: str) -> str:

@@ -169,6 +169,7 @@ SENTINEL_USERNAME: Setting[str] = Setting(
 READ_ONLY = _switched("read_only", "--read-only", "ARCHIVE_TUI_READ_ONLY")
 PREFER_REPLICA = _switched("prefer_replica", "--prefer-replica", "ARCHIVE_TUI_PREFER_REPLICA")
 LOW_BANDWIDTH = _switched("low_bandwidth", "--low-bandwidth", "ARCHIVE_TUI_LOW_BANDWIDTH")
+SHOW_SECRETS = _switched("show_secrets", "--show-secrets")
 PRODUCTION = _switched("production")
 JOURNAL = _switched("journal")
 PACE: Setting[str] = Setting(

@@ -307,6 +307,7 @@ class CommandScreen(Screen[None]):
             exact(settings.snapshot.taken_at) if settings.snapshot is not None else "",
             settings.color,
             settings.unverified,
+            settings.redaction.shown,
         )
 
     def _data_age(self) -> float | None:

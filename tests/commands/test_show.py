@@ -49,7 +49,7 @@ def test_a_task_as_json(any_server: Live, cli: Command) -> None:
         "fields": {"state": "archived", "unique_key": lock, "result": {"base64": "/g=="}, "odd": "\x1b"},
         "decoded": {
             "path": ["binary"], "why": "its bytes as they are", "remarks": [], "problem": None, "value": None,
-            "text": None,
+            "masked": [], "text": None,
         },
     }  # fmt: skip
 

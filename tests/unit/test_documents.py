@@ -20,6 +20,8 @@ from archive_tui.cli import run
 from archive_tui.cli.commands import cli
 from archive_tui.errors import ArchiveTuiError, ExitCode
 from archive_tui.journal.outcomes import _RESTORED, CODES
+from archive_tui.payloads.redaction import DEFAULT_KEYS
+from archive_tui.settings.model import RedactionSettings
 from archive_tui.settings.profiles import _PROFILE_KEYS, Choices, resolve
 
 ROOT = Path(__file__).parents[2]
@@ -239,6 +241,12 @@ def test_the_profile_of_the_guide_is_understood(tmp_path: Path) -> None:
     assert settings.journal_keep_days == 90
     assert settings.payloads.messages == {"invoice:*": "acme.billing.Invoice"}
     assert settings.payloads.programs == {"report:*": ("decode-report", "--text")}
+    assert settings.redaction == RedactionSettings(None, ("date_of_birth", "*_pin"), ("next_page_token",))
+
+
+def test_the_guide_names_every_key_that_is_masked() -> None:
+    (listed,) = re.findall(r"Ours are: ([^.]*)\.", GUIDE.read_text())
+    assert tuple(re.findall(r"`([^`]*)`", listed)) == DEFAULT_KEYS
 
 
 def options(command: click.Command) -> Iterator[str]:

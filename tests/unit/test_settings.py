@@ -17,9 +17,19 @@ from support.command_line import Command
 from archive_tui.asynq.keys import Keys, namespace_of
 from archive_tui.asynq.states import State
 from archive_tui.errors import NotFoundError, UsageError
+from archive_tui.payloads.redaction import Redaction
 from archive_tui.settings.address import Address
 from archive_tui.settings.file import default_settings_file
-from archive_tui.settings.model import PayloadSettings, Secret, Seeds, Sentinels, Settings, Tls, TlsVersion
+from archive_tui.settings.model import (
+    PayloadSettings,
+    RedactionSettings,
+    Secret,
+    Seeds,
+    Sentinels,
+    Settings,
+    Tls,
+    TlsVersion,
+)
 from archive_tui.settings.profiles import Choices, resolve
 from archive_tui.settings.url import parse_url
 
@@ -708,3 +718,42 @@ def test_tls_of_sentinels_is_completed_as_well(pem: Path) -> None:
     settings = chosen(url="rediss+sentinel://s/orders", tls_ca_file=str(pem), tls_min_version=TlsVersion.TLS_1_3)
     assert settings.sentinels is not None
     assert settings.tls == settings.sentinels.tls == Tls(str(pem), min_version=TlsVersion.TLS_1_3)
+
+
+@pytest.mark.parametrize(
+    ("lines", "settings"),
+    [
+        ("", RedactionSettings()),
+        ("redaction = true", RedactionSettings()),
+        ("redaction = false", RedactionSettings(())),
+        ('redaction.add = ["date_of_birth", "*_pin"]', RedactionSettings(None, ("date_of_birth", "*_pin"))),
+        ('redaction = {keys = ["ssn"], except = [" map pin "]}', RedactionSettings(("ssn",), (), ("map pin",))),
+    ],
+)
+def test_a_profile_says_what_is_masked(lines: str, settings: RedactionSettings, tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text(f"[live]\n{lines}\n")
+    assert chosen(profile="live", profile_file=path).redaction == settings
+    shown = chosen(profile="live", profile_file=path, show_secrets=True).redaction
+    assert shown == replace(settings, shown=True)
+    assert not Redaction.of(shown).on
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ("redaction = 1", "must be false, or a section"),
+        ('redaction = ["ssn"]', "must be false, or a section"),
+        ('redaction.keys = "ssn"', "must be a list of keys"),
+        ("redaction.add = [1]", "must be a list of keys"),
+        ('redaction.also = ["ssn"]', "unknown keys: also"),
+        ('redaction.add = ["user.ssn"]', "without their path, as ssn alone: “user.ssn” is none"),
+        ('redaction.add = ["items[0].ssn"]', "without their path, as ssn alone"),
+        ('redaction.add = [""]', "without their path: “” is none"),
+    ],
+)
+def test_what_a_profile_says_of_masking_is_checked(lines: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text(f"[live]\n{lines}\n")
+    with pytest.raises(UsageError, match=reason):
+        chosen(profile="live", profile_file=path)

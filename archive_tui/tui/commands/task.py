@@ -69,6 +69,13 @@ class SearchPrevious(Command):
     footer = False
 
 
+class ShowSecrets(Command):
+    key = "exclamation_mark"
+    title = "show masked"
+    help = "Show the values of this task that are masked, such as passwords, or mask them again."
+    footer = False
+
+
 class FoldFacts(Command):
     key = "f"
     title = "facts"

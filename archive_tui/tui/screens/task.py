@@ -31,6 +31,7 @@ from archive_tui.tui.task.outside import ShowOutside
 from archive_tui.tui.task.payload_export import Loaded, PayloadExport
 from archive_tui.tui.task.reading import ShownReading, error_title, payload_title
 from archive_tui.tui.task.search import TaskSearch
+from archive_tui.tui.task.secrets import MaskedValues
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.fitted import FittedText
 from archive_tui.tui.widgets.headline import HeadLine, title
@@ -61,6 +62,7 @@ class TaskScreen(CommandScreen):
         commands.Save,
         commands.NextTask,
         commands.PreviousTask,
+        commands.ShowSecrets,
         commands.FoldFacts,
         commands.NextBox,
         commands.PreviousBox,
@@ -76,7 +78,7 @@ class TaskScreen(CommandScreen):
     CHANGES_HERE: ClassVar[tuple[type[Command], ...]] = (commands.Stop, commands.Mark)
     """The commands of a task in a list whose tasks can be changed, to be listed before the others."""
 
-    PARTS: ClassVar[tuple[type, ...]] = (TaskSearch, PayloadExport, ShowOutside, ShownReading, ShownMark)
+    PARTS: ClassVar[tuple[type, ...]] = (TaskSearch, PayloadExport, ShowOutside, ShownReading, ShownMark, MaskedValues)
     CSS = """
     #summary { height: auto; margin: 0 1; color: $text-muted; }
     """
@@ -117,7 +119,8 @@ class TaskScreen(CommandScreen):
         self.marking = ShownMark(self, below.marks, lambda: self._key, self._move_on)
         self.shown_reading = ShownReading(self, self._boxes, lambda: self._loaded, self._show_reading)
         outside = ShowOutside(self, self._boxes, lambda: self._loaded)
-        self.parts = (self.searching, self.exporting, outside, self.shown_reading, self.marking)
+        self.secrets = MaskedValues(self, lambda: self._loaded, lambda: self._load(again=True))
+        self.parts = (self.searching, self.exporting, outside, self.shown_reading, self.marking, self.secrets)
 
     def body(self) -> ComposeResult:
         yield HeadLine(id="head")
@@ -161,12 +164,15 @@ class TaskScreen(CommandScreen):
         row = self.row
         name = line(self._task_id[:_SHOWN_ID]) + (" (gone)" if row is None else "")
         marked = self.marking.words()
+        badge = self.secrets.badge()
         position = Content.styled(
             f"{self._index + 1:,} of {'' if self._final else '≥ '}{len(self._view):,}", "$text-muted"
         )
         right = Content.assemble(
             marked,
             "   " if marked else "",
+            badge,
+            "  " if badge else "",
             position,
             (f"  {commands.NextTask} {commands.PreviousTask}", "$text-accent"),
         )
@@ -200,10 +206,13 @@ class TaskScreen(CommandScreen):
     def _read(self, ticket: int, queue: str, task_id: bytes) -> None:
         try:
             task = self.read_task(queue, task_id)
-            readings = [one.to_show() for one in self.session.payloads.readings(task.payload, task.type)]
-            errors = _error_readings(task)
+            redaction = self.secrets.redaction
+            found = redaction.readings(self.session.payloads.readings(task.payload, task.type))
+            readings = [one.to_show() for one in found]
+            shown = redaction.task(task, readings)
+            errors = redaction.readings(_error_readings(shown))
             error = document(errors[0]) if errors else TextDocument("", "(none)")
-            loaded = Loaded(task, document(readings[0]), error, self.session.clock(), readings, errors)
+            loaded = Loaded(shown, task, document(readings[0]), error, self.session.clock(), readings, errors)
         except ArchiveTuiError as error:
             self.app.call_from_thread(self._failed, ticket, error)
         else:
@@ -308,6 +317,7 @@ class TaskScreen(CommandScreen):
 
     def _go(self, index: int) -> None:
         self._index = index
+        self.secrets.begin()
         self._search_bar.clear()
         self._draw_head()
         self._load()

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from archive_tui.asynq.task import Task
-from archive_tui.payloads.readings import Reading
+from archive_tui.payloads.redaction import RedactedReading
 from archive_tui.payloads.rendering import Document
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
@@ -30,7 +30,10 @@ class Loaded:
     """A task as it was read, with its texts made readable."""
 
     task: Task
-    """The task as it stands in Redis, or as a journal holds it."""
+    """The task as it may be shown."""
+
+    truth: Task
+    """The task as it stands in Redis, or as a journal holds it: for changes, and to be saved byte for byte."""
 
     payload: Document
     """The payload as lines, in the reading that is shown."""
@@ -41,10 +44,10 @@ class Loaded:
     read_at: float
     """When it was read, in unix seconds."""
 
-    readings: Sequence[Reading]
+    readings: Sequence[RedactedReading]
     """All readings of the payload, best first; one at least."""
 
-    error_readings: Sequence[Reading]
+    error_readings: Sequence[RedactedReading]
     """All readings of the error message, best first; empty where there is no error."""
 
     reading: int = 0
@@ -52,6 +55,11 @@ class Loaded:
 
     error_reading: int = 0
     """The reading of the error that is shown."""
+
+    @property
+    def masked(self) -> bool:
+        """Whether something of the task is masked."""
+        return self.task is not self.truth
 
 
 class PayloadExport(Part):
@@ -96,10 +104,11 @@ class PayloadExport(Part):
             return
         ending = _ENDINGS.get(loaded.readings[0].path[0], "bin")
         note = "enter saves, esc does not. The file is readable by you alone."
-        dialog = SaveDialog(
-            f"{file_stem(loaded.task.id) or 'payload'}.{ending}", "Save the payload, byte for byte", note
-        )
-        self.screen.app.push_screen(dialog, partial(self._save, loaded.task))
+        if loaded.masked:
+            note = f"{note} It holds what is masked here, too."
+        name = f"{file_stem(loaded.task.id) or 'payload'}.{ending}"
+        dialog = SaveDialog(name, "Save the payload, byte for byte", note)
+        self.screen.app.push_screen(dialog, partial(self._save, loaded.truth))
 
     def _save(self, task: Task, name: str | None) -> None:
         """Save the payload of the task that was asked for, whichever is shown by now."""

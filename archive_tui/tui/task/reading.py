@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from archive_tui.payloads.readings import Reading
+from archive_tui.payloads.redaction import RedactedReading, masked_note
 from archive_tui.payloads.rendering import Document, document
 from archive_tui.text import line
 from archive_tui.tui import commands
@@ -95,13 +95,15 @@ def error_title(loaded: Loaded) -> str:
 def payload_title(loaded: Loaded) -> str:
     """The title of the payload's box: path, size, what to know about this reading, the others, and the reason."""
     reading = loaded.readings[loaded.reading]
-    parts = ["Payload", reading.name, size(len(loaded.task.payload))]
+    parts = ["Payload", reading.name, size(loaded.task.payload_bytes)]
     if others := [other.name for other in _others(loaded.readings, loaded.reading)]:
         parts.append(f"{commands.NextReading} {', '.join(others)}")
+    if note := masked_note(reading):
+        parts.append(f"{note} ({commands.ShowSecrets} shows it)")
     parts += [*reading.remarks, reading.why]
     return line(_BETWEEN.join(parts)[:_SHOWN])
 
 
-def _others(readings: Sequence[Reading], shown: int) -> list[Reading]:
+def _others(readings: Sequence[RedactedReading], shown: int) -> list[RedactedReading]:
     """The other readings, in the order in which the key shows them."""
     return [*readings[shown + 1 :], *readings[:shown]]

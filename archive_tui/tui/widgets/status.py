@@ -67,6 +67,9 @@ class Status:
     unverified: bool = False
     """Whether nobody checks the server's certificate: a red badge says so."""
 
+    secrets_shown: bool = False
+    """Whether nothing is masked, because the operator asked for it: a badge says so."""
+
 
 class StatusBar(Widget):
     """One line; `show` replaces what it says.
@@ -122,6 +125,9 @@ class StatusBar(Widget):
 UNVERIFIED = "TLS unverified"
 """On the badge of a server whose certificate nobody checks."""
 
+SECRETS_SHOWN = "secrets shown"
+"""On the badge of a screen that masks nothing."""
+
 _MARGIN = 2
 """Cells between the two halves of the line, and at its end."""
 
@@ -147,6 +153,8 @@ def _badges(status: Status, *, roomy: bool) -> list[Piece]:
         pieces.append(Piece(Content.styled(f" ● {line(status.profile)} ", "bold")))
     if status.unverified:
         pieces.append(Piece(Content.assemble(" ", Content.styled(f" {UNVERIFIED} ", BADGE))))
+    if status.secrets_shown:
+        pieces.append(Piece(Content.assemble(" ", Content.styled(f" {SECRETS_SHOWN} ", BADGE))))
     pieces.append(Piece(Content(" ")))
     return pieces
 
