@@ -7,6 +7,7 @@ shown, and in no group.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from archive_tui.asynq.rows import Plain
@@ -73,7 +74,7 @@ class MessageValue:
 
     def answer(self, content: Content) -> Plain:
         """The value to keep; None: nothing stands there."""
-        values = list(self._values(content))
+        values = list(islice(self.values(content), _MOST))
         if not values:
             return None
         shown = [_brief(value) for value in values]
@@ -81,13 +82,18 @@ class MessageValue:
             return shown[0]
         return encode(", ".join(shown)[:_LONGEST])
 
-    def _values(self, content: Content) -> Iterator[Any]:
-        if self.field == "header":
+    @property
+    def in_header(self) -> bool:
+        """Whether it is a header."""
+        return self.field == "header"
+
+    def values(self, content: Content) -> Iterator[Any]:
+        """What stands there, all of it."""
+        if self.in_header:
             wanted = str(self.path.steps[0]).lower()
             yield from (value for name, value in content.headers.items() if name.lower() == wanted)
             return
-        for _, value in zip(range(_MOST), content.values(self.path), strict=False):
-            yield value
+        yield from content.values(self.path)
 
     # Showing
 

@@ -13,7 +13,7 @@ import click
 
 from archive_tui import __version__
 from archive_tui.asynq.outcomes import DELETE, REPAIR, RUN, Verb
-from archive_tui.cli.completion import SHELLS, action_names, journal_names, kind_names, queue_names
+from archive_tui.cli.completion import SHELLS, action_names, journal_names, kind_names, queue_names, state_names
 from archive_tui.cli.opening import (
     destinations_for,
     journal_folder,
@@ -473,6 +473,62 @@ def triage_command(context: click.Context, /, queue: str, where: str, as_json: b
         return triage(session, queue, where.strip(), as_json=as_json, out=sys.stdout, progress=sys.stderr.isatty())
 
 
+@cli.command("list")
+@click.argument("queue", required=False, shell_complete=queue_names)
+@click.option(
+    "--state",
+    default="archived",
+    metavar="STATE",
+    shell_complete=state_names,
+    help="Another index of QUEUE than archived: pending, active, scheduled, retry, completed.",
+)
+@click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'payload.user.id=8812'.")
+@click.option(
+    "--sort",
+    default="died",
+    metavar="COLUMN",
+    help="died (the default), id, type, tries, size, error, queue, payload.PATH or header.NAME.",
+)
+@click.option("--reverse", is_flag=True, help="The other way round: by died the oldest first.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the first of the order.")
+@click.option("--payload", is_flag=True, help="With headers and decoded payload.")
+@click.option(
+    "--columns",
+    default="",
+    metavar="NAMES",
+    help="Columns of the table or of --csv, such as 'id,error,payload.user.id,header.trace-id'.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@click.option("--ndjson", is_flag=True, help="One JSON object a task, a line each.")
+@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated columns, for spreadsheets.")
+@connection_options
+@click.pass_context
+def list_command(
+    context: click.Context, /, queue: str | None, state: str, where: str, sort: str, reverse: bool, limit: int | None,
+    payload: bool, columns: str, as_json: bool, ndjson: bool, as_csv: bool, **connection: Any,
+) -> int:  # fmt: skip
+    """List the archived tasks of QUEUE, or of all queues, the newest first. Reads only.
+
+    In JSON numbers keep every digit; bytes, and text that is no UTF-8, are {"base64": "…"}. In CSV a text that a
+    spreadsheet would take for a formula has an apostrophe before it. Exit code 4: something is missing, and stderr
+    says what.
+    """
+    from archive_tui.commands.list import LISTED, Wish, list_tasks
+    from archive_tui.jobs.records import split_names
+
+    form = one_form(json=as_json, ndjson=ndjson, csv=as_csv)
+    if state not in LISTED:
+        raise UsageError(f"there is no such index to list: choose --state from {', '.join(LISTED)}")
+    if queue is None and state != "archived":
+        raise UsageError("--state goes with a QUEUE: of all queues only the archives are listed")
+    if columns and form in ("json", "ndjson"):
+        raise UsageError("--columns are those of the table or of --csv: JSON has all")
+    wish = Wish(queue, LISTED[LISTED.index(state)], where.strip(), sort, reverse, limit, form, payload,
+        tuple(split_names(columns)))  # fmt: skip
+    with session_for(context, connection) as session:
+        return list_tasks(session, wish, out=sys.stdout, progress=sys.stderr.isatty())
+
+
 @cli.command("show")
 @click.argument("queue", shell_complete=queue_names)
 @click.argument("task_id", metavar="ID")
@@ -623,20 +679,35 @@ def journal_prune(
 )
 @click.option("--archived", is_flag=True, help="Archived tasks.")
 @click.option("--where", default="", metavar="FILTER", help="Only those that match.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("journal", "ndjson", "csv")),
+    default="journal",
+    help="journal, the default: restore can read it. ndjson, csv: decoded, for other programs; cannot be restored.",
+)
+@click.option(
+    "--columns",
+    default="",
+    metavar="NAMES",
+    help="Columns of a CSV, such as 'id,died,error,payload.user.id,header.trace-id'.",
+)
 @pace_option
 @click.argument("file", type=click.Path(path_type=Path))
 @connection_options
 @click.pass_context
 def export_command(
-    context: click.Context, /, queue: str, kind: str | None, archived: bool, where: str, file: Path,
-    **connection: Any,
+    context: click.Context, /, queue: str, kind: str | None, archived: bool, where: str, format_: str, columns: str,
+    file: Path, **connection: Any,
 ) -> int:  # fmt: skip
     """Write archived tasks, or findings of a kind, to FILE, which restore can read. Changes nothing.
 
-    FILE is compressed with gzip, or plain if its name ends with .ndjson.
+    A journal is compressed with gzip, or plain if its name ends with .ndjson; the other forms are plain, or compressed
+    if it ends with .gz.
     """
     from archive_tui.asynq.findings import Kind
-    from archive_tui.commands.export import export
+    from archive_tui.commands.export import CSV, export
+    from archive_tui.jobs.records import split_names
 
     if archived == (kind is not None):
         raise UsageError("say what to export: either --archived or --kind KIND")
@@ -645,10 +716,15 @@ def export_command(
     if kind == Kind.STALE_HISTORY:
         raise UsageError("a stale-history belongs to no queue: `archive-tui delete` keeps a copy in its journal")
     if str(file) == "-":
-        raise UsageError("an export goes to a file, not to standard output: name one")
+        raise UsageError("an export goes to a file: name one; `archive-tui list` prints to standard output")
+    if columns and format_ != CSV:
+        raise UsageError("--columns are those of a CSV: add --format csv")
     chosen = Kind(kind) if kind is not None else None
     with session_for(context, connection) as session:
-        return export(session, queue, chosen, where, file, pace=session.pace, out=sys.stdout)
+        return export(
+            session, queue, chosen, where, file, format_=format_, columns=split_names(columns), pace=session.pace,
+            out=sys.stdout, progress=sys.stderr.isatty(),
+        )  # fmt: skip
 
 
 @cli.command("keys")

@@ -151,6 +151,13 @@ def kind_names(_context: click.Context, _parameter: click.Parameter, incomplete:
     return [kind.value for kind in Kind if kind.value.startswith(incomplete)]
 
 
+def state_names(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The states whose tasks can be listed."""
+    from archive_tui.asynq.states import LISTS, SORTED_SETS
+
+    return [state.value for state in (*SORTED_SETS, *LISTS) if state.value.startswith(incomplete)]
+
+
 def action_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """The repairs, of a kind that was named already those that fit it."""
     from archive_tui.asynq.findings import Kind

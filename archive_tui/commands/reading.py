@@ -30,11 +30,13 @@ def catalog_for(session: Session) -> Iterator[Catalog]:
         catalog.close()
 
 
-def read_archive(session: Session, catalog: Catalog, queue: str, *, progress: bool) -> bool:
-    """Fill a catalog with the archived tasks of a queue; False where somebody interrupted it. `progress` shows on
-    stderr how it goes. Raises what the job has failed with.
+def read_archive(
+    session: Session, catalog: Catalog, queue: str, *, state: State = State.ARCHIVED, progress: bool
+) -> bool:
+    """Fill a catalog with the archived tasks of a queue, or those of another index; False where somebody interrupted
+    it. `progress` shows on stderr how it goes. Raises what the job has failed with.
     """
-    job = ListJob(session.reader, catalog, queue, State.ARCHIVED, session.clock)
+    job = ListJob(session.reader, catalog, queue, state, session.clock)
     return finish(lambda: session.run(job), (lambda job: f"{job.progress.listed:,} tasks read") if progress else None)
 
 

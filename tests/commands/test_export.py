@@ -127,3 +127,55 @@ def test_one_batch_of_an_export_is_found_again(valkey: Live, cli: Command, tmp_p
         found = journal.find(outline, "q", b"2999")
         assert found is not None
         assert found.id == b"2999"
+
+
+def test_forms_for_other_programs(valkey: Live, cli: Command, tmp_path: Path) -> None:
+    """Decoded and exact, masked, private, and said not to be restorable."""
+    valkey.asynq.register("q")
+    payload = b'{"user": {"id": 9007199254740993}, "note": "=1+1", "password": "hunter22"}'
+    for number in range(5):
+        valkey.asynq.add("q", f"{number}", payload=payload, score=NOW - number, headers={"trace-id": "=t"})
+    before = content(valkey)
+    export = ("export", "--url", valkey.url, "--queue", "q", "--archived")
+    ended = cli(*export, "--format", "ndjson", str(tmp_path / "tasks.jsonl.gz"))
+    assert (ended.code, ended.text.split()[0]) == (0, "5")
+    assert "this form cannot be restored" in ended.err
+    lines = gzip.decompress((tmp_path / "tasks.jsonl.gz").read_bytes()).splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["0", "1", "2", "3", "4"]
+    assert b'{"id": 9007199254740993}' in lines[0]
+    assert b"hunter22" not in b"".join(lines)
+    assert (tmp_path / "tasks.jsonl.gz").stat().st_mode & 0o777 == 0o600
+    columns = "id,payload.user.id,payload.note,header.trace-id"
+    ended = cli(*export, "--format", "csv", "--columns", columns, str(tmp_path / "tasks.csv"))
+    assert "10 cells would be a formula" in ended.err
+    assert (tmp_path / "tasks.csv").read_text().splitlines()[:2] == [columns, "0,9007199254740993,'=1+1,'=t"]
+    assert cli("restore", "--url", valkey.url, str(tmp_path / "tasks.csv"), "--yes").code != 0
+    assert content(valkey) == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "name", "said"),
+    [
+        ([], "tasks.csv", "add --format csv"),
+        (["--format", "csv"], "tasks.jsonl", "add --format ndjson"),
+        (["--columns", "id"], "tasks", "add --format csv"),
+        (["--format", "csv", "--columns", "colour"], "tasks", "there is no column “colour”"),
+        (["--format", "xml"], "tasks", "'xml' is not one of"),
+        (["--format", "csv"], "-", "`archive-tui list` prints to standard output"),
+    ],
+)
+def test_forms_that_would_surprise(
+    valkey: Live, cli: Command, tmp_path: Path, flags: list[str], name: str, said: str
+) -> None:
+    valkey.asynq.register("q")
+    path = name if name == "-" else str(tmp_path / name)
+    ended = cli("export", "--url", valkey.url, "--queue", "q", "--archived", *flags, path)
+    assert (ended.code, said in ended.complaint) == (2, True), ended.err
+    assert not list(tmp_path.glob("tasks*"))
+
+
+def test_a_full_disk_is_one_line(valkey: Live, cli: Command) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", [b"%d" % number for number in range(MANY)])
+    ended = cli("export", "--url", valkey.url, "--queue", "q", "--archived", "--format", "ndjson", "/dev/full")
+    assert (ended.code, "exists already" in ended.complaint) == (2, True)

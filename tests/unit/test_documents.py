@@ -301,7 +301,11 @@ def samples(page: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for block in fences(page, "json") for line in block.splitlines()]
 
 
-def shape(value: Any, open_ended: frozenset[str] = frozenset({"types", "counts", "skipped", "queues_by"})) -> Any:
+_DATA = frozenset({"types", "counts", "skipped", "queues_by", "value", "headers"})
+"""Objects whose keys are data."""
+
+
+def shape(value: Any, open_ended: frozenset[str] = _DATA) -> Any:
     """The keys of an object and of those within it; not where the keys are data."""
     if isinstance(value, dict):
         return {key: None if key in open_ended else shape(one, open_ended) for key, one in value.items()}
@@ -320,12 +324,13 @@ def test_samples_of_json_have_the_keys_of_the_real_thing(
         assert run([arguments[0], "--url", valkey.url, *arguments[1:]]) == 0
         return json.loads(capsys.readouterr().out.splitlines()[0])
 
-    queues, connection, scan, finding, triage, deletion = samples(GUIDE)
+    queues, connection, scan, finding, triage, task, deletion = samples(GUIDE)
     assert shape(queues) == shape(printed("queues", "--json")[0])
     assert shape(connection) == shape(printed("connection", "--json"))
     assert shape(scan) == shape(printed("scan", "--json"))
     assert shape(finding) == shape(printed("scan", "--ndjson"))
     assert shape(triage) == shape(printed("triage", "q", "--json"))
+    assert shape(task) == shape(printed("list", "q", "--ndjson", "--payload"))
     real = printed("delete", "--queue", "q", "--kind", "orphan-archived", "--limit", "1", "--yes", "--json")
     assert shape(deletion) == shape(real)
     listed = printed("journal", "--json")
