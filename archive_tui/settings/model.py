@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeAlias
 
 from archive_tui.settings.address import Address
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE, place
@@ -88,6 +89,10 @@ class Tls:
     """The oldest version that is spoken."""
 
 
+AddressMap: TypeAlias = tuple[tuple[Address, Address], ...]
+"""Addresses that servers name, each with the one at which we reach it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sentinels:
     """The Sentinels that know which server is the primary of a service."""
@@ -107,6 +112,9 @@ class Sentinels:
     tls: Tls | None = None
     """TLS of the Sentinels; None: the connections to them are not encrypted."""
 
+    address_map: AddressMap = ()
+    """Where we reach the servers of the service, as through a tunnel."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
@@ -115,8 +123,8 @@ class Seeds:
     addresses: tuple[Address, ...]
     """The nodes to ask, in this order until one answers: at least one."""
 
-    address_map: tuple[tuple[Address, Address], ...] = ()
-    """Where we reach nodes that name another address, as through a tunnel: what they name, and what is to be used."""
+    address_map: AddressMap = ()
+    """Where we reach the nodes, as through a tunnel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +316,19 @@ class Settings:
     def at(self, endpoint: Address) -> "Settings":
         """The same for another server, which is reached in the same way: another node of a cluster, a replica."""
         return replace(self, host=endpoint.host, port=endpoint.port, socket=None, sentinels=None, label=None)
+
+    def reached(self, named: Address) -> Address:
+        """The address at which we reach a server that others name: the same, unless the address map has another."""
+        return dict(self._address_map).get(named, named)
+
+    def maps_to(self, address: Address) -> bool:
+        """Whether the address map leads to an address."""
+        return any(used == address for _, used in self._address_map)
+
+    @property
+    def _address_map(self) -> AddressMap:
+        known = self.cluster or self.sentinels
+        return known.address_map if known is not None else ()
 
     @property
     def address(self) -> str:

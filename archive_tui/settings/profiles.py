@@ -14,6 +14,7 @@ from archive_tui.settings.demo import with_demo_state
 from archive_tui.settings.dump import read_head
 from archive_tui.settings.file import SettingsFile, read_settings_file
 from archive_tui.settings.model import (
+    AddressMap,
     PayloadSettings,
     RedactionSettings,
     Secret,
@@ -37,6 +38,7 @@ from archive_tui.settings.url import (
 from archive_tui.text import line
 
 Value = TypeVar("Value")
+Named = TypeVar("Named", Sentinels | None, Seeds | None)
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
 """The server when nobody names one."""
@@ -197,12 +199,13 @@ def resolve(choices: Choices, profile_file: Path | None = None, *, secrets: bool
     password = _password(choices, profile) if secrets else None
     database = choices.database if choices.database is not None else beside(setting.DATABASE)
     journal_dir = beside(setting.JOURNAL_DIR)
+    address_map = _address_map(settings, profile)
     merged = replace(
         settings,
         username=choices.username or beside(setting.USERNAME) or settings.username,
         password=password if password is not None else settings.password,
-        sentinels=_sentinels(settings.sentinels, choices, profile, secrets=secrets),
-        cluster=_cluster(settings.cluster, profile),
+        sentinels=_mapped(_sentinels(settings.sentinels, choices, profile, secrets=secrets), address_map),
+        cluster=_mapped(settings.cluster, address_map),
         database=database if database is not None else settings.database,
         namespace=_namespace(choices, profile),
         timeout=choices.timeout or beside(setting.TIMEOUT) or settings.timeout,
@@ -389,19 +392,32 @@ def _sentinels(
     )
 
 
-def _cluster(named: Seeds | None, profile: "_Profile") -> Seeds | None:
-    """The nodes of the URL, and the addresses at which the profile says that nodes are reached; those in the URL come
-    first. Raises UsageError where the profile has some and the URL names no cluster.
+def _address_map(named: Settings, profile: "_Profile") -> AddressMap:
+    """The addresses at which the profile says that servers are reached. Raises UsageError where it has some and the URL
+    names neither a cluster nor Sentinels.
     """
     pairs = profile.pairs("address_map")
     if pairs is None:
-        return named
-    if named is None:
+        return ()
+    place = profile.place("address_map")
+    if named.cluster is None and named.sentinels is None:
         raise UsageError(
-            f"{profile.place('address_map')} is for a cluster, and the server URL names none: write {CLUSTER_FORM}"
+            f"{place} is for a cluster and for Sentinels, and the server URL names none: write {CLUSTER_FORM} or "
+            f"{SENTINEL_FORM}"
         )
-    known = parse_address_map(pairs.items(), profile.place("address_map"))
-    return replace(named, address_map=(*named.address_map, *known))
+    return parse_address_map(pairs.items(), place)
+
+
+def _mapped(named: Named, address_map: AddressMap) -> Named:
+    """The same with more addresses; those of the URL come first."""
+    if named is None or not address_map:
+        return named
+    return replace(named, address_map=_together(named.address_map, address_map))
+
+
+def _together(in_url: AddressMap, in_profile: AddressMap) -> AddressMap:
+    named = {address for address, _ in in_url}
+    return (*in_url, *(pair for pair in in_profile if pair[0] not in named))
 
 
 def _expanded(name: str) -> Path:

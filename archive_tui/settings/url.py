@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from archive_tui.errors import UsageError
 from archive_tui.settings.address import Address, parse_addresses
-from archive_tui.settings.model import Secret, Seeds, Sentinels, Settings, Tls, TlsVersion
+from archive_tui.settings.model import AddressMap, Secret, Seeds, Sentinels, Settings, Tls, TlsVersion
 from archive_tui.settings.setting import TLS_MIN_VERSION, TLS_SERVER_NAME
 
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
@@ -150,7 +150,7 @@ def _of_service(parts: _Parts) -> tuple[Settings, set[str]]:
         if name.startswith(_OF_SENTINELS)
     }
     sentinels_secured = _switch(own.pop("tls", None), secured)
-    known = {f"{_OF_SENTINELS}{name}" for name in ("username", "password", "tls")}
+    known = {_MAP, *(f"{_OF_SENTINELS}{name}" for name in ("username", "password", "tls"))}
     files = set(_TLS_OPTIONS)
     known |= (files if secured else set()) | (
         {f"{_OF_SENTINELS}{name}" for name in files} if sentinels_secured else set()
@@ -162,6 +162,7 @@ def _of_service(parts: _Parts) -> tuple[Settings, set[str]]:
         own.get("username"),
         Secret(password) if password is not None else None,
         _tls({**(parts.options if secured else {}), **own}) if sentinels_secured else None,
+        _address_map(parts),
     )
     tls = _tls(parts.options) if secured else None
     return Settings(host="", sentinels=sentinels, tls=tls, database=_database(parts, database)), known
@@ -177,11 +178,10 @@ def _of_cluster(parts: _Parts) -> tuple[Settings, set[str]]:
         raise UsageError(f"the URL of a cluster names its nodes alone: write {CLUSTER_FORM}")
     tls = _tls(parts.options) if parts.scheme == "rediss+cluster" else None
     known = {_MAP, *(_TLS_OPTIONS if tls is not None else ())}
-    pairs = [one.partition("=")[::2] for one in parts.options.get(_MAP, "").split(",") if one]
     settings = Settings(
         host=addresses[0].host,
         port=addresses[0].port,
-        cluster=Seeds(addresses, parse_address_map(pairs, f"{_MAP} of the server URL")),
+        cluster=Seeds(addresses, _address_map(parts)),
         tls=tls,
         database=_database(parts, database),
     )
@@ -198,13 +198,18 @@ def refuse_database(settings: Settings) -> None:
         )
 
 
-def parse_address_map(pairs: Iterable[tuple[str, str]], place: str) -> tuple[tuple[Address, Address], ...]:
-    """Read the addresses that nodes name, each with the one at which we reach it. Raises UsageError."""
+def _address_map(parts: _Parts) -> AddressMap:
+    pairs = [one.partition("=")[::2] for one in parts.options.get(_MAP, "").split(",") if one]
+    return parse_address_map(pairs, f"{_MAP} of the server URL")
+
+
+def parse_address_map(pairs: Iterable[tuple[str, str]], place: str) -> AddressMap:
+    """Read the addresses that servers name, each with the one at which we reach it. Raises UsageError."""
     try:
         return tuple((_one_address(named), _one_address(used)) for named, used in pairs)
     except ValueError:
         raise UsageError(
-            f"{place} must be addresses as the nodes name them, each with the one to use: "
+            f"{place} must be addresses as the servers name them, each with the one to use: "
             "10.0.0.1:6379=127.0.0.1:16379, with commas between several"
         ) from None
 

@@ -227,6 +227,21 @@ def test_a_primary_on_another_machine_that_is_named_by_its_loopback_address() ->
         sentinels.refuse_loopback(Address("192.0.2.1", 26379), primary)
 
 
+def test_servers_are_reached_at_other_addresses_than_sentinels_and_primaries_name(
+    orders: Service, lone: Callable[..., SentinelProcess], cli: Command
+) -> None:
+    orders.primary.asynq.register("mail")
+    orders.primary.client.wait(1, 5_000)
+    sentinel, primary, replica = lone(), orders.port_of(orders.primary), orders.port_of(orders.replica)
+    sentinel.watch("orders", port := unused_port(), quorum=9)
+    pairs = [f"127.0.0.1:{port}=127.0.0.1:{primary}", f"127.0.0.1:{replica}=localhost:{replica}"]
+    where = f"redis+sentinel://127.0.0.1:{sentinel.port}/orders?address_map={','.join(pairs)}"
+    scanned = cli("scan", "--json", "--prefer-replica", "--url", where)
+    assert (scanned.code, scanned.json["server"]["address"]) == (0, f"orders/0 (127.0.0.1:{primary})")
+    assert scanned.json["read_from"]["address"] == f"localhost:{replica}/0"
+    assert cli("queues", "--url", f"redis+sentinel://127.0.0.1:{sentinel.port}/orders").code == 3
+
+
 # Passwords and TLS of the Sentinels
 
 

@@ -182,11 +182,19 @@ def test_a_profile_says_where_the_nodes_of_a_cluster_are_reached(profiles: Path)
         [worse]
         url = "redis+cluster://a:1"
         address_map = ["b"]
+        [service]
+        url = "redis+sentinel://a:1/orders"
+        address_map = { "10.0.0.2" = "" }
+        [tunnel]
+        url = "redis+sentinel://a:1/orders?address_map=10.0.0.1:1=b:2"
+        address_map = { "10.0.0.2:1" = "b:3", "10.0.0.1:1" = "c:1" }
         """)
     mapped = ((Address("10.0.0.1", 1), Address("b", 2)), (Address("10.0.0.2", 1), Address("b", 3)))
     assert chosen({}, profiles, profile="prod").cluster == Seeds((A,), mapped)
+    assert chosen({}, profiles, profile="tunnel").sentinels == Sentinels("orders", (A,), address_map=mapped)
     for name, said in (
         ("plain", re.escape("names none: write redis+cluster://")),
+        ("service", "must be addresses"),
         ("bad", "must be addresses"),
         ("worse", "a table"),
     ):

@@ -10,7 +10,7 @@ from archive_tui.settings.address import Address
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.replies import Reply, is_unknown_command, raise_first
-from archive_tui.store.link.topology import Remap, Topology, slot_of, topology_of
+from archive_tui.store.link.topology import Topology, slot_of, topology_of
 from archive_tui.text import line
 
 
@@ -58,7 +58,7 @@ class Cluster:
 
     def has(self, slot: int, address: Address) -> bool:
         """Whether we know already that a node, by the address that others give it, serves a slot."""
-        return self.topology.owner(slot) == _remap(self._settings)(address)
+        return self.topology.owner(slot) == self._settings.reached(address)
 
     def serves(self, node: Node) -> bool:
         """Whether a node is a primary that serves slots."""
@@ -192,11 +192,6 @@ def _named_slots(node: Node) -> Reply:
             raise
 
 
-def _remap(settings: Settings) -> Remap:
-    known = dict(settings.cluster.address_map) if settings.cluster is not None else {}
-    return lambda address: known.get(address, address)
-
-
 def _slots(node: Node) -> Reply:
     """What a node says to `CLUSTER SLOTS`."""
     reply = node.ask("CLUSTER", "SLOTS")
@@ -206,7 +201,7 @@ def _slots(node: Node) -> Reply:
 
 def _topology(node: Node, reply: Reply) -> Topology:
     """The topology in a reply. Raises ConnectError where it names no node."""
-    topology = topology_of(reply, node.endpoint, _remap(node.settings))
+    topology = topology_of(reply, node.endpoint, node.settings.reached)
     if not topology.shards:
         raise ConnectError(
             f"{node.address} is a node of a cluster in which nobody serves a slot: has it been set up (CLUSTER INFO)?"

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from archive_tui.errors import ArchiveTuiError, DisconnectedError
@@ -137,7 +137,8 @@ class Replicas:
         if not isinstance(reply, bytes):
             return primary, [], "", "it refuses INFO, which names its replicas"
         facts = facts_in(reply)
-        known = sorted(_linked(facts), key=lambda one: (one.bytes or 0, one.seconds))
+        linked = (replace(one, address=self._settings.reached(one.address)) for one in _linked(facts))
+        known = sorted(linked, key=lambda one: (one.bytes or 0, one.seconds))
         return primary, known, facts.get("master_replid", ""), ""
 
 
@@ -159,7 +160,8 @@ def standing(node: Node, primary: Node, replication: str) -> tuple[Facts, str]:
     """What a replica says of its replication, and why it cannot be read in the place of its primary, in words; empty
     where it can. `replication` is the id of what the primary replicates, empty where that is not known.
     """
-    if primary.settings.socket is None and is_elsewhere(primary.endpoint, node.endpoint):
+    chosen = primary.settings.socket is not None or primary.settings.maps_to(node.endpoint)
+    if not chosen and is_elsewhere(primary.endpoint, node.endpoint):
         return {}, f"its replica {node.address} is an address of its own machine"
     try:
         with node.translated():

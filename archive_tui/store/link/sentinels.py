@@ -66,6 +66,7 @@ class Watchers:
 
     def __init__(self, settings: Settings, sentinels: Sentinels) -> None:
         self.service = sentinels.service
+        self._reached = settings.reached
         self._service = sentinels.service.encode()
         self._nodes = [Node(_settings_of(settings, sentinels, address)) for address in sentinels.addresses]
 
@@ -75,13 +76,14 @@ class Watchers:
         named = [answer for answer in answers if answer.primary is not None]
         if not named:
             raise self._failure(answers)
-        addresses = {answer.primary for answer in named if answer.primary is not None}
+        addresses = {self._reached(answer.primary) for answer in named if answer.primary is not None}
         if len(addresses) > 1 and len(set(map(_resolved, addresses))) > 1:
             raise DisconnectedError(self._disagreement(named))
         answer = named[0]
-        address = answer.primary
-        assert address is not None  # noqa: S101 - that is how they were chosen
-        refuse_loopback(answer.sentinel, address)
+        assert answer.primary is not None  # noqa: S101 - that is how they were chosen
+        address = self._reached(answer.primary)
+        if address == answer.primary:  # else somebody chose it
+            refuse_loopback(answer.sentinel, address)
         return Primary(address, any(answer.down for answer in named))
 
     def views(self) -> list[SentinelView]:
