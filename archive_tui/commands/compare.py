@@ -28,7 +28,7 @@ def compare(
 ) -> ExitCode:  # fmt: skip
     """Print in what two tasks differ. Raises NotFoundError where one of them is not there."""
     tasks = [session.read_task(*name) for name in (first, second)]
-    comparison = compare_tasks(tasks[0], tasks[1], session.payloads, session.clock())
+    comparison = compare_tasks(tasks[0], tasks[1], session.payloads, session.clock(), session.redaction)
     if form == "json":
         sides = {"first": _side(tasks[0]), "second": _side(tasks[1])}
         print(json_line({**sides, **for_programs(comparison, everything=everything)}), file=out)
@@ -42,7 +42,7 @@ def compare_ended_well(
 ) -> ExitCode:
     """Print in what a task differs from the completed tasks of its queue and type. Raises NotFoundError."""
     task = session.read_task(queue, task_id)
-    job = WellEndedJob(session.reader, queue, task.type, session.payloads, leave_out=task.id)
+    job = WellEndedJob(session.reader, queue, task.type, session.payloads, session.redaction, leave_out=task.id)
     status = (lambda job: f"{job.found.looked_at:,} completed tasks read") if sys.stderr.isatty() else None
     if not finish(lambda: session.run(job), status):
         return ExitCode.INTERRUPTED

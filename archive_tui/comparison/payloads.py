@@ -4,13 +4,14 @@ from archive_tui.comparison.rows import Row, Section, Verdict
 from archive_tui.comparison.texts import add_bytes, add_lines
 from archive_tui.comparison.trees import add_trees
 from archive_tui.payloads.content import BINARY
-from archive_tui.payloads.readings import NO_TREE, Reading
+from archive_tui.payloads.readings import NO_TREE
+from archive_tui.payloads.redaction import RedactedReading
 
 READ_AS = "(read as)"
 """The label of the row that says how the payloads are read."""
 
 
-def payload_section(first: Reading, second: Reading) -> Section:
+def payload_section(first: RedactedReading, second: RedactedReading) -> Section:
     """Compare two payloads, each in its best reading."""
     section = Section("Payload")
     same = first.path == second.path
@@ -29,5 +30,5 @@ def payload_section(first: Reading, second: Reading) -> Section:
     return section
 
 
-def _is_text(reading: Reading) -> bool:
+def _is_text(reading: RedactedReading) -> bool:
     return reading.problem is None and reading.format_key != BINARY

@@ -1,6 +1,6 @@
 """Differences of two tasks: facts, error, headers and payload."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from archive_tui.asynq.task import Task
 from archive_tui.comparison.payloads import payload_section
@@ -8,15 +8,30 @@ from archive_tui.comparison.rows import Comparison, Row, Section, Verdict
 from archive_tui.comparison.texts import add_lines
 from archive_tui.comparison.trees import add_trees
 from archive_tui.payloads.readings import PayloadReader
-from archive_tui.text import line
+from archive_tui.payloads.redaction import Redaction
+from archive_tui.text import clip, line
 from archive_tui.wording.task import facts
 
 
-def compare(first: Task, second: Task, reader: PayloadReader, now: float) -> Comparison:
-    """Compare two tasks; ages count from `now` (unix seconds). Large payloads take seconds: not for the UI loop."""
+def compare(first: Task, second: Task, reader: PayloadReader, now: float, redaction: Redaction) -> Comparison:
+    """Compare two tasks as they may be shown; ages count from `now` (unix seconds). Large payloads take seconds: not
+    for the UI loop.
+    """
+    (first, mine), (second, theirs) = (redaction.task_with_readings(task, reader) for task in (first, second))
     sections = [_facts(first, second, now), _errors(first, second), _headers(first, second)]
-    readings = [reader.readings(task.payload, task.type)[0] for task in (first, second)]
-    return Comparison(title_of(first), title_of(second), [*sections, payload_section(*readings)])
+    payload = payload_section(mine[0], theirs[0])
+    remarks = masked_remarks([*mine[0].hidden, *theirs[0].hidden])
+    return Comparison(title_of(first), title_of(second), [*sections, payload], remarks)
+
+
+def masked_remarks(hidden: Iterable[str]) -> list[str]:
+    """What is said of keys that are hidden in payloads; nothing where none is."""
+    keys = ", ".join(line(key) or "credentials in texts" for key in dict.fromkeys(hidden))
+    return [f"masked, and so not compared: {clip(keys, _SHOWN)} (--show-secrets shows it)"] if keys else []
+
+
+_SHOWN = 100
+"""Characters of the names of keys that are shown."""
 
 
 def title_of(task: Task) -> str:

@@ -4,6 +4,7 @@ from archive_tui.asynq.message import decode
 from archive_tui.comparison.well_ended import WellEnded
 from archive_tui.jobs.job import Job
 from archive_tui.payloads.readings import PayloadReader
+from archive_tui.payloads.redaction import Redaction
 from archive_tui.store.link.server import Server
 from archive_tui.store.read.completed import completed_messages
 
@@ -21,11 +22,20 @@ class WellEndedJob(Job):
     """Read completed tasks of a queue until enough are of the type."""
 
     def __init__(
-        self, server: Server, queue: str, task_type: str, reader: PayloadReader, *, leave_out: bytes = b""
+        self,
+        server: Server,
+        queue: str,
+        task_type: str,
+        reader: PayloadReader,
+        redaction: Redaction,
+        *,
+        leave_out: bytes = b"",
     ) -> None:
-        """`leave_out` is the id of the task that is compared: it is not compared with itself."""
+        """`redaction` masks what is shown of them. `leave_out` is the id of the task that is compared: it is not
+        compared with itself.
+        """
         super().__init__("well-ended")
-        self._what = queue, task_type, reader
+        self._what = queue, task_type, reader, redaction
         self.found = WellEnded(*self._what)
         """What was read; whole once the job is done."""
         self._server = server

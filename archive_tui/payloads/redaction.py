@@ -8,6 +8,7 @@ The truth goes on to journals, to restorable exports, to changes, and to filters
 
     redaction.readings(reader.readings(raw, type)) # `RedactedReading`s: the tree, `text()`, and the bytes in `content`
     redaction.reading(reader.best(raw, type))      # one of them, for a list or an export
+    redaction.task_with_readings(task, reader)     # a Task to show, and its readings
     redaction.task(task, readings)                 # a Task to show: error, headers, result, payload masked
 
     redaction.masked(tree)                         # a tree; it is never changed, and shared where nothing is hidden
@@ -443,6 +444,11 @@ class Redaction:
         return _redacted(replace(words, write=partial(decode, content)), content)
 
     # Tasks
+
+    def task_with_readings(self, task: Task, reader: PayloadReader) -> tuple[Task, list[RedactedReading]]:
+        """A task as it may be shown, and the readings of its payload."""
+        readings = self.readings(reader.readings(task.payload, task.type))
+        return self.task(task, readings), readings
 
     def task(self, task: Task, readings: Sequence[RedactedReading]) -> Task:
         """A task as it may be shown, the very same where nothing is hidden: error, headers, result and payload are

@@ -19,6 +19,7 @@ from archive_tui.comparison.texts import add_bytes, add_lines
 from archive_tui.comparison.trees import add_trees
 from archive_tui.comparison.well_ended import WellEnded
 from archive_tui.payloads.readings import PayloadReader
+from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.payloads.tree import Pairs
 from archive_tui.payloads.writing import written
 
@@ -149,7 +150,7 @@ def test_two_tasks_differ_in_facts_error_headers_and_payload() -> None:
     second = a_task(
         b"two", error_msg="refused\nat b", headers={"trace": "1", "more": "x"}, payload=b'{"a": 1, "b": [2]}'
     )
-    comparison = compare(first, second, READER, NOW + 60)
+    comparison = compare(first, second, READER, NOW + 60, SHOWN)
     found = {section.title: [row.label for row in section.rows if row.differs] for section in comparison.sections}
     assert found == {"Facts": ["Id", "Payload"], "Error": ["line 2"], "Headers": ["more"], "Payload": ["b[0]"]}
     assert "= a " not in shown(comparison)
@@ -164,7 +165,7 @@ def test_two_tasks_differ_in_facts_error_headers_and_payload() -> None:
     ],
 )
 def test_payloads_of_different_formats_are_compared_as_what_both_are(first: bytes, second: bytes, note: str) -> None:
-    payload = compare(a_task(payload=first), a_task(b"two", payload=second), READER, NOW).sections[-1]
+    payload = compare(a_task(payload=first), a_task(b"two", payload=second), READER, NOW, SHOWN).sections[-1]
     assert payload.note == note
     assert payload.rows[0].label == "(read as)"
     assert payload.differing > 1
@@ -172,13 +173,31 @@ def test_payloads_of_different_formats_are_compared_as_what_both_are(first: byte
 
 def test_tasks_without_a_message_are_compared_all_the_same() -> None:
     husk = Task("q", b"husk", None, {b"state": b"odd\x1b[2J"}, None)
-    text = shown(compare(husk, a_task(), READER, NOW))
+    text = shown(compare(husk, a_task(), READER, NOW, SHOWN))
     assert "missing: the hash has no field msg" in text
     assert "\x1b" not in text
 
 
+def test_masked_values_are_not_compared_and_named() -> None:
+    first, second = (
+        a_task(payload=b'{"user": 1, "password": "%s"}' % word, headers={"Authorization": word.decode()})
+        for word in (b"swordfish", b"hunter2")
+    )
+    comparison = compare(first, second, READER, NOW, Redaction())
+    text = shown(comparison, everything=True)
+    assert "swordfish" not in text
+    assert "hunter2" not in text
+    assert comparison.remarks == ["masked, and so not compared: password (--show-secrets shows it)"]
+    others = WellEnded("q", "email:send", READER, Redaction())
+    assert second.message is not None
+    others.add(second.message)
+    text = shown(others.compare(first), everything=True)
+    assert "swordfish" not in text
+    assert "hunter2" not in text
+
+
 def well_ended(*payloads: bytes, complete: bool = True, **facts: Any) -> WellEnded:
-    others = WellEnded("q", "email:send", READER)
+    others = WellEnded("q", "email:send", READER, SHOWN)
     for payload in payloads:
         others.add(a_message("q", payload=payload, **facts))
     others.looked_at, others.complete = len(payloads), complete
@@ -254,7 +273,7 @@ def test_a_small_sample_is_said_to_be_one(count: int, sentence: str) -> None:
 
 
 def test_without_any_that_ended_well_one_sentence_says_why() -> None:
-    none = WellEnded("q", "email:send", READER)
+    none = WellEnded("q", "email:send", READER, SHOWN)
     none.complete = True
     (sentence,) = none.compare(a_task()).remarks
     assert sentence.startswith("the queue q keeps no completed task: Asynq keeps only those")
