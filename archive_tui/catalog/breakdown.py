@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from archive_tui.catalog.facets import AGE, BANDS, DAY, DAYS, ERROR, KIND, QUEUE, TRIES, TYPE, Facet
 from archive_tui.catalog.fields import FIELDS
 from archive_tui.catalog.query import Query
-from archive_tui.catalog.signatures import signature
 from archive_tui.text import decode
 
 FACETS = (ERROR, TYPE, AGE, TRIES, KIND, QUEUE)
@@ -188,8 +187,10 @@ class Breakdown:
 class Counting:
     """The counts behind the breakdowns of one catalog, on a connection that nothing else uses."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, signature: Callable[[str], str]) -> None:
+        """`signature` makes that of an error, as it may be shown."""
         self._run = connection.execute
+        self._signature = signature
         self._labelled: int | None = None
         self._last: tuple[Question, int] | None = None
         self._upto = 0
@@ -241,7 +242,7 @@ class Counting:
 
     def _label(self, error: str) -> int:
         """A number for the signature of an error: the same for equal ones, and on every run."""
-        text = signature(error)
+        text = self._signature(error)
         digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         number = int.from_bytes(digest, "big", signed=True)
         self._new[number] = text

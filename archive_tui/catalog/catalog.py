@@ -7,6 +7,7 @@ import threading
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -34,7 +35,9 @@ from archive_tui.catalog.duplicates import KnownIds
 from archive_tui.catalog.extracts import Unread, schema_of, table_of, unread_among, value_sql
 from archive_tui.catalog.fields import DIED
 from archive_tui.catalog.query import Query
+from archive_tui.catalog.signatures import signature
 from archive_tui.errors import CatalogError
+from archive_tui.payloads.redaction import Redaction
 from archive_tui.text import encode
 
 LIMIT = 5_000_000
@@ -43,6 +46,9 @@ LIMIT = 5_000_000
 _NAMES = f"{names_of(COLUMNS)}, generation"
 _UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in _NAMES.split(", "))
 _QUEUE = [column.name for column in COLUMNS].index(QUEUE)
+_ERROR = [column.name for column in COLUMNS].index("error")
+_ERRORS = 10_000
+"""Errors of which is remembered how they are shown: they repeat."""
 _SHARED = [column for column in COLUMNS if column.shared]
 _SCORE = [column for column in COLUMNS if column.score]
 _INSERTED = f"{names_of((*OWN, *_SCORE, *_SHARED))}, generation"
@@ -140,11 +146,20 @@ class Catalog:
     the rest, so a bitmap tells which ids are certainly new; the few others wait aside until `settle` walks the table.
     A listing updates rows and is short: its first update makes the index.
 
+    Errors leave it as they may be shown, by its `redaction`, and so do signatures and what columns show of messages;
+    filters read what was put in.
+
     The file is deleted as soon as it is open, so nothing is left behind however the program ends.
     """
 
-    def __init__(self, directory: Path | None = None, limit: int = LIMIT) -> None:
+    def __init__(
+        self, directory: Path | None = None, limit: int = LIMIT, *, redaction: Redaction | None = None
+    ) -> None:  # fmt: skip
+        """`redaction` None: what everybody masks who says nothing."""
         self._limit = limit
+        self._redaction = redaction or Redaction()
+        self._shown_error = lru_cache(_ERRORS)(self._masked_error)
+        self._signature = lru_cache(_ERRORS)(self._masked_signature)
         self._next = 1
         self._waiting = 0
         self._indexed = False
@@ -175,7 +190,8 @@ class Catalog:
                 self._reads = connect(path, cache_mib=2)
                 for reader in (self._pages, self._views, self._groups, self._reads):
                     reader.execute("SELECT count(*) FROM rows").fetchone()
-                self._counting = Counting(self._groups)
+                    reader.create_function("signature", 1, self._signature, deterministic=True)
+                self._counting = Counting(self._groups, self._signature)
         except (sqlite3.Error, OSError) as error:
             if isinstance(error.__context__, KeyboardInterrupt):  # it came while the folder was tidied up
                 raise error.__context__ from None
@@ -641,6 +657,23 @@ class Catalog:
         except sqlite3.Error as error:
             raise CatalogError(f"the rows cannot be copied to {path} ({error}): is the disk full?") from None
 
+    @property
+    def redaction(self) -> Redaction:
+        """What is masked of errors and messages where they are shown."""
+        return self._redaction
+
+    def mask(self, redaction: Redaction) -> None:
+        """Mask by this from now on. Only before there are rows: what columns show of messages is kept masked."""
+        self._redaction = redaction
+        self._shown_error.cache_clear()
+        self._signature.cache_clear()
+
+    def _masked_error(self, error: str) -> str:
+        return self._redaction.text(error)
+
+    def _masked_signature(self, error: str) -> str:
+        return signature(self._redaction.text(error))
+
     def sums(self) -> dict[tuple[str, Kind | None], tuple[int, int | None]]:
         """The numbers of rows and estimates of their bytes in Redis by queue and kind; None: no size is known."""
         sql = "SELECT queue, kind, count(*), sum(stored_bytes) FROM rows GROUP BY queue, kind"
@@ -658,6 +691,7 @@ class Catalog:
         sql = f"SELECT seq, {names_of(COLUMNS)} FROM rows WHERE seq IN ({marks(part)})"
         for seq, *plain in connection.execute(sql, part):
             plain[_QUEUE] = self._queues[plain[_QUEUE]]
+            plain[_ERROR] = self._shown_error(plain[_ERROR])
             yield seq, row_from(*plain)
 
     def _recount(self) -> None:

@@ -91,9 +91,10 @@ class MessageValue:
         """What stands there, all of it."""
         if self.in_header:
             wanted = str(self.path.steps[0]).lower()
-            yield from (value for name, value in content.headers.items() if name.lower() == wanted)
+            headers = content.headers.items()
+            yield from (content.shown_header(name, value) for name, value in headers if name.lower() == wanted)
             return
-        yield from content.values(self.path)
+        yield from content.shown_values(self.path)
 
     # Showing
 

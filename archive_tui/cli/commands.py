@@ -36,6 +36,7 @@ from archive_tui.cli.options import (
     pace_option,
     reason_option,
     resume_option,
+    show_secrets_option,
     theme_option,
     timeout_option,
 )
@@ -640,12 +641,15 @@ def journal_list(context: click.Context, /, as_json: bool) -> int:
 @journal_command.command("show")
 @click.argument("name", metavar="JOURNAL", shell_complete=journal_names)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a task, a line each.")
+@show_secrets_option
 @click.pass_context
-def journal_show(context: click.Context, /, name: str, as_json: bool) -> int:
-    """Print the tasks of a JOURNAL."""
+def journal_show(context: click.Context, /, name: str, as_json: bool, **masking: bool | None) -> int:
+    """Print the tasks of a JOURNAL. It holds the truth; what the profile masks is masked here."""
     from archive_tui.commands.journal import find, show
+    from archive_tui.payloads.redaction import Redaction
 
-    return show(find(journal_folder(context), name), as_json=as_json, out=sys.stdout)
+    redaction = Redaction.of(settings_for(context, masking, secrets=False).redaction)
+    return show(find(journal_folder(context), name), as_json=as_json, redaction=redaction, out=sys.stdout)
 
 
 @journal_command.command("prune")

@@ -54,6 +54,11 @@ def _file_flag(one: Setting[str], meaning: str) -> _Decorator:
     return click.option(one.flag, type=click.Path(), metavar="FILE", help=f"{meaning} [{one.variable}]")
 
 
+show_secrets_option = _flag(
+    setting.SHOW_SECRETS, "Show the passwords, tokens and other values that are masked otherwise."
+)
+
+
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags that choose the server. They are accepted before and after the name of a command."""
     for option in reversed((
@@ -90,7 +95,7 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         _flag(setting.READ_ONLY, "Disable every command that changes data."),
         _flag(setting.PREFER_REPLICA, "Read scans and lists from a replica; changes go to the primary."),
         _flag(setting.LOW_BANDWIDTH, "Send less to the terminal: the screens count on more rarely, in larger steps."),
-        _flag(setting.SHOW_SECRETS, "Show the passwords, tokens and other values that are masked otherwise."),
+        show_secrets_option,
         click.option("--journal-dir", type=click.Path(path_type=Path), metavar="DIR",
             help="Folder of the journals. [ARCHIVE_TUI_JOURNAL_DIR]"),
         click.option("--no-journal", is_flag=True, help="Keep no journal: what is deleted cannot be restored."),

@@ -16,6 +16,7 @@ from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
 from archive_tui.journal.outcomes import command_of, is_back, name_of, outcome_of
 from archive_tui.journal.reader import Journal
+from archive_tui.payloads.redaction import Redaction
 from archive_tui.settings.namespace import namespace_field
 from archive_tui.text import clip, encode, line, readable
 from archive_tui.wording.people import exact, number, plural, size, span
@@ -95,8 +96,8 @@ def _listed_json(one: Listed) -> dict[str, Any]:
     }
 
 
-def show(path: Path, *, as_json: bool, out: TextIO) -> ExitCode:
-    """Print the tasks of a journal: one JSON object a line, or a table."""
+def show(path: Path, *, as_json: bool, redaction: Redaction, out: TextIO) -> ExitCode:
+    """Print the tasks of a journal: one JSON object a line, or a table. What `redaction` hides is masked."""
     journal = Journal(path)
     outline = journal.outline()
     header = journal.header
@@ -112,13 +113,12 @@ def show(path: Path, *, as_json: bool, out: TextIO) -> ExitCode:
         restored = outline.restored.get(batch, "").ljust(len(copies), "-")
         for copy, outcome, back in zip(copies, outcomes, restored, strict=False):
             if as_json:
-                print(json.dumps(_task_json(keys, copy, _name(outcome, header.command), back)), file=out)
+                print(json.dumps(_task_json(keys, copy, redaction, _name(outcome, header.command), back)), file=out)
             else:
                 row = row_of_copy(keys, copy)
                 place = "history" if copy.queue == INSTALLATION else line(copy.index_name) or "orphan"
-                print(
-                    f"{shown(copy.queue)}  {place}  {line(copy.id)}  {line(row.type)}  {clip(row.error, 80)}", file=out
-                )
+                error = clip(redaction.text(row.error), 80)
+                print(f"{shown(copy.queue)}  {place}  {line(copy.id)}  {line(row.type)}  {error}", file=out)
     return ExitCode.DONE
 
 
@@ -128,7 +128,7 @@ def _name(code: str, command: str) -> str | None:
     return name_of(outcome, command) if outcome is not None else None
 
 
-def _task_json(keys: Keys, copy: Copy, outcome: str | None, restored: str) -> dict[str, Any]:
+def _task_json(keys: Keys, copy: Copy, redaction: Redaction, outcome: str | None, restored: str) -> dict[str, Any]:
     row = row_of_copy(keys, copy)
     return {
         "queue": written(copy.queue),
@@ -136,14 +136,16 @@ def _task_json(keys: Keys, copy: Copy, outcome: str | None, restored: str) -> di
         "stood_in": readable(encode(copy.index_name)) if copy.index_name else None,
         "score": copy.score.decode() if copy.score is not None else None,
         "type": row.type if row.readable else None,
-        "error": row.error if row.readable else None,
+        "error": redaction.text(row.error) if row.readable else None,
         "outcome": outcome,
         "restored": is_back(restored),
         "expires_at": moment(copy.until / 1000) if copy.until is not None else None,
         "fields_expire_at": {
             name.decode("utf-8", "replace"): moment(until / 1000) for name, until in (copy.field_until or {}).items()
         },
-        "fields": {name: readable(value) for name, value in _named(copy)} if copy.queue != INSTALLATION else {},
+        "fields": {name: readable(redaction.stored(name, value)) for name, value in _named(copy)}
+        if copy.queue != INSTALLATION
+        else {},
         "events": _events(copy) if copy.queue == INSTALLATION else None,
     }
 

@@ -22,7 +22,7 @@ from archive_tui.wording.people import plural
 @contextmanager
 def catalog_for(session: Session) -> Iterator[Catalog]:
     """An empty catalog. When it closes, the jobs that may use it have ended."""
-    catalog = Catalog()
+    catalog = Catalog(redaction=session.redaction)
     try:
         yield catalog
     finally:

@@ -23,8 +23,9 @@ from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.journals import JournalJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.payloads.content import Content
-from archive_tui.payloads.paths import Path, seen
-from archive_tui.payloads.readings import NO_TREE, PayloadReader
+from archive_tui.payloads.paths import Path
+from archive_tui.payloads.readings import PayloadReader
+from archive_tui.payloads.redaction import Redaction
 from archive_tui.store.link.server import Server
 from archive_tui.store.read import messages
 from archive_tui.store.read.budget import REPLY_BUDGET
@@ -151,11 +152,13 @@ class ContentJob(Job):
         message = decode(raw)
         if message is None:
             return None
-        return Content(message.payload, message.headers, message.type, reader=self._reader)
+        return Content(
+            message.payload, message.headers, message.type, reader=self._reader, redaction=self.catalog.redaction
+        )
 
     def _empty(self, row: Unread) -> Content | None:
         """The content of a row that is not read: it had no message, or one that is too large."""
-        return Content(b"", reader=self._reader) if row.fingerprint is None else None
+        return Content(b"", reader=self._reader, redaction=self.catalog.redaction) if row.fingerprint is None else None
 
 
 class StoredContentJob(ContentJob):
@@ -251,11 +254,12 @@ def _is_read(row: Unread) -> bool:
 class SampleJob(Job):
     """Read the messages of some rows, and note which paths their payloads have and which headers there are."""
 
-    def __init__(self, server: Server, rows: Sequence[TaskRow], reader: PayloadReader) -> None:
+    def __init__(self, server: Server, rows: Sequence[TaskRow], reader: PayloadReader, redaction: Redaction) -> None:
         """Of the rows, those are read that may be in memory at once."""
         super().__init__("sample")
         self._server = server
         self._reader = reader
+        self._redaction = redaction
         self._rows: list[TaskRow] = []
         room = REPLY_BUDGET
         for row in rows:
@@ -283,7 +287,8 @@ class SampleJob(Job):
         message = decode(raw) if raw is not None else None
         if message is None:
             return
-        content = Content(message.payload, message.headers, message.type, reader=self._reader)
-        if content.tree is not NO_TREE:
-            yield from (f"payload{path.suffix}" for path in seen(content.tree))
+        content = Content(
+            message.payload, message.headers, message.type, reader=self._reader, redaction=self._redaction
+        )
+        yield from (f"payload{path.suffix}" for path in content.shown_paths())
         yield from (f"header{Path((name,)).suffix}" for name in message.headers)

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from archive_tui.payloads.paths import Path, key_text
+from archive_tui.payloads.paths import Path, key_text, seen
 from archive_tui.payloads.readings import EMPTY, PayloadReader, Reading
 from archive_tui.payloads.registry import standard
 from archive_tui.payloads.tree import NO_TREE, Pairs, Tree, pairs_of
 from archive_tui.text import decode
+
+if TYPE_CHECKING:
+    from archive_tui.payloads.redaction import Redaction
 
 BINARY = "binary"
 """Format of a payload that no decoder reads."""
@@ -24,8 +27,16 @@ class Content:
     """What a task's message holds of its producer's. Never changes, and does not outlive the batch that it is of."""
 
     def __init__(
-        self, payload: bytes, headers: Mapping[str, str] | None = None, task_type: str = "", *, reader: PayloadReader
+        self,
+        payload: bytes,
+        headers: Mapping[str, str] | None = None,
+        task_type: str = "",
+        *,
+        reader: PayloadReader,
+        redaction: "Redaction | None" = None,
     ) -> None:
+        """`redaction` says what is masked where something of it is shown; whoever shows nothing needs none."""
+        self._redaction = redaction
         self.payload = payload
         self.headers = headers or {}
         self._type = task_type
@@ -65,6 +76,21 @@ class Content:
         """What stands at a path."""
         tree = self.tree
         return path.values(tree) if tree is not NO_TREE else iter(())
+
+    def shown_values(self, path: Path) -> Iterator[Any]:
+        """What is shown of that."""
+        assert self._redaction is not None  # noqa: S101 - or the truth would be shown
+        return self._redaction.values(path, self.tree)
+
+    def shown_header(self, name: str, value: str) -> str:
+        """What is shown of a header."""
+        assert self._redaction is not None  # noqa: S101
+        return self._redaction.header(name, value)
+
+    def shown_paths(self) -> Sequence[Path]:
+        """The paths that lead to something in the payload, without those into what is masked."""
+        assert self._redaction is not None  # noqa: S101
+        return seen(self._redaction.masked(self.tree)) if self.tree is not NO_TREE else ()
 
     def texts(self, *, laid_out: bool) -> Iterator[str]:
         """The texts in which a part may be looked for, the cheapest first; together they hold every key and value.

@@ -40,6 +40,7 @@ from operator import is_
 from typing import Any
 
 from archive_tui.asynq.message import TaskMessage
+from archive_tui.asynq.message import decode as decode_message
 from archive_tui.asynq.task import Task
 from archive_tui.payloads import masking
 from archive_tui.payloads.content import texts_in
@@ -485,6 +486,18 @@ class Redaction:
             large_payload=payload if large else None,
             payload_size=len(task.payload),
         )
+
+    def stored(self, name: str, value: bytes) -> "bytes":
+        """A field of a hash, the message too, of which values are masked as in a task that is shown."""
+        if not self.on:
+            return value
+        message = decode_message(value) if name == "msg" else None
+        if message is None:
+            raw_name = encode(name)
+            return value if raw_name in _KNOWN_FIELDS else self._field(raw_name, value)
+        task = Task(message.queue, message.id.encode(), None, {b"msg": value}, message)
+        shown, _ = self.task_with_readings(task, PayloadReader())
+        return value if shown is task or shown.message is None else shown.message.SerializeToString()
 
     def _field(self, name: bytes, value: bytes) -> bytes:
         if value and self.hides(decode(name)):

@@ -83,7 +83,7 @@ class QueueRepair(Part):
                 f"nothing is known to be wrong with this queue as a whole: {commands.ScanQueue} scans it",
             )
             return
-        catalog = Catalog()
+        catalog = Catalog(redaction=session.redaction)
         job = session.run(ArchiveCheckJob(session.server, catalog, queue))
         job.wait()
         if job.state is not JobState.DONE:

@@ -99,7 +99,7 @@ class ContentReading:
         """Look which paths the payloads of some rows have, for whoever types a filter; once for a list."""
         if self._sample is None and rows:
             session = self._screen().session
-            self._sample = session.run(SampleJob(session.reader, rows, session.payloads))
+            self._sample = session.run(SampleJob(session.reader, rows, session.payloads, session.redaction))
 
     @property
     def paths(self) -> Sequence[str]:

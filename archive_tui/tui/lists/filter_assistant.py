@@ -12,6 +12,7 @@ from archive_tui.catalog.signatures import signature
 from archive_tui.catalog.view import View
 from archive_tui.folding import folded
 from archive_tui.payloads.content import decoder_names
+from archive_tui.payloads.redaction import MASK
 from archive_tui.settings.file import default_settings_file
 from archive_tui.text import line
 from archive_tui.tui.dialogs.name import NameDialog
@@ -66,7 +67,7 @@ class FilterAssistant:
     def _seen(self) -> Seen:
         view = self._view()
         counts = view.catalog.counts()
-        errors = [row.error for row in view.page(0, _LOOKED_AT) if row.error]
+        errors = [row.error for row in view.page(0, _LOOKED_AT) if row.error and MASK not in row.error]
         values: dict[str, Sequence[str]] = {
             "type": [one for one in counts.by_type if one],
             "queue": [one for one in counts.by_queue if one],

@@ -29,8 +29,8 @@ class Resuming(Part):
     @background("plan")
     def plan(self, path: Path) -> None:
         """Plan the rest; the flow has begun."""
-        catalog = Catalog()
         session = self.screen.session
+        catalog = Catalog(redaction=session.redaction)
         try:
             rest = plan_rest(session.server, path, catalog, session.limits)
             if not rest.count:

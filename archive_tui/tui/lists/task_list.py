@@ -111,6 +111,7 @@ class TaskList(Vertical):
         """Unix seconds from which every age on screen counts, so that rows drawn at different times agree."""
 
     def compose(self) -> ComposeResult:
+        self.catalog.mask(self._screen.session.redaction)
         if self._beside is None:
             yield self.table
         else:
@@ -182,7 +183,7 @@ class TaskList(Vertical):
 
     def start_again(self) -> None:
         """Begin with an empty catalog, and with no filter."""
-        old, self.catalog = self.catalog, Catalog()
+        old, self.catalog = self.catalog, Catalog(redaction=self.catalog.redaction)
         self.query_now = self.query_now.unfiltered()
         self._filter_bar.clear()
         self.view = View(self.catalog, self.query_now, -1)
