@@ -65,12 +65,17 @@ def _wrong_usage(error: click.ClickException) -> str:
 
 
 def _unexpected(error: Exception) -> int:
-    """Report a defect of ours: one line for the user, the traceback (without variables) in a private file."""
+    """Report a defect of ours: one line for the user, the traceback (without variables) in a private file. An error of
+    a library may quote what it met.
+    """
     import traceback
 
     import platformdirs
 
+    from archive_tui.payloads.redaction import Redaction
     from archive_tui.text import line
+
+    redaction = Redaction()
 
     where = ""
     try:
@@ -79,11 +84,11 @@ def _unexpected(error: Exception) -> int:
         path = folder / "crash.log"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            traceback.print_exception(error, file=file)
+            file.write(redaction.text("".join(traceback.format_exception(error))))
         where = f"; details in {path}"
     except OSError:
         pass
-    _complain(f"unexpected {type(error).__name__}: {line(str(error))[:200]}{where}")
+    _complain(f"unexpected {type(error).__name__}: {line(redaction.text(str(error)))[:200]}{where}")
     return ExitCode.UNEXPECTED
 
 

@@ -182,7 +182,9 @@ class RecordJob(Job):
         if message is None:
             self._gone += bool(row.fingerprint) and row.readable
             return Taken.of(row, self._redaction)
-        content = Content(message.payload, message.headers, message.type, reader=self._reader)
+        content = Content(
+            message.payload, message.headers, message.type, reader=self._reader, redaction=self._redaction
+        )
         return Taken.of(row, self._redaction, message, content)
 
     def _write(self, sink: Sink, tasks: Sequence[Taken]) -> None:

@@ -72,11 +72,7 @@ class Taken:
 
     def values(self, place: MessageValue) -> list[Any]:
         """What stands at a place of the message."""
-        if self.content is None:
-            return []
-        if place.in_header:
-            return [self.redaction.header(str(place.path.steps[0]), value) for value in place.values(self.content)]
-        return list(self.redaction.values(place.path, self.content.tree))
+        return list(place.values(self.content)) if self.content is not None else []
 
 
 def died(row: TaskRow) -> int | None:

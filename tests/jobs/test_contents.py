@@ -20,6 +20,7 @@ from archive_tui.jobs.listing import ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.payloads.readings import PayloadReader
+from archive_tui.payloads.redaction import SHOWN
 from archive_tui.store.read import messages
 
 Run = Callable[[Job], Job]
@@ -187,7 +188,7 @@ def test_a_sample_tells_which_paths_there_are(valkey: Live, catalog: Catalog, ru
     valkey.asynq.add("q", "three", payload=b"\xff\x00")
     valkey.asynq.refer("q", "ghost", "archived")
     run(ListJob(valkey.connect(), catalog, "q", State.ARCHIVED))
-    job = SampleJob(valkey.connect(), list(catalog.rows(catalog.find(Query())).values()), READER)
+    job = SampleJob(valkey.connect(), list(catalog.rows(catalog.find(Query())).values()), READER, SHOWN)
     run(job)
     assert set(job.paths) == {
         "payload.a", "payload.a.b", "payload.c", "payload.c[*]", "payload.c[*].d", "header.trace-id", 'header."a b"',

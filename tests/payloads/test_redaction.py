@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable
 from decimal import Decimal
 from time import process_time
+from typing import Any
 
 import cbor2
 import msgpack
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.task import Task
@@ -309,3 +312,61 @@ def test_hostile_payloads_take_no_longer_than_others(make: Callable[[], bytes]) 
     for reading in REDACTION.readings(readings):
         reading.text()
     assert process_time() - began < 5
+
+
+KEYS = st.sampled_from(
+    ["user", "password", "api_key", "note", "to ken", "a\\", 'say "', "é", "cvv", "Authorization", ""]
+)
+LEAVES = st.sampled_from([None, True, 7, Decimal("1.5"), "word", 'a "quoted" one', "back\\slash", "line\nend", "é"])
+TREES = st.recursive(
+    LEAVES, lambda children: st.lists(children, max_size=4) | st.dictionaries(KEYS, children, max_size=4), max_leaves=20
+)
+
+
+def with_secrets(tree: Any, hidden: bool = False) -> Any:
+    """The tree with the secret in the place of every value under a key that is hidden."""
+    if isinstance(tree, dict):
+        return {key: with_secrets(value, hidden or REDACTION.hides(key)) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [with_secrets(value, hidden) for value in tree]
+    return SECRET if hidden else tree
+
+
+def as_text(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else str(value)
+
+
+@given(TREES, st.sampled_from(["json", "indented", "msgpack", "cbor", "twice", "gzip", "base64", "within"]))
+def test_whatever_the_tree_nothing_hidden_comes_through(tree: Any, form: str) -> None:
+    tree = with_secrets({"a": tree, "password": 1})
+    raw = json.dumps(tree, default=as_text, indent=2 if form == "indented" else None).encode()
+    if form == "msgpack":
+        raw = msgpack.packb(tree, default=as_text)
+    elif form == "cbor":
+        raw = cbor2.dumps(tree)
+    elif form == "twice":
+        raw = json.dumps(raw.decode()).encode()
+    elif form == "gzip":
+        raw = gzip.compress(raw)
+    elif form == "base64":
+        raw = base64.b64encode(raw)
+    elif form == "within":
+        raw = json.dumps({"x": raw.decode()}).encode()
+    assert SECRET not in everything(shown(raw))
+
+
+@given(st.sampled_from(sorted(PAYLOADS)), st.data())
+def test_damaged_payloads_are_masked_without_a_crash(name: str, data: st.DataObject) -> None:
+    raw = bytearray(PAYLOADS[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        raw[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+        raw = raw or bytearray(b"x")
+    everything(shown(bytes(raw)))
+
+
+@given(st.text())
+def test_any_text_is_masked_without_a_crash_and_twice_is_once(text: str) -> None:
+    for one in (text, f"password={text}", f'{{"token": "{text}', f"<secret>{text}</secret>", f"Cookie: {text}"):
+        masked = REDACTION.text(one)
+        assert REDACTION.text(masked) == masked

@@ -14,6 +14,7 @@ from archive_tui.catalog.view import View
 from archive_tui.errors import UsageError
 from archive_tui.payloads.content import Content
 from archive_tui.payloads.readings import PayloadReader
+from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.tui.lists.appearance import ListAppearance
 
 READER = PayloadReader()
@@ -41,7 +42,7 @@ def test_a_value_is_kept_as_text_and_what_is_no_single_one_as_bytes(path: str, k
     payload = (
         b'{"user": {"id": 9007199254740993}, "price": 1.10, "vip": true, "left": null, "items": [1, 2], "long": "%s"}'
     )
-    content = Content(payload % (b"x" * 300), {"trace": "4f"}, reader=READER)
+    content = Content(payload % (b"x" * 300), {"trace": "4f"}, reader=READER, redaction=SHOWN)
     assert MessageValue.parse(path).answer(content) == kept
 
 
@@ -56,7 +57,9 @@ def filled(catalog: Catalog, values: list[Any], column: MessageValue) -> None:
     catalog.add(rows)
     unread = catalog.unread(Query(), [column])
     assert len(unread) == len(values)
-    answers = [column.answer(Content(json.dumps({"a": value}).encode(), reader=READER)) for value in values]
+    answers = [
+        column.answer(Content(json.dumps({"a": value}).encode(), reader=READER, redaction=SHOWN)) for value in values
+    ]
     catalog.keep(unread, {column: answers})
     assert catalog.count_unread(Query(), [column]) == 0
 
@@ -83,7 +86,7 @@ def test_groups_show_what_their_terms_find(catalog: Catalog) -> None:
         (criterion,) = Query(group.term, now=0).criteria
         rows = catalog.rows(catalog.find(Query()))
         said = [
-            criterion.answer(Content(json.dumps({"a": value}).encode(), reader=READER))
+            criterion.answer(Content(json.dumps({"a": value}).encode(), reader=READER, redaction=SHOWN))
             for value in ["b", "b", "none", 10, 10, 10, [1], "", "x y"]
         ]
         assert sum(map(bool, said)) == group.amount.tasks
@@ -111,3 +114,13 @@ def test_columns_from_messages_stand_in_the_profile_file_for_a_queue() -> None:
         ListAppearance({"archive": ["user.id"]})
     with pytest.raises(UsageError, match="there is no list"):
         ListAppearance({"archives:shop": ["id"]})
+
+
+def test_what_is_masked_is_neither_shown_nor_kept() -> None:
+    payload = b'{"user": {"name": "mira", "password": "swordfish"}, "note": "password=swordfish"}'
+    content = Content(payload, {"Authorization": "Bearer abc"}, reader=READER, redaction=Redaction())
+    places = ("user.password", "user.name", "user[*]", "note", "header.authorization")
+    assert [MessageValue.parse(place).answer(content) for place in places] == [
+        "***", "mira", b"mira, ***", "password=***", "***",
+    ]  # fmt: skip
+    assert [str(path) for path in content.shown_paths()] == ["user", "note", "user.name", "user.password"]
