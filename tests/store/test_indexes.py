@@ -109,6 +109,24 @@ def test_more_than_the_overlap_may_be_taken_out_before_us(valkey: Live, order: O
     assert set(members[500:]) <= met
 
 
+@pytest.mark.parametrize("order", [Order.LOWEST, Order.HIGHEST])
+def test_an_id_of_the_end_that_is_moved_is_not_taken_for_the_end(valkey: Live, order: Order) -> None:
+    """As where archived tasks are run, fail, and come back: what stood before us moves behind us, and one of the end
+    with it. Met again there, it must not hide that the ranks of the others have changed.
+    """
+    members = ids(600)
+    fill(valkey, order, members)
+    moved = [*members[:100], members[470]]
+    met: set[bytes] = set()
+    with valkey.pipe() as pipe:
+        for number, piece in enumerate(pieces(pipe, Cursor(KEY, order, 500, scores=True))):
+            met |= set(piece.ids)
+            if not number:
+                sign = 1 if order is Order.LOWEST else -1
+                valkey.client.zadd(KEY, {one: sign * (5_000 + at) for at, one in enumerate(moved)})
+    assert set(members) == met
+
+
 def test_without_overlap_what_moves_past_us_is_missed(valkey: Live) -> None:
     """That is what it says, and what it costs: whoever walks so must be able to do without."""
     fill(valkey, Order.LIST, ids(30))

@@ -1,19 +1,22 @@
 """The walk over an index: the ids of a list or a sorted set, in pieces. Whoever reads a whole index does it here.
 
 An index changes while it is walked. This is what a walk guarantees: **an id that stands in the index from the first
-piece to the last, in a sorted set with an unchanged score, is met at least once.**
+piece to the last, in a sorted set with an unchanged score, is met at least once.** Where a walk begins at the lowest
+score, scores may also grow.
 
 - What comes in before us moves the rest away: some ids are met twice.
 - What is taken out before us moves the rest nearer, past the rank where we go on. So each piece begins with the end of
   the piece before. Where nothing of that end is met again, more has come or gone than two pieces share: the next
   question asks for a wider stretch, to both sides, until the end is met or the walk is back at the start of the index.
+- What is moved, and was part of that end, is met again in another place. So a walk that reads scores knows an id of the
+  end again only where its score is what it was.
 - `Order.ANY` leaves it to ZSCAN, which guarantees the same whatever becomes of the scores.
 
 Without overlap (`overlap=0`) there is no guarantee: what moves past us is missed. Reads only.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
@@ -86,8 +89,8 @@ class Cursor:
     at: int = 0
     """Rank of the first id to ask for; with `Order.ANY` the cursor of ZSCAN."""
 
-    end: frozenset[bytes] = frozenset()
-    """The last ids of the piece before."""
+    end: "frozenset[bytes | tuple[bytes, bytes]]" = frozenset()
+    """The last ids of the piece before, each with its score where these are read."""
 
     wider: int = 0
     """Ids that the question asks for beyond `size`, to find that end again."""
@@ -120,9 +123,9 @@ class Cursor:
             at, flat = int(flat[0]), flat[1]
             return Piece(flat[::2], flat[1::2] if self.scores else ()), replace(self, at=at) if at else None
         piece = Piece(flat[::2], flat[1::2]) if self.scores else Piece(flat, ())
-        if self.at and self.end and self.end.isdisjoint(piece.ids):
+        if self.at and self.end and self.end.isdisjoint(self._marks(piece)):
             return _NOTHING, self._wider()
-        following = None if len(piece.ids) < self.span else self._following(piece.ids)
+        following = None if len(piece.ids) < self.span else self._following(piece)
         return self._cut(piece) if self.wider else piece, following
 
     def _wider(self) -> "Cursor":
@@ -133,15 +136,28 @@ class Cursor:
 
     def _cut(self, piece: Piece) -> Piece:
         """Leave out what stands before the end that was met again: it was met before, or has come in since."""
-        start = next((number for number, task_id in enumerate(piece.ids) if task_id in self.end), 0)
+        start = next((number for number, mark in enumerate(self._marks(piece)) if mark in self.end), 0)
         return Piece(piece.ids[start:], piece.scores[start:])
 
-    def _following(self, ids: Sequence[bytes]) -> "Cursor":
-        size = self.span - self.wider
-        shared = min(self.overlap, size // 2)
-        end = frozenset(ids[-shared:]) if shared else self.end
-        back = max(size // 2, self.back // 4)  # where much comes and goes it will do so again
+    def _marks(self, piece: Piece) -> "Iterable[bytes | tuple[bytes, bytes]]":
+        """What tells each id of a piece, in the place where it is: with its score, where scores are read."""
+        return zip(piece.ids, piece.scores, strict=True) if self.scores else piece.ids
+
+    @property
+    def _shared(self) -> int:
+        return min(self.overlap, (self.span - self.wider) // 2)
+
+    def _following(self, piece: Piece) -> "Cursor":
+        shared, last = self._shared, Piece(piece.ids[-self._shared :], piece.scores[-self._shared :])
+        end = frozenset(self._marks(last)) if shared else self.end
+        back = max((self.span - self.wider) // 2, self.back // 4)  # where much comes and goes it will do so again
         return replace(self, at=self.at + self.span - shared, end=end, wider=0, back=back)
+
+    def ahead(self) -> "Cursor":
+        """The point where the next piece will begin, if this one is full and nothing moves. Its answer is read with
+        the cursor that this one's answer gives.
+        """
+        return replace(self, at=self.at + self.span - self._shared, wider=0)
 
     def skip(self) -> "Cursor":
         """The point where a walk without overlap goes on, should the piece be a full one."""
