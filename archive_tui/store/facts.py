@@ -255,6 +255,7 @@ class Extra(StrEnum):
     LPOS = "LPOS"
     PTTL = "PTTL"
     FIELD_TIMES = "HPEXPIRETIME"
+    SORT_RO = "SORT_RO"
     CONFIG = "CONFIG GET"
     WHOAMI = "ACL WHOAMI"
     DRY_RUN = "ACL DRYRUN"

@@ -81,6 +81,7 @@ _CONSEQUENCES = {
     Extra.LPOS: "the page of a task does not say whether a list holds it",
     Extra.PTTL: "nothing is known to expire, so nothing is changed: a journal could not bring it back as it was",
     Extra.FIELD_TIMES: "when single fields of a task expire is unknown, and what is restored keeps them for ever",
+    Extra.SORT_RO: "the tasks of long indexes are read one by one, which takes about a third longer",
     Extra.CONFIG: "whether snapshots are made by themselves is unknown, and how often the log is written to disk",
     Extra.WHOAMI: "the name of our user is unknown: journals and audit do not have it",
     Extra.DRY_RUN: "what the user may do is found out inside a transaction that is given up; the server notes each "

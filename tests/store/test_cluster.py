@@ -16,6 +16,7 @@ from archive_tui.asynq.states import State
 from archive_tui.errors import ConnectError, DisconnectedError, MovedError, RefusedError
 from archive_tui.session import Session
 from archive_tui.settings.address import Address
+from archive_tui.store.link.abilities import Ability
 from archive_tui.store.link.cluster import Cluster
 from archive_tui.store.link.cluster_pipe import first_key, key_of
 from archive_tui.store.link.consistent_read import read_together
@@ -24,6 +25,7 @@ from archive_tui.store.link.replies import Reply
 from archive_tui.store.link.server import Server
 from archive_tui.store.link.topology import topology_of
 from archive_tui.store.read import extras, nodes, permissions, queues, tasks
+from archive_tui.store.read.index_check import IndexCheck
 
 QUEUES = ("default", "low", "critical", "x", "y", "mail")
 
@@ -290,3 +292,18 @@ def test_nothing_that_takes_several_keys_is_done_in_a_queue_whose_keys_lie_apart
     assert "lie in several slots" in str(session.why_not(Action.READ, name))
     assert session.why_not(Action.DELETE, "x") is None
     session.close()
+
+
+def test_long_indexes_are_joined_with_their_task_data(
+    cluster: ClusterProcesses, client: RedisCluster, server: Server
+) -> None:
+    client.sadd("asynq:queues", "default")
+    client.zadd("asynq:{default}:archived", {b"gone-%d" % number: number for number in range(2_300)})
+    with server.pipe() as pipe:
+        check, rows = IndexCheck(["default"], {}, count=1_000), []
+        while not check.done:
+            rows += check.step(pipe).rows
+    assert {row.id for row in rows} == {b"gone-%d" % number for number in range(2_300)}
+    assert server.abilities.has(Ability.SORT_RO)
+    node = client.get_node_from_key("asynq:{default}:archived")
+    assert client.info("commandstats", target_nodes=node)["cmdstat_sort_ro"]["calls"] > 2

@@ -10,6 +10,7 @@ from support.asynq_data import key
 from support.damage import DATA, INDEXES, NAMED, find, put, told, write
 from support.oracle import findings
 from support.servers import Live
+from support.ways import WAYS, going
 
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
@@ -25,9 +26,10 @@ from archive_tui.store.read.index_check import IndexCheck
 Worlds = st.lists(st.tuples(st.sampled_from(DATA), st.sets(st.sampled_from(INDEXES), max_size=2)), max_size=25)
 
 
-@given(Worlds, st.booleans(), st.booleans())
+@pytest.mark.parametrize("way", WAYS)
+@given(world=Worlds, registered=st.booleans(), messages=st.booleans())
 def test_findings_are_exactly_those_of_a_full_dump(
-    any_server: Live, world: list[Any], registered: bool, messages: bool
+    any_server: Live, way: str, world: list[Any], registered: bool, messages: bool
 ) -> None:
     any_server.client.flushall()
     asynq, server = any_server.asynq, any_server.connect()
@@ -39,7 +41,8 @@ def test_findings_are_exactly_those_of_a_full_dump(
         write(asynq, "default", task_id, what)
         for place in places:
             put(asynq, "default", task_id, place)
-    found = told(find(any_server, ["default", "other"], server=server, messages=messages))
+    with going(way):
+        found = told(find(any_server, ["default", "other"], server=server, messages=messages))
     assert found == findings(any_server.client, messages=messages)
     server.close()
 

@@ -43,7 +43,7 @@ from archive_tui.store.write import delete as store
 from archive_tui.store.write.restore import Target
 
 PERMISSIONS = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text()
-READING, DELETING, RESTORING, _IN_A_CLUSTER, ONE_QUEUE, FIELD_TIMES = (
+READING, DELETING, RESTORING, _IN_A_CLUSTER, ONE_QUEUE, FIELD_TIMES, IN_BULK = (
     shlex.split(line) for line in re.findall(r"^ACL SETUSER archive-tui .*$", PERMISSIONS, re.MULTILINE)
 )
 
@@ -287,6 +287,19 @@ def test_what_may_be_missing_beside(shop: Live, cli: Callable[..., Ended], missi
     assert counts(scanned) == {"email": 3, "other": 3, "left": 1}
     assert cli(*at(shop, "show", "email", "a1")).code == 0
     assert cli(*at(shop, "queues")).code == 0
+
+
+@pytest.mark.parametrize("in_bulk", [False, True])
+def test_long_indexes_are_read_in_bulk_by_whoever_chose_that(shop: Live, in_bulk: bool) -> None:
+    shop.asynq.add_many("email", [f"b{number}" for number in range(3_000)])
+    settings = a_user(shop, READING, *[IN_BULK] * in_bulk)
+    shop.client.config_resetstat()
+    session, catalog = opened(settings), Catalog()
+    finished(session, ScanJob(session.server, catalog, pace=Pace.FULL))
+    assert catalog.counts().total == 7
+    assert (shop.calls().get("sort_ro", 0) > 2) is in_bulk
+    catalog.close()
+    session.close()
 
 
 @pytest.mark.parametrize("asked_by", ["dry run", "transaction", "nobody"])

@@ -30,6 +30,9 @@ class Ability(StrEnum):
     FIELD_TIMES = "HPEXPIRETIME"
     """When single fields of a hash expire, since Redis 7.4 and Valkey 9. Without it none is known to."""
 
+    SORT_RO = "SORT_RO"
+    """An index joined with fields of its task data, since Redis 7.0. Without it each hash is asked for."""
+
 
 _NAMES = {
     Ability.TRANSACTIONS: ("multi", "exec"),
@@ -38,6 +41,7 @@ _NAMES = {
     Ability.MEMORY_USAGE: ("memory",),
     Ability.TIMES: ("pttl",),
     Ability.FIELD_TIMES: ("hpexpiretime",),
+    Ability.SORT_RO: ("sort",),  # "GET option of SORT denied due to insufficient ACL permissions."
 }
 """The words by which a refusal names the command, in lower case."""
 

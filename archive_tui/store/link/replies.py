@@ -65,7 +65,7 @@ _UNKNOWN = ("unknown command", "unsupported command", "not support for", "comman
 eval not support for normal user"), by Upstash. In lower case.
 """
 
-_REFUSALS = ("noperm", "no permission", "not allowed", *_UNKNOWN)
+_REFUSALS = ("noperm", "no permission", "not allowed", "option of sort denied", *_UNKNOWN)
 _NAMED = re.compile(r"command:? (?!is\b)([a-z]+)", re.IGNORECASE)
 _UNKNOWN_IN_SCRIPT = re.compile(r"unknown \w+ command called from", re.IGNORECASE)
 

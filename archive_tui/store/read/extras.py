@@ -26,6 +26,7 @@ def _questions(key: bytes) -> dict[Extra, Command]:
         Extra.LPOS: (b"LPOS", key, _NAME),
         Extra.PTTL: (b"PTTL", key),
         Extra.FIELD_TIMES: (b"HPEXPIRETIME", key, b"FIELDS", b"1", _NAME),
+        Extra.SORT_RO: (b"SORT_RO", key),
         Extra.CONFIG: (b"CONFIG", b"GET", b"save"),
         Extra.WHOAMI: (b"ACL", b"WHOAMI"),
         Extra.DRY_RUN: (b"ACL", b"DRYRUN", _NAME, b"PING"),
@@ -40,6 +41,7 @@ _LEARNED = {
     Ability.MEMORY_USAGE: Extra.MEMORY_USAGE,
     Ability.TIMES: Extra.PTTL,
     Ability.FIELD_TIMES: Extra.FIELD_TIMES,
+    Ability.SORT_RO: Extra.SORT_RO,
 }
 
 

@@ -1,14 +1,20 @@
 """The index check: does each id in an index have task data, a message, and the state that the index stands for?
 
-It steps through every index of some queues in pieces, and reads the state and the length of the message of each member.
+It steps through every index of some queues in pieces, and reads the state of each member, and whether it has a message.
 What does not fit is read again as of one moment, together with its id in the index: in a sorted set by its score, in a
 list by reading that stretch of it again. Asynq changes hash and index in one script, so what does not fit then is a
 finding. So is an active task that nobody will recover. Reads only.
 
-Messages themselves are read only where that is asked for, as it costs as much as all tasks are large: without it, one
-that does not decode is found here only where something else is wrong as well.
+There are three ways to read a piece, which find the same. Long indexes are joined with their task data by the server,
+where it permits that (`joined`): so messages come along, and are read only where they are known to be small, and where
+that is faster (`carrying`). Where it does not, they come along with the state of each member, under the same condition.
+Otherwise each member is asked for the length of its message.
+
+Messages are decoded only where that is asked for. Without, one that does not decode is found here only where something
+else is wrong as well.
 """
 
+import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,10 +28,11 @@ from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
 from archive_tui.asynq.whole_messages import message_in
 from archive_tui.store.link.consistent_read import Moment, read_together
-from archive_tui.store.link.pipe import Command, Pipe, pack
+from archive_tui.store.link.pipe import Command, Pipe, pack, pack_around, pack_each
 from archive_tui.store.link.replies import Reply, is_wrong_type, raise_first, raise_unless_wrong_type
-from archive_tui.store.read import leases, owners
+from archive_tui.store.read import joined, leases, owners
 from archive_tui.store.read.budget import within_budget
+from archive_tui.store.read.carrying import SAMPLE, Contest, Sizes
 from archive_tui.store.read.indexes import Cursor, Order
 from archive_tui.store.read.keyspace import fraction_of, page
 from archive_tui.store.read.probe import Candidate
@@ -45,6 +52,20 @@ _SEEK_SHARE = 0.25
 
 _MEMBER = b"*3\r\n$4\r\nHGET\r\n$%d\r\n%b\r\n$5\r\nstate\r\n*3\r\n$7\r\nHSTRLEN\r\n$%d\r\n%b\r\n$3\r\nmsg\r\n"
 """Two commands that are sent for every member: packed by hand they cost a fifth."""
+
+_CARRIED = pack_around(b"HMGET", b"state", b"msg")
+_FIELDS = (b"state", b"msg")
+_HSTRLEN = pack_around(b"HSTRLEN", b"msg")
+
+_STRETCH = 20_000
+"""Ids of an index that is walked in its order whose messages are measured by one sample: order goes by time, and so may
+the sizes of messages.
+"""
+
+_EVERY = 50
+"""Of so many ids in such a stretch the message of one is measured. So no batch of large messages that stands together
+is carried but its first.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +97,60 @@ class _Walk:
     cursor: Cursor
     """The point where the next piece begins."""
 
+    size: int = 0
+    """Number of members when the check began; 0: unknown."""
+
+    sizes: Sizes = field(default_factory=Sizes)
+    """Sizes of its messages, as far as they were met; of an index that is walked in its order, those of a stretch."""
+
+    sampled: int = 0
+    """The rank up to which this stretch goes."""
+
+    joinable: bool = False
+    """Whether the server may join it with its task data, as far as anybody knows."""
+
     @property
     def is_list(self) -> bool:
         return self.name in LISTS
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it is walked by rank, which goes by time."""
+        return self.cursor.order is not Order.ANY
+
+    @property
+    def long(self) -> bool:
+        return self.size >= joined.LONG
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The members of one piece with what was read of their task data."""
+
+    cursor: Cursor
+    """Where they stand."""
+
+    members: Sequence[bytes]
+    states: Sequence[Reply]
+
+    lengths: Sequence[Reply] | None = None
+    """Bytes of the message of each; None: the messages came along."""
+
+    messages: Sequence[Reply] = ()
+    """The message of each, where they came along; None or an error where there is none."""
+
+    def odd(self, wanted: bytes) -> list[int]:
+        """The positions of members that do not fit the state `wanted`, or are without a message."""
+        if self.lengths is None:
+            if self.states.count(wanted) == len(self.members) and all(self.messages):
+                return []
+            pairs = zip(self.states, self.messages, strict=True)
+            return [number for number, (state, message) in enumerate(pairs) if state != wanted or not message]
+        return [
+            number
+            for number, (state, length) in enumerate(zip(self.states, self.lengths, strict=True))
+            if state != wanted or length.__class__ is not int or not length
+        ]
 
 
 class IndexCheck:
@@ -107,6 +179,7 @@ class IndexCheck:
         self._indexes = indexes
         self._queues = list(queues)
         self._given = groups
+        self._contest = Contest()
         self._asked: Pipe | None = None  # the pipe on which the question for the next piece is under way
         self._stale = False  # whether its answer is to be thrown away
         self._answer: Reply = None
@@ -125,7 +198,7 @@ class IndexCheck:
         self._unread: deque[tuple[_Walk, Cursor, list[bytes]]] = deque()
         self._active: set[bytes] = set()
         self._total: int | None = None
-        self._filled: dict[str, list[str]] = {}
+        self._filled: dict[str, dict[str, int]] = {}
         self._members = 0
         self._stale = self._asked is not None
         self._answer = None
@@ -197,17 +270,22 @@ class IndexCheck:
             raise_unless_wrong_type(sizes)
             for (queue, name), size in zip(indexes, sizes, strict=True):
                 if isinstance(size, int) and size:
-                    self._filled.setdefault(queue, []).append(name)
+                    self._filled.setdefault(queue, {})[name] = size
                     total += size
         return total
 
     def _enter(self, pipe: Pipe, queue: str) -> None:
         self._active = set()
         prefix = pipe.keys.prefix(queue)
-        walks = [
-            _Walk(queue, name, Cursor(prefix + name.encode(), Order.LIST if name in LISTS else Order.ANY))
-            for name in self._filled.get(queue, ())
-        ]
+        walks = []
+        for name, size in self._filled.get(queue, {}).items():
+            order, key = Order.LIST if name in LISTS else Order.ANY, prefix + name.encode()
+            joinable = size >= joined.LONG and joined.may_join(pipe, queue)
+            if joinable:
+                cursor = joined.cursor_of(key, Order.LOWEST if order is Order.ANY else order)
+            else:
+                cursor = Cursor(key, order)
+            walks.append(_Walk(queue, name, cursor, size, joinable=joinable))
         walks += [
             _Walk(queue, findings.GROUP + decode(name), Cursor(pipe.keys.group(queue, name), Order.ANY))
             for name in sorted(self._groups[queue])
@@ -217,26 +295,25 @@ class IndexCheck:
     # One piece of one index
 
     def _check(self, pipe: Pipe, walk: _Walk) -> CheckStep:
-        cursor, members = self._piece(pipe, walk)
-        if not members:
+        most = max(self.count, walk.cursor.size) + walk.cursor.wider
+        if walk.long and walk.in_order and walk.cursor.at + most > walk.sampled:
+            self._sample(pipe, walk, most)
             return CheckStep([], 0, self.fraction)
-        prefix = pipe.keys.task_prefix(walk.queue)
-        task_keys = [prefix + task_id for task_id in members]
-        packed = [_MEMBER % (len(key), key, len(key), key) for key in task_keys]
-        ahead = bool(self._walks) and self._walks[-1] is walk
-        if ahead:
-            packed.append(self._question(walk))
-        pipe.send(packed, 2 * len(members) + ahead)
-        replies = pipe.receive(2 * len(members))
-        if ahead:
-            self._asked, self._stale = pipe, False
-        lengths = replies[1::2]
-        wanted = findings.state_of(walk.name).value.encode()
-        odd = [
-            number
-            for number, (state, length) in enumerate(zip(replies[::2], lengths, strict=True))
-            if state != wanted or length.__class__ is not int or not length
-        ]
+        readings = self._joined(pipe, walk) if self._joins(pipe, walk) else None
+        if readings is None:
+            readings = self._one_by_one(pipe, walk)
+        rows: list[TaskRow] = []
+        unsettled: list[Candidate] = []
+        for reading in readings:
+            found, lost = self._judge(pipe, walk, reading)
+            rows += found
+            unsettled += lost
+        return CheckStep(rows, sum(len(reading.members) for reading in readings), self.fraction, unsettled)
+
+    def _judge(self, pipe: Pipe, walk: _Walk, reading: _Reading) -> tuple[list[TaskRow], list[Candidate]]:
+        """Findings among the members of one piece, and candidates for `settle`."""
+        members = reading.members
+        odd = reading.odd(findings.state_of(walk.name).value.encode())
         self._members += len(members)
         unsettled: list[Candidate] = []
         if walk.name == State.ACTIVE:
@@ -246,10 +323,22 @@ class IndexCheck:
             odd = sorted({*odd, *(number for number, task_id in enumerate(members) if task_id in lost)})
         elif walk.name in findings.LEASES:
             unsettled = [(walk.queue, task_id) for task_id in members if task_id not in self._active]
+        unread: list[tuple[bytes, Reply]] = []
+        if self._messages:
+            skip = {members[number] for number in odd} | (self._active if walk.name in findings.LEASES else set())
+            if reading.lengths is None:
+                odd += [
+                    number
+                    for number, message in enumerate(reading.messages)
+                    if members[number] not in skip and not findings.readable(message)
+                ]
+            else:
+                unread = [one for one in zip(members, reading.lengths, strict=True) if one[0] not in skip]
         rows: list[TaskRow] = []
         if odd:
             self._collect(pipe)
-            raise_unless_wrong_type(lengths)
+            lengths = self._lengths(pipe, walk, reading, odd)
+            raise_unless_wrong_type(list(lengths.values()))
             foreign = {number for number in odd if is_wrong_type(lengths[number])}
             rows = [
                 TaskRow(walk.queue, members[number], None, Kind.FOREIGN, readable=False, index_name=walk.name)
@@ -257,12 +346,107 @@ class IndexCheck:
                 if number in foreign
             ]
             sized = [(members[number], lengths[number]) for number in odd if number not in foreign]
-            rows += self._read_again(pipe, walk, cursor, sized)
-        if self._messages:
-            skip = {members[number] for number in odd} | (self._active if walk.name in findings.LEASES else set())
-            sized = [one for one in zip(members, lengths, strict=True) if one[0] not in skip]
-            self._unread = deque((walk, cursor, [task_id for task_id, _ in batch]) for batch in within_budget(sized))
-        return CheckStep(rows, len(members), self.fraction, unsettled)
+            rows += self._read_again(pipe, walk, reading.cursor, sized)
+        # Not before all else has been read: what is cut off here is read again from the start
+        self._unread.extend((walk, reading.cursor, [one for one, _ in batch]) for batch in within_budget(unread))
+        return rows, unsettled
+
+    def _lengths(self, pipe: Pipe, walk: _Walk, reading: _Reading, numbers: Sequence[int]) -> dict[int, Reply]:
+        """The length of the message of some members of a piece, by their position."""
+        if reading.lengths is not None:
+            return {number: reading.lengths[number] for number in numbers}
+        lengths: dict[int, Reply] = {
+            number: len(message) for number in numbers if isinstance(message := reading.messages[number], bytes)
+        }
+        left = [number for number in numbers if number not in lengths]
+        keys = [pipe.keys.task(walk.queue, reading.members[number]) for number in left]
+        replies = pipe.call([(b"HSTRLEN", key, b"msg") for key in keys], errors="return")
+        return lengths | dict(zip(left, replies, strict=True))
+
+    # The ways to read a piece
+
+    def _carries(self, walk: _Walk, count: int) -> bool:
+        """Whether the messages of the next piece, of so many members, may come along."""
+        sampled = walk.long if walk.in_order else walk.sizes.seen >= SAMPLE
+        return sampled and walk.sizes.let_carry(count) and self._contest.measured and self._contest.carry()
+
+    def _joins(self, pipe: Pipe, walk: _Walk) -> bool:
+        """Whether the next piece is read together with its task data."""
+        return (
+            walk.joinable
+            and not walk.cursor.wider
+            and joined.may_join(pipe, walk.queue)
+            and self._carries(walk, joined.AT_ONCE)
+        )
+
+    def _joined(self, pipe: Pipe, walk: _Walk) -> list[_Reading] | None:
+        """Read the next pieces of a long index, joined with its task data; None where the server refuses that."""
+        self._collect(pipe)
+        self._answer = None
+        cursor = replace(walk.cursor, size=min(self.count, joined.AT_ONCE))
+        began = time.monotonic()
+        pieces = max(1, min(self.count, walk.sampled - cursor.at) // joined.AT_ONCE)
+        reply = joined.read(pipe, cursor, pipe.keys.task_prefix(walk.queue), _FIELDS, pieces)
+        if reply is None:
+            return None
+        found, following = reply
+        readings = [_Reading(one.cursor, one.piece.ids, one.columns[0], messages=one.columns[1]) for one in found]
+        if readings:
+            self._contest.took(time.monotonic() - began, sum(len(one.members) for one in readings), carried=True)
+        for reading in readings:
+            walk.sizes.note(*[len(message) for message in reading.messages if message])
+        self._go_on(walk, following)
+        return readings
+
+    def _one_by_one(self, pipe: Pipe, walk: _Walk) -> list[_Reading]:
+        """Read the next piece, and ask the task data of each of its members."""
+        cursor, members = self._piece(pipe, walk)
+        if not members:
+            return []
+        carried = self._carries(walk, len(members))
+        start = pipe.keys.task_prefix(walk.queue)
+        if carried:
+            packed, count = [pack_each(_CARRIED[0], members, _CARRIED[1], start=start)], len(members)
+        else:
+            keys = [start + task_id for task_id in members]
+            packed, count = [_MEMBER % (len(key), key, len(key), key) for key in keys], 2 * len(members)
+        ahead = bool(self._walks) and self._walks[-1] is walk and not self._joins(pipe, walk)
+        if ahead:
+            packed.append(self._question(walk))
+        began = time.monotonic()
+        pipe.send(packed, count + ahead)
+        replies = pipe.receive(count)
+        self._contest.took(time.monotonic() - began, len(members), carried=carried)
+        if ahead:
+            self._asked, self._stale = pipe, False
+        if carried:
+            states, messages = _columns(replies)
+            walk.sizes.note(*[len(message) for message in messages if message])
+            return [_Reading(cursor, members, states, messages=messages)]
+        lengths = replies[1::2]
+        if not walk.in_order:  # of these the sample tells
+            walk.sizes.note(*[length for length in lengths if length.__class__ is int])
+        return [_Reading(cursor, members, replies[::2], lengths)]
+
+    def _sample(self, pipe: Pipe, walk: _Walk, least: int) -> None:
+        """Measure some messages of the stretch of an index that comes next in its order, of so many ids at least."""
+        start = walk.cursor.at
+        end = start + max(_STRETCH, least)
+        ranks = range(start, min(end, max(walk.size, start + 1)), _EVERY)
+        self._collect(pipe)
+        command = b"LINDEX" if walk.is_list else b"ZRANGE"
+        found = pipe.call(
+            [(command, walk.cursor.key, *[b"%d" % rank] * (1 if walk.is_list else 2)) for rank in ranks],
+            errors="return",
+        )
+        raise_unless_wrong_type(found)
+        ids = [one for reply in found for one in (reply if isinstance(reply, list) else [reply])]
+        keys = [pipe.keys.task(walk.queue, task_id) for task_id in ids if isinstance(task_id, bytes)]
+        lengths = pipe.call([(b"HSTRLEN", key, b"msg") for key in keys], errors="return")
+        raise_unless_wrong_type(lengths)
+        walk.sizes = Sizes()
+        walk.sizes.note(*[length for length in lengths if isinstance(length, int)])
+        walk.sampled = end
 
     def _read_messages(self, pipe: Pipe) -> CheckStep:
         """Read one batch of the messages of a piece; those that do not decode are read again with their id."""
@@ -296,16 +480,20 @@ class IndexCheck:
         reply, self._answer, self._asked = self._answer, None, None
         cursor = walk.cursor
         piece, following = cursor.answer(reply)
+        self._go_on(walk, following)
+        return cursor, piece.ids
+
+    def _go_on(self, walk: _Walk, following: Cursor | None) -> None:
         if following is None:
             self._walks.pop()
         else:
             walk.cursor = following
-        return cursor, piece.ids
 
     def _collect(self, pipe: Pipe) -> None:
         """Take in the answer that is under way, so that something else can be asked."""
-        if self._asked is pipe and not self._stale:
-            (self._answer,) = pipe.receive(1)
+        if self._asked is pipe:
+            (answer,) = pipe.receive(1)
+            self._answer = self._answer if self._stale else answer
             self._asked = None
 
     # What does not fit, as of one moment
@@ -331,6 +519,16 @@ class IndexCheck:
         indexes = [pipe.keys.index(walk.queue, state) for state in SORTED_SETS]
         groups = [pipe.keys.group(walk.queue, name) for name in self._groups[walk.queue]]
         return [*leases.sets(pipe.keys, walk.queue), *indexes, *groups]
+
+
+def _columns(replies: Sequence[Reply]) -> tuple[Sequence[Reply], Sequence[Reply]]:
+    """States and messages, from the replies to HMGET; both are the error where one is no hash."""
+    try:
+        states, messages = zip(*replies, strict=True)
+    except TypeError:
+        pairs = [(one, None) if isinstance(one, Exception) else one for one in replies]
+        states, messages = zip(*pairs, strict=True)
+    return states, messages
 
 
 def _in_set(pipe: Pipe, walk: _Walk, members: Sequence[bytes]) -> list[TaskRow]:

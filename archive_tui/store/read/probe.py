@@ -21,13 +21,13 @@ from archive_tui.store.link.pipe import Pipe, pack, pack_around, pack_each
 from archive_tui.store.link.replies import PLAIN, Reply, raise_first, raise_unless_wrong_type
 from archive_tui.store.link.reply_queue import ReplyQueue
 from archive_tui.store.read.budget import REPLY_BUDGET, within_budget
+from archive_tui.store.read.carrying import SAMPLE, Sizes
 from archive_tui.store.read.judgement import judge
 from archive_tui.store.read.referenced import Referenced
 
 _MOST_IDS = 500
 """Tasks in one probe: a transaction holds the server up for as long as it takes, here about half a millisecond."""
 
-_SAMPLE = 500
 _HSTRLEN = pack_around(b"HSTRLEN", b"msg")
 _HMGET = pack_around(b"HMGET", b"state", b"msg")
 
@@ -68,29 +68,6 @@ class _Request:
     index: State = State.ARCHIVED
 
 
-@dataclass(slots=True)
-class _Sizes:
-    """The message sizes of a queue, as far as they were met. SCAN meets keys in an order that has nothing to do with
-    their size, so those met so far tell of those to come.
-    """
-
-    seen: int = 0
-    """Number of messages that were measured."""
-
-    largest: int = 0
-    """Bytes of the largest of them."""
-
-    def note(self, lengths: Sequence[int]) -> None:
-        """Take in the lengths of some messages, in bytes."""
-        self.seen += len(lengths)
-        self.largest = max(self.largest, *lengths)
-
-    @property
-    def small(self) -> bool:
-        """Tell whether a whole probe is safe without asking for each length first."""
-        return self.seen >= _SAMPLE and self.largest * _MOST_IDS <= REPLY_BUDGET
-
-
 class Probe:
     """Probes suspects of any queue, and adds what that shows to the `Proven` they came with.
 
@@ -101,7 +78,7 @@ class Probe:
         self._replies = replies
         self._referenced = referenced
         self._waiting: deque[_Request] = deque()
-        self._sizes: dict[str, _Sizes] = {}
+        self._sizes: dict[str, Sizes] = {}
         self._answered = False
 
     @property
@@ -129,8 +106,9 @@ class Probe:
 
     def ask(self, pipe: Pipe, queue: str, ids: Sequence[bytes], proven: Proven) -> None:
         """Probe task data that no index explains: ask for its length first, unless it is known to be small."""
-        sizes = self._sizes.setdefault(queue, _Sizes())
-        if not sizes.small:
+        sizes = self._sizes.setdefault(queue, Sizes())
+        # SCAN meets keys in an order that has nothing to do with their size: those met tell of those to come
+        if sizes.seen < SAMPLE or not sizes.let_carry(_MOST_IDS):
             proven.open += 1
             pipe.send([pack_each(_HSTRLEN[0], ids, _HSTRLEN[1], start=pipe.keys.task_prefix(queue))], len(ids))
             self._replies.expect(len(ids), lambda replies: self._on_lengths(proven, queue, ids, replies))
@@ -201,7 +179,7 @@ class Probe:
             proven.not_tasks += len(strangers)
             proven.unsettled += [(queue, task_id) for task_id in strangers]
         if sized:
-            self._sizes[queue].note([length for _, length in sized])
+            self._sizes[queue].note(*[length for _, length in sized])
         for start in range(0, len(sized), _MOST_IDS):
             for part in within_budget(sized[start : start + _MOST_IDS]):
                 self._enqueue(_Request(proven, queue, [one[0] for one in part], 1 + sum(one[1] for one in part)))
@@ -223,7 +201,7 @@ class Probe:
         proven.batches += judged.batches
         proven.not_tasks += judged.not_tasks
         proven.unsettled += [(request.queue, task_id) for task_id in judged.unsettled]
-        self._sizes[request.queue].note([judged.largest])
+        self._sizes[request.queue].note(judged.largest)
         for index, elsewhere in judged.elsewhere.items():
             self._enqueue(_Request(proven, request.queue, elsewhere, request.size, index))
 
