@@ -14,6 +14,8 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 from support.certificates import PASSPHRASE, Authority, Pair
+from support.cluster import ClusterProcesses
+from support.cluster import running as running_cluster
 from support.command_line import Command
 from support.server_programs import REDIS_SERVER
 from support.servers import ServerProcess
@@ -394,3 +396,29 @@ def test_a_damaged_certificate_breaks_nothing(client: Pair, at: int, value: int)
     der[at % len(der)] = value
     with contextlib.suppress(ValueError):
         read_certificate(bytes(der))
+
+
+def test_all_nodes_of_a_cluster_are_reached_by_tls(
+    corporate: Authority, other: Authority, cli: Command, tmp_path: Path
+) -> None:
+    if not Path(REDIS_SERVER).exists():
+        pytest.skip(f"no {REDIS_SERVER} on this machine")
+    pair = corporate.issue("node", "IP:127.0.0.1")
+    options = ["--tls-cluster", "yes", "--tls-ca-cert-file", str(corporate.certificate), "--tls-auth-clients", "no"]
+    options += ["--tls-cert-file", str(pair.certificate), "--tls-key-file", str(pair.key)]
+    with running_cluster(ClusterProcesses(REDIS_SERVER, tmp_path, 2, 0, *options)) as cluster:
+        with cluster.client() as client:
+            for queue in ("default", "low", "critical"):
+                client.sadd("asynq:queues", queue)
+                client.hset(f"asynq:{{{queue}}}:t:loose", mapping={"state": "archived"})
+        nodes = ",".join(f"127.0.0.1:{node.tls_port}" for node in cluster.nodes)
+        trusting = ("--tls-ca-file", str(corporate.certificate))
+        scanned = cli("scan", "--json", "--url", f"rediss+cluster://{nodes}", *trusting)
+        assert (scanned.code, scanned.json["complete"], scanned.json["keys_scanned"]) == (0, True, 3), scanned.err
+        asked = {one["address"] for one in scanned.json["server"]["nodes"]}
+        assert asked == {f"127.0.0.1:{node.tls_port}/0" for node in cluster.nodes}
+        recognised = cli("connection", "--json", "--url", f"rediss://127.0.0.1:{cluster.nodes[0].tls_port}", *trusting)
+        assert [one["tls"]["verified"] for one in recognised.json["nodes"]] == [True, True]
+        refused = cli("queues", "--url", f"rediss+cluster://{nodes}", "--tls-ca-file", str(other.certificate))
+        assert refused.code == 3
+        assert "authority" in refused.complaint

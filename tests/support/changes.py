@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.catalog.catalog import Catalog
@@ -165,7 +165,14 @@ def planned(live: Live, progress: ChangeProgress, target: Target = Target.BACK, 
     return plan_restore(live.connect(), Journal(progress.journal), target, **options)
 
 
-def interrupt(live: Live, run_job: Run, plan: Plannable, journal_dir: Path, batches: int = 1) -> ChangeProgress:
+class Reached(Protocol):
+    """A server, or a cluster, that can be connected to."""
+
+    def connect(self) -> Server:
+        """Connect as the code under test does."""
+
+
+def interrupt(live: Reached, run_job: Run, plan: Plannable, journal_dir: Path, batches: int = 1) -> ChangeProgress:
     """Begin a change, and let it fail after some batches: its plan stays beside its journal."""
     began = [0]
 

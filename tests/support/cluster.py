@@ -10,6 +10,7 @@ from redis.cluster import ClusterNode, RedisCluster
 from redis.crc import key_slot
 
 from archive_tui.settings.model import Secret, Settings
+from archive_tui.store.link.server import Server
 from support.servers import ServerProcess, free_port, wait_until
 
 SLOTS = 16384
@@ -23,6 +24,9 @@ class Node:
     def __init__(self, binary: str, directory: Path, *options: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.bus = free_port()
+        self.tls_port = free_port() if "--tls-cluster" in options else 0
+        if self.tls_port:
+            options = (*options, "--tls-port", str(self.tls_port))
         self.process = ServerProcess(
             binary, directory, "--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT),
             "--cluster-replica-validity-factor", "0", "--cluster-require-full-coverage", "no",
@@ -71,7 +75,8 @@ class ClusterProcesses:
             node("CLUSTER", "ADDSLOTSRANGE", number * share, last)
             node("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         for node in self.nodes[1:]:
-            node("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port, self.nodes[0].bus)
+            first = self.nodes[0]
+            node("CLUSTER", "MEET", "127.0.0.1", first.tls_port or first.port, first.bus)
         wait_until(lambda: all(node.state["cluster_known_nodes"] == str(len(self.nodes)) for node in self.nodes))
         for number, node in enumerate(replicas):
             node("CLUSTER", "REPLICATE", primaries[number % len(primaries)].id)
@@ -130,6 +135,12 @@ class ClusterProcesses:
         """How the code under test reaches it by one of its nodes."""
         secret = Secret(password) if password is not None else None
         return Settings(host="127.0.0.1", port=node.port, username=user, password=secret, timeout=1.0)
+
+    def connect(self) -> Server:
+        """The code under test, which knows that it is a cluster."""
+        server = Server(self.settings)
+        server.identify()
+        return server
 
     def client(self) -> RedisCluster:
         """The test's own way in."""

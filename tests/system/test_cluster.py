@@ -10,7 +10,7 @@ import pytest
 from redis.cluster import RedisCluster
 from support.asynq_data import Asynq, history_key, prefix
 from support.catalogs import once
-from support.changes import Run, cleaning_up
+from support.changes import Run, cleaning_up, interrupt
 from support.cluster import ClusterProcesses, Node, running
 from support.command_line import Command, journals
 from support.damage import put, write
@@ -18,8 +18,12 @@ from support.schedulers import DEAD, HOUR, enqueue
 from support.sentinels import unused_port
 from support.servers import Live, wait_until
 
+from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.query import Query
+from archive_tui.changes.plan import plan_oldest
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
 from archive_tui.store.link.server import Server
 
@@ -282,3 +286,43 @@ def test_a_leftover_queue_is_cleaned_up_while_it_moves(
     assert (job.error, job.state, job.progress.made) == (None, JobState.DONE, 600)
     assert not list(client.scan_iter(match="asynq:{gone}:*"))
     server.close()
+
+
+def test_the_rest_of_a_deletion_is_deleted_where_its_queue_is_by_then(
+    cli: Command, cluster: ClusterProcesses, client: RedisCluster, run_job: Run, catalog: Catalog, tmp_path: Path
+) -> None:
+    for number in range(300):
+        write(Asynq(client), "mail", b"more-%d" % number, "archived")
+    assert run_job(ScanJob(cluster.connect(), catalog, ["mail"], Pace.FULL)).wait(30)
+    made = interrupt(cluster, run_job, plan_oldest(catalog, Query()), tmp_path).made
+    assert 0 < made < 302
+    cluster.move_at_once("asynq:{mail}:")
+    (journal,) = tmp_path.glob("*.journal.gz")
+    rest = ("delete", "--resume", journal.name.partition(".")[0], "--journal-dir", str(tmp_path), "--yes", "--json")
+    ended = cli(*rest, "--url", url(cluster.nodes[-1]))
+    assert (ended.code, ended.json["report"]["deleted"]) == (0, 302 - made), ended.err
+    assert list(client.scan_iter(match="asynq:{mail}:t:*")) == [b"asynq:{mail}:t:archived"]
+    assert cli(*rest, "--url", url(cluster.nodes[0])).code == 6
+
+
+def test_namespaces_of_a_cluster_are_kept_apart(cli: Command, cluster: ClusterProcesses, client: RedisCluster) -> None:
+    there = "billing:asynq:{mail}:t:orphan-1"
+    client.sadd("billing:asynq:queues", "mail")
+    client.hset(there, mapping=client.hgetall("asynq:{mail}:t:orphan-1"))
+    before = client.hgetall(there)
+    where = ("--url", url(cluster.nodes[0]))
+    listed = cli("queues", "--all-namespaces", "--json", *where).json
+    assert {one["namespace"]: sorted(queue["queue"] for queue in one["queues"]) for one in listed} == {
+        "asynq": sorted(QUEUES),
+        "billing:asynq": ["mail"],
+    }
+    billing = (*where, "--namespace", "billing:asynq")
+    scanned = cli("scan", "--json", *billing).json
+    assert (scanned["complete"], scanned["keys_scanned"], len(scanned["queues"])) == (True, 1, 1)
+    plan = ("delete", "--queue", "mail", "--kind", "orphan-archived", "--yes", *billing)
+    assert cli(*plan).code == 0
+    assert (client.exists(there), client.exists("asynq:{mail}:t:orphan-1")) == (0, 1)
+    (journal,) = journals()
+    restored = cli("restore", journal, "--yes", "--namespace", "billing:asynq", "--url", url(cluster.nodes[-1]))
+    assert restored.code == 0, restored.err
+    assert client.hgetall(there) == before
