@@ -65,13 +65,20 @@ def _columns(row: Row, width: int) -> Iterator[str]:
 
 
 def _stacked(row: Row, width: int) -> Iterator[str]:
-    """A row with its label, and the sides below it; what is short stands behind the label."""
-    label = line(row.label)
+    """A row with its label and the sides, each of them on a line of its own where one line has no room for all."""
     sides = [(FIRST, row.first), (SECOND, row.second)]
-    if row.verdict is Verdict.SAME:
-        sides = [("=", row.first), *([(SECOND, row.second)] if row.second != row.first else [])]
-    note = f"  ({line(row.note)})" if row.note else ""
-    yield from _broken(f"{_SIGNS[row.verdict]} {label}{note}", width)
+    if row.verdict is Verdict.SAME and row.first == row.second:
+        sides = sides[:1]
+    opening = f"{_SIGNS[row.verdict]} {line(row.label)}"
+    note = f"({line(row.note)})" if row.note else ""
+    pieces = [f"{sign} {block(text)}" for sign, text in sides if text is not None]
+    if row.verdict in (Verdict.ONLY_FIRST, Verdict.ONLY_SECOND) or len(sides) == 1:
+        pieces = [piece[2:] for piece in pieces]  # the sign stands before the label
+    whole = "   ".join([opening, *pieces, *([note] if note else [])])
+    if len(whole) <= width and "\n" not in whole and len(_broken(whole, width)) == 1:
+        yield whole
+        return
+    yield from _broken(f"{opening}  {note}".rstrip(), width)
     for sign, text in sides:
         if text is not None:
             for number, part in enumerate(_cell(text, max(width - 4, _LEAST))):
@@ -91,6 +98,8 @@ def _broken(text: str, width: int) -> list[str]:
     """A safe line in pieces that are no wider, cut behind a space if there is one near the end; together they are the
     line. One without characters is a piece, too.
     """
+    if len(text) <= width and (text.isascii() or 2 * len(text) <= width):
+        return [text]
     pieces: list[str] = []
     start = at = cells = 0
     while at < len(text):

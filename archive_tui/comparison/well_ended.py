@@ -63,9 +63,9 @@ class WellEnded:
     def add(self, message: TaskMessage) -> None:
         """Note a completed task of the type."""
         self.tasks += 1
-        reading = self._redaction.reading(self._reader.best(message.payload, message.type))
-        self._facts.add(_facts(message, reading.name))
-        self._headers.add(self._redaction.headers(message.headers))
+        reading = self._reader.best(message.payload, message.type)
+        self._facts.add(_facts(message, len(message.payload), reading.name))
+        self._headers.add(dict(message.headers))
         if reading.tree is not NO_TREE:
             self._payloads.add(reading.tree)
 
@@ -74,7 +74,7 @@ class WellEnded:
         message = task.message
         if not self.tasks or message is None:
             return Comparison(title_of(task), self.title, [], [self._why_nothing(task)])
-        reading = self._redaction.reading(self._reader.best(message.payload, message.type))
+        reading = self._reader.best(task.payload, message.type)
         payload = Section("Payload")
         if reading.tree is NO_TREE:
             payload.note = f"this payload is read as {line(reading.name)}, which has no paths to compare"
@@ -83,11 +83,9 @@ class WellEnded:
         else:
             _add(payload, reading.tree, self._payloads)
         sections = [Section("Facts"), Section("Headers"), payload]
-        _add(sections[0], _facts(message, reading.name), self._facts, plain=True)
-        _add(sections[1], self._redaction.headers(message.headers), self._headers)
-        return Comparison(
-            title_of(task), self.title, sections, [*self.remarks, *masked_remarks(reading.hidden)], "like theirs"
-        )
+        _add(sections[0], _facts(message, len(task.payload), reading.name), self._facts, plain=True)
+        _add(sections[1], dict(message.headers), self._headers)
+        return Comparison(title_of(task), self.title, sections, self.remarks, "like theirs")
 
     @property
     def title(self) -> str:
@@ -135,7 +133,7 @@ class WellEnded:
         }
 
 
-def _facts(message: TaskMessage, read_as: str) -> dict[str, Tree]:
+def _facts(message: TaskMessage, payload_bytes: int, read_as: str) -> dict[str, Tree]:
     """What a producer chose for a task, and no moment of it. Not the retention: without one no task would be kept to be
     compared with.
     """
@@ -145,7 +143,7 @@ def _facts(message: TaskMessage, read_as: str) -> dict[str, Tree]:
         "Deadline": "set" if message.deadline else "none",
         "Unique": "yes" if message.unique_key else "no",
         "Group": message.group_key or "none",
-        "Payload, bytes": len(message.payload),
+        "Payload, bytes": payload_bytes,
         "Payload read as": read_as,
     }
 

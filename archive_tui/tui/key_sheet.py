@@ -23,6 +23,7 @@ GROUPS = {
     "jobs": "Scans and jobs",
     "journal": "Journals",
     "task": "One task",
+    "comparing": "Comparing",
     "connection": "Connection",
     "triage": "Triage",
     "filter_line": "Typing a filter",

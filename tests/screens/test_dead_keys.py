@@ -31,6 +31,7 @@ from archive_tui.tui.dialogs.report import ReportDialog
 from archive_tui.tui.dialogs.retention import RetentionDialog
 from archive_tui.tui.dialogs.run import RunDialog
 from archive_tui.tui.dialogs.save import SaveDialog
+from archive_tui.tui.dialogs.task_name import TaskNameDialog
 from archive_tui.tui.keymap import all_commands, all_dialogs, all_screens
 from archive_tui.tui.screens.chooser import ChooserScreen
 
@@ -54,6 +55,7 @@ DIALOGS: Mapping[type[Dialog[Any]], Callable[[Operator], Dialog[Any]]] = {
     RetentionDialog: lambda op: RetentionDialog(9),
     RunDialog: lambda op: RunDialog(2, lambda: 0.0),
     SaveDialog: lambda op: SaveDialog("file", "Save", "note"),
+    TaskNameDialog: lambda op: TaskNameDialog("Compare with", "q"),
 }
 
 
@@ -105,7 +107,13 @@ def test_every_key_acts_or_says_why_on_every_screen(valkey: Live) -> None:
         await op.press("enter")
         await op.arrives("ArchivedTaskScreen")
         await walk(op, walked)
-        await op.press("q", "T")
+        await op.press("equals_sign")
+        await op.arrives("ChoiceDialog")
+        await op.press("enter")
+        await op.arrives("ComparisonScreen")
+        await op.until(lambda: not op.app.screen.reading(), "the comparison")
+        await walk(op, walked)
+        await op.press("q", "q", "T")
         await op.arrives("ArchiveTriageScreen")
         await walk(op, walked)
         await op.press("q", "q")

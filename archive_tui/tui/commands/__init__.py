@@ -15,6 +15,7 @@ is one class in one place.
 
 from archive_tui.tui.commands.changing import *
 from archive_tui.tui.commands.command import *
+from archive_tui.tui.commands.comparing import *
 from archive_tui.tui.commands.connection import *
 from archive_tui.tui.commands.dialogs import *
 from archive_tui.tui.commands.everywhere import *

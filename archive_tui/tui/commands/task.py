@@ -52,7 +52,7 @@ class OpenOutside(Command):
 class Search(Command):
     key = "slash"
     title = "search"
-    help = "Search in error and payload; in a binary payload also for hexadecimal digits."
+    help = "Search in error and payload, or in a comparison; in a binary payload also for hexadecimal digits."
 
 
 class SearchNext(Command):

@@ -27,6 +27,7 @@ from archive_tui.tui.kept_screens import journal_name
 from archive_tui.tui.lists.appearance import JOURNAL
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.columns import common_columns
+from archive_tui.tui.lists.comparing import ListComparing
 from archive_tui.tui.lists.list_columns import ListColumns
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.targets import Targets, single_row
@@ -95,6 +96,7 @@ class JournalScreen(CommandScreen):
         commands.Sort,
         commands.MarkRange,
         commands.Unmark,
+        commands.Compare,
         commands.Wide,
         commands.ChooseColumns,
         commands.ExactTimes,
@@ -102,7 +104,7 @@ class JournalScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ListColumns, ChangeFlow)
+    PARTS = (TaskList, RowMarks, ListColumns, ChangeFlow, ListComparing)
 
     def __init__(self, path: Path, header: Header) -> None:
         super().__init__()
@@ -113,7 +115,8 @@ class JournalScreen(CommandScreen):
         self.marks = RowMarks(self, self.tasks)
         self.columns = ListColumns(self, self.tasks, JOURNAL)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
-        self.parts = (self.tasks, self.marks, self.columns, self.flow)
+        comparing = ListComparing(self, self.tasks, self.marks, self._read_task)
+        self.parts = (self.tasks, self.marks, self.columns, self.flow, comparing)
         self._job: JournalJob | None = None
         self._again = False
         self._outdated = False
@@ -160,6 +163,10 @@ class JournalScreen(CommandScreen):
         self._outdated = False
         self._job = self.session.run(JournalJob(self.path, self.tasks.catalog, again=self._again))
         self.tasks.fill(self._job)
+
+    def _read_task(self, queue: str, task_id: bytes) -> Task:
+        assert self._job is not None  # noqa: S101 - there are rows only where something was read
+        return self._job.task(queue, task_id)
 
     def _content_job(self, *what: Any, **options: Any) -> ContentJob:
         """The job that reads messages for a filter: they stand in the journal, and perhaps nowhere else."""

@@ -20,6 +20,7 @@ from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.lists.appearance import SCAN
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.columns import common_columns, kind_cell
+from archive_tui.tui.lists.comparing import ListComparing
 from archive_tui.tui.lists.finding_changes import FindingChanges
 from archive_tui.tui.lists.groups import Groups
 from archive_tui.tui.lists.list_columns import ListColumns
@@ -61,6 +62,7 @@ class ScanScreen(CommandScreen):
         commands.Sort,
         commands.MarkRange,
         commands.Unmark,
+        commands.Compare,
         commands.Follow,
         commands.Wide,
         commands.ChooseColumns,
@@ -70,7 +72,7 @@ class ScanScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ListColumns, FindingChanges, Groups, Triage, ListExport)
+    PARTS = (TaskList, RowMarks, ListColumns, FindingChanges, Groups, Triage, ListExport, ListComparing)
 
     def __init__(self, queue: str | None) -> None:
         """`queue` is None for all queues."""
@@ -110,7 +112,9 @@ class ScanScreen(CommandScreen):
             name=f"{line(queue) if queue is not None else 'all-queues'}-findings",
             why_not=lambda: self._why_not_export() or why_not_matching(self.tasks, self.marks),
         )
-        self.parts = (self.tasks, self.marks, self.columns, self.findings, self.groups, self.triage, export)
+        comparing = ListComparing(self, self.tasks, self.marks)
+        own = (self.tasks, self.marks, self.columns, self.findings)
+        self.parts = (*own, self.groups, self.triage, export, comparing)
         self._messages = False
         self._job: ScanJob | None = None
         self._refused: list[str] = []

@@ -26,6 +26,7 @@ from archive_tui.tui.lists.targets import Targets
 from archive_tui.tui.task import facts as fact_lines
 from archive_tui.tui.task.below import Below
 from archive_tui.tui.task.boxes import ERROR, FACTS, PAYLOAD, TaskBoxes
+from archive_tui.tui.task.comparing import TaskComparing
 from archive_tui.tui.task.mark import ShownMark
 from archive_tui.tui.task.outside import ShowOutside
 from archive_tui.tui.task.payload_export import Loaded, PayloadExport
@@ -70,6 +71,7 @@ class TaskScreen(CommandScreen):
         commands.SearchPrevious,
         commands.CopyId,
         commands.OpenOutside,
+        commands.Compare,
         commands.Wrap,
         commands.ReadAgain,
         commands.Back,
@@ -78,7 +80,15 @@ class TaskScreen(CommandScreen):
     CHANGES_HERE: ClassVar[tuple[type[Command], ...]] = (commands.Stop, commands.Mark)
     """The commands of a task in a list whose tasks can be changed, to be listed before the others."""
 
-    PARTS: ClassVar[tuple[type, ...]] = (TaskSearch, PayloadExport, ShowOutside, ShownReading, ShownMark, MaskedValues)
+    PARTS: ClassVar[tuple[type, ...]] = (
+        TaskSearch,
+        PayloadExport,
+        ShowOutside,
+        ShownReading,
+        ShownMark,
+        MaskedValues,
+        TaskComparing,
+    )
     CSS = """
     #summary { height: auto; margin: 0 1; color: $text-muted; }
     """
@@ -120,7 +130,16 @@ class TaskScreen(CommandScreen):
         self.shown_reading = ShownReading(self, self._boxes, lambda: self._loaded, self._show_reading)
         outside = ShowOutside(self, self._boxes, lambda: self._loaded)
         self.secrets = MaskedValues(self, lambda: self._loaded, lambda: self._load(again=True))
-        self.parts = (self.searching, self.exporting, outside, self.shown_reading, self.marking, self.secrets)
+        comparing = TaskComparing(self, below, self._shown, self._after, self.read_task)
+        self.parts = (
+            self.searching,
+            self.exporting,
+            outside,
+            self.shown_reading,
+            self.marking,
+            self.secrets,
+            comparing,
+        )
 
     def body(self) -> ComposeResult:
         yield HeadLine(id="head")
@@ -159,6 +178,15 @@ class TaskScreen(CommandScreen):
     @property
     def _key(self) -> int | None:
         return self._view.key(self._index) if self.row is not None else None
+
+    def _shown(self) -> tuple[int, TaskRow] | None:
+        """The number and the row of the task; None where it has left the list."""
+        row = self.row
+        return (self._view.key(self._index), row) if row is not None else None
+
+    def _after(self) -> TaskRow | None:
+        """The row of the next task; None behind the last."""
+        return next(iter(self._view.page(self._index + 1, 1)), None)
 
     def _draw_head(self) -> None:
         row = self.row

@@ -26,6 +26,7 @@ from archive_tui.tui.lists.archive_changes import ArchiveChanges
 from archive_tui.tui.lists.archive_retention import ArchiveRetention
 from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
 from archive_tui.tui.lists.columns import common_columns
+from archive_tui.tui.lists.comparing import ListComparing
 from archive_tui.tui.lists.groups import Groups
 from archive_tui.tui.lists.list_columns import ListColumns
 from archive_tui.tui.lists.list_export import ListExport, marked_or_matching, why_not_matching
@@ -69,6 +70,7 @@ class TasksScreen(CommandScreen):
         commands.ScanQueue,
         commands.MarkRange,
         commands.Unmark,
+        commands.Compare,
         commands.Follow,
         commands.Wide,
         commands.ChooseColumns,
@@ -78,7 +80,18 @@ class TasksScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ListColumns, ChangeFlow, ArchiveChanges, ArchiveRetention, Groups, Triage, ListExport)
+    PARTS = (
+        TaskList,
+        RowMarks,
+        ListColumns,
+        ChangeFlow,
+        ArchiveChanges,
+        ArchiveRetention,
+        Groups,
+        Triage,
+        ListExport,
+        ListComparing,
+    )
 
     def __init__(self, queue: str | None) -> None:
         """`queue` is None for all queues."""
@@ -113,7 +126,8 @@ class TasksScreen(CommandScreen):
             why_not=lambda: self._why_not_change() or why_not_matching(self.tasks, self.marks),
         )
         own = (self.tasks, self.marks, self.columns, self.flow, self.changes)
-        self.parts = (*own, self.retention, self.groups, self.triage, export)
+        comparing = ListComparing(self, self.tasks, self.marks)
+        self.parts = (*own, self.retention, self.groups, self.triage, export, comparing)
         self._cleaning = False
         self._job: Listing | None = None
         self._counted: Listing | None = None

@@ -86,6 +86,11 @@ class TaskBoxes(Container):
         return self.query_one("#error", DocumentView), self.query_one("#payload", DocumentView)
 
     @property
+    def boxes_searched(self) -> tuple[str, str]:
+        """The names of the boxes of these documents."""
+        return ERROR, PAYLOAD
+
+    @property
     def facts(self) -> FittedText:
         """The facts, all of them."""
         return self.query_one("#facts", FittedText)

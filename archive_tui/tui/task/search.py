@@ -1,18 +1,41 @@
-"""The search of a task's screen: one walk through error and payload, from match to match."""
+"""The search of a task's screen, or of a comparison: one walk through its documents, from match to match."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from archive_tui.payloads.rendering import Document
 from archive_tui.payloads.search import Matches
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, background
 from archive_tui.tui.commands import runs
-from archive_tui.tui.task.boxes import ERROR, PAYLOAD, TaskBoxes
+from archive_tui.tui.widgets.document import DocumentView
 from archive_tui.tui.widgets.filterbar import FilterBar
 
-_BOXES = (ERROR, PAYLOAD)
+
+class Searched(Protocol):
+    """Documents of a screen through which one search goes."""
+
+    @property
+    def documents(self) -> Sequence[DocumentView]:
+        """The documents, in their order."""
+
+    @property
+    def boxes_searched(self) -> Sequence[str]:
+        """Their names."""
+
+    @property
+    def current(self) -> str:
+        """The name of the one that keys go to."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other is to be seen beside it."""
+
+    def go_to(self, box: str, *, focus: bool = True) -> None:
+        """Make one the current one; without `focus`, keys stay where they go."""
 
 
 @dataclass(slots=True)
@@ -38,7 +61,7 @@ class _Wanted:
 class TaskSearch(Part):
     """Looks off the UI loop for what is typed, and lights it. Steps taken before the answer is there count from it."""
 
-    def __init__(self, screen: CommandScreen, boxes: TaskBoxes, bar: FilterBar) -> None:
+    def __init__(self, screen: CommandScreen, boxes: Searched, bar: FilterBar) -> None:
         super().__init__(screen)
         self._boxes, self._bar = boxes, bar
         self._wanted = _Wanted("", (0, 0))
@@ -105,7 +128,7 @@ class TaskSearch(Part):
 
     def _here(self) -> tuple[int, int]:
         """Where the operator looks: the first line in view of a box that was scrolled, else the beginning."""
-        for number, (box, view) in enumerate(zip(_BOXES, self._boxes.documents, strict=True)):
+        for number, (box, view) in enumerate(zip(self._boxes.boxes_searched, self._boxes.documents, strict=True)):
             if box == self._boxes.current and view.top_line:
                 return number, view.top_line
         return 0, 0
@@ -146,7 +169,7 @@ class TaskSearch(Part):
             matches = self._found[number] if self._found else None
             here = below is not None and matches is not None and 0 <= below < len(matches)
             if here and self._boxes.alone:
-                self._boxes.go_to(_BOXES[number], focus=False)
+                self._boxes.go_to(self._boxes.boxes_searched[number], focus=False)
             view.light(matches, below if here else None)
             below = below - len(matches) if below is not None and matches is not None else None
         if not self._wanted.needle:
