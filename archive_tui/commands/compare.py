@@ -28,7 +28,7 @@ def compare(
 ) -> ExitCode:  # fmt: skip
     """Print in what two tasks differ. Raises NotFoundError where one of them is not there."""
     tasks = [session.read_task(*name) for name in (first, second)]
-    comparison = compare_tasks(tasks[0], tasks[1], session.payloads, session.clock(), session.redaction)
+    comparison = compare_tasks(tasks[0], tasks[1], session.payloads, session.redaction, session.clock())
     if form == "json":
         sides = {"first": _side(tasks[0]), "second": _side(tasks[1])}
         print(json_line({**sides, **for_programs(comparison, everything=everything)}), file=out)

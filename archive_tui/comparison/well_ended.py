@@ -23,7 +23,7 @@ from archive_tui.comparison.tasks import masked_remarks, title_of
 from archive_tui.comparison.trees import WHOLE
 from archive_tui.comparison.values import Kind, kind_of, text_of
 from archive_tui.payloads.paths import EVERY
-from archive_tui.payloads.readings import NO_TREE, PayloadReader
+from archive_tui.payloads.readings import NO_TREE, PayloadReader, Reading
 from archive_tui.payloads.redaction import Redaction
 from archive_tui.payloads.tree import Tree
 from archive_tui.payloads.writing import for_programs
@@ -46,6 +46,7 @@ class WellEnded:
     """The completed tasks of one queue and type, as far as they were looked at; they are not kept."""
 
     def __init__(self, queue: str, task_type: str, reader: PayloadReader, redaction: Redaction) -> None:
+        """What `redaction` masks is neither kept nor shown: of it no more is compared than whether it is there."""
         self.queue = queue
         self.type = task_type
         self.looked_at = 0
@@ -56,16 +57,15 @@ class WellEnded:
         """Whether there are no more than those that were looked at."""
         self.tasks = 0
         """Tasks of the type."""
-        self._reader = reader
-        self._redaction = redaction
+        self._reader, self._redaction = reader, redaction
         self._facts, self._headers, self._payloads = Observations(), Observations(), Observations()
 
     def add(self, message: TaskMessage) -> None:
         """Note a completed task of the type."""
         self.tasks += 1
-        reading = self._reader.best(message.payload, message.type)
+        reading = self._read(message.payload)
         self._facts.add(_facts(message, len(message.payload), reading.name))
-        self._headers.add(dict(message.headers))
+        self._headers.add(self._redaction.headers(message.headers))
         if reading.tree is not NO_TREE:
             self._payloads.add(reading.tree)
 
@@ -74,7 +74,7 @@ class WellEnded:
         message = task.message
         if not self.tasks or message is None:
             return Comparison(title_of(task), self.title, [], [self._why_nothing(task)])
-        reading = self._reader.best(task.payload, message.type)
+        reading = self._read(task.payload)
         payload = Section("Payload")
         if reading.tree is NO_TREE:
             payload.note = f"this payload is read as {line(reading.name)}, which has no paths to compare"
@@ -84,8 +84,11 @@ class WellEnded:
             _add(payload, reading.tree, self._payloads)
         sections = [Section("Facts"), Section("Headers"), payload]
         _add(sections[0], _facts(message, len(task.payload), reading.name), self._facts, plain=True)
-        _add(sections[1], dict(message.headers), self._headers)
+        _add(sections[1], self._redaction.headers(message.headers), self._headers)
         return Comparison(title_of(task), self.title, sections, self.remarks, "like theirs")
+
+    def _read(self, payload: bytes) -> Reading:
+        return self._redaction.reading(self._reader.best(payload, self.type))
 
     @property
     def title(self) -> str:

@@ -13,13 +13,14 @@ from archive_tui.asynq.states import State
 from archive_tui.asynq.task import Task
 from archive_tui.comparison.alignment import aligned
 from archive_tui.comparison.layout import lines_of
+from archive_tui.comparison.programs import for_programs
 from archive_tui.comparison.rows import MOST_ROWS, Comparison, Section, Verdict
 from archive_tui.comparison.tasks import compare
 from archive_tui.comparison.texts import add_bytes, add_lines
-from archive_tui.comparison.trees import add_trees
+from archive_tui.comparison.trees import Node, add_trees
 from archive_tui.comparison.well_ended import WellEnded
 from archive_tui.payloads.readings import PayloadReader
-from archive_tui.payloads.redaction import SHOWN, Redaction
+from archive_tui.payloads.redaction import MASK, SHOWN, Redaction
 from archive_tui.payloads.tree import Pairs
 from archive_tui.payloads.writing import written
 
@@ -41,7 +42,7 @@ TREES = st.recursive(
 
 def trees(first: Any, second: Any) -> Section:
     section = Section("Payload")
-    add_trees(section, first, second)
+    add_trees(section, Node(first, first), Node(second, second))
     return section
 
 
@@ -150,7 +151,7 @@ def test_two_tasks_differ_in_facts_error_headers_and_payload() -> None:
     second = a_task(
         b"two", error_msg="refused\nat b", headers={"trace": "1", "more": "x"}, payload=b'{"a": 1, "b": [2]}'
     )
-    comparison = compare(first, second, READER, NOW + 60, SHOWN)
+    comparison = compare(first, second, READER, SHOWN, NOW + 60)
     found = {section.title: [row.label for row in section.rows if row.differs] for section in comparison.sections}
     assert found == {"Facts": ["Id", "Payload"], "Error": ["line 2"], "Headers": ["more"], "Payload": ["b[0]"]}
     assert "= a " not in shown(comparison)
@@ -165,7 +166,7 @@ def test_two_tasks_differ_in_facts_error_headers_and_payload() -> None:
     ],
 )
 def test_payloads_of_different_formats_are_compared_as_what_both_are(first: bytes, second: bytes, note: str) -> None:
-    payload = compare(a_task(payload=first), a_task(b"two", payload=second), READER, NOW, SHOWN).sections[-1]
+    payload = compare(a_task(payload=first), a_task(b"two", payload=second), READER, SHOWN, NOW).sections[-1]
     assert payload.note == note
     assert payload.rows[0].label == "(read as)"
     assert payload.differing > 1
@@ -173,7 +174,7 @@ def test_payloads_of_different_formats_are_compared_as_what_both_are(first: byte
 
 def test_tasks_without_a_message_are_compared_all_the_same() -> None:
     husk = Task("q", b"husk", None, {b"state": b"odd\x1b[2J"}, None)
-    text = shown(compare(husk, a_task(), READER, NOW, SHOWN))
+    text = shown(compare(husk, a_task(), READER, SHOWN, NOW))
     assert "missing: the hash has no field msg" in text
     assert "\x1b" not in text
 
@@ -292,3 +293,47 @@ def test_every_line_fits_and_is_safe_to_show(tree: dict[str, Any], width: int) -
         assert "\x1b" not in one
         assert "\u202e" not in one
         assert sum(2 if "\u4e00" <= character <= "\u9fff" else 1 for character in one) <= width or "⟨" in one
+
+
+def test_what_is_masked_is_compared_and_not_shown() -> None:
+    payload = b'{"user": 1, "auth": {"password": "%s", "tokens": ["%s"]}, "api_key": {"a": "same-secret"}}'
+    first = a_task(
+        payload=payload % (b"first-secret", b"x1"),
+        error_msg="password=first-secret",
+        headers={"authorization": "first"},
+    )
+    second = a_task(
+        payload=payload % (b"other-secret", b"x1"),
+        error_msg="password=other-secret",
+        headers={"authorization": "other"},
+    )
+    comparison = compare(first, second, READER, Redaction(), NOW)
+    text = shown(comparison, everything=True)
+    assert "secret" not in text
+    assert "secret" not in str(for_programs(comparison, everything=True))
+    found = {row.label: (row.first, row.verdict, row.note) for row in comparison.sections[-1].rows}
+    assert found["auth.password"] == (f'"{MASK}"', Verdict.VALUE, "masked: they differ")
+    assert found["api_key"] == (f'"{MASK}"', Verdict.SAME, "masked")
+    assert comparison.sections[1].note == "masked: they differ"
+    assert [(row.label, row.note) for row in comparison.sections[2].rows] == [("authorization", "masked: they differ")]
+    assert "first-secret" in shown(compare(first, second, READER, SHOWN, NOW))
+
+
+def test_texts_of_which_only_the_masked_parts_differ_are_said_to_differ() -> None:
+    first, second = (a_task(payload=b"log in with password=%s and go on" % word) for word in (b"first", b"other"))
+    payload = compare(first, second, READER, Redaction(), NOW).sections[-1]
+    assert [(row.label, row.note) for row in payload.rows if row.differs] == [("(masked)", "masked: they differ")]
+
+
+def test_those_that_ended_well_show_nothing_that_is_masked() -> None:
+    others = WellEnded("q", "email:send", READER, Redaction())
+    for number in range(4):
+        others.add(
+            a_message("q", payload=b'{"password": "word-%d", "n": 1}' % number, headers={"token": f"t-{number}"})
+        )
+    comparison = others.compare(a_task(payload=b'{"n": 1}', headers={"token": "mine"}))
+    assert [(row.label, row.note) for row in comparison.sections[-1].rows if row.differs] == [("password", "missing")]
+    text = shown(comparison, everything=True)
+    assert "word-" not in text
+    assert "t-1" not in text
+    assert "mine" not in text

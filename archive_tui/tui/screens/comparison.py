@@ -159,9 +159,11 @@ class ComparisonScreen(CommandScreen):
         try:
             first = self._first.task()
             if self._second is not None:
-                comparison = compare(first, self._second.task(), session.payloads, session.clock())
+                comparison = compare(first, self._second.task(), session.payloads, session.redaction, session.clock())
             else:
-                job = WellEndedJob(session.reader, first.queue, first.type, session.payloads, leave_out=first.id)
+                job = WellEndedJob(
+                    session.reader, first.queue, first.type, session.payloads, session.redaction, leave_out=first.id
+                )
                 self._job = session.run(job)
                 while not job.wait(_LOOK_EVERY):
                     if ticket != self._ticket:
