@@ -1,9 +1,10 @@
-"""Readings of error messages: a stack trace of Go without the frames of others, and JSON in a message laid out."""
+"""Readings of error messages: a stack trace of Go without the frames of others, JSON and values of Go laid out."""
 
 import json
 import re
 from collections.abc import Iterator
 
+from archive_tui.payloads import go_values
 from archive_tui.payloads.decoder import Fit
 from archive_tui.payloads.decoders.json_text import laid_out
 from archive_tui.payloads.readings import Reading
@@ -31,6 +32,9 @@ def error_readings(message: str) -> list[Reading]:
         readings.append(Reading(("stack trace",), Fit.LIKELY, why, raw, write=lambda: "\n".join(_folded(message))))
     elif (spread := _spread(message)) is not None:
         readings.append(Reading(("JSON inside",), Fit.LIKELY, "a part of it is JSON", raw, write=lambda: spread))
+    if (values := go_values.laid_out(message)) is not None:
+        why = "a part of it is a value of Go, as %+v writes it"
+        readings.append(Reading(("Go value inside",), Fit.LIKELY, why, raw, write=lambda: values))
     return [*readings, Reading(("text",), Fit.LIKELY, "as it is", raw, write=lambda: message)]
 
 

@@ -1,12 +1,14 @@
 """Error messages: what is folded, what is laid out, and that the whole is always there."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_tui.payloads.error_text import error_readings
+from archive_tui.payloads.go_values import laid_out, pieces
 from archive_tui.payloads.rendering import document
 
 PANIC = """job failed: runtime error: invalid memory address or nil pointer dereference
@@ -89,3 +91,88 @@ def test_laid_out_json_is_the_same_json(before: str, value: dict[str, int]) -> N
         text = first.text()
         assert json.loads(text[text.index("{") :]) == value
     assert len(document(first)) >= 1
+
+
+GO_ERROR = (
+    "charge failed: &{Op:read Net:tcp Addr:10.0.0.1:80 Err:read: connection reset by peer Empty: "
+    "Inner:{Code:5 Tags:[] Meta:map[a:b c:{D:1 E:<nil>}]} List:[{A:1 B:2} {A:3 B:4}]}; gave up"
+)
+
+GO_LAID_OUT = """charge failed:
+&{
+  Op:read
+  Net:tcp
+  Addr:10.0.0.1:80
+  Err:read: connection reset by peer
+  Empty:
+  Inner:{
+    Code:5
+    Tags:[]
+    Meta:map[
+      a:b
+      c:{
+        D:1
+        E:<nil>
+      }
+    ]
+  }
+  List:[
+    {
+      A:1
+      B:2
+    }
+    {
+      A:3
+      B:4
+    }
+  ]
+}
+; gave up"""
+
+
+def test_values_of_go_are_laid_out_and_the_message_is_one_key_away() -> None:
+    first, *others = error_readings(GO_ERROR)
+    assert first.path == ("Go value inside",)
+    assert [line.rstrip() for line in first.text().splitlines()] == GO_LAID_OUT.splitlines()
+    assert [other.text() for other in others] == [GO_ERROR]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "[]", "{}", "map[]", "&{}", "codes [1 2 3]", "set {a b c}", "{A:1}", "open {A:1 B:2", "{A:1 B:2]}", "{A:1 B:[}",
+        "retry: {attempt: 1 of 3}", "see [http://a.b/c d] and {name}", "context deadline exceeded",
+    ],
+)  # fmt: skip
+def test_what_may_be_something_else_is_left_as_it_is(message: str) -> None:
+    assert laid_out(message) is None
+
+
+def test_json_and_a_value_of_go_in_one_message_are_both_offered() -> None:
+    message = 'refused {"error": "invalid", "code": 17} by {Host:a.example Port:443}'
+    assert [one.name for one in error_readings(message)] == ["JSON inside", "Go value inside", "text"]
+
+
+_PARTS = st.sampled_from(
+    ["{", "}", "[", "]", "&{", "map[", " ", ":", "A:", " B:", "c:", "x", "\n", "\t", "é", "\udcff", "<nil>", " Err: "]
+)
+
+
+@given(st.lists(_PARTS, max_size=60).map("".join) | st.text())
+def test_laying_out_never_loses_a_character(message: str) -> None:
+    parts = pieces(message)
+    assert "".join(part for _, part in parts) == message
+    shown = laid_out(message)
+    if shown is not None:
+        assert shown == "\n".join("  " * indent + part for indent, part in parts)
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["{A:" * 5_000 + "}" * 5_000, "{A:1 " + "B: " * 30_000 + "}", "{" * 200_000, "map[" * 30 + "a:b" + "]" * 30,
+     "[{A:1 B:2} " * 9_000],
+)  # fmt: skip
+def test_laying_out_takes_no_longer_than_the_message_deserves(message: str) -> None:
+    began = time.process_time()
+    assert "".join(part for _, part in pieces(message)) == message
+    assert time.process_time() - began < 2
