@@ -214,10 +214,10 @@ def connection_command(context: click.Context, /, as_json: bool, **connection: A
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with counts.")
 @click.option("--ndjson", is_flag=True, help="One JSON object a finding, a line each.")
 @click.option(
-    "--where", default="", metavar="FILTER", help="Only findings that match, such as 'age>30d' (with --ndjson)."
+    "--where", default="", metavar="FILTER", help="Print and count only findings that match, such as 'age>30d'."
 )
 @click.option("--prometheus", is_flag=True, help="Metrics for a textfile collector.")
-@click.option("--check", is_flag=True, help="Exit with 10 if the scan found anything.")
+@click.option("--check", is_flag=True, help="Exit with 10 if the scan found anything (that matches).")
 @connection_options
 @click.pass_context
 def scan_command(
@@ -229,8 +229,6 @@ def scan_command(
     from archive_tui.commands.scan import scan
 
     form = one_form(json=as_json, ndjson=ndjson, prometheus=prometheus)
-    if where.strip() and not ndjson:
-        raise UsageError("--where goes with --ndjson: the counts of a scan are of everything that it has found")
     with session_for(context, connection) as session:
         return scan(
             session,

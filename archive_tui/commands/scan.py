@@ -2,13 +2,15 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.installation import INSTALLATION, shown, written
 from archive_tui.asynq.rows import TaskRow
+from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
 from archive_tui.catalog.signatures import signature
@@ -32,6 +34,9 @@ from archive_tui.text import clip, encode, line, readable
 from archive_tui.wording.people import UNKNOWN, number, plural, size
 from archive_tui.wording.programs import json_line, moment
 
+Sums: TypeAlias = Mapping[tuple[str, Kind | None], tuple[int, int | None]]
+"""The number of findings and an estimate of their bytes in Redis, by queue and kind; None: no size is known."""
+
 _ALWAYS_SHOWN = (Kind.ORPHAN_ARCHIVED, Kind.ORPHAN_COMPLETED)
 """Kinds whose counts stand in the table even where nothing was found."""
 
@@ -50,8 +55,8 @@ def scan(
     progress: bool,
 ) -> ExitCode:
     """Scan queues (all where none is named) and print what was found in the asked form. With `messages`, those of all
-    tasks are read, with `locks` stale ones are found. `where` is a filter for the findings that `ndjson` prints, empty
-    for all; --check counts them all.
+    tasks are read, with `locks` stale ones are found. `where` is a filter for the findings that are
+    printed, counted and checked, empty for all.
     """
     query = Query(where, now=session.clock())
     query.where()
@@ -72,25 +77,64 @@ def scan(
         if contents is None:
             return ExitCode.INTERRUPTED
         contents.say(sys.stderr)
-        _print_scan(session, job, query, form, out)
+        _print_scan(session, job, _Filter(query, contents, read=not interrupted), form, out)
         if form in ("text", "ndjson"):
             say_what_is_unsure(job.progress.unsure, job.progress.why_unsure, sys.stderr)
         if catalog.trouble:
             print(f"archive-tui: {catalog.trouble}", file=sys.stderr)
-            if form == "ndjson":
+            if where and form != "ndjson":
+                print("archive-tui: the filter was asked of these alone: the counts are minimums", file=sys.stderr)
+            if where or form == "ndjson":
                 return ExitCode.IN_PART
         if interrupted:
             return ExitCode.INTERRUPTED
-        if check and catalog.counts().total:
+        if check and (len(catalog.find(query)) if where else catalog.counts().total):
             return ExitCode.FOUND
         return ExitCode.IN_PART if job.progress.caution or contents.unknown else ExitCode.DONE
 
 
-def _print_scan(session: Session, job: ScanJob, query: Query, form: str, out: TextIO) -> None:
-    elsewhere = _elsewhere(session, job)
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """The filter of a scan, and what reading messages for it came to."""
+
+    query: Query
+
+    contents: Contents
+
+    read: bool
+    """All messages that it looks into were read; False: somebody interrupted the scan before."""
+
+    @property
+    def where(self) -> str:
+        """Its text; empty for none."""
+        return self.query.text
+
+    def sums(self, catalog: Catalog) -> Sums:
+        """The numbers of findings that match, and estimates of their bytes, as `Catalog.sums`."""
+        if not self.where:
+            return catalog.sums()
+        sums: dict[tuple[str, Kind | None], tuple[int, int | None]] = {}
+        for (queue, kind, _), part in catalog.add_up(catalog.find(self.query)):
+            count, stored = sums.get((queue, kind), (0, None))
+            known = part.rows > part.unsized
+            sums[queue, kind] = count + part.rows, (stored or 0) + part.stored_bytes if known else stored
+        return sums
+
+    def for_programs(self, catalog: Catalog) -> dict[str, Any]:
+        """The same for programs; nothing where there is no filter."""
+        if not self.where:
+            return {}
+        payloads = self.contents.facts
+        if not self.read and self.query.criteria:
+            payloads = {"read": 0, "unknown": None, "complete": False}
+        return {"where": self.where, "payloads": payloads, "not_judged": catalog.counts().unkept}
+
+
+def _print_scan(session: Session, job: ScanJob, chosen: _Filter, form: str, out: TextIO) -> None:
+    elsewhere = _elsewhere(session, job, chosen.query)
     if form == "ndjson":
         namespace = namespace_field(session.server.keys.namespace)
-        for rows in Selection(job.catalog, job.catalog.find(query)).batches():
+        for rows in Selection(job.catalog, job.catalog.find(chosen.query)).batches():
             found = are_elsewhere(session.server, [row for _, row in rows], elsewhere.prefixes)
             for _, row in rows:
                 print(json_line(namespace | _row_json(row, found)), file=out)
@@ -98,21 +142,23 @@ def _print_scan(session: Session, job: ScanJob, query: Query, form: str, out: Te
     with session.server.pipe(lenient=True) as pipe:
         stats = _stats(session, job, pipe)
         foretold = forecasts(session, pipe, stats) if form == "prometheus" else {}
-    report = _scan_json(session, job, stats, elsewhere)
+    report = _scan_json(session, job, stats, elsewhere, chosen)
     if form == "json":
         print(json_line(report), file=out)
     elif form == "prometheus":
         _print_prometheus(report, job.progress, foretold, out)
     else:
         _print_summary(report, job.progress, out)
+        if chosen.where:
+            print(f"only findings that match: {line(chosen.where)}", file=sys.stderr)
         if session.source is not None and (job.progress.restarts or not session.source.why_primary):
             print(session.source.sentence, file=sys.stderr)
         _warn_of(elsewhere)
 
 
-def _elsewhere(session: Session, job: ScanJob) -> Elsewhere:
-    """The ghosts of a scan that other installations know."""
-    ghosts = job.catalog.find(Query(kind=Kind.GHOST))
+def _elsewhere(session: Session, job: ScanJob, query: Query) -> Elsewhere:
+    """The ghosts of a scan that match and that other installations know."""
+    ghosts = job.catalog.find(replace(query, kind=Kind.GHOST))
     return look(session.server, Selection(job.catalog, ghosts), len(ghosts), job.pace)
 
 
@@ -154,10 +200,12 @@ def _nodes(info: ServerInfo) -> dict[str, Any]:
     return {"nodes": [*answering, *away]}
 
 
-def _scan_json(session: Session, job: ScanJob, stats: Sequence[QueueStats], elsewhere: Elsewhere) -> dict[str, Any]:
+def _scan_json(
+    session: Session, job: ScanJob, stats: Sequence[QueueStats], elsewhere: Elsewhere, chosen: _Filter
+) -> dict[str, Any]:
     progress = job.progress
     info = session.info
-    sums = job.catalog.sums()
+    sums = chosen.sums(job.catalog)
     snapshot = session.settings.snapshot
     return {
         "server": {"version": info.version or None, "mode": info.mode or None, "address": info.address, **_nodes(info)},
@@ -169,6 +217,7 @@ def _scan_json(session: Session, job: ScanJob, stats: Sequence[QueueStats], else
         "complete": progress.complete,
         "caution": progress.caution or None,
         "keys_scanned": progress.keys,
+        **chosen.for_programs(job.catalog),
         "queues": [
             {
                 "queue": readable(encode(one.name)),
@@ -190,9 +239,7 @@ def _scan_json(session: Session, job: ScanJob, stats: Sequence[QueueStats], else
     }
 
 
-def _installation_json(
-    job: ScanJob, sums: Mapping[tuple[str, Kind | None], tuple[int, int | None]]
-) -> dict[str, Any] | None:
+def _installation_json(job: ScanJob, sums: Sums) -> dict[str, Any] | None:
     """What was found that belongs to no queue; None where the scan was not of all queues, and did not look for it."""
     if job.queues is not None:
         return None
@@ -250,13 +297,14 @@ def _print_prometheus(
     report: dict[str, Any], progress: ScanProgress, foretold: Mapping[str, Forecast], out: TextIO
 ) -> None:
     """Print the report in the text format of Prometheus. What is unknown has no sample."""
+    chosen = {"where": report["where"]} if "where" in report else {}
     findings = [
-        ({"queue": queue["queue"], "kind": kind}, found)
+        ({"queue": queue["queue"], "kind": kind, **chosen}, found)
         for queue in report["queues"]
         for kind, found in queue["findings"].items()
     ]
     if report["installation"] is not None:
-        findings += [({"kind": kind}, found) for kind, found in report["installation"]["findings"].items()]
+        findings += [({"kind": kind, **chosen}, found) for kind, found in report["installation"]["findings"].items()]
     archives = [({"queue": queue["queue"]}, queue["archived"]["size"]) for queue in report["queues"]]
     forecasts = [({"queue": readable(encode(name))}, one) for name, one in foretold.items()]
     seconds = (progress.finished_at or progress.started_at) - progress.started_at
@@ -278,6 +326,9 @@ def _print_prometheus(
         ("scan_duration_seconds", "How long the scan took.", [({}, round(seconds, 3))]),
         ("scan_keys", "Task keys that the scan met.", [({}, report["keys_scanned"])]),
     ]  # fmt: skip
+    if chosen and report["payloads"] is not None:
+        metrics.append(("findings_unknown", "Findings left out because nobody can tell whether they match the filter.",
+                        [(chosen, report["payloads"]["unknown"])]))  # fmt: skip
     own = {} if "namespace" not in report else {"namespace": report["namespace"]}
     for name, help_, samples in metrics:
         print(f"# HELP archive_tui_{name} {help_}\n# TYPE archive_tui_{name} gauge", file=out)

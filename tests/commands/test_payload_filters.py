@@ -69,8 +69,33 @@ def test_a_scan_prints_the_findings_that_match(live: Live, cli: Command) -> None
     assert {one["id"] for one in ended.lines} == {"o0", "o5"}
     ended = cli(*at(live, "scan", "--queue", "q", "--ndjson", "--where", "decoder:none"))
     assert (ended.code, [one["id"] for one in ended.lines]) == (0, ["o-binary"])
-    ended = cli(*at(live, "scan", "--queue", "q", "--json", "--where", "id:o*"))
-    assert (ended.code, "--where goes with --ndjson" in ended.complaint) == (2, True)
+
+
+def test_a_scan_counts_the_findings_that_match(live: Live, cli: Command) -> None:
+    scan = ["scan", "--queue", "q", "--where", "payload.user.id=8812"]
+    ended = cli(*at(live, *scan, "--json"))
+    found = ended.json
+    assert ended.code == 4
+    assert (found["where"], found["not_judged"]) == ("payload.user.id=8812", 0)
+    assert (found["payloads"]["unknown"], found["payloads"]["complete"]) == (1, True)
+    (queue,) = found["queues"]
+    assert queue["findings"]["orphan-archived"]["count"] == 2
+    assert 0 < queue["findings"]["orphan-archived"]["bytes"] < 3_000
+    metrics = cli(*at(live, *scan, "--prometheus")).text
+    labels = 'queue="q",kind="orphan-archived",where="payload.user.id=8812"'
+    assert f"archive_tui_findings{{{labels}}} 2\n" in metrics
+    assert 'archive_tui_findings_unknown{where="payload.user.id=8812"} 1\n' in metrics
+    assert "only findings that match: payload.user.id=8812" in cli(*at(live, *scan)).err
+    plain = cli(*at(live, "scan", "--queue", "q", "--json", "--where", "id:o1")).json
+    assert plain["payloads"] is None
+    assert plain["queues"][0]["findings"]["orphan-archived"]["count"] == 1
+    assert "where" not in cli(*at(live, "scan", "--queue", "q", "--json")).json
+
+
+def test_check_is_of_the_findings_that_match(live: Live, cli: Command) -> None:
+    assert cli(*at(live, "scan", "--queue", "q", "--check", "--where", "id:o1")).code == 10
+    assert cli(*at(live, "scan", "--queue", "q", "--check", "--where", "id:nobody")).code == 0
+    assert cli(*at(live, "scan", "--queue", "q", "--check", "--ndjson", "--where", "id:nobody")).code == 0
 
 
 def test_what_was_not_decoded_can_be_chosen(live: Live, cli: Command) -> None:
