@@ -19,7 +19,7 @@ from archive_tui.comparison.observations import (
     values_in,
 )
 from archive_tui.comparison.rows import Comparison, Row, Section, Verdict
-from archive_tui.comparison.tasks import masked_remarks, title_of
+from archive_tui.comparison.tasks import title_of
 from archive_tui.comparison.trees import WHOLE
 from archive_tui.comparison.values import Kind, kind_of, text_of
 from archive_tui.payloads.paths import EVERY

@@ -31,9 +31,7 @@ class WellEndedJob(Job):
         *,
         leave_out: bytes = b"",
     ) -> None:
-        """`redaction` masks what is shown of them. `leave_out` is the id of the task that is compared: it is not
-        compared with itself.
-        """
+        """`leave_out` is the id of the task that is compared: it is not compared with itself."""
         super().__init__("well-ended")
         self._what = queue, task_type, reader, redaction
         self.found = WellEnded(*self._what)

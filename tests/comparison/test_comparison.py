@@ -179,24 +179,6 @@ def test_tasks_without_a_message_are_compared_all_the_same() -> None:
     assert "\x1b" not in text
 
 
-def test_masked_values_are_not_compared_and_named() -> None:
-    first, second = (
-        a_task(payload=b'{"user": 1, "password": "%s"}' % word, headers={"Authorization": word.decode()})
-        for word in (b"swordfish", b"hunter2")
-    )
-    comparison = compare(first, second, READER, NOW, Redaction())
-    text = shown(comparison, everything=True)
-    assert "swordfish" not in text
-    assert "hunter2" not in text
-    assert comparison.remarks == ["masked, and so not compared: password (--show-secrets shows it)"]
-    others = WellEnded("q", "email:send", READER, Redaction())
-    assert second.message is not None
-    others.add(second.message)
-    text = shown(others.compare(first), everything=True)
-    assert "swordfish" not in text
-    assert "hunter2" not in text
-
-
 def well_ended(*payloads: bytes, complete: bool = True, **facts: Any) -> WellEnded:
     others = WellEnded("q", "email:send", READER, SHOWN)
     for payload in payloads:
