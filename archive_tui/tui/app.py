@@ -16,6 +16,7 @@ from textual.theme import Theme
 from textual.worker import WorkerFailed
 
 from archive_tui.destinations import Destinations, Opened
+from archive_tui.outside.private_copy import sweep
 from archive_tui.session import Session
 from archive_tui.settings.model import Look, Settings
 from archive_tui.settings.preferences import Preferences
@@ -40,7 +41,6 @@ from archive_tui.tui.screens.queues import QueuesScreen
 from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.terminal.background import BackgroundTold, background_is_dark, may_be_asked
 from archive_tui.tui.terminal.driver import TerminalDriver, ThinLinkDriver
-from archive_tui.tui.terminal.private_copy import sweep
 from archive_tui.tui.terminal_watch import TerminalWatch
 from archive_tui.tui.themes import color_count, theme_for, theme_for_background
 from archive_tui.tui.tour.tour import SKIP_KEYS, Tour

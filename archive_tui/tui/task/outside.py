@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from archive_tui.errors import UsageError
+from archive_tui.outside.private_copy import private_copy
+from archive_tui.outside.programs import Program, viewers
 from archive_tui.payloads.rendering import Document
 from archive_tui.text import block, clip, line
 from archive_tui.tui import commands
@@ -19,8 +21,6 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.task.boxes import ERROR, TaskBoxes
 from archive_tui.tui.task.payload_export import Loaded, file_stem
 from archive_tui.tui.terminal.lending import lend_terminal
-from archive_tui.tui.terminal.private_copy import private_copy
-from archive_tui.tui.terminal.programs import Program, viewers
 
 _LIKE_JSON = ("JSON", "MessagePack", "CBOR", "form")
 """Formats whose readings look like JSON, so that an editor colours them as such."""

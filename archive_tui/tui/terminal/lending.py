@@ -20,6 +20,7 @@ from typing import Any
 
 from textual.app import App
 
+from archive_tui.outside.programs import others_environment
 from archive_tui.tui.terminal.driver import TerminalDriver
 
 _AT_ONCE = 0.5
@@ -47,7 +48,8 @@ async def lend_terminal(app: App[Any], command: Sequence[str], *, shows: bool = 
     try:
         with _keys_of_signals():
             began = time.monotonic()
-            program = subprocess.Popen(command)  # noqa: ASYNC220 # it is started in a moment; the operator's own
+            environment = others_environment(os.environ)
+            program = subprocess.Popen(command, env=environment)  # noqa: ASYNC220 # it is started in a moment; the operator's own
             code = await asyncio.to_thread(program.wait)
             if shows and terminal is not None and code == 0 and time.monotonic() - began < _AT_ONCE:
                 await asyncio.to_thread(_until_enter, given_up)

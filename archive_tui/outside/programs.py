@@ -12,6 +12,11 @@ from archive_tui.text import clip
 _WITHOUT_CHOICE = ("less", "more")
 """What is there on most machines, the better one first."""
 
+_EDITORS = ("editor", "nano", "vim", "vi")
+"""The same of editors; the first is Debian's choice."""
+
+_OWN = "ARCHIVE_TUI_"
+
 _READ_ONLY = {"vi": "-R", "vim": "-R", "nvim": "-R", "view": "-R", "nano": "-v"}
 """The flag by which an editor only shows a file, for those that have one and the same meaning of it for years."""
 
@@ -48,6 +53,23 @@ def pager(environment: Mapping[str, str]) -> Program | None:
 def editor(environment: Mapping[str, str]) -> Program | None:
     """The program of VISUAL, else of EDITOR; None where neither is set. Raises UsageError where there is none such."""
     return _named(environment, "VISUAL", edits=True) or _named(environment, "EDITOR", edits=True)
+
+
+def any_editor(environment: Mapping[str, str]) -> Program:
+    """The program of VISUAL or EDITOR, else an editor that most machines have. Raises UsageError where there is none,
+    or what is set cannot be used.
+    """
+    if (chosen := editor(environment)) is not None:
+        return chosen
+    for name in _EDITORS:
+        if path := shutil.which(name, path=environment.get("PATH")):
+            return Program((path,), edits=True)
+    raise UsageError("there is no editor here: set EDITOR to one")
+
+
+def others_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for programs of others: without our own variables, which may hold passwords."""
+    return {name: value for name, value in environment.items() if not name.startswith(_OWN)}
 
 
 def viewers(environment: Mapping[str, str]) -> list[Program]:
