@@ -147,7 +147,7 @@ def error_in(text: str, depth: int) -> str | None:
 
 # Layout
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 """A token of JSON that is known to be right: a string, a bracket, a comma, a colon, or a number or word."""
 
 _OPENING = frozenset("[{")
@@ -160,15 +160,25 @@ def laid_out(text: str) -> str:
     What is not layout comes out as it was written: an id above 2⁵³ and a price of 1.10 digit for digit, the order of
     the keys, and a key that stands twice. Of strings, escapes that are not needed become the characters they stand for.
     """
-    return "".join(_indented(_TOKEN.findall(text)))
+    return indented(map(without_escapes, TOKEN.findall(text)))
 
 
-def _indented(tokens: Iterable[str]) -> Iterator[str]:
+def without_escapes(token: str) -> str:
+    """A token as it is shown: in a string, escapes that are not needed become the characters they stand for."""
+    return quoted(json.loads(token, strict=False)) if "\\" in token else token
+
+
+def indented(tokens: Iterable[str], indent: str = INDENT) -> str:
+    """Lay tokens of JSON out, one value or key a line."""
+    return "".join(_indented(tokens, indent))
+
+
+def _indented(tokens: Iterable[str], indent: str) -> Iterator[str]:
     newline = "\n"
     opened = False  # whether the part before was an opening bracket
     for part in tokens:
         if part in _CLOSING:
-            newline = newline[: -len(INDENT)]
+            newline = newline[: -len(indent)]
             yield part if opened else newline + part
             opened = False
             continue
@@ -176,11 +186,11 @@ def _indented(tokens: Iterable[str]) -> Iterator[str]:
             yield newline
         opened = part in _OPENING
         if opened:
-            newline += INDENT
+            newline += indent
             yield part
         elif part == ",":
             yield part + newline
         elif part == ":":
             yield ": "
         else:
-            yield quoted(json.loads(part, strict=False)) if "\\" in part else part
+            yield part
