@@ -47,6 +47,7 @@ class Outcome(IntEnum):
     TOO_LARGE = 35
     HISTORY_THERE = 36
     STANDS_ELSEWHERE = 37
+    NOT_EDITABLE = 38  # no script answers this: the payload cannot be written any more as it was planned
 
     @property
     def done(self) -> bool:
@@ -106,6 +107,7 @@ _SENTENCES = {
     Outcome.HAS_RUN: "skipped: it has run since, or runs now",
     Outcome.GROUP_SHARED: "skipped: its group holds other tasks as well, which would be lost with it",
     Outcome.EXPIRED: "skipped: its time to live has run out since",
+    Outcome.NOT_EDITABLE: "skipped: its payload cannot be edited so",
     Outcome.WITHOUT_TIMES: "{}, but for ever: the server did not set the times to live of its fields",
 }
 
@@ -142,10 +144,11 @@ DELETE = Verb("delete", "deleted", "deleting", "deleted")
 REPAIR = Verb("repair", "repaired", "repairing", "done")
 RESTORE = Verb("restore", "restored", "restoring", "restored")
 RUN = Verb("run", "queued", "queueing", "queued")
+EDIT = Verb("edit", "edited", "editing", "edited")
 CLEAN_UP = Verb("clean up", "cleaned up", "cleaning up", "deleted")
 
 REGISTER = Verb("register", "registered", "registering", "registered")
 """The only change without a journal of its own: it touches nothing but the set of names."""
 
-VERBS = {verb.base: verb for verb in (DELETE, REPAIR, RUN, RESTORE, CLEAN_UP)}
+VERBS = {verb.base: verb for verb in (DELETE, REPAIR, RUN, EDIT, RESTORE, CLEAN_UP)}
 """The words for a change by the command in a journal's header; what that says after a colon is not part of it."""

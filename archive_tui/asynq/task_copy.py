@@ -42,6 +42,9 @@ class Copy(NamedTuple):
     field_until: Mapping[bytes, int] | None = None
     """When single fields expire, by name, in unix milliseconds; None: none does (Redis 7.4, Valkey 9)."""
 
+    edited: str | None = None
+    """SHA-1 in hexadecimal of the message that an edit wrote in the place of this one; None: it was not edited."""
+
     @property
     def index_name(self) -> str:
         """The index that held the id, by the last part of its key as far as it was kept; empty: none did."""

@@ -1,4 +1,4 @@
-"""The restore of a run in words: tasks that wait for a worker are taken back into the archive."""
+"""The restore of a run or an edit in words: tasks that wait for a worker are taken back into the archive."""
 
 from collections.abc import Iterator
 
@@ -12,6 +12,11 @@ from archive_tui.wording.tone import Tone
 
 def sheet(plan: RestorePlan, site: Site, facts: dict[str, object]) -> Sheet:
     """Put the plan into words. `facts` are for programs."""
+    edited = plan.journal.header.is_edit
+    done = "edited" if edited else "queued"
+    locks = (
+        "a unique lock that it held is its own again where it is free" if edited else "its unique lock is not touched"
+    )
     return Sheet(
         verb=RESTORE,
         title=f"Take {plural(plan.there, 'task')} back into the archive?",
@@ -19,11 +24,14 @@ def sheet(plan: RestorePlan, site: Site, facts: dict[str, object]) -> Sheet:
         count=plan.count,
         what=(
             Line(listed(plan.by_queue), "queue"),
-            Line(f"{plural(plan.there, 'task')} of {plan.count:,} that were queued", "wait for a worker"),
-            origin(plan.journal.header, site, "queued"),
+            Line(
+                f"{plural(plan.there, 'task')} of {plan.count:,} that were {done}",
+                "have not run" if edited else "wait for a worker",
+            ),
+            origin(plan.journal.header, site, done),
         ),
         then=(
-            Line("each is in the archive as it was: message, count of retries, age; its unique lock is not touched"),
+            Line(f"each is in the archive as it was: message, count of retries, age; {locks}"),
             *[Line(note, tone=Tone.CAUTION) for note in _notes(plan)],
             Line("the server checks each: what a worker has taken meanwhile is left alone, and reported"),
         ),
@@ -45,7 +53,8 @@ def _notes(plan: RestorePlan) -> Iterator[str]:
             "as many, those archived first"
         )
     if plan.kept:
-        yield f"{plan.kept:,} more were not queued by that run, and are left alone"
+        done = "edited" if plan.journal.header.is_edit else "queued by that run"
+        yield f"{plan.kept:,} more were not {done}, and are left alone"
     if plan.before:
         yield f"{plan.before:,} {'' if plan.again else 'more '}were taken back before"
     if plan.torn:

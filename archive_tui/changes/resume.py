@@ -22,6 +22,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.rows_file import RowsFile
 from archive_tui.catalog.selection import Selection
+from archive_tui.changes.edit_plan import EditPlan, edit_of, plan_edit
 from archive_tui.changes.expiry import with_times
 from archive_tui.changes.history_plan import HistoryPlan, plan_histories
 from archive_tui.changes.other_installations import with_other_installations
@@ -44,7 +45,7 @@ _MOST_BYTES = 64 * 1024 * 1024
 
 _WITHOUT_MESSAGE = (Kind.GHOST, Kind.FOREIGN, Kind.STALE_LOCK, Kind.STALE_HISTORY)
 
-AnyPlan = Plan | RunPlan | RepairPlan | HistoryPlan
+AnyPlan = Plan | RunPlan | EditPlan | RepairPlan | HistoryPlan
 
 
 class Since(NamedTuple):
@@ -194,6 +195,10 @@ def _run(server: Server, plan: Plan, note: Mapping[str, Any], _limits: Callable[
     return plan_run(server, plan, RunMode(**note["mode"]))
 
 
+def _edit(server: Server, plan: Plan, note: Mapping[str, Any], _limits: Callable[[str], Limits]) -> EditPlan:
+    return plan_edit(server, plan, edit_of(note["edit"]), RunMode(**note["mode"]), stays=bool(note["stays"]))
+
+
 def _repair(server: Server, plan: Plan, note: Mapping[str, Any], limits: Callable[[str], Limits]) -> RepairPlan:
     repairs: dict[Kind | None, Repair] = {Kind(kind): Repair(repair) for kind, repair in note["repairs"].items()}
     return RepairPlan(with_other_installations(server, plan), repairs, limits=limits)
@@ -206,6 +211,7 @@ def _histories(server: Server, plan: Plan, _note: Mapping[str, Any], _limits: Ca
 _MAKERS: Mapping[str, Callable[[Server, Plan, Mapping[str, Any], Callable[[str], Limits]], AnyPlan]] = {
     "delete": _deletion,
     "run": _run,
+    "edit": _edit,
     "repair": _repair,
     "histories": _histories,
 }

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from archive_tui.asynq.outcomes import VERBS, Verb
-from archive_tui.changes import delete_words, history_words, repair_words, run_words
+from archive_tui.changes import delete_words, edit_words, history_words, repair_words, run_words
 from archive_tui.changes.report import Report
 from archive_tui.changes.resume import Rest
 from archive_tui.changes.sheet import Line, Sheet, Site
@@ -53,6 +53,7 @@ def report(rest: Rest) -> Reporting:
 _WORDS: Mapping[str, tuple[Callable[[Any, Site, Archived], Sheet], Callable[[Any], Reporting]]] = {
     "delete": (lambda plan, site, _: delete_words.sheet(plan, site), lambda _: delete_words.report),
     "run": (lambda plan, site, _: run_words.sheet(plan, site), lambda _: run_words.report),
+    "edit": (lambda plan, site, _: edit_words.sheet(plan, site), lambda _: edit_words.report),
     "repair": (repair_words.sheet, lambda plan: partial(repair_words.report, undoable=plan.undoable)),
     "histories": (lambda plan, site, _: history_words.sheet(plan, site), lambda _: history_words.report),
 }

@@ -162,10 +162,11 @@ class RunChange(Change[RunBatch]):
         tasks: dict[int, Runnable] = {}
         for at, copy in zip(places, read, strict=True):
             outcome = _difference(copy, batch.fingerprints[at]) if copies is None else None
-            if outcome is None:
-                tasks[at] = self._runnable(copy, batch.positions[at])
+            task = outcome if outcome is not None else self.runnable(copy, batch.positions[at])
+            if isinstance(task, Runnable):
+                tasks[at] = task
             else:
-                outcomes[at] = outcome
+                outcomes[at] = task
         if tasks:
             outcomes.update(zip(tasks, store.run(pipe, batch.queue, list(tasks.values()), self._clock()), strict=True))
         return [outcomes[at] for at in places]
@@ -175,7 +176,8 @@ class RunChange(Change[RunBatch]):
             return None
         return failover.corrections(pipe, recorder, recall.not_queued)
 
-    def _runnable(self, copy: Copy, position: int) -> Runnable:
+    def runnable(self, copy: Copy, position: int) -> Runnable | Outcome:
+        """What the script needs of a task at a position of the plan, or the reason why it is left alone."""
         raw_message = copy.field(b"msg") or b""
         afresh = runs.afresh(raw_message) if self.plan.mode.afresh else None
         return Runnable(

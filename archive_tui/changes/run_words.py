@@ -47,11 +47,11 @@ def sheet(plan: RunPlan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
             *left_out(plan.plan.left_out),
         ),
         then=(
-            *_attempts(plan),
-            *_service(plan),
-            *_dangers(plan),
+            *attempts(plan),
+            *service(plan),
+            *dangers(plan),
             *plan.plan.expiring.line("taken off what is to live"),
-            *([_released(mode, plan.count)] if mode.scheduled else []),
+            *([released(mode, plan.count)] if mode.scheduled else []),
             *delete_words.rows_seen(plan.plan, site),
             CHECKED_AGAIN,
         ),
@@ -100,7 +100,8 @@ def when(mode: RunMode, count: int, now: float) -> str:
     return f"{mode.per_second:g} a second, from {begins}{until}"
 
 
-def _attempts(plan: RunPlan) -> Iterator[Line]:
+def attempts(plan: RunPlan) -> Iterator[Line]:
+    """How often each task is tried."""
     single, count = plan.prospects.single, plan.count
     if plan.mode.afresh:
         yield Line("each may fail as often as a new task; its message is written again with `retried` at 0")
@@ -112,8 +113,8 @@ def _attempts(plan: RunPlan) -> Iterator[Line]:
         yield Line("retries are left: what fails comes back later, until they are used up")
 
 
-def _service(plan: RunPlan) -> Iterator[Line]:
-    """What keeps the tasks from running at all."""
+def service(plan: RunPlan) -> Iterator[Line]:
+    """Say what keeps the tasks from running at all."""
     for queue, service in plan.prospects.services.items():
         if not service.registered:
             yield Line(f"Asynq does not know queue {line(queue)}: register it first", "beware", Tone.CAUTION)
@@ -125,20 +126,20 @@ def _service(plan: RunPlan) -> Iterator[Line]:
             )
 
 
-def _dangers(plan: RunPlan) -> Iterator[Line]:
-    """What the tasks will meet, as far as they were looked at."""
+def dangers(plan: RunPlan, *, locks: bool = True) -> Iterator[Line]:
+    """Say what the tasks will meet, as far as they were looked at; without `locks` nothing of their unique locks."""
     prospects = plan.prospects
     of = f", of the first {prospects.looked_at:,}" if prospects.looked_at is not None else ""
     if count := prospects.overdue:
         past = "its deadline is past" if count == 1 else "their deadlines are past"
         yield Line(f"{plural(count, 'task')}{of} will fail at once: {past}", "deadline", Tone.CAUTION)
-    if count := prospects.duplicated:
+    if locks and (count := prospects.duplicated):
         yield Line(
             f"another task holds {_their(count)} of {plural(count, 'task')}{of}: the same work may be queued already",
             "unique lock",
             Tone.CAUTION,
         )
-    if count := prospects.unlocked:
+    if locks and (count := prospects.unlocked):
         beside = "has run out and is not taken again: the same work may be enqueued beside"
         yield Line(f"{_their(count)} of {plural(count, 'task')}{of} {beside}", "unique lock")
     if count := prospects.grouped:
@@ -152,7 +153,8 @@ def _their(count: int) -> str:
     return "the lock" if count == 1 else "the lock of each"
 
 
-def _released(mode: RunMode, count: int) -> Line:
+def released(mode: RunMode, count: int) -> Line:
+    """How tasks that run later begin."""
     at_once = ""
     if mode.per_second is not None and count > 1:
         together = max(1, round(mode.per_second * LOOKS_EVERY))

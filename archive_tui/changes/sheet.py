@@ -88,6 +88,8 @@ class Sheet:
     """What follows from it."""
     way_back: tuple[Line, ...]
     """How it can be undone, if it can."""
+    differences: tuple[Line, ...] = ()
+    """What it makes of the first of them, each labelled with an id; empty where every change is of the same kind."""
     typed: str = ""
     """What the dialog wants typed, digits or a word of small letters; empty where choosing the button is enough."""
     grave: bool = True
@@ -104,8 +106,13 @@ class Sheet:
 
     @property
     def blocks(self) -> Sequence[tuple[str, Sequence[Line]]]:
-        """The three parts with their names, empty ones left out."""
-        named = (("WHAT", self.what), ("THEN", self.then), ("WAY BACK", self.way_back))
+        """The parts with their names, empty ones left out."""
+        named = (
+            ("WHAT", self.what),
+            ("DIFFERENCES", self.differences),
+            ("THEN", self.then),
+            ("WAY BACK", self.way_back),
+        )
         return [(name, lines) for name, lines in named if lines]
 
     @property

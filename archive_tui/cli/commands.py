@@ -7,12 +7,12 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archive_tui import __version__
-from archive_tui.asynq.outcomes import DELETE, REPAIR, RUN, Verb
+from archive_tui.asynq.outcomes import DELETE, EDIT, REPAIR, RUN, Verb
 from archive_tui.cli.completion import SHELLS, action_names, journal_names, kind_names, queue_names, state_names
 from archive_tui.cli.opening import (
     destinations_for,
@@ -44,6 +44,9 @@ from archive_tui.errors import ExitCode, UsageError
 from archive_tui.settings.model import Look
 
 _EXIT_CODES = ", ".join(f"{code} {code.meaning}" for code in ExitCode)
+
+if TYPE_CHECKING:
+    from archive_tui.asynq.runs import RunMode
 
 
 @click.group(
@@ -326,7 +329,7 @@ def _resumed(
     from archive_tui.commands.journal import find
     from archive_tui.commands.resume import resume
 
-    if given := [name for name, value in choice.items() if value not in (None, "", False)]:
+    if given := [name for name, value in choice.items() if value not in (None, "", False, ())]:
         raise UsageError(f"--resume goes on with the plan as it was confirmed: leave --{given[0]} out")
     manner = manner_of(rest)
     with session_for(context, rest, changes=not manner.dry_run) as session:
@@ -435,8 +438,6 @@ def run_command(
     Tasks go to `pending`, or with --in, --at and --per-second to Asynq's own `scheduled`: nothing depends on this
     program once it has ended. As long as a task has not run, `archive-tui restore` of the journal takes it back.
     """
-    from archive_tui.asynq.runs import RunMode
-    from archive_tui.catalog.filter.quantities import future_of, span_of
     from archive_tui.commands.run import Wish, run
 
     if resume is not None:
@@ -445,17 +446,99 @@ def run_command(
         return _resumed(context, rest, RUN, resume, choice)
     if queue is None:
         raise _missing(queue=queue)
+    mode = _run_mode(fresh, delay, moment, per_second)
+    manner = manner_of(rest)
+    with session_for(context, rest, changes=not manner.dry_run) as session:
+        return run(session, Wish(queue, mode, where.strip(), limit), manner)
+
+
+def _run_mode(fresh: bool, delay: str | None, moment: str | None, per_second: float | None) -> RunMode:
+    """How tasks run, by the flags of `run` and `edit`. Raises UsageError."""
+    from archive_tui.asynq.runs import RunMode
+    from archive_tui.catalog.filter.quantities import future_of, span_of
+
     if delay is not None and moment is not None:
         raise UsageError("--in and --at exclude each other: choose one")
-    mode = RunMode(
+    return RunMode(
         fresh,
         span_of(delay) if delay is not None else None,
         future_of(moment, time.time()) if moment is not None else None,
         per_second,
     )
+
+
+@cli.command("edit")
+@click.argument("queue", required=False, shell_complete=queue_names)
+@click.argument("task_id", metavar="[ID]", required=False)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="A value at a path of the payload, such as 'payload.region=\"eu\"'; JSON. May be given several times.",
+)
+@click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'payload.region=us'.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
+@click.option("--keep-archived", is_flag=True, help="Leave them in the archive, edited, instead of running them.")
+@click.option("--fresh", is_flag=True, help="Reset the count of retries; else most tasks get exactly one attempt.")
+@click.option("--in", "delay", metavar="SPAN", help="Run later: in 30min, 2h or 1d from the start of this command.")
+@click.option("--at", "moment", metavar="TIME", help="Run later: at a time in UTC, such as 2026-12-01T06:00.")
+@click.option(
+    "--per-second",
+    type=click.FloatRange(0.001, 100_000),
+    callback=finite,
+    metavar="N",
+    help="Let N tasks begin in a second, the oldest first, instead of all at once.",
+)
+@resume_option
+@reason_option
+@change_options
+@connection_options
+@click.pass_context
+def edit_command(
+    context: click.Context,
+    /,
+    queue: str | None,
+    task_id: str | None,
+    assignments: tuple[str, ...],
+    where: str,
+    limit: int | None,
+    keep_archived: bool,
+    fresh: bool,
+    delay: str | None,
+    moment: str | None,
+    per_second: float | None,
+    resume: str | None,
+    **rest: Any,
+) -> int:
+    """Edit the payloads of archived tasks of QUEUE, and run them.
+
+    With ID and without --set, the payload of that task opens in $EDITOR, in its decoded form. With --set, the same edit
+    is made to every task that matches. Shows the differences and asks before anything is changed. Everything else of a
+    message is kept. As long as a task has not run, `archive-tui restore` of the journal brings its payload back.
+    """
+    from archive_tui.commands.edit import Wish, assignments_of, edit
+
+    if resume is not None:
+        choice = {"set": assignments, "where": where, "limit": limit, "keep-archived": keep_archived, "fresh": fresh,
+            "in": delay, "at": moment, "per-second": per_second}  # fmt: skip
+        if queue is not None:
+            raise UsageError("--resume goes on with the plan as it was confirmed: leave the queue out")
+        return _resumed(context, rest, EDIT, resume, choice)
+    if queue is None:
+        raise UsageError("say which QUEUE, or --resume JOURNAL to go on with an edit that was interrupted")
+    if task_id is None and not assignments:
+        raise UsageError("say what to change: --set 'payload.region=\"eu\"', or the ID of a task to open in $EDITOR")
+    if task_id is not None and (where or limit is not None):
+        raise UsageError("an ID chooses a single task: leave --where and --limit out")
+    mode = _run_mode(fresh, delay, moment, per_second)
+    if keep_archived and (fresh or mode.scheduled):
+        raise UsageError("--keep-archived runs nothing: leave --fresh, --in, --at and --per-second out")
+    chosen = os.fsencode(task_id) if task_id is not None else None
+    wish = Wish(queue, mode, assignments_of(assignments), chosen, where.strip(), limit, keep_archived)
     manner = manner_of(rest)
     with session_for(context, rest, changes=not manner.dry_run) as session:
-        return run(session, Wish(queue, mode, where.strip(), limit), manner)
+        return edit(session, wish, manner)
 
 
 @cli.command("triage")

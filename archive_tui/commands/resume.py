@@ -1,9 +1,9 @@
-"""`--resume JOURNAL` of `archive-tui delete`, `run` and `repair`: the rest of a change that was interrupted."""
+"""`--resume JOURNAL` of `archive-tui delete`, `run`, `edit` and `repair`: the rest of a change that was interrupted."""
 
 from pathlib import Path
 
 from archive_tui.asynq.installation import INSTALLATION
-from archive_tui.asynq.outcomes import DELETE, REPAIR, RUN, Verb
+from archive_tui.asynq.outcomes import DELETE, EDIT, REPAIR, RUN, Verb
 from archive_tui.changes import resume_words
 from archive_tui.changes.kept_plan import retire
 from archive_tui.changes.resume import plan_rest
@@ -56,5 +56,6 @@ _RESUMED = {
     DELETE: "`archive-tui delete --resume {}`",
     REPAIR: "`archive-tui repair --resume {}`",
     RUN: "`archive-tui run --resume {}`",
+    EDIT: "`archive-tui edit --resume {}`",
 }
 """The commands that resume a change, by its verb."""

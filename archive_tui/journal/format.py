@@ -35,7 +35,12 @@ NAMESPACE_VERSION = 4
 """The version of the journals of other namespaces than Asynq's own, which their header names. The lines are those of
 version 2. An older build would restore them into the namespace `asynq`, and refuses the number.
 """
-READABLE = (1, 2, 3, 4)
+EDIT_VERSION = 5
+"""The version of the journals of edits, of every namespace. A task's line may have `edited` as well, the SHA-1 of the
+message that was written in the place of its own: by that a restore knows it again. The tasks are still in Redis, as
+those of a run are. An older build refuses the number.
+"""
+READABLE = (1, 2, 3, 4, 5)
 """The versions that we read. Version 1 knew no times to live, and had a list in `fields` where a name was not UTF-8 or
 a value long.
 """
@@ -44,6 +49,7 @@ LONG = 1024 * 1024
 """Bytes of a value above which it is written piece by piece."""
 
 _PIECE = 3 * 128 * 1024
+_SHA1 = re.compile(r"[0-9a-f]{40}")
 _PLAIN = re.compile(rb"[ !#-\[\]-~]*")
 _BASE64 = "base64:"
 """Stands before the name of a field in base64: one that is not UTF-8, or begins with this itself."""
@@ -80,7 +86,7 @@ def _packed_queue(queue: str) -> bytes:
     return packed(encode(queue)) if queue != INSTALLATION else _NONE
 
 
-_HEAD = b'{"queue":%b,"id":%b,"index":%b,"score":%b,"lock":%b,"place":%b,"until_ms":%b,"field_until_ms":%b,"fields":'
+_HEAD = b'{"queue":%b,"id":%b,"index":%b,"score":%b,"lock":%b,"place":%b,"until_ms":%b,"field_until_ms":%b,%b"fields":'
 
 
 class _Names(dict[bytes, bytes]):
@@ -119,7 +125,7 @@ def task_lines(copies: Sequence[Copy]) -> Iterator[bytes]:
         return
     names = _NAMES
     queue, packed_queue = INSTALLATION, _NONE
-    for one, task_id, fields, index, score, lock, lock_until, place, until, field_until in copies:
+    for one, task_id, fields, index, score, lock, lock_until, place, until, field_until, edited in copies:
         if one != queue:
             queue, packed_queue = one, _packed_queue(one)
         parts = []
@@ -136,6 +142,7 @@ def task_lines(copies: Sequence[Copy]) -> Iterator[bytes]:
             packed(encode(place)) if place else _NONE,
             _NONE if until is None else b"%d" % until,
             _NONE if not field_until else _ends(field_until),
+            b"" if edited is None else b'"edited":"%b",' % edited.encode(),
         )
         if long:
             yield head
@@ -150,12 +157,12 @@ def _alike(copies: Sequence[Copy]) -> bytes | None:
     """
     if not copies:
         return None
-    queues, ids, fields, indexes, scores, locks, _, places, ends, field_ends = zip(*copies, strict=True)
+    queues, ids, fields, indexes, scores, locks, _, places, ends, field_ends, edits = zip(*copies, strict=True)
     try:
         names, messages, others, states = zip(*fields, strict=True)
     except ValueError:
         return None
-    usual = (locks, places, ends, field_ends)
+    usual = (locks, places, ends, field_ends, edits)
     shared = (queues, indexes, names, others, states, *usual)
     if any(column.count(column[0]) != len(copies) for column in shared) or any(column[0] for column in usual):
         return None
@@ -221,7 +228,15 @@ def task_of(line: Mapping[str, Any]) -> Copy:
         decode(raw_bytes(line["place"])) if line.get("place") is not None else "",
         _moment(line.get("until_ms")),
         {_name_in(name): until for name, end in ends.items() if (until := _moment(end)) is not None} if ends else None,
+        _digest(line.get("edited")),
     )
+
+
+def _digest(value: object) -> str | None:
+    """A SHA-1 in hexadecimal. Raises ValueError."""
+    if value is not None and not (isinstance(value, str) and _SHA1.fullmatch(value)):
+        raise ValueError("a digest is none")
+    return value
 
 
 def queue_of(value: object) -> str:

@@ -23,6 +23,8 @@ CODES: dict[int, str] = dict(enumerate("0123456789abcdef")) | {
     Outcome.LISTED: "s",
     Outcome.MAY_LIVE: "y",
     Outcome.TOO_LARGE: "l",
+    Outcome.LOCK_TAKEN: "t",
+    Outcome.NOT_EDITABLE: "n",
 }
 """The codes of `done` lines, by the number of the outcome. Other outcomes are not written down there."""
 

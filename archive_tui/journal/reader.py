@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from archive_tui.asynq.outcomes import RUN
+from archive_tui.asynq.outcomes import EDIT, RUN
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError, NotFoundError
 from archive_tui.journal import format
@@ -97,8 +97,13 @@ class Header:
 
     @property
     def is_run(self) -> bool:
-        """Whether it is of a run: what it holds is in Redis still, or has run."""
-        return command_of(self.command) == RUN.base
+        """Whether it is of a run or an edit: what it holds is in Redis still, or has run."""
+        return command_of(self.command) in (RUN.base, EDIT.base)
+
+    @property
+    def is_edit(self) -> bool:
+        """Whether it is of an edit: what it holds has another message, or had before it ran."""
+        return command_of(self.command) == EDIT.base
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archive_tui.asynq.installation import written
-from archive_tui.asynq.outcomes import RUN
+from archive_tui.asynq.outcomes import EDIT, RUN
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError
 from archive_tui.journal import folder as journal_folder
@@ -64,9 +64,10 @@ class Run:
     def header(self, now: float) -> Mapping[str, Any]:
         """The first line. `now` is unix seconds."""
         namespace = namespace_field(self.namespace)
-        version = {"version": format.RUN_VERSION} if command_of(self.command) == RUN.base else {}
+        versions = {RUN.base: format.RUN_VERSION, EDIT.base: format.EDIT_VERSION}
+        version = max(versions.get(command_of(self.command), 0), format.NAMESPACE_VERSION if namespace else 0)
         return {
-            **({"version": format.NAMESPACE_VERSION} if namespace else version),
+            **({"version": version} if version else {}),
             "server": self.server,
             **namespace,
             "queues": [written(queue) for queue in self.queues],

@@ -1,4 +1,6 @@
-"""Take back what was put where Asynq runs it: into the archive again, as long as no worker has taken it."""
+"""Take back what was put where Asynq runs it, or edited: into the archive again as it was there, if no worker has it
+yet.
+"""
 
 from collections.abc import Sequence
 
@@ -10,8 +12,8 @@ from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.write.run import digest_of
 from archive_tui.store.write.scripts import load
 
-_CHANGED = (b"state", b"msg", b"group", b"pending_since")
-"""The fields that a run may change."""
+_CHANGED = (b"state", b"msg", b"group", b"pending_since", b"unique_key")
+"""The fields that a run or an edit may change."""
 
 _SEARCHED = 200_000
 """Ids of the list that one script call may search: about two milliseconds of the server's time."""
@@ -36,22 +38,32 @@ def recall(pipe: Pipe, batch: Sequence[Copy], now: float, known: list[Outcome] |
 
 def _call(pipe: Pipe, queue: str, batch: Sequence[Copy], now: float) -> list[Outcome]:
     indexes = [pipe.keys.index(queue, state) for state in (State.ARCHIVED, State.SCHEDULED, State.PENDING)]
-    arguments = [pipe.keys.prefix(queue), b"%d" % int(now * 1000)]
+    edited = any(copy.lock is not None and copy.edited is not None for copy in batch)
+    arguments = [pipe.keys.prefix(queue), b"%d" % int(now * 1000), b"locks" if edited else b""]
     for copy in batch:
-        message = copy.field(b"msg") or b""
-        afresh = runs.afresh(message)
+        lock_until = b"" if copy.lock_until is None else b"%d" % copy.lock_until
         fields = [part for name in _CHANGED if (value := copy.field(name)) is not None for part in (name, value)]
         arguments += (
             copy.id,
-            digest_of(message).encode(),
-            digest_of(afresh).encode() if afresh is not None else b"",
+            digest_of(copy.field(b"msg") or b"").encode(),
+            _digest_afterwards(copy).encode(),
             copy.score or b"0",
             b"" if copy.until is None else b"%d" % copy.until,
+            copy.lock or b"",
+            lock_until,
             b"%d" % len(fields),
             *fields,
         )
     hashes = [pipe.keys.task(queue, copy.id) for copy in batch]
     return [Outcome(number) for number in pipe.script(*load("recall"), [*indexes, *hashes], arguments)]
+
+
+def _digest_afterwards(copy: Copy) -> str:
+    """The SHA-1 of the message that a task has if the run, or the edit, gave it another; empty where it could not."""
+    if copy.edited is not None:
+        return copy.edited
+    afresh = runs.afresh(copy.field(b"msg") or b"")
+    return digest_of(afresh) if afresh is not None else ""
 
 
 def are_archived(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
@@ -81,14 +93,17 @@ def not_queued(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
 
 
 def can_be_taken_back(pipe: Pipe, copies: Sequence[Copy]) -> list[bool]:
-    """Which of these wait for a worker now, with the message that the run gave them, so far as one look can tell."""
+    """Which of these wait for a worker now, or stay in the archive, with the message that the run or the edit gave
+    them, so far as one look can tell.
+    """
     replies = pipe.call(
         [(b"HMGET", pipe.keys.task(copy.queue, copy.id), b"state", b"msg") for copy in copies], errors="return"
     )
     waiting = []
     for copy, reply in zip(copies, replies, strict=True):
         state, raw_message = reply if isinstance(reply, list) else (None, None)
-        message = copy.field(b"msg") or b""
-        same = raw_message is not None and raw_message in (message, runs.afresh(message))
-        waiting.append(same and State.parse(state) in (State.PENDING, State.SCHEDULED))
+        digest = digest_of(raw_message) if raw_message is not None else None
+        same = digest in (digest_of(copy.field(b"msg") or b""), _digest_afterwards(copy))
+        stays = copy.edited is not None and digest == copy.edited and State.parse(state) is State.ARCHIVED
+        waiting.append(stays or (same and State.parse(state) in (State.PENDING, State.SCHEDULED)))
     return waiting

@@ -1,4 +1,6 @@
-"""Put archived tasks where Asynq runs them: one script call for some of one queue, each checked again by the server."""
+"""Put archived tasks where Asynq runs them, as they are or with another message: one script call for some of one queue,
+each checked again by the server.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -26,6 +28,15 @@ class Runnable(NamedTuple):
     message: bytes = b""
     """The message that replaces its own; empty: it stays as it is."""
 
+    lock: bytes = b""
+    """The unique lock that this message names, where that is another than its own did; empty: it is not. The task holds
+    it afterwards if it held the other, for as long as that had left. Where another task holds it, this one is left
+    alone.
+    """
+
+    stays: bool = False
+    """Whether it stays in the archive with its new message."""
+
 
 def digest_of(raw_message: bytes) -> str:
     """The SHA-1 of a message, as the script compares it."""
@@ -44,7 +55,7 @@ def run(pipe: Pipe, queue: str, tasks: Sequence[Runnable], now: float) -> list[O
     ]
     arguments = [pipe.keys.prefix(queue), b"%d" % int(now * 1e9)]
     for task in tasks:
-        due = b"" if task.due is None else b"%d" % task.due
-        arguments += (task.id, task.digest.encode(), due, task.message)
+        due = b"stays" if task.stays else b"" if task.due is None else b"%d" % task.due
+        arguments += (task.id, task.digest.encode(), due, task.message, task.lock)
     hashes = [pipe.keys.task(queue, task.id) for task in tasks]
     return [Outcome(number) for number in pipe.script(*load("run"), [*indexes, *hashes], arguments)]
