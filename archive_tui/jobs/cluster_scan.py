@@ -23,7 +23,7 @@ from archive_tui.store.link.node import Node
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import KEYS_APART
 from archive_tui.store.link.server import Server
-from archive_tui.store.link.server_info import ServerInfo, info_of
+from archive_tui.store.link.server_info import ServerInfo, run_id_of
 from archive_tui.store.link.topology import slot_of_queue
 from archive_tui.store.read.keyspace import FractionBySlots, fraction_in_slot, keys_by_slot, walks_by_slots
 from archive_tui.store.read.slots import in_flux
@@ -159,7 +159,7 @@ class ClusterScan:
         by_node: dict[Address, list[Share]] = {}
         for share in shares:
             by_node.setdefault(share.node.endpoint, []).append(share)
-        processes = Processes(len(by_node))
+        processes = Processes()
         threads = [
             threading.Thread(
                 target=self._scan_node, args=(some, processes), name=f"scan of {address.host}:{address.port}"
@@ -198,9 +198,9 @@ class ClusterScan:
             self._job.connected(share.contact)
             try:
                 share.scan.go_on(pipe, trip, lambda: self._server.pipe(share.node, lenient=True))
-            except ProcessLostError as error:
+            except ProcessLostError:
                 share.run_id = None  # begun again here: what was found is true
-                raise MovedError(str(error)) from None
+                raise MovedError("a process that scans was lost") from None
 
     def _lives(self, share: Share) -> bool:
         """Whether a node that serves nothing any more gave its slots away, and did not fail: what was found is true."""
@@ -212,8 +212,7 @@ class ClusterScan:
 
     def _meet(self, pipe: Pipe, share: Share, process: Process) -> None:
         """See which process answers, and begin where it is another than before, or may be."""
-        (reply,) = pipe.call([(b"INFO",)], errors="return")
-        run_id = info_of(reply, share.node.address).run_id
+        run_id = run_id_of(pipe)
         if run_id and run_id == share.run_id:
             return
         if share.run_id is not None:

@@ -17,9 +17,11 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
+from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.node_scan import Phase, Scanning
 from archive_tui.jobs.scan_messages import Assignment, Ended, Failed, GoOn, Question, Report
 from archive_tui.store.link.pipe import Pipe
+from archive_tui.store.link.server_info import run_id_of
 from archive_tui.store.read.keyspace import fraction_of
 
 LEAST_KEYS = 200_000
@@ -30,13 +32,11 @@ _LOOK_EVERY = 0.05
 
 
 class Processes:
-    """How many processes a scan may have that makes some walks side by side: none for a single one, or where there is
-    but one core, and no more than twice as many as there are cores.
-    """
+    """How many processes a scan may have: twice as many as there are cores, and none where there is but one."""
 
-    def __init__(self, walks: int) -> None:
+    def __init__(self) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._left = threading.Semaphore(2 * cores if min(walks, cores) > 1 else 0)
+        self._left = threading.Semaphore(2 * cores if cores > 1 else 0)
 
     def take(self) -> bool:
         """Take one of them, where there is any left."""
@@ -69,13 +69,18 @@ class Process:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.lose()
+        if self._taken:
+            self._processes.give_back()
+
+    def lose(self) -> None:
+        """Have nothing more to do with it."""
+        self._lost = True
         if self._connection is not None:
             self._connection.close()
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        if self._taken:
-            self._processes.give_back()
 
     def pays(self, keys: float | None) -> bool:
         """Whether a walk past so many keys (None: nobody knows) is to be left to it. Never again once it was lost."""
@@ -87,25 +92,29 @@ class Process:
     def send(self, message: object) -> None:
         """Send it a message. Raises ProcessLostError."""
         try:
-            (self._connection or self._start()).send(message)
+            self._connected().send(message)
         except OSError:
-            raise self._lose() from None
+            self.lose()
+            raise ProcessLostError from None
 
     def receive(self, meanwhile: Callable[[], None]) -> object:
         """Its next message; as long as there is none, `meanwhile` is called now and then. Raises ProcessLostError, and
         whatever `meanwhile` does.
         """
         try:
-            connection = self._connection or self._start()
+            connection = self._connected()
             while not connection.poll(_LOOK_EVERY):
                 meanwhile()
             return connection.recv()
         except (EOFError, OSError):
-            raise self._lose() from None
+            self.lose()
+            raise ProcessLostError from None
 
-    def _lose(self) -> ProcessLostError:
-        self._lost = True
-        return ProcessLostError("a process that scans was lost")
+    def _connected(self) -> "Connection[Any, Any]":
+        if self._lost:
+            raise ProcessLostError
+        self._connection = self._connection or self._start()
+        return self._connection
 
     def _start(self) -> "Connection[Any, Any]":
         ours, theirs = multiprocessing.Pipe()
@@ -119,12 +128,13 @@ class Process:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 pass_fds=[theirs.fileno()],
             )
-        self._connection = ours
         return ours
 
 
 class FarScan:
-    """Like `NodeScan`, but by a process. Every message is waited for with `job.hold`, so that it can be stopped."""
+    """Like `NodeScan`, but by a process, on connections of its own. It waits for messages with `job.hold`, so that it
+    can be held and stopped.
+    """
 
     def __init__(
         self,
@@ -154,13 +164,23 @@ class FarScan:
         self._fraction_of = fraction_of
 
     def go_on(self, pipe: Pipe, round_trip: float, another: Callable[[], AbstractContextManager[Pipe]]) -> None:
-        """Scan until all is done, on connections of the process's own. Raises ProcessLostError, and what `NodeScan`
-        raises.
-        """
+        """Scan until all is done. Raises ProcessLostError, and what `NodeScan` raises."""
         if self._assignment is not None:
             self._process.send(self._assignment)
             self._assignment = None
-        self._process.send(GoOn(round_trip, self._job.pace, self._fraction_of))
+        self._process.send(GoOn(round_trip, self._job.pace, self._fraction_of, run_id_of(pipe)))
+        try:
+            end = self._listen(another)
+        except BaseException:  # in the middle of what the process has to say: nobody can go on from there
+            self._process.lose()
+            raise
+        if isinstance(end, Failed):
+            raise end.error
+        self.queues, self.groups, self.apart = end.queues, end.groups, end.apart
+        self.fraction, self.complete = 1.0, True
+
+    def _listen(self, another: Callable[[], AbstractContextManager[Pipe]]) -> Ended | Failed:
+        """Take what the process has to say, up to its end."""
         while True:
             message = self._process.receive(self._job.hold)
             if isinstance(message, Report):
@@ -168,13 +188,16 @@ class FarScan:
                 self._job.hold()
                 self._process.send(self._job.pace)
             elif message is Question.OTHERS:
-                self._process.send(tuple(self._others(pipe)))
-            elif isinstance(message, Failed):
-                raise message.error
-            elif isinstance(message, Ended):
-                self.queues, self.groups, self.apart = message.queues, message.groups, message.apart
-                self.fraction, self.complete = 1.0, True
-                return
+                self._process.send(self._answer(another))
+            elif isinstance(message, Ended | Failed):
+                return message
+
+    def _answer(self, another: Callable[[], AbstractContextManager[Pipe]]) -> tuple[str, ...] | Failed:
+        try:
+            with another() as pipe:
+                return tuple(self._others(pipe))
+        except ArchiveTuiError as error:
+            return Failed.of(error)
 
     def _take(self, report: Report) -> None:
         self.keys_by_queue.update(report.keys_by_queue)

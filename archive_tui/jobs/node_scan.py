@@ -76,8 +76,8 @@ class Scanning(Protocol):
 class NodeScan:
     """The scan of one node, of some queues or of all (None), but for those that are not in some `slots` (None: no
     cluster). `others` gives more queues whose indexes are checked, with or without task data. Call `go_on` with a pipe
-    until it returns; where the connection is lost, again with another one to the same process, or `restart` where
-    another answers.
+    until it returns; where the connection is lost, again with another one to the same server process: a cursor means
+    nothing to another.
     """
 
     def __init__(
@@ -106,9 +106,6 @@ class NodeScan:
         """Task keys met, by queue."""
         self.apart: set[str] = set()
         """Queues that were passed over, because their keys do not lie together in a cluster."""
-        self._forget()
-
-    def _forget(self) -> None:
         self._check: IndexCheck | None = None
         self._unsettled: list[Candidate] = []
         self._locks: list[bytes] = []
@@ -120,7 +117,6 @@ class NodeScan:
         """Ids in indexes that were checked."""
         self.complete = False
         """Everything was walked, checked and settled."""
-        self.keys_by_queue.clear()
 
     def _wants(self, queue: str) -> bool:
         if self._slots is None:
@@ -131,13 +127,8 @@ class NodeScan:
         return False
 
     def measure(self, fraction_of: Callable[[int], float]) -> None:
-        """Let this tell from a cursor how much is walked, until it is begun again."""
+        """Let this tell from a cursor how much is walked."""
         self._scan.fraction_of = fraction_of
-
-    def restart(self) -> None:
-        """Begin again from the start: a cursor means nothing to another process."""
-        self._scan.restart()
-        self._forget()
 
     @property
     def queues(self) -> Collection[str]:

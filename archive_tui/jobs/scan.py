@@ -9,14 +9,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from archive_tui.asynq.rows import RowBatch, batches_of
 from archive_tui.asynq.schedulers import Schedulers
 from archive_tui.catalog.catalog import Catalog
-from archive_tui.errors import DisconnectedError
+from archive_tui.errors import DisconnectedError, MovedError
 from archive_tui.jobs.cluster_scan import ClusterScan
-from archive_tui.jobs.far_scan import FarScan, Process
+from archive_tui.jobs.far_scan import FarScan, Process, Processes, ProcessLostError
 from archive_tui.jobs.job import Contact, Job, JobState
 from archive_tui.jobs.node_scan import NodeScan, Phase, Wish
 from archive_tui.jobs.pace import Pace
@@ -135,7 +136,8 @@ class ScanJob(Job):
         self._lock = threading.RLock()
         self._others_lock = threading.Lock()
         self._others: frozenset[str] | None = None
-        self._alone = self._make(self.queues)
+        self._alone: NodeScan | FarScan = self._make(self.queues)
+        self._begun = False
         self._cluster: ClusterScan | None = None
         self._histories: dict[bytes, None] = {}  # SCAN may return a key twice
         self._schedulers: Schedulers | None = None
@@ -227,13 +229,14 @@ class ScanJob(Job):
 
     def work(self) -> None:
         try:
-            self.reconnecting(self._attempt)
+            with Process(Processes()) as process:
+                self.reconnecting(partial(self._attempt, process))
         finally:
             self._keep()
             self.catalog.settle()
             self._finished_at = self._started_at + self._stopwatch() - self._began  # the clock may have been set
 
-    def _attempt(self) -> None:
+    def _attempt(self, process: Process) -> None:
         before, self._info = self._info, self._server.identify()
         if self._server.cluster is not None:
             self._scan_cluster(self._info)
@@ -245,10 +248,23 @@ class ScanJob(Job):
             trip = round_trip(pipe)
             self.connected()
             self._look_for_schedulers(pipe)
-            self._alone.go_on(pipe, trip, self._server.pipe)
+            if not self._begun:
+                self._begun, self._alone = True, self._best(pipe, process)
+            try:
+                self._alone.go_on(pipe, trip, self._server.pipe)
+            except ProcessLostError:
+                self._begun = False
+                raise MovedError("a process that scans was lost") from None
             self._judge_histories(pipe)
             self._caution = self._server.look(pipe).staleness or self._caution
         self._complete = True
+
+    def _best(self, pipe: Pipe, process: Process) -> NodeScan | FarScan:
+        """The scan of a single server, from its start: by a process where that pays."""
+        (size,) = pipe.call([(b"DBSIZE",)], errors="return")
+        if not process.pays(size if isinstance(size, int) else None):
+            return self._make(self.queues)
+        return self._make_far(process, replace(self._server.at, sentinels=None), self.queues)
 
     def _scan_cluster(self, info: ServerInfo) -> None:
         """The same of a cluster: what is with one node is no matter for the others."""
@@ -271,7 +287,7 @@ class ScanJob(Job):
 
     def _restart(self) -> None:
         """Begin again: another server process answers here now, or may do so, and our cursor means nothing to it."""
-        self._alone.restart()
+        self._begun = False
         self._histories, self._schedulers, self._others = {}, None, None
         self._unsure, self._why_unsure = 0, ""
         self._recent, self._waiting = [], []

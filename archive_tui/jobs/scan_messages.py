@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Self
 
 from archive_tui.asynq.rows import RowBatch
 from archive_tui.errors import ArchiveTuiError
@@ -49,6 +50,9 @@ class GoOn:
     fraction_of: Callable[[int], float]
     """Tells from a cursor how much is walked."""
 
+    run_id: str
+    """Name of the server process that is scanned, as `INFO` gives it; empty where it does not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -76,12 +80,17 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It cannot go on with this connection, or not at all."""
+    """It cannot go on with this connection, or not at all. Also the answer to a question that cannot be answered."""
 
     kind: type[ArchiveTuiError]
     why: str
 
+    @classmethod
+    def of(cls, error: ArchiveTuiError) -> Self:
+        """What is said of an error."""
+        return cls(type(error), str(error))
+
     @property
     def error(self) -> ArchiveTuiError:
-        """The error, to be raised on this side."""
+        """The error, to be raised on the other side."""
         return self.kind(self.why)

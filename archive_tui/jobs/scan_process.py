@@ -22,6 +22,7 @@ from archive_tui.jobs.scan_messages import Assignment, Ended, Failed, GoOn, Ques
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
+from archive_tui.store.link.server_info import run_id_of
 from archive_tui.text import line
 
 _REPORT_EVERY = 0.1
@@ -71,11 +72,12 @@ class ScanProcess:
             server.identify()
             node = self._node(server)
             with server.pipe(node, lenient=True) as pipe:
-                if not self._told:
-                    self._scan.measure(order.fraction_of)
+                if run_id_of(pipe) != order.run_id:
+                    raise DisconnectedError(f"another server answers at {node.address}")
+                self._scan.measure(order.fraction_of)
                 self._scan.go_on(pipe, order.round_trip, lambda: server.pipe(node, lenient=True))
         except ArchiveTuiError as error:
-            return Failed(type(error), str(error))
+            return Failed.of(error)
         except (EOFError, BrokenPipeError):
             raise
         except Exception as error:  # as a job does with a defect of ours
@@ -96,7 +98,10 @@ class ScanProcess:
         while self._unanswered:
             self._take_orders()
         self._connection.send(Question.OTHERS)
-        return cast("Collection[str]", self._connection.recv())
+        answer = self._connection.recv()
+        if isinstance(answer, Failed):
+            raise answer.error
+        return cast("Collection[str]", answer)
 
     # What the scan of the node needs
 

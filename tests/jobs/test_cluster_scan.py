@@ -1,11 +1,8 @@
 """A scan of a cluster: all of its primaries side by side, whatever moves from one to another meanwhile."""
 
-import contextlib
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from redis.cluster import RedisCluster
@@ -13,13 +10,13 @@ from support.asynq_data import Asynq, a_message, key
 from support.catalogs import Hooked, once
 from support.cluster import ClusterProcesses, Node
 from support.damage import put, write
+from support.scan_processes import scan_by, scanning
 from support.servers import wait_until
 
 from archive_tui.asynq import keys
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import MovedError
-from archive_tui.jobs import far_scan
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListArchivesJob, ListJob
 from archive_tui.jobs.pace import Pace
@@ -70,22 +67,8 @@ def connect(cluster: ClusterProcesses, client: RedisCluster) -> Iterator[Callabl
 @pytest.fixture(params=["threads", "processes"])
 def side_by_side(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The nodes are scanned by threads of this process, or each by a process of its own."""
-    monkeypatch.setattr(far_scan, "LEAST_KEYS", 0 if request.param == "processes" else sys.maxsize)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    scan_by(request.param, monkeypatch)
     return str(request.param)
-
-
-def children() -> list[int]:
-    """The processes that scan for this one."""
-    me = str(os.getpid())
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            if status.read_text().rpartition(")")[2].split()[1] == me:
-                found += (
-                    [int(status.parent.name)] if b"scan_process" in (status.parent / "cmdline").read_bytes() else []
-                )
-    return found
 
 
 @pytest.fixture
@@ -218,14 +201,14 @@ def test_a_process_that_is_killed_costs_nothing(connect: Callable[[], Server], h
     killed: list[int] = []
 
     def kill() -> None:
-        killed.extend(children())
+        killed.extend(scanning())
         for process in killed:
             os.kill(process, signal.SIGKILL)
 
     hooked.hook = once(kill)
     check(started(ScanJob(connect(), hooked, pace=Pace.FULL)), EVERYTHING)
     assert killed
-    assert not children()
+    assert not scanning()
 
 
 @pytest.mark.parametrize("side_by_side", ["processes"], indirect=True)
@@ -237,14 +220,14 @@ def test_processes_are_held_with_the_scan(
     job = ScanJob(connect(), hooked, pace=Pace.FULL)
     hooked.hook = once(job.pause)
     job.start()
-    wait_until(lambda: job.state is JobState.PAUSED and len(children()) == 3)
+    wait_until(lambda: job.state is JobState.PAUSED and len(scanning()) == 3)
     assert not job.wait(0.3)
     end(job)
     if end is ScanJob.resume:
         check(job, EVERYTHING)
     assert job.wait(20)
     assert job.state is (JobState.DONE if end is ScanJob.resume else JobState.STOPPED)
-    assert not children()
+    assert not scanning()
 
 
 def test_archives_of_all_nodes_are_listed_but_for_one_that_is_silent(
@@ -284,7 +267,7 @@ def test_it_is_held_and_stopped_on_all_nodes(connect: Callable[[], Server], cata
     job.stop()
     assert job.wait(20)
     assert job.state is JobState.STOPPED
-    assert not children()
+    assert not scanning()
 
 
 def test_progress_goes_by_the_keys_of_each_slot() -> None:

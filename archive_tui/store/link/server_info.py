@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from archive_tui.settings.address import Address
 from archive_tui.store.link.info import facts_in, facts_in_greeting, mode_in, product_in, role_in, version_in
+from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.replies import Reply
 from archive_tui.text import line
 from archive_tui.wording.people import span
@@ -135,6 +136,12 @@ class ServerInfo:
         if self.unlinked_for is None:
             return "this replica has not heard its primary yet: what it holds is old, or not there yet"
         return f"this replica has not heard its primary for {span(self.unlinked_for)}: what it holds is as old as that"
+
+
+def run_id_of(pipe: Pipe) -> str:
+    """Name of the process at the other end of a pipe, new at each start of it; empty where `INFO` does not tell."""
+    (reply,) = pipe.call([(b"INFO",)], errors="return")
+    return info_of(reply, "").run_id
 
 
 def info_of(reply: Reply, address: str, database: int = 0) -> ServerInfo:
