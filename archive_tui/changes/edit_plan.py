@@ -18,7 +18,7 @@ from archive_tui.asynq.task import fingerprint
 from archive_tui.catalog.selection import Selection
 from archive_tui.changes.plan import Plan
 from archive_tui.changes.run_plan import Prospects, RunPlan, plan_run
-from archive_tui.comparison.payloads import payload_section
+from archive_tui.comparison.payloads import Read, payload_section
 from archive_tui.comparison.rows import Section
 from archive_tui.payloads.editing.assignments import Assignments
 from archive_tui.payloads.editing.refusal import EditError
@@ -102,9 +102,6 @@ class Sample:
 
     payload: Section
     """The payload as it is, beside what it becomes, both as they may be shown."""
-
-    masked: bool = False
-    """Whether some of it is masked, and may differ unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +210,8 @@ class _Review:
         return edits.edited(pipe.keys, queue, raw_message, unique_key, payload, afresh=self.afresh)
 
     def _sample(self, task_id: bytes, before: bytes, after: bytes, task_type: str) -> Sample:
-        old, new = (self.redaction.reading(self.reader.best(raw, task_type)) for raw in (before, after))
-        return Sample(task_id, payload_section(old, new), bool(old.hidden or new.hidden))
+        readings = [self.reader.best(raw, task_type) for raw in (before, after)]
+        return Sample(task_id, payload_section(*[Read(one, self.redaction.reading(one)) for one in readings]))
 
     def _count_locks(self, pipe: Pipe, renamed: Sequence[tuple[bytes, bytes | None, bytes]]) -> None:
         names = [name for _, old, new in renamed for name in (old or b"", new)]

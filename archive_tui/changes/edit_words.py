@@ -122,8 +122,7 @@ def differences(plan: EditPlan) -> Iterator[Line]:
         label = clip(sample.id, _ID)
         rows = list(_rows(sample))
         if not rows:
-            same = "what differs is masked" if sample.masked else "the same values in other bytes"
-            yield Line(same, label)
+            yield Line("the same values in other bytes", label)
         for row in rows[:most]:
             yield Line(shown(row), label)
         if (more := len(rows) + sample.payload.left_out - most) > 0:
@@ -139,7 +138,8 @@ def shown(row: Row) -> str:
         return f"{label}: {clip(row.second or '', 2 * _VALUE)}, which is new"
     if row.second is None:
         return f"{label}: {clip(row.first, 2 * _VALUE)} goes"
-    return f"{label}: {clip(row.first, _VALUE)} → {clip(row.second, _VALUE)}"
+    note = f" ({line(row.note)})" if row.note else ""
+    return f"{label}: {clip(row.first, _VALUE)} → {clip(row.second, _VALUE)}{note}"
 
 
 def _rows(sample: Sample) -> Iterator[Row]:

@@ -112,6 +112,17 @@ def test_a_dry_run_shows_the_differences_and_what_follows(failed: Live, cli: Com
     assert everything(failed.client) == before
 
 
+def test_what_is_masked_is_compared_and_set_and_not_shown(failed: Live, cli: Command) -> None:
+    failed.asynq.add(Q, "login", payload=b'{"password":"hunter2","user":1}')
+    arguments = editing(failed, "--set", 'payload.password="correct horse"', "--where", "id:login")
+    assert "login password: " in squeezed(cli(*arguments, "--dry-run"))
+    for ended in (cli(*arguments, "--dry-run"), cli(*arguments, "--dry-run", "--json"), cli(*arguments, "--yes")):
+        assert ended.code == 0, ended.err
+        assert not any(secret in ended.text + ended.err for secret in ("hunter2", "correct horse"))
+    assert message(failed, "login").payload == b'{"password":"correct horse","user":1}'
+    assert "correct horse" not in json.dumps(audit())
+
+
 def test_of_many_the_first_ten_differences_are_shown(failed: Live, cli: Command) -> None:
     failed.asynq.add_many(Q, [f"many-{number:02}" for number in range(30)], payload=b'{"a":1}')
     text = cli(*editing(failed, "--set", "payload.a=2", "--where", "many", "--dry-run")).text
