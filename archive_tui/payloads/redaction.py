@@ -47,7 +47,6 @@ from archive_tui.payloads.content import texts_in
 from archive_tui.payloads.decoder import Limits
 from archive_tui.payloads.decoders.binary import BinaryDecoder
 from archive_tui.payloads.decoders.form import FormDecoder
-from archive_tui.payloads.decoders.gob import GobDecoder
 from archive_tui.payloads.decoders.json_text import JsonDecoder, laid_out
 from archive_tui.payloads.decoders.jwt import JwtDecoder
 from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
@@ -209,7 +208,7 @@ class Redaction:
         """The tree without what is hidden. It is the same one where nothing is, and parts of it may be: do not change
         it. At most `Limits.depth` deep.
         """
-        return self._masked(tree, None) if self.on else tree
+        return self._masked(self._without_proof(tree, None), None) if self.on else tree
 
     def value(self, key: Tree, value: Tree) -> Tree:
         """What is shown of the value of one key: a value, or a container, whose own values are asked for likewise."""
@@ -223,7 +222,9 @@ class Redaction:
         """What is shown of the values to which a path leads."""
         if not self.on or tree is NO_TREE:
             yield from path.values(tree) if tree is not NO_TREE else ()
-        elif any(isinstance(step, str) and self.hides(step) for step in path.steps):
+            return
+        tree = self._without_proof(tree, None)
+        if any(isinstance(step, str) and self.hides(step) for step in path.steps):
             yield from (value if is_open(value) else MASK for value in path.values(tree))
         elif any(isinstance(step, Every) for step in path.steps):
             yield from path.values(self.masked(tree))
@@ -233,6 +234,28 @@ class Redaction:
     def node(self, node: Node) -> Node:
         """A node whose values are masked as they are asked for, however large the payload is."""
         return _MaskedNode(node, self) if self.on else node
+
+    def _without_proof(self, tree: Tree, hidden: "list[tuple[str, Tree]] | None") -> Tree:
+        """The tree of a JSON Web Token without its signature, which is its proof; that of Go's gob, whose values have
+        no names, without any value where a name is hidden. Every other tree as it is.
+        """
+        if type(tree) is not dict or len(tree) not in (2, 3):
+            return tree
+        if tree.keys() == {"header", "claims", "signature"} and isinstance(tree["signature"], bytes):
+            if not tree["signature"]:
+                return tree
+            found: list[tuple[str, Tree]] = [("signature", tree["signature"])]
+            tree = {**tree, "signature": MASK}
+        elif tree.keys() == {"names", "words"} and isinstance(tree["names"], list) and isinstance(tree["words"], list):
+            found = [(name, NO_TREE) for name in tree["names"] if isinstance(name, str) and self.hides(name)]
+            if not found:
+                return tree
+            tree = {**tree, "words": [MASK for _ in tree["words"]]}
+        else:
+            return tree
+        if hidden is not None:
+            hidden += found
+        return tree
 
     def _leaf(self, value: Tree) -> Tree:
         if isinstance(value, str):
@@ -384,7 +407,7 @@ class Redaction:
             hidden.append(("", NO_TREE))
             content = encode(masked) if reading.format == TextDecoder.name else self.raw(raw)
             return replace(reading, write=lambda: masked), content
-        tree = self._masked_tree(reading, hidden)
+        tree = self._masked(self._without_proof(reading.tree, hidden), hidden)
         if not hidden:
             return reading, raw
         by_format = _BY_FORMAT.get(reading.format)
@@ -392,16 +415,6 @@ class Redaction:
             return replace(reading, tree=tree, write=None), _without(raw, [value for _, value in hidden])
         content = encode(by_format(decode(raw), self.hides, self.text))
         return replace(reading, tree=tree, write=self._writer(reading, tree, content)), content
-
-    def _masked_tree(self, reading: Reading, hidden: "list[tuple[str, Tree]]") -> Tree:
-        tree = self._masked(reading.tree, hidden)
-        if reading.format == JwtDecoder.name and isinstance(tree, dict) and tree.get("signature"):
-            hidden.append(("signature", tree["signature"]))
-            return {**tree, "signature": MASK}
-        if reading.format == GobDecoder.name and isinstance(tree, dict) and any(map(self.hides, tree["names"])):
-            hidden += [(name, NO_TREE) for name in tree["names"] if self.hides(name)]
-            return {**tree, "words": [MASK for _ in tree["words"]]}
-        return tree
 
     def _masked_bytes(self, raw: bytes, hidden: "list[tuple[str, Tree]]") -> bytes:
         content = self.raw(raw)
