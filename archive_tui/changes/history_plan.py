@@ -1,6 +1,7 @@
 """The plan of a deletion of histories: which, how much they hold, and what was seen of the schedulers."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,10 @@ class HistoryPlan:
     """Unix seconds of the oldest event, and of the newest; None where there are none any more."""
 
     last_at: int | None = None
+
+    def ids(self) -> Iterator[tuple[str, bytes]]:
+        """Queue and id of each, in the order of the plan."""
+        return self.plan.ids()
 
     @property
     def count(self) -> int:

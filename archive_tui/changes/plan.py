@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,11 @@ class Plan:
         from archive_tui.changes.delete import DeleteChange
 
         return DeleteChange(self)
+
+    def ids(self) -> Iterator[tuple[str, bytes]]:
+        """Queue and id of each task, in the order of the plan; some thousand are in memory at a time."""
+        for rows in self.selection.batches():
+            yield from ((row.queue, row.id) for _, row in rows)
 
     @property
     def count(self) -> int:

@@ -1,7 +1,7 @@
 """The plan of a repair: the rows of a plan, and the repairs that fit their kinds."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,11 @@ class RepairPlan:
         from archive_tui.changes.repair import RepairChange
 
         return RepairChange(self)
+
+    def ids(self) -> Iterator[tuple[str, bytes]]:
+        """Queue and id of each finding that will be repaired, in the order of the plan."""
+        for rows in self.plan.selection.batches():
+            yield from ((row.queue, row.id) for _, row in rows if row.kind in self.repairs)
 
     @property
     def count(self) -> int:

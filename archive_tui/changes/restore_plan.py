@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +143,14 @@ class RestorePlan:
         from archive_tui.changes.restore import RestoreChange
 
         return RestoreChange(self)
+
+    def ids(self) -> Iterator[tuple[str, bytes]]:
+        """Queue and id of each task that will be restored, in the order of the journal, which is read once more."""
+        for batch, copies in self.journal.batches(self.outline):
+            may = self.outline.restorable(batch, again=self.again)
+            yield from (
+                (copy.queue, copy.id) for copy, able in zip(copies, may, strict=False) if able and self.takes(copy)
+            )
 
     def takes(self, copy: Copy) -> bool:
         """Tell whether a copy is one of those that were picked, and there is something to restore."""

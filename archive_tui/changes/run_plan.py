@@ -68,6 +68,10 @@ class RunPlan:
 
         return RunChange(self)
 
+    def ids(self) -> Iterator[tuple[str, bytes]]:
+        """Queue and id of each, in the order of the plan."""
+        return self.plan.ids()
+
     @property
     def count(self) -> int:
         """How many tasks."""

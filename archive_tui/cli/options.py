@@ -131,6 +131,8 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed((
         pace_option,
         click.option("--dry-run", is_flag=True, help="Print the plan and change nothing."),
+        click.option("--ids", is_flag=True,
+            help="With --dry-run: the id of every task of the plan, one JSON object a line; the plan goes to stderr."),
         click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal."),
         click.option("--json", "as_json", is_flag=True, help="One JSON object: the plan and its result."),
     )):  # fmt: skip
@@ -139,10 +141,17 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def manner_of(rest: dict[str, Any]) -> Manner:
-    """Take the flags of `change_options` out of what was given beside the connection. The pace stays there."""
+    """Take the flags of `change_options` out of what was given beside the connection. The pace stays there.
+
+    Raises UsageError where they do not go together.
+    """
     from archive_tui.commands.change import Manner
 
-    chosen = {name: rest.pop(name) for name in ("reason", "dry_run", "yes", "as_json") if name in rest}
+    chosen = {name: rest.pop(name) for name in ("reason", "dry_run", "ids", "yes", "as_json") if name in rest}
+    if chosen.get("ids"):
+        if not chosen.get("dry_run"):
+            raise UsageError("--ids goes with --dry-run: what was changed is in the journal, `journal show` prints it")
+        one_form(ids=True, json=chosen.get("as_json", False))
     return Manner(sys.stdout, sys.stderr, asking(), progress=sys.stderr.isatty(), **chosen)
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from archive_tui.asynq.installation import written
 from archive_tui.asynq.outcomes import Verb
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.changes.engine import ChangeJob
@@ -19,7 +20,8 @@ from archive_tui.errors import ExitCode, RefusedError
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.session import Session
 from archive_tui.settings.namespace import namespace_field
-from archive_tui.text import clip
+from archive_tui.text import clip, readable
+from archive_tui.wording.programs import json_line
 
 _FILTER = 200
 
@@ -42,6 +44,8 @@ class Manner:
     """True needs no confirmation."""
     as_json: bool = False
     """True prints plan and report as one JSON object."""
+    ids: bool = False
+    """True prints the tasks of a plan that is only shown, a line of JSON each, and the plan itself on `err`."""
     progress: bool = False
     """True shows the progress on `err`."""
 
@@ -58,6 +62,8 @@ class Planned:
     """Puts the progress of the job into words."""
     choice: Mapping[str, Any]
     """The choice of its tasks for programs: fields of the JSON object."""
+    ids: Callable[[], Iterator[tuple[str, bytes]]]
+    """Gives queue and id of each task of the plan."""
     whole: bool = True
     """False where more was found than the plan holds, so that the command has to be run again."""
 
@@ -114,6 +120,10 @@ def carry_out(session: Session, planned: Planned, manner: Manner) -> ExitCode:
         text = shown if sheet.count else [planned.nothing, *[one.alone for one in sheet.cautions]]
         if refused:
             text = [*text, f"this cannot be done here: {refused}"]
+        if manner.ids:
+            print(*text, sep="\n", file=manner.err)
+            _print_ids(planned.ids(), server.keys.namespace, manner.out)
+            return ExitCode.DONE if planned.whole else ExitCode.IN_PART
         print_result(described | {"report": None} if manner.as_json else text, manner.out)
         return ExitCode.DONE if planned.whole or manner.dry_run else ExitCode.IN_PART
     if not manner.yes:
@@ -130,3 +140,9 @@ def carry_out(session: Session, planned: Planned, manner: Manner) -> ExitCode:
     if interrupted:
         return ExitCode.INTERRUPTED
     return ExitCode.IN_PART if job.error is not None or report.in_part or not planned.whole else ExitCode.DONE
+
+
+def _print_ids(ids: Iterator[tuple[str, bytes]], namespace: str, out: TextIO) -> None:
+    own = namespace_field(namespace)
+    for queue, task_id in ids:
+        print(json_line({**own, "queue": written(queue), "id": readable(task_id)}), file=out)

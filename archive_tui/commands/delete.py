@@ -89,6 +89,7 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
                 "limit": wish.limit,
                 "ghosts_left_out": len(ghosts),
             },
+            ids=plan.ids,
             whole=not catalog.trouble and not left_out and not contents.unknown,
         )
         return carry_out(session, planned, manner)

@@ -61,6 +61,7 @@ def delete(session: Session, wish: Wish, manner: Manner) -> ExitCode:
                 "limit": wish.limit,
                 "unsure": job.unsure,
             },
+            ids=plan.ids,
             whole=not catalog.trouble and not contents.unknown,
         )
         return carry_out(session, planned, manner)

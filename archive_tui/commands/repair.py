@@ -89,6 +89,7 @@ def repair(session: Session, wish: Wish, manner: Manner) -> ExitCode:
                 "payloads": contents.facts,
                 "limit": wish.limit,
             },
+            ids=plan.ids,
             whole=not catalog.trouble and not contents.unknown,
         )
         return carry_out(session, planned, manner)

@@ -41,5 +41,6 @@ def restore(session: Session, path: Path, wish: Wish, manner: Manner) -> ExitCod
         start=lambda: session.start(replace(plan, anywhere=wish.elsewhere), session.pace, reason=manner.reason),
         report=partial(restore_words.report, noun=restore_words.noun_of(plan)),
         choice={},
+        ids=plan.ids,
     )
     return carry_out(session, planned, manner)

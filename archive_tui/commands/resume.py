@@ -43,6 +43,7 @@ def resume(session: Session, path: Path, verb: Verb, manner: Manner) -> ExitCode
             ),
             report=resume_words.report(rest),
             choice={},
+            ids=rest.plan.ids,
         )
         return carry_out(session, planned, manner)
 

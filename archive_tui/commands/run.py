@@ -61,6 +61,7 @@ def run(session: Session, wish: Wish, manner: Manner) -> ExitCode:
                 "limit": wish.limit,
                 "left_out": left_out,
             },
+            ids=plan.ids,
             whole=not catalog.trouble and not left_out and not contents.unknown,
         )
         return carry_out(session, planned, manner)
