@@ -106,7 +106,7 @@ class RecordJob(Job):
         super().__init__("records")
         self._server = server
         self._selection = selection
-        self._form = form
+        self.form = form
         self._sink = sink
         self._reader = reader
         self._redaction = redaction
@@ -134,10 +134,10 @@ class RecordJob(Job):
     def work(self) -> None:
         sink = self._sink()
         try:
-            sink.write(self._form.head())
+            sink.write(self.form.head())
             seqs = self._selection.seqs if self._ordered else in_order(self._selection)
             rows = Selection(self._selection.catalog, seqs)
-            if self._form.in_message:
+            if self.form.in_message:
                 self.reconnecting(lambda: self._read(sink, rows))
             else:
                 self._list(sink, rows)
@@ -145,7 +145,7 @@ class RecordJob(Job):
             self.reader_gone = True
         finally:
             with suppress(BrokenPipeError):
-                sink.write(self._form.tail())
+                sink.write(self.form.tail())
                 sink.close()
 
     def _list(self, sink: Sink, rows: Selection) -> None:
@@ -189,7 +189,7 @@ class RecordJob(Job):
 
     def _write(self, sink: Sink, tasks: Sequence[Taken]) -> None:
         for task in tasks:
-            sink.write(self._form.line(task))
+            sink.write(self.form.line(task))
         self._written += len(tasks)
 
 

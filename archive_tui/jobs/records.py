@@ -195,6 +195,14 @@ def columns_of(names: Sequence[str]) -> tuple[RecordColumn, ...]:
     return tuple(columns)
 
 
+def columns_for(shown: Sequence[str]) -> tuple[RecordColumn, ...]:
+    """The columns for those that a list shows: what is no column of a file is left out, and queue and id stand first
+    where the list does not show them.
+    """
+    names = [name for name in shown if field_name(name) in _COLUMNS or name.startswith(("payload", "header"))]
+    return columns_of([*(name for name in ("queue", "id") if name not in names), *names])
+
+
 def split_names(text: str) -> list[str]:
     """Split names at commas, but not at those inside double quotes: a path may hold one."""
     parts = re.findall(r'((?:[^,"]|"(?:[^"\\]|\\.)*"?)+)', text)

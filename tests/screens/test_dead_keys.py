@@ -30,7 +30,7 @@ from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.dialogs.report import ReportDialog
 from archive_tui.tui.dialogs.retention import RetentionDialog
 from archive_tui.tui.dialogs.run import RunDialog
-from archive_tui.tui.dialogs.save import SaveDialog
+from archive_tui.tui.dialogs.save import SaveDialog, SaveForm
 from archive_tui.tui.dialogs.task_name import TaskNameDialog
 from archive_tui.tui.keymap import all_commands, all_dialogs, all_screens
 from archive_tui.tui.screens.chooser import ChooserScreen
@@ -54,7 +54,7 @@ DIALOGS: Mapping[type[Dialog[Any]], Callable[[Operator], Dialog[Any]]] = {
     ReportDialog: lambda op: ReportDialog(Report("Deleted 2 tasks")),
     RetentionDialog: lambda op: RetentionDialog(9),
     RunDialog: lambda op: RunDialog(2, lambda: 0.0),
-    SaveDialog: lambda op: SaveDialog("file", "Save", "note"),
+    SaveDialog: lambda op: SaveDialog("file", "Save", [SaveForm("as it is", "note", "")]),
     TaskNameDialog: lambda op: TaskNameDialog("Compare with", "q"),
 }
 

@@ -446,9 +446,9 @@ def test_saving_never_overwrites(valkey: Live, tmp_path: Path, monkeypatch: pyte
         await opened(op)
         for name in ("kept", "dangling", "folder"):
             await save_as(op, name)
-            assert op.remarks[-1] == f"{name} exists already: choose another name"
+            await op.hears(f"{name} exists already: choose another name")
         await save_as(op, "nowhere/file")
-        assert op.remarks[-1] == "not saved: nowhere/file: No such file or directory"
+        await op.hears("not saved: nowhere/file: No such file or directory")
         await op.press("e", "escape")
         assert op.where == "ArchivedTaskScreen"
         await save_as(op, "new")
@@ -465,7 +465,7 @@ def test_saving_to_the_home_of_nobody_says_why_not(valkey: Live) -> None:
     async def play(op: Operator) -> None:
         await opened(op)
         await save_as(op, "~no-such-user/file")
-        assert op.remarks[-1].startswith("not saved: ~no-such-user/file: ")
+        await op.hears("not saved: ~no-such-user/file: ")
 
     operate(valkey.settings, play)
 

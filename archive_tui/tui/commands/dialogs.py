@@ -81,6 +81,18 @@ class PreviousColumn(DialogCommand):
     help = "Go to the column before."
 
 
+class NextForm(DialogCommand):
+    key = "down"
+    title = "next form"
+    help = "Save in the next form: what it is good for stands below."
+
+
+class PreviousForm(DialogCommand):
+    key = "up"
+    title = "previous form"
+    help = "Save in the form before."
+
+
 class PlanUp(DialogCommand):
     key = "pageup,up"
     title = "plan up"

@@ -36,10 +36,17 @@ class Copy(Command):
     help = "Send the payload as shown to the terminal's clipboard; the terminal may not take it."
 
 
+class CopyMenu(Command):
+    key = "Y"
+    title = "copy…"
+    help = "Choose what to copy: path or value under the cursor, payload, error, id, or a line for redis-cli."
+    footer = False
+
+
 class Save(Command):
     key = "e"
     title = "save…"
-    help = "Save the payload, byte for byte, to a file."
+    help = "Save the payload to a file, byte for byte or decoded."
 
 
 class OpenOutside(Command):

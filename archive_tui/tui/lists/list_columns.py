@@ -45,6 +45,11 @@ class ListColumns(Part):
             self._tasks.contents.columns = tuple(value for value in self._values if value.name in shown)
 
     @property
+    def shown(self) -> Sequence[str]:
+        """The names of the columns that the list shows, in their order."""
+        return [column.name for column in self._tasks.table.columns]
+
+    @property
     def _drawn(self) -> bool:
         shown = tuple(column.name for column in self._tasks.table.columns)
         return shown == self._appearance.chosen(self._kind, self._every)

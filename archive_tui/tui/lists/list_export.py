@@ -1,10 +1,10 @@
-"""Exporting from a list: what is marked, else all that matches, to a file that can be restored."""
+"""Exporting from a list: what is marked, else all that matches, to a file that can be restored, or decoded."""
 
 from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,15 @@ from archive_tui.changes.sheet import Line
 from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.record_export import PrivateFile, RecordJob
+from archive_tui.jobs.records import USUAL, CsvForm, JsonForm, RecordForm, columns_for
+from archive_tui.settings.namespace import namespace_field
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.report import ReportDialog
-from archive_tui.tui.dialogs.save import SaveDialog
+from archive_tui.tui.dialogs.save import SaveAnswer, SaveDialog, SaveForm
 from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, MatchingRows, Targets
@@ -30,8 +33,13 @@ from archive_tui.tui.widgets.pieces import Piece, piece
 from archive_tui.wording.people import plural
 from archive_tui.wording.tone import Tone
 
-_NOTE = (
-    "enter exports, esc does not. The file can be restored, and is readable by you alone. .ndjson: plain, else gzip."
+_JOURNAL, _CSV = 0, 2
+"""Places of two of the forms."""
+
+_FORMS = (
+    SaveForm("journal: can be restored", ".ndjson: plain, else gzip. It is readable by you alone.", ".journal.gz"),
+    SaveForm("NDJSON: decoded payloads", "Cannot be restored. It is readable by you alone.", ".jsonl"),
+    SaveForm("CSV: the columns of the list", "Cannot be restored. It is readable by you alone.", ".csv"),
 )
 
 
@@ -64,17 +72,19 @@ class ListExport(Part):
         *,
         name: str,
         why_not: Callable[[], str | None],
+        columns: Callable[[], Sequence[str]] = lambda: USUAL,
     ) -> None:
         """`targets` gives what is to be exported now, `name` how the file's name begins. `why_not` is a reason of the
-        screen's own why it cannot be said now what to export.
+        screen's own why it cannot be said now what to export. `columns` are those of a CSV.
         """
         super().__init__(screen)
         self._flow = flow
         self._targets = targets
         self._name = name
         self._why_not = why_not
+        self._columns = columns
         self._finding = False
-        self._job: ExportJob | None = None
+        self._job: ExportJob | RecordJob | None = None
         self._path = Path()
         self._left_out = ""
         flow.aside = self
@@ -121,27 +131,40 @@ class ListExport(Part):
             now = datetime.fromtimestamp(self.screen.session.wall_clock(), UTC)
             left_out = f"{plural(histories, 'stale history')} left out: the journal of their deletion keeps a copy"
             self._left_out = left_out if histories else ""
-            self._ask(chosen, f"{stem.lstrip('.') or 'tasks'}-{now:%Y%m%dT%H%M%SZ}.journal.gz")
+            self._ask(chosen, f"{stem.lstrip('.') or 'tasks'}-{now:%Y%m%dT%H%M%SZ}")
 
-    def _ask(self, chosen: Selection, name: str, problem: str = "") -> None:
-        dialog = SaveDialog(name, f"Export {plural(len(chosen), 'task')}", _NOTE, problem or self._left_out)
-        self.screen.app.push_screen(dialog, partial(self._start, chosen))
+    def _ask(self, chosen: Selection, stem: str, problem: str = "", before: SaveAnswer | None = None) -> None:
+        title = f"Export {plural(len(chosen), 'task')}"
+        dialog = SaveDialog(stem, title, _FORMS, problem or self._left_out, before)
+        self.screen.app.push_screen(dialog, partial(self._start, chosen, stem))
 
-    def _start(self, chosen: Selection, name: str | None) -> None:
-        if name is None:
+    def _start(self, chosen: Selection, stem: str, answer: SaveAnswer | None) -> None:
+        if answer is None:
             return
         try:
-            path = Path(name).expanduser().absolute()
+            path = Path(answer.name).expanduser().absolute()
             problem = _why_not_to(path)
         except (OSError, ValueError, RuntimeError) as error:
             problem = f"not a file to write to: {error.strerror if isinstance(error, OSError) else error}"
         if problem:
-            self._ask(chosen, name, problem)
+            self._ask(chosen, stem, problem, answer)
             return
         session = self.screen.session
         self._path = path
-        self._job = session.run(ExportJob(session.server, chosen, path, self._flow.pace, session.wall_clock))
+        self._job = session.run(self._made(chosen, path, answer.form))
         self.screen.look()
+
+    def _made(self, chosen: Selection, path: Path, form: int) -> ExportJob | RecordJob:
+        """The job that writes a file in one of the forms."""
+        session, pace = self.screen.session, self._flow.pace
+        if form == _JOURNAL:
+            return ExportJob(session.server, chosen, path, pace, session.wall_clock)
+        namespace = namespace_field(session.server.keys.namespace)
+        records: RecordForm = JsonForm(payload=True, namespace=namespace)
+        if form == _CSV:
+            records = CsvForm(columns_for(self._columns()))
+        file = partial(PrivateFile, path)
+        return RecordJob(session.reader, chosen, records, file, session.payloads, session.redaction, pace)
 
     # Watching and reporting; the flow asks
 
@@ -190,19 +213,25 @@ def _why_not_to(path: Path) -> str:
     return "" if os.access(path.parent, os.W_OK | os.X_OK) else f"you may not write to {line(str(path.parent))}"
 
 
-def _report(job: ExportJob, path: Path, left_out: str) -> Report:
+def _report(job: ExportJob | RecordJob, path: Path, left_out: str) -> Report:
     """What an export has done; `left_out` says what was not part of it."""
     now = job.progress
-    left = now.planned - now.written - now.gone
-    where = (Line(line(str(path))), Line("archive-tui restore reads this file", tone=Tone.QUIET))
+    restorable = isinstance(job, ExportJob)
+    left = now.planned - now.written - (now.gone if restorable else 0)
+    restored = "archive-tui restore reads this file" if restorable else "this file cannot be restored"
+    where = [Line(line(str(path))), Line(restored, tone=Tone.QUIET)]
+    if isinstance(job, RecordJob) and isinstance(job.form, CsvForm) and job.form.defused:
+        cells = plural(job.form.defused, "cell")
+        where.append(Line(f"{cells} would be a formula: an apostrophe stands before it", tone=Tone.QUIET))
+    gone = "had no data that could be written" if restorable else "without payload: its message was gone, or too large"
     counts = [
         Count(now.written, "written to the file", in_title=True),
-        Count(now.gone, "had no data that could be written", Tone.CAUTION),
+        Count(now.gone, gone, Tone.CAUTION),
         Count(left, "left the list meanwhile" if now.state is JobState.DONE else "not written", Tone.CAUTION),
     ]
     return Report(
         title=f"Exported {now.written:,} of {plural(now.planned, 'task')}",
-        in_part=now.written < now.planned,
+        in_part=now.written < now.planned or bool(now.gone),
         ending=tuple(ending(now.state, str(job.error or ""))),
         counts=tuple(one for one in counts if one.number),
         notes=(

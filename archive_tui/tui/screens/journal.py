@@ -47,6 +47,7 @@ class JournalTaskScreen(TaskScreen):
     """A task as it stood when it was deleted, to be restored alone."""
 
     TITLE_IN_HELP = "Task in a journal"
+    IN_REDIS = False
     COMMANDS_HERE = (*TaskScreen.CHANGES_HERE, commands.Restore, *TaskScreen.COMMANDS_HERE)
 
     def __init__(self, job: JournalJob, path: Path, *args: Any, again: bool, **options: Any) -> None:

@@ -27,6 +27,7 @@ from archive_tui.tui.task import facts as fact_lines
 from archive_tui.tui.task.below import Below
 from archive_tui.tui.task.boxes import ERROR, FACTS, PAYLOAD, TaskBoxes
 from archive_tui.tui.task.comparing import TaskComparing
+from archive_tui.tui.task.copies import TaskCopies
 from archive_tui.tui.task.mark import ShownMark
 from archive_tui.tui.task.outside import ShowOutside
 from archive_tui.tui.task.payload_export import Loaded, PayloadExport
@@ -70,6 +71,7 @@ class TaskScreen(CommandScreen):
         commands.SearchNext,
         commands.SearchPrevious,
         commands.CopyId,
+        commands.CopyMenu,
         commands.OpenOutside,
         commands.Compare,
         commands.Wrap,
@@ -82,6 +84,7 @@ class TaskScreen(CommandScreen):
 
     PARTS: ClassVar[tuple[type, ...]] = (
         TaskSearch,
+        TaskCopies,
         PayloadExport,
         ShowOutside,
         ShownReading,
@@ -89,6 +92,8 @@ class TaskScreen(CommandScreen):
         MaskedValues,
         TaskComparing,
     )
+    IN_REDIS: ClassVar[bool] = True
+    """Whether the tasks are in Redis now."""
     CSS = """
     #summary { height: auto; margin: 0 1; color: $text-muted; }
     """
@@ -125,21 +130,17 @@ class TaskScreen(CommandScreen):
         self._change_seen: ChangeJob | None = None
         self.flow = ChangeFlow(self, self._change_ended)
         self.searching = TaskSearch(self, self._boxes, self._search_bar)
-        self.exporting = PayloadExport(self, lambda: self._loaded, lambda: self.row.id if self.row else None)
+        self.exporting = PayloadExport(self, lambda: self._loaded)
+        self.copying = TaskCopies(
+            self, lambda: self._loaded, lambda: self.row.id if self.row else None, in_redis=self.IN_REDIS
+        )
         self.marking = ShownMark(self, below.marks, lambda: self._key, self._move_on)
         self.shown_reading = ShownReading(self, self._boxes, lambda: self._loaded, self._show_reading)
         outside = ShowOutside(self, self._boxes, lambda: self._loaded)
         self.secrets = MaskedValues(self, lambda: self._loaded, lambda: self._load(again=True))
         comparing = TaskComparing(self, below, self._shown, self._after, self.read_task)
-        self.parts = (
-            self.searching,
-            self.exporting,
-            outside,
-            self.shown_reading,
-            self.marking,
-            self.secrets,
-            comparing,
-        )
+        taking = (self.copying, self.exporting, outside)
+        self.parts = (self.searching, *taking, self.shown_reading, self.marking, self.secrets, comparing)
 
     def body(self) -> ComposeResult:
         yield HeadLine(id="head")

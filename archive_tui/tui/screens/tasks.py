@@ -124,6 +124,7 @@ class TasksScreen(CommandScreen):
             lambda: marked_or_matching(self.tasks, self.marks),
             name=f"{line(queue) if queue is not None else 'all-queues'}-archived",
             why_not=lambda: self._why_not_change() or why_not_matching(self.tasks, self.marks),
+            columns=lambda: self.columns.shown,
         )
         own = (self.tasks, self.marks, self.columns, self.flow, self.changes)
         comparing = ListComparing(self, self.tasks, self.marks)

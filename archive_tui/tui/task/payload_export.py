@@ -1,4 +1,4 @@
-"""Taking the payload of a task out of the terminal: to its clipboard, or to a file."""
+"""Saving the payload of a task to a file: byte for byte, or decoded."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from functools import partial
 from pathlib import Path
 
 from archive_tui.asynq.task import Task
+from archive_tui.payloads.decoders.binary import BinaryDecoder
+from archive_tui.payloads.decoders.json_text import JsonDecoder
+from archive_tui.payloads.exact_json import is_json
 from archive_tui.payloads.redaction import RedactedReading
 from archive_tui.payloads.rendering import Document
+from archive_tui.payloads.writing import written
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, Part
+from archive_tui.tui.command_screen import CommandScreen, Part, background
 from archive_tui.tui.commands import runs
-from archive_tui.tui.dialogs.save import SaveDialog
+from archive_tui.tui.dialogs.save import SaveAnswer, SaveDialog, SaveForm
 from archive_tui.wording.people import size
 
-_COPY_LIMIT = 100_000
-"""Terminals drop or truncate OSC 52 above about this many bytes."""
+_PRIVATE = "The file is readable by you alone."
 
 _ENDINGS = {"JSON": "json", "NDJSON": "ndjson", "text": "txt", "XML": "xml", "gzip": "gz", "zstd": "zst", "lz4": "lz4"}
 """Endings of files, by the outermost layer of a payload."""
@@ -63,68 +66,60 @@ class Loaded:
 
 
 class PayloadExport(Part):
-    """Copies and saves the payload of the task that is shown."""
+    """Saves the payload of the task that is shown."""
 
-    def __init__(
-        self, screen: CommandScreen, loaded: Callable[[], Loaded | None], task_id: Callable[[], bytes | None]
-    ) -> None:
-        """`loaded` gives the task that is shown, None while it is read; `task_id` its id, None where it is gone."""
+    def __init__(self, screen: CommandScreen, loaded: Callable[[], Loaded | None]) -> None:
+        """`loaded` gives the task that is shown, None while it is read."""
         super().__init__(screen)
         self._loaded = loaded
-        self._task_id = task_id
 
-    def why_not_copy(self) -> str | None:
+    def why_not_save(self) -> str | None:
         """Why there is no payload to take."""
         return "nothing was read" if self._loaded() is None else None
 
-    @runs(commands.Copy, unless=why_not_copy)
-    def copy(self) -> None:
-        """Send the payload to the terminal's clipboard."""
-        if (loaded := self._loaded()) is None:
-            return
-        plain = loaded.payload.plain()
-        if len(plain) > _COPY_LIMIT:
-            too_much = f"{size(len(plain))} is too much for a terminal's clipboard: {commands.Save} saves it to a file"
-            self.screen.say(too_much, warning=True)
-            return
-        self.screen.app.copy_to_clipboard(plain.decode("utf-8", "replace"))
-        self.screen.say(f"sent to the terminal's clipboard; if it does not arrive, {commands.Save} saves to a file")
-
-    @runs(commands.CopyId)
-    def copy_id(self) -> None:
-        """Send the id to the terminal's clipboard."""
-        if (task_id := self._task_id()) is not None:
-            self.screen.app.copy_to_clipboard(task_id.decode("utf-8", "replace"))
-            self.screen.say("id sent to the terminal's clipboard")
-
-    @runs(commands.Save, unless=why_not_copy)
+    @runs(commands.Save, unless=why_not_save)
     def save(self) -> None:
-        """Ask for a file, and save the payload to it."""
+        """Ask for a file and a form, and save the payload to it."""
         if (loaded := self._loaded()) is None:
             return
+        truth = f"{_PRIVATE} It holds what is masked here, too." if loaded.masked else _PRIVATE
         ending = _ENDINGS.get(loaded.readings[0].path[0], "bin")
-        note = "enter saves, esc does not. The file is readable by you alone."
-        if loaded.masked:
-            note = f"{note} It holds what is masked here, too."
-        name = f"{file_stem(loaded.task.id) or 'payload'}.{ending}"
-        dialog = SaveDialog(name, "Save the payload, byte for byte", note)
-        self.screen.app.push_screen(dialog, partial(self._save, loaded.truth))
+        forms = [SaveForm("byte for byte, as it was sent", truth, f".{ending}")]
+        reading = loaded.readings[loaded.reading]
+        if reading.problem is None and reading.content and reading.format != BinaryDecoder.name:
+            as_json = is_json(reading.tree) or reading.format == JsonDecoder.name
+            shown = (
+                f"{line(reading.name)}, written as JSON" if as_json and reading.write is None else line(reading.name)
+            )
+            forms.append(SaveForm(f"decoded: {shown}", _PRIVATE, ".json" if as_json else ".txt"))
+        dialog = SaveDialog(file_stem(loaded.task.id) or "payload", "Save the payload", forms)
+        self.screen.app.push_screen(dialog, lambda answer: None if answer is None else self._save(loaded, answer))
 
-    def _save(self, task: Task, name: str | None) -> None:
+    @background("save")
+    def _save(self, loaded: Loaded, answer: SaveAnswer) -> None:
         """Save the payload of the task that was asked for, whichever is shown by now."""
-        if name is None:
-            return
-        path = Path(name)
+        content = _decoded(loaded.readings[loaded.reading]) if answer.form else loaded.truth.payload
+        path = Path(answer.name)
         try:
             path = path.expanduser()
-            _write_private(path, task.payload)
+            _write_private(path, content)
         except FileExistsError:
-            self.screen.say(f"{line(str(path))} exists already: choose another name", warning=True)
+            self._tell(f"{line(str(path))} exists already: choose another name", warning=True)
         except (OSError, ValueError, RuntimeError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            self.screen.say(f"not saved: {line(str(path))}: {reason}", warning=True)
+            self._tell(f"not saved: {line(str(path))}: {reason}", warning=True)
         else:
-            self.screen.say(f"saved {size(len(task.payload))} to {line(str(path.absolute()))}")
+            self._tell(f"saved {size(len(content))} to {line(str(path.absolute()))}")
+
+    def _tell(self, remark: str, *, warning: bool = False) -> None:
+        self.screen.app.call_from_thread(partial(self.screen.say, remark, warning=warning))
+
+
+def _decoded(reading: RedactedReading) -> bytes:
+    """A payload as it is shown decoded: JSON where that has all of the tree, else the text."""
+    as_json = is_json(reading.tree) and reading.format != JsonDecoder.name
+    text = written(reading.tree) if as_json else reading.text()
+    return f"{text}\n".encode("utf-8", "surrogateescape")
 
 
 def file_stem(name: str | bytes) -> str:

@@ -1,0 +1,164 @@
+"""Taking a task along: what the menu copies, and the forms in which a payload and a list are saved."""
+
+import csv
+import json
+import shlex
+import stat
+import subprocess
+from pathlib import Path
+
+import msgpack
+import pytest
+from support.asynq_data import NOW
+from support.pilot import Operator, operate
+from support.servers import Live
+
+SECRET = b'{"user": {"id": 9007199254740993}, "password": "hunter22", "note": "=1+1"}'
+
+
+async def opened(op: Operator) -> None:
+    await op.tasks("q")
+    await op.task()
+
+
+async def copied(op: Operator, title: str) -> str:
+    """Choose from the menu, and see what was sent."""
+    await op.press("Y")
+    await op.arrives("ChoiceDialog")
+    titles = [line.strip(" ▌▸│") for line in op.dialog.splitlines()]
+    await op.press(*["down"] * next(number for number, one in enumerate(_choices(titles)) if one.startswith(title)))
+    await op.press("enter")
+    return op.app.clipboard
+
+
+def _choices(lines: list[str]) -> list[str]:
+    return [line for line in lines if line and not line.startswith(("╭", "╰", "─"))]
+
+
+def test_the_menu_copies_what_is_shown_and_a_line_that_prints_the_message(valkey: Live) -> None:
+    task_id = "it's; rm -rf ~ \x1b[2J\n$(x)"
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", task_id, payload=SECRET, error_msg="refused")
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        shown = await copied(op, "payload, as it is shown")
+        assert json.loads(shown)["user"] == {"id": 9007199254740993}
+        assert "hunter22" not in shown
+        assert "hunter22" not in await copied(op, "payload, as it was sent")
+        assert await copied(op, "error") == "refused"
+        assert await copied(op, "id") == task_id
+        line = await copied(op, "redis-cli line")
+        assert line.isprintable()
+        assert line.startswith(f"redis-cli -s {valkey.settings.socket} HGET $'asynq:{{q}}:t:it\\'s; rm -rf ~ \\x1b[2J")
+        lines.append(line)
+
+    lines: list[str] = []
+    operate(valkey.settings, play, size=(120, 40))
+    shell = f'redis-cli() {{ printf "%s\\0" "$@"; }}; {lines[0]}'
+    echoed = subprocess.run(["bash", "-c", shell], capture_output=True, check=True)
+    assert echoed.stdout.split(b"\0")[-3:-1] == [f"asynq:{{q}}:t:{task_id}".encode(), b"msg"]
+
+
+def test_bytes_that_are_no_text_are_saved_not_copied(valkey: Live) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", b"nul\0", payload=bytes(range(256)))
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        await copied(op, "payload, as it was sent")
+        await op.hears("it is no text: e saves its bytes")
+        await copied(op, "redis-cli line")
+        await op.hears("its id holds a NUL")
+
+    operate(valkey.settings, play, size=(120, 40))
+
+
+def test_a_payload_is_saved_decoded(valkey: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "packed", payload=msgpack.packb({"id": 7, "tags": ["a"]}), score=NOW)
+    valkey.asynq.add("q", "secret", payload=SECRET, score=NOW - 1)
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        await op.press("e")
+        await op.arrives("SaveDialog")
+        assert "packed.bin" in op.dialog
+        await op.press("down")
+        await op.until(lambda: "packed.json" in op.dialog, "another ending")
+        await op.press("enter")
+        await op.hears("saved ")
+        await op.press("n")
+        await op.sees("2 of 2", "Payload · JSON")
+        await op.press("e", "down")
+        await op.until(lambda: "secret.json" in op.dialog, "the form")
+        await op.press("enter")
+        await op.until((tmp_path / "secret.json").exists, "the file")
+        await op.press("e")
+        await op.arrives("SaveDialog")
+        assert "It holds what is masked here, too." in " ".join(op.dialog.split())
+        await op.press("ctrl+u")
+        await op.type("truth")
+        await op.press("enter")
+        await op.until((tmp_path / "truth").exists, "the bytes")
+
+    operate(valkey.settings, play, size=(120, 40))
+    assert json.loads((tmp_path / "packed.json").read_text()) == {"id": 7, "tags": ["a"]}
+    decoded = (tmp_path / "secret.json").read_text()
+    assert '"id": 9007199254740993' in decoded
+    assert "hunter22" not in decoded
+    assert (tmp_path / "truth").read_bytes() == SECRET
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in tmp_path.iterdir())
+
+
+def test_a_list_is_exported_in_forms_for_other_programs(
+    valkey: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    valkey.asynq.register("q")
+    for number in range(3):
+        valkey.asynq.add("q", f"t{number}", payload=SECRET, error_msg="=refused", score=NOW - number)
+
+    async def play(op: Operator) -> None:
+        await op.tasks("q")
+        for keys, ending in (["down"], ".jsonl"), (["up"], ".csv"):
+            await op.press("e")
+            await op.arrives("SaveDialog")
+            await op.press(*keys)
+            await op.until(lambda ending=ending: ending in op.dialog, ending)
+            assert "Cannot be restored" in op.dialog
+            await op.press("ctrl+u")
+            await op.type(f"out{ending}")
+            await op.press("enter")
+            await op.arrives("ReportDialog")
+            assert "Exported 3 of 3 tasks" in op.text
+            assert "this file cannot be restored" in op.dialog
+            await op.press("escape")
+
+    operate(valkey.settings, play, size=(120, 40))
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [line["id"] for line in lines] == ["t0", "t1", "t2"]
+    assert lines[0]["decoded"]["value"]["user"] == {"id": 9007199254740993}
+    assert lines[0]["decoded"]["masked"] == ["password"]
+    rows = list(csv.reader((tmp_path / "out.csv").open()))
+    assert rows[0][0] == "queue"
+    assert {"id", "type", "error"} <= set(rows[0])
+    assert rows[1][rows[0].index("error")] == "'=refused"
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in tmp_path.iterdir())
+
+
+def test_the_line_has_every_flag_and_no_password() -> None:
+    from archive_tui.settings.model import Secret, Settings, Tls
+    from archive_tui.settings.redis_cli import redis_cli
+
+    tls = Tls(ca_file="/etc/my ca.pem", cert_file="/c.pem", server_name="redis.internal", verify=False)
+    settings = Settings(host="10.0.0.7", port=6380, database=2, username="ada", password=Secret("hunter22"), tls=tls)
+    line = redis_cli(settings, [b"HGET", b"asynq:{q}:t:1", b"msg"], cluster=True)
+    assert line is not None
+    assert shlex.split(line) == [
+        "redis-cli", "-h", "10.0.0.7", "-p", "6380", "-n", "2", "--tls", "--cacert", "/etc/my ca.pem", "--cert",
+        "/c.pem", "--key", "/c.pem", "--sni", "redis.internal", "--insecure", "--user", "ada", "--askpass", "-c",
+        "HGET", "asynq:{q}:t:1", "msg",
+    ]  # fmt: skip
+    assert "hunter22" not in line
