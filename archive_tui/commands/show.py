@@ -7,16 +7,14 @@ from archive_tui.asynq.keys import Keys
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.task import Task
 from archive_tui.errors import ExitCode, NotFoundError, RefusedError, UsageError
-from archive_tui.payloads.decoders.plain_text import TextDecoder
-from archive_tui.payloads.readings import NO_TREE
-from archive_tui.payloads.redaction import RedactedReading, masked_note
+from archive_tui.payloads.exact_json import decoded, exact_json
+from archive_tui.payloads.redaction import masked_note
 from archive_tui.payloads.rendering import document
-from archive_tui.payloads.writing import for_programs
 from archive_tui.session import Session
 from archive_tui.settings.namespace import namespace_field
 from archive_tui.text import block, encode, line, readable
 from archive_tui.wording.people import size
-from archive_tui.wording.programs import json_line, moment
+from archive_tui.wording.programs import moment
 from archive_tui.wording.task import facts
 
 
@@ -38,8 +36,8 @@ def show(session: Session, queue: str, task_id: bytes, *, form: str, out: TextIO
         raw.flush()
         return ExitCode.DONE
     if form == "json":
-        decoded = readings[0] if task.message is not None else None
-        print(json_line({**_task_json(session.server.keys, task), "decoded": _decoded_json(decoded)}), file=out)
+        found = decoded(readings[0]) if task.message is not None else None
+        print(exact_json({**_task_json(session.server.keys, task), "decoded": found}), file=out)
         return ExitCode.DONE
     for label, value in facts(task, session.clock()):
         print(f"{label:<14}" + value.replace("\n", "\n" + " " * 14), file=out)
@@ -87,21 +85,6 @@ def _task_json(keys: Keys, task: Task) -> dict[str, Any]:
             for name, value in task.fields.items()
             if name != b"msg" or message is None
         },
-    }
-
-
-def _decoded_json(reading: RedactedReading | None) -> dict[str, Any] | None:
-    """The best reading of the payload; None: the message does not decode."""
-    if reading is None:
-        return None
-    return {
-        "path": list(reading.path),
-        "why": reading.why,
-        "remarks": list(reading.remarks),
-        "problem": reading.problem,
-        "value": None if reading.tree is NO_TREE else for_programs(reading.tree),
-        "masked": list(reading.hidden),
-        "text": reading.text() if reading.format == TextDecoder.name and reading.problem is None else None,
     }
 
 

@@ -154,20 +154,24 @@ class RecordJob(Job):
             self._write(sink, [Taken.of(row, self._redaction) for _, row in batch])
 
     def _read(self, sink: Sink, rows: Selection) -> None:
-        """Write until all is written or the connection is lost; what was written stays written."""
-        with self._server.pipe() as pipe:
-            self.connected()
-            while self._at < len(rows):
-                self.checkpoint()
-                began = time.monotonic()
-                found = rows.catalog.rows(rows.seqs[self._at : self._at + _ROWS])
-                batch = [(seq, found.get(seq)) for seq in rows.seqs[self._at : self._at + _ROWS]]
-                batch = batch[: _fitting([row for _, row in batch])]
-                there = [row for _, row in batch if row is not None]
+        """Write until all is written or the connection is lost; what was written stays written. A pipe for each batch:
+        only where it ends well does what it read hold, also at a replica.
+        """
+        while self._at < len(rows):
+            self.checkpoint()
+            seqs = rows.seqs[self._at : self._at + _ROWS]
+            found = rows.catalog.rows(seqs)
+            batch = [found.get(seq) for seq in seqs]
+            batch = batch[: _fitting(batch)]
+            there = [row for row in batch if row is not None]
+            began = time.monotonic()
+            with self._server.pipe() as pipe:
                 replies = self._ask(pipe, there)
-                self._write(sink, [self._taken(row, reply) for row, reply in zip(there, replies, strict=True)])
-                self._at += len(batch)
-                self.rest(self.pace.rest_after(time.monotonic() - began))
+            took = time.monotonic() - began  # of the server's time: to decode takes none of it
+            self.connected()
+            self._write(sink, [self._taken(row, reply) for row, reply in zip(there, replies, strict=True)])
+            self._at += len(batch)
+            self.rest(self.pace.rest_after(took))
 
     def _ask(self, pipe: Pipe, rows: Sequence[TaskRow]) -> list[bytes | None]:
         """The messages of rows; None for one that is not read."""

@@ -18,9 +18,9 @@ container, or no UTF-8 holds it
 """
 
 import base64
-import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from decimal import Decimal
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any
 
 from archive_tui.payloads.decoders.binary import BinaryDecoder
@@ -33,7 +33,7 @@ def exact_json(value: Any, *, ascii_only: bool = True) -> str:
     """Write a tree, or a record that holds trees, as one line of JSON. Only where it is ASCII may a terminal be shown
     it as it is.
     """
-    return "".join(_Writer(ascii_only).pieces(value))
+    return _Writer(_ascii if ascii_only else _readable).text(value)
 
 
 def decoded(reading: RedactedReading) -> dict[str, Any]:
@@ -81,40 +81,36 @@ def is_json(tree: Tree) -> bool:
 
 
 class _Writer:
-    def __init__(self, ascii_only: bool) -> None:
-        self._ascii = ascii_only
+    def __init__(self, quote: Callable[[str], str]) -> None:
+        self._quote = quote
 
-    def pieces(self, node: Any) -> Iterator[str]:
+    def text(self, node: Any) -> str:
+        """A node and all below it."""
+        if isinstance(node, str):
+            return self._quote(node) if _whole(node) else _bytes(_wtf8(node))
         if isinstance(node, dict | Pairs):
-            yield from self._object(node)
-        elif isinstance(node, list | tuple):
-            yield "["
-            for number, value in enumerate(node):
-                if number:
-                    yield ", "
-                yield from self.pieces(value)
-            yield "]"
-        elif isinstance(node, str):
-            yield self._string(node) if _whole(node) else _bytes(_wtf8(node))
-        else:
-            yield _scalar(node)
+            return self._object(node)
+        if isinstance(node, list | tuple):
+            return f"[{', '.join(map(self.text, node))}]"
+        return _scalar(node)
 
-    def _object(self, node: dict[Any, Any] | Pairs) -> Iterator[str]:
+    def _object(self, node: dict[Any, Any] | Pairs) -> str:
         pairs = list(pairs_of(node))
         names = [_name(key) for key, _ in pairs]
         if None in names or len(set(names)) < len(names):
-            yield from self.pieces([[key, value] for key, value in pairs])
-            return
-        yield "{"
-        before = ""
-        for name, (_, value) in zip(names, pairs, strict=True):
-            yield f"{before}{self._string(name or '')}: "
-            yield from self.pieces(value)
-            before = ", "
-        yield "}"
+            return self.text([[key, value] for key, value in pairs])
+        written = (
+            f"{self._quote(name or '')}: {self.text(value)}" for name, (_, value) in zip(names, pairs, strict=True)
+        )
+        return f"{{{', '.join(written)}}}"
 
-    def _string(self, text: str) -> str:
-        return json.dumps(text, ensure_ascii=self._ascii).replace("\x7f", "\\u007f")
+
+def _ascii(text: str) -> str:
+    return encode_basestring_ascii(text).replace("\x7f", "\\u007f")
+
+
+def _readable(text: str) -> str:
+    return encode_basestring(text)
 
 
 def _name(key: Any) -> str | None:
@@ -155,10 +151,12 @@ def _bytes(raw: bytes) -> str:
 
 
 def _scalar(node: Any) -> str:
+    if isinstance(node, int) and not isinstance(node, bool):
+        return str(node)
     if node is None or isinstance(node, bool):
         return {None: "null", True: "true", False: "false"}[node]
     if isinstance(node, bytes):
         return _bytes(node)
     if isinstance(node, float) and node - node != 0:
         return {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}[str(node)]
-    return str(node) if isinstance(node, int | Decimal) else repr(node)
+    return str(node) if isinstance(node, Decimal) else repr(node)

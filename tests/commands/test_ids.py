@@ -24,7 +24,7 @@ def live(valkey: Live) -> Live:
         (["delete", "--archived"], {str(number) for number in range(MANY)}),
         (["delete", "--archived", "--where", "id:1?", "--limit", "3"], 3),
         (["delete", "--kind", "orphan-archived"], {"/wo="}),
-        (["run", "--where", "id:=7"], {"7"}),
+        (["run", "--where", "id==7"], {"7"}),
         (["repair", "--kind", "lost", "--action", "run"], {"lost"}),
         (["delete", "--archived", "--where", "id:none-such"], set()),
     ],

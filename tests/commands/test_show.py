@@ -49,7 +49,7 @@ def test_a_task_as_json(any_server: Live, cli: Command) -> None:
         "fields": {"state": "archived", "unique_key": lock, "result": {"base64": "/g=="}, "odd": "\x1b"},
         "decoded": {
             "path": ["binary"], "why": "its bytes as they are", "remarks": [], "problem": None, "value": None,
-            "masked": [], "text": None,
+            "text": None, "base64": "/wA=", "masked": [],
         },
     }  # fmt: skip
 
@@ -124,11 +124,11 @@ def test_a_decoded_payload_as_json(any_server: Live, cli: Command) -> None:
     }
     for name, payload in payloads.items():
         any_server.asynq.add("q", name, payload=payload)
-    decoded = {name: cli(*at(any_server, "show", "q", name, "--json")).json["decoded"] for name in payloads}
+    ended = {name: cli(*at(any_server, "show", "q", name, "--json")) for name in payloads}
+    decoded = {name: one.json["decoded"] for name, one in ended.items()}
     assert decoded["json"]["path"] == ["gzip", "JSON"]
-    assert decoded["json"]["value"] == {
-        "id": 9007199254740993, "price": 1.1, "x": ["1E+999", "NaN"], "a": [["b", 1], ["b", 2]],
-    }  # fmt: skip
+    value = b'{"id": 9007199254740993, "price": 1.10, "x": [1E+999, "NaN"], "a": [["b", 1], ["b", 2]]}'
+    assert value in ended["json"].out
     assert decoded["json"]["remarks"] == ["it holds NaN, which JSON does not have"]
     assert decoded["pack"]["value"] == {"raw": {"base64": "/w=="}}
     assert (decoded["text"]["value"], decoded["text"]["text"]) == (None, "words")

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from support.payloads import FORMATS, PACK, nasty
 
 from archive_tui.payloads.decoder import Context, Refusal
+from archive_tui.payloads.exact_json import exact_json
 from archive_tui.payloads.readings import NO_TREE, Limits, PayloadReader, Reading
 from archive_tui.payloads.registry import standard
 from archive_tui.payloads.rendering import document
 from archive_tui.payloads.tree import Pairs, deeper_than, pairs_of
-from archive_tui.payloads.writing import for_programs
 from archive_tui.text import line
-from archive_tui.wording.programs import json_line
 
 LIMITS = Limits(bytes_out=300_000)
 READER = PayloadReader(limits=LIMITS)
@@ -48,7 +47,7 @@ def endure(raw: bytes) -> list[Reading]:
     best, first = READER.best(raw), readings[0]
     assert (best.path, best.problem) == (first.path, first.problem)
     if first.tree is not NO_TREE:
-        json_line(for_programs(first.tree))
+        assert exact_json(first.tree).isascii()
         only_known_values(first.tree)
     return readings
 
