@@ -23,6 +23,7 @@ from archive_tui.jobs.record_export import RecordJob
 from archive_tui.jobs.records import CsvForm, JsonForm, RecordForm, columns_of
 from archive_tui.session import Session
 from archive_tui.settings.namespace import namespace_field
+from archive_tui.store.read import queues as store
 from archive_tui.text import clip, line
 from archive_tui.wording.people import plural
 
@@ -85,11 +86,13 @@ def list_tasks(session: Session, wish: Wish, *, out: TextIO, progress: bool) -> 
         refuse_unknown(session, [wish.queue])
     with catalog_for(session) as catalog:
         left_out: Mapping[str, str] = {}
+        lacking: Sequence[str] = ()
         if wish.queue is not None:
             if not read_archive(session, catalog, wish.queue, state=wish.state, progress=progress):
                 return ExitCode.INTERRUPTED
         else:
-            listing = ListArchivesJob(session.reader, catalog, clock=session.clock)
+            known, lacking = _queues(session)
+            listing = ListArchivesJob(session.reader, catalog, known, clock=session.clock)
             status = (lambda job: f"{job.progress.listed:,} tasks read") if progress else None
             if not finish(lambda: session.run(listing), status):
                 return ExitCode.INTERRUPTED
@@ -103,11 +106,26 @@ def list_tasks(session: Session, wish: Wish, *, out: TextIO, progress: bool) -> 
         job, interrupted = _print(session, chosen, form, out)
         if job.reader_gone:
             raise BrokenPipeError
+        for why in lacking:
+            print(f"archive-tui: {why}: this list is not complete", file=sys.stderr)
         _say_what_is_missing(catalog, left_out, job.progress.gone)
         if interrupted:
             return ExitCode.INTERRUPTED
-        whole = job.progress.written == len(chosen) and not (left_out or catalog.trouble or job.progress.gone)
+        whole = job.progress.written == len(chosen) and not (
+            left_out or lacking or catalog.trouble or job.progress.gone
+        )
         return ExitCode.DONE if whole and not contents.unknown else ExitCode.IN_PART
+
+
+def _queues(session: Session) -> tuple[Sequence[str], Sequence[str]]:
+    """The queues beside those that are registered, where nobody can say which are: all that have keys; and why not all
+    queues may be known.
+    """
+    with session.server.pipe(lenient=True) as pipe:
+        registered, unknown = store.registered_if_there(pipe)
+        lacking = session.server.look(pipe).lacking
+        found = store.discover(pipe) if registered is None else ()
+    return sorted(name for name in found if name is not None), [why for why in (lacking, unknown) if why]
 
 
 def _read_order(session: Session, catalog: Catalog, query: Query) -> bool:

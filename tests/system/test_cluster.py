@@ -80,7 +80,10 @@ def test_what_a_silent_node_has_is_said_to_be_missing(
     with cluster.frozen(silent):
         listed = cli("queues", "--json", *where)
         scanned = cli("scan", "--json", "--pace", "full", *where)
-    assert listed.code == scanned.code == 4
+        tasks = cli("list", "--ndjson", *where)
+    assert listed.code == scanned.code == tasks.code == 4
+    assert f"127.0.0.1:{silent.port}/0 does not answer: this list is not complete" in tasks.err
+    assert {one["queue"] for one in tasks.lines} == here
     assert f"127.0.0.1:{silent.port}/0 does not answer: this list is not complete" in listed.err
     assert {one["queue"] for one in listed.json if "away" not in one} == here
     assert {(one["complete"], one["registered"]) for one in listed.json} == {(False, None)}

@@ -95,7 +95,7 @@ class TaskCopies(Part):
         yield _Copy("id", lambda: task.id.decode("utf-8", "replace"))
         if self._in_redis and task.member is None and self.screen.session.settings.snapshot is None:
             no_line = "its id holds a NUL, which no line of a shell can"
-            yield _Copy("redis-cli line that prints its message", lambda: self._line_for(task), no_line)
+            yield _Copy("redis-cli line", lambda: self._line_for(task), no_line)
 
     def _line_for(self, task: Task) -> str | None:
         """A line that prints the message; of a cluster any node leads to it."""
