@@ -12,6 +12,7 @@ import pytest
 from support.asynq_data import NOW
 from support.pilot import Operator, operate
 from support.servers import Live
+from textual.widgets import OptionList
 
 SECRET = b'{"user": {"id": 9007199254740993}, "password": "hunter22", "note": "=1+1"}'
 
@@ -25,14 +26,10 @@ async def copied(op: Operator, title: str) -> str:
     """Choose from the menu, and see what was sent."""
     await op.press("Y")
     await op.arrives("ChoiceDialog")
-    titles = [line.strip(" ▌▸│") for line in op.dialog.splitlines()]
-    await op.press(*["down"] * next(number for number, one in enumerate(_choices(titles)) if one.startswith(title)))
+    titles = [str(option.prompt).strip() for option in op.app.screen.query_one(OptionList).options]
+    await op.press(*["down"] * next(number for number, one in enumerate(titles) if one.startswith(title)))
     await op.press("enter")
     return op.app.clipboard
-
-
-def _choices(lines: list[str]) -> list[str]:
-    return [line for line in lines if line and not line.startswith(("╭", "╰", "─"))]
 
 
 def test_the_menu_copies_what_is_shown_and_a_line_that_prints_the_message(valkey: Live) -> None:
