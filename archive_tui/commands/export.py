@@ -16,7 +16,7 @@ from archive_tui.errors import ExitCode, NotFoundError, UsageError
 from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.record_export import PrivateFile, RecordJob
+from archive_tui.jobs.record_export import UNREAD, PrivateFile, RecordJob
 from archive_tui.jobs.records import USUAL, CsvForm, JsonForm, RecordForm, columns_of
 from archive_tui.session import Session
 from archive_tui.settings.namespace import namespace_field
@@ -81,7 +81,7 @@ def export(
     report = job.progress
     print(f"{plural(report.written, 'task')} written to {line(str(path))}", file=out)
     if report.gone:
-        left = "without payload: its message was gone, or too large" if form is not None else ""
+        left = f"without payload: {UNREAD}" if form is not None else ""
         print(f"{report.gone:,} {left or 'were gone before they could be read'}", file=sys.stderr)
     if form is not None:
         print("this form cannot be restored: without --format an export can", file=sys.stderr)

@@ -19,7 +19,7 @@ from archive_tui.errors import ArchiveTuiError, ExitCode, UsageError
 from archive_tui.jobs.contents import StoredContentJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.listing import ListArchivesJob
-from archive_tui.jobs.record_export import RecordJob
+from archive_tui.jobs.record_export import UNREAD, RecordJob
 from archive_tui.jobs.records import CsvForm, JsonForm, RecordForm, columns_of
 from archive_tui.session import Session
 from archive_tui.settings.namespace import namespace_field
@@ -192,4 +192,4 @@ def _say_what_is_missing(catalog: Catalog, left_out: Mapping[str, str], gone: in
     if catalog.trouble:
         print(f"archive-tui: {catalog.trouble}", file=sys.stderr)
     if gone:
-        print(f"archive-tui: of {plural(gone, 'task')} the message was gone, or too large to read", file=sys.stderr)
+        print(f"archive-tui: {plural(gone, 'task')} without payload: {UNREAD}", file=sys.stderr)

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from archive_tui.asynq.message import decode
 from archive_tui.asynq.rows import TaskRow
-from archive_tui.asynq.whole_messages import message_in
 from archive_tui.catalog.selection import Selection
 from archive_tui.errors import JournalError
 from archive_tui.jobs.batches import in_order
@@ -31,6 +30,9 @@ from archive_tui.text import line
 
 _ROWS = 1_000
 """Tasks that are read at once, at most."""
+
+UNREAD = "message gone, too large, or kept as Asynq before 0.18 did"
+"""Why a task may be written without its payload."""
 
 _LARGEST = 64 * 1024 * 1024
 """Bytes of a message above which it is not read, as for a filter."""
@@ -182,7 +184,7 @@ class RecordJob(Job):
         return [next(replies) if _is_read(row) else None for row in rows]
 
     def _taken(self, row: TaskRow, raw: bytes | None) -> Taken:
-        message = decode(raw) if raw is not None else message_in(row.id, row.queue) if row.fingerprint else None
+        message = decode(raw) if raw is not None else None
         if message is None:
             self._gone += bool(row.fingerprint) and row.readable
             return Taken.of(row, self._redaction)

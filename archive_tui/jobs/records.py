@@ -199,7 +199,9 @@ def columns_for(shown: Sequence[str]) -> tuple[RecordColumn, ...]:
     """The columns for those that a list shows: what is no column of a file is left out, and queue and id stand first
     where the list does not show them.
     """
-    names = [name for name in shown if field_name(name) in _COLUMNS or name.startswith(("payload", "header"))]
+    names = [
+        name for name in dict.fromkeys(shown) if field_name(name) in _COLUMNS or name.startswith(("payload", "header"))
+    ]
     return columns_of([*(name for name in ("queue", "id") if name not in names), *names])
 
 

@@ -146,7 +146,7 @@ def test_a_message_that_goes_meanwhile_is_said(live: Live, cli: Command, monkeyp
     monkeypatch.setattr(RecordJob, "_ask", gone_by_then)
     ended = cli(*at(live, "list", "q", "--payload", "--ndjson"))
     assert (ended.code, len(ended.lines)) == (4, 5)
-    assert "of 1 task the message was gone" in ended.err
+    assert "1 task without payload: message gone" in ended.err
     assert ended.lines[0]["decoded"] is None
 
 

@@ -16,7 +16,7 @@ from archive_tui.changes.sheet import Line
 from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.record_export import PrivateFile, RecordJob
+from archive_tui.jobs.record_export import UNREAD, PrivateFile, RecordJob
 from archive_tui.jobs.records import USUAL, CsvForm, JsonForm, RecordForm, columns_for
 from archive_tui.settings.namespace import namespace_field
 from archive_tui.text import line
@@ -223,7 +223,7 @@ def _report(job: ExportJob | RecordJob, path: Path, left_out: str) -> Report:
     if isinstance(job, RecordJob) and isinstance(job.form, CsvForm) and job.form.defused:
         cells = plural(job.form.defused, "cell")
         where.append(Line(f"{cells} would be a formula: an apostrophe stands before it", tone=Tone.QUIET))
-    gone = "had no data that could be written" if restorable else "without payload: its message was gone, or too large"
+    gone = "had no data that could be written" if restorable else f"without payload: {UNREAD}"
     counts = [
         Count(now.written, "written to the file", in_title=True),
         Count(now.gone, gone, Tone.CAUTION),

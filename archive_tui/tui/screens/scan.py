@@ -111,7 +111,7 @@ class ScanScreen(CommandScreen):
             lambda: marked_or_matching(self.tasks, self.marks),
             name=f"{line(queue) if queue is not None else 'all-queues'}-findings",
             why_not=lambda: self._why_not_export() or why_not_matching(self.tasks, self.marks),
-            columns=lambda: self.columns.shown,
+            columns=lambda: ("kind", *self.columns.shown),
         )
         comparing = ListComparing(self, self.tasks, self.marks)
         own = (self.tasks, self.marks, self.columns, self.findings)
