@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shlex
 import stat
 import subprocess
@@ -13,6 +14,11 @@ from support.asynq_data import NOW
 from support.pilot import Operator, operate
 from support.servers import Live
 from textual.widgets import OptionList
+
+from archive_tui.errors import UsageError
+from archive_tui.settings.model import Secret, Settings, Tls
+from archive_tui.settings.redis_cli import redis_cli
+from archive_tui.tui.terminal.programs import Program, viewers
 
 SECRET = b'{"user": {"id": 9007199254740993}, "password": "hunter22", "note": "=1+1"}'
 
@@ -146,9 +152,6 @@ def test_a_list_is_exported_in_forms_for_other_programs(
 
 
 def test_the_line_has_every_flag_and_no_password() -> None:
-    from archive_tui.settings.model import Secret, Settings, Tls
-    from archive_tui.settings.redis_cli import redis_cli
-
     tls = Tls(ca_file="/etc/my ca.pem", cert_file="/c.pem", server_name="redis.internal", verify=False)
     settings = Settings(host="10.0.0.7", port=6380, database=2, username="ada", password=Secret("hunter22"), tls=tls)
     line = redis_cli(settings, [b"HGET", b"asynq:{q}:t:1", b"msg"], cluster=True)
@@ -159,3 +162,56 @@ def test_the_line_has_every_flag_and_no_password() -> None:
         "HGET", "asynq:{q}:t:1", "msg",
     ]  # fmt: skip
     assert "hunter22" not in line
+
+
+@pytest.mark.parametrize(("keys", "program"), [(["enter"], "pager"), (["down", "enter"], "editor"), (["escape"], "")])
+def test_what_is_shown_opens_in_pager_or_editor(
+    valkey: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: list[str], program: str
+) -> None:
+    """Both are set: it asks. What another program sees is what the screen shows: masked, and no escape sequence."""
+    for name in ("pager", "editor"):
+        script = tmp_path / name
+        script.write_text(f'#!/bin/sh\ncp "$2" "{tmp_path}/seen-{name}"; basename "$2" > "{tmp_path}/name"\n')
+        script.chmod(0o700)
+        monkeypatch.setenv("PAGER" if name == "pager" else "VISUAL", f"'{script}' --flag")
+    monkeypatch.setenv("EDITOR", "no-such-editor")
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "../it", payload=SECRET, error_msg="boom \x1b]52;c;x\x07")
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        await op.press("shift+tab")
+        await op.press("o")
+        await op.arrives("ChoiceDialog")
+        await op.press(*keys)
+        if program:
+            await op.until((tmp_path / "name").exists, "another program saw it")
+        await op.arrives("ArchivedTaskScreen")
+
+    operate(valkey.settings, play, size=(100, 30))
+    seen = [path.read_text() for path in tmp_path.glob("seen-*")]
+    assert seen == (["boom ␛]52;c;x␇\n"] if program else [])
+    if program:
+        assert (tmp_path / f"seen-{program}").exists()
+        assert (tmp_path / "name").read_text() == "_it.txt\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"PAGER": "no-such-pager"}, "PAGER names no-such-pager, and there is no such program"),
+        ({"EDITOR": "vi 'unclosed"}, "EDITOR is “vi 'unclosed”: a quote in it is not closed"),
+        ({"PATH": "/nowhere"}, "there is neither less nor more here: set PAGER or EDITOR"),
+    ],
+)
+def test_programs_that_cannot_be_used_are_named(environment: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        viewers({"PATH": os.environ["PATH"], **environment})
+    assert str(refused.value).startswith(said)
+
+
+def test_editors_are_asked_to_show_only() -> None:
+    assert Program(("/usr/bin/vim",), edits=True).read_only == ("/usr/bin/vim", "-R")
+    assert Program(("/usr/bin/nano", "-v"), edits=True).read_only == ("/usr/bin/nano", "-v")
+    assert Program(("/usr/bin/code", "--wait"), edits=True).read_only == ("/usr/bin/code", "--wait")
+    assert Program(("/usr/bin/less",)).read_only == ("/usr/bin/less",)
