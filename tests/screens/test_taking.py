@@ -144,7 +144,7 @@ def test_a_list_is_exported_in_forms_for_other_programs(
     assert [line["id"] for line in lines] == ["t0", "t1", "t2"]
     assert lines[0]["decoded"]["value"]["user"] == {"id": 9007199254740993}
     assert lines[0]["decoded"]["masked"] == ["password"]
-    rows = list(csv.reader((tmp_path / "out.csv").open()))
+    rows = list(csv.reader((tmp_path / "out.csv").read_text().splitlines()))
     assert rows[0][0] == "queue"
     assert {"id", "type", "error"} <= set(rows[0])
     assert rows[1][rows[0].index("error")] == "'=refused"
