@@ -146,9 +146,12 @@ class RecordJob(Job):
         except BrokenPipeError:
             self.reader_gone = True
         finally:
-            with suppress(BrokenPipeError):
-                sink.write(self.form.tail())
-                sink.close()
+            try:
+                with suppress(BrokenPipeError):
+                    sink.write(self.form.tail())
+            finally:
+                with suppress(BrokenPipeError):
+                    sink.close()
 
     def _list(self, sink: Sink, rows: Selection) -> None:
         for batch in rows.batches(_ROWS):
