@@ -395,7 +395,7 @@ def test_y_copies_what_is_shown_and_i_the_id(valkey: Live) -> None:
         await following(op, 3, 3)
         await op.press("y")
         assert op.app.clipboard == before
-        assert "is too much for a terminal's clipboard: e saves it to a file" in op.remarks[-1]
+        assert "is too much for a terminal's clipboard: e saves the payload to a file" in op.remarks[-1]
 
     operate(valkey.settings, play)
 
