@@ -7,7 +7,7 @@ same byte for byte.
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, Protocol
@@ -145,6 +145,10 @@ class EditPlan:
         from archive_tui.changes.edit import EditChange
 
         return EditChange(self)
+
+    def ids(self) -> Iterator[tuple[str, bytes]]:
+        """Queue and id of each task, in the order of the plan."""
+        return self.run.ids()
 
     @property
     def plan(self) -> Plan:

@@ -92,6 +92,7 @@ def edit(session: Session, wish: Wish, manner: Manner) -> ExitCode:
                 "limit": wish.limit,
                 "left_out": left_out,
             },
+            ids=plan.ids,
             whole=not (catalog.trouble or left_out or contents.unknown or plan.refused),
         )
         return carry_out(session, planned, manner)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgpack
 import pytest
+from archive_tui.tui.terminal.programs import Program, viewers
 from support.asynq_data import NOW
 from support.pilot import Operator, operate
 from support.servers import Live
@@ -18,7 +19,6 @@ from textual.widgets import OptionList
 from archive_tui.errors import UsageError
 from archive_tui.settings.model import Secret, Settings, Tls
 from archive_tui.settings.redis_cli import redis_cli
-from archive_tui.tui.terminal.programs import Program, viewers
 
 SECRET = b'{"user": {"id": 9007199254740993}, "password": "hunter22", "note": "=1+1"}'
 
