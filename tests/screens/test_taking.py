@@ -10,13 +10,13 @@ from pathlib import Path
 
 import msgpack
 import pytest
-from archive_tui.tui.terminal.programs import Program, viewers
 from support.asynq_data import NOW
 from support.pilot import Operator, operate
 from support.servers import Live
 from textual.widgets import OptionList
 
 from archive_tui.errors import UsageError
+from archive_tui.outside.programs import Program, viewers
 from archive_tui.settings.model import Secret, Settings, Tls
 from archive_tui.settings.redis_cli import redis_cli
 
