@@ -163,6 +163,7 @@ class Catalog:
         self._next = 1
         self._waiting = 0
         self._indexed = False
+        self._listing_anew = False
         self._known_ids = KnownIds()
         self._trouble = ""
         self._tally = Tally()
@@ -253,14 +254,66 @@ class Catalog:
                     self._tally.take(batch, kept)
                 self.settle()
                 return self._tally.total - known
-            self._rewrites += update
-            with self._changing():
-                self._make_index()
-                conflict = _UPDATE if update else "DO NOTHING"
-                for batch in batches_of(rows):
-                    self._write("rows", batch, f"ON CONFLICT (queue, id) {conflict}")
-            self._recount()
+            if update:
+                self._update(batches_of(rows))
+            else:
+                with self._changing():
+                    self._make_index()
+                    for batch in batches_of(rows):
+                        self._write("rows", batch, "ON CONFLICT (queue, id) DO NOTHING")
+                self._recount()
             return self._tally.total - known
+
+    def enlist(self, batches: Sequence[RowBatch]) -> None:
+        """Add rows of a listing, each task once from `begin_listing` to `end_listing`; known ones are replaced.
+
+        Raises CatalogError when the disk is full.
+        """
+        with self._write_lock:
+            if self._indexed or not self._listing_anew:
+                self._update(batches)
+                return
+            with self._changing(only_adding=True):
+                added = [self._append(batch, len(batch.values)) for batch in batches]
+            for batch, kept in added:
+                self._tally.take(batch, kept)
+            if self._waiting and self._tally.kept <= _SETTLED_AT_ONCE:
+                self.settle()
+
+    def _update(self, batches: Sequence[RowBatch]) -> None:
+        """Add rows, or replace those that are known."""
+        self._rewrites += 1
+        self.settle()
+        changes: list[Change] = []
+        counted = True
+        with self._changing():
+            self._make_index()
+            for batch in batches:
+                known = self._known_among(batch)
+                counted = counted and known is not None
+                changes += known or ()
+                self._write("rows", batch, f"ON CONFLICT (queue, id) {_UPDATE}")
+        if not counted:
+            self._recount()
+            return
+        for batch in batches:
+            self._tally.take(batch, len(batch.values))
+        self._tally.change(changes)
+
+    def _known_among(self, batch: RowBatch) -> list[Change] | None:
+        """The rows that a batch will replace, as changes for the tally; None where it holds a task twice."""
+        number = self._number(batch.queue)
+        ids = list(map(_ID, batch.values))
+        if len(set(ids)) < len(ids):
+            return None
+        replaced: list[tuple[int, str | None, str, int]] = []
+        for part in parts(ids):
+            replaced += self._writer.execute(
+                f"SELECT queue, kind, type, count(*) FROM rows WHERE {QUEUE} = ? AND id IN ({marks(part)}) "
+                "GROUP BY queue, kind, type",
+                [number, *part],
+            )
+        return list(self._changes(replaced, sign=-1))
 
     def settle(self) -> None:
         """Add the waiting rows that are new, and drop the others; walks the table once."""
@@ -363,10 +416,13 @@ class Catalog:
         """Begin a new listing: `end_listing` removes the rows that are not added again from here on."""
         with self._write_lock:
             self._generation += 1
+            self._listing_anew = not (self._indexed or self._tally.total or self._waiting)
 
     def end_listing(self) -> None:
         """Remove the rows that were not added since `begin_listing`."""
         with self._write_lock:
+            self._listing_anew = False
+            self.settle()
             with self._changing():
                 self._writer.execute("DELETE FROM rows WHERE generation < ?", (self._generation,))
             self._recount()

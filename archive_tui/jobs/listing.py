@@ -10,7 +10,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.errors import DisconnectedError, MovedError, NotPermittedError, RefusedError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.store.link.server import Server
-from archive_tui.store.read import old_storage, tasks
+from archive_tui.store.read import listing, old_storage
 from archive_tui.store.read.queues import registered_if_there
 from archive_tui.text import line
 
@@ -83,19 +83,13 @@ class Listing(Job):
 
     def _list(self, queue: str, state: State, of: str = "") -> None:
         """List an index; `of` names the queue in the words about what the job is doing. Raises RefusedError."""
-        known_ids: set[bytes] = set()
         with self._server.pipe() as pipe:
             self.connected()
-            self._phase = f"reading the {'archive' if state is State.ARCHIVED else state.value}'s ids{of}"
-            for piece in tasks.listed(pipe, queue, state):
+            self._phase = f"reading the {'archive' if state is State.ARCHIVED else state.value}'s tasks{of}"
+            for batches in listing.batches(pipe, queue, state):
                 self.checkpoint()
-                fresh = [(task_id, score) for task_id, score in piece if task_id not in known_ids]
-                known_ids.update(task_id for task_id, _ in fresh)
-                self._phase = f"reading the tasks{of}"
-                for rows in tasks.rows(pipe, queue, state, fresh):
-                    self.checkpoint()
-                    self.catalog.add(rows, update=True)
-                    self._listed += len(rows)
+                self.catalog.enlist(batches)
+                self._listed += sum(len(batch.values) for batch in batches)
 
 
 class ListJob(Listing):

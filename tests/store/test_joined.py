@@ -169,7 +169,7 @@ def test_carrying_is_given_up_where_the_link_is_slow_and_tried_again() -> None:
 
 def test_one_large_message_is_enough_not_to_carry_many() -> None:
     sizes = Sizes()
-    sizes.note(*[300] * 500)
+    sizes.note([300] * 500)
     assert sizes.let_carry(1_000)
-    sizes.note(10_000)
+    sizes.note([10_000])
     assert not sizes.let_carry(1_000)

@@ -19,6 +19,10 @@ class Hooked(Catalog):
         self.hook()
         return new
 
+    def enlist(self, batches: Sequence[RowBatch]) -> None:
+        super().enlist(batches)
+        self.hook()
+
     def append(self, batches: Sequence[RowBatch]) -> None:
         super().append(batches)
         self.hook()

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from archive_tui.store.read import index_check, joined
-from archive_tui.store.read.carrying import Contest
+from archive_tui.store.read import index_check, joined, tasks
+from archive_tui.store.read.carrying import Contest, Sizes
 
 WAYS = ("joined", "carried", "measured")
 
@@ -18,9 +18,11 @@ def going(way: str, *, at_once: int = 3) -> Iterator[None]:
         patch.setattr(joined, "LONG", 1)
         patch.setattr(joined, "AT_ONCE", at_once)
         patch.setattr(joined, "OVERLAP", 1)
+        patch.setattr(tasks, "PIECE", 3 * at_once)
         patch.setattr(index_check, "SAMPLE", 0)
         patch.setattr(Contest, "measured", True)
         patch.setattr(Contest, "carry", lambda _: way != "measured")
+        patch.setattr(Sizes, "let_carry", lambda *_: way != "measured")
         if way == "carried":
             patch.setattr(joined, "may_join", lambda *_: False)
         yield

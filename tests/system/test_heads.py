@@ -103,7 +103,7 @@ def test_a_job_says_its_phase_at_once_and_the_server_is_named_while_something_is
 ) -> None:
     with unanswered(work):
         terminal.type("G" + ENTER)
-        terminal.sees("reading the archive's ids…")
+        terminal.sees("reading the archive's tasks…")
     terminal.sees("task-0")
     at_rest(terminal)
     terminal.type("qgjj")

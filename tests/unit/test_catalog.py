@@ -230,6 +230,15 @@ class Life(RuleBasedStateMachine):
             self.seen.add((row.queue, row.id))
         assert self.catalog.add(rows, update=True) == new
 
+    @rule(rows=st.lists(ROWS, max_size=8, unique_by=lambda row: (row.queue, row.id)))
+    def enlist(self, rows: list[TaskRow]) -> None:
+        """As `update`, but of each task the first row of a listing counts, or the last."""
+        rows = [row for row in rows if (row.queue, row.id) not in self.seen]
+        for row in rows:
+            self.rows[row.queue, row.id] = row
+            self.seen.add((row.queue, row.id))
+        self.catalog.enlist(batches_of(rows))
+
     @rule()
     def begin_listing(self) -> None:
         self.catalog.begin_listing()

@@ -32,7 +32,7 @@ from archive_tui.store.link.pipe import Command, Pipe, pack, pack_around, pack_e
 from archive_tui.store.link.replies import Reply, is_wrong_type, raise_first, raise_unless_wrong_type
 from archive_tui.store.read import joined, leases, owners
 from archive_tui.store.read.budget import within_budget
-from archive_tui.store.read.carrying import SAMPLE, Contest, Sizes
+from archive_tui.store.read.carrying import SAMPLE, Contest, Stretch
 from archive_tui.store.read.indexes import Cursor, Order
 from archive_tui.store.read.keyspace import fraction_of, page
 from archive_tui.store.read.probe import Candidate
@@ -55,17 +55,6 @@ _MEMBER = b"*3\r\n$4\r\nHGET\r\n$%d\r\n%b\r\n$5\r\nstate\r\n*3\r\n$7\r\nHSTRLEN\
 
 _CARRIED = pack_around(b"HMGET", b"state", b"msg")
 _FIELDS = (b"state", b"msg")
-_HSTRLEN = pack_around(b"HSTRLEN", b"msg")
-
-_STRETCH = 20_000
-"""Ids of an index that is walked in its order whose messages are measured by one sample: order goes by time, and so may
-the sizes of messages.
-"""
-
-_EVERY = 50
-"""Of so many ids in such a stretch the message of one is measured. So no batch of large messages that stands together
-is carried but its first.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +89,8 @@ class _Walk:
     size: int = 0
     """Number of members when the check began; 0: unknown."""
 
-    sizes: Sizes = field(default_factory=Sizes)
+    stretch: Stretch = field(default_factory=Stretch)
     """Sizes of its messages, as far as they were met; of an index that is walked in its order, those of a stretch."""
-
-    sampled: int = 0
-    """The rank up to which this stretch goes."""
 
     joinable: bool = False
     """Whether the server may join it with its task data, as far as anybody knows."""
@@ -296,8 +282,9 @@ class IndexCheck:
 
     def _check(self, pipe: Pipe, walk: _Walk) -> CheckStep:
         most = max(self.count, walk.cursor.size) + walk.cursor.wider
-        if walk.long and walk.in_order and walk.cursor.at + most > walk.sampled:
-            self._sample(pipe, walk, most)
+        if walk.long and walk.in_order and walk.cursor.at + most > walk.stretch.end:
+            self._collect(pipe)
+            walk.stretch.reach(pipe, walk.cursor, pipe.keys.task_prefix(walk.queue), most, walk.size)
             return CheckStep([], 0, self.fraction)
         readings = self._joined(pipe, walk) if self._joins(pipe, walk) else None
         if readings is None:
@@ -367,8 +354,8 @@ class IndexCheck:
 
     def _carries(self, walk: _Walk, count: int) -> bool:
         """Whether the messages of the next piece, of so many members, may come along."""
-        sampled = walk.long if walk.in_order else walk.sizes.seen >= SAMPLE
-        return sampled and walk.sizes.let_carry(count) and self._contest.measured and self._contest.carry()
+        sampled = walk.long if walk.in_order else walk.stretch.sizes.seen >= SAMPLE
+        return sampled and walk.stretch.sizes.let_carry(count) and self._contest.measured and self._contest.carry()
 
     def _joins(self, pipe: Pipe, walk: _Walk) -> bool:
         """Whether the next piece is read together with its task data."""
@@ -385,7 +372,7 @@ class IndexCheck:
         self._answer = None
         cursor = replace(walk.cursor, size=min(self.count, joined.AT_ONCE))
         began = time.monotonic()
-        pieces = max(1, min(self.count, walk.sampled - cursor.at) // joined.AT_ONCE)
+        pieces = max(1, min(self.count, walk.stretch.end - cursor.at) // joined.AT_ONCE)
         reply = joined.read(pipe, cursor, pipe.keys.task_prefix(walk.queue), _FIELDS, pieces)
         if reply is None:
             return None
@@ -394,7 +381,7 @@ class IndexCheck:
         if readings:
             self._contest.took(time.monotonic() - began, sum(len(one.members) for one in readings), carried=True)
         for reading in readings:
-            walk.sizes.note(*[len(message) for message in reading.messages if message])
+            walk.stretch.sizes.note(list(map(len, filter(None, reading.messages))))
         self._go_on(walk, following)
         return readings
 
@@ -421,32 +408,12 @@ class IndexCheck:
             self._asked, self._stale = pipe, False
         if carried:
             states, messages = _columns(replies)
-            walk.sizes.note(*[len(message) for message in messages if message])
+            walk.stretch.sizes.note(list(map(len, filter(None, messages))))
             return [_Reading(cursor, members, states, messages=messages)]
         lengths = replies[1::2]
         if not walk.in_order:  # of these the sample tells
-            walk.sizes.note(*[length for length in lengths if length.__class__ is int])
+            walk.stretch.sizes.note([length for length in lengths if length.__class__ is int])
         return [_Reading(cursor, members, replies[::2], lengths)]
-
-    def _sample(self, pipe: Pipe, walk: _Walk, least: int) -> None:
-        """Measure some messages of the stretch of an index that comes next in its order, of so many ids at least."""
-        start = walk.cursor.at
-        end = start + max(_STRETCH, least)
-        ranks = range(start, min(end, max(walk.size, start + 1)), _EVERY)
-        self._collect(pipe)
-        command = b"LINDEX" if walk.is_list else b"ZRANGE"
-        found = pipe.call(
-            [(command, walk.cursor.key, *[b"%d" % rank] * (1 if walk.is_list else 2)) for rank in ranks],
-            errors="return",
-        )
-        raise_unless_wrong_type(found)
-        ids = [one for reply in found for one in (reply if isinstance(reply, list) else [reply])]
-        keys = [pipe.keys.task(walk.queue, task_id) for task_id in ids if isinstance(task_id, bytes)]
-        lengths = pipe.call([(b"HSTRLEN", key, b"msg") for key in keys], errors="return")
-        raise_unless_wrong_type(lengths)
-        walk.sizes = Sizes()
-        walk.sizes.note(*[length for length in lengths if isinstance(length, int)])
-        walk.sampled = end
 
     def _read_messages(self, pipe: Pipe) -> CheckStep:
         """Read one batch of the messages of a piece; those that do not decode are read again with their id."""

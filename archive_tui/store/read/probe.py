@@ -179,7 +179,7 @@ class Probe:
             proven.not_tasks += len(strangers)
             proven.unsettled += [(queue, task_id) for task_id in strangers]
         if sized:
-            self._sizes[queue].note(*[length for _, length in sized])
+            self._sizes[queue].note([length for _, length in sized])
         for start in range(0, len(sized), _MOST_IDS):
             for part in within_budget(sized[start : start + _MOST_IDS]):
                 self._enqueue(_Request(proven, queue, [one[0] for one in part], 1 + sum(one[1] for one in part)))
@@ -201,7 +201,7 @@ class Probe:
         proven.batches += judged.batches
         proven.not_tasks += judged.not_tasks
         proven.unsettled += [(request.queue, task_id) for task_id in judged.unsettled]
-        self._sizes[request.queue].note(judged.largest)
+        self._sizes[request.queue].note([judged.largest])
         for index, elsewhere in judged.elsewhere.items():
             self._enqueue(_Request(proven, request.queue, elsewhere, request.size, index))
 
