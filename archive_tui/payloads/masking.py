@@ -183,14 +183,13 @@ _LONG = 16
 """Characters from which a word in prose is more likely a credential."""
 
 
-def in_text(text: str, hides: Hides, *, keys: bool = True) -> str:
+def in_text(text: str, hides: Hides) -> str:
     """Mask values in any text, by patterns: `password=…`, `"token": "…"`, `Authorization: …`, `Bearer …`, `--secret …`,
     `://user:…@`, JSON Web Tokens and private keys. Behind a colon and a space in prose, only what looks like a
-    credential: `invalid token: it has expired` stays. Without `keys` nothing is looked for by its key.
+    credential: `invalid token: it has expired` stays.
     """
-    if keys:
-        text = _put(text, _key_spans(text, hides))
-        text = _ELEMENT.sub(lambda match: _element(match, hides), text) if "</" in text else text
+    text = _put(text, _key_spans(text, hides))
+    text = _ELEMENT.sub(lambda match: _element(match, hides), text) if "</" in text else text
     text = _USER_INFO.sub(rf"\1{MASK}", text) if "://" in text else text
     text = _JWT.sub(MASK, text) if "eyJ" in text else text
     text = _PEM.sub(lambda match: f"{match[1]}{MASK}{match[2] or ''}", text) if "PRIVATE KEY-----" in text else text

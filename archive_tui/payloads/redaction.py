@@ -110,8 +110,11 @@ _MOST = 200
 _MARKS = ("bearer", "basic", "://", "eyj", "privatekey")
 """What else gives a credential away, without a key."""
 
-_MAY_HIDE = re.compile(r"[=:<\s]|eyJ|\A(?:[eW][w-z0-9+/]|H4sI|KLUv)")
-"""Signs without which no pattern finds anything in a text."""
+_RARER = ("<", "eyJ", "--", "earer ", "EARER ", "asic ", "ASIC ")
+"""What stands in every text in which a pattern finds something, unless it has a colon or an equals sign."""
+
+_MAY_ENCODE = re.compile(r"(?:[eW][w-z0-9+/_\-]|e[JNA]|H4sI|KLUv|eyJ)")
+"""The beginning of what may be base64 of something."""
 
 _ENCODED = re.compile(r"(?:[eW][w-z0-9+/_\-]|e[JNA]|H4sI|KLUv)[A-Za-z0-9+/_\-]{14,}={0,2}")
 _ENCODED_WITHIN = re.compile(rb'"(?:[eW][w-z0-9+/_\-]|e[JNA]|H4sI|KLUv)[A-Za-z0-9+/_\-]{14,}={0,2}"')
@@ -166,6 +169,11 @@ def folded_key(key: str) -> str:
     return key.translate(_BETWEEN).lower()
 
 
+def _squeezed(text: str) -> str:
+    """The same for a whole text; `str.translate` takes five times as long."""
+    return text.lower().replace("_", "").replace("-", "").replace(" ", "").replace(".", "")
+
+
 def _pattern(keys: Iterable[str]) -> "re.Pattern[str] | None":
     folded = dict.fromkeys(map(folded_key, keys))
     return re.compile("|".join(re.escape(key).replace(r"\*", ".*") for key in folded), re.DOTALL) if folded else None
@@ -182,7 +190,11 @@ class Redaction:
         self.on = bool(keys)
         """Whether anything is ever masked."""
         self._answers = _Answers(_pattern(keys), _pattern(exempt))
-        self._cores = tuple({max(folded_key(key).split("*"), key=len) for key in keys})
+        cores = {max(folded_key(key).split("*"), key=len) for key in keys}
+        self._cores = tuple(core for core in cores if not any(one in core for one in cores - {core}))
+        """Parts of keys, one of which stands in every text with a key that is hidden, once it is folded."""
+        self._signs = (*self._cores, *_MARKS, "%")
+        """The same, and what else gives a credential away."""
 
     @classmethod
     def of(cls, settings: RedactionSettings) -> "Redaction":
@@ -308,14 +320,18 @@ class Redaction:
         """Mask what patterns find in a text that has no tree: an error message, a line of a log. The very same text
         comes back where nothing is hidden.
         """
-        if not self.on or _MAY_HIDE.search(text) is None:
+        if not self.on:
             return text
-        squeezed = folded_key(text)
-        keys = "%" in squeezed or any(core in squeezed for core in self._cores)
-        if keys or any(mark in squeezed for mark in _MARKS):
-            masked = masking.in_text(text, self.hides, keys=keys)
-            if masked != text:
-                return masked
+        if "=" in text or ":" in text or any(map(text.__contains__, _RARER)):  # what every pattern has
+            squeezed = _squeezed(text)
+            for sign in self._signs:  # not `any`, which takes twice as long: texts are what takes time here
+                if sign in squeezed:
+                    masked = masking.in_text(text, self.hides)
+                    if masked != text:
+                        return masked
+                    break
+        elif _MAY_ENCODE.match(text) is None:
+            return text
         return MASK if self._hides_encoded(text) else text
 
     def header(self, name: str, value: str) -> str:

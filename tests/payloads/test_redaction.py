@@ -11,15 +11,19 @@ from typing import Any
 import cbor2
 import msgpack
 import pytest
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.task import Task
 from archive_tui.payloads.content import texts_in
+from archive_tui.payloads.decoders.protobuf_types import TypedProtobufDecoder
+from archive_tui.payloads.nodes import TreeNode, walk
 from archive_tui.payloads.paths import Path
-from archive_tui.payloads.readings import PayloadReader
+from archive_tui.payloads.readings import Fit, PayloadReader, Reading
 from archive_tui.payloads.redaction import MASK, SHOWN, RedactedReading, Redaction, masked_note, payload_of
+from archive_tui.payloads.registry import standard
 from archive_tui.payloads.tree import NO_TREE, Pairs
 
 SECRET = "hunter2-S3CR3T"
@@ -284,6 +288,49 @@ def test_a_task_is_masked_as_a_whole_and_keeps_its_size() -> None:
     assert masked.fields[b"packed"] == MASK.encode()
     assert message.error_msg == f"password={SECRET}"
     assert SHOWN.task(task, []) is task
+
+
+def test_fields_of_protobuf_are_masked_by_their_names_in_a_descriptor() -> None:
+    field = {"label": FieldDescriptorProto.LABEL_OPTIONAL, "type": FieldDescriptorProto.TYPE_STRING}
+    message = DescriptorProto(name="Login")
+    message.field.add(name="user", number=1, **field)
+    message.field.add(name="api_key", number=2, **field)
+    file = FileDescriptorProto(name="a.proto", package="acme", syntax="proto3", message_type=[message])
+    decoder = TypedProtobufDecoder(FileDescriptorSet(file=[file]).SerializeToString(), {"login:*": "acme.Login"})
+    reader = PayloadReader(standard().behind_json(decoder))
+    raw = wire_field(1, b"mira jones") + wire_field(2, SECRET.encode())
+    readings = REDACTION.readings(reader.readings(raw, "login:web"))
+    assert readings[0].tree == {"user": "mira jones", "api_key": MASK}
+    assert SECRET not in everything(readings)
+
+
+def wire_field(number: int, value: bytes) -> bytes:
+    return bytes((number << 3 | 2, len(value))) + value
+
+
+def test_the_values_of_a_gob_are_masked_where_one_of_its_names_is_hidden() -> None:
+    tree = {"names": ["Login", "Password"], "words": ["mira", SECRET]}
+    masked = {"names": ["Login", "Password"], "words": [MASK, MASK]}
+    assert REDACTION.masked(tree) == masked
+    assert list(REDACTION.values(Path.parse("words[1]"), tree)) == [MASK]
+    raw = b"\x00\xff" + SECRET.encode()
+    readings = REDACTION.readings(
+        [
+            Reading(("gob",), Fit.LIKELY, "", raw, tree),
+            Reading(("binary",), Fit.BYTES, "", raw, write=lambda: raw.hex(" ")),
+        ]
+    )
+    assert readings[0].tree == masked
+    assert SECRET not in everything(readings)
+    assert readings[1].sealed
+
+
+def test_a_node_masks_its_children_as_they_are_asked_for() -> None:
+    tree = {"user": "mira", "password": SECRET, "token": None, "deep": [{"secret": {"a": SECRET}}, f"token={SECRET}"]}
+    nodes = dict(walk(REDACTION.node(TreeNode(tree))))
+    texts = [node.text() for node in nodes.values() if not len(node)]
+    assert texts == ["mira", MASK, "null", MASK, f"token={MASK}"]
+    assert REDACTION.node(TreeNode(tree)).value() == REDACTION.masked(tree)
 
 
 def _nested(depth: int) -> bytes:
