@@ -1,10 +1,10 @@
 """The file behind the catalog: its schema, derived from the columns of a row, its connections, and reading numbers."""
 
 import contextlib
+import json
 import sqlite3
-import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from archive_tui.asynq.rows import COLUMNS, Column, Plain
@@ -51,8 +51,7 @@ def literal(value: Plain) -> str:
     return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
 
 
-_SLICE = 16 * 20_000
-"""Digits that become numbers in one piece."""
+_NUMBERS_AT_ONCE = 20_000
 
 
 def connect(path: str, cache_mib: int) -> sqlite3.Connection:
@@ -76,15 +75,25 @@ def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("COMMIT")
 
 
-def numbers_in(text: str, *, narrow: bool) -> "array[int]":
-    """Read numbers of eight (`narrow`) or sixteen hexadecimal digits each; in slices: other threads get a turn."""
-    numbers = array("q")
-    for start in range(0, len(text), _SLICE):
-        part = array("I" if narrow else "q", bytes.fromhex(text[start : start + _SLICE]))
-        if sys.byteorder == "little":
-            part.byteswap()
-        numbers += array("q", part)
-    return numbers
+def numbers(
+    execute: Callable[..., sqlite3.Cursor], rows: str, parameters: Sequence[object], place: str = "seq"
+) -> "array[int]":
+    """The numbers `seq` of the rows that are behind a `place`, the first parameter of what chooses them, in that order.
+
+    They come as long texts: SQLite makes those without holding Python up, and two million rows never become two million
+    objects. Some thousand at a time, so that other threads get a turn.
+    """
+    sql = (
+        "SELECT group_concat(seq), max(place) FROM "
+        f"(SELECT seq, {place} AS place FROM {rows} ORDER BY {place} LIMIT {_NUMBERS_AT_ONCE})"
+    )
+    after, *others = parameters
+    found = array("q")
+    while True:
+        text, after = execute(sql, (after, *others)).fetchone()
+        found.extend(json.loads(f"[{text or ''}]"))
+        if after is None:
+            return found
 
 
 def parts(values: list[Any], size: int = 500) -> Iterator[list[Any]]:
