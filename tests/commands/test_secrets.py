@@ -28,7 +28,8 @@ COMMANDS: dict[str, list[list[str]]] = {
     "edit": [
         [QUEUE, "--where", "decoder:json", "--set", 'payload.user="ada"', "--dry-run"],
         [QUEUE, "--where", "id:json", "--set", "payload.deep=1", "--dry-run"],
-        [QUEUE, "--where", "id:json", "--set", 'payload.deep[0].apiKey="new"', "--yes"],
+        [QUEUE, "--where", "id:json", "--set", f'payload.password="{SECRET}!"', "--dry-run"],
+        [QUEUE, "--where", "id:json", "--set", f'payload.deep[0].apiKey="{SECRET}!"', "--yes"],
     ],
     "journal list": [[]],
     "journal prune": [["--keep-days", "1", "--dry-run"]],
