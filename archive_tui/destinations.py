@@ -1,4 +1,4 @@
-"""The destinations that one can choose from without naming a server: the profiles, the local server, the demo.
+"""The destinations that one can choose from without naming a server: the profiles, the local server, dumps, the demo.
 
 Each is tried in a thread of its own, so that none waits for another, and no fault of one hides another's. What flags
 and environment say of *one* server, its address and who logs in there, is for none of them: it would send the password
@@ -11,16 +11,19 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
 
 from archive_tui.asynq.actions import Action
-from archive_tui.errors import ArchiveTuiError, ConnectError, LoginError
+from archive_tui.errors import ArchiveTuiError, ConnectError, LockedKeyError, LoginError
 from archive_tui.session import Session
 from archive_tui.settings import setting
 from archive_tui.settings.file import SettingsFile, read_settings_file
 from archive_tui.settings.model import BadgeColor, Secret, Settings
 from archive_tui.settings.profiles import DEFAULT_URL, Choices, resolve
 from archive_tui.settings.secrets import COMMAND_PATIENCE
+from archive_tui.settings.tls import unlocked
+from archive_tui.snapshot import served
 from archive_tui.text import line
 
 Result = TypeVar("Result")
@@ -30,6 +33,9 @@ _ANSWERS = 4
 
 _DEMO = 120.0
 """Seconds that the demo may take to begin, on a machine that has a lot to do."""
+
+_LOADING = 86_400.0
+"""Seconds that a dump may take to be loaded: whoever waits for it sees how far it is, and may give up."""
 
 _GUARDS = (
     setting.TIMEOUT, setting.READ_ONLY, setting.LOW_BANDWIDTH, setting.PACE, setting.THEME, setting.SYSLOG,
@@ -43,6 +49,7 @@ class Kind(Enum):
 
     PROFILE = "profile"
     SERVER = "server"
+    DUMP = "dump"
     DEMO = "demo"
 
 
@@ -57,7 +64,8 @@ class Destination:
     """What it is."""
 
     settings: Settings | None = None
-    """What is known of it before anybody connects, without its password; None where that is a `fault`, and of a demo.
+    """What is known of it before anybody connects, without its password; None where that is a `fault`, of a demo, and
+    of a dump.
     """
 
     fault: str = ""
@@ -66,6 +74,9 @@ class Destination:
     program: str = ""
     """The program that gives the password; empty for none. It may ask somebody: nobody runs it without being asked to.
     """
+
+    file: Path | None = None
+    """The file of a dump; None where that is still to be said, and of all others."""
 
     @property
     def address(self) -> str:
@@ -85,8 +96,8 @@ class Destination:
     @property
     def patience(self) -> float:
         """Seconds after which it is given up."""
-        if self.kind is Kind.DEMO:
-            return _DEMO
+        if self.kind in (Kind.DEMO, Kind.DUMP):
+            return _DEMO if self.kind is Kind.DEMO else _LOADING
         timeout = (self.settings or Settings()).timeout
         return timeout * _ANSWERS + (COMMAND_PATIENCE if self.program else 0.0)
 
@@ -133,8 +144,22 @@ class Answer:
         return f"{self.product.capitalize()} {self.version}" if self.version else "no version told"
 
 
+class Typed(NamedTuple):
+    """What somebody has typed for a destination that wanted it; None: nothing."""
+
+    password: Secret | None = None
+    passphrase: Secret | None = None
+    """That of our key for TLS."""
+
+    key: str = ""
+    """The file of that key."""
+
+
+NOTHING_TYPED = Typed()
+
+
 class Opened:
-    """A session that is open, and what it stands on: the server of the demo."""
+    """A session that is open, and what it stands on: the server of the demo, or of a dump."""
 
     def __init__(self, session: Session, beneath: ExitStack) -> None:
         self.session = session
@@ -226,10 +251,13 @@ class Destinations:
         return [self._profile(name, section, file) for name, section in file.profiles.items()]
 
     def all(self) -> list[Destination]:
-        """The profiles, the local server, and the demo. Raises UsageError for a file that cannot be read."""
+        """The profiles, the local server, any dump, and the demo. Raises UsageError for a settings file that cannot be
+        read.
+        """
         local = Destination("local server", Kind.SERVER, resolve(self._local(), secrets=False))
+        dump = Destination("a dump file…", Kind.DUMP)
         demo = [Destination("demo", Kind.DEMO)] if self._demo is not None else []
-        return [*self.profiles(), local, *demo]
+        return [*self.profiles(), local, dump, *demo]
 
     def _local(self, password: Secret | None = None) -> Choices:
         """The local server is the one that flags and environment mean where they name none: all they say is for it."""
@@ -259,6 +287,7 @@ class Destinations:
         profile: str | None = None,
         section: Mapping[str, object] | None = None,
         password: Secret | None = None,
+        dump: Path | None = None,
     ) -> Choices:
         """Flags and environment, without what is for one server alone."""
         given = self._choices
@@ -273,6 +302,7 @@ class Destinations:
             url=url,
             profile=profile,
             password=password,
+            dump=dump,
             timeout=given.timeout,
             read_only=given.read_only,
             low_bandwidth=given.low_bandwidth,
@@ -288,9 +318,13 @@ class Destinations:
         """Begin to ask a destination what it is, and what one may do there. Nothing of it stays open."""
         return Attempt(lambda: self._ask(destination), destination.patience, lambda _answer: None)
 
-    def open(self, destination: Destination, password: Secret | None = None) -> Attempt[Opened]:
-        """Begin to open a session there; `password` is one that somebody has typed."""
-        return Attempt(lambda: self._opened(destination, password), destination.patience, Opened.close)
+    def open(
+        self, destination: Destination, typed: Typed = NOTHING_TYPED, loading: Callable[[str], None] = lambda _: None
+    ) -> Attempt[Opened]:
+        """Begin to open a session there. `loading` gets how far a dump is, in percent, in another thread; what it
+        raises ends that.
+        """
+        return Attempt(lambda: self._opened(destination, typed, loading), destination.patience, Opened.close)
 
     def _ask(self, destination: Destination) -> Answer:
         opened = self._opened(destination)
@@ -316,12 +350,17 @@ class Destinations:
         finally:
             opened.close()
 
-    def _opened(self, destination: Destination, password: Secret | None = None) -> Opened:
+    def _opened(
+        self, destination: Destination, typed: Typed = NOTHING_TYPED, loading: Callable[[str], None] = lambda _: None
+    ) -> Opened:
         """Open a session; blocks. Raises what can go wrong."""
         if destination.fault:
             raise ArchiveTuiError(destination.fault)
         with ExitStack() as stack:
-            session = Session(self._settings(destination, password, stack))
+            settings = self._settings(destination, typed.password, stack)
+            if typed.passphrase is not None:
+                settings = unlocked(settings, typed.key, typed.passphrase)
+            session = Session(stack.enter_context(served(settings, lambda _: None, loading)))
             stack.callback(session.close)
             session.open(may_be_empty=True)
             return Opened(session, stack.pop_all())
@@ -331,6 +370,8 @@ class Destinations:
             return resolve(self._common(url=stack.enter_context(self._demo())))
         if destination.kind is Kind.SERVER:
             return resolve(self._local(password))
+        if destination.kind is Kind.DUMP:
+            return resolve(self._common(dump=destination.file))
         file = self._file or read_settings_file()
         section = file.profiles.get(destination.name)
         return resolve(self._common(profile=destination.name, section=section, password=password), file.path)
@@ -339,3 +380,8 @@ class Destinations:
 def wants_password(error: ArchiveTuiError | None) -> bool:
     """Whether a password that somebody types may help."""
     return isinstance(error, LoginError)
+
+
+def wants_passphrase(error: ArchiveTuiError | None) -> bool:
+    """Whether a passphrase of our key for TLS may help."""
+    return isinstance(error, LockedKeyError)

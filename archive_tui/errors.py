@@ -6,6 +6,7 @@
      ├─ UsageError                  2
      ├─ ConnectError                3
      │   ├─ LoginError
+     │   ├─ LockedKeyError
      │   ├─ NotAsynqError
      │   └─ DisconnectedError
      │       └─ MovedError
@@ -30,6 +31,7 @@ __all__ = [
     "DisconnectedError",
     "ExitCode",
     "JournalError",
+    "LockedKeyError",
     "LoginError",
     "MovedError",
     "NotAsynqError",
@@ -96,6 +98,17 @@ class ConnectError(ArchiveTuiError):
 
 class LoginError(ConnectError):
     """The server wants a password, or refuses the one that it was given. Another one may help."""
+
+
+class LockedKeyError(ConnectError):
+    """Our key for TLS is encrypted, and its passphrase is missing or wrong. Another one may help.
+
+    `key` is the name of the file that holds it.
+    """
+
+    def __init__(self, message: str, key: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class NotAsynqError(ConnectError):

@@ -110,6 +110,7 @@ _REASONS = (
     (r"configured to handle more than", "holds a database with a number above 1,023"),
     (r"[Cc]hecksum|CRC error", "is damaged: its checksum does not fit; copy it again"),
     (r"Short read|Unexpected EOF|[Uu]nexpected end of file", "is damaged: it ends in the middle; copy it again"),
+    (r"Internal error in RDB", "is damaged: copy it again"),
     (r"[Oo]ut [Oo]f [Mm]emory", "does not fit into the memory of this machine"),
 )  # fmt: skip
 """Words of a server's log (Redis 6.2 to 8.2, Valkey 8.1 and 9.1), and what they mean for the file. The first that fits

@@ -390,7 +390,8 @@ class ShownDestinations(Destinations):
         self._shown.append((local, _profile("", Settings(), ConnectError("nothing"))[1]))
 
     def all(self) -> list[Destination]:
-        return [*(one for one, _ in self._shown), Destination("demo", Kind.DEMO)]
+        beside = [Destination("a dump file…", Kind.DUMP), Destination("demo", Kind.DEMO)]
+        return [*(one for one, _ in self._shown), *beside]
 
     def test(self, destination: Destination) -> Attempt[Answer]:
         return next(attempt for one, attempt in self._shown if one is destination)
@@ -402,10 +403,10 @@ async def chooser(pilot: Pilot[None]) -> None:
     await pilot.press("ctrl+o")
     await until(pilot, lambda: isinstance(pilot.app.screen, ChooserScreen), "chooser")
     table = pilot.app.screen.query_one(VirtualTable)
-    await until(pilot, lambda: table.row_count == 7 and table.cursor_index == 0, "destinations")
+    await until(pilot, lambda: table.row_count == 8 and table.cursor_index == 0, "destinations")
     await pilot.press("down")
     pilot.app.screen.query_one(VirtualTable).refresh()
-    await until(pilot, lambda: "row 2 of 7" in str(pilot.app.screen.query_one(RemarkLine).render()), "its place")
+    await until(pilot, lambda: "row 2 of 8" in str(pilot.app.screen.query_one(RemarkLine).render()), "its place")
 
 
 SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {

@@ -133,20 +133,15 @@ def _with_passphrase(settings: Settings) -> Settings:
     """The settings with the passphrase of our key for TLS: asked for where it is needed, nobody gave it, and somebody
     can answer.
     """
-    from dataclasses import replace
-
     from archive_tui.settings.model import Secret
-    from archive_tui.settings.tls import locked_key
+    from archive_tui.settings.tls import locked_key, unlocked
     from archive_tui.text import line
 
     tls = settings.tls
     if tls is None or not sys.stdin.isatty() or (key := locked_key(tls)) is None:
         return settings
     passphrase = Secret(click.prompt(f"Passphrase of {line(key)}", hide_input=True, err=True))
-    sentinels = settings.sentinels
-    if sentinels is not None and sentinels.tls is not None and locked_key(sentinels.tls) == key:
-        sentinels = replace(sentinels, tls=replace(sentinels.tls, key_passphrase=passphrase))
-    return replace(settings, tls=replace(tls, key_passphrase=passphrase), sentinels=sentinels)
+    return unlocked(settings, key, passphrase)
 
 
 def journal_folder(context: click.Context) -> Path:

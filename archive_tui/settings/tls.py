@@ -1,11 +1,12 @@
 """TLS settings of a URL, completed from flags, environment and profile."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from archive_tui.errors import NotFoundError, UsageError
-from archive_tui.settings.model import Secret, Tls, TlsVersion
+from archive_tui.settings.model import Secret, Settings, Tls, TlsVersion
 from archive_tui.text import line
 
 _PEM_HEADERS = 64 * 1024
@@ -63,6 +64,20 @@ def locked_key(tls: Tls) -> str | None:
             return name if b"ENCRYPTED" in file.read(_PEM_HEADERS) else None
     except OSError:
         return None
+
+
+def unlocked(settings: Settings, key: str, passphrase: Secret) -> Settings:
+    """The settings with the passphrase of a key that is encrypted, wherever it is used."""
+
+    def with_passphrase(tls: Tls | None) -> Tls | None:
+        if tls is None or tls.cert_file is None or key != (tls.key_file or tls.cert_file):
+            return tls
+        return replace(tls, key_passphrase=passphrase)
+
+    sentinels = settings.sentinels
+    if sentinels is not None:
+        sentinels = replace(sentinels, tls=with_passphrase(sentinels.tls))
+    return replace(settings, tls=with_passphrase(settings.tls), sentinels=sentinels)
 
 
 def _of_url(name: str | None) -> NamedFile | None:

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from support.certificates import PASSPHRASE, Authority
 from support.pilot import Operator, operate
-from support.servers import Live
+from support.sentinels import unused_port
+from support.server_programs import REDIS_SERVER
+from support.servers import Live, ServerProcess
 
 from archive_tui.demo import demo
 from archive_tui.destinations import Destinations
@@ -177,3 +180,84 @@ def test_a_settings_file_that_cannot_be_read_is_said(tmp_path: Path, home: Path)
         await op.ended()
 
     operate(None, play, destinations=Destinations(Choices(environment={})))
+
+
+def test_a_dump_file_is_opened_by_its_path(two: Live, tmp_path: Path) -> None:
+    two.client.save()
+    dump = tmp_path / "there.rdb"
+    assert two.settings.socket is not None
+    dump.write_bytes((Path(two.settings.socket).parent / "dump.rdb").read_bytes())
+    (tmp_path / "none.rdb").write_bytes(b"no dump")
+
+    async def play(op: Operator) -> None:
+        await on_row(op, "a dump file…")
+        await op.press("enter")
+        await op.arrives("DumpDialog")
+        for name, fault in (("absent.rdb", "no file"), ("none.rdb", "is no dump file of Redis or Valkey")):
+            await op.type(str(tmp_path / name))
+            await op.press("enter")
+            await op.sees(fault)
+            await op.press("ctrl+u")
+        await op.type(str(dump))
+        await op.press("enter")
+        await op.arrives("QueuesScreen")
+        await op.sees("in-zero", "snapshot of")
+        assert op.app.session.settings.snapshot.file == dump
+        await op.press("ctrl+o")
+        await on_row(op, "live")
+        await op.press("enter")
+        await op.sees("read-write")
+
+    operate(None, play, destinations=chosen_from(tmp_path, f"[live]\n{at(two)}"))
+
+
+def test_what_is_wrong_inside_a_dump_stands_on_its_row(two: Live, tmp_path: Path) -> None:
+    two.client.save()
+    assert two.settings.socket is not None
+    content = bytearray((Path(two.settings.socket).parent / "dump.rdb").read_bytes())
+    content[-1] ^= 0xFF  # of the checksum
+    (tmp_path / "torn.rdb").write_bytes(content)
+
+    async def play(op: Operator) -> None:
+        await on_row(op, "a dump file…")
+        await op.press("enter")
+        await op.arrives("DumpDialog")
+        await op.type(str(tmp_path / "torn.rdb"))
+        await op.press("enter")
+        await op.sees("torn.rdb", "is damaged")
+        assert op.where == "FirstChooserScreen"
+
+    operate(None, play, destinations=chosen_from(tmp_path, ""))
+
+
+def test_the_passphrase_of_an_encrypted_key_is_asked_for(tmp_path: Path) -> None:
+    if not Path(REDIS_SERVER).exists():
+        pytest.skip(f"no {REDIS_SERVER} on this machine")
+    authority = Authority(tmp_path / "ca", "CA")
+    server, client = authority.issue("server", "IP:127.0.0.1"), authority.issue("client", "DNS:client")
+    port = unused_port()
+    options = ["--tls-port", str(port), "--tls-ca-cert-file", str(authority.certificate)]
+    options += ["--tls-cert-file", str(server.certificate), "--tls-key-file", str(server.key)]
+    process = ServerProcess(REDIS_SERVER, tmp_path, *options, "--tls-auth-clients", "yes")
+    process.start()
+    text = (
+        f'[live]\nurl = "rediss://127.0.0.1:{port}"\ntls_ca_file = "{authority.certificate}"\n'
+        f'tls_cert_file = "{client.certificate}"\ntls_key_file = "{authority.encrypted(client, legacy=False)}"\n'
+    )
+
+    async def play(op: Operator) -> None:
+        await op.until(lambda: "asks for a passphrase" in row(op, "live"), "its answer")
+        await op.press("enter")
+        await op.arrives("PasswordDialog")
+        assert "Passphrase" in op.text
+        await op.type("wrong")
+        await op.press("enter")
+        await op.arrives("PasswordDialog")
+        await op.type(PASSPHRASE)
+        await op.press("enter")
+        await op.arrives("QueuesScreen")
+
+    try:
+        operate(None, play, destinations=chosen_from(tmp_path, text))
+    finally:
+        process.kill()

@@ -20,6 +20,7 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.columns import ColumnsDialog
 from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.dialog import Dialog
+from archive_tui.tui.dialogs.dump import DumpDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.help import HelpDialog
 from archive_tui.tui.dialogs.name import NameDialog
@@ -50,6 +51,7 @@ DIALOGS: Mapping[type[Dialog[Any]], Callable[[Operator], Dialog[Any]]] = {
     PasswordDialog: lambda op: PasswordDialog("localhost:6379/0"),
     Palette: lambda op: Palette([]),
     PathDialog: lambda op: PathDialog(()),
+    DumpDialog: lambda op: DumpDialog(),
     QuestionDialog: lambda op: QuestionDialog("Leave?", "Now?", lambda: True, yes="Yes", no="No"),
     ReportDialog: lambda op: ReportDialog(Report("Deleted 2 tasks")),
     RetentionDialog: lambda op: RetentionDialog(9),

@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from archive_tui.errors import ConnectError
+from archive_tui.errors import ConnectError, LockedKeyError
 from archive_tui.settings.model import Tls, TlsVersion
 from archive_tui.store.link.certificate import first_certificate
 from archive_tui.text import line
@@ -115,9 +115,10 @@ def _show_own(context: ssl.SSLContext, tls: Tls) -> None:
         nonlocal was_asked
         was_asked = True
         if tls.key_passphrase is None:
-            raise ConnectError(
+            raise LockedKeyError(
                 f"the key in {line(key_file)} is encrypted: give its passphrase with ARCHIVE_TUI_TLS_KEY_PASSPHRASE or "
-                "--tls-key-passphrase-file"
+                "--tls-key-passphrase-file",
+                key_file,
             )
         return tls.key_passphrase.reveal()
 
@@ -126,7 +127,8 @@ def _show_own(context: ssl.SSLContext, tls: Tls) -> None:
     except ssl.SSLError as error:
         raise ConnectError(_why_not_shown(tls.cert_file, key_file, error, decrypted=was_asked)) from None
     except ValueError:  # OpenSSL takes 1,024 bytes of a passphrase
-        raise ConnectError(f"the passphrase does not open the key in {line(key_file)}: it is too long") from None
+        said = f"the passphrase does not open the key in {line(key_file)}: it is too long"
+        raise LockedKeyError(said, key_file) from None
     except OSError as error:
         for name in (tls.cert_file, key_file):
             _read(name)
@@ -134,7 +136,9 @@ def _show_own(context: ssl.SSLContext, tls: Tls) -> None:
 
 
 def _why_not_shown(cert_file: str, key_file: str, error: ssl.SSLError, *, decrypted: bool) -> str:
-    """Why our certificate and its key cannot be used; of what is wrong in a file OpenSSL says as good as nothing."""
+    """Why our certificate and its key cannot be used; of what is wrong in a file OpenSSL says as good as nothing.
+    Raises LockedKeyError where it is the passphrase.
+    """
     if error.reason in {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"}:
         return (
             f"the key in {line(key_file)} does not fit the certificate in {line(cert_file)}: give the two that "
@@ -146,7 +150,9 @@ def _why_not_shown(cert_file: str, key_file: str, error: ssl.SSLError, *, decryp
     if not _KEY.search(keys):
         return _holds_no(key_file, "private key", keys)
     if decrypted:
-        return f"the passphrase does not open the key in {line(key_file)}: check both"
+        raise LockedKeyError(
+            f"the passphrase does not open the key in {line(key_file)}: check both", key_file
+        ) from None
     if error.reason is not None:
         return f"the certificate in {line(cert_file)} is not taken by this machine's OpenSSL: {in_words(error)}"
     if first_certificate(Path(cert_file)) is None:

@@ -1,9 +1,10 @@
-"""The chooser: the profiles, the local server and the demo, what each answers, and the way to one of them."""
+"""The chooser: the profiles, the local server, a dump and the demo, what each answers, and the way to one of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -12,14 +13,25 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from archive_tui.destinations import Answer, Attempt, Destination, Kind, Opened, wants_password
-from archive_tui.errors import ArchiveTuiError, ConnectError, UsageError
+from archive_tui.destinations import (
+    NOTHING_TYPED,
+    Answer,
+    Attempt,
+    Destination,
+    Kind,
+    Opened,
+    Typed,
+    wants_passphrase,
+    wants_password,
+)
+from archive_tui.errors import ArchiveTuiError, ConnectError, LockedKeyError, UsageError
 from archive_tui.settings.file import default_settings_file
 from archive_tui.settings.model import Secret
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, QuitWanted
 from archive_tui.tui.commands import runs
+from archive_tui.tui.dialogs.dump import DumpDialog
 from archive_tui.tui.dialogs.password import PasswordDialog
 from archive_tui.tui.widgets.columns import Cell, Column, Tone
 from archive_tui.tui.widgets.headline import HeadLine, title
@@ -42,6 +54,8 @@ class _Choice:
     """Whether somebody waits for its answer."""
     opening: bool = False
     """Whether it is being connected to."""
+    loaded: str = ""
+    """How much of a dump is loaded, in percent; empty where nobody says."""
     here: bool = False
     """Whether the screens beneath are over it."""
 
@@ -58,17 +72,23 @@ def _name(row: _Choice) -> str | Cell:
 def _address(row: _Choice) -> str:
     if row.destination.kind is Kind.DEMO:
         return "an embedded server"
+    if row.destination.kind is Kind.DUMP:
+        return clip(line(str(row.destination.file)), _SHOWN) if row.destination.file is not None else UNKNOWN
     return clip(row.destination.address, _SHOWN) or UNKNOWN
 
 
 def _state(row: _Choice) -> str | Cell:
     one = row.destination
     if row.opening:
+        if one.kind is Kind.DUMP:
+            return Cell(f"loading… {row.loaded} %" if row.loaded else "loading…", "accent")
         return Cell("starting…" if one.kind is Kind.DEMO else "connecting…", "accent")
     if row.here:
         return Cell("open now", "accent")
     if wants_password(row.error):
         return Cell("asks for a password", "warn")
+    if wants_passphrase(row.error):
+        return Cell("asks for a passphrase", "warn")
     if row.error is not None:
         absent = one.kind is Kind.SERVER and isinstance(row.error, ConnectError)
         return Cell("nothing answers" if absent else _briefly(row), "dim" if absent else "bad")
@@ -77,6 +97,8 @@ def _state(row: _Choice) -> str | Cell:
         return f"{may}, {line(row.answer.role_and_product)}"
     if one.kind is Kind.DEMO:
         return Cell("a made-up installation, to try things", "dim")
+    if one.kind is Kind.DUMP:
+        return Cell("an RDB file, to look at and not to change", "dim")
     if one.program:
         return Cell(f"not asked: {line(one.program)} gives the password", "dim")
     return Cell("…", "dim")
@@ -103,7 +125,8 @@ def _columns(destinations: Sequence[Destination] = ()) -> list[Column[_Choice]]:
     width = min(max(_NARROWEST, *names), _WIDEST) if names else _NARROWEST
     return [
         Column("name", "Connection", _name, width, sortable=False,
-               help="a profile of the settings file with its badge (production in red), the local server, or the demo"),
+               help="a profile of the settings file with its badge (production in red), the local server, a dump, or "
+                    "the demo"),
         Column("address", "Server", _address, 14, enough=24, grow=1, most=40, sortable=False, priority=1,
                help="host, port and database, or the path of a socket"),
         Column("state", "Answers", _state, 20, grow=2, sortable=False,
@@ -136,7 +159,9 @@ class ChooserScreen(CommandScreen):
         self._destinations: list[Destination] = []
         self._fault = ""
         self._tests: dict[int, Attempt[Answer]] = {}
-        self._opening: tuple[int, Attempt[Opened]] | None = None
+        self._opening: tuple[int, Attempt[Opened], Typed] | None = None
+        self._loaded = ""
+        self._loading: object = None
         self._errors: dict[int, ArchiveTuiError] = {}
         self._drawn: object = None
         self._came = False
@@ -165,7 +190,7 @@ class ChooserScreen(CommandScreen):
         self._tests = {
             number: self.host.destinations.test(one)
             for number, one in enumerate(self._destinations)
-            if one.kind is not Kind.DEMO and not one.program and not one.fault
+            if one.kind not in (Kind.DEMO, Kind.DUMP) and not one.program and not one.fault
         }
         self.query_one("#connections", VirtualTable).set_columns(_columns(self._destinations))
         self._drawn = None
@@ -187,6 +212,7 @@ class ChooserScreen(CommandScreen):
             error=error,
             asked=test is not None and not ended,
             opening=self._opening is not None and self._opening[0] == number,
+            loaded=self._loaded,
             here=self._is_here(one),
         )
 
@@ -198,6 +224,8 @@ class ChooserScreen(CommandScreen):
             return settings.profile == one.name
         if one.kind is Kind.DEMO:
             return settings.profile == "demo"
+        if one.kind is Kind.DUMP:
+            return settings.snapshot is not None and settings.snapshot.file == one.file
         return settings.profile is None and settings.place == one.address
 
     # What is shown
@@ -245,6 +273,8 @@ class ChooserScreen(CommandScreen):
             return "", False
         if wants_password(row.error) and row.destination.kind is not Kind.DEMO:
             return f"it wants a password, or another than it got: {commands.Open} asks you for it", False
+        if isinstance(row.error, LockedKeyError):
+            return f"our key for TLS is encrypted: {commands.Open} asks you for its passphrase", False
         if row.error is not None:
             return clip(line(str(row.error)), _SHOWN), True
         if row.answer is not None:
@@ -252,6 +282,9 @@ class ChooserScreen(CommandScreen):
             return "; ".join(why), False
         if row.destination.kind is Kind.DEMO:
             return "an embedded server with sample data; it leaves nothing behind, and keeps its own journals", False
+        if row.destination.kind is Kind.DUMP:
+            said = "a private server of this machine loads it; the file is never changed"
+            return (f"{said}; {commands.Back} gives up" if row.opening else said), False
         if not any(one.kind is Kind.PROFILE for one in self._destinations):
             return f"profiles are sections of {line(str(default_settings_file()))}", False
         return "", False
@@ -266,6 +299,7 @@ class ChooserScreen(CommandScreen):
                 ("config.toml", f"a section a profile: {line(str(default_settings_file()))}; the guide has its keys"),
                 ("not asked", "its password comes from a program, which is not run before you open the connection"),
                 ("password", "where one is missing or refused, opening the connection asks for it; it is kept nowhere"),
+                ("passphrase", "the same, of an encrypted key for TLS"),
             ]
         }
 
@@ -294,39 +328,67 @@ class ChooserScreen(CommandScreen):
         one = self._destinations[number]
         if self._row(number, one).here:
             self.leave()
-        elif wants_password(self._row(number, one).error):
-            self._ask_password(number)
-        else:
+        elif one.kind is Kind.DUMP:
+            self._ask_file(number)
+        elif not self._ask_for(number, self._row(number, one).error, NOTHING_TYPED):
             self._begin(number)
 
-    def _ask_password(self, number: int) -> None:
-        def answered(password: Secret | None) -> None:
-            if password is not None:
-                self._begin(number, password)
+    def _ask_file(self, number: int) -> None:
+        def answered(file: Path | None) -> None:
+            if file is not None:
+                self._destinations[number] = replace(self._destinations[number], file=file)
+                self._begin(number)
 
-        self.app.push_screen(PasswordDialog(self._destinations[number].address), answered)
+        self.app.push_screen(DumpDialog(), answered)
 
-    def _begin(self, number: int, password: Secret | None = None) -> None:
+    def _ask_for(self, number: int, error: ArchiveTuiError | None, typed: Typed) -> bool:
+        """Ask for what an error says is missing; False where it says no such thing. `typed`: what was typed before."""
+
+        def answered(secret: Secret | None) -> None:
+            if secret is None:
+                return
+            if isinstance(error, LockedKeyError):
+                self._begin(number, typed._replace(passphrase=secret, key=error.key))
+            else:
+                self._begin(number, typed._replace(password=secret))
+
+        if isinstance(error, LockedKeyError):
+            self.app.push_screen(PasswordDialog(line(error.key), passphrase=True), answered)
+        elif wants_password(error):
+            self.app.push_screen(PasswordDialog(self._destinations[number].address), answered)
+        else:
+            return False
+        return True
+
+    def _begin(self, number: int, typed: Typed = NOTHING_TYPED) -> None:
         self._give_up()  # another one is wanted now
         self._errors.pop(number, None)
-        self._opening = number, self.host.destinations.open(self._destinations[number], password)
+        self._loaded, self._loading = "", (mine := object())
+
+        def loading(percent: str) -> None:
+            if self._loading is not mine:
+                raise ArchiveTuiError("given up")
+            self._loaded = percent
+
+        self._opening = number, self.host.destinations.open(self._destinations[number], typed, loading), typed
         self.look()
 
     def _follow_opening(self) -> None:
         if self._opening is None or not self._opening[1].ended:
             return
-        (number, attempt), self._opening = self._opening, None
+        (number, attempt, typed), self._opening = self._opening, None
         if attempt.result is not None:
             self.host.connect(attempt.result, lambda: None)
         elif attempt.error is not None:
             self._errors[number] = attempt.error
-            if wants_password(attempt.error) and self.on_top:
-                self._ask_password(number)
+            if self.on_top:
+                self._ask_for(number, attempt.error, typed)
 
     def _give_up(self) -> None:
         """Wait no longer for a connection that nobody wants any more."""
         if self._opening is not None:
             attempt, self._opening = self._opening[1], None
+            self._loading = None  # ends what is being loaded
             attempt.give_up(ArchiveTuiError("given up"))
             if attempt.result is not None:
                 attempt.result.close()
