@@ -86,6 +86,9 @@ class Context:
     programs: bool = True
     """Whether the programs of a profile may be run: not for a million payloads."""
 
+    lazily: bool = False
+    """Whether what has many MiB is to be read piece by piece, when somebody looks at it."""
+
     wrapped: int = 0
     """Wrappers that were peeled off these bytes; 0: they are the payload itself."""
 

@@ -24,11 +24,11 @@ What holds for each of them:
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Protocol, Self
 
 from archive_tui.payloads.decoder import INSTALL, Context, Decoded, Decoder, Fit, Limits, Peeled, Refusal, Wrapper
 from archive_tui.payloads.decoders.json_text import JsonDecoder, fast_tree, plain_json
-from archive_tui.payloads.registry import Registry, standard
+from archive_tui.payloads.registry import Registry, standard, standard_wrappers
 from archive_tui.payloads.tree import NO_TREE, Tree
 from archive_tui.payloads.writing import written
 
@@ -39,6 +39,9 @@ EMPTY = "empty"
 
 _ALWAYS_TRIED = 2
 """Decoders at the end of the registry, text and bytes, that are tried when the time is up."""
+
+LEAST_LARGE = 1024 * 1024
+"""Bytes from which a payload, or what a wrapper holds, is `large`: read piece by piece for a screen."""
 
 _LEAST_INSIDE = 12
 """Bytes of text that must come out of a doubtful wrapper: less is often made by chance."""
@@ -72,6 +75,9 @@ class Reading:
     write: Callable[[], str] | None = None
     """Writes the text; None: the tree is written out. Call `text`."""
 
+    large: "Large | None" = None
+    """What stands in the place of tree and text, of a payload of many MiB; None: it was decoded whole."""
+
     @property
     def format(self) -> str:
         """The format inside all wrappers: `JSON`. With a `problem`, the layer that has it."""
@@ -98,6 +104,27 @@ class Reading:
         if self.problem is not None:
             return self.problem
         return self.write() if self.write is not None else written(self.tree)
+
+
+class Large(Protocol):
+    """What a payload of many MiB is read as, piece by piece: see `large.contents`. For any thread."""
+
+    has_tree: bool
+    """Whether it has a tree."""
+
+    def advance(self, seconds: float) -> bool:
+        """Go on looking over it for about so long; returns whether there is more to do."""
+
+    def words(self) -> tuple[str, ...]:
+        """What an operator must know about it by now, a sentence each: that it is still looked over, or what is wrong.
+        Foreign text as remarks are.
+        """
+
+    def masked(self, redaction: Any) -> "Large":
+        """The same as it may be shown: `redaction` is a `Redaction`."""
+
+    def document(self, format_: str) -> Any:
+        """It as a `rendering.Document`, whose lines are made when they are in sight."""
 
 
 class PayloadReader:
@@ -128,6 +155,16 @@ class PayloadReader:
             return [_empty()]
         return self._read(raw, self._context(task_type), 0)
 
+    def readings_to_show(self, raw: bytes, task_type: str = "") -> list[Reading]:
+        """The readings for a screen, best first: as `readings`, but what is `large` and JSON, lines of it or text is
+        read when somebody looks at it, and looked over by `Large.advance`. 50 MiB take some hundredths of a second.
+        """
+        if len(raw) < LEAST_LARGE:
+            return self.readings(raw, task_type)
+        context = self._context(task_type)
+        context.lazily = True
+        return self._read(raw, context, 0)
+
     def best(self, raw: bytes, task_type: str = "") -> Reading:
         """The first of the readings; never runs a program."""
         if not raw:
@@ -153,6 +190,8 @@ class PayloadReader:
 
     def _read(self, raw: bytes, context: Context, wrapped: int) -> list[Reading]:
         """Every reading of bytes that stand inside this many wrappers."""
+        if context.lazily and len(raw) >= LEAST_LARGE and (large := self._read_large(raw, context, wrapped)):
+            return large
         found = [
             reading for wrapper in self._registry.wrappers for reading in self._inside(wrapper, raw, context, wrapped)
         ]
@@ -166,6 +205,30 @@ class PayloadReader:
         if found[0].fit < Fit.CERTAIN and not wrapped:
             found[0] = replace(found[0], remarks=(*found[0].remarks, *self._not_tried(context)))
         return found
+
+    def _read_large(self, raw: bytes, context: Context, wrapped: int) -> list[Reading]:
+        """The readings of many MiB that are JSON or text; none where somebody else has to look at them."""
+        from archive_tui.payloads.large.contents import json_readings, text_readings
+
+        ours = tuple(type(wrapper) for wrapper in standard_wrappers())
+        found = [
+            reading
+            for wrapper in self._registry.wrappers
+            if not isinstance(wrapper, ours)
+            for reading in self._inside(wrapper, raw, context, wrapped)
+        ]
+        others = json_readings(raw, context)
+        if not others:
+            found += [
+                reading
+                for wrapper in self._registry.wrappers
+                if isinstance(wrapper, ours)
+                for reading in self._inside(wrapper, raw, context, wrapped)
+            ]
+            others = text_readings(raw, context)
+        if not others:
+            return []
+        return sorted([*found, *others], key=lambda reading: -reading.fit)
 
     def _not_tried(self, context: Context) -> Iterator[str]:
         """Remarks on what might have read the payload, had it been there."""

@@ -371,6 +371,8 @@ class Redaction:
         """
         if not self.on:
             return [_redacted(reading) for reading in readings]
+        if any(reading.large is not None for reading in readings):
+            return list(map(self._large, readings))
         trees = [None if reading.tree is NO_TREE else self._part(reading) for reading in readings]
         covered = {part.layer for part in trees if part is not None and part.exact}
         parts = [
@@ -382,6 +384,13 @@ class Redaction:
         secrets = _Secrets.of(parts)
         keys = tuple(dict.fromkeys(key for part in parts for key, _ in part.hidden))
         return [replace(self._shown(part, parts, secrets), hidden=keys) for part in parts]
+
+    def _large(self, reading: Reading) -> RedactedReading:
+        """A reading of many MiB: masked where somebody looks at it, and not given away as a whole."""
+        if reading.large is None:
+            return _sealed(reading)
+        shown = replace(reading, large=reading.large.masked(self), why=self.text(reading.why), write=_unseen)
+        return replace(_redacted(shown, SEALED.encode()), sealed=True)
 
     def _part(self, reading: Reading) -> "_Part":
         """Mask a reading by itself."""
@@ -498,7 +507,7 @@ class Redaction:
         error = self.text(message.error_msg)
         headers = self.headers(message.headers)
         same = same and error == message.error_msg and headers == dict(message.headers)
-        if same and not any(reading.hidden for reading in readings):
+        if same and not any(reading.hidden or reading.sealed for reading in readings):
             return task
         payload = payload_of(readings)
         payload = SEALED.encode() if payload is None else payload
@@ -605,7 +614,7 @@ def payload_of(readings: Sequence[RedactedReading]) -> bytes | None:
 def _redacted(reading: Reading, content: bytes | None = None) -> RedactedReading:
     return RedactedReading(
         reading.path, reading.fit, reading.why, reading.content if content is None else content, reading.tree,
-        reading.remarks, reading.problem, reading.write,
+        reading.remarks, reading.problem, reading.write, reading.large,
     )  # fmt: skip
 
 
@@ -616,6 +625,10 @@ def _sealed(reading: Reading) -> RedactedReading:
 def _covered(reading: Reading) -> "_Part":
     """A reading as text or bytes of what another one hides something in by its keys: it will show the bytes of that."""
     return _Part(reading, reading, reading.content, [])
+
+
+def _unseen() -> str:
+    return SEALED
 
 
 def _hexadecimal(raw: bytes) -> str:

@@ -99,6 +99,12 @@ def standard() -> Registry:
     return _with_plugins(ours, entry_points(group=GROUP))
 
 
+@cache
+def standard_wrappers() -> tuple[Wrapper, ...]:
+    """Our wrappers, without those of plug-ins."""
+    return tuple(make() for make in WRAPPERS)
+
+
 def _with_plugins(ours: Registry, found: Iterable[EntryPoint]) -> Registry:
     decoders: list[Decoder] = []
     wrappers: list[Wrapper] = []

@@ -57,7 +57,7 @@ class TextDocument(Document):
         self.format = format_
         self._content = content
         lines = block(content).split("\n")
-        self._lines = [part for line in lines for part in _broken(line)] if strings and "\\n" in content else lines
+        self._lines = [part for line in lines for part in broken(line)] if strings and "\\n" in content else lines
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -77,7 +77,7 @@ _ESCAPED = re.compile(r"\\(.)")
 _TAB = "    "
 
 
-def _broken(line: str) -> Iterator[str]:
+def broken(line: str) -> Iterator[str]:
     """Break a line of laid-out JSON where its string has a line end; what follows is indented further than its key."""
     if "\\n" not in line:
         yield line
@@ -139,7 +139,12 @@ _LIKE_JSON = {JsonDecoder.name, NdjsonDecoder.name, ProtobufDecoder.name}
 
 
 def document(reading: RedactedReading) -> Document:
-    """Make a document of a reading that may be shown. Tens of MiB take seconds: not for the UI loop."""
+    """Make a document of a reading that may be shown. Tens of MiB that are not `large` take seconds: not for the UI
+    loop.
+    """
+    if reading.large is not None and reading.problem is None:
+        large: Document = reading.large.document(reading.name)
+        return large
     if reading.problem is None and reading.format == BinaryDecoder.name:
         return HexDocument(reading.content, reading.name)
     if not reading.content:

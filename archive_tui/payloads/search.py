@@ -49,11 +49,15 @@ class TextMatches(Matches):
         for number, line in enumerate(lines):
             if not number % _AT_ONCE and cancelled():
                 return None
-            for start, end in places(line, wanted):
-                matches._lines.append(number)
-                matches._starts.append(start)
-                matches._ends.append(end)
+            matches.look(number, line, needle, wanted)
         return matches
+
+    def look(self, number: int, line: str, needle: str, wanted: str) -> None:
+        """Look through one line, behind all others; `wanted` is the needle folded."""
+        for start, end in places(line, wanted):
+            self._lines.append(number)
+            self._starts.append(start)
+            self._ends.append(end)
 
     def __len__(self) -> int:
         return len(self._lines)

@@ -1,9 +1,12 @@
 """A JSON string that is the whole payload, as whoever encodes twice writes it."""
 
 import json
+import re
 
 from archive_tui.payloads.decoder import Context, Fit, Peeled
 from archive_tui.text import decode, encode
+
+_BEGINNING = re.compile(rb'\s*"')
 
 
 class JsonString:
@@ -12,6 +15,8 @@ class JsonString:
     name = "JSON string"
 
     def peel(self, raw: bytes, context: Context) -> Peeled | None:
+        if _BEGINNING.match(raw) is None:
+            return None
         body = raw.strip()
         if len(body) < 3 or body[:1] != b'"' or body[-1:] != b'"':
             return None

@@ -42,6 +42,9 @@ from archive_tui.wording.task import facts, summary
 _FACTS_EVERY = 5.0
 """Seconds after which the times among the facts count on."""
 
+_LOOKING_OVER = 0.05
+"""Seconds of looking over a payload between two questions whether it is still shown."""
+
 _SHOWN_ID = 200
 """Characters of an id that the head passes on; no screen is wider."""
 
@@ -127,6 +130,7 @@ class TaskScreen(CommandScreen):
         self._queue, self._task_id = "", b""
         self._facts_drawn: object = None
         self._facts_at = 0.0
+        self._entitled = ""
         self._change_seen: ChangeJob | None = None
         self.flow = ChangeFlow(self, self._change_ended)
         self.searching = TaskSearch(self, self._boxes, self._search_bar)
@@ -167,6 +171,7 @@ class TaskScreen(CommandScreen):
         self._change_seen = self.flow.job
         self.flow.watch()
         self._draw_head()
+        self._grow()
         if self.now() - self._facts_at >= _FACTS_EVERY:
             self._draw_facts()
 
@@ -236,7 +241,7 @@ class TaskScreen(CommandScreen):
         try:
             task = self.read_task(queue, task_id)
             redaction = self.secrets.redaction
-            found = redaction.readings(self.session.payloads.readings(task.payload, task.type))
+            found = redaction.readings(self.session.payloads.readings_to_show(task.payload, task.type))
             readings = [one.to_show() for one in found]
             shown = redaction.task(task, readings)
             errors = redaction.readings(_error_readings(shown))
@@ -286,6 +291,22 @@ class TaskScreen(CommandScreen):
         for box in (ERROR, PAYLOAD):
             self._show_reading(loaded, box)
         self._draw_facts()
+        self._look_over(ticket, loaded)
+
+    @background("look over")
+    def _look_over(self, ticket: int, loaded: Loaded) -> None:
+        """Look over what is read piece by piece, as long as it is shown."""
+        for reading in loaded.readings:
+            if reading.large is not None:
+                while ticket == self._ticket and self.is_mounted and reading.large.advance(_LOOKING_OVER):
+                    pass
+
+    def _grow(self) -> None:
+        """Show what has become of a payload that is looked over meanwhile."""
+        if self._loaded is not None and (title := payload_title(self._loaded)) != self._entitled:
+            self._entitled = title
+            self._boxes.entitle(PAYLOAD, title)
+            self._boxes.documents[1].grow()
 
     def _show_reading(self, loaded: Loaded, box: str) -> None:
         """Show error or payload in the reading that was chosen."""
@@ -296,7 +317,8 @@ class TaskScreen(CommandScreen):
             self._boxes.entitle(ERROR, error_title(loaded))
         else:
             payload.show(loaded.payload)
-            self._boxes.entitle(PAYLOAD, payload_title(loaded))
+            self._entitled = payload_title(loaded)
+            self._boxes.entitle(PAYLOAD, self._entitled)
         self.searching.documents_changed()
 
     def _draw_facts(self) -> None:

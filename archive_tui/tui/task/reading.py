@@ -100,7 +100,8 @@ def payload_title(loaded: Loaded) -> str:
         parts.append(f"{commands.NextReading} {', '.join(others)}")
     if note := masked_note(reading):
         parts.append(f"{note} ({commands.ShowSecrets} shows it)")
-    parts += [*reading.remarks, reading.why]
+    by_now = reading.large.words() if reading.large is not None else ()
+    parts += [*by_now, *reading.remarks, reading.why]
     return line(_BETWEEN.join(parts)[:_SHOWN])
 
 

@@ -19,6 +19,9 @@ from archive_tui.payloads.search import Matches
 from archive_tui.tui import commands
 
 _WRAP_LINES = 100_000
+_MEASURED, _MEASURED_LARGE = 5_000, 200
+"""Lines that are measured for the width; of a document that makes them one by one, fewer."""
+
 _SIDEWAYS = 8
 _CHOP_CHARACTERS = 100_000
 _MOST_CHARACTERS_A_CELL = 4
@@ -74,6 +77,12 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
         self._matches = self._match = None
         self.scroll_to(0, 0, animate=False, force=True)
         self._lay_out()
+
+    def grow(self) -> None:
+        """Show the lines, too, that the document has got meanwhile."""
+        if self._starts is None and len(self._document) != self.virtual_size.height:
+            self.virtual_size = Size(self.virtual_size.width, len(self._document))
+            self.refresh()
 
     # Matches of a search
 
@@ -155,7 +164,8 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
             self.virtual_size = Size(width, rows)
         else:
             self._starts = None
-            widest = max((len(document.line(index)) for index in range(min(len(document), 5000))), default=0)
+            measured = range(min(len(document), _MEASURED if isinstance(document, TextDocument) else _MEASURED_LARGE))
+            widest = max((len(document.line(index)) for index in measured), default=0)
             self.virtual_size = Size(widest + 1, len(document))
         self.refresh(layout=self.styles.is_auto_height)
 

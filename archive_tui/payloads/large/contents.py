@@ -1,0 +1,136 @@
+"""Contents of many MiB, as readings hold them: JSON, lines of JSON, text, bytes. Each makes what a screen shows of it.
+
+What is hidden stays hidden: values by their keys in the tree, and what patterns find on each line. The layout and the
+bytes of JSON end before the first part with a key that is hidden.
+"""
+
+from archive_tui.payloads.decoder import Context, Fit
+from archive_tui.payloads.decoders.binary import BinaryDecoder
+from archive_tui.payloads.decoders.json_text import JsonDecoder
+from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
+from archive_tui.payloads.decoders.plain_text import TextDecoder
+from archive_tui.payloads.large.documents import LargeJson, LargeText, PartsDocument
+from archive_tui.payloads.large.json_nodes import JsonNodes
+from archive_tui.payloads.large.json_scan import JsonScan
+from archive_tui.payloads.nodes import Node
+from archive_tui.payloads.readings import Reading
+from archive_tui.payloads.redaction import SHOWN, Redaction
+from archive_tui.text import decode
+
+_BEGINNING = 0.03
+"""Seconds of looking over before anything is shown: a mistake in the first MiB is found in them."""
+
+_SNIFF = 64 * 1024
+"""Bytes that tell whether the rest may be text."""
+
+
+class LargeJsonContent:
+    """JSON, or lines of it."""
+
+    has_tree = True
+
+    def __init__(self, scan: JsonScan, redaction: Redaction = SHOWN) -> None:
+        self._scan = scan
+        self._redaction = redaction
+        self._nodes = JsonNodes(scan)
+
+    def advance(self, seconds: float) -> bool:
+        """Go on looking over it."""
+        return self._scan.advance(seconds)
+
+    def words(self) -> tuple[str, ...]:
+        """What there is to know by now."""
+        scan = self._scan
+        if scan.problem is not None:
+            return (f"not {'NDJSON' if scan.by_lines else 'JSON'}: {scan.problem}", *scan.remarks)
+        return tuple(scan.remarks) if scan.finished else (_checking(scan.walked, len(scan.raw)), *scan.remarks)
+
+    def masked(self, redaction: Redaction) -> "LargeJsonContent":
+        """The same as it may be shown."""
+        return LargeJsonContent(self._scan, redaction)
+
+    def root(self) -> Node:
+        """Its tree, which grows while it is looked over."""
+        return self._redaction.node(self._nodes.root())
+
+    def document(self, format_: str) -> PartsDocument:
+        """It as lines, laid out."""
+        return LargeJson(format_, self._scan, self._redaction)
+
+    def raw(self, format_: str) -> PartsDocument:
+        """Its bytes as text."""
+        return LargeText(format_, self._scan.raw, self._redaction, self._scan)
+
+
+class LargeTextContent:
+    """Text, or what is shown as such."""
+
+    has_tree = False
+
+    def __init__(self, raw: bytes, redaction: Redaction = SHOWN, scan: JsonScan | None = None) -> None:
+        """`scan` is that of the JSON that it may be as well."""
+        self._raw, self._scan, self._redaction = raw, scan, redaction
+        self._text = LargeText("", raw, redaction, scan)
+
+    def advance(self, seconds: float) -> bool:
+        """Go on looking over it."""
+        return self._text.advance(seconds)
+
+    def words(self) -> tuple[str, ...]:
+        """What there is to know by now."""
+        count = self._text.strange
+        strange = (f"{count:,} {'byte is' if count == 1 else 'bytes are'} not UTF-8",) if count else ()
+        return strange if not self._text.growing else (_checking(self._text.walked, len(self._raw)), *strange)
+
+    def masked(self, redaction: Redaction) -> "LargeTextContent":
+        """The same as it may be shown."""
+        return LargeTextContent(self._raw, redaction, self._scan)
+
+    def document(self, format_: str) -> PartsDocument:
+        """It as lines."""
+        self._text.format = format_
+        return self._text
+
+
+def _checking(walked: int, size: int) -> str:
+    return f"still checking, {walked * 100 // max(size, 1)} %"
+
+
+def json_readings(raw: bytes, context: Context) -> list[Reading]:
+    """The readings of what begins as JSON does, or as lines of it; none for all else. It has the first mistake found
+    that stands in the first MiB or so; what is behind is found later.
+    """
+    depth = context.limits.depth
+    start = raw[:_SNIFF].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start not in (b"{", b"["):
+        return []
+    scan = JsonScan(raw, depth=depth)
+    scan.advance(_BEGINNING)
+    name = JsonDecoder.name
+    if scan.problem is not None:
+        lines = JsonScan(raw, depth=depth - 1, by_lines=True)
+        lines.advance(_BEGINNING)
+        if lines.problem is not None or lines.root is None or lines.root.count < 2:
+            context.notes.append(f"not JSON: {scan.problem}")
+            return []
+        scan, name = lines, NdjsonDecoder.name
+    kind = "lines of JSON" if scan.by_lines else "an object" if start == b"{" else "an array"
+    reading = Reading((name,), Fit.CERTAIN, kind, raw, large=LargeJsonContent(scan))
+    return [reading, *_as_bytes(raw, "UTF-8 without control characters", scan)]
+
+
+def text_readings(raw: bytes, context: Context) -> list[Reading]:
+    """The readings of what begins as text does; none for all else."""
+    start = raw[:_SNIFF]
+    if TextDecoder().decode(start[: len(start) - 4] if len(raw) > _SNIFF else start, Context()) is None:
+        return []
+    why = next((note for note in context.notes if note.startswith("not JSON: ")), "UTF-8 without control characters")
+    return _as_bytes(raw, why, None)
+
+
+def _as_bytes(raw: bytes, why: str, scan: JsonScan | None) -> list[Reading]:
+    text = LargeTextContent(raw, scan=scan)
+    return [
+        Reading((TextDecoder.name,), Fit.LIKELY, why, raw, write=lambda: decode(raw), large=text),
+        Reading((BinaryDecoder.name,), Fit.BYTES, "its bytes as they are", raw, write=lambda: raw.hex(" ")),
+    ]

@@ -1,0 +1,348 @@
+"""Documents of many MiB: their lines are made in parts, when they are in sight, and kept no longer than that.
+
+A document grows while its content is looked over (`advance`), by whoever has the time; a search goes on with it by
+itself. No line is longer than some KiB: a longer one takes several.
+"""
+
+import json
+import re
+import threading
+from abc import abstractmethod
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable
+from time import perf_counter
+
+from archive_tui.folding import folded
+from archive_tui.payloads.large.json_nodes import string_of
+from archive_tui.payloads.large.json_scan import JsonScan
+from archive_tui.payloads.redaction import SHOWN, Redaction
+from archive_tui.payloads.rendering import Document, broken
+from archive_tui.payloads.search import TextMatches
+from archive_tui.payloads.writing import INDENT, quoted
+from archive_tui.text import block, decode
+
+_KEPT = 24
+"""Parts whose lines are held on to: those of some pages."""
+
+_MOMENT = 0.02
+"""Seconds between two questions of a search whether anybody still wants to know."""
+
+MOST_MATCHES = 500_000
+"""Matches after which a search ends: they take 25 bytes each."""
+
+
+class PartsDocument(Document):
+    """Lines that are made part by part."""
+
+    def __init__(self, format_: str, raw: bytes, redaction: Redaction) -> None:
+        self.format = format_
+        self._raw = raw
+        self._redaction = redaction
+        self._made: OrderedDict[int, list[str]] = OrderedDict()
+
+    @property
+    @abstractmethod
+    def growing(self) -> bool:
+        """Whether lines are still being added."""
+
+    @abstractmethod
+    def advance(self, seconds: float) -> bool:
+        """Go on looking over the content for about so long; returns whether there is more to do. For any thread."""
+
+    @abstractmethod
+    def _parts(self) -> tuple[int, "array[int]", "array[int]"]:
+        """How many parts there are, where each begins (in bytes), and the first line of each."""
+
+    @abstractmethod
+    def _lines_in(self, part: int) -> list[str]:
+        """Make the lines of a part, safe to show."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    def line(self, index: int) -> str:
+        count, _, firsts = self._parts()
+        part = bisect_right(firsts, index, 0, count) - 1
+        lines = self._lines_of(part) if part >= 0 else []
+        within = index - firsts[part] if part >= 0 else 0
+        return lines[within] if within < len(lines) else ""
+
+    def _lines_of(self, part: int) -> list[str]:
+        lines = self._made.get(part)
+        if lines is None:
+            lines = self._safe_lines(part)
+            self._made[part] = lines
+            while len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+        return lines
+
+    def _safe_lines(self, part: int) -> list[str]:
+        """The lines of a part without what patterns find on them."""
+        lines = self._lines_in(part)
+        return list(map(self._redaction.text, lines)) if self._redaction.on else lines
+
+    def plain(self) -> bytes:
+        return self._raw if not self._redaction.on else UNSEEN.encode()
+
+    def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> TextMatches | None:
+        """Find a text, whatever its case; None: called off. Parts that cannot hold it are not made."""
+        found, wanted = TextMatches(), folded(needle)
+        may_hold = _may_hold(wanted)
+        part = 0
+        while True:
+            count, starts, firsts = self._parts()
+            while part < count:
+                if cancelled():
+                    return None
+                if may_hold(self._raw[starts[part] : starts[part + 1]]):
+                    for number, line in enumerate(self._safe_lines(part), firsts[part]):
+                        found.look(number, line, needle, wanted)
+                part += 1
+                if len(found) >= MOST_MATCHES:
+                    return found
+            if not self.growing:
+                return found
+            if cancelled():
+                return None
+            self.advance(_MOMENT)
+
+
+UNSEEN = "not given away: nobody has looked for values to be masked in all of it"
+"""What stands in the place of the whole where some of it may have to be masked."""
+
+
+class _Hidden:
+    """The parts of JSON before the first one with a key whose value is hidden."""
+
+    def __init__(self, scan: JsonScan, redaction: Redaction) -> None:
+        self._scan, self._redaction = scan, redaction
+        self._asked = 0
+        self._first: int | None = None
+
+    def parts(self) -> int:
+        """How many parts may be shown by now."""
+        count = self._scan.parts
+        if self._redaction.on and self._first is None:
+            keys = list(self._scan.keys.items())
+            for key, part in keys[self._asked :]:
+                if self._redaction.hides(string_of(b'"%b"' % key)):
+                    self._first = part
+                    break
+            self._asked = len(keys)
+            if self._first is None:
+                self._first = self._scan.keys_end
+        return count if self._first is None else min(self._first, count)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is such a key."""
+        return self._first is not None
+
+
+_NOT_SHOWN = "… not shown from here: a value is masked. The tree masks values one by one"
+
+_SPACES = dict.fromkeys(map(ord, " \t\r\n"))
+
+
+def _may_hold(wanted: str) -> Callable[[bytes], bool]:
+    """Tells whether the lines of some bytes may hold a folded text: laying them out adds and takes away spaces alone,
+    but for escapes.
+    """
+    bare = wanted.translate(_SPACES)
+    plain = bare.encode("utf-8", "surrogateescape") if bare.isascii() else b""
+
+    def may_hold(part: bytes) -> bool:
+        if not bare or b"\\u" in part or b"\\/" in part or b"\\t" in part:
+            return True
+        if plain and part.isascii():
+            return plain in part.lower().translate(None, b" \t\r\n")
+        return bare in folded(decode(part)).translate(_SPACES)
+
+    return may_hold
+
+
+class LargeText(PartsDocument):
+    """Text as it is."""
+
+    _PART = 16 * 1024
+
+    def __init__(self, format_: str, raw: bytes, redaction: Redaction = SHOWN, scan: JsonScan | None = None) -> None:
+        """`scan` is that of the JSON that it is as well: what that hides is not shown as text."""
+        super().__init__(format_, raw, redaction)
+        self._scan = scan if redaction.on else None
+        self._hidden = _Hidden(scan, redaction) if scan is not None and redaction.on else None
+        self._starts, self._firsts = array("q", [0]), array("q", [0])
+        self._count = self._length = 0
+        self._lock = threading.Lock()
+        self.strange = 0
+        """Bytes so far that are not UTF-8."""
+
+    @property
+    def growing(self) -> bool:
+        if self._hidden is not None and self._hidden.any:
+            return False
+        return self._starts[self._count] < len(self._raw) or not self._count
+
+    @property
+    def walked(self) -> int:
+        """Bytes that were looked over."""
+        return self._starts[self._count]
+
+    def __len__(self) -> int:
+        return max(self._length + (self._hidden is not None and self._hidden.any), 1)
+
+    def line(self, index: int) -> str:
+        if index >= self._length and self._hidden is not None and self._hidden.any:
+            return _NOT_SHOWN
+        return super().line(index)
+
+    def advance(self, seconds: float) -> bool:
+        until = perf_counter() + seconds
+        with self._lock:
+            while self.growing:
+                if not self._may_add():
+                    return self.growing
+                self._add_part()
+                if perf_counter() >= until:
+                    break
+            return self.growing
+
+    def _may_add(self) -> bool:
+        """Whether another part may be shown; goes on looking for what must not."""
+        if self._hidden is None or self._scan is None:
+            return True
+        if not self._scan.finished:
+            self._scan.advance(_MOMENT)
+        shown = self._hidden.parts()
+        return (self._scan.finished and not self._hidden.any) or self._scan.starts[shown] > self.walked + self._PART
+
+    def _add_part(self) -> None:
+        raw, at = self._raw, self._starts[-1]
+        end = at + self._PART
+        if end >= len(raw):
+            end, lines = len(raw), raw.count(b"\n", at) + 1
+        elif (last := raw.rfind(b"\n", at, end)) >= 0:
+            end, lines = last + 1, raw.count(b"\n", at, last + 1)
+        else:
+            while 0x80 <= raw[end] < 0xC0 and end > at + self._PART - 4:
+                end -= 1
+            lines = 1
+        part = raw[at:end]
+        if not part.isascii():
+            self.strange += _strange(part)
+        self._length += lines
+        self._firsts.append(self._length)
+        self._starts.append(end)
+        self._count += 1
+
+    def _parts(self) -> tuple[int, "array[int]", "array[int]"]:
+        return self._count, self._starts, self._firsts
+
+    def _lines_in(self, part: int) -> list[str]:
+        content = self._raw[self._starts[part] : self._starts[part + 1]]
+        lines = block(content).split("\n")
+        return lines[:-1] if content.endswith(b"\n") and self._starts[part + 1] < len(self._raw) else lines
+
+
+class LargeJson(PartsDocument):
+    """JSON, or lines of it, laid out as `laid_out` does."""
+
+    def __init__(self, format_: str, scan: JsonScan, redaction: Redaction = SHOWN) -> None:
+        super().__init__(format_, scan.raw, redaction)
+        self._scan = scan
+        self._hidden = _Hidden(scan, redaction)
+
+    @property
+    def growing(self) -> bool:
+        return not self._scan.finished
+
+    def __len__(self) -> int:
+        lines = self._scan.first_lines[self._hidden.parts()]
+        return max(lines + (self._hidden.any or self._scan.problem is not None), 1)
+
+    def advance(self, seconds: float) -> bool:
+        return self._scan.advance(seconds)
+
+    def line(self, index: int) -> str:
+        if index >= self._scan.first_lines[self._hidden.parts()] and self._hidden.any:
+            return _NOT_SHOWN
+        if self._scan.problem is not None and index >= self._scan.lines:
+            return block(f"… not laid out from here: {self._scan.problem}")
+        return super().line(index)
+
+    def _parts(self) -> tuple[int, "array[int]", "array[int]"]:
+        return self._hidden.parts(), self._scan.starts, self._scan.first_lines
+
+    def _lines_in(self, part: int) -> list[str]:
+        scan = self._scan
+        depth = scan.depths[part]
+        content = decode(self._raw[scan.starts[part] : scan.starts[part + 1]])
+        lines = [f"{INDENT * (~depth + 1)}{_piece(content)}"] if depth < 0 else _laid_out(content, depth)
+        return [line for one in lines for shown in block(one).split("\n") for line in broken(shown)]
+
+
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_LAST_OF_STRING = re.compile(r'(?<!\\)(?:\\\\)*+"\s*,?\Z')
+
+
+def _laid_out(content: str, depth: int) -> list[str]:
+    """The lines of a part of JSON that begins so deep, at the beginning of a line."""
+    lines: list[str] = []
+    line, opened, ended = "", False, False
+    for sign in _TOKEN.findall(content):
+        if sign in ("}", "]"):
+            depth -= 1
+            if opened:
+                line += sign
+            else:
+                if line:
+                    lines.append(line)
+                line = INDENT * depth + sign
+            opened, ended = False, True
+            continue
+        if line and (opened or (ended and sign != ",")):
+            lines.append(line)
+            line = ""
+        line = line or INDENT * depth
+        opened, ended = sign in ("{", "["), False
+        if sign == ",":
+            lines.append(line + ",")
+            line = ""
+        elif sign == ":":
+            line += ": "
+        else:
+            depth += opened
+            line += _string(sign)
+    if line:
+        lines.append(line)
+    return lines
+
+
+def _string(token: str) -> str:
+    """A token as it is shown: escapes that a string does not need are the characters that they stand for."""
+    if "\\" not in token or token[-1:] != '"' or len(token) == 1:
+        return token
+    try:
+        return quoted(json.loads(token, strict=False))
+    except ValueError:  # of a line that is cut off
+        return token
+
+
+def _piece(content: str) -> str:
+    """A piece of a long string, with its quotes where it has them."""
+    if "\\" not in content:
+        return content
+    first = content.startswith('"')
+    last = _LAST_OF_STRING.search(content)
+    body = content[first : last.start() + last[0].index('"') if last is not None else None]
+    return ('"' if first else "") + _string(f'"{body}"')[1:-1] + (last[0].lstrip("\\") if last is not None else "")
+
+
+def _strange(part: bytes) -> int:
+    try:
+        part.decode()
+    except UnicodeDecodeError:
+        return sum("\udc80" <= letter <= "\udcff" for letter in decode(part))
+    return 0

@@ -1,0 +1,453 @@
+"""A walk over JSON of many MiB, in small steps: is it JSON, how many lines does it take, and where does what stand.
+
+`JsonScan.advance` goes on for a moment; whoever looks meanwhile sees what was walked over by then. Kept are the places
+at which lines of the layout begin, one in some KiB, and for each container of many KiB where some of its items begin:
+less than a hundredth of the payload.
+"""
+
+import re
+import threading
+import time
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Generator
+
+from archive_tui.payloads.large import json_grammar as grammar
+
+WINDOW = 16 * 1024
+"""Bytes that one match looks at. A longer string is shown in pieces of this size."""
+
+PART = 8 * 1024
+"""Bytes of a part of the layout, more or less."""
+
+LARGE_CONTAINER = 16 * 1024
+"""Bytes from which a container is remembered. A smaller one is decoded where somebody looks at it."""
+
+_EVERY = 64
+"""Items of a container of which one place is remembered."""
+
+_DENSE = 2 * 1024
+"""Bytes of as many items below which they are matched many at once."""
+
+_MOST_KEYS = 10_000
+"""Different keys that are remembered."""
+
+_SLICE = 256 * 1024
+"""Bytes that are counted at once."""
+
+_BOM = b"\xef\xbb\xbf"
+_CONTROLS = bytes(range(0x20))
+_CONTINUATIONS = bytes(range(0x80, 0xC0))
+_ESCAPE = re.compile(rb"\\(?:[^nu]|u(?!000[aA])|(n|u000[aA]))")
+"""An escape; a group where it is a line end."""
+
+_PAIR = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..")
+"""Two escapes that are one character."""
+
+_WORD = re.compile(rb"NaN|-?Infinity")
+_KEY = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\r\n]*+:')
+
+Walk = Generator[None, None, int]
+"""Walks on for a moment until the next; gives where it ended."""
+
+
+class Container:
+    """An object or array that is remembered, with the places of some of its items."""
+
+    __slots__ = ("_at", "_numbers", "count", "end", "is_object", "start")
+
+    def __init__(self, start: int, *, is_object: bool) -> None:
+        self.start = start
+        """Where its bracket stands; of the lines of NDJSON, where the first begins."""
+        self.end = -1
+        """Behind its closing bracket; below 0 while it is walked over."""
+        self.is_object = is_object
+        self.count = 0
+        """Items so far; one that is being walked over is among them."""
+        self._numbers: array[int] = array("q")
+        self._at: array[int] = array("q")
+
+    def note(self, at: int) -> None:
+        """Remember where the next item begins, if that is worth it; spaces before it may be included."""
+        if not self._numbers or self.count - self._numbers[-1] >= _EVERY or at - self._at[-1] >= WINDOW:
+            self._at.append(at)
+            self._numbers.append(self.count)  # last: whoever looks from another thread goes by it
+
+    def before(self, number: int) -> tuple[int, int]:
+        """The remembered item at or before one, and where it begins."""
+        known = bisect_right(self._numbers, number) - 1
+        return self._numbers[known], self._at[known]
+
+
+class _NotJson(Exception):  # noqa: N818  # an answer, not an error of the program
+    """The walk ends at a mistake."""
+
+    def __init__(self, at: int, words: str) -> None:
+        super().__init__(words)
+        self.at = at
+
+
+class JsonScan:
+    """One walk, for any thread."""
+
+    def __init__(self, raw: bytes, *, depth: int, by_lines: bool = False) -> None:
+        """`depth` is how many containers may nest; `by_lines` says that it is NDJSON."""
+        self.raw = raw
+        self.depth = depth
+        self.by_lines = by_lines
+        self.finished = False
+        """Whether it is over: all is walked over, or there is a `problem`."""
+        self.problem: str | None = None
+        """Why it is not what it was taken for, with the place: "line 1, column 9: …"."""
+        self.remarks: list[str] = []
+        """What an operator must know, a sentence each."""
+        self.keys: dict[bytes, int] = {}
+        """The keys so far as they stand between their quotes, each with the part in which it stands first."""
+        self.keys_end: int | None = None
+        """The first part with a key that is not among them, because there are too many; None: they are all."""
+        self.parts = 0
+        """Parts of the layout that are complete."""
+        self.lines = 0
+        """Lines of these parts."""
+        self.starts: array[int] = array("q", [0])
+        """Where each part begins, and at last where the next one does."""
+        self.first_lines: array[int] = array("q", [0])
+        """The first line of each part."""
+        self.depths: array[int] = array("h", [0])
+        """How deep each part begins; of a piece of a long string the complement (~) of that."""
+        self.containers: dict[int, Container] = {}
+        """Those that are remembered, by where they begin."""
+        self.root: Container | None = None
+        """The outermost one; None before it was come to."""
+        self._lock = threading.Lock()
+        self._stack: list[Container] = []
+        self._strange = self._rows_before = 0
+        self._after_piece = False
+        self._steps = self._walk()
+
+    @property
+    def walked(self) -> int:
+        """Bytes that were walked over."""
+        return len(self.raw) if self.finished and self.problem is None else self.starts[self.parts]
+
+    def advance(self, seconds: float, clock: Callable[[], float] = time.perf_counter) -> bool:
+        """Go on for about so long; returns whether there is more to do."""
+        until = clock() + seconds
+        with self._lock:
+            try:
+                while not self.finished:
+                    next(self._steps)
+                    if clock() >= until:
+                        break
+            except StopIteration:
+                self.finished = True
+            except _NotJson as mistake:
+                self.problem = f"{_place(self.raw, mistake.at)}: {mistake}"
+                self.finished = True
+            return not self.finished
+
+    # Walking
+
+    def _walk(self) -> Walk:
+        at = len(_BOM) if self.raw.startswith(_BOM) else 0
+        if at:
+            self._remark("it begins with a byte order mark, which JSON does not allow")
+        self.starts[0] = at
+        if self.by_lines:
+            at = yield from self._walk_lines(at)
+        else:
+            at = self._space((yield from self._walk_value(self._space(at))))
+            self._close_part(at, 1)
+            if at < len(self.raw):
+                raise _NotJson(at, "extra data")
+        if self._strange:
+            count = self._strange
+            self._remark(f"{count:,} {'byte is' if count == 1 else 'bytes are'} not UTF-8")
+        return at
+
+    def _walk_lines(self, at: int) -> Walk:
+        raw, line = self.raw, grammar.line()
+        rows = self.root = Container(at, is_object=False)
+        while (at := self._space(at)) < len(raw):
+            rows.note(at)
+            matched = line.match(raw, at, at + WINDOW)
+            end = matched.end() if matched is not None else -1
+            if at < end < at + WINDOW and raw.find(b"\n", at, end - 1) < 0:
+                at = end
+            else:
+                try:
+                    end = yield from self._walk_value(at)
+                    if raw.find(b"\n", at, end) >= 0:
+                        raise _NotJson(at, "this line is no object or array by itself")
+                    behind = self._space(end, grammar.BLANKS)
+                    if raw[behind : behind + 1] not in (b"\n", b""):
+                        raise _NotJson(end, "extra data")
+                except _NotJson:
+                    if rows.count < 2 or raw.find(b"\n", at) >= 0:
+                        raise
+                    self._remark(f"line {rows.count + 1:,}, the last, is not JSON: cut off?")
+                    end = len(raw)
+                    self._stack.clear()
+                at = end
+            rows.count += 1
+            if at - self.starts[-1] >= PART:
+                self._close_part(at)
+                yield
+        self._close_part(at)
+        rows.end = at
+        return at
+
+    def _walk_value(self, at: int) -> Walk:
+        """Walk over one object or array, whatever it holds."""
+        raw, bottom = self.raw, len(self._stack)
+        if raw[at : at + 1] not in (b"{", b"["):
+            raise _NotJson(at, "expecting value")
+        empty = grammar.EMPTY.match(raw, at)
+        at = self._open(at)
+        if empty is not None:
+            return self._close(empty.end() - 1)
+        streak, streak_at = 0, at
+        while True:
+            container = self._stack[-1]
+            container.note(at)
+            items = grammar.members() if container.is_object else grammar.elements()
+            if streak >= _EVERY:
+                many = items.many.match(raw, at, at + WINDOW) if at - streak_at < _DENSE else None
+                streak, streak_at = (streak, at) if many is not None else (0, at)
+                if many is not None:
+                    container.count += grammar.MANY
+                    at = many.end()
+                    if at - self.starts[-1] >= PART:
+                        self._close_part(at)
+                        yield
+                    continue
+            shallow = len(self._stack) + grammar.LEVELS <= self.depth
+            one = items.one.match(raw, at, at + WINDOW) if shallow else None
+            if one is not None:
+                at, more = one.end(), one[1] is not None
+                streak += 1
+            else:
+                streak, streak_at = 0, at
+                at, into = self._walk_item(at, container)
+                if into:
+                    container.count += 1  # now: what is walked over for seconds can be looked at meanwhile
+                    if at - self.starts[-1] >= PART:
+                        self._close_part(at)
+                        yield
+                    continue
+                at, more = self._after(at, container)
+            container.count += 1
+            while not more:
+                at = self._close(at)
+                streak, streak_at = 0, at
+                if len(self._stack) == bottom:
+                    return at
+                at, more = self._after(at, self._stack[-1])
+            if at - self.starts[-1] >= PART:
+                self._close_part(at)
+                yield
+
+    def _walk_item(self, at: int, container: Container) -> tuple[int, bool]:
+        """Walk over an item that is long, deep, or a mistake. Gives its end and False; of one that holds others where
+        the first of them begins, and True.
+        """
+        raw, begin = self.raw, at
+        at = self._space(at)
+        if container.is_object:
+            if raw[at : at + 1] != b'"':
+                raise _NotJson(at, "expecting property name enclosed in double quotes")
+            at = self._space(self._string_end(at))
+            if raw[at : at + 1] != b":":
+                raise _NotJson(at, "expecting ':' delimiter")
+            at = self._space(at + 1)
+        sign = raw[at : at + 1]
+        if sign in (b"{", b"["):
+            empty = grammar.EMPTY.match(raw, at)
+            inner = self._open(at)
+            return (inner, True) if empty is None else (self._close(empty.end() - 1), False)
+        if sign == b'"':
+            end = self._string_end(at)
+            if end - at > WINDOW:
+                self._long_string(begin, at, end)
+            return end, False
+        scalar = grammar.SCALAR.match(raw, at)
+        if scalar is None:
+            raise _NotJson(at, "expecting value")
+        return scalar.end(), False
+
+    def _after(self, at: int, container: Container) -> tuple[int, bool]:
+        """Where to go on behind an item, and whether another one has to follow."""
+        at = self._space(at)
+        sign = self.raw[at : at + 1]
+        if sign == b",":
+            return at + 1, True
+        if sign == (b"}" if container.is_object else b"]"):
+            return at, False
+        raise _NotJson(at, "expecting ',' delimiter")
+
+    def _open(self, at: int) -> int:
+        if len(self._stack) >= self.depth:
+            raise _NotJson(at, f"it nests deeper than {self.depth} levels")
+        container = Container(at, is_object=self.raw[at : at + 1] == b"{")
+        self._stack.append(container)
+        self.containers[at] = container
+        if self.root is None:
+            self.root = container
+        return at + 1
+
+    def _close(self, at: int) -> int:
+        container = self._stack.pop()
+        if self.raw[at : at + 1] != (b"}" if container.is_object else b"]"):
+            raise _NotJson(at, "expecting ',' delimiter")
+        container.end = at + 1
+        if container.end - container.start < LARGE_CONTAINER and container is not self.root:
+            del self.containers[container.start]
+        return at + 1
+
+    def _space(self, at: int, space: "re.Pattern[bytes]" = grammar.SPACE) -> int:
+        """Where the next sign stands."""
+        while True:
+            matched = space.match(self.raw, at, at + _SLICE)
+            end = matched.end() if matched is not None else at
+            if end - at < _SLICE:
+                return end
+            at = end
+
+    def _string_end(self, at: int) -> int:
+        """Behind the closing quote of a string that begins here."""
+        inside = at + 1
+        while True:
+            matched = grammar.INSIDE.match(self.raw, inside, inside + _SLICE)
+            end = matched.end() if matched is not None else inside
+            if end == inside:
+                break
+            inside = end
+        sign = self.raw[inside : inside + 1]
+        if sign == b'"':
+            return inside + 1
+        if sign == b"\\" and inside + 6 <= len(self.raw):
+            raise _NotJson(inside, "invalid \\escape")
+        raise _NotJson(at, "unterminated string starting at")
+
+    # The layout
+
+    def _long_string(self, item: int, at: int, end: int) -> None:
+        """Make parts of a string, each a piece of it, and of the key before it. A comma behind it belongs to it."""
+        if item > self.starts[-1]:
+            self._close_part(item)
+        depth = ~len(self._stack)
+        if item < at:
+            self._close_part(at, 1 if self._space(item) < at else 0)
+        comma = self._space(end)
+        last = comma + 1 if self.raw[comma : comma + 1] == b"," else end
+        while at < last:
+            cut = _cut(self.raw, at, end)
+            self.depths[-1] = depth
+            at = cut if cut < end else last
+            self._close_part(at, 1, behind=max(at - end, 0))
+        self._after_piece = last == end
+
+    def _close_part(self, at: int, more_lines: int = 0, *, behind: int = 0) -> None:
+        """End a part of the layout at a place at which a line ends; `more_lines` end in it without a comma or bracket
+        to show for it. `behind` bytes of a piece of a string are behind that string.
+        """
+        begin = self.starts[-1]
+        part = self.raw[begin:at]
+        lines = more_lines
+        if self.root is not None and self.by_lines:
+            lines += self.root.count - self._rows_before
+            self._rows_before = self.root.count
+        if self.depths[-1] < 0:
+            skeleton, part = b"", part[: len(part) - behind]
+        else:
+            skeleton = grammar.STRING.sub(b'"', part)
+            empty = len(grammar.EMPTY.findall(skeleton))
+            brackets = skeleton.count(b"{") + skeleton.count(b"[") + skeleton.count(b"}") + skeleton.count(b"]")
+            lines += skeleton.count(b",") + brackets - 2 * empty
+            if self._after_piece and skeleton.lstrip()[:1] in (b"}", b"]"):
+                lines -= 1  # the line before it has ended with the piece
+            if b"N" in skeleton or b"I" in skeleton:
+                for word in set(_WORD.findall(skeleton)):
+                    self._remark(f"it holds {word.decode()}, which JSON does not have")
+            keys = _KEY.findall(part)
+            for key in set(keys).difference(self.keys):
+                if len(self.keys) < _MOST_KEYS:
+                    self.keys[key] = self.parts
+                elif self.keys_end is None:
+                    self.keys_end = self.parts
+            if b"\\" in part:  # of the line ends in strings, those of keys are no lines
+                lines -= sum(_ends_in(key) for key in keys if b"\\" in key)
+        self._after_piece = False
+        if b"\\" in part:
+            lines += _ends_in(part)
+        if _controls(part) != _controls(skeleton):
+            lines += part.count(b"\n") - skeleton.count(b"\n")
+            self._remark("strings hold control characters, which JSON wants escaped")
+        if not part.isascii():
+            self._strange += _strange(part)
+        self.lines += lines
+        self.first_lines.append(self.lines)
+        self.depths.append(len(self._stack))
+        self.starts.append(at)
+        self.parts += 1  # last: whoever looks from another thread goes by it
+
+    def _remark(self, sentence: str) -> None:
+        if sentence not in self.remarks:
+            self.remarks.append(sentence)
+
+
+def _cut(raw: bytes, at: int, end: int) -> int:
+    """Where a piece of a string ends: not within a character or an escape, and not right before the closing quote."""
+    cut = at + WINDOW
+    if cut >= end - 1:
+        return end
+    while 0x80 <= raw[cut] < 0xC0 and cut > at + WINDOW - 4:
+        cut -= 1
+    unicode = raw.rfind(b"\\u", cut - 5, cut)
+    if unicode >= 0 and _escaped(raw, unicode + 1, at):
+        cut = unicode
+    elif _escaped(raw, cut, at):
+        cut -= 1
+    pair = _PAIR.match(raw, cut - 6, cut + 6)
+    return cut - 6 if pair is not None and _escaped(raw, cut - 5, at) else cut
+
+
+def _escaped(raw: bytes, at: int, begin: int) -> bool:
+    """Whether a sign follows a backslash that is none of its own."""
+    first = at
+    while first > begin and raw[first - 1] == 0x5C:
+        first -= 1
+    return (at - first) % 2 == 1
+
+
+def _ends_in(part: bytes) -> int:
+    """Line ends in strings that are written as escapes."""
+    return sum(map(bool, _ESCAPE.findall(part)))
+
+
+def _controls(part: bytes) -> int:
+    return len(part) - len(part.translate(None, _CONTROLS))
+
+
+def _strange(part: bytes) -> int:
+    """Bytes that are not UTF-8."""
+    try:
+        part.decode()
+    except UnicodeDecodeError:
+        return sum("\udc80" <= letter <= "\udcff" for letter in part.decode("utf-8", "surrogateescape"))
+    return 0
+
+
+def _place(raw: bytes, at: int) -> str:
+    """Line and column, from 1, of a byte."""
+    line, begin, characters = 1, 0, 1
+    for start in range(0, at, _SLICE):
+        piece = raw[start : min(start + _SLICE, at)]
+        ends = piece.count(b"\n")
+        line += ends
+        begin = piece.rfind(b"\n") + 1 if ends else 0
+        shown = len(piece[begin:].translate(None, _CONTINUATIONS))
+        characters = (1 if ends else characters) + shown
+    if line == 1 and raw.startswith(_BOM):
+        characters -= 1
+    return f"line {line:,}, column {characters:,}"
