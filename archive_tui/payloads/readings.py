@@ -198,7 +198,10 @@ class PayloadReader:
         for number, decoder in enumerate(self._registry.decoders, start=-len(self._registry.decoders)):
             if context.late and number < -_ALWAYS_TRIED:
                 continue
-            reading = self._decoded(decoder, raw, context)
+            if context.lazily and number == -1 and len(raw) >= LEAST_LARGE:
+                reading = self._large_bytes(raw, context)
+            else:
+                reading = self._decoded(decoder, raw, context)
             if reading is not None:
                 found.append(reading)
         found.sort(key=lambda reading: -reading.fit)
@@ -229,6 +232,11 @@ class PayloadReader:
         if not others:
             return []
         return sorted([*found, *others], key=lambda reading: -reading.fit)
+
+    def _large_bytes(self, raw: bytes, context: Context) -> Reading | None:
+        from archive_tui.payloads.large.contents import bytes_reading
+
+        return bytes_reading(raw, context)
 
     def _not_tried(self, context: Context) -> Iterator[str]:
         """Remarks on what might have read the payload, had it been there."""

@@ -120,6 +120,12 @@ _ENCODED = re.compile(r"(?:[eW][w-z0-9+/_\-]|e[JNA]|H4sI|KLUv)[A-Za-z0-9+/_\-]{1
 _ENCODED_WITHIN = re.compile(rb'"(?:[eW][w-z0-9+/_\-]|e[JNA]|H4sI|KLUv)[A-Za-z0-9+/_\-]{14,}={0,2}"')
 """base64 of what may be JSON, or is compressed; and that in quotes."""
 
+_PERCENT = re.compile(rb"%[0-9a-fA-F]{2}")
+_ENCODED_LINE = re.compile(
+    rb"^[\t ]*(?:[eW][w-z0-9+/_\-]|e[JNA]|H4sI|KLUv)[A-Za-z0-9+/_\-]{14,}={0,2}\r?$", re.MULTILINE
+)
+"""A byte as URLs write it; and a line that is base64."""
+
 _SMALL = Limits(bytes_out=4 * 1024 * 1024, seconds=0.5)
 """What it may cost to look into base64 within a payload."""
 
@@ -334,6 +340,15 @@ class Redaction:
             return text
         return MASK if self._hides_encoded(text) else text
 
+    def may_hide(self, raw: bytes) -> bool:
+        """Take a quick look at bytes: False says that `text` finds nothing in them, nor in any line of them."""
+        if not self.on or not all(map(str.isascii, self._cores)):
+            return self.on
+        squeezed = raw.translate(None, _BETWEEN_BYTES).lower()
+        if any(core.encode() in squeezed for core in self._cores) or any(mark.encode() in squeezed for mark in _MARKS):
+            return True
+        return any(pattern.search(raw) is not None for pattern in (_PERCENT, _ENCODED_LINE, _ENCODED_WITHIN))
+
     def header(self, name: str, value: str) -> str:
         """The value of a header."""
         return MASK if value and self.hides(name) else self.text(value)
@@ -372,7 +387,7 @@ class Redaction:
         if not self.on:
             return [_redacted(reading) for reading in readings]
         if any(reading.large is not None for reading in readings):
-            return list(map(self._large, readings))
+            return self._with_large(readings)
         trees = [None if reading.tree is NO_TREE else self._part(reading) for reading in readings]
         covered = {part.layer for part in trees if part is not None and part.exact}
         parts = [
@@ -385,11 +400,19 @@ class Redaction:
         keys = tuple(dict.fromkeys(key for part in parts for key, _ in part.hidden))
         return [replace(self._shown(part, parts, secrets), hidden=keys) for part in parts]
 
+    def _with_large(self, readings: Sequence[Reading]) -> list[RedactedReading]:
+        """Readings of many MiB, which are masked where somebody looks at them, and not given away as a whole; and what
+        else the payload was read as.
+        """
+        others = iter(self.readings([reading for reading in readings if reading.large is None]))
+        shown = [self._large(reading) if reading.large is not None else next(others) for reading in readings]
+        if not any(reading.hidden for reading in shown):
+            return shown
+        return [_sealed(reading) if reading.large is not None else reading for reading in shown]
+
     def _large(self, reading: Reading) -> RedactedReading:
-        """A reading of many MiB: masked where somebody looks at it, and not given away as a whole."""
-        if reading.large is None:
-            return _sealed(reading)
-        shown = replace(reading, large=reading.large.masked(self), why=self.text(reading.why), write=_unseen)
+        large = reading.large.masked(self) if reading.large is not None else None
+        shown = replace(reading, large=large, why=self.text(reading.why), write=lambda: SEALED)
         return replace(_redacted(shown, SEALED.encode()), sealed=True)
 
     def _part(self, reading: Reading) -> "_Part":
@@ -619,16 +642,14 @@ def _redacted(reading: Reading, content: bytes | None = None) -> RedactedReading
 
 
 def _sealed(reading: Reading) -> RedactedReading:
-    return replace(_redacted(reading, SEALED.encode()), tree=NO_TREE, write=None, problem=SEALED, sealed=True)
+    return replace(
+        _redacted(reading, SEALED.encode()), tree=NO_TREE, write=None, problem=SEALED, sealed=True, large=None
+    )
 
 
 def _covered(reading: Reading) -> "_Part":
     """A reading as text or bytes of what another one hides something in by its keys: it will show the bytes of that."""
     return _Part(reading, reading, reading.content, [])
-
-
-def _unseen() -> str:
-    return SEALED
 
 
 def _hexadecimal(raw: bytes) -> str:

@@ -6,15 +6,16 @@ bytes of JSON end before the first part with a key that is hidden.
 
 from archive_tui.payloads.decoder import Context, Fit
 from archive_tui.payloads.decoders.binary import BinaryDecoder
-from archive_tui.payloads.decoders.json_text import JsonDecoder
+from archive_tui.payloads.decoders.json_text import JsonDecoder, laid_out
 from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
 from archive_tui.payloads.decoders.plain_text import TextDecoder
-from archive_tui.payloads.large.documents import LargeJson, LargeText, PartsDocument
+from archive_tui.payloads.large.documents import UNSEEN, LargeHex, LargeJson, LargeText, PartsDocument
 from archive_tui.payloads.large.json_nodes import JsonNodes
 from archive_tui.payloads.large.json_scan import JsonScan
 from archive_tui.payloads.nodes import Node
 from archive_tui.payloads.readings import Reading
 from archive_tui.payloads.redaction import SHOWN, Redaction
+from archive_tui.payloads.rendering import Document, TextDocument
 from archive_tui.text import decode
 
 _BEGINNING = 0.03
@@ -92,6 +93,34 @@ class LargeTextContent:
         return self._text
 
 
+class LargeBytesContent:
+    """Bytes as they are. Nothing is to be looked over."""
+
+    has_tree = False
+
+    def __init__(self, raw: bytes, redaction: Redaction = SHOWN, *, is_json: bool = False) -> None:
+        """`is_json` says that it may hold values under keys that are hidden, which nobody sees in bytes."""
+        self._raw, self._redaction, self._is_json = raw, redaction, is_json
+
+    def advance(self, seconds: float) -> bool:
+        """There is nothing more to do."""
+        return False
+
+    def words(self) -> tuple[str, ...]:
+        """Nothing is known of it."""
+        return ()
+
+    def masked(self, redaction: Redaction) -> "LargeBytesContent":
+        """The same as it may be shown."""
+        return LargeBytesContent(self._raw, redaction, is_json=self._is_json)
+
+    def document(self, format_: str) -> Document:
+        """It in hexadecimal."""
+        if self._is_json and self._redaction.on:
+            return TextDocument(format_, UNSEEN)
+        return LargeHex(self._raw, format_, self._redaction)
+
+
 def _checking(walked: int, size: int) -> str:
     return f"still checking, {walked * 100 // max(size, 1)} %"
 
@@ -115,8 +144,16 @@ def json_readings(raw: bytes, context: Context) -> list[Reading]:
             return []
         scan, name = lines, NdjsonDecoder.name
     kind = "lines of JSON" if scan.by_lines else "an object" if start == b"{" else "an array"
-    reading = Reading((name,), Fit.CERTAIN, kind, raw, large=LargeJsonContent(scan))
+    reading = Reading(
+        (name,), Fit.CERTAIN, kind, raw, write=lambda: _laid_out(raw, scan.by_lines), large=LargeJsonContent(scan)
+    )
     return [reading, *_as_bytes(raw, "UTF-8 without control characters", scan)]
+
+
+def _laid_out(raw: bytes, by_lines: bool) -> str:
+    """All of it as text, for whoever takes it away."""
+    text = decode(raw).removeprefix("\ufeff")
+    return "\n".join(map(laid_out, filter(str.strip, text.split("\n")))) if by_lines else laid_out(text)
 
 
 def text_readings(raw: bytes, context: Context) -> list[Reading]:
@@ -132,5 +169,16 @@ def _as_bytes(raw: bytes, why: str, scan: JsonScan | None) -> list[Reading]:
     text = LargeTextContent(raw, scan=scan)
     return [
         Reading((TextDecoder.name,), Fit.LIKELY, why, raw, write=lambda: decode(raw), large=text),
-        Reading((BinaryDecoder.name,), Fit.BYTES, "its bytes as they are", raw, write=lambda: raw.hex(" ")),
+        _bytes(raw, "its bytes as they are", is_json=scan is not None),
     ]
+
+
+def bytes_reading(raw: bytes, context: Context) -> Reading | None:
+    """The reading of many MiB as the bytes that they are."""
+    decoded = BinaryDecoder().decode(raw, context)
+    return _bytes(raw, decoded.why, is_json=False) if decoded is not None else None
+
+
+def _bytes(raw: bytes, why: str, *, is_json: bool) -> Reading:
+    large = LargeBytesContent(raw, is_json=is_json)
+    return Reading((BinaryDecoder.name,), Fit.BYTES, why, raw, write=lambda: raw.hex(" "), large=large)

@@ -4,6 +4,7 @@ A document grows while its content is looked over (`advance`), by whoever has th
 itself. No line is longer than some KiB: a longer one takes several.
 """
 
+import io
 import json
 import re
 import threading
@@ -17,9 +18,10 @@ from time import perf_counter
 from archive_tui.folding import folded
 from archive_tui.payloads.large.json_nodes import string_of
 from archive_tui.payloads.large.json_scan import JsonScan
+from archive_tui.payloads.masking import MASK
 from archive_tui.payloads.redaction import SHOWN, Redaction
-from archive_tui.payloads.rendering import Document, broken
-from archive_tui.payloads.search import TextMatches
+from archive_tui.payloads.rendering import Document, HexDocument, broken
+from archive_tui.payloads.search import Matches, TextMatches
 from archive_tui.payloads.writing import INDENT, quoted
 from archive_tui.text import block, decode
 
@@ -81,7 +83,14 @@ class PartsDocument(Document):
     def _safe_lines(self, part: int) -> list[str]:
         """The lines of a part without what patterns find on them."""
         lines = self._lines_in(part)
-        return list(map(self._redaction.text, lines)) if self._redaction.on else lines
+        _, starts, _ = self._parts()
+        if not self._redaction.may_hide(self._raw[starts[part] : starts[part + 1]]):
+            return lines
+        return [_QUOTED.sub(self._masked_string, self._redaction.text(line)) for line in lines]
+
+    def _masked_string(self, string: "re.Match[str]") -> str:
+        """A string on a line, which may be base64 of what is to be masked."""
+        return f'"{self._redaction.text(string[1])}"'
 
     def plain(self) -> bytes:
         return self._raw if not self._redaction.on else UNSEEN.encode()
@@ -142,6 +151,8 @@ class _Hidden:
 
 
 _NOT_SHOWN = "… not shown from here: a value is masked. The tree masks values one by one"
+
+_QUOTED = re.compile(r'"([^"\\]{16,})"')
 
 _SPACES = dict.fromkeys(map(ord, " \t\r\n"))
 
@@ -244,6 +255,51 @@ class LargeText(PartsDocument):
         content = self._raw[self._starts[part] : self._starts[part + 1]]
         lines = block(content).split("\n")
         return lines[:-1] if content.endswith(b"\n") and self._starts[part + 1] < len(self._raw) else lines
+
+
+class LargeHex(HexDocument):
+    """Bytes in hexadecimal; of a stretch in which a pattern finds something to mask, the offsets alone."""
+
+    _STRETCH = 64
+    _AROUND = 256
+    """Lines that are masked together, and bytes before and behind them that are looked at with them."""
+
+    def __init__(self, raw: bytes, format_: str, redaction: Redaction) -> None:
+        super().__init__(raw, format_)
+        self._redaction = redaction
+        self._open: OrderedDict[int, bool] = OrderedDict()
+
+    def line(self, index: int) -> str:
+        line = super().line(index)
+        return line if self._shows(index // self._STRETCH) else f"{line[:8]}  {MASK}"
+
+    def _shows(self, stretch: int) -> bool:
+        if not self._redaction.on:
+            return True
+        shown = self._open.get(stretch)
+        if shown is None:
+            size = self._STRETCH * 16
+            part = self._raw[max(stretch * size - self._AROUND, 0) : (stretch + 1) * size + self._AROUND]
+            shown = self._open[stretch] = not self._redaction.may_hide(part) or self._redaction.raw(part) is part
+            while len(self._open) > _KEPT:
+                self._open.popitem(last=False)
+        return shown
+
+    def plain(self) -> bytes:
+        return self._raw if not self._redaction.on else UNSEEN.encode()
+
+    def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> Matches | None:
+        """Find a text, or these hexadecimal digits, in what is shown; None: called off."""
+        if not self._redaction.on:
+            return super().matches(needle, cancelled)
+        size = self._STRETCH * 16
+        shown = io.BytesIO()
+        for stretch in range(-(-len(self._raw) // size)):
+            if cancelled():
+                return None
+            part = self._raw[stretch * size : (stretch + 1) * size]
+            shown.write(part if self._shows(stretch) else bytes(len(part)))
+        return HexDocument(shown.getvalue()).matches(needle, cancelled)
 
 
 class LargeJson(PartsDocument):

@@ -1,0 +1,92 @@
+"""What is masked in a small payload is masked in one of many MiB, in every view of it and for every search."""
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from archive_tui.payloads import readings as door
+from archive_tui.payloads.nodes import walk
+from archive_tui.payloads.readings import PayloadReader
+from archive_tui.payloads.redaction import SHOWN, RedactedReading, Redaction
+from archive_tui.payloads.rendering import document
+
+SECRET = "hunter2hunter2"
+ROWS = [{"id": number, "url": f"https://shop.example/{number}"} for number in range(400)]
+
+
+@pytest.fixture(autouse=True)
+def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "LEAST_LARGE", 1_000)
+
+
+def shown(raw: bytes, redaction: Redaction | None = None) -> list[RedactedReading]:
+    readings = (redaction or Redaction()).readings(PayloadReader().readings_to_show(raw))
+    for reading in readings:
+        while reading.large is not None and reading.large.advance(1):
+            pass
+    return readings
+
+
+def texts(reading: RedactedReading) -> Iterator[str]:
+    yield reading.why
+    yield reading.text()
+    yield repr(reading.content)
+    lines = document(reading)
+    yield from (lines.line(index) for index in range(len(lines)))
+    yield lines.plain().decode("utf-8", "replace")
+    large: Any = reading.large
+    if large is not None and large.has_tree:
+        yield from (node.text() for _, node in walk(large.root()))
+        yield json.dumps(large.root().value(), default=str)
+
+
+PAYLOADS = {
+    "a key": json.dumps([*ROWS, {"password": SECRET}, *ROWS]).encode(),
+    "a container": json.dumps([*ROWS, {"secret": {"a": [ROWS, SECRET]}}, *ROWS]).encode(),
+    "a long value": json.dumps([*ROWS, {"token": SECRET * 3000}, *ROWS]).encode(),
+    "lines": "\n".join(map(json.dumps, [*ROWS, {"api_key": SECRET}, *ROWS])).encode(),
+    "an escaped key": json.dumps([*ROWS, {"p": SECRET}, *ROWS]).replace('"p"', '"\\u0070assword"').encode(),
+    "a text": ("a line\n" * 300 + f"password={SECRET}\n" + "a line\n" * 300).encode(),
+    "a header in a string": json.dumps([*ROWS, {"h": f"Authorization: Bearer {SECRET}"}, *ROWS]).encode(),
+    "base64 in a string": json.dumps(
+        [*ROWS, {"b": base64.b64encode(gzip.compress(json.dumps({"password": SECRET}).encode())).decode()}]
+    ).encode(),
+    "gzip": gzip.compress(json.dumps([*ROWS, {"password": SECRET}, *ROWS]).encode()),
+    "bytes": b"\x00\xff\xfe" * 900 + f" password={SECRET} ".encode() + b"\x00\xff" * 900,
+}
+
+
+@pytest.mark.parametrize("kind", PAYLOADS)
+def test_a_secret_of_a_large_payload_shows_nowhere(kind: str) -> None:
+    for reading in shown(PAYLOADS[kind]):
+        for text in texts(reading):
+            assert SECRET not in text, (reading.name, text[:200])
+            assert SECRET[:8].encode().hex(" ") not in text
+        found = document(reading).matches(SECRET[:5])
+        assert found is not None
+        assert not len(found)
+
+
+@pytest.mark.parametrize("kind", PAYLOADS)
+def test_a_secret_shows_once_it_is_asked_for(kind: str) -> None:
+    assert (
+        kind == "base64 in a string"
+        or any(SECRET in text for reading in shown(PAYLOADS[kind], SHOWN) for text in texts(reading))
+        or kind == "bytes"
+    )
+
+
+def test_all_that_is_before_a_hidden_key_is_shown() -> None:
+    reading = shown(json.dumps([*ROWS, {"password": SECRET}, *ROWS]).encode())[0]
+    lines = document(reading)
+    assert [lines.line(index) for index in range(4)] == [
+        "[",
+        "  {",
+        '    "id": 0,',
+        '    "url": "https://shop.example/0"',
+    ]
+    assert lines.line(len(lines) - 1).startswith("… not shown from here: a value is masked")
