@@ -163,16 +163,19 @@ class ClusterPipe(Pipe):
         return replies
 
     def ask_everywhere(self, *command: bytes) -> list[tuple[str, Reply]]:
-        return self._ask_all(command, self._pipes)
+        return [(address, reply) for address, (reply,) in self._ask_all([command], self._pipes)]
+
+    def ask_all_everywhere(self, commands: Sequence[Command]) -> list[tuple[str, list[Reply]]]:
+        return self._ask_all(commands, self._pipes)
 
     def ask_primaries(self, *command: bytes) -> list[tuple[str, Reply]]:
-        return self._ask_all(command, self._primaries)
+        return [(address, reply) for address, (reply,) in self._ask_all([command], self._primaries)]
 
-    def _ask_all(self, command: Command, pipes: "dict[Node, _Part]") -> list[tuple[str, Reply]]:
+    def _ask_all(self, commands: Sequence[Command], pipes: "dict[Node, _Part]") -> list[tuple[str, list[Reply]]]:
         self._lost.clear()
         self._cluster.refresh()
-        asked = [(node, self._ask(node, [command], pipes)) for node in self._cluster.nodes]
-        return [(node.address, self._replies(pipe, 1)[0]) for node, pipe in asked]
+        asked = [(node, self._ask(node, commands, pipes)) for node in self._cluster.nodes]
+        return [(node.address, list(self._replies(pipe, len(commands)))) for node, pipe in asked]
 
     def _ask(
         self, node: Node, commands: Sequence[Command], pipes: "dict[Node, _Part] | None" = None

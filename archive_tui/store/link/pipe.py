@@ -133,6 +133,10 @@ class Pipe(ABC):
         """
         return [("", self.call([command], errors="return")[0])]
 
+    def ask_all_everywhere(self, commands: Sequence[Command]) -> list[tuple[str, list[Reply]]]:
+        """The same with several commands, in one round trip."""
+        return [("", self.call(commands, errors="return"))]
+
     def ask_primaries(self, *command: bytes) -> list[tuple[str, Reply]]:
         """The same of the primaries, also where their replicas are read in their place: what slots a node has is only
         known to itself.

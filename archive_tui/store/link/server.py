@@ -219,10 +219,11 @@ class Server:
         """Say who we are, and ask who they are."""
         with self.pipe() as pipe:
             try:
-                for _, reply in pipe.ask_everywhere(b"CLIENT", b"SETNAME", _CLIENT_NAME.encode()):
-                    if isinstance(reply, Exception) and self._cluster is None:
-                        self._home.diagnose(reply)
-                return self._look(pipe)
+                answers = pipe.ask_all_everywhere([(b"CLIENT", b"SETNAME", _CLIENT_NAME.encode()), (b"INFO",)])
+                for _, (named, _) in answers:
+                    if isinstance(named, Exception) and self._cluster is None:
+                        self._home.diagnose(named)
+                return self._seen(pipe, [(address, info) for address, (_, info) in answers])
             except (RedisError, OSError) as error:
                 self._home.diagnose(error)
                 raise
@@ -241,7 +242,11 @@ class Server:
         return self._look(pipe)
 
     def _look(self, pipe: Pipe) -> ServerInfo:
-        info = self._info(pipe.ask_everywhere(b"INFO"))
+        return self._seen(pipe, pipe.ask_everywhere(b"INFO"))
+
+    def _seen(self, pipe: Pipe, replies: Sequence[tuple[str, Reply]]) -> ServerInfo:
+        """What the server is by what its nodes reply to `INFO`; what that does not say is asked for on the pipe."""
+        info = self._info(replies)
         if self._cluster is None and not (info.mode and info.role):
             (greeting,) = pipe.call([(b"HELLO", b"2")], errors="return")
             info = with_greeting(info, greeting)
