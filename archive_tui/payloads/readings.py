@@ -22,7 +22,7 @@ What holds for each of them:
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
@@ -190,15 +190,16 @@ class PayloadReader:
 
     def _read(self, raw: bytes, context: Context, wrapped: int) -> list[Reading]:
         """Every reading of bytes that stand inside this many wrappers."""
-        if context.lazily and len(raw) >= LEAST_LARGE and (large := self._read_large(raw, context, wrapped)):
-            return large
-        found = [
-            reading for wrapper in self._registry.wrappers for reading in self._inside(wrapper, raw, context, wrapped)
-        ]
+        large = context.lazily and len(raw) >= LEAST_LARGE
+        found, whole = (
+            self._read_large(raw, context, wrapped) if large else (self._unwrapped(raw, context, wrapped), False)
+        )
+        if whole:
+            return found
         for number, decoder in enumerate(self._registry.decoders, start=-len(self._registry.decoders)):
             if context.late and number < -_ALWAYS_TRIED:
                 continue
-            if context.lazily and number == -1 and len(raw) >= LEAST_LARGE:
+            if large and number == -1:
                 reading = self._large_bytes(raw, context)
             else:
                 reading = self._decoded(decoder, raw, context)
@@ -209,29 +210,28 @@ class PayloadReader:
             found[0] = replace(found[0], remarks=(*found[0].remarks, *self._not_tried(context)))
         return found
 
-    def _read_large(self, raw: bytes, context: Context, wrapped: int) -> list[Reading]:
-        """The readings of many MiB that are JSON or text; none where somebody else has to look at them."""
+    def _unwrapped(
+        self, raw: bytes, context: Context, wrapped: int, wrappers: Sequence[Wrapper] | None = None
+    ) -> list[Reading]:
+        """Every reading of what stands inside one wrapper more; `wrappers` None: of all."""
+        wrappers = self._registry.wrappers if wrappers is None else wrappers
+        return [reading for wrapper in wrappers for reading in self._inside(wrapper, raw, context, wrapped)]
+
+    def _read_large(self, raw: bytes, context: Context, wrapped: int) -> tuple[list[Reading], bool]:
+        """The readings of many MiB: those of what stands inside wrappers, and of JSON and text. True: they are all,
+        best first; False: the decoders of other formats have to look at the bytes.
+        """
         from archive_tui.payloads.large.contents import json_readings, text_readings
 
-        ours = tuple(type(wrapper) for wrapper in standard_wrappers())
-        found = [
-            reading
-            for wrapper in self._registry.wrappers
-            if not isinstance(wrapper, ours)
-            for reading in self._inside(wrapper, raw, context, wrapped)
-        ]
-        others = json_readings(raw, context)
-        if not others:
-            found += [
-                reading
-                for wrapper in self._registry.wrappers
-                if isinstance(wrapper, ours)
-                for reading in self._inside(wrapper, raw, context, wrapped)
-            ]
-            others = text_readings(raw, context)
-        if not others:
-            return []
-        return sorted([*found, *others], key=lambda reading: -reading.fit)
+        kinds = tuple(type(wrapper) for wrapper in standard_wrappers())
+        ours = [wrapper for wrapper in self._registry.wrappers if isinstance(wrapper, kinds)]
+        others = [wrapper for wrapper in self._registry.wrappers if not isinstance(wrapper, kinds)]
+        found = self._unwrapped(raw, context, wrapped, others)
+        here = json_readings(raw, context)
+        if not here:
+            found += self._unwrapped(raw, context, wrapped, ours)
+            here = text_readings(raw, context)
+        return sorted([*found, *here], key=lambda reading: -reading.fit), bool(here)
 
     def _large_bytes(self, raw: bytes, context: Context) -> Reading | None:
         from archive_tui.payloads.large.contents import bytes_reading

@@ -1,5 +1,6 @@
 """Unpacking in pieces: how every compression is peeled off within the limits, however much comes out of it."""
 
+import io
 import re
 from collections.abc import Callable, Iterator
 
@@ -30,12 +31,12 @@ def unpacked(name: str, why: str, raw: bytes, begin: Callable[[], Step], context
 
     Of damaged bytes, what came out before the damage is given, and that is remarked on. Raises LimitReached.
     """
-    parts: list[bytes] = []
+    parts = io.BytesIO()  # it grows in place, and gives away what it holds without a copy
     total, streams, packed = 0, 0, raw
     remark = ""
     while packed:
         step = begin()
-        first = len(parts)
+        first = total
         try:
             for piece, rest, ended in _pieces(step, packed):
                 packed = rest
@@ -43,7 +44,7 @@ def unpacked(name: str, why: str, raw: bytes, begin: Callable[[], Step], context
                 if total > context.room:
                     context.spend(name, total, len(raw))
                 context.check_time(name)
-                parts.append(piece)
+                parts.write(piece)
                 if ended:
                     break
             else:
@@ -51,15 +52,15 @@ def unpacked(name: str, why: str, raw: bytes, begin: Callable[[], Step], context
         except Refusal:
             raise
         except Exception as error:  # each library has errors of its own
-            if not streams and not any(parts):
+            if not streams and not total:
                 return None
             remark = f"damaged after the first {number(total)} bytes: {error}"
-            if streams and not any(parts[first:]):
+            if streams and total == first:
                 remark = f"{number(len(packed))} bytes follow its end"
         if remark:
             break
         streams += 1
-    content = b"".join(parts)
+    content = parts.getvalue()
     if remark and not content:
         return None
     context.spend(name, total, len(raw))

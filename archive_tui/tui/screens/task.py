@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
@@ -42,7 +43,7 @@ from archive_tui.wording.task import facts, summary
 _FACTS_EVERY = 5.0
 """Seconds after which the times among the facts count on."""
 
-_LOOKING_OVER = 0.05
+_LOOKING_OVER = 0.01
 """Seconds of looking over a payload between two questions whether it is still shown."""
 
 _SHOWN_ID = 200
@@ -299,7 +300,7 @@ class TaskScreen(CommandScreen):
         for reading in loaded.readings:
             if reading.large is not None:
                 while ticket == self._ticket and self.is_mounted and reading.large.advance(_LOOKING_OVER):
-                    pass
+                    time.sleep(_LOOKING_OVER / 2)  # for the screen, which else has to wait for its turn
 
     def _grow(self) -> None:
         """Show what has become of a payload that is looked over meanwhile."""
