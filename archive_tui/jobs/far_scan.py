@@ -149,6 +149,7 @@ class FarScan:
         self._others = others
         self._fraction_of: Callable[[int], float] = fraction_of
         self.phase = Phase.TASK_DATA
+        self.walked = 0.0
         self.fraction = 0.0
         self.keys = 0
         self.not_tasks = 0
@@ -177,7 +178,7 @@ class FarScan:
         if isinstance(end, Failed):
             raise end.error
         self.queues, self.groups, self.apart = end.queues, end.groups, end.apart
-        self.fraction, self.complete = 1.0, True
+        self.walked, self.fraction, self.complete = 1.0, 1.0, True
 
     def _listen(self, another: Callable[[], AbstractContextManager[Pipe]]) -> Ended | Failed:
         """Take what the process has to say, up to its end."""
@@ -203,7 +204,7 @@ class FarScan:
         self.keys_by_queue.update(report.keys_by_queue)
         self.keys += report.keys_by_queue.total()
         self.not_tasks, self.members = report.not_tasks, report.members
-        self.phase, self.fraction = report.phase, report.fraction
+        self.phase, self.walked, self.fraction = report.phase, report.walked, report.fraction
         self._job.met(report.histories)
         self._job.found(report.batches)
         self._job.progressed()

@@ -150,11 +150,16 @@ class NodeScan:
         return Phase.SETTLING
 
     @property
+    def walked(self) -> float:
+        """The part of the keyspace that was walked past."""
+        return self._scan.fraction
+
+    @property
     def fraction(self) -> float:
         """The part of the work that is done. Settling does not count: its length is unknown, and short."""
         if self.complete:
             return 1.0
-        walked = self._scan.fraction
+        walked = self.walked
         checked = self._check.fraction if self._check is not None else 0.0
         cost = _CHECK_COST * self._scan.indexed if self._wish.check_indexes else 0.0
         keys = self.keys / walked if walked else 0.0

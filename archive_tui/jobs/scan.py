@@ -12,11 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from archive_tui.asynq.rows import RowBatch, batches_of
+from archive_tui.asynq.rows import RowBatch, batches_of, own
 from archive_tui.asynq.schedulers import Schedulers
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.errors import DisconnectedError, MovedError
 from archive_tui.jobs.cluster_scan import ClusterScan
+from archive_tui.jobs.expectation import Expectation, expectation
 from archive_tui.jobs.far_scan import FarScan, Process, Processes, ProcessLostError
 from archive_tui.jobs.job import Contact, Job, JobState
 from archive_tui.jobs.node_scan import NodeScan, Phase, Wish
@@ -32,6 +33,7 @@ from archive_tui.store.read.histories import stale_among
 from archive_tui.store.read.queues import discover, registered
 from archive_tui.store.read.schedulers import look, settled
 
+_STORED_BYTES = own("stored_bytes")
 _RATE_WINDOW = 5.0
 _ROWS_AT_ONCE = 5_000
 _KEEP_EVERY = 0.2
@@ -97,6 +99,9 @@ class ScanProgress:
     why_unsure: str = ""
     """Why, in words; empty where there are none."""
 
+    expected: Expectation | None = None
+    """What the walk will most likely have found in the end; None: nobody can tell yet, or it is known."""
+
 
 class ScanJob(Job):
     """Scan some queues, or all. Findings go to the catalog batch by batch; what is found first of a task stays.
@@ -151,6 +156,7 @@ class ScanJob(Job):
         self._finished_at: float | None = None
         self._recent: list[tuple[float, int, float]] = []
         self._waiting: list[RowBatch] = []
+        self._found = self._found_bytes = 0
         self._kept_at = 0.0
 
     def _make(self, queues: Sequence[str] | None, slots: frozenset[int] | None = None) -> NodeScan:
@@ -189,7 +195,15 @@ class ScanJob(Job):
             self._caution,
             self._unsure,
             self._why_unsure,
+            self._expected,
         )
+
+    @property
+    def _expected(self) -> Expectation | None:
+        """What to expect, as long as task data is walked past. Not of a cluster, which mostly walks slot by slot."""
+        if self._cluster is not None or self._alone.phase is not Phase.TASK_DATA:
+            return None
+        return expectation(self._found, self._found_bytes, self._alone.walked)
 
     @property
     def _keys(self) -> int:
@@ -254,6 +268,7 @@ class ScanJob(Job):
                 self._alone.go_on(pipe, trip, self._server.pipe)
             except ProcessLostError:
                 self._begun = False
+                self._found = self._found_bytes = 0
                 raise MovedError("a process that scans was lost") from None
             self._judge_histories(pipe)
             self._caution = self._server.look(pipe).staleness or self._caution
@@ -291,6 +306,7 @@ class ScanJob(Job):
         self._histories, self._schedulers, self._others = {}, None, None
         self._unsure, self._why_unsure = 0, ""
         self._recent, self._waiting = [], []
+        self._found = self._found_bytes = 0
         self.catalog.clear()
         self._restarts += 1
 
@@ -310,6 +326,9 @@ class ScanJob(Job):
         """Take findings."""
         with self._lock:
             self._waiting += batches
+            for batch in batches:
+                self._found += len(batch.values)
+                self._found_bytes += sum(filter(None, map(_STORED_BYTES, batch.values)))
             late = time.monotonic() - self._kept_at >= _KEEP_EVERY
             if self._waiting and (late or sum(len(batch.values) for batch in self._waiting) >= _ROWS_AT_ONCE):
                 self._keep()

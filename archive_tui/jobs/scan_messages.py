@@ -66,6 +66,7 @@ class Report:
     not_tasks: int
     members: int
     phase: Phase
+    walked: float
     fraction: float
 
 

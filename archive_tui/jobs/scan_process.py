@@ -136,7 +136,16 @@ class ScanProcess:
         new = scan.keys_by_queue - self._told
         self._told.update(new)
         self._connection.send(
-            Report(self._batches, self._histories, new, scan.not_tasks, scan.members, scan.phase, scan.fraction)
+            Report(
+                self._batches,
+                self._histories,
+                new,
+                scan.not_tasks,
+                scan.members,
+                scan.phase,
+                scan.walked,
+                scan.fraction,
+            )
         )
         self._unanswered += 1
         self._batches, self._rows, self._histories = [], 0, []

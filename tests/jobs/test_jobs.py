@@ -234,6 +234,25 @@ def test_a_scan_that_is_held_can_be_stopped(valkey: Live, hooked: Hooked, run_jo
     assert ids(hooked)
 
 
+def test_a_scan_says_soon_how_much_there_will_be(valkey: Live, hooked: Hooked, run_job: Run) -> None:
+    fill(valkey, 20_000)
+    job = ScanJob(valkey.connect(), hooked, pace=Pace.GENTLE)
+    hooked.hook = once(job.pause)
+    run_job(job)
+    wait_until(lambda: job.state is JobState.PAUSED and job.progress.found)
+    expected = job.progress.expected
+    assert expected is not None
+    assert expected.findings > job.progress.found
+    assert abs(expected.findings - 20_000) <= 5 * expected.error  # of 10 million scans one is further off
+    (row, *_) = hooked.rows(hooked.find(Query())).values()
+    assert row.stored_bytes is not None
+    assert abs(expected.stored_bytes / expected.findings - row.stored_bytes) <= 5  # their ids have 1 to 5 digits
+    job.pace = Pace.FULL
+    job.resume()
+    assert job.wait(20)
+    assert (job.progress.found, job.progress.expected) == (20_000, None)
+
+
 def test_a_scan_goes_on_when_its_connection_was_cut(valkey: Live, hooked: Hooked, run_job: Run) -> None:
     fill(valkey, 5000)
     job = ScanJob(valkey.connect(), hooked, pace=Pace.FULL)

@@ -195,6 +195,7 @@ class ScanScreen(CommandScreen):
             [
                 Piece(title("Orphan scan", where), cut=True),
                 piece(total, "bold $text-warning" if counts.total else "", gives_way=2),
+                piece(_expected(progress), "$text-muted", gives_way=1),
                 *self.marks.counts(total=counts.total, complete=progress.complete),
                 piece(_not_permitted(self._refused), "$text-warning", cut=True),
             ]
@@ -366,6 +367,11 @@ _PHASES = {
     Phase.INDEXES: "checking the indexes",
     Phase.SETTLING: "settling what is not sure yet",
 }
+
+
+def _expected(progress: ScanProgress) -> str:
+    """What there will be in the end, marked as an estimate."""
+    return f"   expected: about {progress.expected}" if progress.expected is not None else ""
 
 
 def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated: bool) -> list[Piece]:
