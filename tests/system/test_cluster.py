@@ -234,14 +234,20 @@ def in_step(cluster: ClusterProcesses) -> None:
     wait_until(lambda: all(node("WAIT", 1, 1000) == 1 for node in cluster.primaries))
 
 
+def _silent_for(replica: Node) -> int:
+    """Seconds since its primary spoke to it."""
+    return int(replica.client.info("replication")["master_last_io_seconds_ago"])
+
+
 def test_a_change_is_read_at_replicas_and_done_at_the_primary(
     cli: Command, cluster: ClusterProcesses, client: RedisCluster
 ) -> None:
     where = ("--prefer-replica", "--url", url(cluster.nodes[0]))
     choice = ("delete", "--queue", "mail", "--kind", "orphan-archived", *where)
     in_step(cluster)
+    wait_until(lambda: all(_silent_for(node) > 0 for node in cluster.nodes if node not in cluster.primaries))
     plan = cli(*choice, "--dry-run")
-    assert "scans and lists read 3 replicas" in plan.text
+    assert "scans and lists read 3 replicas, with all that the primaries have" in plan.text
     ended = cli(*choice, "--yes", "--json")
     assert (ended.code, ended.json["report"]["deleted"]) == (0, 2), ended.err
     assert client.exists("asynq:{mail}:t:orphan-1") == 0

@@ -175,7 +175,10 @@ def _facts(reply: Reply) -> Facts:
 
 
 def _source(node: Node, primary: Facts, replica: Facts) -> Source:
-    """How far a replica is behind, by what both said of their replication, the primary first."""
+    """How far a replica is behind, by what both said of their replication, the primary first. A replica that has all is
+    not old, though an idle primary speaks to it only every ten seconds (`repl-ping-replica-period`).
+    """
     sent, has = number_in(primary, "master_repl_offset"), number_in(replica, "slave_repl_offset")
     behind = max(sent - has, 0) if sent is not None and has is not None else None
-    return Source(node.address, number_in(replica, "master_last_io_seconds_ago") or 0, behind)
+    silent = number_in(replica, "master_last_io_seconds_ago") or 0
+    return Source(node.address, silent if behind != 0 else 0, behind)
