@@ -1,7 +1,7 @@
 """LZ4 frames. Blocks without a frame carry no sign of what they are."""
 
-from archive_tui.payloads.decoder import Context, Peeled, Refusal, library
-from archive_tui.payloads.wrappers.unpacking import PIECE, Step, unpacked
+from archive_tui.payloads.decoder import Context, Peeled, library
+from archive_tui.payloads.wrappers.unpacking import PIECE, Step, unpacked_by_signature
 
 _MAGIC = b"\x04\x22\x4d\x18"
 
@@ -12,12 +12,7 @@ class Lz4Frame:
     name = "lz4"
 
     def peel(self, raw: bytes, context: Context) -> Peeled | None:
-        if not raw.startswith(_MAGIC):
-            return None
-        peeled = unpacked(self.name, "its signature", raw, _begin, context)
-        if peeled is None:
-            raise Refusal("lz4: nothing can be unpacked; it is damaged or cut off")
-        return peeled
+        return unpacked_by_signature(self.name, _MAGIC, raw, _begin, context, "it is damaged or cut off")
 
 
 def _begin() -> Step:

@@ -67,6 +67,20 @@ def unpacked(name: str, why: str, raw: bytes, begin: Callable[[], Step], context
     return Peeled(Fit.LIKELY if remark else Fit.CERTAIN, why, content, (remark,) if remark else ())
 
 
+def unpacked_by_signature(
+    name: str, signature: bytes, raw: bytes, begin: Callable[[], Step], context: Context, fault: str
+) -> Peeled | None:
+    """The same of bytes that begin with a signature; None for others. Raises Refusal with the `fault` that it must be
+    where nothing comes out of them.
+    """
+    if not raw.startswith(signature):
+        return None
+    peeled = unpacked(name, "its signature", raw, begin, context)
+    if peeled is None:
+        raise Refusal(f"{name}: nothing can be unpacked; {fault}")
+    return peeled
+
+
 def _pieces(step: Step, packed: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
     """Take steps until the stream ends, or nothing comes out of it any more."""
     while True:

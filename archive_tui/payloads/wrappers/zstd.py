@@ -1,7 +1,7 @@
 """zstd, as many frames as there are (RFC 8878)."""
 
-from archive_tui.payloads.decoder import Context, Peeled, Refusal, library
-from archive_tui.payloads.wrappers.unpacking import Step, unpacked
+from archive_tui.payloads.decoder import Context, Peeled, library
+from archive_tui.payloads.wrappers.unpacking import Step, unpacked_by_signature
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _PACKED_AT_ONCE = 512
@@ -14,12 +14,8 @@ class Zstandard:
     name = "zstd"
 
     def peel(self, raw: bytes, context: Context) -> Peeled | None:
-        if not raw.startswith(_MAGIC):
-            return None
-        peeled = unpacked(self.name, "its signature", raw, _begin, context)
-        if peeled is None:
-            raise Refusal("zstd: nothing can be unpacked; it is damaged, cut off, or needs a dictionary")
-        return peeled
+        fault = "it is damaged, cut off, or needs a dictionary"
+        return unpacked_by_signature(self.name, _MAGIC, raw, _begin, context, fault)
 
 
 def _begin() -> Step:
