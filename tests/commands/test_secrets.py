@@ -9,7 +9,7 @@ import click
 import platformdirs
 import pytest
 from support.command_line import Command, at
-from support.secrets import OPEN, PAYLOADS, SECRET, leaks, plant
+from support.planted_secret import OPEN, PAYLOADS, SECRET, leaks, plant
 from support.servers import Live
 
 from archive_tui.cli.commands import cli as group

@@ -7,7 +7,7 @@ import platformdirs
 import pytest
 from support.asynq_data import NOW
 from support.pilot import Operator, operate
-from support.secrets import OPEN, PAYLOADS, SECRET, leaks, plant
+from support.planted_secret import OPEN, PAYLOADS, SECRET, leaks, plant
 from support.servers import Live
 from textual.widgets import Input
 
