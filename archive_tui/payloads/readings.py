@@ -159,8 +159,8 @@ class PayloadReader:
         """The readings for a screen, best first: as `readings`, but what is `large` and JSON, lines of it or text is
         read when somebody looks at it, and looked over by `Large.advance`. 50 MiB take some hundredths of a second.
         """
-        if len(raw) < LEAST_LARGE:
-            return self.readings(raw, task_type)
+        if not raw:
+            return [_empty()]
         context = self._context(task_type)
         context.lazily = True
         return self._read(raw, context, 0)

@@ -18,8 +18,11 @@ from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.payloads.rendering import Document, TextDocument
 from archive_tui.text import decode
 
-_BEGINNING = 0.03
-"""Seconds of looking over before anything is shown: a mistake in the first MiB is found in them."""
+_BEGINNING = 256 * 1024
+_FIRST_LINES = 4 * 1024 * 1024
+"""Bytes that are looked over before anything is shown; and of lines of JSON, until there are two."""
+
+_MOMENT = 0.005
 
 _SNIFF = 64 * 1024
 """Bytes that tell whether the rest may be text."""
@@ -85,7 +88,9 @@ class LargeTextContent:
 
     def masked(self, redaction: Redaction) -> "LargeTextContent":
         """The same as it may be shown."""
-        return LargeTextContent(self._raw, redaction, self._scan)
+        content = LargeTextContent(self._raw, redaction, self._scan)
+        content.advance(_MOMENT)
+        return content
 
     def document(self, format_: str) -> PartsDocument:
         """It as lines."""
@@ -126,19 +131,21 @@ def _checking(walked: int, size: int) -> str:
 
 
 def json_readings(raw: bytes, context: Context) -> list[Reading]:
-    """The readings of what begins as JSON does, or as lines of it; none for all else. It has the first mistake found
-    that stands in the first MiB or so; what is behind is found later.
+    """The readings of what begins as JSON does, or as lines of it; none for all else. A mistake that stands at
+    the beginning is found at once, the others later.
     """
     depth = context.limits.depth
     start = raw[:_SNIFF].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start not in (b"{", b"["):
         return []
     scan = JsonScan(raw, depth=depth)
-    scan.advance(_BEGINNING)
+    while scan.walked < _BEGINNING and scan.advance(_MOMENT):
+        pass
     name = JsonDecoder.name
     if scan.problem is not None:
         lines = JsonScan(raw, depth=depth - 1, by_lines=True)
-        lines.advance(_BEGINNING)
+        while (lines.root is None or lines.root.count < 2) and lines.walked < _FIRST_LINES and lines.advance(_MOMENT):
+            pass
         if lines.problem is not None or lines.root is None or lines.root.count < 2:
             context.notes.append(f"not JSON: {scan.problem}")
             return []
@@ -167,6 +174,7 @@ def text_readings(raw: bytes, context: Context) -> list[Reading]:
 
 def _as_bytes(raw: bytes, why: str, scan: JsonScan | None) -> list[Reading]:
     text = LargeTextContent(raw, scan=scan)
+    text.advance(_MOMENT)
     return [
         Reading((TextDecoder.name,), Fit.LIKELY, why, raw, write=lambda: decode(raw), large=text),
         _bytes(raw, "its bytes as they are", is_json=scan is not None),

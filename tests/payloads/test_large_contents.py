@@ -1,0 +1,92 @@
+"""The first page of a payload of many MiB costs what is on it, whatever the size of the rest."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from archive_tui.payloads.decoders.json_text import JsonDecoder
+from archive_tui.payloads.large import documents
+from archive_tui.payloads.readings import PayloadReader, Reading
+from archive_tui.payloads.redaction import SHOWN
+from archive_tui.payloads.rendering import document
+
+MEBIBYTE = 1024 * 1024
+PAGE = 60
+MOST = 64 * 1024
+"""Bytes that may be decoded for a page."""
+
+ROWS = json.dumps(
+    [{"id": number, "email": f"customer{number}@example.com", "tags": [1, "ä"]} for number in range(1000)]
+)
+JSON = b"[" + b",".join([ROWS.encode()] * (8 * MEBIBYTE // len(ROWS))) + b"]"
+LINES = b"\n".join([ROWS.encode()] * (8 * MEBIBYTE // len(ROWS)))
+FORMATS = {
+    "JSON": JSON,
+    "NDJSON": LINES,
+    "text": b"a line of a log that is not very long at all\n" * (8 * MEBIBYTE // 45),
+    "gzip › JSON": gzip.compress(JSON, 1),
+    "binary": bytes(range(256)) * (8 * MEBIBYTE // 256),
+}
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lengths of all that is decoded."""
+    lengths: list[int] = []
+    decode_json, decode_text = JsonDecoder.decode, documents.decode
+
+    def json_too(self: JsonDecoder, raw: bytes, context: Any) -> Any:
+        found = decode_json(self, raw, context)
+        lengths.append(len(raw) if found is not None else 0)
+        return found
+
+    def text_too(raw: bytes) -> str:
+        lengths.append(len(raw))
+        return decode_text(raw)
+
+    monkeypatch.setattr(JsonDecoder, "decode", json_too)
+    monkeypatch.setattr(documents, "decode", text_too)
+    return lengths
+
+
+def best(raw: bytes) -> Reading:
+    return SHOWN.readings(PayloadReader().readings_to_show(raw))[0]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_page_decodes_no_more_than_is_on_it(kind: str, decoded: list[int]) -> None:
+    reading = best(FORMATS[kind])
+    assert reading.name == kind
+    assert reading.large is not None
+    lines = document(reading)
+    assert all(lines.line(index) for index in range(PAGE))
+    if reading.large.has_tree:
+        large: Any = reading.large
+        root = large.root()
+        assert [len(child) for child in root.children(0, 2)] == [1000, 1000]
+        rows = root.children(1, 2)[0].children(500, 500 + PAGE)
+        assert rows[0].value() == {"id": 500, "email": "customer500@example.com", "tags": [1, "ä"]}
+    assert sum(decoded) < MOST
+
+
+def test_what_is_known_of_it_grows_to_a_verdict() -> None:
+    large = best(JSON[:-1] + b"}").large
+    assert large is not None
+    assert large.words()[0].startswith("still checking, ")
+    while large.advance(1):
+        pass
+    assert large.words() == (
+        f"not JSON: line 1, column {len(JSON) - JSON.count('ä'.encode()):,}: expecting ',' delimiter",
+    )
+    large = best(JSON).large
+    assert large is not None
+    while large.advance(1):
+        pass
+    assert large.words() == ()
+
+
+def test_a_small_payload_is_decoded_whole() -> None:
+    assert best(b"[1, 2]").large is None
+    assert best(b"[1, 2]").tree == [1, 2]
