@@ -19,7 +19,7 @@ class Utf16:
         if len(raw) < 4 or len(raw) % 2:
             return None
         encoding, why = _MARKS.get(raw[:2]), "its byte order mark"
-        body = raw[2:]
+        body = raw[2:] if encoding is not None else raw
         if encoding is None:
             encoding, why, body = _order_by_zeros(raw[:_SNIFF]), "every other byte is zero", raw
         if encoding is None:
