@@ -18,6 +18,9 @@ from archive_tui.wording.people import size
 MOST_BYTES = 100_000
 """Terminals drop or truncate OSC 52 above about this many bytes."""
 
+_SURELY_TOO_MUCH = 5_000_000
+"""Bytes of a payload that is not even written out to be copied: that would hold up the screen."""
+
 
 class _Copy(NamedTuple):
     """Something that can be copied."""
@@ -30,6 +33,9 @@ class _Copy(NamedTuple):
 
     otherwise: str = ""
     """Why there may be none, and what to do."""
+
+    about: int = 0
+    """About how many bytes it has, where that is known before it is made."""
 
 
 class TaskCopies(Part):
@@ -62,7 +68,7 @@ class TaskCopies(Part):
     def copy(self) -> None:
         """Send the payload, as it is shown, to the terminal's clipboard."""
         if (loaded := self._loaded()) is not None:
-            self._send(_Copy("payload", lambda: _plain(loaded)))
+            self._send(_Copy("payload", lambda: _plain(loaded), about=loaded.truth.payload_bytes))
 
     @runs(commands.CopyId)
     def copy_id(self) -> None:
@@ -88,8 +94,10 @@ class TaskCopies(Part):
             path, value = node
             yield _Copy("path under the cursor", lambda: path)
             yield _Copy("value under the cursor", lambda: value)
-        yield _Copy("payload, as it is shown", lambda: _plain(loaded))
-        yield _Copy("payload, as it was sent", lambda: _raw(loaded), f"it is no text: {commands.Save} saves its bytes")
+        about = loaded.truth.payload_bytes
+        yield _Copy("payload, as it is shown", lambda: _plain(loaded), about=about)
+        no_text = f"it is no text: {commands.Save} saves its bytes"
+        yield _Copy("payload, as it was sent", lambda: _raw(loaded), no_text, about)
         if task.message is not None and (error := task.message.error_msg):
             yield _Copy("error", lambda: error)
         yield _Copy("id", lambda: task.id.decode("utf-8", "replace"))
@@ -105,18 +113,24 @@ class TaskCopies(Part):
 
     def _send(self, copy: _Copy) -> None:
         """Send it, and say what became of it: nobody knows whether it arrives."""
+        if copy.about > _SURELY_TOO_MUCH:
+            self._refuse(copy.about)
+            return
         content = copy.content()
         if content is None:
             self.screen.say(copy.otherwise, warning=True)
             return
         sent = content.encode("utf-8", "replace")
         if len(sent) > MOST_BYTES:
-            too_much = f"{size(len(sent))} is too much for a terminal's clipboard"
-            self.screen.say(f"{too_much}: {commands.Save} saves the payload to a file", warning=True)
+            self._refuse(len(sent))
             return
         self.screen.app.copy_to_clipboard(sent.decode())
         arrives = f"if it does not arrive, {commands.Save} saves to a file"
         self.screen.say(f"{copy.title}: sent to the terminal's clipboard; {arrives}")
+
+    def _refuse(self, length: int) -> None:
+        too_much = f"{size(length)} is too much for a terminal's clipboard"
+        self.screen.say(f"{too_much}: {commands.Save} saves the payload to a file", warning=True)
 
 
 def _plain(loaded: Loaded) -> str:
