@@ -129,6 +129,9 @@ _ENCODED_LINE = re.compile(
 _SMALL = Limits(bytes_out=4 * 1024 * 1024, seconds=0.5)
 """What it may cost to look into base64 within a payload."""
 
+_LARGEST_AROUND = 1024 * 1024
+"""Bytes around something that hides a value which are not shown without a look at them."""
+
 _LONGEST_ENCODED = 4 * 1024 * 1024
 
 
@@ -390,8 +393,15 @@ class Redaction:
             return self._with_large(readings)
         trees = [None if reading.tree is NO_TREE else self._part(reading) for reading in readings]
         covered = {part.layer for part in trees if part is not None and part.exact}
+
+        def is_covered(reading: Reading) -> bool:
+            """Whether it need not be looked at: it will show the bytes of another, or is large and will not."""
+            layer = reading.path[:-1]
+            large = len(reading.content) > _LARGEST_AROUND
+            return layer in covered or (large and any(one != layer and one[: len(layer)] == layer for one in covered))
+
         parts = [
-            part or (_covered(reading) if reading.path[:-1] in covered else self._part(reading))
+            part or (_covered(reading) if is_covered(reading) else self._part(reading))
             for part, reading in zip(trees, readings, strict=True)
         ]
         if not any(part.hidden for part in parts):
