@@ -13,14 +13,17 @@ from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 from archive_tui.asynq import edits, locks, message
+from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.runs import RunMode
-from archive_tui.asynq.task import fingerprint
+from archive_tui.asynq.task import Task, fingerprint
 from archive_tui.catalog.selection import Selection
 from archive_tui.changes.plan import Plan
 from archive_tui.changes.run_plan import Prospects, RunPlan, plan_run
 from archive_tui.comparison.payloads import Read, payload_section
 from archive_tui.comparison.rows import Section
+from archive_tui.errors import RefusedError
 from archive_tui.payloads.editing.assignments import Assignments
+from archive_tui.payloads.editing.editable import Editable, editable
 from archive_tui.payloads.editing.refusal import EditError
 from archive_tui.payloads.readings import PayloadReader
 from archive_tui.payloads.redaction import Redaction
@@ -46,6 +49,10 @@ class Edit(Protocol):
     def note(self) -> Mapping[str, Any]:
         """It as a kept plan has it."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a person must know about it, a sentence each; foreign text."""
+
     def payload(self, raw: bytes, task_type: str) -> bytes:
         """The payload with it; the same bytes where nothing is to do. Raises EditError where it cannot be."""
 
@@ -66,6 +73,10 @@ class SetValues:
     def note(self) -> Mapping[str, Any]:
         return {"set": self.assignments.texts}
 
+    @property
+    def notes(self) -> Sequence[str]:
+        return ()
+
     def payload(self, raw: bytes, task_type: str) -> bytes:
         return self.assignments.payload(self.reader, raw, task_type)
 
@@ -75,6 +86,8 @@ class NewPayload:
     """A payload that somebody wrote, for one task."""
 
     content: bytes
+
+    notes: Sequence[str] = ()
 
     def shown(self, redaction: Redaction) -> Sequence[str]:
         return ()
@@ -92,6 +105,18 @@ def edit_of(note: Mapping[str, Any]) -> Edit:
     if "set" in note:
         return SetValues(Assignments.parse(note["set"]))
     return NewPayload(bytes.fromhex(note["payload"]))
+
+
+def to_edit(task: Task, row: TaskRow, reader: PayloadReader) -> Editable:
+    """Make the payload of one task ready for an editor, as it is in the row. Raises RefusedError where it has changed
+    since, or cannot be edited.
+    """
+    if fingerprint(task.fields.get(b"msg", b"")) != row.fingerprint:
+        raise RefusedError("this task has changed since the list was read: nothing was edited")
+    try:
+        return editable(reader, task.payload, task.type)
+    except EditError as error:
+        raise RefusedError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)

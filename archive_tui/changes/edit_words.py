@@ -64,6 +64,7 @@ def sheet(plan: EditPlan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
         differences=tuple(differences(plan)),
         then=(
             Line("the payload is written anew; all else of the message stays, also fields that nobody here knows"),
+            *(Line(line(one), tone=Tone.CAUTION) for one in plan.edit.notes),
             *_formats(plan.samples),
             *_locks(plan),
             *([] if plan.stays else _running(plan)),

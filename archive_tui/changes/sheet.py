@@ -109,7 +109,7 @@ class Sheet:
         """The parts with their names, empty ones left out."""
         named = (
             ("WHAT", self.what),
-            ("DIFFERENCES", self.differences),
+            ("DIFFERS", self.differences),
             ("THEN", self.then),
             ("WAY BACK", self.way_back),
         )

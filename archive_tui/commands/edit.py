@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 
 from archive_tui.asynq.outcomes import EDIT
 from archive_tui.asynq.runs import RunMode
-from archive_tui.asynq.task import fingerprint
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes import edit_words
-from archive_tui.changes.edit_plan import Edit, EditPlan, NewPayload, SetValues, plan_edit
+from archive_tui.changes.edit_plan import Edit, EditPlan, NewPayload, SetValues, plan_edit, to_edit
 from archive_tui.changes.expiry import with_times
 from archive_tui.changes.plan import Plan, plan_oldest
 from archive_tui.changes.run_plan import runnable
@@ -18,7 +17,6 @@ from archive_tui.commands.editor import edited
 from archive_tui.commands.reading import read_archive, read_contents, say_what_is_missing
 from archive_tui.errors import ExitCode, NotFoundError, RefusedError, UsageError
 from archive_tui.payloads.editing.assignments import Assignments
-from archive_tui.payloads.editing.editable import editable
 from archive_tui.payloads.editing.refusal import EditError
 from archive_tui.session import Session
 from archive_tui.text import encode, line, readable
@@ -108,14 +106,7 @@ def _by_hand(session: Session, plan: Plan, manner: Manner) -> NewPayload | None:
     if manner.ask is None:
         raise RefusedError("an editor needs a terminal: say what to change with --set")
     task = session.read_task(row.queue, row.id)
-    if fingerprint(task.fields.get(b"msg", b"")) != row.fingerprint:
-        raise RefusedError(f"task {line(row.id)} changes just now: nothing was edited")
-    try:
-        opened = editable(session.payloads, task.payload, task.type)
-    except EditError as error:
-        raise UsageError(str(error)) from None
-    for note in opened.notes:
-        print(f"archive-tui: {line(note)}", file=manner.err)
+    opened = to_edit(task, row, session.payloads)
     text = opened.text
     while True:
         text = edited(text, opened.suffix)
@@ -128,7 +119,7 @@ def _by_hand(session: Session, plan: Plan, manner: Manner) -> NewPayload | None:
             if manner.ask("Open it again as you typed it? y/n").strip().lower() not in ("y", "yes"):
                 raise RefusedError("nothing was edited") from None
             continue
-        return None if payload == task.payload else NewPayload(payload)
+        return None if payload == task.payload else NewPayload(payload, opened.notes)
 
 
 def _only(plan: Plan, queue: str, task_id: bytes) -> Plan:

@@ -668,7 +668,7 @@ def test_nothing_is_deleted_while_the_scan_runs(work: Live, tmp_path: Path) -> N
 
 # Read-only, and small terminals
 
-DESTROYING = ("delete", "clean-old", "repair", "restore", "run")
+DESTROYING = ("delete", "clean-old", "repair", "restore", "run", "edit")
 
 
 @pytest.mark.parametrize("screen", ["tasks", "scan"])

@@ -20,6 +20,17 @@ class Run(Command):
     danger = True
 
 
+class Edit(Command):
+    key = "E"
+    title = "edit…"
+    help = (
+        "Edit a payload and run the task with it. One task opens in $EDITOR; for the marked ones, type a path and a "
+        "value. Nothing happens before you confirm."
+    )
+    danger = True
+    footer = False
+
+
 class CleanOld(Command):
     key = "c"
     title = "clean old…"

@@ -45,15 +45,15 @@ class RunDialog(Dialog[RunMode]):
     FIXED_HERE = (commands.CloseDialog, commands.Answer, commands.NextField)
     TITLE_IN_HELP = "Run"
 
-    def __init__(self, count: int, clock: Callable[[], float]) -> None:
-        """`clock` gives unix seconds."""
+    def __init__(self, count: int, clock: Callable[[], float], *, title: str = "") -> None:
+        """`clock` gives unix seconds. `title` is that of the box, where the tasks do not run as they are."""
         super().__init__()
-        self._count = count
+        self._title = title or f"Run {plural(count, 'archived task')} again"
         self._clock = clock
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = f"Run {plural(self._count, 'archived task')} again"
+            box.border_title = self._title
             yield Options(*[Option(Content(title), id=name) for name, title in _TITLES.items()], id="how")
             with Horizontal(classes="field"):
                 yield Label("Begin")

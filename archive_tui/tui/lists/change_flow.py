@@ -14,6 +14,7 @@ from archive_tui.asynq.states import State
 from archive_tui.changes import (
     cleanup_words,
     delete_words,
+    edit_words,
     history_words,
     register_words,
     repair_words,
@@ -22,6 +23,7 @@ from archive_tui.changes import (
 )
 from archive_tui.changes.change import Plannable
 from archive_tui.changes.cleanup import CleanUpPlan
+from archive_tui.changes.edit_plan import EditPlan
 from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.history_plan import HistoryPlan
 from archive_tui.changes.plan import Plan
@@ -313,6 +315,11 @@ def _with_undo(sheet: Sheet) -> Sheet:
 def run_again(plan: RunPlan, session: Session, choice: str) -> Proposal:
     """Propose to run archived tasks; `choice` says how they were chosen."""
     return Proposal(plan, run_words.sheet(plan, session.site(), tuple(chosen_by(choice))), run_words.report, choice)
+
+
+def edit_and_run(plan: EditPlan, session: Session, choice: str) -> Proposal:
+    """Propose to edit archived tasks and run them; `choice` says how they were chosen."""
+    return Proposal(plan, edit_words.sheet(plan, session.site(), tuple(chosen_by(choice))), edit_words.report, choice)
 
 
 def deletion_of_histories(plan: HistoryPlan, session: Session, choice: str) -> Proposal:

@@ -6,6 +6,7 @@ from typing import Any
 
 from archive_tui.tui import commands
 from archive_tui.tui.lists.archive_changes import ArchiveChanges
+from archive_tui.tui.lists.archive_edits import ArchiveEdits
 from archive_tui.tui.screens.task import TaskScreen
 
 
@@ -13,16 +14,19 @@ class ArchivedTaskScreen(TaskScreen):
     """A task of an archive."""
 
     TITLE_IN_HELP = "Archived task"
-    COMMANDS_HERE = (*TaskScreen.CHANGES_HERE, commands.Delete, commands.Run, *TaskScreen.COMMANDS_HERE)
-    PARTS = (*TaskScreen.PARTS, ArchiveChanges)
+    COMMANDS_HERE = (*TaskScreen.CHANGES_HERE, commands.Delete, commands.Run, commands.Edit, *TaskScreen.COMMANDS_HERE)
+    PARTS = (*TaskScreen.PARTS, ArchiveChanges, ArchiveEdits)
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.changes = ArchiveChanges(
-            self,
-            self.flow,
-            self.targets,
-            queue=lambda: self.row.queue if self.row is not None else None,
-            why_not=self.why_not_change,
+        self.changes, self.edits = (
+            part(
+                self,
+                self.flow,
+                self.targets,
+                queue=lambda: self.row.queue if self.row is not None else None,
+                why_not=self.why_not_change,
+            )
+            for part in (ArchiveChanges, ArchiveEdits)
         )
-        self.parts = (*self.parts, self.changes)
+        self.parts = (*self.parts, self.changes, self.edits)

@@ -23,6 +23,7 @@ from archive_tui.tui.commands import runs
 from archive_tui.tui.kept_screens import ALL_QUEUES, archive_name
 from archive_tui.tui.lists.appearance import ALL_ARCHIVES, ARCHIVE
 from archive_tui.tui.lists.archive_changes import ArchiveChanges
+from archive_tui.tui.lists.archive_edits import ArchiveEdits
 from archive_tui.tui.lists.archive_retention import ArchiveRetention
 from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
 from archive_tui.tui.lists.columns import common_columns
@@ -60,6 +61,7 @@ class TasksScreen(CommandScreen):
         commands.Mark,
         commands.Delete,
         commands.Run,
+        commands.Edit,
         commands.Triage,
         commands.Filter,
         commands.Export,
@@ -86,6 +88,7 @@ class TasksScreen(CommandScreen):
         ListColumns,
         ChangeFlow,
         ArchiveChanges,
+        ArchiveEdits,
         ArchiveRetention,
         Groups,
         Triage,
@@ -103,6 +106,7 @@ class TasksScreen(CommandScreen):
         self.columns = ListColumns(self, self.tasks, ARCHIVE if queue is not None else ALL_ARCHIVES, queue)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
         self.changes = ArchiveChanges(self, self.flow, self._targets, queue=lambda: queue, why_not=self._why_not_change)
+        edits = ArchiveEdits(self, self.flow, self._targets, queue=lambda: queue, why_not=self._why_not_change)
         self.retention = ArchiveRetention(self, self.tasks, self.flow, self.changes, queue=queue, read_at=self._read_at)
         facets = (ERROR, TYPE, AGE, TRIES) if queue is not None else (ERROR, QUEUE, TYPE, AGE, TRIES)
         self.groups = Groups(self, panel, self.tasks, self.marks, facets)
@@ -126,7 +130,7 @@ class TasksScreen(CommandScreen):
             why_not=lambda: self._why_not_change() or why_not_matching(self.tasks, self.marks),
             columns=lambda: self.columns.shown,
         )
-        own = (self.tasks, self.marks, self.columns, self.flow, self.changes)
+        own = (self.tasks, self.marks, self.columns, self.flow, self.changes, edits)
         comparing = ListComparing(self, self.tasks, self.marks)
         self.parts = (*own, self.retention, self.groups, self.triage, export, comparing)
         self._cleaning = False
