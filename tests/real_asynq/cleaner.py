@@ -23,6 +23,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
 from archive_tui.changes.delete import DeleteBatch, DeleteChange
+from archive_tui.changes.edit_plan import SetValues, plan_edit
 from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.history_plan import plan_histories
 from archive_tui.changes.plan import Plan, plan_matching, plan_oldest, plan_rows
@@ -35,6 +36,7 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.journal.reader import Journal
+from archive_tui.payloads.editing.assignments import Assignments
 from archive_tui.session import Session
 from archive_tui.settings.url import parse_url
 from archive_tui.store.link.pipe import Pipe
@@ -124,6 +126,14 @@ class Cleaner:
         plan, left_out = runnable(plan_oldest(self.list_archive(queue), Query(where)))
         assert not left_out
         return ended(running(self._server, plan_run(self._server, plan, mode), Pace.FULL, journal_dir=folder)).progress
+
+    def edit(self, queue: str, assignment: str, folder: Path | None = None) -> ChangeProgress:
+        """Set a value in the payloads of all archived tasks of a queue, and run these."""
+        plan, left_out = runnable(plan_oldest(self.list_archive(queue), Query()))
+        assert not left_out
+        edit = SetValues(Assignments.parse([assignment]))
+        planned = plan_edit(self._server, plan, edit, RunMode())
+        return ended(running(self._server, planned, Pace.FULL, journal_dir=folder)).progress
 
     def register(self, queue: str) -> bool:
         """Register a leftover queue again."""

@@ -171,3 +171,24 @@ def test_a_lost_or_deleted_task_from_a_group_is_not_lost_when_it_fails_either(
         assert cleaner.restore(deleted.journal, Target.RUN).made == 3
     assert once_each(work(asynq, fail_first=True), members)
     assert not findings(client)
+
+
+def test_an_edited_task_holds_the_lock_that_asynq_gives_its_payload(
+    asynq: Asynq, cleaner: Cleaner, client: redis.Redis, tmp_path: Path
+) -> None:
+    """Asynq refuses the same work as it is now, takes the work as it was, and releases the lock when it is done."""
+    us, eu = ({"type": "mail", "payload": f'{{"region":"{region}"}}', "unique": "1h"} for region in ("us", "eu"))
+    assert asynq("enqueue", queue=QUEUE, id="one", **us)["accepted"]
+    asynq("archive", queue=QUEUE, id="one")
+    edited = cleaner.edit(QUEUE, 'payload.region="eu"', tmp_path)
+    assert edited.made == 1
+    assert asynq("enqueue", queue=QUEUE, id="two", **eu)["conflict"]
+    assert asynq("enqueue", queue=QUEUE, id="three", **us)["accepted"]
+    asynq("delete", queue=QUEUE, id="three")
+    assert edited.journal is not None
+    assert cleaner.restore(edited.journal).made == 1
+    assert asynq("enqueue", queue=QUEUE, id="two", **us)["conflict"]
+    cleaner.edit(QUEUE, 'payload.region="eu"')
+    assert once_each(work(asynq), ["one"])
+    assert not client.keys(f"{PREFIX}unique:*")
+    assert not findings(client)

@@ -10,6 +10,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.changes.change import Change, ChangeBatch, Plannable
 from archive_tui.changes.cleanup import CleanUpPlan
+from archive_tui.changes.edit_plan import EditPlan
 from archive_tui.changes.engine import ChangeJob
 from archive_tui.changes.history_plan import HistoryPlan
 from archive_tui.changes.plan import Plan, plan_matching
@@ -76,7 +77,7 @@ def deleting_histories(
 
 def running(
     server: Server,
-    plan: RunPlan,
+    plan: RunPlan | EditPlan,
     pace: Pace = Pace.POLITE,
     before: Before | None = None,
     journal_dir: Path | None = None,

@@ -38,7 +38,7 @@ class EditDialog(Dialog[Assignments]):
     DEFAULT_CSS = """
     EditDialog > Vertical { width: 72; }
     EditDialog Input { border: none; height: 1; background: $field; padding: 0 1; margin: 1 0; }
-    EditDialog #does { height: auto; min-height: 8; }
+    EditDialog #does { height: auto; min-height: 4; }
     """
     FIXED_HERE = (commands.CloseDialog, commands.Answer, commands.NextField)
     TITLE_IN_HELP = "Edit"
