@@ -12,5 +12,5 @@ a path of wrappers and a format (`base64 › gzip › JSON`), a tree of plain va
   and what numbers in it stand for.
 - `redaction`: the door to what is shown: readings, errors and headers without the values that a profile hides;
   `masking` does it in text.
-- `rendering`, `search`: lines to show, and what is found in them.
+- `rendering`, `search`: the views of a payload, as a tree or as lines, and what is found in them.
 """

@@ -125,7 +125,7 @@ class _Part:
 class _Unfolded:
     """A node that is unfolded: the parts of its key and its value, and the children below them."""
 
-    __slots__ = ("_at", "_starts", "above", "below", "column", "node", "parts", "position", "rows")
+    __slots__ = ("_at", "_starts", "above", "below", "column", "node", "parts", "position", "rows", "size")
 
     def __init__(self, node: Node, position: int, above: "_Unfolded | None") -> None:
         self.node = node
@@ -142,6 +142,8 @@ class _Unfolded:
         self._starts: array[int] = array("q")
         self.rows = 0
         """Rows below its own."""
+        self.size = 0
+        """Children that are counted: a source that is still read may have more by now."""
         self.count()
 
     def count(self) -> None:
@@ -149,7 +151,8 @@ class _Unfolded:
         self._at = array("q", sorted(self.below))
         more = list(accumulate((self.below[at].rows for at in self._at), initial=0))
         self._starts = array("q", (at + before for at, before in zip(self._at, more[:-1], strict=True)))
-        self.rows = self.own + len(self.node) + more[-1]
+        self.size = len(self.node)
+        self.rows = self.own + self.size + more[-1]
 
     @property
     def own(self) -> int:
@@ -206,6 +209,11 @@ class Outline:
         else:
             self._lay_out_again()
 
+    def grow(self) -> None:
+        """Count again what is unfolded, since a source that is still read has more children by now."""
+        for one in reversed(list(self._all(self._top))):
+            one.count()
+
     def _begin(self) -> None:
         """Unfold level by level what fits into a page, the children of a node all or none; then texts that do."""
         rows = len(self._top.node)
@@ -221,7 +229,7 @@ class Outline:
         self._lay_out_again()
         for parent in unfolded:
             rows = self._begin_texts(parent, rows)
-        if not len(self.root) and self._foldable(self.root, 0, 0):
+        if not self._top.size and self._foldable(self.root, 0, 0):
             self._unfold_root()
 
     def _begin_below(self, parent: _Unfolded, room: int) -> list[_Unfolded]:
@@ -290,11 +298,11 @@ class Outline:
     # Rows
 
     def __len__(self) -> int:
-        return self._top.rows if len(self.root) else 1 + self._top.rows
+        return self._top.rows if self._top.size else 1 + self._top.rows
 
     def row(self, index: int) -> Row:
         """The row at an index. The outline must be laid out."""
-        if not len(self.root):
+        if not self._top.size:
             return self._row(self.root, (), 0, 0, self._top if self._top.parts else None, index)
         parent, depth = self._top, 0
         positions: Positions = ()
@@ -432,7 +440,7 @@ class Outline:
 
     def unfold(self, positions: Positions) -> None:
         """Unfold a node, and all that it is in."""
-        if not len(self.root):
+        if not self._top.size:
             if self._foldable(self.root, 0, 0):
                 self._unfold_root()
             return

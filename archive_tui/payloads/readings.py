@@ -42,6 +42,8 @@ _ALWAYS_TRIED = 2
 
 LEAST_LARGE = 1024 * 1024
 """Bytes from which a payload, or what a wrapper holds, is `large`: read piece by piece for a screen."""
+_LARGE = 8 * 1024 * 1024
+"""Bytes of a payload above which its tree is not kept in memory."""
 
 _LEAST_INSIDE = 12
 """Bytes of text that must come out of a doubtful wrapper: less is often made by chance."""
@@ -94,10 +96,10 @@ class Reading:
         return " › ".join(self.path)
 
     def to_show(self) -> Self:
-        """The same for whoever only shows it: without the tree, which takes ten times the payload's memory, unless the
-        text is written from it.
+        """The same for whoever only shows it: without the tree of a large payload, which takes ten times its memory,
+        unless the text is written from it.
         """
-        return self if self.write is None else replace(self, tree=NO_TREE)
+        return self if self.write is None or len(self.content) <= _LARGE else replace(self, tree=NO_TREE)
 
     def text(self) -> str:
         """The payload for people, foreign text of many lines: made anew at each call, and not cheap."""
@@ -122,6 +124,9 @@ class Large(Protocol):
 
     def masked(self, redaction: Any) -> "Large":
         """The same as it may be shown: `redaction` is a `Redaction`."""
+
+    def root(self) -> Any:
+        """The outermost node of its tree, a `nodes.Node`, which grows while it is looked over; for what `has_tree`."""
 
     def document(self, format_: str) -> Any:
         """It as a `rendering.Document`, whose lines are made when they are in sight."""

@@ -1,21 +1,26 @@
-"""Rendering of readings as lines: text, or hexadecimal with ASCII.
+"""Rendering of payloads: a tree that folds, or lines of text, or hexadecimal with ASCII.
 
-All lines have passed `text.py` and are safe to show. Lines of binary payloads are made on demand: a payload of 50 MiB
-has three million of them.
+`views` lists the ways to look at one payload, and `shown` makes one of them. All lines have passed `text.py` and are
+safe to show. Lines of bytes are made on demand: a payload of 50 MiB has three million of them.
 """
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
 
 from archive_tui.payloads.decoders.binary import BinaryDecoder
 from archive_tui.payloads.decoders.json_text import JsonDecoder
 from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
+from archive_tui.payloads.decoders.plain_text import TextDecoder
 from archive_tui.payloads.decoders.protobuf_wire import ProtobufDecoder
+from archive_tui.payloads.nodes import Node, TreeNode
+from archive_tui.payloads.readings import NO_TREE
 from archive_tui.payloads.redaction import RedactedReading
-from archive_tui.payloads.search import ByteMatches, Matches, TextMatches
+from archive_tui.payloads.search import ByteMatches, Cancelled, LineMatches, Matches, OutlineMatches, TextMatches
 from archive_tui.payloads.writing import INDENT
-from archive_tui.text import block
+from archive_tui.text import block, decode
 
 _HEX_WIDTH = 16
 _DIGITS_AT = 10
@@ -23,11 +28,34 @@ _TEXT_AT = 60
 """Where in a line of `HexDocument` the digits begin, and the text."""
 
 
-class Document(ABC):
-    """Lines of safe text."""
+_MOMENT = 0.02
+"""Seconds of reading between two questions of a search whether anybody still wants to know."""
+
+
+def _wanted() -> bool:
+    return False
+
+
+class Shown(ABC):
+    """What is shown of a payload or an error in one way."""
 
     format: str
     """Path and format of the content, for a heading: `gzip › JSON`."""
+
+    @abstractmethod
+    def plain(self) -> bytes:
+        """The whole of it, for copying."""
+
+    @abstractmethod
+    def matches(self, needle: str, cancelled: Cancelled = _wanted) -> Matches | None:
+        """Find a text, whatever its case; None once `cancelled` says that nobody wants to know any more.
+
+        Many MiB take a second: not for the UI loop.
+        """
+
+
+class Document(Shown):
+    """Lines of safe text."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -38,15 +66,30 @@ class Document(ABC):
         """One line, safe to show."""
 
     @abstractmethod
-    def plain(self) -> bytes:
-        """The whole document, for copying."""
+    def matches(self, needle: str, cancelled: Cancelled = _wanted) -> LineMatches | None: ...
 
-    @abstractmethod
-    def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> Matches | None:
-        """Find a text, whatever its case; None once `cancelled` says that nobody wants to know any more.
 
-        Many MiB take a second: not for the UI loop.
+class TreeDocument(Shown):
+    """A tree, to be shown as an outline."""
+
+    def __init__(
+        self, format_: str, root: Node, write: Callable[[], str], advance: Callable[[float], bool] | None = None
+    ) -> None:
+        """`write` writes all of it out, for copying. `advance` goes on reading a large one for so many seconds, and
+        tells whether there is more to do; None: all of it is there.
         """
+        self.format = format_
+        self.root = root
+        self._write = write
+        self._advance = advance
+
+    def plain(self) -> bytes:
+        return self._write().encode("utf-8", "surrogateescape")
+
+    def matches(self, needle: str, cancelled: Cancelled = _wanted) -> OutlineMatches | None:
+        while self._advance is not None and not cancelled() and self._advance(_MOMENT):
+            pass
+        return OutlineMatches.of(self.root, needle, cancelled)
 
 
 class TextDocument(Document):
@@ -68,7 +111,7 @@ class TextDocument(Document):
     def plain(self) -> bytes:
         return self._content.encode("utf-8", "surrogateescape")
 
-    def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> Matches | None:
+    def matches(self, needle: str, cancelled: Cancelled = _wanted) -> LineMatches | None:
         return TextMatches.of(self._lines, needle, cancelled)
 
 
@@ -123,8 +166,8 @@ class HexDocument(Document):
     def plain(self) -> bytes:
         return "\n".join(self.line(index) for index in range(len(self))).encode()
 
-    def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> Matches | None:
-        """Find a text, or where there is none these hexadecimal digits."""
+    def matches(self, needle: str, cancelled: Cancelled = _wanted) -> LineMatches | None:
+        """Find a text in UTF-8 or UTF-16, or where there is none these hexadecimal digits."""
         return ByteMatches.of(self._raw, needle, _HEX_WIDTH, _hex_cells, cancelled)
 
 
@@ -151,3 +194,93 @@ def document(reading: RedactedReading) -> Document:
         return TextDocument(reading.name, "(no payload)")
     like_json = reading.write is None or reading.format in _LIKE_JSON
     return TextDocument(reading.name, reading.text(), strings=like_json)
+
+
+# The ways to look at one payload
+
+
+class Form(Enum):
+    """Forms in which a payload is shown."""
+
+    TREE = "tree"
+    """As an outline that folds."""
+
+    PRETTY = "pretty"
+    """Decoded and laid out as text."""
+
+    RAW = "raw"
+    """Its bytes as they stand in Redis, as text."""
+
+    HEX = "hex"
+    """These bytes in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to look at a payload."""
+
+    form: Form
+
+    reading: RedactedReading
+    """What is shown of it: one of its readings, or the bytes as they are."""
+
+    title: str
+    """Path and format, for the title: `gzip › JSON`; of the bytes as they are, those of the best reading."""
+
+    name: str
+    """Its name among the others: `tree`, `gzip › text`, `hex`."""
+
+    def shown(self) -> Shown:
+        """Make what it shows. Tens of MiB take seconds: not for the UI loop."""
+        reading = self.reading
+        if reading.large is not None and reading.problem is None:
+            if self.form is Form.TREE:
+                return TreeDocument(self.title, reading.large.root(), reading.text, reading.large.advance)
+            return document(reading)
+        if self.form is Form.TREE:
+            return TreeDocument(self.title, TreeNode(reading.tree), reading.text)
+        if self.form is Form.PRETTY or reading.problem is not None:
+            return document(reading)
+        if self.form is Form.RAW:
+            return TextDocument(self.title, decode(reading.content))
+        return HexDocument(reading.content, self.title)
+
+
+def views(readings: Sequence[RedactedReading]) -> list[View]:
+    """The ways to look at a payload, of which the first is the best: each of its readings as a tree, where it has one,
+    and laid out; its bytes as text and in hexadecimal. Bytes that are no text come first in hexadecimal.
+    """
+    best = readings[0]
+    found = [view for reading in readings for view in _views_of(reading, alone=reading is best)]
+    as_they_are = next((reading for reading in readings if reading.path == (BinaryDecoder.name,)), None)
+    if as_they_are is None:
+        return found
+    as_text: RedactedReading | None = as_they_are
+    if as_they_are.large is not None:  # of many MiB there is a reading as text, or they are none
+        as_text = next((reading for reading in readings if reading.path == (TextDecoder.name,)), None)
+    as_bytes = [View(Form.HEX, as_they_are, best.name, Form.HEX.value)]
+    if as_text is not None:
+        as_bytes.insert(best is as_they_are, View(Form.RAW, as_text, best.name, Form.RAW.value))
+    return [*as_bytes, *found] if _is_bytes(best) else [*found, *as_bytes]
+
+
+def has_tree(reading: RedactedReading) -> bool:
+    """Whether a reading can be shown as a tree."""
+    large = reading.large
+    return reading.problem is None and (reading.tree is not NO_TREE or (large is not None and large.has_tree))
+
+
+def _is_bytes(reading: RedactedReading) -> bool:
+    """Whether a reading is the bytes as they are, as text or in hexadecimal."""
+    return reading.problem is None and reading.path in ((TextDecoder.name,), (BinaryDecoder.name,))
+
+
+def _views_of(reading: RedactedReading, *, alone: bool) -> Iterator[View]:
+    """The ways to look at a reading; none where it is the bytes as they are. `alone`: it needs no name."""
+    if _is_bytes(reading):
+        return
+    if has_tree(reading):
+        yield View(Form.TREE, reading, reading.name, "tree" if alone else f"{reading.name} tree")
+        yield View(Form.PRETTY, reading, reading.name, "pretty" if alone else reading.name)
+    elif reading.path != (BinaryDecoder.name,):  # a problem of these bytes is told where they are shown
+        yield View(Form.PRETTY, reading, reading.name, reading.name)

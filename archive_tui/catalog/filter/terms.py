@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from archive_tui.catalog.filter.tokens import KEYWORDS, Role, Token, tokens
+from archive_tui.payloads.content import text_of
+from archive_tui.payloads.paths import Path
+from archive_tui.payloads.tree import Pairs, Tree
 from archive_tui.text import line
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]*")
@@ -29,6 +32,19 @@ def _escaped(character: str) -> str:
     if character in '"\\':
         return "\\" + character
     return character if line(character) == character else f"\\u{{{ord(character):x}}}"
+
+
+def at_path(path: Path, value: Tree) -> str:
+    """Write the term that shows the tasks in whose payloads the same value stands at a path. Of an object or array it
+    shows those in which anything stands there.
+    """
+    field = f"payload{path.suffix}"
+    if isinstance(value, dict | list | Pairs):
+        return f"{field}!=none"
+    text = text_of(value)
+    if not isinstance(value, str | bytes):
+        return f"{field}={written(text)}"
+    return f'{field}=="{text}"' if text.lower() == "none" else exactly(field, text)
 
 
 def has_term(text: str, term: str) -> bool:

@@ -92,6 +92,10 @@ class LargeTextContent:
         content.advance(_MOMENT)
         return content
 
+    def root(self) -> Node:
+        """There is no tree."""
+        raise NotImplementedError
+
     def document(self, format_: str) -> PartsDocument:
         """It as lines."""
         self._text.format = format_
@@ -118,6 +122,10 @@ class LargeBytesContent:
     def masked(self, redaction: Redaction) -> "LargeBytesContent":
         """The same as it may be shown."""
         return LargeBytesContent(self._raw, redaction, is_json=self._is_json)
+
+    def root(self) -> Node:
+        """There is no tree."""
+        raise NotImplementedError
 
     def document(self, format_: str) -> Document:
         """It in hexadecimal."""

@@ -21,7 +21,7 @@ from archive_tui.payloads.large.json_scan import JsonScan
 from archive_tui.payloads.masking import MASK
 from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.payloads.rendering import Document, HexDocument, broken
-from archive_tui.payloads.search import Matches, TextMatches
+from archive_tui.payloads.search import LineMatches, TextMatches
 from archive_tui.payloads.writing import INDENT, quoted
 from archive_tui.text import block, decode
 
@@ -288,7 +288,7 @@ class LargeHex(HexDocument):
     def plain(self) -> bytes:
         return self._raw if not self._redaction.on else UNSEEN.encode()
 
-    def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> Matches | None:
+    def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> LineMatches | None:
         """Find a text, or these hexadecimal digits, in what is shown; None: called off."""
         if not self._redaction.on:
             return super().matches(needle, cancelled)

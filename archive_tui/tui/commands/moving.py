@@ -48,13 +48,13 @@ class Last(Move):
 class ScrollLeft(Move):
     key = "left"
     title = "left"
-    help = "Scroll left, where lines or columns are wider than the screen."
+    help = "Scroll left, where lines or columns are wider than the screen; in a tree, fold, or go out to what holds it."
 
 
 class ScrollRight(Move):
     key = "right"
     title = "right"
-    help = "Scroll right."
+    help = "Scroll right; in a tree, unfold, or go into what is unfolded."
 
 
 MOVES = (Up, Down, PageUp, PageDown, First, Last, ScrollLeft, ScrollRight)

@@ -17,10 +17,48 @@ class PreviousTask(Command):
     footer = False
 
 
-class NextReading(Command):
+class NextView(Command):
     key = "v"
     title = "view"
-    help = "Read the payload, or the error where it has the focus, in the next way that fits."
+    help = (
+        "Show the payload in the next way: as a tree, laid out, as its bytes are, in hexadecimal, and as whatever else "
+        "it may be; the error where that has the focus."
+    )
+
+
+class FoldNode(Command):
+    key = "enter"
+    title = "unfold"
+    help = "Unfold what the cursor stands on in the tree of the payload, or fold it."
+    footer = False
+
+
+class UnfoldAll(Command):
+    key = "plus"
+    title = "unfold all"
+    help = "Unfold everything in the tree of the payload."
+    footer = False
+
+
+class FoldAll(Command):
+    key = "minus"
+    title = "fold all"
+    help = "Fold everything in the tree of the payload."
+    footer = False
+
+
+class FilterByNode(Command):
+    key = "F"
+    title = "filter by value"
+    help = "Go back to the list, and let it show the tasks alone in whose payloads the same value stands at this place."
+    footer = False
+
+
+class NodeAsColumn(Command):
+    key = "C"
+    title = "as column"
+    help = "Let the list show, as a column, what stands at this place of its payloads."
+    footer = False
 
 
 class CopyId(Command):

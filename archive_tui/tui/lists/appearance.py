@@ -51,6 +51,8 @@ class ListAppearance:
         """Whether lists write times out, and not as ages."""
         self.facts: bool | None = None
         """Whether the screen of a task shows all facts; None: nobody has said."""
+        self.view = ""
+        """The view of payloads that was chosen on the screen of a task, by its name; empty: the best of each."""
         self.version = 0
         self._chosen: dict[str, tuple[str, ...]] = {}
         for kind, names in (columns or {}).items():

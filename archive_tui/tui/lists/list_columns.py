@@ -79,6 +79,16 @@ class ListColumns(Part):
         dialog = ColumnsDialog(self._kind, titles, shown, lambda: self._tasks.contents.paths)
         self.screen.app.push_screen(dialog, self._chosen)
 
+    def shows(self, value: MessageValue) -> bool:
+        """Whether a value from messages is a column already."""
+        return value.name in self._appearance.chosen(self._kind, self._every)
+
+    def add(self, value: MessageValue) -> None:
+        """Show a value from messages as a column, behind the first."""
+        first, *others = self._appearance.chosen(self._kind, self._every)
+        self._appearance.choose(self._kind, [first, value.name, *others])
+        self.keep_up()
+
     def _chosen(self, names: Sequence[str] | None) -> None:
         if names is not None:
             self._appearance.choose(self._kind, names)

@@ -20,6 +20,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.filter.grammar import parse
 from archive_tui.catalog.filter.manual import HINT, manual
 from archive_tui.catalog.filter.refusal import FilterError
+from archive_tui.catalog.filter.terms import has_term, with_term
 from archive_tui.catalog.message_values import MessageValue
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.view import GONE, View
@@ -382,6 +383,12 @@ class TaskList(Vertical):
         self.query_now = replace(self.query_now, text=text, now=(now if before is None else before) if text else None)
         self.show_filter()
         self._screen.look()
+
+    def narrow(self, term: str) -> None:
+        """Show of the rows only what a term shows, as if that had been typed as well."""
+        text = self.query_now.text
+        if not text or not has_term(text, term):
+            self.filter_by(with_term(text, term), self._screen.session.clock())
 
     def clear_filter(self) -> bool:
         """Show all rows again; False where all were shown already."""

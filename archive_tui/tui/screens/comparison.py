@@ -61,7 +61,7 @@ class ComparisonView(DocumentView):
     alone = False
 
     @property
-    def documents(self) -> tuple[DocumentView]:
+    def views(self) -> tuple[DocumentView]:
         """Itself."""
         return (self,)
 

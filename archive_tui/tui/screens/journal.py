@@ -178,7 +178,7 @@ class JournalScreen(CommandScreen):
         assert self._job is not None  # noqa: S101 - there are rows only where something was read
         tasks = self.tasks
         where = f"journal ▸ {self._named()}"
-        below = Below(self.marks, self._only, self._changed_above, self._why_not_change)
+        below = Below(tasks, self.columns, self.marks, self._only, self._changed_above, self._why_not_change)
         return JournalTaskScreen(
             self._job,
             self.path,

@@ -150,7 +150,7 @@ class ScanScreen(CommandScreen):
     def _task_screen(self, index: int) -> CommandScreen:
         tasks = self.tasks
         where = f"Orphan scan ▸ {line(self.queue) if self.queue is not None else 'all queues'}"
-        below = Below(self.marks, self._only, self._changed, self._why_not_change_from_above)
+        below = Below(tasks, self.columns, self.marks, self._only, self._changed, self._why_not_change_from_above)
         return FindingTaskScreen(tasks.view, index, where, tasks.table.move_to_key, below, final=tasks.complete)
 
     def _start(self) -> None:

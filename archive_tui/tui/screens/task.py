@@ -17,7 +17,7 @@ from archive_tui.changes.engine import ChangeJob
 from archive_tui.errors import ArchiveTuiError, NotFoundError
 from archive_tui.payloads.error_text import error_readings
 from archive_tui.payloads.readings import Reading
-from archive_tui.payloads.rendering import TextDocument, document
+from archive_tui.payloads.rendering import TextDocument, document, views
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, background
@@ -35,6 +35,7 @@ from archive_tui.tui.task.payload_export import Loaded, PayloadExport
 from archive_tui.tui.task.reading import ShownReading, error_title, payload_title
 from archive_tui.tui.task.search import TaskSearch
 from archive_tui.tui.task.secrets import MaskedValues
+from archive_tui.tui.task.tree import PayloadTree
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.fitted import FittedText
 from archive_tui.tui.widgets.headline import HeadLine, title
@@ -63,7 +64,7 @@ class TaskScreen(CommandScreen):
     COMMANDS_HERE: ClassVar[tuple[type[Command], ...]] = (
         commands.Search,
         commands.Copy,
-        commands.NextReading,
+        commands.NextView,
         commands.Zoom,
         commands.Save,
         commands.NextTask,
@@ -79,6 +80,11 @@ class TaskScreen(CommandScreen):
         commands.OpenOutside,
         commands.Compare,
         commands.Wrap,
+        commands.FoldNode,
+        commands.UnfoldAll,
+        commands.FoldAll,
+        commands.FilterByNode,
+        commands.NodeAsColumn,
         commands.ReadAgain,
         commands.Back,
         commands.Leave,
@@ -95,6 +101,7 @@ class TaskScreen(CommandScreen):
         ShownMark,
         MaskedValues,
         TaskComparing,
+        PayloadTree,
     )
     IN_REDIS: ClassVar[bool] = True
     """Whether the tasks are in Redis now."""
@@ -134,18 +141,24 @@ class TaskScreen(CommandScreen):
         self._entitled = ""
         self._change_seen: ChangeJob | None = None
         self.flow = ChangeFlow(self, self._change_ended)
-        self.searching = TaskSearch(self, self._boxes, self._search_bar)
         self.exporting = PayloadExport(self, lambda: self._loaded)
-        self.copying = TaskCopies(
-            self, lambda: self._loaded, lambda: self.row.id if self.row else None, in_redis=self.IN_REDIS
-        )
         self.marking = ShownMark(self, below.marks, lambda: self._key, self._move_on)
         self.shown_reading = ShownReading(self, self._boxes, lambda: self._loaded, self._show_reading)
         outside = ShowOutside(self, self._boxes, lambda: self._loaded)
         self.secrets = MaskedValues(self, lambda: self._loaded, lambda: self._load(again=True))
         comparing = TaskComparing(self, below, self._shown, self._after, self.read_task)
-        taking = (self.copying, self.exporting, outside)
-        self.parts = (self.searching, *taking, self.shown_reading, self.marking, self.secrets, comparing)
+        reading = self.shown_reading
+        self.searching = TaskSearch(self, self._boxes, self._search_bar, reading.other_views)
+        self.payload_tree = PayloadTree(self, self._boxes, below, reading.other_reading, self._leave_at_once)
+        self.copying = TaskCopies(
+            self,
+            lambda: self._loaded,
+            lambda: self.row.id if self.row else None,
+            self.payload_tree.to_copy,
+            in_redis=self.IN_REDIS,
+        )
+        taking = (self.copying, self.exporting, outside, self.payload_tree)
+        self.parts = (self.searching, *taking, reading, self.marking, self.secrets, comparing)
 
     def body(self) -> ComposeResult:
         yield HeadLine(id="head")
@@ -247,7 +260,10 @@ class TaskScreen(CommandScreen):
             shown = redaction.task(task, readings)
             errors = redaction.readings(_error_readings(shown))
             error = document(errors[0]) if errors else TextDocument("", "(none)")
-            loaded = Loaded(shown, task, document(readings[0]), error, self.session.clock(), readings, errors)
+            ways = views(readings)
+            way = self.shown_reading.first_of(ways)
+            payload = ways[way].shown()
+            loaded = Loaded(shown, task, payload, error, self.session.clock(), readings, ways, errors, way)
         except ArchiveTuiError as error:
             self.app.call_from_thread(self._failed, ticket, error)
         else:
@@ -276,9 +292,8 @@ class TaskScreen(CommandScreen):
 
     def _show_problem(self, problem: str) -> None:
         self._loaded = None
-        error, payload = self._boxes.documents
-        payload.show(TextDocument("", problem))
-        error.show(TextDocument("", ""))
+        self._boxes.show(PAYLOAD, TextDocument("", problem))
+        self._boxes.show(ERROR, TextDocument("", ""))
         self._boxes.entitle(PAYLOAD, "Payload")
         self._boxes.entitle(ERROR, "Error")
         self._draw_facts()
@@ -288,7 +303,7 @@ class TaskScreen(CommandScreen):
         if ticket != self._ticket or not self.is_mounted:
             return
         self._answered = ticket
-        self.shown_reading.begin()
+        self.shown_reading.begin(loaded)
         for box in (ERROR, PAYLOAD):
             self._show_reading(loaded, box)
         self._draw_facts()
@@ -307,17 +322,15 @@ class TaskScreen(CommandScreen):
         if self._loaded is not None and (title := payload_title(self._loaded)) != self._entitled:
             self._entitled = title
             self._boxes.entitle(PAYLOAD, title)
-            self._boxes.documents[1].grow()
+            self._boxes.views[1].grow()
 
     def _show_reading(self, loaded: Loaded, box: str) -> None:
         """Show error or payload in the reading that was chosen."""
         self._loaded = loaded
-        error, payload = self._boxes.documents
+        self._boxes.show(box, loaded.error if box == ERROR else loaded.payload)
         if box == ERROR:
-            error.show(loaded.error)
             self._boxes.entitle(ERROR, error_title(loaded))
         else:
-            payload.show(loaded.payload)
             self._entitled = payload_title(loaded)
             self._boxes.entitle(PAYLOAD, self._entitled)
         self.searching.documents_changed()
@@ -450,6 +463,9 @@ class TaskScreen(CommandScreen):
         self._boxes.step(-1)
 
     # Leaving
+
+    def _leave_at_once(self) -> None:
+        self.app.pop_screen()
 
     def why_not_leave(self) -> str | None:
         return self.flow.busy

@@ -169,7 +169,7 @@ class TasksScreen(CommandScreen):
 
     def _task_screen(self, index: int) -> CommandScreen:
         tasks = self.tasks
-        below = Below(self.marks, self._only, self._changed, self._why_not_change)
+        below = Below(tasks, self.columns, self.marks, self._only, self._changed, self._why_not_change)
         moved = tasks.table.move_to_key
         return ArchivedTaskScreen(tasks.view, index, self._breadcrumb(), moved, below, final=tasks.complete)
 

@@ -9,9 +9,12 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
+from archive_tui.payloads.rendering import Document, Shown, TreeDocument
+from archive_tui.text import clip
 from archive_tui.tui import commands
 from archive_tui.tui.widgets.document import DocumentView
 from archive_tui.tui.widgets.fitted import FittedText
+from archive_tui.tui.widgets.outline import OutlineView, PointedAt
 
 NARROW = 100
 """Columns below which the boxes stack."""
@@ -70,10 +73,12 @@ class TaskBoxes(Container):
                 yield DocumentView(id="error")
             with Vertical(id="payload-box", classes="box"):
                 yield DocumentView(id="payload")
+                yield OutlineView(id="tree")
         with VerticalScroll(id="facts-box", classes="box"):
             yield FittedText(id="facts")
 
     def on_mount(self) -> None:
+        self._tree.display = False
         if self.low:
             self.current = ERROR
         self._arrange()
@@ -82,13 +87,52 @@ class TaskBoxes(Container):
 
     @property
     def documents(self) -> tuple[DocumentView, DocumentView]:
-        """Error and payload."""
+        """The lines of the error, and of the payload where that is not shown as a tree."""
         return self.query_one("#error", DocumentView), self.query_one("#payload", DocumentView)
 
     @property
     def boxes_searched(self) -> tuple[str, str]:
-        """The names of the boxes of these documents."""
+        """The names of the boxes of these views."""
         return ERROR, PAYLOAD
+
+    @property
+    def _tree(self) -> OutlineView:
+        return self.query_one(OutlineView)
+
+    @property
+    def outline(self) -> OutlineView | None:
+        """The tree of the payload; None where it is shown in another way."""
+        return self._tree if self._tree.display else None
+
+    @property
+    def pointed_at(self) -> PointedAt | None:
+        """The node of the payload under the cursor; None where no tree is shown."""
+        return self._tree.pointed_at if self._tree.display else None
+
+    @property
+    def views(self) -> tuple[DocumentView, DocumentView | OutlineView]:
+        """What shows the error, and what shows the payload."""
+        error, payload = self.documents
+        return error, self.outline or payload
+
+    def show(self, box: str, shown: Shown) -> None:
+        """Show the error, or the payload as lines or as a tree."""
+        error, payload = self.documents
+        if box == ERROR and isinstance(shown, Document):
+            error.show(shown)
+            return
+        had_focus = self.screen.focused in (payload, self._tree)
+        as_tree = isinstance(shown, TreeDocument)
+        self._tree.display, payload.display = as_tree, not as_tree
+        if isinstance(shown, TreeDocument):
+            self._tree.show(shown)
+        else:
+            self._tree.show(None)
+            if isinstance(shown, Document):
+                payload.show(shown)
+        if had_focus:
+            self._focus()
+        self._subtitle(PAYLOAD)
 
     @property
     def facts(self) -> FittedText:
@@ -184,16 +228,30 @@ class TaskBoxes(Container):
         self.set_class(self.app.size.width < NARROW, "-narrow")
         self.set_class(self.alone, "-one")
         self.query_one("#texts").display = not self.alone or self.current != FACTS
-        for number, box in enumerate(_ORDER):
+        for box in _ORDER:
             widget = self._box(box)
             widget.display = box == self.current if self.alone else box != FACTS or not self.folded
-            after = _ORDER[(number + 1) % len(_ORDER)]
-            widget.border_subtitle = Content(f"{commands.NextBox}: {after}" if self.alone else "")
+            self._subtitle(box)
         self.post_message(self.Arranged())
+
+    @on(OutlineView.Moved)
+    def _moved_in_tree(self) -> None:
+        self._subtitle(PAYLOAD)
+
+    def _subtitle(self, box: str) -> None:
+        """Write below a box where in its tree the cursor is, and which box comes next where one stands alone."""
+        parts = []
+        if box == PAYLOAD and (node := self.pointed_at) is not None and node.path.steps:
+            parts.append(clip(node.path.suffix, max(self.app.size.width // 2, 20)))
+        if self.alone:
+            parts.append(f"{commands.NextBox}: {_ORDER[(_ORDER.index(box) + 1) % len(_ORDER)]}")
+        self._box(box).border_subtitle = Content(" · ".join(parts))
 
     def _box(self, box: str) -> Widget:
         return self.query_one(f"#{box}-box")
 
     def _target(self, box: str) -> Widget:
         """The widget of a box that takes keys."""
-        return self._box(box) if box == FACTS else self.query_one(f"#{box}")
+        if box == FACTS:
+            return self._box(box)
+        return self.views[0] if box == ERROR else self.views[1]

@@ -12,7 +12,7 @@ from pathlib import Path
 from archive_tui.errors import UsageError
 from archive_tui.outside.private_copy import private_copy
 from archive_tui.outside.programs import Program, viewers
-from archive_tui.payloads.rendering import Document
+from archive_tui.payloads.rendering import Shown
 from archive_tui.text import block, clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part
@@ -64,13 +64,13 @@ class ShowOutside(Part):
             return
         error_box = self._boxes.current == ERROR
         document = loaded.error if error_box else loaded.payload
-        reading = None if error_box else loaded.readings[loaded.reading]
+        reading = None if error_box else loaded.views[loaded.view].reading
         ending = "json" if reading is not None and reading.format in _LIKE_JSON and not reading.problem else "txt"
         name = f"{file_stem(loaded.task.id) or 'task'}.{ending}"
         self._open = True
         self.screen.app.run_worker(self._show(document, name, programs[int(number)]), group="outside")
 
-    async def _show(self, document: Document, name: str, program: Program) -> None:
+    async def _show(self, document: Shown, name: str, program: Program) -> None:
         """Show a document as it is on the screen; what a terminal would obey is a visible sign there, too."""
         try:
             content = await asyncio.to_thread(lambda: block(document.plain()).encode("utf-8", "replace") + b"\n")

@@ -13,7 +13,7 @@ from archive_tui.payloads.decoders.binary import BinaryDecoder
 from archive_tui.payloads.decoders.json_text import JsonDecoder
 from archive_tui.payloads.exact_json import is_json
 from archive_tui.payloads.redaction import RedactedReading
-from archive_tui.payloads.rendering import Document
+from archive_tui.payloads.rendering import Form, Shown, View
 from archive_tui.payloads.writing import written
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
@@ -38,10 +38,10 @@ class Loaded:
     truth: Task
     """The task as it stands in Redis, or as a journal holds it: for changes, and to be saved byte for byte."""
 
-    payload: Document
-    """The payload as lines, in the reading that is shown."""
+    payload: Shown
+    """The payload, in the view that is shown."""
 
-    error: Document
+    error: Shown
     """The error message as lines."""
 
     read_at: float
@@ -50,14 +50,23 @@ class Loaded:
     readings: Sequence[RedactedReading]
     """All readings of the payload, best first; one at least."""
 
+    views: Sequence[View]
+    """The ways to look at the payload, best first; one at least."""
+
     error_readings: Sequence[RedactedReading]
     """All readings of the error message, best first; empty where there is no error."""
 
-    reading: int = 0
-    """The reading of the payload that is shown."""
+    view: int = 0
+    """The view of the payload that is shown."""
 
     error_reading: int = 0
     """The reading of the error that is shown."""
+
+    @property
+    def reading(self) -> RedactedReading:
+        """The reading of the payload that is shown; the best where its bytes are shown as they are."""
+        view = self.views[self.view]
+        return self.readings[0] if view.form in (Form.RAW, Form.HEX) else view.reading
 
     @property
     def masked(self) -> bool:
@@ -85,7 +94,7 @@ class PayloadExport(Part):
         truth = f"{_PRIVATE} It holds what is masked here, too." if loaded.masked else _PRIVATE
         ending = _ENDINGS.get(loaded.readings[0].path[0], "bin")
         forms = [SaveForm("byte for byte, as it was sent", truth, f".{ending}")]
-        reading = loaded.readings[loaded.reading]
+        reading = loaded.reading
         if reading.problem is None and reading.content and reading.format != BinaryDecoder.name:
             as_json = is_json(reading.tree) or reading.format == JsonDecoder.name
             shown = (
@@ -98,7 +107,7 @@ class PayloadExport(Part):
     @background("save")
     def _save(self, loaded: Loaded, answer: SaveAnswer) -> None:
         """Save the payload of the task that was asked for, whichever is shown by now."""
-        content = _decoded(loaded.readings[loaded.reading]) if answer.form else loaded.truth.payload
+        content = _decoded(loaded.reading) if answer.form else loaded.truth.payload
         path = Path(answer.name)
         try:
             path = path.expanduser()

@@ -1,12 +1,13 @@
-"""The readings of payload and error that are shown: best first, every other one that fits a key away."""
+"""The views of payload and error that are shown: best first, every other one a key away."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from archive_tui.payloads.redaction import RedactedReading, masked_note
-from archive_tui.payloads.rendering import Document, document
+from archive_tui.payloads.redaction import masked_note
+from archive_tui.payloads.rendering import Form, Shown, View, document, has_tree
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, background
@@ -15,13 +16,15 @@ from archive_tui.tui.task.boxes import ERROR, PAYLOAD, TaskBoxes
 from archive_tui.tui.task.payload_export import Loaded
 from archive_tui.wording.people import size
 
+_Item = TypeVar("_Item")
+
 _BETWEEN = " · "
 _SHOWN = 400
 """Characters of a reason that the title passes on; no screen is wider."""
 
 
 class ShownReading(Part):
-    """Goes from reading to reading of the payload, or of the error where the operator is there; each is made off the UI
+    """Goes from view to view of the payload, or of the error where the operator is there; each is made off the UI
     loop.
     """
 
@@ -32,7 +35,7 @@ class ShownReading(Part):
         loaded: Callable[[], Loaded | None],
         show: Callable[[Loaded, str], None],
     ) -> None:
-        """`loaded` gives the task that is shown, None while it is read; `show` shows it with another reading in one of
+        """`loaded` gives the task that is shown, None while it is read; `show` shows it with another view in one of
         the boxes.
         """
         super().__init__(screen)
@@ -41,45 +44,67 @@ class ShownReading(Part):
         self._show = show
         self._chosen = {ERROR: 0, PAYLOAD: 0}
 
-    def begin(self) -> None:
-        """Take note that another task is shown, in its best readings."""
-        self._chosen = {ERROR: 0, PAYLOAD: 0}
+    def first_of(self, views: Sequence[View]) -> int:
+        """The view in which another payload is shown first: that which the operator has chosen, where it has one of
+        that name, else the best.
+        """
+        chosen = self.screen.host.appearance.view
+        return next((number for number, view in enumerate(views) if view.name == chosen), 0)
+
+    def begin(self, loaded: Loaded) -> None:
+        """Take note that another task is shown."""
+        self._chosen = {ERROR: loaded.error_reading, PAYLOAD: loaded.view}
 
     @property
     def _box(self) -> str:
         return ERROR if self._boxes.current == ERROR else PAYLOAD
 
     def why_not_next(self) -> str | None:
-        """Why there is no other reading to show."""
+        """Why there is no other view to show."""
         loaded = self._loaded()
         if loaded is None:
             return "nothing was read"
         if self._box == ERROR:
             return None if len(loaded.error_readings) > 1 else "this error can only be read as it is"
-        return f"this payload can only be read as {loaded.readings[0].name}" if len(loaded.readings) == 1 else None
+        return f"this payload can only be read as {loaded.readings[0].name}" if len(loaded.views) == 1 else None
 
-    @runs(commands.NextReading, unless=why_not_next)
+    @runs(commands.NextView, unless=why_not_next)
     def next(self) -> None:
-        """Show the next reading, after the last one the first."""
+        """Show the next view, after the last one the first."""
         if (loaded := self._loaded()) is not None:
             box = self._box
-            count = len(loaded.error_readings if box == ERROR else loaded.readings)
-            self._chosen[box] = (self._chosen[box] + 1) % count
-            self._make(loaded, box, self._chosen[box])
+            count = len(loaded.error_readings if box == ERROR else loaded.views)
+            self._chosen[box] = number = (self._chosen[box] + 1) % count
+            if box == PAYLOAD:
+                self.screen.host.appearance.view = loaded.views[number].name if number else ""
+            self._make(loaded, box, number)
 
     @background("reading")
     def _make(self, loaded: Loaded, box: str, number: int) -> None:
-        made = document((loaded.error_readings if box == ERROR else loaded.readings)[number])
+        made = document(loaded.error_readings[number]) if box == ERROR else loaded.views[number].shown()
         self.screen.app.call_from_thread(self._arrived, loaded, box, number, made)
 
-    def _arrived(self, made_for: Loaded, box: str, number: int, made: Document) -> None:
+    def _arrived(self, made_for: Loaded, box: str, number: int, made: Shown) -> None:
         loaded = self._loaded()
         if loaded is None or loaded.readings is not made_for.readings or number != self._chosen[box]:
             return
         if box == ERROR:
             self._show(replace(loaded, error_reading=number, error=made), box)
         else:
-            self._show(replace(loaded, reading=number, payload=made), box)
+            self._show(replace(loaded, view=number, payload=made), box)
+
+    def other_reading(self) -> str | None:
+        """How filters and columns read the payload, where the view shows another reading of it; None: it is theirs."""
+        loaded = self._loaded()
+        if loaded is None or loaded.views[loaded.view].reading is loaded.readings[0]:
+            return None
+        return loaded.readings[0].name
+
+    def other_views(self) -> list[tuple[str, Callable[[], Shown]]]:
+        """The views of the payload that are not shown, by their names."""
+        loaded = self._loaded()
+        views = _others(loaded.views, loaded.view) if loaded is not None else []
+        return [(view.name, view.shown) for view in views]
 
 
 def error_title(loaded: Loaded) -> str:
@@ -88,23 +113,26 @@ def error_title(loaded: Loaded) -> str:
     if len(readings) < 2:
         return "Error"
     shown, others = readings[loaded.error_reading], _others(readings, loaded.error_reading)
-    key = f"{commands.NextReading} {', '.join(other.name for other in others)}"
+    key = f"{commands.NextView} {', '.join(other.name for other in others)}"
     return line(_BETWEEN.join(["Error", shown.name, key, shown.why]))
 
 
 def payload_title(loaded: Loaded) -> str:
-    """The title of the payload's box: path, size, what to know about this reading, the others, and the reason."""
-    reading = loaded.readings[loaded.reading]
-    parts = ["Payload", reading.name, size(loaded.task.payload_bytes)]
-    if others := [other.name for other in _others(loaded.readings, loaded.reading)]:
-        parts.append(f"{commands.NextReading} {', '.join(others)}")
-    if note := masked_note(reading):
+    """The title of the payload's box: path, size, the view and the others, what to know about it, and the reason."""
+    view = loaded.views[loaded.view]
+    parts = ["Payload", view.title, size(loaded.task.payload_bytes)]
+    as_bytes = view.form in (Form.RAW, Form.HEX)
+    if has_tree(view.reading) or (as_bytes and loaded.view):
+        parts.append(view.form.value)
+    if others := [other.name for other in _others(loaded.views, loaded.view)]:
+        parts.append(f"{commands.NextView} {', '.join(others)}")
+    if note := masked_note(loaded.readings[0]):
         parts.append(f"{note} ({commands.ShowSecrets} shows it)")
-    by_now = reading.large.words() if reading.large is not None else ()
-    parts += [*by_now, *reading.remarks, reading.why]
+    by_now = loaded.reading.large.words() if loaded.reading.large is not None else ()
+    parts += [*by_now, *loaded.reading.remarks, loaded.reading.why]
     return line(_BETWEEN.join(parts)[:_SHOWN])
 
 
-def _others(readings: Sequence[RedactedReading], shown: int) -> list[RedactedReading]:
-    """The other readings, in the order in which the key shows them."""
-    return [*readings[shown + 1 :], *readings[:shown]]
+def _others(items: Sequence[_Item], shown: int) -> list[_Item]:
+    """The others, in the order in which the key shows them."""
+    return [*items[shown + 1 :], *items[:shown]]

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from archive_tui.payloads.rendering import Document
+from archive_tui.payloads.rendering import Shown
 from archive_tui.payloads.search import Matches
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.widgets.document import DocumentView
 from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.outline import OutlineView
 
 
 class Searched(Protocol):
     """Documents of a screen through which one search goes."""
 
     @property
-    def documents(self) -> Sequence[DocumentView]:
-        """The documents, in their order."""
+    def views(self) -> Sequence[DocumentView | OutlineView]:
+        """What shows the documents, in their order."""
 
     @property
     def boxes_searched(self) -> Sequence[str]:
@@ -45,8 +46,8 @@ class _Wanted:
     needle: str
     """As it was typed."""
 
-    start: tuple[int, int]
-    """Box and line from which the first match is taken, on past the end."""
+    start: tuple[int, Any]
+    """Box and place in it from which the first match is taken, on past the end; None: from its beginning."""
 
     steps: int = 0
     """Matches to go on, or back, from there."""
@@ -61,10 +62,19 @@ class _Wanted:
 class TaskSearch(Part):
     """Looks off the UI loop for what is typed, and lights it. Steps taken before the answer is there count from it."""
 
-    def __init__(self, screen: CommandScreen, boxes: Searched, bar: FilterBar) -> None:
+    def __init__(
+        self,
+        screen: CommandScreen,
+        boxes: Searched,
+        bar: FilterBar,
+        others: Callable[[], Sequence[tuple[str, Callable[[], Shown]]]] = tuple,
+    ) -> None:
+        """`others` makes the views of the payload that are not shown, each with its name."""
         super().__init__(screen)
         self._boxes, self._bar = boxes, bar
-        self._wanted = _Wanted("", (0, 0))
+        self._others = others
+        self._wanted = _Wanted("", (0, None))
+        self._elsewhere = ""
         self._found: tuple[Matches, ...] = ()
         self._at: int | None = None
 
@@ -90,27 +100,37 @@ class TaskSearch(Part):
 
     def documents_changed(self) -> None:
         """Look through what the boxes show by now."""
-        self._begin(_Wanted(self._bar.text, (0, 0)))
+        self._begin(_Wanted(self._bar.text, (0, None)))
 
     def _begin(self, wanted: _Wanted) -> None:
         self._wanted.called_off = True
         self._wanted = wanted
-        self._found, self._at = (), None
+        self._found, self._at, self._elsewhere = (), None, ""
         if wanted.needle:
             self._bar.note("…")
-            self._find(wanted, [view.document for view in self._boxes.documents])
+            shown = [view.document for view in self._boxes.views]
+            self._find(wanted, [one for one in shown if one is not None], self._others())
         else:
             self._light()
 
     @background("search")
-    def _find(self, wanted: _Wanted, documents: list[Document]) -> None:
+    def _find(self, wanted: _Wanted, shown: Sequence[Shown], others: Sequence[tuple[str, Callable[[], Shown]]]) -> None:
         found: list[Matches] = []
-        for document in documents:
-            matches = document.matches(wanted.needle, lambda: wanted.called_off)
+        for one in shown:
+            matches = one.matches(wanted.needle, lambda: wanted.called_off)
             if matches is None:
                 return
             found.append(matches)
         self.screen.app.call_from_thread(self._arrived, wanted, tuple(found))
+        if any(found):
+            return
+        for name, make in others:
+            matches = None if wanted.called_off else make().matches(wanted.needle, lambda: wanted.called_off)
+            if matches is None:
+                return
+            if matches:
+                self.screen.app.call_from_thread(self._arrived_elsewhere, wanted, f"{len(matches):,} in {name}")
+                return
 
     def background_failed(self, group: str, error: Exception) -> None:
         self._wanted.answered = True
@@ -121,17 +141,33 @@ class TaskSearch(Part):
             return
         self._wanted.answered, self._found = True, found
         if self.count:
-            box, line = wanted.start
-            first = sum(map(len, found[:box])) + found[box].after(line)
-            self._at = (first + wanted.steps) % self.count
+            self._at = (self._first(*wanted.start) + wanted.steps) % self.count
         self._light()
 
-    def _here(self) -> tuple[int, int]:
-        """Where the operator looks: the first line in view of a box that was scrolled, else the beginning."""
-        for number, (box, view) in enumerate(zip(self._boxes.boxes_searched, self._boxes.documents, strict=True)):
-            if box == self._boxes.current and view.top_line:
-                return number, view.top_line
-        return 0, 0
+    def _arrived_elsewhere(self, wanted: _Wanted, where: str) -> None:
+        """Say that another view of the payload has matches."""
+        if wanted is self._wanted and self.screen.is_mounted:
+            self._elsewhere = f", {where}: {commands.NextView}"
+            self._light()
+
+    def _first(self, box: int, place: Any) -> int:
+        """The match to show first: from where the operator looks on the first that is written as what is looked for,
+        else the first of all.
+        """
+        before = [sum(map(len, self._found[:number])) for number in range(len(self._found))]
+        for step in range(len(self._found) + 1):
+            number = (box + step) % len(self._found)
+            at = self._found[number].exact_after(None if step else place)
+            if at is not None:
+                return before[number] + at
+        return before[box] + (self._found[box].after(place) if place is not None else 0)
+
+    def _here(self) -> tuple[int, Any]:
+        """Where the operator looks: the place in view of a box in which somebody has moved, else the beginning."""
+        for number, (box, view) in enumerate(zip(self._boxes.boxes_searched, self._boxes.views, strict=True)):
+            if box == self._boxes.current and view.place is not None:
+                return number, view.place
+        return 0, None
 
     # From match to match
 
@@ -165,7 +201,7 @@ class TaskSearch(Part):
     def _light(self) -> None:
         """Light what was found, and bring the current match into view."""
         below = self._at
-        for number, view in enumerate(self._boxes.documents):
+        for number, view in enumerate(self._boxes.views):
             matches = self._found[number] if self._found else None
             here = below is not None and matches is not None and 0 <= below < len(matches)
             if here and self._boxes.alone:
@@ -175,6 +211,6 @@ class TaskSearch(Part):
         if not self._wanted.needle:
             self._bar.note("")
         elif self._at is None:
-            self._bar.note("no match", wrong=True)
+            self._bar.note(f"no match here{self._elsewhere}" if self._elsewhere else "no match", wrong=True)
         else:
             self._bar.note(f"{self._at + 1:,} of {self.count:,}")

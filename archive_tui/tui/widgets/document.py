@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from archive_tui.payloads.rendering import Document, TextDocument
-from archive_tui.payloads.search import Matches
+from archive_tui.payloads.search import LineMatches, Matches
 from archive_tui.tui import commands
 
 _WRAP_LINES = 100_000
@@ -58,7 +58,7 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
         self._document: Document = TextDocument("", "")
         self._starts: array[int] | None = None
         self._chopped: LRUCache[tuple[int, int], list[str]] = LRUCache(512)
-        self._matches: Matches | None = None
+        self._matches: LineMatches | None = None
         self._match: int | None = None
 
     @property
@@ -87,15 +87,15 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
     # Matches of a search
 
     @property
-    def top_line(self) -> int:
-        """The line of the document at the top of the view."""
-        return self._line_at(int(self.scroll_y))
+    def place(self) -> int | None:
+        """Where the operator looks: the line at the top of the view; None: at the beginning."""
+        return self._line_at(int(self.scroll_y)) or None
 
     def light(self, matches: Matches | None, current: int | None = None) -> None:
         """Light the matches of a search, and move the view to the current one; None: light nothing."""
-        self._matches, self._match = matches, current
-        if matches is not None and current is not None:
-            self._reveal(*matches.place(current))
+        self._matches, self._match = matches if isinstance(matches, LineMatches) else None, current
+        if self._matches is not None and current is not None:
+            self._reveal(*self._matches.place(current))
         self.refresh()
 
     def _reveal(self, line: int, start: int, end: int) -> None:
