@@ -113,7 +113,32 @@ def test_a_filter_that_is_not_the_one_that_is_typed_is_told_in_the_head(work: Li
     async def play(op: Operator) -> None:
         await op.tasks("work")
         await op.press("slash", *"digest age>", "enter")
-        await op.sees("filter: “digest age”", "age needs a value")
-        await op.until(lambda: op.ids == [], "what could be read last")
+        await op.sees("filter: “digest”", "age needs a value")
+        await op.until(lambda: op.ids == ["task-1"], "what could be read last")
+
+    operate(work.settings, play)
+
+
+def test_a_word_that_is_not_whole_yet_hides_no_row(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.press("slash")
+        for letter in "age>1":
+            await op.press(letter)
+            await op.holds(lambda: len(op.ids) == 3, 0.05)
+            assert "age needs" not in op.words("#hint")
+        await op.press("h")
+        await op.until(lambda: not op.ids, "all are younger than an hour")
+        await op.press("ctrl+u", *"type:report:gen")
+        assert len(op.ids) == 3
+        await op.press(*"erate")
+        await op.until(lambda: op.ids == ["task-2"], "the whole value")
+        await op.press("ctrl+u", *"type:report", "enter")
+        await op.until(lambda: not op.ids, "enter says that it is whole")
+        await op.press("slash", "ctrl+u", *"dig")
+        await op.until(lambda: op.ids == ["task-1"], "a word is looked for as it is typed")
+        await op.press("ctrl+u", *"kind:orph", "enter")
+        await op.sees("kind")
+        assert "-wrong" in str(op.app.screen.query_one("#hint").classes)
 
     operate(work.settings, play)

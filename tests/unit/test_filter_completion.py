@@ -1,10 +1,12 @@
 """Completion of filters, and the memory of those that were typed."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archive_tui.catalog.filter.grammar import parse
 from archive_tui.errors import UsageError
-from archive_tui.tui.lists.filter_completion import Seen, complete
+from archive_tui.tui.lists.filter_completion import Seen, complete, whole_part
 from archive_tui.tui.lists.filter_memory import FilterMemory
 
 SEEN = Seen(
@@ -85,3 +87,44 @@ def test_paths_that_were_seen_can_be_read_by_the_filter() -> None:
     assert len(found) == 6
     for text in found:
         parse(f"{text}x", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("r", ""),  # error, retried
+        ("ref", "ref"),
+        ("age", ""),
+        ("age>", ""),
+        ("age>1", ""),
+        ("age>1d", "age>1d"),
+        ("refused kind:orph", "refused"),
+        ("kind:orphan-archived", "kind:orphan-archived"),
+        ("type:email", ""),
+        ("type:email:deliver", "type:email:deliver"),
+        ("type:email:*", "type:email:*"),
+        ("type:~email", "type:~email"),
+        ("type:nothing-such", "type:nothing-such"),
+        ("-type:email", ""),
+        ("type:email ", "type:email "),
+        ("refused or ty", "refused"),
+        ("refused -", "refused"),
+        ("(refused or ty", "(refused)"),
+        ("payload.us", ""),
+        ("payload.user.id=", ""),
+        ("payload.user.id=8", "payload.user.id=8"),
+        ('"dial tc', ""),
+        ('"dial tcp"', '"dial tcp"'),
+        ("foo>5", ""),
+        ("foo>5 refused", "foo>5 refused"),
+    ],
+)
+def test_a_word_that_is_not_whole_yet_is_left_out(text: str, whole: str) -> None:
+    assert whole_part(text, SEEN, 0) == whole
+
+
+@given(st.lists(st.sampled_from(["age", ">", "1d", " ", "(", ")", "or", "-", '"', "kind:", "orph", "x"]), max_size=8))
+def test_what_is_whole_is_the_text_or_begins_it(parts: list[str]) -> None:
+    text = "".join(parts)
+    whole = whole_part(text, SEEN, 0)
+    assert text.startswith(whole.rstrip(")"))

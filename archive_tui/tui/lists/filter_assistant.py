@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
+from archive_tui.catalog.filter.grammar import parse
+from archive_tui.catalog.filter.refusal import FilterError
 from archive_tui.catalog.signatures import signature
 from archive_tui.catalog.view import View
 from archive_tui.folding import folded
@@ -16,7 +18,7 @@ from archive_tui.payloads.redaction import MASK
 from archive_tui.settings.file import default_settings_file
 from archive_tui.text import line
 from archive_tui.tui.dialogs.name import NameDialog
-from archive_tui.tui.lists.filter_completion import Seen, complete
+from archive_tui.tui.lists.filter_completion import Seen, complete, whole_part
 from archive_tui.tui.lists.filter_memory import FilterMemory
 from archive_tui.tui.widgets.filterbar import Suggestion
 
@@ -46,6 +48,10 @@ class FilterAssistant:
         """How a filter may go on."""
         return complete(text, cursor, self._seen())
 
+    def whole_part(self, text: str, now: float) -> str:
+        """What of a filter is whole while somebody types at its end; ages count from `now` (unix seconds)."""
+        return whole_part(text, self._seen(), now)
+
     def recall(self, part: str) -> Sequence[str]:
         """Filters that were typed before and hold a text, the last first."""
         return [one for one in self._memory.typed if folded(part) in folded(one) and one != part]
@@ -55,7 +61,12 @@ class FilterAssistant:
         self._memory.remember(text)
 
     def save(self, text: str) -> None:
-        """Ask for a name for a filter, and keep it under that for this run."""
+        """Ask for a name for a filter, and keep it under that for this run; one that cannot be read gets none."""
+        try:
+            parse(text, self._screen().session.clock())
+        except FilterError as error:
+            self._screen().say(str(error), warning=True)
+            return
         self._screen().app.push_screen(NameDialog(text), partial(self._named, text))
 
     def _named(self, text: str, name: str | None) -> None:

@@ -1,4 +1,6 @@
-"""Completion of a filter that is being typed: names of fields, values that were seen, and filters with a name."""
+"""Completion of a filter that is being typed: names of fields, values that were seen, and filters with a name; and how
+much of it is whole by now.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from archive_tui.catalog.fields import FIELDS, IN_MESSAGE, field_name
+from archive_tui.catalog.filter.grammar import parse
+from archive_tui.catalog.filter.refusal import FilterError
 from archive_tui.catalog.filter.terms import written
 from archive_tui.folding import folded
 from archive_tui.text import line
@@ -73,3 +77,56 @@ def _words(begun: str, seen: Seen) -> Iterable[tuple[str, str]]:
     within = [path for path in seen.paths if folded(path).startswith(wanted)] if wanted.startswith(_WITHIN) else []
     for path in sorted(within, key=lambda path: not path.startswith(begun)):
         yield path, f"{path}="
+
+
+_LAST_WORD = re.compile(r"""(?:^|[\s(])(-?(?:[^\s()"']|"[^"]*"?|'[^']*'?)*)$""")
+"""The word that ends the text, with the minus before it; empty behind a space."""
+
+_OPEN_END = re.compile(r"(?:\s|\(|(?:^|(?<=[\s(]))(?:-|and|or|not)(?=[\s(]|$))+$")
+"""What waits for a term at the end of a text."""
+
+_WORDS_BETWEEN = ("and", "or", "not")
+_MOST_OPEN = 3
+"""Parentheses that may still be open."""
+
+
+def whole_part(text: str, seen: Seen, now: float) -> str:
+    """The part of a text that can be taken for whole while somebody types at its end: without the last word, where that
+    may become a field or another value that was seen, or cannot be read as yet. What is wrong in the rest is for the
+    parser to say.
+    """
+    found = _LAST_WORD.search(text)
+    if found is None or not _is_unfinished(text, found.start(1), found[1].removeprefix("-"), seen, now):
+        return text
+    part = _OPEN_END.sub("", text[: found.start(1)])
+    return next((closed for closed in (part + ")" * count for count in range(_MOST_OPEN)) if _reads(closed, now)), part)
+
+
+def _is_unfinished(text: str, at: int, word: str, seen: Seen, now: float) -> bool:
+    """Whether the word that begins there, and ends the text, may yet be another one."""
+    if word and _may_go_on(text, word, seen):
+        return True
+    try:
+        parse(text, now)
+    except FilterError as error:
+        return error.position >= at or any(_reads(text + ")" * count, now) for count in range(1, _MOST_OPEN))
+    return False
+
+
+def _may_go_on(text: str, word: str, seen: Seen) -> bool:
+    """Whether a word is the beginning of a field, of a path or of a value that was seen."""
+    match = _AT_CURSOR.search(text)
+    if match is not None and match["field"]:
+        value = folded(match["value"].strip('"'))
+        known = [folded(one) for one in seen.values.get(field_name(match["field"]), ())]
+        return match["operator"] != ":~" and value not in known and any(one.startswith(value) for one in known)
+    names = (*FIELDS, *IN_MESSAGE, *_WORDS_BETWEEN, *seen.paths)
+    return word.isascii() and any(name.startswith((word, word.lower())) for name in names)
+
+
+def _reads(text: str, now: float) -> bool:
+    try:
+        parse(text, now)
+    except FilterError:
+        return False
+    return True

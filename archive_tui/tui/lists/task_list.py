@@ -336,13 +336,15 @@ class TaskList(Vertical):
     @on(FilterBar.Changed)
     def _filter_changed(self, event: FilterBar.Changed) -> None:
         event.stop()
-        self._filter_bar.complain(self.try_filter(event.text))
+        self._filter_bar.complain(self.try_filter(event.text, at_end=self._filter_bar.typing_at_end))
 
-    def try_filter(self, text: str) -> str:
+    def try_filter(self, text: str, *, at_end: bool = False) -> str:
         """Show what a filter shows that is being typed. Returns what is wrong with it: then the rows stay as they are.
-        Empty: it can be read.
+        Empty: it can be read. With `at_end` somebody types at its end: a word that is not whole yet changes nothing.
         """
         now = self._screen.session.clock()
+        if at_end:
+            text = self._assistant.whole_part(text, now)
         try:
             parse(text, now)
         except FilterError as error:
@@ -360,9 +362,14 @@ class TaskList(Vertical):
         assistant = FilterAssistant(screen, lambda: self.view, lambda: self.contents.paths)
         return FilterBar("a word, or field:value", hint=HINT, assistant=assistant)
 
+    @property
+    def _assistant(self) -> FilterAssistant:
+        return FilterAssistant(lambda: self._screen, lambda: self.view, lambda: self.contents.paths)
+
     @on(FilterBar.Submitted)
     def _filter_submitted(self, event: FilterBar.Submitted) -> None:
         event.stop()
+        self._filter_bar.conclude(self.try_filter(self._filter_bar.text))
         self.contents.resume()
 
     @runs(commands.Filter)

@@ -409,13 +409,16 @@ class TriageScreen(CommandScreen):
     def _filter_changed(self, event: FilterBar.Changed) -> None:
         event.stop()
         tasks = self.triaged.tasks
-        self._filter_bar.complain(tasks.try_filter(event.text))
+        self._filter_bar.complain(tasks.try_filter(event.text, at_end=self._filter_bar.typing_at_end))
         tasks.show_filter()
 
     @on(FilterBar.Submitted)
     def _filter_submitted(self, event: FilterBar.Submitted) -> None:
         event.stop()
-        self.triaged.tasks.contents.resume()
+        tasks = self.triaged.tasks
+        self._filter_bar.conclude(tasks.try_filter(self._filter_bar.text))
+        tasks.show_filter()
+        tasks.contents.resume()
 
     def _widen(self) -> bool:
         """Take back what was typed as a filter here; False where nothing was."""

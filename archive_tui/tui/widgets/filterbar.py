@@ -169,6 +169,17 @@ class FilterBar(Vertical):
         """Whether what is typed cannot be read."""
         return self.query_one("#hint").has_class("-wrong")
 
+    @property
+    def typing_at_end(self) -> bool:
+        """Whether somebody types, and what they type next stands at the end of the text."""
+        return self.has_class("-typing") and self._input.cursor_position >= len(self._input.value)
+
+    def conclude(self, reason: str) -> None:
+        """Say what is wrong with the text that somebody is through with; with nothing to say, remember it."""
+        self.complain(reason)
+        if self._assistant is not None and self._input.value and not reason:
+            self._assistant.remember(self._input.value)
+
     def complain(self, reason: str) -> None:
         """Say what is wrong with the text (one safe line), or, with nothing to say, that it is fine again."""
         self._reason = reason
@@ -300,8 +311,6 @@ class FilterBar(Vertical):
         """Go back to the rows; an empty line is hidden."""
         if not self._input.value:
             self.display = False
-        elif self._assistant is not None and not self.wrong:
-            self._assistant.remember(self._input.value)
         self._menu = ()
         self._draw_hint()
         self._leave()
