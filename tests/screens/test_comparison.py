@@ -242,3 +242,25 @@ def test_nothing_of_a_task_reaches_the_terminal_as_it_is(valkey: Live) -> None:
         assert "[@click=app.bell]x" in op.text
 
     operate(valkey.settings, play)
+
+
+def test_what_is_masked_is_shown_when_it_is_asked_for(valkey: Live) -> None:
+    valkey.asynq.register("q")
+    for number in range(2):
+        payload = b'{"password": "word-%d", "n": 1}' % number
+        valkey.asynq.add("q", f"task-{number}", score=NOW - number, payload=payload)
+
+    async def play(op: Operator) -> None:
+        await ask(op, 0)
+        await compared(op)
+        assert "word-" not in op.text
+        assert "masked: they differ" in op.text
+        await op.press("exclamation_mark")
+        await compared(op)
+        assert row(op, "password") == '≠ password "word-0" "word-1"'
+        await op.hears("! masks it again")
+        await op.press("exclamation_mark")
+        await compared(op)
+        assert "word-" not in op.text
+
+    operate(valkey.settings, play)

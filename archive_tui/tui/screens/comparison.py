@@ -14,16 +14,19 @@ from archive_tui.comparison.rows import Comparison
 from archive_tui.comparison.tasks import compare
 from archive_tui.errors import ArchiveTuiError
 from archive_tui.jobs.well_ended import WellEndedJob
+from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.payloads.rendering import TextDocument
 from archive_tui.text import clip
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.task.search import TaskSearch
+from archive_tui.tui.themes import BADGE
 from archive_tui.tui.widgets.document import DocumentView
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.tui.widgets.pieces import Piece, piece
+from archive_tui.tui.widgets.status import SECRETS_SHOWN
 from archive_tui.wording.people import plural, size
 
 _COPY_LIMIT = 100_000
@@ -81,6 +84,7 @@ class ComparisonScreen(CommandScreen):
         commands.CopyComparison,
         commands.SearchNext,
         commands.SearchPrevious,
+        commands.ShowSecrets,
         commands.ReadAgain,
         commands.Back,
         commands.Leave,
@@ -95,7 +99,7 @@ class ComparisonScreen(CommandScreen):
         self._search_bar = FilterBar("in the comparison", label="search", anew=True, give_back=self._focus_view)
         self.searching = TaskSearch(self, self._view, self._search_bar)
         self.parts = (self.searching,)
-        self._everything = False
+        self._everything = self._secrets = False
         self._comparison: Comparison | None = None
         self._job: WellEndedJob | None = None
         self._problem = ""
@@ -131,6 +135,8 @@ class ComparisonScreen(CommandScreen):
         room = _SHOWN_ID if self.size.width >= _ROOMY else _SHORT_ID
         other = clip(self._second.id, room) if self._second is not None else "those that ended well"
         parts = [Piece(title("compare", f"{clip(self._first.id, room)} and {other}"), cut=True)]
+        if self._secrets:
+            parts.append(piece(f" {SECRETS_SHOWN} ", BADGE))
         if self._problem:
             parts.append(piece(f"   {commands.ReadAgain} reads again", "$text-muted"))
         elif self._comparison is None:
@@ -151,18 +157,18 @@ class ComparisonScreen(CommandScreen):
         self._ticket += 1
         self._comparison, self._problem = None, ""
         self._view.show(TextDocument("", "reading…"))
-        self._read(self._ticket)
+        self._read(self._ticket, SHOWN if self._secrets else self.session.redaction)
 
     @background("read")
-    def _read(self, ticket: int) -> None:
+    def _read(self, ticket: int, redaction: Redaction) -> None:
         session = self.session
         try:
             first = self._first.task()
             if self._second is not None:
-                comparison = compare(first, self._second.task(), session.payloads, session.redaction, session.clock())
+                comparison = compare(first, self._second.task(), session.payloads, redaction, session.clock())
             else:
                 job = WellEndedJob(
-                    session.reader, first.queue, first.type, session.payloads, session.redaction, leave_out=first.id
+                    session.reader, first.queue, first.type, session.payloads, redaction, leave_out=first.id
                 )
                 self._job = session.run(job)
                 while not job.wait(_LOOK_EVERY):
@@ -247,6 +253,18 @@ class ComparisonScreen(CommandScreen):
         """Show also what is the same, or only what differs."""
         self._everything = not self._everything
         self._lay_out()
+
+    def why_not_show_secrets(self) -> str | None:
+        """Why there is nothing to show or to mask."""
+        return None if self.session.redaction.on else "nothing is masked in this session"
+
+    @runs(commands.ShowSecrets, unless=why_not_show_secrets)
+    def show_secrets(self) -> None:
+        """Show what is masked, or mask it again."""
+        self._secrets = not self._secrets
+        self._begin()
+        if self._secrets:
+            self.say(f"everything of both is shown, and copied: {commands.ShowSecrets} masks it again", warning=True)
 
     @on(FilterBar.Changed)
     def _search_changed(self, event: FilterBar.Changed) -> None:
