@@ -166,7 +166,23 @@ def test_all_groups_of_a_facet_open_on_a_screen_of_their_own(valkey: Live) -> No
         await op.sees("/ type==type:2")
         await op.sees("1 match of 30")
 
-    operate(valkey.settings, play, size=(160, 50))
+    operate(valkey.settings, play, size=(160, 30))
+
+
+def test_a_high_panel_shows_the_groups_that_there_is_room_for(valkey: Live) -> None:
+    valkey.asynq.register("mail")
+    for number in range(60):
+        valkey.asynq.add(
+            "mail", f"task-{number}", score=NOW, type=f"type:{number % 20:02}", error_msg=f"of {'abc'[number % 3]}"
+        )
+
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await counted(op)
+        await op.until(lambda: sum("type:" in line for line in op.part("GroupsPanel")) == 20, "every type")
+        assert "more ⏎" not in op.text
+
+    operate(valkey.settings, play, size=(200, 50))
 
 
 def test_the_triage_view_divides_errors_by_type_and_age(mail: Live) -> None:

@@ -18,7 +18,7 @@ from archive_tui.tui.command_screen import CommandScreen, Part, background
 from archive_tui.tui.commands import Command, runs
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.task_list import UNREADABLE, TaskList
-from archive_tui.tui.widgets.groups import GROUPS_SHOWN, GroupsPanel
+from archive_tui.tui.widgets.groups import GroupsPanel
 
 _AGES_EVERY = 60
 """Seconds after which ages are counted from a later moment, where the filter does not hold one."""
@@ -103,7 +103,7 @@ class Groups(Part):
         now = self._now if query.now is None else int(query.now)
         others = tuple(value.facet for value in self._tasks.contents.columns)
         wanted = most or dict.fromkeys(
-            [facet.name for facet in (*self.facets[:1], *others, *self.facets[1:])], GROUPS_SHOWN
+            [facet.name for facet in (*self.facets[:1], *others, *self.facets[1:])], self.panel.groups_wanted
         )
         plain = replace(query.narrowed, now=None)
         return Question(plain, now, wanted, self.most_errors, others)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from textual import events, on
@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -26,8 +27,12 @@ from archive_tui.wording.people import size, sparkline
 LEAST_WIDTH = 34
 """Cells that the panel takes beside a list where there is little room."""
 
-GROUPS_SHOWN = 8
-"""How many groups of a facet there is room for; the rest are counted, and one key away."""
+_GROUPS_SHOWN, _MOST_SHOWN = 8, 32
+"""How many groups of a facet are shown where there is little room, and at most; the rest are counted, and one key away.
+"""
+
+_HIGH = 32
+"""Lines of the panel from which on there may be room for more groups than in little room."""
 
 _DAYS_SHOWN = ((56, DAYS), (42, 7), (0, 4))
 """Cells from which on a group's sparkline has so many days."""
@@ -103,7 +108,7 @@ class GroupsPanel(Vertical):
         super().__init__(id="groups")
         self._answer: Breakdown | None = None
         self._text = ""
-        self._width = 0
+        self._room = Size()
         self._groups: dict[str, Group] = {}
         self._more: dict[str, Facet] = {}
 
@@ -129,9 +134,14 @@ class GroupsPanel(Vertical):
         """Whether these counts are drawn."""
         return self._answer is answer
 
+    @property
+    def groups_wanted(self) -> int:
+        """How many groups of a facet there may be room for."""
+        return _MOST_SHOWN if self.size.height >= _HIGH else _GROUPS_SHOWN
+
     def on_resize(self, event: events.Resize) -> None:
-        """Draw for the new width."""
-        if event.size.width != self._width and self._answer is not None:
+        """Draw for the new room."""
+        if event.size != self._room and self._answer is not None:
             self._show(self._answer, self._text)
 
     def show(self, answer: Breakdown, text: str) -> None:
@@ -140,17 +150,20 @@ class GroupsPanel(Vertical):
             self._show(answer, text)
 
     def _show(self, answer: Breakdown, text: str) -> None:
-        self._answer, self._text, self._width = answer, text, self.size.width
+        self._answer, self._text, self._room = answer, text, self.size
         self._groups.clear()
         self._more.clear()
         self._draw(list(self._lines(answer, text)))
 
     def _lines(self, answer: Breakdown, text: str) -> Iterator[Option]:
         """Every line; a facet in which nothing differs has none, unless the list is narrowed by it."""
-        for name, groups in answer.groups.items():
+        facets = {
+            name: groups for name, groups in answer.groups.items() if len(groups) > 1 or (groups and groups[0].value)
+        }
+        room = _shares({name: len(groups) for name, groups in facets.items()}, answer.different, self._room.height)
+        for name, found in facets.items():
+            groups = found[: room[name]]
             chosen = [_has(text, group) for group in groups]
-            if not groups or (len(groups) == 1 and not groups[0].value):
-                continue
             facet = groups[0].facet
             yield Option(Content.styled(f" {facet.title}", "bold $text-muted"), disabled=True)
             for group, is_chosen in zip(groups, chosen, strict=True):
@@ -239,6 +252,23 @@ class GroupsPanel(Vertical):
     @staticmethod
     def _headings(options: Sequence[Option]) -> list[bool]:
         return [option.disabled for option in options]
+
+
+def _shares(counts: Mapping[str, int], different: Mapping[str, int], lines: int) -> Mapping[str, int]:
+    """How many groups of each facet are shown on so many lines. `counts` are those that are known, `different` all."""
+    shares = {name: min(count, _GROUPS_SHOWN) for name, count in counts.items()}
+
+    def needed() -> int:
+        return sum(1 + share + (different[name] > share) for name, share in shares.items())
+
+    grown = True
+    while grown:
+        grown = False
+        for name, count in counts.items():
+            if shares[name] < count and needed() < lines:
+                shares[name] += 1
+                grown = True
+    return shares
 
 
 def _has(text: str, group: Group) -> bool:
