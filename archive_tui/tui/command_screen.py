@@ -453,19 +453,22 @@ class CommandScreen(Screen[None]):
             self.say(f"{command.title.rstrip('…')}: {self._elsewhere()[command]}", warning=True)
 
     def _elsewhere(self) -> dict[type[Command], str]:
-        """The commands that this screen does not have, with the screens that do, or why none does now."""
+        """The commands that this screen does not have, with the screens that do, or why none does now. What people take
+        for one command, since it has the same title and keys, is there once.
+        """
         from archive_tui.tui.keymap import all_screens, commands_on
 
+        here = {_as_seen(command) for command in commands_on(type(self))}
+        first: dict[object, type[Command]] = {}
         titles: dict[type[Command], dict[str, None]] = {}
         for screen in all_screens():
             for command in commands_on(screen):
-                titles.setdefault(command, {})[screen.TITLE_IN_HELP] = None
-        here = commands_on(type(self))
+                if (seen := _as_seen(command)) not in here:
+                    titles.setdefault(first.setdefault(seen, command), {})[screen.TITLE_IN_HELP] = None
         refused = self.why_no_changes
         return {
             one: f"nowhere now: {refused}" if one.danger and refused else f"works on: {', '.join(where)}"
             for one, where in titles.items()
-            if one not in here
         }
 
     def on_key(self, event: Key) -> None:
@@ -542,6 +545,11 @@ class CommandScreen(Screen[None]):
     @runs(commands.Back)
     def back(self) -> None:
         self.app.pop_screen()
+
+
+def _as_seen(command: type[Command]) -> tuple[str, tuple[str, ...]]:
+    """What people know a command by: its title and its keys."""
+    return command.title.rstrip("…"), tuple(command.keys())
 
 
 class Part:
