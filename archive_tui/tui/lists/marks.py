@@ -4,6 +4,7 @@ filtered.
 
 from __future__ import annotations
 
+import time
 from array import array
 from collections.abc import Callable
 
@@ -19,6 +20,13 @@ from archive_tui.wording.people import plural
 
 MARKING = "marking: a moment"
 """Why nothing can be done with marks that are being made."""
+
+
+_FOR_A_ROW = (commands.Open, commands.Mark, commands.MarkRange)
+"""Commands for the row under the cursor, which wait for the first rows of a list."""
+
+_PATIENCE = 3.0
+"""Seconds for which they wait."""
 
 
 class RowMarks(Part):
@@ -40,6 +48,7 @@ class RowMarks(Part):
         self._forgotten: tuple[Marks, Marks] | None = None
         """The marks that were forgotten last, and those of them made one by one: they can be brought back."""
         self._tasks = tasks
+        self._waits_since: float | None = None
         self._anchor: int | None = None
         self._counted = 0  # how often those that are hidden were counted
         self._replaced = 0  # how often: marks that were asked for before the last time come too late
@@ -112,10 +121,30 @@ class RowMarks(Part):
             return None
         return f"which tasks? {commands.Mark} marks all of a group, {commands.Groups} goes to the rows"
 
+    def keep_up(self) -> None:
+        """Run a command that has waited for the first rows; called a few times a second. After a while nobody means it
+        any more.
+        """
+        command = self.screen.waiting
+        if command not in _FOR_A_ROW:
+            self._waits_since = None
+            return
+        if self._waits_since is None:
+            self._waits_since = time.monotonic()
+        late = time.monotonic() - self._waits_since > _PATIENCE
+        if not late and self._tasks.awaits_rows:
+            return
+        self.screen.waiting = self._waits_since = None
+        if command is not None and self.screen.on_top:
+            if self._tasks.awaits_rows:
+                self.screen.say(f"{command.title}: no task here yet", warning=True)
+            else:
+                self.screen.run_command(command)
+
     def _run_waiting(self) -> None:
         """Run the command that has waited, if its time has come: it was meant for what is marked, and nothing else."""
         command = self.screen.waiting
-        if command is not None and self._unsteady() is None:
+        if command is not None and command not in _FOR_A_ROW and self._unsteady() is None:
             self.screen.waiting = None
             if len(self.marked) and self.screen.on_top:
                 self.screen.run_command(command)
@@ -136,9 +165,9 @@ class RowMarks(Part):
             self.picked.add([key])
         self._marks_changed()
 
-    def why_not_mark(self) -> str | None:
+    def why_not_mark(self) -> str | Wait | None:
         """Why the row under the cursor cannot be marked now."""
-        return self._unsteady() or ("no task here" if self._tasks.table.cursor_key is None else None)
+        return self._unsteady() or (self._tasks.why_no_row() if self._tasks.table.cursor_key is None else None)
 
     @runs(commands.Mark, unless=why_not_mark)
     def mark(self) -> None:

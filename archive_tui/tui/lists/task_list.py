@@ -27,7 +27,7 @@ from archive_tui.catalog.view import GONE, View
 from archive_tui.jobs.job import Job
 from archive_tui.text import clip
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, background
+from archive_tui.tui.command_screen import CommandScreen, Wait, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.lists.content_reading import ContentReading
@@ -295,11 +295,20 @@ class TaskList(Vertical):
     def _opened(self) -> None:
         self._screen.run_command(commands.Open)
 
-    def why_not_open(self) -> str | None:
+    @property
+    def awaits_rows(self) -> bool:
+        """Whether it shows no row as yet, and may in a moment."""
+        return not self.table.row_count and not self._shown_complete
+
+    def why_no_row(self) -> str | Wait:
+        """Why there is no row under the cursor."""
+        return Wait("in a moment: the list is being read") if self.awaits_rows else "no task here"
+
+    def why_not_open(self) -> str | Wait | None:
         """Why no task can be opened now."""
         row = self.table.cursor_row
         if self.table.cursor_index is None or row is None:
-            return "no task here"
+            return self.why_no_row()
         return "this is no task: its row says all there is" if row.queue == INSTALLATION and row is not GONE else None
 
     @runs(commands.Open, unless=why_not_open)

@@ -204,6 +204,7 @@ class JournalScreen(CommandScreen):
         self.flow.watch()
         self.columns.keep_up()
         self.tasks.keep_up()
+        self.marks.keep_up()
         self._draw_head()
 
     @on(TaskList.Changed)

@@ -167,6 +167,7 @@ class ScanScreen(CommandScreen):
         self.flow.watch()
         self.columns.keep_up()
         self.tasks.keep_up()
+        self.marks.keep_up()
         self._draw_head()
 
     @on(TaskList.Changed)

@@ -186,6 +186,7 @@ class TasksScreen(CommandScreen):
             self.marks.forget_dead()
         self.columns.keep_up()
         self.tasks.keep_up()
+        self.marks.keep_up()
         self.groups.keep_up()
         self._draw_head()
         if self._cleaning and self.tasks.shown:
