@@ -135,15 +135,17 @@ class ContentJob(Job):
     def _take(self, rows: Sequence[Unread], found: Sequence[bytes | None]) -> None:
         """Read out of messages what is asked, and keep it; `found` has those of the rows that are read."""
         values: dict[Extract, list[Plain]] = {extract: [] for extract in self._extracts}
+        columns = [(extract, column.append) for extract, column in values.items()]
         replies = iter(found)
         for row in rows:
             content = self._content(row, next(replies)) if _is_read(row) else self._empty(row)
-            for extract, column in values.items():
-                column.append(extract.without if content is None else extract.answer(content))
+            for extract, add in columns:
+                add(extract.without if content is None else extract.answer(content))
         self.catalog.keep(rows, values)
         self._read += len(rows)
         self._left = max(0, self._left - len(rows))
-        self._unknown += self.catalog.count_unknown(self.query, rows[0].seq, rows[-1].seq)
+        if any(None in values[criterion] for criterion in self.query.criteria):  # else the filter tells of each
+            self._unknown += self.catalog.count_unknown(self.query, rows[0].seq, rows[-1].seq)
 
     def _content(self, row: Unread, raw: bytes | None) -> Content | None:
         """The content of a message; None where it is gone, is another by now, or cannot be read."""

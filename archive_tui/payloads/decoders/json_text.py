@@ -24,11 +24,18 @@ def fast_tree(raw: bytes, depth: int) -> Tree:
     `NO_TREE` is no verdict: what is unusual about JSON (NaN, bytes that are not UTF-8, huge numbers) is left to
     `JsonDecoder`.
     """
-    if raw[:1] not in (b"{", b"[") and raw.lstrip()[:1] not in (b"{", b"["):
-        return NO_TREE
+    begin = 0
+    if raw[:1] not in (b"{", b"["):
+        begin = len(raw) - len(raw.lstrip(_SPACE))
+        if raw[begin : begin + 1] not in (b"{", b"["):
+            return NO_TREE
     try:
-        tree = _STRICT.decode(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        # Not `decode`, which looks for spaces by two regular expressions: a tenth of the time of a small payload
+        tree, end = _STRICT.raw_decode(text, begin)
     except _ERRORS:
+        return NO_TREE
+    if end != len(text) and text[end:].strip(_JSON_SPACE):
         return NO_TREE
     if raw.count(b"[") + raw.count(b"{") > depth and deeper_than(tree, depth):
         return NO_TREE
@@ -38,6 +45,10 @@ def fast_tree(raw: bytes, depth: int) -> Tree:
 def plain_json(raw: bytes, tree: Tree) -> Decoded:
     """What there is to say about a payload that `fast_tree` gave a tree of."""
     return Decoded(Fit.CERTAIN, _why(tree), tree, lambda: laid_out(raw.decode()))
+
+
+_SPACE = b" \t\n\r"
+_JSON_SPACE = " \t\n\r"
 
 
 def _refuse(word: str) -> Tree:
