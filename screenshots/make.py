@@ -156,11 +156,11 @@ async def triage(pilot: Pilot[None]) -> None:
 
 
 async def filter_(pilot: Pilot[None]) -> None:
-    """A filter that is being typed, and cannot be read yet."""
+    """A filter that is being typed, with a word that cannot be read."""
     await point_at(pilot, "default")
     await pilot.press("enter")
     screen = await settled(pilot)
-    text = "error:~refused siez>1kB"
+    text = "error:~refused siez>1kB "
     await pilot.press("slash", *[_KEYS.get(character, character) for character in text])
     await until(pilot, lambda: screen.query_one(FilterBar).wrong and not screen.tasks.sorting, "the complaint")
     await pilot.pause(0.25)
