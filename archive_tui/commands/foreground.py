@@ -98,7 +98,7 @@ def scan_line(now: ScanProgress) -> str:
     if now.state is JobState.DISCONNECTED:
         return f"disconnected, retrying: {now.trouble}"[:100]
     left = f", about {span(now.seconds_left)} left" if now.seconds_left is not None else ""
-    expected = f" (expected: about {now.expected})" if now.expected is not None else ""
+    expected = f" of about {now.expected}" if now.expected is not None else ""
     return f"{now.fraction:4.0%}  {now.keys:,} task keys, {now.found:,} found{expected}, {now.rate:,.0f}/s{left}"
 
 

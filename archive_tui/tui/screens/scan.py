@@ -372,7 +372,7 @@ _PHASES = {
 
 def _expected(progress: ScanProgress) -> str:
     """What there will be in the end, marked as an estimate."""
-    return f"   expected: about {progress.expected}" if progress.expected is not None else ""
+    return f" of about {progress.expected}" if progress.expected is not None else ""
 
 
 def _progress_line(progress: ScanProgress, job: ScanJob, width: int, *, outdated: bool) -> list[Piece]:
