@@ -22,7 +22,7 @@ SIZE = (200, 60)
 
 LEAVING = {
     commands.Quit, commands.QuitAnywhere, commands.QuitAtOnce, commands.Suspend, commands.Leave, commands.Back,
-    commands.ShowSecrets, commands.Journals, commands.NextTask, commands.PreviousTask,
+    commands.ShowSecrets, commands.FilterByNode, commands.Journals, commands.NextTask, commands.PreviousTask,
 }  # fmt: skip
 """Commands that leave the screen, or that are looked at by themselves."""
 
