@@ -16,21 +16,31 @@ _sends = 0
 
 @contextlib.contextmanager
 def measured(figures: dict[str, Any]) -> Iterator[None]:
-    """Measure a block: seconds, processor time, peak memory of the process, and requests sent by redis-py."""
+    """Measure a block: seconds, processor time and peak memory of the process and of those that it started and waited
+    for, and requests that it sent itself by redis-py.
+    """
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # begin a new peak, where Linux offers it
     print("begin", flush=True)
     if not sys.stdin.readline():
         raise SystemExit("nobody is measuring any more")
-    sends, before, began = _sends, resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    sends, before, began = _sends, _cpu_seconds(), time.perf_counter()
     yield
     figures["seconds"] = time.perf_counter() - began
     print("end", flush=True)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    figures["cpu_seconds"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    figures["peak_mib"] = peak_mib(after.ru_maxrss)
+    figures["cpu_seconds"] = sum(_cpu_seconds()) - sum(before)
+    figures["peak_mib"] = peak_mib(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    if _cpu_seconds()[1] > before[1]:
+        figures["peak_mib"] += _mib(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     figures["disk_mib"] = disk_mib()
     figures["round_trips"] = _sends - sends
+
+
+def _cpu_seconds() -> tuple[float, float]:
+    """Processor time of this process, and of those that it started and waited for."""
+    both = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    own, others = (one.ru_utime + one.ru_stime for one in both)
+    return own, others
 
 
 def peak_mib(largest: int) -> float:
@@ -39,7 +49,11 @@ def peak_mib(largest: int) -> float:
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
-    return largest / (1024 if sys.platform != "darwin" else 1024 * 1024)
+    return _mib(largest)
+
+
+def _mib(ru_maxrss: int) -> float:
+    return ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
 
 
 def disk_mib() -> float:
