@@ -40,6 +40,7 @@ from archive_tui.jobs.progress import ChangeProgress
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal import writer
 from archive_tui.journal.reader import Journal
+from archive_tui.payloads.redaction import Redaction
 from archive_tui.session import Session
 from archive_tui.settings.model import Settings
 from archive_tui.store.link.pipe import Pipe
@@ -624,9 +625,9 @@ def test_a_journal_of_repairs_can_be_looked_at(
         task = job.task(Q, task_id)
         assert dict(task.fields) == dict(zip(copy.fields[::2], copy.fields[1::2], strict=True))
     shown.close()
-    assert journal_command.show(path, as_json=False, out=sys.stdout) == 0
+    assert journal_command.show(path, as_json=False, out=sys.stdout, redaction=Redaction()) == 0
     assert "repair: archive, as of its last failure" in capsys.readouterr().out
-    assert journal_command.show(path, as_json=True, out=sys.stdout) == 0
+    assert journal_command.show(path, as_json=True, out=sys.stdout, redaction=Redaction()) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {one["outcome"] for one in lines} == {"done"}
     assert len([one for one in lines if not one["fields"]]) == 22

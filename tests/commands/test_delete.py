@@ -205,7 +205,7 @@ def test_what_was_skipped_makes_it_a_part(full: Live, cli: Command, monkeypatch:
 def test_what_does_not_fit_into_the_table_is_left_for_the_next_time(
     full: Live, cli: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "Catalog", lambda: Catalog(limit=3))
+    monkeypatch.setattr(reading, "Catalog", lambda **options: Catalog(limit=3, **options))
     ended = cli(*at(full, "delete", "--queue", "q", "--kind", "orphan-archived", "--yes"))
     assert ended.code == 4
     assert "deleted 3 of 3 tasks" in ended.text
@@ -216,7 +216,7 @@ def test_what_does_not_fit_into_the_table_is_left_for_the_next_time(
 
 
 def test_a_table_that_is_full_proves_nothing(full: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "Catalog", lambda: Catalog(limit=3))
+    monkeypatch.setattr(reading, "Catalog", lambda **options: Catalog(limit=3, **options))
     ended = cli(*at(full, "delete", "--queue", "q", "--kind", "orphan-archived", "--where", "type:nothing", "--yes"))
     assert ended.code == 4
     assert "no orphan, archived task among the rows that are kept" in ended.text

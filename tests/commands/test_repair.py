@@ -227,7 +227,7 @@ def test_a_table_that_is_full_proves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The orphans fill it; what is lost is told last, and only counted."""
-    monkeypatch.setattr(reading, "Catalog", lambda: Catalog(limit=3))
+    monkeypatch.setattr(reading, "Catalog", lambda **options: Catalog(limit=3, **options))
     ended = cli(*repairing(damaged, "--kind", "lost", "--action", "run", "--yes"))
     assert ended.code == 4
     assert "nothing to repair" not in ended.text

@@ -16,6 +16,7 @@ from archive_tui.commands import journal as command
 from archive_tui.jobs.journals import tasks_of
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.reader import Journal
+from archive_tui.payloads.redaction import Redaction
 
 VERSION_1 = Path(__file__).parent / "version1"
 DELETED, REPAIRED, CLEANED_UP = (
@@ -38,7 +39,7 @@ OUTCOMES = {
 
 def shown(path: Path) -> list[dict[str, Any]]:
     out = io.StringIO()
-    assert command.show(path, as_json=True, out=out) == 0
+    assert command.show(path, as_json=True, out=out, redaction=Redaction()) == 0
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archive_tui.payloads import readings
 from archive_tui.payloads.decoder import Context, Decoded, Fit, LimitReached, Limits, Peeled
 from archive_tui.payloads.readings import NO_TREE, PayloadReader
 from archive_tui.payloads.registry import standard
@@ -245,7 +246,10 @@ def test_a_million_keys_are_a_tree() -> None:
     assert len(READER.tree(raw)) == 1_000_000
 
 
-def test_what_is_only_shown_keeps_no_tree_that_its_text_does_not_need() -> None:
+def test_what_is_large_keeps_no_tree_that_its_text_does_not_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readings, "_LARGE", 1)
     json_, pack = READER.best(b'{"a": "b\\nc"}'), READER.best(b"\x81\xa1a\xa3b\nc")
     assert json_.to_show().tree is NO_TREE
     assert pack.to_show().tree == {"a": "b\nc"}

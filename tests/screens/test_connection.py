@@ -96,7 +96,7 @@ def test_the_palette_opens_it_from_everywhere_and_i_keeps_its_meaning(valkey: Li
         await op.tasks("q")
         await op.task()
         await op.press("i")
-        await op.hears("id sent to the terminal's clipboard")
+        await op.hears("id: sent to the terminal's clipboard")
         await from_palette(op)
         await op.press(":", *"connection")
         await op.sees("not now: this is the connection page")

@@ -13,6 +13,7 @@ from archive_tui.changes.delete import DELETE
 from archive_tui.changes.report import Report
 from archive_tui.changes.sheet import Sheet
 from archive_tui.destinations import Destinations
+from archive_tui.payloads.redaction import Redaction
 from archive_tui.settings.profiles import Choices
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Wait
@@ -21,6 +22,7 @@ from archive_tui.tui.dialogs.columns import ColumnsDialog
 from archive_tui.tui.dialogs.confirm import ConfirmDialog
 from archive_tui.tui.dialogs.dialog import Dialog
 from archive_tui.tui.dialogs.dump import DumpDialog
+from archive_tui.tui.dialogs.edit import EditDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
 from archive_tui.tui.dialogs.help import HelpDialog
 from archive_tui.tui.dialogs.name import NameDialog
@@ -45,6 +47,7 @@ DIALOGS: Mapping[type[Dialog[Any]], Callable[[Operator], Dialog[Any]]] = {
     ChoiceDialog: lambda op: ChoiceDialog("Sort", {"a": "A"}),
     ColumnsDialog: lambda op: ColumnsDialog("archive", {"a": "A", "b": "B"}, ["a"], list),
     ConfirmDialog: lambda op: ConfirmDialog(_SHEET, cast("CommandScreen", op.app.screen).session.settings),
+    EditDialog: lambda op: EditDialog(2, [(b"{}", "email:send")], Redaction()),
     ExplainDialog: lambda op: ExplainDialog(Kind.GHOST),
     HelpDialog: lambda op: HelpDialog("Queues", [commands.Open]),
     NameDialog: lambda op: NameDialog("error:~refused"),

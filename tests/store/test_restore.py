@@ -470,7 +470,7 @@ def test_an_error_names_the_journal_that_is_none(tmp_path: Path) -> None:
         with pytest.raises(ArchiveTuiError, match="is no journal"):
             Journal(path)
     newer = tmp_path / "d"
-    newer.write_bytes(gzip.compress(b'{"archive_tui":"journal","version":5}\n'))
+    newer.write_bytes(gzip.compress(b'{"archive_tui":"journal","version":6}\n'))
     with pytest.raises(ArchiveTuiError, match="newer archive-tui"):
         Journal(newer)
     with pytest.raises(ArchiveTuiError, match="no journal"):

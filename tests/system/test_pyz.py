@@ -83,7 +83,7 @@ def reads_a_task_and_its_keys(terminal: Terminal) -> None:
     terminal.sees("work ▸ archived")
     terminal.sees("row 1 of 1")
     terminal.type("\r")
-    terminal.sees('"user": 1')
+    terminal.sees("user  1")
     terminal.type("?")
     terminal.sees("Keys: ")
     terminal.type("\x1b")

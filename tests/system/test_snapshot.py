@@ -109,9 +109,11 @@ def test_the_moment_of_the_dump_is_now(valkey: Live, cli: Command, temporary: Pa
     valkey.client.config_set("import-mode", "yes")
     try:
         put(valkey)
-        valkey.client.pexpire(lock_key("work"), 1)
-        valkey.client.pexpire("asynq:schedulers:{host:1:one}", 1)
+        for name in (lock_key("work"), "asynq:schedulers:{host:1:one}"):  # after the second in which the dump is begun
+            valkey.client.pexpire(name, 1000)
+        expired = time.time() + 1
         dump = dumped(valkey, tmp_path)
+        wait_until(lambda: time.time() > expired)
     finally:
         valkey.client.config_set("import-mode", "no")
     old = dumped(valkey, tmp_path, age=3 * DAY)

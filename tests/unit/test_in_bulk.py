@@ -135,7 +135,7 @@ def test_requests_packed_together_are_those_packed_alone(values: list[bytes]) ->
     alone = b"".join(pack((b"HSTRLEN", ASYNQ.task("q", one), b"msg")) for one in values)
     head, tail = b"*3\r\n$7\r\nHSTRLEN\r\n", b"$3\r\nmsg\r\n"
     assert pack_each(head, values, tail, start=ASYNQ.task_prefix("q")) == alone
-    assert b"*%d\r\n" % len(values) + pack_each(b"", values) == pack(values)
+    assert b"*%d\r\n" % len(values) + pack_each(b"", values) == pack(tuple(values))
 
 
 def batch_of(doomed: list[Doomed], **options: Any) -> DeleteBatch:
