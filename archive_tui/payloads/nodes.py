@@ -5,7 +5,7 @@ source that reads a large payload piece by piece has nodes of its own: an outlin
 sight, a search for all of them in their order, and neither keeps a node that is folded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import Protocol
@@ -61,6 +61,9 @@ class Node(Protocol):
     def value(self) -> Tree:
         """The plain value, with all that it holds."""
 
+    def may_hold(self, in_json: Callable[[bytes], bool]) -> bool:
+        """Whether something is to be looked for in it: where it stands in bytes of JSON, what is said of those."""
+
 
 class TreeNode:
     """A node of a tree in memory."""
@@ -87,6 +90,9 @@ class TreeNode:
         if self._keys is None:
             self._keys = list(value)
         return [TreeNode(value[key], key_text(key)) for key in self._keys[start:stop]]
+
+    def may_hold(self, in_json: Callable[[bytes], bool]) -> bool:
+        return True
 
     def text(self) -> str:
         return self._value.hex() if isinstance(self._value, bytes) else text_of(self._value)
@@ -126,12 +132,18 @@ def path_to(root: Node, positions: Positions) -> Path:
     return Path(tuple(steps))
 
 
-def walk(root: Node, positions: Positions = ()) -> Iterator[tuple[Positions, Node]]:
-    """A node and all that it holds with their positions, in the order of the payload."""
+def walk(
+    root: Node, positions: Positions = (), within: Callable[[Node], bool] = lambda _: True
+) -> Iterator[tuple[Positions, Node]]:
+    """A node and all that it holds with their positions, in the order of the payload; what is in a node only where
+    `within` says so.
+    """
     yield positions, root
+    if not within(root):
+        return
     for start in range(0, len(root), _AT_ONCE):
         for number, child in enumerate(root.children(start, min(start + _AT_ONCE, len(root))), start):
-            yield from walk(child, (*positions, number))
+            yield from walk(child, (*positions, number), within)
 
 
 # What is shown of a node: no other place makes text of a value for the screen

@@ -607,6 +607,9 @@ class _MaskedNode:
             return TreeNode(MASK, child.step) if holds else child
         return _MaskedNode(child, self._redaction)
 
+    def may_hold(self, in_json: Callable[[bytes], bool]) -> bool:
+        return self._node.may_hold(in_json) or in_json(MASK.encode())
+
     def text(self) -> str:
         text = self._node.text()
         return self._redaction.text(text) if self.kind is Kind.TEXT else text

@@ -21,7 +21,7 @@ from archive_tui.payloads.large.json_scan import JsonScan
 from archive_tui.payloads.masking import MASK
 from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.payloads.rendering import Document, HexDocument, broken
-from archive_tui.payloads.search import LineMatches, TextMatches
+from archive_tui.payloads.search import LineMatches, TextMatches, may_hold_in_json
 from archive_tui.payloads.writing import INDENT, quoted
 from archive_tui.text import block, decode
 
@@ -98,7 +98,7 @@ class PartsDocument(Document):
     def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> TextMatches | None:
         """Find a text, whatever its case; None: called off. Parts that cannot hold it are not made."""
         found, wanted = TextMatches(), folded(needle)
-        may_hold = _may_hold(wanted)
+        may_hold = may_hold_in_json(wanted)
         part = 0
         while True:
             count, starts, firsts = self._parts()
@@ -153,25 +153,6 @@ class _Hidden:
 _NOT_SHOWN = "… not shown from here: a value is masked. The tree masks values one by one"
 
 _QUOTED = re.compile(r'"([^"\\]{16,})"')
-
-_SPACES = dict.fromkeys(map(ord, " \t\r\n"))
-
-
-def _may_hold(wanted: str) -> Callable[[bytes], bool]:
-    """Tells whether the lines of some bytes may hold a folded text: laying them out adds and takes away spaces alone,
-    but for escapes.
-    """
-    bare = wanted.translate(_SPACES)
-    plain = bare.encode("utf-8", "surrogateescape") if bare.isascii() else b""
-
-    def may_hold(part: bytes) -> bool:
-        if not bare or b"\\u" in part or b"\\/" in part or b"\\t" in part:
-            return True
-        if plain and part.isascii():
-            return plain in part.lower().translate(None, b" \t\r\n")
-        return bare in folded(decode(part)).translate(_SPACES)
-
-    return may_hold
 
 
 class LargeText(PartsDocument):

@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from archive_tui.payloads.decoder import Context
 from archive_tui.payloads.decoders.json_text import JsonDecoder
@@ -111,6 +111,9 @@ class _LargeNode:
     def children(self, start: int, stop: int) -> Sequence[Node]:
         return list(self._nodes.children(self._container, start, stop))
 
+    def may_hold(self, in_json: Callable[[bytes], bool]) -> bool:
+        return True
+
     def text(self) -> str:
         return ""
 
@@ -139,6 +142,9 @@ class _SmallNode:
 
     def children(self, start: int, stop: int) -> Sequence[Node]:
         return self._node.children(start, stop)
+
+    def may_hold(self, in_json: Callable[[bytes], bool]) -> bool:
+        return in_json(self._nodes.part(self._start, self._end))
 
     def text(self) -> str:
         if self._end - self._start > LONGEST_TEXT and self.kind is Kind.TEXT:
