@@ -17,6 +17,7 @@ from archive_tui.payloads.large.json_nodes import JsonNodes
 from archive_tui.payloads.large.json_scan import JsonScan
 from archive_tui.payloads.nodes import Node, TreeNode, walk
 from archive_tui.payloads.rendering import TextDocument
+from archive_tui.payloads.search import OutlineMatches
 from archive_tui.text import decode
 
 SMALL = 48
@@ -202,3 +203,24 @@ def test_a_search_finds_what_the_lines_hold(value: Any, needle: str) -> None:
     whole = documents.TextMatches.of(lines_of(document), needle, lambda: False)
     assert whole is not None
     assert [found.place(number) for number in range(len(found))] == [whole.place(n) for n in range(len(whole))]
+
+
+@given(CONTAINERS.filter(bool), st.sampled_from(["q", "e", "x", "1", 'a"b', "😀", "null", "ne", "\\", "{[", "-"]))
+def test_a_search_finds_what_one_of_the_whole_tree_finds(value: Any, needle: str) -> None:
+    raw = json.dumps(value).encode()
+    large, whole = JsonNodes(scanned(raw)).root(), TreeNode(json.loads(raw))
+    found = [OutlineMatches.of(root, needle, lambda: False) for root in (large, whole)]
+    places = [[one.place(number) for number in range(len(one))] for one in found if one is not None]
+    assert places[0] == places[1]
+
+
+def test_a_search_decodes_only_what_may_hold_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = json.dumps([{"id": number, "email": f"customer{number}@example.com"} for number in range(200)]).encode()
+    root = JsonNodes(scanned(raw)).root()
+    decoded = []
+    original = JsonNodes.value
+    monkeypatch.setattr(JsonNodes, "value", lambda self, *part: decoded.append(part) or original(self, *part))
+    assert len(OutlineMatches.of(root, "q", lambda: False) or ()) == 0
+    assert not decoded
+    assert len(OutlineMatches.of(root, "R77@", lambda: False) or ()) == 1
+    assert len(decoded) <= 2
