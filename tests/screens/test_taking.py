@@ -19,6 +19,7 @@ from archive_tui.errors import UsageError
 from archive_tui.outside.programs import Program, viewers
 from archive_tui.settings.model import Secret, Settings, Tls
 from archive_tui.settings.redis_cli import redis_cli
+from archive_tui.tui.task import copies
 
 SECRET = b'{"user": {"id": 9007199254740993}, "password": "hunter22", "note": "=1+1"}'
 
@@ -61,6 +62,42 @@ def test_the_menu_copies_what_is_shown_and_a_line_that_prints_the_message(valkey
     shell = f'redis-cli() {{ printf "%s\\0" "$@"; }}; {lines[0]}'
     echoed = subprocess.run(["bash", "-c", shell], capture_output=True, check=True)
     assert echoed.stdout.split(b"\0")[-3:-1] == [f"asynq:{{q}}:t:{task_id}".encode(), b"msg"]
+
+
+def test_the_node_under_the_cursor_is_copied_and_its_path_filters(valkey: Live) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "it", payload=SECRET)
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        assert await copied(op, "path under the cursor") == "payload.user"
+        assert json.loads(await copied(op, "value under the cursor")) == {"id": 9007199254740993}
+        await op.press("down")
+        assert await copied(op, "value under the cursor") == "9007199254740993"
+        assert await copied(op, "path under the cursor") == "payload.user.id"
+        await op.press("q", "slash", *"payload.user.id=9007199254740993", "enter")
+        await op.sees("1 of 1")
+        await op.task()
+        await op.press("down", "down")
+        assert "hunter22" not in await copied(op, "value under the cursor")
+
+    operate(valkey.settings, play, size=(120, 40))
+
+
+def test_what_a_clipboard_cannot_take_is_not_written_out(valkey: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "_SURELY_TOO_MUCH", 100)
+    monkeypatch.setattr(copies, "_MOST_NODES", 20)
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "it", payload=json.dumps({"few": [1, 2], "many": [*range(100)]}).encode())
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        assert json.loads(await copied(op, "value under the cursor")) == [1, 2]
+        await op.press("left", "down")
+        await copied(op, "value under the cursor")
+        await op.hears("it holds too much for a terminal's clipboard")
+
+    operate(valkey.settings, play, size=(120, 40))
 
 
 def test_bytes_that_are_no_text_are_saved_not_copied(valkey: Live) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 from archive_tui.asynq.task import Task
+from archive_tui.payloads.nodes import Kind, Node, walk
+from archive_tui.payloads.writing import written
 from archive_tui.settings.redis_cli import redis_cli
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part
@@ -20,6 +23,10 @@ MOST_BYTES = 100_000
 
 _SURELY_TOO_MUCH = 5_000_000
 """Bytes of a payload that is not even written out to be copied: that would hold up the screen."""
+
+
+_MOST_NODES = 5_000
+"""Values within a value of a large payload up to which it is written out."""
 
 
 class _Copy(NamedTuple):
@@ -46,12 +53,12 @@ class TaskCopies(Part):
         screen: CommandScreen,
         loaded: Callable[[], Loaded | None],
         task_id: Callable[[], bytes | None],
-        node: Callable[[], tuple[str, str] | None] = lambda: None,
+        node: Callable[[], tuple[str, Node] | None] = lambda: None,
         *,
         in_redis: bool = True,
     ) -> None:
         """`loaded` gives the task that is shown, None while it is read; `task_id` its id, None where it is gone; `node`
-        path and value of the node of the payload under the cursor, None where there is none. Where the task is not
+        the node of the payload under the cursor and its path, None where there is none. Where the task is not
         `in_redis`, no line for a shell reaches it.
         """
         super().__init__(screen)
@@ -93,7 +100,8 @@ class TaskCopies(Part):
         if (node := self._node()) is not None:
             path, value = node
             yield _Copy("path under the cursor", lambda: path)
-            yield _Copy("value under the cursor", lambda: value)
+            too_much = f"it holds too much for a terminal's clipboard: {commands.Save} saves the payload to a file"
+            yield _Copy("value under the cursor", partial(_value, value, loaded.truth.payload_bytes), too_much)
         about = loaded.truth.payload_bytes
         yield _Copy("payload, as it is shown", lambda: _plain(loaded), about=about)
         no_text = f"it is no text: {commands.Save} saves its bytes"
@@ -131,6 +139,15 @@ class TaskCopies(Part):
     def _refuse(self, length: int) -> None:
         too_much = f"{size(length)} is too much for a terminal's clipboard"
         self.screen.say(f"{too_much}: {commands.Save} saves the payload to a file", warning=True)
+
+
+def _value(node: Node, payload_bytes: int) -> str | None:
+    """A value as text; None where it holds too much to be written out, which is looked for in large payloads alone."""
+    if node.kind not in (Kind.OBJECT, Kind.ARRAY):
+        return node.text()
+    if payload_bytes > _SURELY_TOO_MUCH and next(islice(walk(node), _MOST_NODES, None), None) is not None:
+        return None
+    return written(node.value())
 
 
 def _plain(loaded: Loaded) -> str:

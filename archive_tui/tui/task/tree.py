@@ -7,9 +7,8 @@ from collections.abc import Callable
 from archive_tui.catalog.filter.terms import at_path
 from archive_tui.catalog.message_values import MessageValue
 from archive_tui.payloads.masking import MASK
-from archive_tui.payloads.nodes import Kind
+from archive_tui.payloads.nodes import Node
 from archive_tui.payloads.paths import EVERY, MOST_STEPS, Path
-from archive_tui.payloads.writing import written
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part
@@ -122,13 +121,10 @@ class PayloadTree(Part):
             self._leave()
             self._below.tasks.narrow(term)
 
-    def to_copy(self) -> tuple[str, str] | None:
-        """Path and value of what the cursor stands on, to be copied; None where no tree is shown."""
-        if (pointed_at := self._boxes.pointed_at) is None:
-            return None
-        node = pointed_at.node
-        holds_others = node.kind in (Kind.OBJECT, Kind.ARRAY)
-        return str(pointed_at.path), written(node.value()) if holds_others else node.text()
+    def to_copy(self) -> tuple[str, Node] | None:
+        """Path, as filters write it, and node of what the cursor stands on; None where no tree is shown."""
+        pointed_at, value = self._boxes.pointed_at, self._value()
+        return (value.name, pointed_at.node) if pointed_at is not None and value is not None else None
 
     def _value(self) -> MessageValue | None:
         pointed_at = self._boxes.pointed_at
