@@ -22,6 +22,9 @@ _SIGNS = {
     Verdict.ONLY_SECOND: SECOND,
 }
 _LEAST = 8
+_MOST_ALIGNED = 20
+"""Characters of a label up to which values stand below each other."""
+
 _LABEL_SHARE = 4
 """The label has so many parts of the room: a fourth."""
 
@@ -34,8 +37,10 @@ def lines_of(comparison: Comparison, width: int, *, everything: bool) -> list[st
         lines += ["", *_broken(_heading(section, comparison.alike), width)]
         if section.note:
             lines += _broken(f"  ({line(section.note)})", width)
-        for row in section.shown(everything=everything):
-            lines += _columns(row, width) if width >= COLUMNS_FROM else _stacked(row, width)
+        rows = list(section.shown(everything=everything))
+        label = min(max((len(line(row.label)) for row in rows), default=0), _MOST_ALIGNED)
+        for row in rows:
+            lines += _columns(row, width) if width >= COLUMNS_FROM else _stacked(row, width, label)
         if section.left_out:
             lines.append(f"  … and {plural(section.left_out, 'difference')} more, not shown")
         if everything and section.same_left_out:
@@ -64,8 +69,10 @@ def _columns(row: Row, width: int) -> Iterator[str]:
         yield from _broken(f"{'':{label + 4}}({line(row.note)})", width)
 
 
-def _stacked(row: Row, width: int) -> Iterator[str]:
-    """A row with its label and the sides, each of them on a line of its own where one line has no room for all."""
+def _stacked(row: Row, width: int, label: int) -> Iterator[str]:
+    """A row with its label, which takes `label` characters at least, and the sides, each of them on a line of its own
+    where one line has no room for all.
+    """
     sides = [(FIRST, row.first), (SECOND, row.second)]
     if row.verdict is Verdict.SAME and row.first == row.second:
         sides = sides[:1]
@@ -74,7 +81,7 @@ def _stacked(row: Row, width: int) -> Iterator[str]:
     pieces = [f"{sign} {block(text)}" for sign, text in sides if text is not None]
     if row.verdict in (Verdict.ONLY_FIRST, Verdict.ONLY_SECOND) or len(sides) == 1:
         pieces = [piece[2:] for piece in pieces]  # the sign stands before the label
-    whole = "   ".join([opening, *pieces, *([note] if note else [])])
+    whole = "   ".join([opening.ljust(label + 2), *pieces, *([note] if note else [])])
     if len(whole) <= width and "\n" not in whole and len(_broken(whole, width)) == 1:
         yield whole
         return
