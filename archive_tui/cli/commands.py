@@ -28,7 +28,6 @@ from archive_tui.cli.options import (
     asking,
     change_options,
     connection_options,
-    finite,
     locks_option,
     manner_of,
     messages_option,
@@ -36,6 +35,7 @@ from archive_tui.cli.options import (
     pace_option,
     reason_option,
     resume_option,
+    run_options,
     show_secrets_option,
     theme_option,
     timeout_option,
@@ -405,16 +405,7 @@ def repair_command(
 @click.option("--queue", shell_complete=queue_names, metavar="Q", help="The queue.")
 @click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'error:~refused age<2h'.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
-@click.option("--fresh", is_flag=True, help="Reset the count of retries; else most tasks get exactly one attempt.")
-@click.option("--in", "delay", metavar="SPAN", help="Later: in 30min, 2h or 1d from the start of this command.")
-@click.option("--at", "moment", metavar="TIME", help="Later: at a time in UTC, such as 2026-12-01T06:00.")
-@click.option(
-    "--per-second",
-    type=click.FloatRange(0.001, 100_000),
-    callback=finite,
-    metavar="N",
-    help="Let N tasks begin in a second, the oldest first, instead of all at once.",
-)
+@run_options
 @resume_option
 @reason_option
 @change_options
@@ -480,16 +471,7 @@ def _run_mode(fresh: bool, delay: str | None, moment: str | None, per_second: fl
 @click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'payload.region=us'.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
 @click.option("--keep-archived", is_flag=True, help="Leave them in the archive, edited, instead of running them.")
-@click.option("--fresh", is_flag=True, help="Reset the count of retries; else most tasks get exactly one attempt.")
-@click.option("--in", "delay", metavar="SPAN", help="Run later: in 30min, 2h or 1d from the start of this command.")
-@click.option("--at", "moment", metavar="TIME", help="Run later: at a time in UTC, such as 2026-12-01T06:00.")
-@click.option(
-    "--per-second",
-    type=click.FloatRange(0.001, 100_000),
-    callback=finite,
-    metavar="N",
-    help="Let N tasks begin in a second, the oldest first, instead of all at once.",
-)
+@run_options
 @resume_option
 @reason_option
 @change_options

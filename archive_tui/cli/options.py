@@ -126,6 +126,20 @@ messages_option = click.option(
 )
 
 
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the flags that say how tasks run."""
+    for option in reversed((
+        click.option("--fresh", is_flag=True,
+            help="Reset the count of retries; else most tasks get exactly one attempt."),
+        click.option("--in", "delay", metavar="SPAN", help="Later: in 30min, 2h or 1d from the start of this command."),
+        click.option("--at", "moment", metavar="TIME", help="Later: at a time in UTC, such as 2026-12-01T06:00."),
+        click.option("--per-second", type=click.FloatRange(0.001, 100_000), callback=finite, metavar="N",
+            help="Let N tasks begin in a second, the oldest first, instead of all at once."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
 def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags of commands that plan a change and carry it out. `manner_of` reads them."""
     for option in reversed((

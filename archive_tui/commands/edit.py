@@ -14,7 +14,7 @@ from archive_tui.changes.plan import Plan, plan_oldest
 from archive_tui.changes.run_plan import runnable
 from archive_tui.commands.change import Manner, Planned, carry_out, choosing, filter_line, flags_of
 from archive_tui.commands.editor import edited
-from archive_tui.commands.reading import read_archive, read_contents, say_what_is_missing
+from archive_tui.commands.reading import read_matching
 from archive_tui.errors import ExitCode, NotFoundError, RefusedError, UsageError
 from archive_tui.payloads.editing.assignments import Assignments
 from archive_tui.payloads.editing.refusal import EditError
@@ -57,13 +57,11 @@ def edit(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     query = Query(wish.where, now=session.clock())
     query.where()
     with choosing(session, EDIT, manner, wish.queue) as (catalog, began):
-        if not read_archive(session, catalog, wish.queue, progress=manner.progress):
-            return ExitCode.INTERRUPTED
-        contents = read_contents(session, catalog, query, pace=session.pace, progress=manner.progress)
+        contents = read_matching(
+            session, catalog, wish.queue, query, EDIT.base, err=manner.err, progress=manner.progress
+        )
         if contents is None:
             return ExitCode.INTERRUPTED
-        contents.say(manner.err)
-        say_what_is_missing(catalog, EDIT.base, manner.err)
         everything = replace(plan_oldest(catalog, query, ghosts=True), seen_at=began)
         if wish.task_id is not None:
             everything = _only(everything, wish.queue, wish.task_id)

@@ -106,6 +106,21 @@ def read_contents(session: Session, catalog: Catalog, query: Query, *, pace: Pac
     return Contents(True, job.progress.read, job.progress.unknown)
 
 
+def read_matching(
+    session: Session, catalog: Catalog, queue: str, query: Query, verb: str, *, err: TextIO, progress: bool
+) -> Contents | None:
+    """Fill a catalog with the archived tasks of a queue, and with what a filter asks of their messages, and warn of
+    what is not to be had; None where somebody interrupted it.
+    """
+    if not read_archive(session, catalog, queue, progress=progress):
+        return None
+    contents = read_contents(session, catalog, query, pace=session.pace, progress=progress)
+    if contents is not None:
+        contents.say(err)
+        say_what_is_missing(catalog, verb, err)
+    return contents
+
+
 def content_line(job: ContentJob) -> str:
     """The progress of reading messages in one line."""
     now = job.progress

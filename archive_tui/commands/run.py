@@ -11,7 +11,7 @@ from archive_tui.changes.expiry import with_times
 from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.run_plan import plan_run, runnable
 from archive_tui.commands.change import Manner, Planned, carry_out, choosing, filter_line, flags_of
-from archive_tui.commands.reading import read_archive, read_contents, say_what_is_missing
+from archive_tui.commands.reading import read_matching
 from archive_tui.errors import ExitCode
 from archive_tui.session import Session
 from archive_tui.text import encode, line, readable
@@ -39,13 +39,11 @@ def run(session: Session, wish: Wish, manner: Manner) -> ExitCode:
     query = Query(wish.where, now=session.clock())
     query.where()
     with choosing(session, RUN, manner, wish.queue) as (catalog, began):
-        if not read_archive(session, catalog, wish.queue, progress=manner.progress):
-            return ExitCode.INTERRUPTED
-        contents = read_contents(session, catalog, query, pace=session.pace, progress=manner.progress)
+        contents = read_matching(
+            session, catalog, wish.queue, query, RUN.base, err=manner.err, progress=manner.progress
+        )
         if contents is None:
             return ExitCode.INTERRUPTED
-        contents.say(manner.err)
-        say_what_is_missing(catalog, RUN.base, manner.err)
         everything = replace(plan_oldest(catalog, query, ghosts=True), seen_at=began)
         fitting, left_out = runnable(everything, wish.limit)
         plan = plan_run(session.server, with_times(session.server, fitting), wish.mode)

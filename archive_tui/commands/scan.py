@@ -8,12 +8,11 @@ from typing import Any, TextIO, TypeAlias
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.forecast import Forecast
-from archive_tui.asynq.installation import INSTALLATION, shown, written
+from archive_tui.asynq.installation import INSTALLATION, shown
 from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.selection import Selection
-from archive_tui.catalog.signatures import signature
 from archive_tui.commands.delete_histories import say_what_is_unsure
 from archive_tui.commands.foreground import attend, scan_line
 from archive_tui.commands.output import LONGEST_NAME, print_table
@@ -23,6 +22,7 @@ from archive_tui.commands.source import source_json
 from archive_tui.errors import ExitCode
 from archive_tui.jobs.elsewhere import Elsewhere, are_elsewhere, look
 from archive_tui.jobs.pace import Pace
+from archive_tui.jobs.records import row_facts
 from archive_tui.jobs.scan import ScanJob, ScanProgress
 from archive_tui.session import Session
 from archive_tui.settings.namespace import namespace_field
@@ -165,13 +165,7 @@ def _elsewhere(session: Session, job: ScanJob, query: Query) -> Elsewhere:
 def _row_json(row: TaskRow, elsewhere: Mapping[tuple[str, bytes], bool]) -> dict[str, Any]:
     is_elsewhere = elsewhere.get((row.queue, row.id))
     return {
-        "queue": written(row.queue),
-        "id": readable(row.id),
-        "kind": row.kind.value if row.kind is not None else None,
-        "state": row.state.value if row.state is not None else None,
-        "type": row.type if row.readable else None,
-        "error": row.error if row.readable else None,
-        "signature": signature(row.error) if row.readable else None,
+        **row_facts(row),
         "last_failed_at": moment(row.last_failed_at),
         "payload_bytes": row.payload_bytes,
         "bytes": row.stored_bytes,

@@ -4,12 +4,12 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from archive_tui.catalog.selection import Selection
 from archive_tui.jobs.batches import TargetBatch, row_batches, split
-from archive_tui.jobs.job import Job, JobState, Leaving, Stopped
+from archive_tui.jobs.exporting import Exporting
+from archive_tui.jobs.job import JobState, Stopped
 from archive_tui.jobs.pace import Pace
 from archive_tui.journal.reader import EXPORT
 from archive_tui.journal.recorder import Recorder, Run
@@ -17,27 +17,7 @@ from archive_tui.store.link.server import Server
 from archive_tui.store.read import snapshots
 
 
-@dataclass(frozen=True, slots=True)
-class ExportProgress:
-    """Progress of an export; counts of tasks."""
-
-    state: JobState
-    """State of the job."""
-
-    planned: int
-    """Tasks to be written."""
-
-    written: int = 0
-    """Tasks written."""
-
-    gone: int = 0
-    """Tasks that had no data any more."""
-
-    trouble: str = ""
-    """Why the job waits for the server; empty: it does not."""
-
-
-class ExportJob(Job):
+class ExportJob(Exporting):
     """Write a selection of rows to a new file."""
 
     def __init__(
@@ -48,27 +28,9 @@ class ExportJob(Job):
         pace: Pace = Pace.POLITE,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__("export")
-        self._server = server
-        self._selection = selection
+        super().__init__("export", server, selection, pace)
         self._path = path
-        self.pace = pace
-        """How much of the server's time it takes; may change while it runs."""
         self._clock = clock
-        self._written = self._gone = 0
-
-    @property
-    def doing(self) -> str:
-        return f"exporting {self._written:,} of {len(self._selection):,}"
-
-    @property
-    def leaving(self) -> Leaving:
-        return Leaving("An export is running", "What was written so far stays in the file; the rest is not written.")
-
-    @property
-    def progress(self) -> ExportProgress:
-        """The progress now; safe to read from any thread."""
-        return ExportProgress(self.state, len(self._selection), self._written, self._gone, self.trouble)
 
     def work(self) -> None:
         queues = list(self._selection.totals().by_queue)

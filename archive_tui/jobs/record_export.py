@@ -15,8 +15,7 @@ from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.selection import Selection
 from archive_tui.errors import JournalError
 from archive_tui.jobs.batches import in_order
-from archive_tui.jobs.export import ExportProgress
-from archive_tui.jobs.job import Job, Leaving
+from archive_tui.jobs.exporting import Exporting
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.records import RecordForm, Taken
 from archive_tui.payloads.content import Content
@@ -87,7 +86,7 @@ class PrivateFile:
         return JournalError(f"the export {where} cannot be written ({reason}): make room there, or choose another file")
 
 
-class RecordJob(Job):
+class RecordJob(Exporting):
     """Write a selection of rows in a form for other programs. Messages are read only where the form needs them."""
 
     def __init__(
@@ -105,33 +104,15 @@ class RecordJob(Job):
         """`sink` makes what is written to, once the job begins. `ordered` keeps the selection's order, however many
         rows there are, at the price of time.
         """
-        super().__init__("records")
-        self._server = server
-        self._selection = selection
+        super().__init__("records", server, selection, pace)
         self.form = form
         self._sink = sink
         self._reader = reader
         self._redaction = redaction
         self._ordered = ordered
-        self.pace = pace
-        """How much of the server's time it takes; may change while it runs."""
-        self._written = self._gone = 0
         self._at = 0
         self.reader_gone = False
         """Whether nobody reads any more what it writes, as where `head` has what it wants."""
-
-    @property
-    def doing(self) -> str:
-        return f"exporting {self._written:,} of {len(self._selection):,}"
-
-    @property
-    def leaving(self) -> Leaving:
-        return Leaving("An export is running", "What was written so far stays in the file; the rest is not written.")
-
-    @property
-    def progress(self) -> ExportProgress:
-        """The progress now; safe to read from any thread. Tasks whose message was gone are written all the same."""
-        return ExportProgress(self.state, len(self._selection), self._written, self._gone, self.trouble)
 
     def work(self) -> None:
         sink = self._sink()

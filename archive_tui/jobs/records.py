@@ -85,12 +85,9 @@ def died(row: TaskRow) -> int | None:
 # Records
 
 
-def record(task: Taken, *, payload: bool, namespace: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """A task as JSON has it; with its `payload` also headers, and what was decoded (null where it was not read)."""
-    row = task.row
-    scored = {_SCORE_NAMES[row.state]: moment(row.scored_at)} if row.state in _SCORE_NAMES and row.kind is None else {}
-    facts = {
-        **(namespace or {}),
+def row_facts(row: TaskRow) -> dict[str, Any]:
+    """What JSON says first of every task or finding."""
+    return {
         "queue": written(row.queue),
         "id": readable(row.id),
         "kind": row.kind.value if row.kind is not None else None,
@@ -98,6 +95,16 @@ def record(task: Taken, *, payload: bool, namespace: Mapping[str, str] | None = 
         "type": row.type if row.readable else None,
         "error": row.error if row.readable else None,
         "signature": signature(row.error) if row.readable else None,
+    }
+
+
+def record(task: Taken, *, payload: bool, namespace: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A task as JSON has it; with its `payload` also headers, and what was decoded (null where it was not read)."""
+    row = task.row
+    scored = {_SCORE_NAMES[row.state]: moment(row.scored_at)} if row.state in _SCORE_NAMES and row.kind is None else {}
+    facts = {
+        **(namespace or {}),
+        **row_facts(row),
         "retried": row.retried if row.readable else None,
         "retry": row.retry if row.readable else None,
         **scored,

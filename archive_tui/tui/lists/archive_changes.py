@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -15,49 +14,23 @@ from archive_tui.changes.expiry import with_times
 from archive_tui.changes.plan import Plan, plan_rows
 from archive_tui.changes.run_plan import RunPlan, plan_run, runnable
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
+from archive_tui.tui.command_screen import Wait, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.run import RunDialog
-from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow, deletion, run_again
+from archive_tui.tui.lists.change_flow import OVERTAKEN, deletion, run_again
+from archive_tui.tui.lists.chosen_changes import ChosenChanges
 from archive_tui.tui.lists.targets import Targets
 from archive_tui.wording.people import plural
 
 
-class ArchiveChanges(Part):
-    """Plans for archived tasks. The screen says which, and the flow of the screen confirms and starts them."""
-
-    def __init__(
-        self,
-        screen: CommandScreen,
-        flow: ChangeFlow,
-        targets: Callable[[], Targets],
-        *,
-        queue: Callable[[], str | None],
-        why_not: Callable[[], str | None],
-    ) -> None:
-        """`targets` gives what is chosen now. `queue` names the queue whose rights count before there is a plan, None
-        for none; the rights in every queue of a plan are checked once more when it starts. `why_not` is a reason of the
-        screen's own why nothing can be changed now: it must give one where there is nothing to choose, unless the flow
-        has marks.
-        """
-        super().__init__(screen)
-        self._flow = flow
-        self._targets = targets
-        self._queue = queue
-        self._why_not = why_not
-
-    def background_failed(self, group: str, error: Exception) -> None:
-        self._flow.background_failed(group, error)
+class ArchiveChanges(ChosenChanges):
+    """Plans for archived tasks."""
 
     # Deleting
 
     def why_not_delete(self) -> str | Wait | None:
         """Why nothing can be deleted now."""
         return self._refusal(Action.DELETE) or self._flow.why_not_delete()
-
-    def _refusal(self, action: Action) -> str | None:
-        queue = self._queue()
-        return self._why_not() or (self.screen.session.why_not(action, queue) if queue is not None else None)
 
     @runs(commands.Delete, unless=why_not_delete)
     def delete(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from archive_tui.asynq import message
@@ -25,12 +25,13 @@ from archive_tui.payloads.editing.refusal import EditError
 from archive_tui.store.read import messages
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
+from archive_tui.tui.command_screen import Wait, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.edit import EditDialog
 from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.dialogs.run import RunDialog
-from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow, edit_and_run
+from archive_tui.tui.lists.change_flow import OVERTAKEN, edit_and_run
+from archive_tui.tui.lists.chosen_changes import ChosenChanges
 from archive_tui.tui.lists.targets import Targets
 from archive_tui.tui.terminal.lending import lend_terminal
 from archive_tui.wording.people import plural
@@ -39,35 +40,14 @@ _LARGEST_SAMPLE = 64 * 1024
 """Bytes of a payload that is edited again with every letter that is typed."""
 
 
-class ArchiveEdits(Part):
-    """Plans edits of archived tasks. The screen says which, and the flow of the screen confirms and starts them."""
-
-    def __init__(
-        self,
-        screen: CommandScreen,
-        flow: ChangeFlow,
-        targets: Callable[[], Targets],
-        *,
-        queue: Callable[[], str | None],
-        why_not: Callable[[], str | None],
-    ) -> None:
-        """The same as for `ArchiveChanges`."""
-        super().__init__(screen)
-        self._flow = flow
-        self._targets = targets
-        self._queue = queue
-        self._why_not = why_not
-
-    def background_failed(self, group: str, error: Exception) -> None:
-        self._flow.background_failed(group, error)
+class ArchiveEdits(ChosenChanges):
+    """Plans edits of archived tasks."""
 
     def why_not_edit(self) -> str | Wait | None:
         """Why nothing can be edited now."""
-        queue = self._queue()
-        refused = self._why_not() or (self.screen.session.why_not(Action.RESTORE, queue) if queue is not None else None)
         running = self.screen.session.changing(EDIT) is not None
         another = f"other tasks are being edited: {commands.Stop} stops that" if running else None
-        return refused or self._flow.why_not("edit", another)
+        return self._refusal(Action.RESTORE) or self._flow.why_not("edit", another)
 
     @runs(commands.Edit, unless=why_not_edit)
     def edit(self) -> None:
