@@ -37,15 +37,20 @@ _ESCAPES = (b"\\u", b"\\/", b"\\t", b"\\b", b"\\f", b"\\r")
 """Escapes of JSON for what is shown in another way."""
 
 
+_IN_NUMBERS = frozenset("0123456789+-.e")
+
+
 def may_hold_in_json(wanted: str) -> Callable[[bytes], bool]:
     """Tells of bytes of JSON whether they may hold a folded text as they are shown: laid out, or as values. That adds
     and takes away spaces alone, but for escapes.
     """
     bare = wanted.translate(_SPACES)
+    if _IN_NUMBERS.issuperset(bare):  # an exact number may be written with an exponent where its bytes have none
+        return lambda _: True
     plain = bare.encode("utf-8", "surrogateescape") if bare.isascii() else b""
 
     def may_hold(part: bytes) -> bool:
-        if not bare or any(escape in part for escape in _ESCAPES):
+        if any(escape in part for escape in _ESCAPES):
             return True
         if plain and part.isascii():
             return plain in part.lower().translate(None, b" \t\r\n")

@@ -1,6 +1,5 @@
 """archive_tui as its screens use it: scan or list, plan, delete. Keeps a log of every attempt to delete a task."""
 
-import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -71,7 +70,7 @@ class Cleaner:
         self._delete = delete
         self._open = ExitStack()
         self._began = time.monotonic()
-        self._asked: dict[int, deque[tuple[str, Sequence[Doomed]]]] = defaultdict(deque)
+        self._asked: dict[Pipe, deque[tuple[str, Sequence[Doomed]]]] = defaultdict(deque)
         self._request, self._answer = store.request, store.answer
         patch.setattr(store, "request", self._pack)
         patch.setattr(store, "answer", self._logged)
@@ -190,19 +189,21 @@ class Cleaner:
         return self._request(keys, queue, batch, copies) if self._delete is None else b""
 
     def _noting(self, send: Callable[[DeleteChange, Pipe, DeleteBatch], None]) -> Callable[..., None]:
-        """Note what a deletion has really asked for: what is packed may yet be dropped."""
+        """Note what a deletion has really asked for, by the pipe that the answers come on: what is packed may yet be
+        dropped, and what was asked on a pipe that was lost is answered by nobody.
+        """
 
         def sending(change: DeleteChange, pipe: Pipe, batch: DeleteBatch) -> None:
             before = [(call, call.tries) for call in batch.open_calls]
             send(change, pipe, batch)
-            self._asked[threading.get_ident()].extend(
+            self._asked[pipe].extend(
                 (batch.queue, [batch.doomed[at] for at in call.at]) for call, tries in before if call.tries > tries
             )
 
         return sending
 
     def _logged(self, pipe: Pipe, count: int) -> list[int] | Exception:
-        queue, batch = self._asked[threading.get_ident()].popleft()
+        queue, batch = self._asked[pipe].popleft()
         assert len(batch) == count
         if self._delete is None:
             said = self._answer(pipe, count)
