@@ -201,6 +201,9 @@ class ClusterScan:
             except ProcessLostError:
                 share.run_id = None  # begun again here: what was found is true
                 raise MovedError("a process that scans was lost") from None
+            except DisconnectedError:
+                self._cluster.outdated()  # a process learns of the nodes for itself alone
+                raise
 
     def _lives(self, share: Share) -> bool:
         """Whether a node that serves nothing any more gave its slots away, and did not fail: what was found is true."""

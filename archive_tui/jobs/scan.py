@@ -267,8 +267,7 @@ class ScanJob(Job):
             try:
                 self._alone.go_on(pipe, trip, self._server.pipe)
             except ProcessLostError:
-                self._begun = False
-                self._found = self._found_bytes = 0
+                self._begin_anew()
                 raise MovedError("a process that scans was lost") from None
             self._judge_histories(pipe)
             self._caution = self._server.look(pipe).staleness or self._caution
@@ -302,13 +301,17 @@ class ScanJob(Job):
 
     def _restart(self) -> None:
         """Begin again: another server process answers here now, or may do so, and our cursor means nothing to it."""
-        self._begun = False
+        self._begin_anew()
         self._histories, self._schedulers, self._others = {}, None, None
         self._unsure, self._why_unsure = 0, ""
         self._recent, self._waiting = [], []
-        self._found = self._found_bytes = 0
         self.catalog.clear()
         self._restarts += 1
+
+    def _begin_anew(self) -> None:
+        """Have the walk of a single server begin from its start."""
+        self._begun, self._alone = False, self._make(self.queues)
+        self._found = self._found_bytes = 0
 
     def _look_for_schedulers(self, pipe: Pipe) -> None:
         if self._schedulers is None and self.queues is None:

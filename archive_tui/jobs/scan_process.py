@@ -78,8 +78,6 @@ class ScanProcess:
                 self._scan.go_on(pipe, order.round_trip, lambda: server.pipe(node, lenient=True))
         except ArchiveTuiError as error:
             return Failed.of(error)
-        except (EOFError, BrokenPipeError):
-            raise
         except Exception as error:  # as a job does with a defect of ours
             return Failed(ArchiveTuiError, f"unexpected {type(error).__name__}: {line(str(error))}")
         return Ended(tuple(self._scan.queues), dict(self._scan.groups), self._scan.apart)

@@ -177,6 +177,31 @@ def test_a_replica_that_takes_over_is_scanned_in_the_place_of_its_primary(
         cluster.settle()
 
 
+@pytest.mark.usefixtures("side_by_side")
+def test_a_primary_that_hands_over_to_its_replica_is_not_waited_for(
+    cluster: ClusterProcesses, client: RedisCluster, connect: Callable[[], Server], hooked: Hooked
+) -> None:
+    old = cluster.owner("asynq:{mail}:")
+    message = a_message().SerializeToString()
+    with old.client.pipeline(transaction=False) as pipeline:
+        for number in range(10_000):
+            pipeline.hset(key("mail", f"more-{number}"), mapping={"msg": message, "state": "archived"})
+        pipeline.execute()
+    successor = next(node for node in cluster.nodes if node.client.info("replication").get("master_port") == old.port)
+    wait_until(lambda: old("WAIT", 1, 1000) == 1)
+    job = ScanJob(connect(cluster.settings_of(cluster.other_than(old))), hooked, pace=Pace.GENTLE)
+
+    def hand_over() -> None:
+        successor("CLUSTER", "FAILOVER")
+        wait_until(lambda: cluster.owner("asynq:{mail}:") is successor)
+        job.pace = Pace.FULL
+
+    hooked.hook = once(hand_over)
+    more = {("mail", f"more-{number}".encode(), "orphan-archived") for number in range(10_000)}
+    check(started(job), EVERYTHING | more)
+    cluster.settle()
+
+
 def test_a_node_that_fails_leaves_the_others_going_and_is_named(
     cluster: ClusterProcesses, connect: Callable[[], Server], catalog: Catalog
 ) -> None:
