@@ -43,8 +43,9 @@ def outside(tmp_path: Path, url: str) -> Iterator[Callable[..., Terminal]]:
         set_ = environment or {"PAGER": f"'{script}' --plain"}
         terminal = Terminal("--url", url, shell=shell, XDG_RUNTIME_DIR=str(runtime), **set_)
         running.append(terminal)
-        terminal.sees("work")
+        terminal.sees("row 1 of 1")
         terminal.type("\r")
+        terminal.sees("work ▸ archived")
         terminal.sees("row 1 of 1")
         terminal.type("\r")
         terminal.sees("cus_8812")
