@@ -10,7 +10,7 @@ a path of wrappers and a format (`base64 › gzip › JSON`), a tree of plain va
 - `writing`: a tree as text.
 - `nodes`, `outline`, `meanings`: a tree as rows that fold, made when they are in sight, from whatever source of nodes;
   and what numbers in it stand for.
-- `redaction`: the door to what is shown: readings, errors and headers without the values that a profile hides;
+- `redaction/`: the door to what is shown: readings, errors and headers without the values that a profile hides;
   `masking` does it in text.
 - `rendering`, `search`: the views of a payload, as a tree or as lines, and what is found in them.
 """
