@@ -108,7 +108,7 @@ class Rest:
 
 def plan_rest(server: Server, path: Path, catalog: Catalog, limits: Callable[[str], Limits] = default_limits) -> Rest:
     """Plan the rest of the change of a journal; its rows go into an empty catalog, which must stay open as long as the
-    plan is used. May take seconds, and looks at the server: not for the UI loop.
+    plan is used, and masks what is shown of them. May take seconds, and looks at the server: not for the UI loop.
 
     Raises NotFoundError where no plan is kept, JournalError where it cannot be read or the change still goes on, and
     RefusedError where it was made for another server.
@@ -196,7 +196,8 @@ def _run(server: Server, plan: Plan, note: Mapping[str, Any], _limits: Callable[
 
 
 def _edit(server: Server, plan: Plan, note: Mapping[str, Any], _limits: Callable[[str], Limits]) -> EditPlan:
-    return plan_edit(server, plan, edit_of(note["edit"]), RunMode(**note["mode"]), stays=bool(note["stays"]))
+    edit, mode, redaction = edit_of(note["edit"]), RunMode(**note["mode"]), plan.selection.catalog.redaction
+    return plan_edit(server, plan, edit, mode, stays=bool(note["stays"]), redaction=redaction)
 
 
 def _repair(server: Server, plan: Plan, note: Mapping[str, Any], limits: Callable[[str], Limits]) -> RepairPlan:

@@ -1,5 +1,6 @@
 """Changes that were interrupted and are resumed: what is left, what changed since, and that nothing is done twice."""
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,8 @@ from archive_tui.asynq.repairs import Repair
 from archive_tui.asynq.runs import RunMode
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
-from archive_tui.changes import kept_plan, resume, resume_words
+from archive_tui.changes import edit_words, kept_plan, resume, resume_words
+from archive_tui.changes.edit_plan import EditPlan, SetValues, plan_edit
 from archive_tui.changes.history_plan import plan_histories
 from archive_tui.changes.plan import Plan, plan_matching, plan_oldest
 from archive_tui.changes.repair_plan import RepairPlan
@@ -35,6 +37,8 @@ from archive_tui.journal.folder import listed, plan_path
 from archive_tui.journal.interrupted import interrupted
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.writer import Appender
+from archive_tui.payloads.editing.assignments import Assignments
+from archive_tui.payloads.redaction import MASK, Redaction
 
 SITE = Site(NOW, production=False, journal=True, free_bytes=None)
 
@@ -220,6 +224,23 @@ def test_the_rest_of_a_deletion_of_histories(valkey: Live, run_job: Run, catalog
     assert (rest.kind, rest.done, rest.count) == ("histories", 100, 50)
     assert resume_words.sheet(rest, SITE, {}).title == "Go on: delete 50 histories?"
     assert go_on(valkey, run_job, path, Catalog()).outcomes == {Outcome.DONE: 50}
+
+
+def test_the_rest_of_an_edit_is_masked_as_the_profile_says(
+    valkey: Live, run_job: Run, catalog: Catalog, tmp_path: Path
+) -> None:
+    valkey.asynq.register("q")
+    valkey.asynq.add_many("q", [f"task-{number:03}" for number in range(250)], score=NOW, payload=b'{"nickname":"Bo"}')
+    assert run_job(ListJob(valkey.connect(), catalog, "q")).wait(20)
+    edit = SetValues(Assignments.parse(['payload.nickname="Al"']))
+    plan = plan_edit(valkey.connect(), plan_oldest(catalog, Query()), edit, RunMode())
+    path = interrupt(valkey, run_job, plan, tmp_path).journal
+    assert path is not None
+    with contextlib.closing(Catalog(redaction=Redaction(["nickname"]))) as masking:
+        rest = plan_rest(valkey.connect(), path, masking).plan
+    assert isinstance(rest, EditPlan)
+    words = " ".join([*rest.texts, *map(str, edit_words.differences(rest))])
+    assert ("Al" in words, "Bo" in words, MASK in words) == (False, False, True)
 
 
 def test_what_is_picked_by_hand_keeps_no_plan(valkey: Live, run_job: Run, catalog: Catalog, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Editing archived tasks on the screens: one in an editor, several by a path and a value, and the way back."""
+"""Editing archived tasks on the screens: one in an editor, several by paths and values, and the way back."""
 
 from pathlib import Path
 
@@ -167,6 +167,75 @@ def test_a_value_for_the_marked_ones(failed: Live) -> None:
     operate(failed.settings, play)
     assert pending(failed) == [f"task-{number}" for number in range(4)]
     assert [payload_of(failed, f"task-{number}") for number in range(4)] == [payload(n, "eu") for n in range(4)]
+
+
+def test_several_values_at_once_for_tasks_that_stay_in_the_archive(failed: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks(Q)
+        await op.press("space", "space", "E")
+        await op.arrives("EditDialog")
+        await op.type('payload.region="eu"')
+        await op.press("tab")
+        await op.type("payload.user=7")
+        await op.sees("of these, 2 would change", 'region: "us" → "eu"', "user: 0 → 7")
+        await op.press("enter")
+        await op.arrives("RunDialog")
+        await op.press("end", "tab", "2", "h", "enter")
+        await op.sees("what stays in the archive does not run: empty both lines")
+        await op.press("backspace", "backspace", "enter")
+        await op.arrives("ConfirmDialog")
+        await op.sees("Edit 2 tasks in the archive?", 'payload.region="eu"', "payload.user=7")
+        await op.type("2")
+        await op.press("enter")
+        await op.arrives("ReportDialog")
+
+    operate(failed.settings, play)
+    assert pending(failed) == []
+    assert [payload_of(failed, f"task-{number}") for number in range(3)] == [
+        b'{"user":7,"region":"eu"}',
+        b'{"user":7,"region":"eu"}',
+        payload(2),
+    ]
+
+
+def test_the_first_wrong_line_is_said_and_nothing_is_planned(failed: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks(Q)
+        await op.press("space", "space", "E")
+        await op.arrives("EditDialog")
+        await op.press("enter")
+        await op.sees("write payload, a path and a value")
+        await op.type("payload.user=7")
+        await op.press("tab")
+        await op.type("region=2")
+        await op.press("enter")
+        await op.sees("region=2: write payload, a path and a value")
+        assert op.where == "EditDialog"
+
+    operate(failed.settings, play)
+
+
+def test_a_row_of_the_triage_view_is_edited_as_a_whole(failed: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks(Q)
+        await op.press("T")
+        await op.arrives("ArchiveTriageScreen")
+        await op.until(lambda: op.app.screen._shown, "counted")
+        await op.press("E")
+        await op.arrives("EditDialog")
+        await op.sees("Edit the payloads of 5 tasks")
+        await op.type('payload.region="eu"')
+        await op.press("enter")
+        await op.arrives("RunDialog")
+        await op.press("enter")
+        await op.arrives("ConfirmDialog")
+        await op.type("4")
+        await op.press("enter")
+        await op.arrives("ReportDialog")
+        await op.sees("Edited 4 of 4 tasks")
+
+    operate(failed.settings, play)
+    assert len(pending(failed)) == 4
 
 
 def test_whoever_turns_back_has_edited_nothing(failed: Live) -> None:

@@ -110,7 +110,7 @@ def test_no_row_is_taken_while_keys_go_to_the_groups(mail: Live, size: tuple[int
         await op.tasks("mail")
         await counted(op)
         await op.press("tab")
-        for key in ("ctrl+d", "R"):
+        for key in ("ctrl+d", "R", "E"):
             op.forget_remarks()
             await op.press(key)
             await op.hears("which tasks? space marks all of a group, tab goes to the rows")
@@ -328,7 +328,7 @@ def test_nothing_is_chosen_by_a_filter_that_cannot_be_read(mail: Live) -> None:
         await triage(op)
         await op.press("slash", *"age>30", "enter")
         await op.sees("age wants a number and a unit")
-        for key in ("space", "ctrl+d", "R", "e", "enter"):
+        for key in ("space", "ctrl+d", "R", "E", "e", "enter"):
             await op.press(key)
             await op.hears("the filter cannot be read: correct it, or esc shows all")
             op.forget_remarks()

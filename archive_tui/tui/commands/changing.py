@@ -24,8 +24,8 @@ class Edit(Command):
     key = "E"
     title = "edit…"
     help = (
-        "Edit a payload and run the task with it. One task opens in $EDITOR; for the marked ones, type a path and a "
-        "value. Nothing happens before you confirm."
+        "Edit a payload and run the task with it, or keep it archived. One task opens in $EDITOR; for the marked "
+        "ones, type paths and values. Nothing happens before you confirm."
     )
     danger = True
     footer = False

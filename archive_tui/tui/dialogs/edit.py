@@ -1,4 +1,4 @@
-"""The question what to change in the payloads of several tasks: a path and a value, with what it would do at once."""
+"""The question what to change in the payloads of several tasks: paths and values, with what they would do at once."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -33,11 +33,14 @@ _WIDTH = 66
 
 
 class EditDialog(Dialog[Assignments]):
-    """Answers what to set. It changes nothing: the question how to run, and the plan, follow."""
+    """Answers what to set: a line each, with an empty one always below. It changes nothing: the question how to run,
+    and the plan, follow.
+    """
 
     DEFAULT_CSS = """
     EditDialog > Vertical { width: 72; }
-    EditDialog Input { border: none; height: 1; background: $field; padding: 0 1; margin: 1 0; }
+    EditDialog #lines { height: auto; margin: 1 0; }
+    EditDialog Input { border: none; height: 1; background: $field; padding: 0 1; }
     EditDialog #does { height: auto; min-height: 4; }
     """
     FIXED_HERE = (commands.CloseDialog, commands.Answer, commands.NextField)
@@ -55,7 +58,8 @@ class EditDialog(Dialog[Assignments]):
         with Vertical() as box:
             box.border_title = f"Edit the payloads of {plural(self._count, 'task')}"
             yield Static(Content(self._examples()))
-            yield Entry(placeholder='payload.region="eu"', compact=True)
+            with Vertical(id="lines"):
+                yield Entry(placeholder='payload.region="eu"', compact=True)
             yield Static(self._hint(), id="does")
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
@@ -74,14 +78,22 @@ class EditDialog(Dialog[Assignments]):
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.query_one("#does", Static).update(self._does(event.value))
+        lines = self.query_one("#lines", Vertical)
+        if all(entry.value for entry in lines.query(Input)):
+            lines.mount(Entry(placeholder="another path and value, where there is one", compact=True))
+        self.query_one("#does", Static).update(self._does())
 
-    def _does(self, text: str) -> Content:
+    @property
+    def _typed(self) -> list[str]:
+        """The lines that say something."""
+        return [entry.value for entry in self.query(Input) if entry.value.strip()]
+
+    def _does(self) -> Content:
         """What it would do to the first tasks."""
-        if not text.strip():
+        if not self._typed:
             return self._hint()
         try:
-            edit = SetValues(Assignments.parse([text]), self._reader)
+            edit = SetValues(Assignments.parse(self._typed), self._reader)
         except EditError as error:
             return Content.styled(clip(str(error), 3 * _WIDTH), "$text-muted")
         reasons = Counter[str]()
@@ -115,7 +127,7 @@ class EditDialog(Dialog[Assignments]):
     def _next(self, event: Input.Submitted | Button.Pressed) -> None:
         event.stop()
         try:
-            self.dismiss(Assignments.parse([self.query_one(Input).value]))
+            self.dismiss(Assignments.parse(self._typed or [""]))
         except EditError as error:
             self.query_one("#does", Static).update(Content.styled(clip(str(error), 3 * _WIDTH), "$text-error"))
 

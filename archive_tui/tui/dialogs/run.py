@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,16 +22,26 @@ from archive_tui.tui.widgets.entry import Entry
 from archive_tui.tui.widgets.options import Options
 from archive_tui.wording.people import plural
 
-_ONCE, _AFRESH = "once", "afresh"
+_ONCE, _AFRESH, _STAYING = "once", "afresh", "staying"
 _TITLES = {
     _ONCE: "once, as Asynq's own Run: the count of retries stays",
     _AFRESH: "with retries reset: may fail as often as a new task",
+    _STAYING: "not at all: they stay in the archive, edited",
 }
 _FASTEST = 100_000.0
 _DATE = re.compile(r"[0-9]{4}-")
 
 
-class RunDialog(Dialog[RunMode]):
+class HowToRun(NamedTuple):
+    """How archived tasks run."""
+
+    mode: RunMode
+
+    stays: bool = False
+    """Whether they do not run at all, and stay in the archive."""
+
+
+class RunDialog(Dialog[HowToRun]):
     """Answers how to run. It runs nothing: the plan follows, and must be confirmed."""
 
     DEFAULT_CSS = """
@@ -45,16 +56,21 @@ class RunDialog(Dialog[RunMode]):
     FIXED_HERE = (commands.CloseDialog, commands.Answer, commands.NextField)
     TITLE_IN_HELP = "Run"
 
-    def __init__(self, count: int, clock: Callable[[], float], *, title: str = "") -> None:
-        """`clock` gives unix seconds. `title` is that of the box, where the tasks do not run as they are."""
+    def __init__(
+        self, count: int, clock: Callable[[], float], *, title: str = "", may_stay: bool = False
+    ) -> None:  # fmt: skip
+        """`clock` gives unix seconds. `title` is that of the box, where the tasks do not run as they are; `may_stay`
+        says whether they may also stay in the archive.
+        """
         super().__init__()
+        self._ways = [way for way in _TITLES if may_stay or way != _STAYING]
         self._title = title or f"Run {plural(count, 'archived task')} again"
         self._clock = clock
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = self._title
-            yield Options(*[Option(Content(title), id=name) for name, title in _TITLES.items()], id="how")
+            yield Options(*[Option(Content(_TITLES[way]), id=way) for way in self._ways], id="how")
             with Horizontal(classes="field"):
                 yield Label("Begin")
                 placeholder = "now; or 2h, or 2026-12-01T06:00"
@@ -87,9 +103,12 @@ class RunDialog(Dialog[RunMode]):
     def _plan(self, event: OptionList.OptionSelected | Input.Submitted | Button.Pressed) -> None:
         event.stop()
         begin, rate = (self.query_one(name, Input).value.strip() for name in ("#begin", "#rate"))
-        afresh = self.query_one(OptionList).highlighted == list(_TITLES).index(_AFRESH)
+        way = self._ways[self.query_one(OptionList).highlighted or 0]
         try:
-            self.dismiss(mode_of(begin, rate, self._clock(), afresh=afresh))
+            if way == _STAYING and (begin or rate):
+                raise UsageError("what stays in the archive does not run: empty both lines")
+            mode = mode_of(begin, rate, self._clock(), afresh=way == _AFRESH)
+            self.dismiss(HowToRun(mode, way == _STAYING))
         except UsageError as error:
             self.query_one("#wrong", Static).update(Content(str(error)))
 

@@ -16,7 +16,7 @@ from archive_tui.changes.run_plan import RunPlan, plan_run, runnable
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import Wait, background
 from archive_tui.tui.commands import runs
-from archive_tui.tui.dialogs.run import RunDialog
+from archive_tui.tui.dialogs.run import HowToRun, RunDialog
 from archive_tui.tui.lists.change_flow import OVERTAKEN, deletion, run_again
 from archive_tui.tui.lists.chosen_changes import ChosenChanges
 from archive_tui.tui.lists.targets import Targets
@@ -85,11 +85,11 @@ class ArchiveChanges(ChosenChanges):
             dialog = RunDialog(plan.count, self.screen.session.clock)
             self.screen.app.push_screen(dialog, partial(self._chosen_how, plan, choice))
 
-    def _chosen_how(self, plan: Plan, choice: str, mode: RunMode | None) -> None:
-        if mode is None:
+    def _chosen_how(self, plan: Plan, choice: str, how: HowToRun | None) -> None:
+        if how is None:
             self._flow.cancel()
         else:
-            self._plan_run(plan, choice, mode)
+            self._plan_run(plan, choice, how.mode)
 
     @background("plan")
     def _plan_run(self, plan: Plan, choice: str, mode: RunMode) -> None:

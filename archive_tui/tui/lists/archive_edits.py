@@ -1,4 +1,4 @@
-"""Edits of archived tasks, for any screen that shows some: one in an editor, several by a path and a value."""
+"""Edits of archived tasks, for any screen that shows some: one in an editor, several by paths and values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from archive_tui.asynq import message
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.outcomes import EDIT
 from archive_tui.asynq.rows import TaskRow
-from archive_tui.asynq.runs import RunMode
 from archive_tui.changes.edit_plan import SHOWN, Edit, NewPayload, SetValues, plan_edit, to_edit
 from archive_tui.changes.expiry import with_times
 from archive_tui.changes.plan import Plan, plan_rows
@@ -29,7 +28,7 @@ from archive_tui.tui.command_screen import Wait, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.edit import EditDialog
 from archive_tui.tui.dialogs.question import QuestionDialog
-from archive_tui.tui.dialogs.run import RunDialog
+from archive_tui.tui.dialogs.run import HowToRun, RunDialog
 from archive_tui.tui.lists.change_flow import OVERTAKEN, edit_and_run
 from archive_tui.tui.lists.chosen_changes import ChosenChanges
 from archive_tui.tui.lists.targets import Targets
@@ -51,7 +50,7 @@ class ArchiveEdits(ChosenChanges):
 
     @runs(commands.Edit, unless=why_not_edit)
     def edit(self) -> None:
-        """Ask what to change of what is chosen: one task in an editor, several by a path and a value."""
+        """Ask what to change of what is chosen: one task in an editor, several by paths and values."""
         self._flow.begin()
         self._count_targets(self._targets())
 
@@ -165,19 +164,20 @@ class ArchiveEdits(ChosenChanges):
             self._flow.abandon(OVERTAKEN)
             return
         title = f"Run {plural(plan.count, 'task')} with the new payload"
-        dialog = RunDialog(plan.count, self.screen.session.clock, title=title)
+        dialog = RunDialog(plan.count, self.screen.session.clock, title=title, may_stay=True)
         self.screen.app.push_screen(dialog, partial(self._chosen_how, plan, choice, edit))
 
-    def _chosen_how(self, plan: Plan, choice: str, edit: Edit, mode: RunMode | None) -> None:
-        if mode is None:
+    def _chosen_how(self, plan: Plan, choice: str, edit: Edit, how: HowToRun | None) -> None:
+        if how is None:
             self._flow.abandon("nothing was edited", warning=False)
         else:
-            self._plan_edit(plan, choice, edit, mode)
+            self._plan_edit(plan, choice, edit, how)
 
     @background("plan")
-    def _plan_edit(self, plan: Plan, choice: str, edit: Edit, mode: RunMode) -> None:
+    def _plan_edit(self, plan: Plan, choice: str, edit: Edit, how: HowToRun) -> None:
         session = self.screen.session
-        found = plan_edit(session.server, with_times(session.server, plan), edit, mode, redaction=session.redaction)
+        timed = with_times(session.server, plan)
+        found = plan_edit(session.server, timed, edit, how.mode, stays=how.stays, redaction=session.redaction)
         if found.count:
             self.screen.app.call_from_thread(self._flow.confirm, edit_and_run(found, session, choice))
         else:

@@ -24,6 +24,7 @@ from archive_tui.tui.command_screen import CommandScreen, Part, background
 from archive_tui.tui.commands import Command, runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.lists.archive_changes import ArchiveChanges
+from archive_tui.tui.lists.archive_edits import ArchiveEdits
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.finding_changes import FindingChanges
 from archive_tui.tui.lists.list_export import ListExport
@@ -490,14 +491,18 @@ class ArchiveTriageScreen(TriageScreen):
         *TriageScreen.COMMANDS_HERE[:4],
         commands.Delete,
         commands.Run,
+        commands.Edit,
         *TriageScreen.COMMANDS_HERE[4:],
     )
-    PARTS = (*TriageScreen.PARTS, ArchiveChanges)
+    PARTS = (*TriageScreen.PARTS, ArchiveChanges, ArchiveEdits)
 
     def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
         super().__init__(triaged, place, way)
-        changes = ArchiveChanges(self, self.flow, self.targets, queue=triaged.queue, why_not=self.why_not_change)
-        self.parts = (self.flow, changes, self.export)
+        changes, edits = (
+            part(self, self.flow, self.targets, queue=triaged.queue, why_not=self.why_not_change)
+            for part in (ArchiveChanges, ArchiveEdits)
+        )
+        self.parts = (self.flow, changes, edits, self.export)
 
 
 class FindingTriageScreen(TriageScreen):
