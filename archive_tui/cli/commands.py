@@ -544,7 +544,7 @@ def triage_command(context: click.Context, /, queue: str, where: str, as_json: b
     default="archived",
     metavar="STATE",
     shell_complete=state_names,
-    help="Another index of QUEUE than archived: pending, active, scheduled, retry, completed.",
+    help="Another index than archived: pending, active, scheduled, retry, completed.",
 )
 @click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'payload.user.id=8812'.")
 @click.option(
@@ -571,7 +571,8 @@ def list_command(
     context: click.Context, /, queue: str | None, state: str, where: str, sort: str, reverse: bool, limit: int | None,
     payload: bool, columns: str, as_json: bool, ndjson: bool, as_csv: bool, **connection: Any,
 ) -> int:  # fmt: skip
-    """List the archived tasks of QUEUE, or of all queues, the newest first. Reads only.
+    """List the archived tasks of QUEUE, or of all queues, the newest first; with --state those of another index. Reads
+    only.
 
     In JSON numbers keep every digit; bytes, and text that is no UTF-8, are {"base64": "…"}. In CSV a text that a
     spreadsheet would take for a formula has an apostrophe before it. Exit code 4: something is missing, and stderr
@@ -583,8 +584,6 @@ def list_command(
     form = one_form(json=as_json, ndjson=ndjson, csv=as_csv)
     if state not in LISTED:
         raise UsageError(f"there is no such index to list: choose --state from {', '.join(LISTED)}")
-    if queue is None and state != "archived":
-        raise UsageError("--state goes with a QUEUE: of all queues only the archives are listed")
     if columns and form in ("json", "ndjson"):
         raise UsageError("--columns are those of the table or of --csv: JSON has all")
     wish = Wish(queue, LISTED[LISTED.index(state)], where.strip(), sort, reverse, limit, form, payload,

@@ -12,7 +12,7 @@ from archive_tui.catalog.selection import Selection
 from archive_tui.commands.foreground import attend
 from archive_tui.commands.queues import refuse_unknown
 from archive_tui.commands.reading import catalog_for, read_contents, read_kind
-from archive_tui.errors import ExitCode, NotFoundError, UsageError
+from archive_tui.errors import ExitCode, NotFoundError, RefusedError, UsageError
 from archive_tui.jobs.export import ExportJob
 from archive_tui.jobs.job import JobState
 from archive_tui.jobs.pace import Pace
@@ -54,6 +54,8 @@ def export(
     query = Query(where, kind, now=session.clock())
     query.where()
     refuse_unknown(session, [queue])
+    if form is None:
+        _refuse_old(session, queue)
     if path.exists():
         raise UsageError(f"{line(str(path))} exists already: choose another name")
     if not path.parent.is_dir():
@@ -91,6 +93,14 @@ def export(
         return ExitCode.INTERRUPTED
     whole = report.state is JobState.DONE and not report.gone and not contents.unknown
     return ExitCode.DONE if whole else ExitCode.IN_PART
+
+
+def _refuse_old(session: Session, queue: str) -> None:
+    """Raise RefusedError where a queue has no task data that a journal could hold."""
+    try:
+        session.refuse_old(queue)
+    except RefusedError as error:
+        raise RefusedError(f"{error}; --format {NDJSON} or {CSV} writes its tasks as they are read") from None
 
 
 def _form(session: Session, format_: str, columns: Sequence[str]) -> RecordForm | None:

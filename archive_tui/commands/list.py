@@ -18,7 +18,7 @@ from archive_tui.commands.reading import catalog_for, finish, read_archive, read
 from archive_tui.errors import ArchiveTuiError, ExitCode, UsageError
 from archive_tui.jobs.contents import StoredContentJob
 from archive_tui.jobs.job import JobState
-from archive_tui.jobs.listing import ListArchivesJob
+from archive_tui.jobs.listing import ListAllJob
 from archive_tui.jobs.record_export import UNREAD, RecordJob
 from archive_tui.jobs.records import CsvForm, JsonForm, RecordForm, columns_of
 from archive_tui.session import Session
@@ -79,7 +79,7 @@ class Wish:
 
 
 def list_tasks(session: Session, wish: Wish, *, out: TextIO, progress: bool) -> ExitCode:
-    """Print the tasks of an index, or of all archives, as they are read from the catalog: bounded memory."""
+    """Print the tasks of an index, of one queue or of all, as they are read from the catalog: bounded memory."""
     query = wish.query(session.clock())
     form = _form(session, wish, out)
     if wish.queue is not None:
@@ -92,7 +92,9 @@ def list_tasks(session: Session, wish: Wish, *, out: TextIO, progress: bool) -> 
                 return ExitCode.INTERRUPTED
         else:
             known, lacking = _queues(session)
-            listing = ListArchivesJob(session.reader, catalog, known, clock=session.clock)
+            listing = ListAllJob(
+                session.reader, catalog, known, clock=session.clock, state=wish.state, for_plans=False
+            )  # fmt: skip
             status = (lambda job: f"{job.progress.listed:,} tasks read") if progress else None
             if not finish(lambda: session.run(listing), status):
                 return ExitCode.INTERRUPTED

@@ -27,7 +27,7 @@ from archive_tui.payloads.paths import Path
 from archive_tui.payloads.readings import PayloadReader
 from archive_tui.payloads.redaction import Redaction
 from archive_tui.store.link.server import Server
-from archive_tui.store.read import messages
+from archive_tui.store.read import messages, old_storage
 from archive_tui.store.read.budget import REPLY_BUDGET
 
 _ROWS = {Pace.FULL: 2_000, Pace.POLITE: 1_000, Pace.GENTLE: 400}
@@ -187,7 +187,7 @@ class StoredContentJob(ContentJob):
                 for queue, rows in groupby(asked, attrgetter("queue")):
                     messages.send(pipe, queue, [row.id for row in rows])
                 if sent:  # the server reads the next while these are decoded
-                    self._take(sent, messages.take(pipe, sum(map(_is_read, sent))))
+                    self._take(sent, self._whole(sent, messages.take(pipe, sum(map(_is_read, sent)))))
                 elif not batch:
                     if not looked_from and not growing:
                         self.complete_as_of = version
@@ -198,6 +198,22 @@ class StoredContentJob(ContentJob):
                         self.idle(_IDLE)
                 sent = batch
                 self.rest(self.pace.rest_after(time.monotonic() - began))
+
+    def _whole(self, rows: Sequence[Unread], found: list[bytes | None]) -> list[bytes | None]:
+        """The messages of rows, those as well that are members of an index, as before Asynq 0.18; `found` has those
+        that task data holds.
+        """
+        if None not in found:
+            return found
+        asked = [row.seq for row in filter(_is_read, rows)]
+        lacking = [at for at, raw in enumerate(found) if raw is None]
+        known = self.catalog.rows([asked[at] for at in lacking])
+        at_hand = [at for at in lacking if asked[at] in known]
+        with self._server.pipe() as pipe:  # the other one has the next rows on their way
+            whole = old_storage.messages_of(pipe, [known[asked[at]] for at in at_hand])
+        for at, raw in zip(at_hand, whole, strict=True):
+            found[at] = raw
+        return found
 
     def _next(self) -> list[Unread]:
         """The next rows, as many as may be in memory at once."""
@@ -277,10 +293,14 @@ class SampleJob(Job):
         counts = Counter[str]()
         with self._server.pipe() as pipe:
             self.connected()
-            for queue, rows in groupby(self._rows, attrgetter("queue")):
+            for queue, of_queue in groupby(self._rows, attrgetter("queue")):
+                rows = list(of_queue)
                 ids = [row.id for row in rows]
                 messages.send(pipe, queue, ids)
-                for raw in messages.take(pipe, len(ids)):
+                found = messages.take(pipe, len(ids))
+                if not any(found):
+                    found = old_storage.messages_of(pipe, rows)
+                for raw in found:
                     self.checkpoint()
                     counts.update(self._fields(raw))
         self.paths = [name for name, _ in sorted(counts.items(), key=lambda counted: -counted[1])]

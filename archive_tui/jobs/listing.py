@@ -1,4 +1,4 @@
-"""The jobs that list tasks into a catalog, the newest first: those of one index, or the archives of all queues."""
+"""The jobs that list tasks into a catalog, the newest first: those of an index of one queue, or of all queues."""
 
 import time
 from abc import abstractmethod
@@ -111,11 +111,11 @@ class ListJob(Listing):
         self._list(self.queue, self.index)
 
 
-class ListArchivesJob(Listing):
-    """List the archives of all queues, one after the other.
+class ListAllJob(Listing):
+    """List an index of all queues, one after the other.
 
-    A queue that cannot be read is left out, with the reason, and so is one of before Asynq 0.18: a plan that holds any
-    of its tasks could not be carried out.
+    A queue that cannot be read is left out, with the reason, and so is one of before Asynq 0.18 where plans are made of
+    the list: one that holds any of its tasks could not be carried out.
     """
 
     def __init__(
@@ -125,6 +125,9 @@ class ListArchivesJob(Listing):
         known: Sequence[str] = (),
         why_not: Callable[[str], str | None] = lambda _: None,
         clock: Callable[[], float] = time.time,
+        *,
+        state: State = State.ARCHIVED,
+        for_plans: bool = True,
     ) -> None:
         """`known` are queues beside those that are registered; `why_not` says why a queue may not be read, None where
         it may.
@@ -132,8 +135,10 @@ class ListArchivesJob(Listing):
         super().__init__(server, catalog, clock)
         self.queues: tuple[str, ...] = ()
         """The queues, once they are known."""
+        self.index = state
         self._known = tuple(known)
         self._why_not = why_not
+        self._for_plans = for_plans
 
     def _list_all(self) -> None:
         with self._server.pipe(lenient=True) as pipe:
@@ -142,7 +147,8 @@ class ListArchivesJob(Listing):
             names, _ = registered_if_there(pipe)
             self.queues = tuple(sorted({*self._known, *(names or ())}))
             left_out = {queue: reason for queue in self.queues if (reason := self._why_not(queue))}
-            for queue in old_storage.old_queues(pipe, [queue for queue in self.queues if queue not in left_out]):
+            may_be_old = [queue for queue in self.queues if self._for_plans and queue not in left_out]
+            for queue in old_storage.old_queues(pipe, may_be_old):
                 left_out[queue] = "written by Asynq before 0.18: open it by itself"
         self._left_out = left_out
         for at, queue in enumerate(self.queues, 1):
@@ -150,7 +156,7 @@ class ListArchivesJob(Listing):
                 continue
             self.checkpoint()
             try:
-                self._list(queue, State.ARCHIVED, f" of {line(queue)}, queue {at:,} of {len(self.queues):,}")
+                self._list(queue, self.index, f" of {line(queue)}, queue {at:,} of {len(self.queues):,}")
             except NotPermittedError:
                 self._leave_out(queue, "not permitted to this user")
             except MovedError:

@@ -23,14 +23,14 @@ from archive_tui.payloads.readings import PayloadReader
 from archive_tui.payloads.redaction import Redaction
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.link.server import Server
-from archive_tui.store.read import messages
+from archive_tui.store.read import messages, old_storage
 from archive_tui.store.read.budget import REPLY_BUDGET
 from archive_tui.text import line
 
 _ROWS = 1_000
 """Tasks that are read at once, at most."""
 
-UNREAD = "message gone, too large, or kept as Asynq before 0.18 did"
+UNREAD = "message gone or too large"
 """Why a task may be written without its payload."""
 
 _LARGEST = 64 * 1024 * 1024
@@ -164,7 +164,10 @@ class RecordJob(Exporting):
         asked = [row for row in rows if _is_read(row)]
         for queue, of_queue in groupby(asked, attrgetter("queue")):
             messages.send(pipe, queue, [row.id for row in of_queue])
-        replies = iter(messages.take(pipe, len(asked)))
+        found = messages.take(pipe, len(asked))
+        lacking = [row for row, raw in zip(asked, found, strict=True) if raw is None]
+        whole = iter(old_storage.messages_of(pipe, lacking) if lacking else ())
+        replies = (raw if raw is not None else next(whole) for raw in found)
         return [next(replies) if _is_read(row) else None for row in rows]
 
     def _taken(self, row: TaskRow, raw: bytes | None) -> Taken:

@@ -18,7 +18,7 @@ from archive_tui.changes.plan import plan_oldest
 from archive_tui.changes.run_plan import RunPlan, plan_run, runnable
 from archive_tui.errors import DisconnectedError
 from archive_tui.jobs.job import Job, JobState
-from archive_tui.jobs.listing import ListArchivesJob, ListJob
+from archive_tui.jobs.listing import ListAllJob, ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.store.link.pipe import Pipe
 from archive_tui.store.write import run as store
@@ -49,7 +49,7 @@ def test_tasks_of_several_queues_begin_in_the_order_of_the_plan(
     valkey.asynq.register("one", "two")
     for number in range(10):
         valkey.asynq.add(("one", "two")[number % 2], f"task-{number}", score=NOW + number)
-    assert run_job(ListArchivesJob(valkey.connect(), catalog)).wait(20)
+    assert run_job(ListAllJob(valkey.connect(), catalog)).wait(20)
     plan = plan_run(valkey.connect(), plan_oldest(catalog, Query()), RunMode(at=NOW, per_second=1.0))
     job = running(valkey.connect(), plan, Pace.FULL, None, tmp_path)
     run_job(job)

@@ -179,3 +179,19 @@ def test_a_full_disk_is_one_line(valkey: Live, cli: Command) -> None:
     valkey.asynq.add_many("q", [b"%d" % number for number in range(MANY)])
     ended = cli("export", "--url", valkey.url, "--queue", "q", "--archived", "--format", "ndjson", "/dev/full")
     assert (ended.code, "exists already" in ended.complaint) == (2, True)
+
+
+def test_what_asynq_before_018_wrote_is_exported_in_the_forms_for_programs(
+    valkey: Live, cli: Command, tmp_path: Path
+) -> None:
+    names = ("Type", "ID", "Queue", "ErrorMsg", "UniqueKey")
+    member = json.dumps({"Payload": {"n": 1}, "Retry": 25, "Retried": 0} | dict.fromkeys(names, "old"))
+    valkey.asynq.register("old")
+    valkey.client.zadd("asynq:{old}:archived", {member: NOW})
+    command = ("export", "--url", valkey.url, "--queue", "old", "--archived")
+    refused = cli(*command, str(tmp_path / "journal"))
+    assert (refused.code, (tmp_path / "journal").exists()) == (5, False)
+    assert "written by Asynq before 0.18" in refused.complaint
+    assert "--format ndjson or csv writes its tasks" in refused.complaint
+    assert cli(*command, "--format", "ndjson", str(tmp_path / "tasks.jsonl")).code == 0
+    assert json.loads((tmp_path / "tasks.jsonl").read_text())["decoded"]["value"] == {"n": 1}

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -116,12 +117,61 @@ def test_another_index(live: Live, cli: Command) -> None:
     assert "runs_at" in one
 
 
+def test_another_index_of_all_queues(live: Live, cli: Command) -> None:
+    later = int(time.time()) + 60
+    live.asynq.add("q", "waits", "retry", score=later)
+    live.asynq.add("other", "waits", "retry", score=later + 60)
+    listed = cli(*at(live, "list", "--state", "retry", "--json")).json
+    assert [(one["queue"], one["id"]) for one in listed] == [("other", "waits"), ("q", "waits")]
+    assert cli(*at(live, "list", "--state", "retry", "--csv")).out.splitlines()[0].startswith(b"queue,")
+
+
+def old_task(task_id: str, number: int) -> str:
+    """A task as Asynq 0.17 kept it: a member of an index, all of it."""
+    return json.dumps({
+        "Type": "send", "Payload": {"n": number}, "ID": task_id, "Queue": "old", "Retry": 25, "Retried": 25,
+        "ErrorMsg": "refused", "Timeout": 1800, "Deadline": 0, "UniqueKey": "",
+    })  # fmt: skip
+
+
+@pytest.fixture
+def old(live: Live) -> Live:
+    """Beside those queues one of before Asynq 0.18: 250 tasks archived in one second, three at other times, two pending
+    in the one list and one in the other.
+    """
+    live.asynq.register("old")
+    now = int(time.time())
+    live.client.zadd("asynq:{old}:archived", {old_task(f"same{n}", n): now for n in range(250)})
+    live.client.zadd("asynq:{old}:archived", {old_task(f"alone{n}", n): now - 60 * n - 1 for n in range(3)})
+    live.client.lpush("asynq:{old}", old_task("first", 1), old_task("second", 2))
+    live.client.lpush("asynq:{old}:pending", old_task("third", 3))
+    return live
+
+
+def test_tasks_of_before_018_have_their_payloads(old: Live, cli: Command) -> None:
+    ended = cli(*at(old, "list", "old", "--payload", "--ndjson"))
+    assert (ended.code, ended.err, len(ended.lines)) == (0, "", 253)
+    for one in ended.lines:
+        name = one["id"].strip("0123456789")
+        assert one["decoded"]["value"] == {"n": int(one["id"].removeprefix(name))}
+    pending = cli(*at(old, "list", "old", "--state", "pending", "--csv", "--columns", "id,payload.n"))
+    assert (pending.code, sorted(pending.text.split())) == (0, ["first,1", "id,payload.n", "second,2", "third,3"])
+    everywhere = cli(*at(old, "list", "--ndjson"))
+    assert (everywhere.code, len(everywhere.lines)) == (0, 253 + len(PAYLOADS) + 1)
+
+
+def test_filters_look_into_tasks_of_before_018(old: Live, cli: Command) -> None:
+    found = cli(*at(old, "list", "old", "--where", "payload.n=2", "--sort", "payload.n", "--ndjson"))
+    assert (found.code, sorted(ids(found.lines))) == (0, ["alone2", "same2"])
+    waiting = cli(*at(old, "list", "old", "--state", "pending", "--where", "payload.n>1", "--ndjson"))
+    assert (waiting.code, sorted(ids(waiting.lines))) == (0, ["second", "third"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["nope"], 6, "no queue 'nope'"),
         (["q", "--state", "sleeping"], 2, "there is no such index to list"),
-        (["--state", "retry"], 2, "--state goes with a QUEUE"),
         (["q", "--sort", "colour"], 2, "there is no order “colour”: choose --sort from died"),
         (["q", "--columns", "colour"], 2, "there is no column “colour”: choose from queue"),
         (["q", "--columns", "id,payload.x[", "--csv"], 2, "in brackets stands a position"),

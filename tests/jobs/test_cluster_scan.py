@@ -18,7 +18,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.errors import MovedError
 from archive_tui.jobs.job import JobState
-from archive_tui.jobs.listing import ListArchivesJob, ListJob
+from archive_tui.jobs.listing import ListAllJob, ListJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
 from archive_tui.settings.model import Settings
@@ -263,7 +263,7 @@ def test_archives_of_all_nodes_are_listed_but_for_one_that_is_silent(
     server = connect(cluster.settings_of(cluster.other_than(silent)))
     server.identify()
     with cluster.frozen(silent):
-        job = ListArchivesJob(server, catalog, QUEUES)
+        job = ListAllJob(server, catalog, QUEUES)
         job.start()
         assert job.wait(60)
     assert (job.error, job.state) == (None, JobState.DONE)
@@ -346,7 +346,7 @@ def test_replicas_are_listed_in_the_place_of_their_primaries(
     cluster: ClusterProcesses, reader: Server, catalog: Catalog
 ) -> None:
     forget_calls(cluster)
-    job = ListArchivesJob(reader, catalog, QUEUES)
+    job = ListAllJob(reader, catalog, QUEUES)
     job.start()
     assert job.wait(60)
     assert (job.error, job.state) == (None, JobState.DONE)

@@ -11,7 +11,7 @@ from support.servers import Live, wait_until
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
 from archive_tui.jobs.job import JobState
-from archive_tui.jobs.listing import ListArchivesJob
+from archive_tui.jobs.listing import ListAllJob
 
 Run = Callable[[Any], Any]
 
@@ -24,7 +24,7 @@ def test_all_archives_are_listed_with_their_queues(any_server: Live, catalog: Ca
     any_server.asynq.register("a", "b", "empty")
     for queue in ("a", "b", "leftover"):
         any_server.asynq.add(queue, "same", score=NOW)
-    job = run_job(ListArchivesJob(any_server.connect(), catalog, ["a", "leftover"]))
+    job = run_job(ListAllJob(any_server.connect(), catalog, ["a", "leftover"]))
     assert job.wait(20)
     assert (job.state, job.progress.complete, job.progress.left_out) == (JobState.DONE, True, {})
     assert tasks_of(catalog) == {("a", b"same"), ("b", b"same"), ("leftover", b"same")}
@@ -42,7 +42,7 @@ def test_a_queue_that_cannot_be_read_is_named_and_the_others_are_read(
     any_server.client.zadd("asynq:{old}:archived", {json.dumps(member): NOW})
     any_server.user("ann", *[f"~asynq:{{{name}}}*" for name in ("a", "broken", "old", "z")], "~asynq:queues", "+@all")
     server = any_server.connect(username="ann", password="word")
-    job = run_job(ListArchivesJob(server, catalog, why_not=lambda queue: "asked before" if queue == "hidden" else None))
+    job = run_job(ListAllJob(server, catalog, why_not=lambda queue: "asked before" if queue == "hidden" else None))
     assert job.wait(20)
     assert job.state is JobState.DONE, job.error
     assert tasks_of(catalog) == {("a", b"of-a"), ("z", b"of-z")}
@@ -59,9 +59,9 @@ def test_a_second_listing_of_all_forgets_what_has_gone(valkey: Live, catalog: Ca
     for queue in ("a", "b"):
         valkey.asynq.add(queue, "goes", score=NOW)
         valkey.asynq.add(queue, "stays", score=NOW)
-    assert run_job(ListArchivesJob(valkey.connect(), catalog)).wait(20)
+    assert run_job(ListAllJob(valkey.connect(), catalog)).wait(20)
     valkey.asynq.run("a", "goes")
-    assert run_job(ListArchivesJob(valkey.connect(), catalog)).wait(20)
+    assert run_job(ListAllJob(valkey.connect(), catalog)).wait(20)
     assert tasks_of(catalog) == {("a", b"stays"), ("b", b"goes"), ("b", b"stays")}
 
 
@@ -72,7 +72,7 @@ def test_a_listing_of_all_survives_a_server_that_goes_away(lasting: Live, hooked
         lasting.asynq.add_many(queue, numbers)
     assert lasting.process is not None
     hooked.hook = once(lasting.process.kill)
-    job = run_job(ListArchivesJob(lasting.connect(), hooked))
+    job = run_job(ListAllJob(lasting.connect(), hooked))
     wait_until(lambda: job.state is JobState.DISCONNECTED)
     assert not job.progress.complete
     assert "of a, queue 1 of 2" in job.progress.phase

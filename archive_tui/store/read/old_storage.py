@@ -15,11 +15,17 @@ from archive_tui.asynq.task import seconds_of
 from archive_tui.asynq.whole_messages import message_in
 from archive_tui.errors import RefusedError
 from archive_tui.store.link.pipe import Command, Pipe
-from archive_tui.store.link.replies import Reply
+from archive_tui.store.link.replies import Reply, members_in
 from archive_tui.store.read.indexes import Cursor, Order, pieces
 from archive_tui.text import line
 
 _ENDS = (b"0", b"-1")
+
+_RANGES = 20
+"""Ranges of a sorted set that are asked for at once."""
+
+_MEMBERS = 100
+"""Members of a range at most: whole messages, seldom of more than a kilobyte."""
 
 
 def old_queues(pipe: Pipe, names: Sequence[str]) -> dict[str, int]:
@@ -96,6 +102,65 @@ def rows_of(pipe: Pipe, queue: str, state: State, members: Mapping[bytes, int | 
         )._replace(stored_bytes=len(member))
         for _, member in without_data(pipe, [(queue, member) for member in messages])
     }
+
+
+def messages_of(pipe: Pipe, rows: Sequence[TaskRow]) -> list[bytes | None]:
+    """The messages of listed tasks that have no task data, as Asynq would write them by now, in the order of the rows.
+    None: gone, or of a queue of a later Asynq.
+    """
+    old = old_queues(pipe, sorted({row.queue for row in rows}))
+    by_index: dict[tuple[str, State], dict[bytes, int | None]] = {}
+    for row in rows:
+        if row.queue in old and row.state is not None:
+            by_index.setdefault((row.queue, row.state), {})[row.id] = row.scored_at
+    found: dict[tuple[str, State, bytes], bytes] = {}
+    for (queue, state), wanted in by_index.items():
+        for message in _messages(pipe, queue, state, wanted):
+            found[queue, state, message.id.encode()] = encode(message)
+    return [found.get((row.queue, row.state, row.id)) if row.state is not None else None for row in rows]
+
+
+def _messages(pipe: Pipe, queue: str, state: State, wanted: Mapping[bytes, int | None]) -> Iterator[TaskMessage]:
+    """The messages in an index that have some ids, each once; `wanted` has their scores, in unix seconds, or None in a
+    list, which is walked until all are met.
+    """
+    scores = {score for score in wanted.values() if score is not None}
+    left = set(wanted)
+    for members in _scored(pipe, pipe.keys.index(queue, state), scores) if scores else _walk(pipe, queue, state):
+        for member in members:
+            message = message_in(member, queue)
+            if message is not None and (task_id := message.id.encode()) in left:
+                left.discard(task_id)
+                yield message
+        if not left:
+            return
+
+
+def _scored(pipe: Pipe, index: bytes, seconds: Iterable[int]) -> Iterator[Sequence[bytes]]:
+    """The members of a sorted set with scores about these seconds, some at a time."""
+    bounds = [(b"(%d" % (second - 1), b"(%d" % (second + 1)) for second in sorted(seconds)]
+    counting: list[Command] = [
+        (b"ZCOUNT", index, *ends) for after, before in bounds for ends in ((b"-inf", after[1:]), (after, before))
+    ]
+    counts = [count if isinstance(count, int) else 0 for count in pipe.call(counting, errors="return")]
+    ranks = [
+        (first, min(first + _MEMBERS, end) - 1)
+        for start, size in zip(counts[::2], counts[1::2], strict=True)
+        for end in [start + size]
+        for first in range(start, end, _MEMBERS)
+    ]
+    for at in range(0, len(ranks), _RANGES):
+        some = ranks[at : at + _RANGES]
+        asked: list[Command] = [(b"ZRANGE", index, b"%d" % first, b"%d" % last) for first, last in some]
+        yield from map(members_in, pipe.call(asked, errors="return"))
+
+
+def _walk(pipe: Pipe, queue: str, state: State) -> Iterator[Sequence[bytes]]:
+    """The members of the lists that hold the tasks in a state."""
+    own = [pipe.keys.old_pending(queue)] if state is State.PENDING else []
+    for key in (*own, pipe.keys.index(queue, state)):
+        for piece in pieces(pipe, Cursor(key, Order.LIST)):
+            yield piece.ids
 
 
 class Found(NamedTuple):

@@ -15,7 +15,7 @@ from archive_tui.asynq.states import State
 from archive_tui.catalog.facets import AGE, ERROR, QUEUE, TRIES, TYPE
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.jobs.job import JobState
-from archive_tui.jobs.listing import ListArchivesJob, Listing, ListJob
+from archive_tui.jobs.listing import ListAllJob, Listing, ListJob
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, ScanWanted
@@ -277,7 +277,7 @@ class TasksScreen(CommandScreen):
     def _unread(self) -> dict[str, str]:
         """The queues whose archived tasks are not in the list, each with the reason."""
         job = self._job
-        if not isinstance(job, ListArchivesJob) or not job.queues:
+        if not isinstance(job, ListAllJob) or not job.queues:
             return {}
         since = {
             one.name: f"found since, {commands.Refresh} reads again"
@@ -308,7 +308,7 @@ class TasksScreen(CommandScreen):
             return ListJob(session.reader, catalog, self.queue, State.ARCHIVED, session.clock)
         known = [one.name for one in session.watch.overview.queues]
         why_not = partial(session.why_not, Action.READ)
-        return ListArchivesJob(session.reader, catalog, known, why_not, session.clock)
+        return ListAllJob(session.reader, catalog, known, why_not, session.clock)
 
     @property
     def _reading(self) -> bool:
