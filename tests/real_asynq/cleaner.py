@@ -99,9 +99,13 @@ class Cleaner:
 
     def scan(self, *queues: str, pace: Pace = Pace.FULL, messages: bool = False, locks: bool = False) -> Catalog:
         """Scan some queues, or all, to the end."""
-        job = ended(ScanJob(self._server, self.catalog(), queues or None, pace, messages=messages, locks=locks))
+        job = ended(self.scanning(*queues, pace=pace, messages=messages, locks=locks))
         assert job.progress.complete
         return job.catalog
+
+    def scanning(self, *queues: str, pace: Pace = Pace.FULL, messages: bool = False, locks: bool = False) -> ScanJob:
+        """The job that scans some queues, or all; not yet started."""
+        return ScanJob(self._server, self.catalog(), queues or None, pace, messages=messages, locks=locks)
 
     def findings(
         self, *queues: str, pace: Pace = Pace.FULL, messages: bool = False, locks: bool = False

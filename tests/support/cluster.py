@@ -1,6 +1,7 @@
 """A cluster on loopback: primaries of the embedded server, each with replicas where they are wanted."""
 
 import contextlib
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,20 @@ class ClusterProcesses:
     def other_than(self, node: Node) -> Node:
         """Another primary."""
         return next(one for one in self.primaries if one is not node)
+
+    def kill(self, node: Node) -> None:
+        """Kill a primary as soon as its replica has all that it has acknowledged: a node answers before it copies, and
+        what was not copied yet would be lost by no fault of whoever is tested.
+        """
+        node("CLIENT", "PAUSE", 60_000, "WRITE")
+        wait_until(lambda: self._copied(node))
+        node.process.kill()
+
+    @staticmethod
+    def _copied(node: Node) -> bool:
+        facts = node.client.info("replication")
+        copies = [value["offset"] for name, value in facts.items() if re.fullmatch(r"slave\d+", name)]
+        return facts["master_repl_offset"] in copies
 
     @contextlib.contextmanager
     def frozen(self, node: Node) -> Iterator[None]:
