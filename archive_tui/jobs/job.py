@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from archive_tui.errors import ArchiveTuiError, DisconnectedError, MovedError
+from archive_tui.jobs.collector import collect_rarely
 from archive_tui.text import line
 
 _log = logging.getLogger(__name__)
@@ -207,6 +208,7 @@ class Job(ABC):
         self._state = JobState.DISCONNECTED if troubles and all(troubles) else JobState.RUNNING
 
     def _run(self) -> None:
+        collect_rarely()
         try:
             self.work()
             self._state = JobState.DONE

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from archive_tui.asynq.rows import RowBatch
 from archive_tui.errors import ArchiveTuiError, DisconnectedError
+from archive_tui.jobs.collector import collect_rarely
 from archive_tui.jobs.node_scan import NodeScan
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan_messages import Assignment, Ended, Failed, GoOn, Question, Report
@@ -156,6 +157,7 @@ class ScanProcess:
 
 def main() -> None:
     """Work for whoever holds the other end of the pipe."""
+    collect_rarely()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl+c is for the program, which then closes its end
     with suppress(EOFError, OSError), Connection(int(sys.argv[1])) as connection:
         ScanProcess(connection).run()

@@ -16,6 +16,7 @@ from textual.theme import Theme
 from textual.worker import WorkerFailed
 
 from archive_tui.destinations import Destinations, Opened
+from archive_tui.jobs.collector import collect_rarely
 from archive_tui.outside.private_copy import sweep
 from archive_tui.session import Session
 from archive_tui.settings.model import Look, Settings
@@ -383,7 +384,7 @@ def share_the_interpreter() -> None:
     """
     sys.setswitchinterval(0.001)
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    collect_rarely()
 
 
 def run(
