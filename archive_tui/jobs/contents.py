@@ -4,6 +4,7 @@ Messages are not in the catalog. What a filter asks of them, and no more, is kep
 they match, and the next filter with the same term asks nobody.
 """
 
+import struct
 import time
 from abc import abstractmethod
 from collections import Counter
@@ -38,6 +39,9 @@ _LARGEST = 64 * 1024 * 1024
 
 _JOURNAL_ROWS = 50_000
 """Rows for which a journal is read once."""
+
+_NUMBER = struct.Struct(">q").unpack
+"""Reads a fingerprint as the catalog keeps it."""
 
 _IDLE = 0.3
 """Seconds between two looks whether a scan or a listing has brought more rows."""
@@ -106,6 +110,8 @@ class ContentJob(Job):
         self._growing = growing
         self._extracts: tuple[Extract, ...] = (*query.criteria, *self.columns)
         self._read = self._left = self._unknown = 0
+        self._kept = 0
+        """Changes of the catalog that are ours."""
         self._complete = False
         self.complete_as_of = -1
         """Version of the catalog at which no row was left; -1: some still are."""
@@ -135,13 +141,14 @@ class ContentJob(Job):
     def _take(self, rows: Sequence[Unread], found: Sequence[bytes | None]) -> None:
         """Read out of messages what is asked, and keep it; `found` has those of the rows that are read."""
         values: dict[Extract, list[Plain]] = {extract: [] for extract in self._extracts}
-        columns = [(extract, column.append) for extract, column in values.items()]
+        columns = [(extract.answer, extract.without, column.append) for extract, column in values.items()]
         replies = iter(found)
         for row in rows:
             content = self._content(row, next(replies)) if _is_read(row) else self._empty(row)
-            for extract, add in columns:
-                add(extract.without if content is None else extract.answer(content))
+            for answer, without, add in columns:
+                add(without if content is None else answer(content))
         self.catalog.keep(rows, values)
+        self._kept += 1
         self._read += len(rows)
         self._left = max(0, self._left - len(rows))
         if any(None in values[criterion] for criterion in self.query.criteria):  # else the filter tells of each
@@ -149,7 +156,7 @@ class ContentJob(Job):
 
     def _content(self, row: Unread, raw: bytes | None) -> Content | None:
         """The content of a message; None where it is gone, is another by now, or cannot be read."""
-        if raw is None or int.from_bytes(fingerprint(raw), "big", signed=True) != row.fingerprint:
+        if raw is None or _NUMBER(fingerprint(raw)) != (row.fingerprint,):
             return None
         message = decode(raw)
         if message is None:
@@ -178,25 +185,28 @@ class StoredContentJob(ContentJob):
             self.connected()
             self._count_left()
             sent: list[Unread] = []
+            asked_before: list[Unread] = []
             while True:
                 self.checkpoint()
                 began = time.monotonic()
-                growing, version = self._growing(), self.catalog.version  # before the look at the rows
-                looked_from, batch = self._after, self._next()
-                asked = [row for row in batch if _is_read(row)]
+                if not self._after:  # a pass begins: before the look at the rows
+                    growing, changes = self._growing(), self.catalog.version - self._kept
+                batch = self._next()
+                asked = list(filter(_is_read, batch))
                 for queue, rows in groupby(asked, attrgetter("queue")):
                     messages.send(pipe, queue, [row.id for row in rows])
                 if sent:  # the server reads the next while these are decoded
-                    self._take(sent, self._whole(sent, messages.take(pipe, sum(map(_is_read, sent)))))
+                    self._take(sent, self._whole(asked_before, messages.take(pipe, len(asked_before))))
                 elif not batch:
-                    if not looked_from and not growing:
+                    version = self.catalog.version
+                    if not growing and version - self._kept == changes:  # nobody else has changed the rows since
                         self.complete_as_of = version
                         return
                     self._after = 0  # rows may have come to lack something that were passed already
                     self._count_left()
                     if growing:
                         self.idle(_IDLE)
-                sent = batch
+                sent, asked_before = batch, asked
                 self.rest(self.pace.rest_after(time.monotonic() - began))
 
     def _whole(self, rows: Sequence[Unread], found: list[bytes | None]) -> list[bytes | None]:
@@ -205,7 +215,7 @@ class StoredContentJob(ContentJob):
         """
         if None not in found:
             return found
-        asked = [row.seq for row in filter(_is_read, rows)]
+        asked = [row.seq for row in rows]
         lacking = [at for at, raw in enumerate(found) if raw is None]
         known = self.catalog.rows([asked[at] for at in lacking])
         at_hand = [at for at in lacking if asked[at] in known]

@@ -1,6 +1,6 @@
 """Contents of messages, as filters and columns see them: the headers, and the payload, decoded once, when needed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ _LAYOUT = frozenset('{}[],:" \n')
 
 class Content:
     """What a task's message holds of its producer's. Never changes, and does not outlive the batch that it is of."""
+
+    __slots__ = ("_has_tree", "_reader", "_reading", "_redaction", "_tree", "_type", "headers", "payload")
 
     def __init__(
         self,
@@ -72,12 +74,12 @@ class Content:
         """Names of its wrappers, the outermost first, then of its format, in lower case."""
         return [name.lower() for name in self.reading.path]
 
-    def values(self, path: Path) -> Iterator[Any]:
+    def values(self, path: Path) -> Iterable[Any]:
         """What stands at a path."""
         tree = self.tree
-        return path.values(tree) if tree is not NO_TREE else iter(())
+        return path.values(tree) if tree is not NO_TREE else ()
 
-    def shown_values(self, path: Path) -> Iterator[Any]:
+    def shown_values(self, path: Path) -> Iterable[Any]:
         """What is shown of that."""
         assert self._redaction is not None  # noqa: S101 - or the truth would be shown
         return self._redaction.values(path, self.tree)

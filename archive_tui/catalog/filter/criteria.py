@@ -51,14 +51,15 @@ class Equals:
         return any(map(self._is, values))
 
     def _is(self, value: Any) -> bool:
+        kind = type(value)
+        if kind is int or kind is Decimal:
+            if self.number is not None:
+                return bool(self.number == value)
+            return self.pattern.wild and self.pattern.matches(str(value))
         if isinstance(value, str | bytes):
             return self.pattern.matches(text_of(value))
         if value is None or isinstance(value, bool):
             return self.pattern.text.lower() == text_of(value)
-        if isinstance(value, int | Decimal):
-            if self.number is not None:
-                return self.number == value
-            return self.pattern.wild and self.pattern.matches(str(value))
         return isinstance(value, float) and self.pattern.matches(str(value))
 
 

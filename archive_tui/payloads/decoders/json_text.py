@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 from archive_tui.payloads.decoder import Context, Decoded, Fit
@@ -31,9 +31,10 @@ def fast_tree(raw: bytes, depth: int) -> Tree:
             return NO_TREE
     try:
         text = raw.decode("utf-8")
-        # Not `decode`, which looks for spaces by two regular expressions: a tenth of the time of a small payload
-        tree, end = _STRICT.raw_decode(text, begin)
-    except _ERRORS:
+        # Neither `decode`, which looks for spaces by two regular expressions, nor `raw_decode`, which wraps this: a
+        # fifth of the time of a small payload
+        tree, end = _scan(text, begin)
+    except (*_ERRORS, StopIteration):
         return NO_TREE
     if end != len(text) and text[end:].strip(_JSON_SPACE):
         return NO_TREE
@@ -56,6 +57,7 @@ def _refuse(word: str) -> Tree:
 
 
 _STRICT = json.JSONDecoder(object_pairs_hook=object_of, parse_float=Decimal, parse_constant=_refuse)
+_scan: Callable[[str, int], tuple[Tree, int]] = _STRICT.scan_once  # type: ignore[attr-defined]  # not in typeshed
 
 
 class JsonDecoder:

@@ -1,6 +1,6 @@
 """What may be shown of everything that comes from producers: the one class that the rest of the program holds."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from archive_tui.asynq.message import TaskMessage
@@ -68,10 +68,10 @@ class Redaction:
         """What is shown of the value of one key: a value, or a container, whose own values are asked for likewise."""
         return self._trees.value(key, value) if self.on else value
 
-    def values(self, path: Path, tree: Tree) -> Iterator[Tree]:
+    def values(self, path: Path, tree: Tree) -> Iterable[Tree]:
         """What is shown of the values to which a path leads."""
         if tree is NO_TREE:
-            return iter(())
+            return ()
         return self._trees.values(path, tree) if self.on else path.values(tree)
 
     def node(self, node: Node) -> Node:
