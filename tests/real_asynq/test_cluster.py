@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -51,19 +51,20 @@ def cleaner(cluster: ClusterProcesses, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 class Mover(threading.Thread):
-    """Moves the slots of the queues from node to node, for a `with`: at one moment, or key by key."""
+    """Moves the slots of queues from node to node, one after the other, for a `with`."""
 
-    def __init__(self, cluster: ClusterProcesses, *, at_once: bool = True) -> None:
+    def __init__(self, move: Callable[[str], object], *queues: str) -> None:
         super().__init__(daemon=True)
         self.moves = 0
-        self._move = cluster.move_at_once if at_once else cluster.move
+        self._move = move
+        self._queues = queues
         self._ended = threading.Event()
         self._error: BaseException | None = None
 
     def run(self) -> None:
         try:
             while not self._ended.wait(_BETWEEN):
-                self._move(f"asynq:{{{QUEUES[self.moves % len(QUEUES)]}}}:")
+                self._move(f"asynq:{{{self._queues[self.moves % len(self._queues)]}}}:")
                 self.moves += 1
         except BaseException as error:
             self._error = error
@@ -86,7 +87,7 @@ def test_zero_lost_while_slots_move(
     rounds = Rounds(cleaner, client)
     with asynq.traffic(tmp_path / "traffic", queues=",".join(QUEUES), rate=200, prefill=PREFILL) as traffic:
         until = time.monotonic() + BUSY_SECONDS
-        with Mover(cluster) as mover:
+        with Mover(cluster.move_at_once, *QUEUES) as mover:
             rounds.run(
                 [rounds.everything, rounds.one_queue, rounds.every_other, rounds.from_the_archive, rounds.the_past],
                 enough=lambda: time.monotonic() > until and mover.moves >= 2 * len(QUEUES),
@@ -108,24 +109,32 @@ def test_zero_lost_while_slots_move(
     assert not dump.orphans
 
 
-# Asynq's calls fail while its keys are on their way, or their node is gone, so that there is no account: nobody knows
-# what became of them. What the data itself tells must be right all the same.
+QUIET = "quiet"
+"""A queue on which nobody works. What is busy must not be moved key by key: Asynq's scripts find half of what they
+need, and leave half of what they do.
+"""
 
 
 def test_zero_lost_while_slots_move_key_by_key(
     library: Library, cluster: ClusterProcesses, cleaner: Cleaner, client: RedisCluster, tmp_path: Path
 ) -> None:
     asynq = Asynq(library, f"redis+cluster://127.0.0.1:{cluster.nodes[0].port}")
-    planted = _plant(asynq, client)
+    planted = _plant(asynq, client, QUIET, *QUEUES)
     with asynq.traffic(tmp_path / "traffic", queues=",".join(QUEUES), rate=100) as traffic:
         job = cleaner.scanning(pace=Pace.POLITE)
-        with Mover(cluster, at_once=False) as mover:
+        with Mover(cluster.move, QUIET) as mover:
             job.start()
-            traffic.wait_until(lambda: mover.moves >= len(QUEUES) and job.state.ended, "slots to move under a scan")
+            traffic.wait_until(lambda: mover.moves >= 2 and job.state.ended, "a slot to move under a scan")
             found = _found(job)
             cleaner.delete(everything(job.catalog))
-        traffic.end()
-    _nothing_missed_nor_lost(planted, found, cleaner, Dump.of(client))
+        account = traffic.end()
+    dump = Dump.of(client)
+    _nothing_missed_nor_lost(planted, found, cleaner, dump)
+    assert not account.errors
+
+
+# Asynq's calls fail while their node is gone, so that there is no account: nobody knows what became of them. What the
+# data itself tells must be right all the same.
 
 
 def test_zero_lost_while_a_primary_is_killed(
@@ -135,7 +144,7 @@ def test_zero_lost_while_a_primary_is_killed(
         url = f"redis+cluster://127.0.0.1:{cluster.nodes[0].port}"
         asynq = Asynq(library, url)
         with cluster.client() as client:
-            planted = _plant(asynq, client)
+            planted = _plant(asynq, client, *QUEUES)
         with (
             Cleaner(url, monkeypatch) as cleaner,
             asynq.traffic(tmp_path / "traffic", queues=",".join(QUEUES), rate=100) as traffic,
@@ -157,12 +166,12 @@ def test_zero_lost_while_a_primary_is_killed(
             _nothing_missed_nor_lost(planted, found, cleaner, Dump.of(client))
 
 
-def _plant(asynq: Asynq, client: RedisCluster) -> set[Ref]:
-    """Let Asynq itself push tasks out of the full archives of both queues; the orphans that this makes."""
-    for queue in QUEUES:
+def _plant(asynq: Asynq, client: RedisCluster, *queues: str) -> set[Ref]:
+    """Let Asynq itself push tasks out of the full archives of some queues; the orphans that this makes."""
+    for queue in queues:
         asynq("archive-all", queue=queue, tasks=PREFILL)
     planted = Dump.of(client).orphans
-    assert {queue for queue, _ in planted} == {*QUEUES}
+    assert {queue for queue, _ in planted} == {*queues}
     return planted
 
 
