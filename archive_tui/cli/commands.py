@@ -13,7 +13,7 @@ import click
 
 from archive_tui import __version__
 from archive_tui.asynq.outcomes import DELETE, EDIT, REPAIR, RUN, Verb
-from archive_tui.cli.completion import SHELLS, action_names, journal_names, kind_names, queue_names, state_names
+from archive_tui.cli.completion import SHELLS, action_names, journal_names, queue_names, state_names
 from archive_tui.cli.opening import (
     destinations_for,
     journal_folder,
@@ -25,20 +25,32 @@ from archive_tui.cli.opening import (
     settings_for,
 )
 from archive_tui.cli.options import (
+    Number,
+    Whole,
+    archived_option,
     asking,
     change_options,
+    columns_option,
     connection_options,
+    json_option,
+    kind_option,
+    limit_option,
     locks_option,
     manner_of,
     messages_option,
     one_form,
     pace_option,
+    queue_argument,
+    queue_option,
     reason_option,
     resume_option,
     run_options,
     show_secrets_option,
+    task_argument,
     theme_option,
     timeout_option,
+    where_option,
+    yes_option,
 )
 from archive_tui.errors import ExitCode, UsageError
 from archive_tui.settings.model import Look
@@ -168,7 +180,7 @@ def open_command(
 
 
 @cli.command("profiles")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@json_option("One JSON array.")
 @timeout_option
 @click.pass_context
 def profiles_command(context: click.Context, /, as_json: bool, timeout: float | None) -> int:
@@ -182,7 +194,7 @@ def profiles_command(context: click.Context, /, as_json: bool, timeout: float | 
 
 
 @cli.command("queues")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@json_option("One JSON array.")
 @click.option("--all-namespaces", is_flag=True, help="Those of every installation in this database.")
 @connection_options
 @click.pass_context
@@ -196,7 +208,7 @@ def queues_command(context: click.Context, /, as_json: bool, all_namespaces: boo
 
 
 @cli.command("connection")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option("One JSON object.")
 @connection_options
 @click.pass_context
 def connection_command(context: click.Context, /, as_json: bool, **connection: Any) -> int:
@@ -208,17 +220,13 @@ def connection_command(context: click.Context, /, as_json: bool, **connection: A
 
 
 @cli.command("scan")
-@click.option(
-    "--queue", "names", shell_complete=queue_names, multiple=True, metavar="Q", help="Only this queue; may be repeated."
-)
+@queue_option("Only this queue; may be repeated.", names=("names",), multiple=True)
 @pace_option
 @messages_option
 @locks_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object with counts.")
+@json_option("One JSON object with counts.")
 @click.option("--ndjson", is_flag=True, help="One JSON object a finding, a line each.")
-@click.option(
-    "--where", default="", metavar="FILTER", help="Print and count only findings that match, such as 'age>30d'."
-)
+@where_option("age>30d", "Print and count only findings that match")
 @click.option("--prometheus", is_flag=True, help="Metrics for a textfile collector.")
 @click.option("--check", is_flag=True, help="Exit with 10 if the scan found anything (that matches).")
 @connection_options
@@ -239,7 +247,7 @@ def scan_command(
             pace=session.pace,
             messages=messages,
             locks=locks,
-            where=where.strip(),
+            where=where,
             form=form,
             check=check,
             out=sys.stdout,
@@ -248,20 +256,13 @@ def scan_command(
 
 
 @cli.command("delete")
-@click.option(
-    "--queue", shell_complete=queue_names, metavar="Q", help="The queue. Only stale-history goes without one."
-)
-@click.option(
-    "--kind",
-    shell_complete=kind_names,
-    metavar="KIND",
-    help="Findings of this kind, such as orphan-archived. Scans first.",
-)
-@click.option("--archived", is_flag=True, help="Archived tasks.")
-@click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'error:~refused age>30d'.")
+@queue_option("The queue. Only stale-history goes without one.")
+@kind_option("orphan-archived")
+@archived_option
+@where_option("error:~refused age>30d")
 @click.option("--older-than", metavar="AGE", help="Only those archived longer ago, such as 30d (with --archived).")
-@click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the newest N that match (with --archived).")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
+@click.option("--keep", type=Whole(0), metavar="N", help="Keep the newest N that match (with --archived).")
+@limit_option("tasks, the oldest first")
 @resume_option
 @reason_option
 @change_options
@@ -303,7 +304,7 @@ def delete_command(
     if kind == Kind.STALE_HISTORY:
         if queue is not None:
             raise UsageError("a stale-history belongs to no queue: leave --queue out")
-        histories = delete_histories.Wish(where.strip(), limit)
+        histories = delete_histories.Wish(where, limit)
         manner = manner_of(rest)
         with session_for(context, rest, changes=not manner.dry_run) as session:
             return delete_histories.delete(session, histories, manner)
@@ -312,7 +313,7 @@ def delete_command(
     wish = Wish(
         queue,
         Kind(kind) if kind is not None else None,
-        where.strip(),
+        where,
         limit,
         span_of(older_than) if older_than is not None else None,
         keep,
@@ -343,21 +344,16 @@ def _missing(**flags: str | None) -> UsageError:
 
 
 @cli.command("repair")
-@click.option("--queue", shell_complete=queue_names, metavar="Q", help="The queue.")
-@click.option(
-    "--kind",
-    shell_complete=kind_names,
-    metavar="KIND",
-    help="Findings of this kind, such as lost. Scans first.",
-)
+@queue_option()
+@kind_option("lost")
 @click.option(
     "--action",
     shell_complete=action_names,
     metavar="ACTION",
     help="What to do about them: one of those above.",
 )
-@click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'type:email:send age>30d'.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N findings, the oldest first.")
+@where_option("type:email:send age>30d")
+@limit_option("findings, the oldest first")
 @messages_option
 @resume_option
 @reason_option
@@ -395,16 +391,16 @@ def repair_command(
         raise UsageError(f"there is no such kind: choose --kind from {', '.join(Kind)}")
     if action not in list(Repair):
         raise UsageError(f"there is no such action: choose --action from {', '.join(Repair)}")
-    wish = Wish(queue, Kind(kind), Repair(action), where.strip(), limit, messages)
+    wish = Wish(queue, Kind(kind), Repair(action), where, limit, messages)
     manner = manner_of(rest)
     with session_for(context, rest, changes=not manner.dry_run) as session:
         return repair(session, wish, manner)
 
 
 @cli.command("run")
-@click.option("--queue", shell_complete=queue_names, metavar="Q", help="The queue.")
-@click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'error:~refused age<2h'.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
+@queue_option()
+@where_option("error:~refused age<2h")
+@limit_option("tasks, the oldest first")
 @run_options
 @resume_option
 @reason_option
@@ -440,7 +436,7 @@ def run_command(
     mode = _run_mode(fresh, delay, moment, per_second)
     manner = manner_of(rest)
     with session_for(context, rest, changes=not manner.dry_run) as session:
-        return run(session, Wish(queue, mode, where.strip(), limit), manner)
+        return run(session, Wish(queue, mode, where, limit), manner)
 
 
 def _run_mode(fresh: bool, delay: str | None, moment: str | None, per_second: float | None) -> RunMode:
@@ -468,8 +464,8 @@ def _run_mode(fresh: bool, delay: str | None, moment: str | None, per_second: fl
     metavar="PATH=VALUE",
     help="A value at a path of the payload, such as 'payload.region=\"eu\"'; JSON. May be given several times.",
 )
-@click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'payload.region=us'.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the oldest first.")
+@where_option("payload.region=us")
+@limit_option("tasks, the oldest first")
 @click.option("--keep-archived", is_flag=True, help="Leave them in the archive, edited, instead of running them.")
 @run_options
 @resume_option
@@ -517,16 +513,16 @@ def edit_command(
     if keep_archived and (fresh or mode.scheduled):
         raise UsageError("--keep-archived runs nothing: leave --fresh, --in, --at and --per-second out")
     chosen = os.fsencode(task_id) if task_id is not None else None
-    wish = Wish(queue, mode, assignments_of(assignments), chosen, where.strip(), limit, keep_archived)
+    wish = Wish(queue, mode, assignments_of(assignments), chosen, where, limit, keep_archived)
     manner = manner_of(rest)
     with session_for(context, rest, changes=not manner.dry_run) as session:
         return edit(session, wish, manner)
 
 
 @cli.command("triage")
-@click.argument("queue", shell_complete=queue_names)
-@click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'type:email:send age<=7d'.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@queue_argument
+@where_option("type:email:send age<=7d")
+@json_option("One JSON object.")
 @connection_options
 @click.pass_context
 def triage_command(context: click.Context, /, queue: str, where: str, as_json: bool, **connection: Any) -> int:
@@ -534,7 +530,7 @@ def triage_command(context: click.Context, /, queue: str, where: str, as_json: b
     from archive_tui.commands.triage import triage
 
     with session_for(context, connection) as session:
-        return triage(session, queue, where.strip(), as_json=as_json, out=sys.stdout, progress=sys.stderr.isatty())
+        return triage(session, queue, where, as_json=as_json, out=sys.stdout, progress=sys.stderr.isatty())
 
 
 @cli.command("list")
@@ -546,7 +542,7 @@ def triage_command(context: click.Context, /, queue: str, where: str, as_json: b
     shell_complete=state_names,
     help="Another index than archived: pending, active, scheduled, retry, completed.",
 )
-@click.option("--where", default="", metavar="FILTER", help="Only those that match, such as 'payload.user.id=8812'.")
+@where_option("payload.user.id=8812")
 @click.option(
     "--sort",
     default="died",
@@ -554,22 +550,17 @@ def triage_command(context: click.Context, /, queue: str, where: str, as_json: b
     help="died (the default), id, type, tries, size, error, queue, payload.PATH or header.NAME.",
 )
 @click.option("--reverse", is_flag=True, help="The other way round: by died the oldest first.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N tasks, the first of the order.")
+@limit_option("tasks, the first of the order")
 @click.option("--payload", is_flag=True, help="With headers and decoded payload.")
-@click.option(
-    "--columns",
-    default="",
-    metavar="NAMES",
-    help="Columns of the table or of --csv, such as 'id,error,payload.user.id,header.trace-id'.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@columns_option("the table or of --csv")
+@json_option("One JSON array.")
 @click.option("--ndjson", is_flag=True, help="One JSON object a task, a line each.")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated columns, for spreadsheets.")
 @connection_options
 @click.pass_context
 def list_command(
     context: click.Context, /, queue: str | None, state: str, where: str, sort: str, reverse: bool, limit: int | None,
-    payload: bool, columns: str, as_json: bool, ndjson: bool, as_csv: bool, **connection: Any,
+    payload: bool, columns: tuple[str, ...], as_json: bool, ndjson: bool, as_csv: bool, **connection: Any,
 ) -> int:  # fmt: skip
     """List the archived tasks of QUEUE, or of all queues, the newest first; with --state those of another index. Reads
     only.
@@ -579,23 +570,22 @@ def list_command(
     says what.
     """
     from archive_tui.commands.list import LISTED, Wish, list_tasks
-    from archive_tui.jobs.records import split_names
 
     form = one_form(json=as_json, ndjson=ndjson, csv=as_csv)
     if state not in LISTED:
         raise UsageError(f"there is no such index to list: choose --state from {', '.join(LISTED)}")
     if columns and form in ("json", "ndjson"):
         raise UsageError("--columns are those of the table or of --csv: JSON has all")
-    wish = Wish(queue, LISTED[LISTED.index(state)], where.strip(), sort, reverse, limit, form, payload,
-        tuple(split_names(columns)))  # fmt: skip
+    wish = Wish(queue, LISTED[LISTED.index(state)], where, sort, reverse, limit, form, payload,
+        columns)  # fmt: skip
     with session_for(context, connection) as session:
         return list_tasks(session, wish, out=sys.stdout, progress=sys.stderr.isatty())
 
 
 @cli.command("show")
-@click.argument("queue", shell_complete=queue_names)
-@click.argument("task_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@queue_argument
+@task_argument
+@json_option("One JSON object.")
 @click.option("--raw", is_flag=True, help="The payload alone, byte for byte.")
 @connection_options
 @click.pass_context
@@ -611,13 +601,13 @@ def show_command(
 
 
 @cli.command("compare")
-@click.argument("queue", shell_complete=queue_names)
-@click.argument("task_id", metavar="ID")
+@queue_argument
+@task_argument
 @click.argument("other_id", metavar="[ID2]", required=False)
 @click.option("--other-queue", metavar="Q", shell_complete=queue_names, help="The queue of ID2, if it is another.")
 @click.option("--ended-well", is_flag=True, help="With the completed tasks of its queue and type that are still kept.")
 @click.option("--all", "everything", is_flag=True, help="Also what is the same.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option("One JSON object.")
 @connection_options
 @click.pass_context
 def compare_command(
@@ -677,7 +667,7 @@ def restore_command(
 
 
 @cli.group("journal", invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@json_option("One JSON array.")
 @connection_options
 @click.pass_context
 def journal_command(context: click.Context, /, as_json: bool, **connection: Any) -> int | None:
@@ -691,7 +681,7 @@ def journal_command(context: click.Context, /, as_json: bool, **connection: Any)
 
 
 @journal_command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@json_option("One JSON array.")
 @click.pass_context
 def journal_list(context: click.Context, /, as_json: bool) -> int:
     """List the journals, the newest first."""
@@ -702,7 +692,7 @@ def journal_list(context: click.Context, /, as_json: bool) -> int:
 
 @journal_command.command("show")
 @click.argument("name", metavar="JOURNAL", shell_complete=journal_names)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a task, a line each.")
+@json_option("One JSON object a task, a line each.")
 @show_secrets_option
 @click.pass_context
 def journal_show(context: click.Context, /, name: str, as_json: bool, **masking: bool | None) -> int:
@@ -715,10 +705,10 @@ def journal_show(context: click.Context, /, name: str, as_json: bool, **masking:
 
 
 @journal_command.command("prune")
-@click.option("--keep-days", type=click.FloatRange(0), metavar="N", help="Keep those of the last N days.")
-@click.option("--keep-mb", type=click.FloatRange(0), metavar="N", help="Keep the newest, up to N megabytes in all.")
+@click.option("--keep-days", type=Number(0), metavar="N", help="Keep those of the last N days.")
+@click.option("--keep-mb", type=Number(0), metavar="N", help="Keep the newest, up to N megabytes in all.")
 @click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
+@yes_option
 @click.pass_context
 def journal_prune(
     context: click.Context, /, keep_days: float | None, keep_mb: float | None, dry_run: bool, yes: bool
@@ -736,15 +726,10 @@ def journal_prune(
 
 
 @cli.command("export")
-@click.option("--queue", shell_complete=queue_names, required=True, metavar="Q", help="The queue.")
-@click.option(
-    "--kind",
-    shell_complete=kind_names,
-    metavar="KIND",
-    help="Findings of this kind, such as orphan-archived. Scans first.",
-)
-@click.option("--archived", is_flag=True, help="Archived tasks.")
-@click.option("--where", default="", metavar="FILTER", help="Only those that match.")
+@queue_option(required=True)
+@kind_option("orphan-archived")
+@archived_option
+@where_option("payload.user.id=8812 age<7d")
 @click.option(
     "--format",
     "format_",
@@ -752,19 +737,14 @@ def journal_prune(
     default="journal",
     help="journal, the default: restore can read it. ndjson, csv: decoded, for other programs; cannot be restored.",
 )
-@click.option(
-    "--columns",
-    default="",
-    metavar="NAMES",
-    help="Columns of a CSV, such as 'id,died,error,payload.user.id,header.trace-id'.",
-)
+@columns_option("a CSV")
 @pace_option
 @click.argument("file", type=click.Path(path_type=Path))
 @connection_options
 @click.pass_context
 def export_command(
-    context: click.Context, /, queue: str, kind: str | None, archived: bool, where: str, format_: str, columns: str,
-    file: Path, **connection: Any,
+    context: click.Context, /, queue: str, kind: str | None, archived: bool, where: str, format_: str,
+    columns: tuple[str, ...], file: Path, **connection: Any,
 ) -> int:  # fmt: skip
     """Write archived tasks, or findings of a kind, to FILE, which restore can read. Changes nothing.
 
@@ -773,7 +753,6 @@ def export_command(
     """
     from archive_tui.asynq.findings import Kind
     from archive_tui.commands.export import CSV, export
-    from archive_tui.jobs.records import split_names
 
     if archived == (kind is not None):
         raise UsageError("say what to export: either --archived or --kind KIND")
@@ -788,13 +767,13 @@ def export_command(
     chosen = Kind(kind) if kind is not None else None
     with session_for(context, connection) as session:
         return export(
-            session, queue, chosen, where, file, format_=format_, columns=split_names(columns), pace=session.pace,
+            session, queue, chosen, where, file, format_=format_, columns=columns, pace=session.pace,
             out=sys.stdout, progress=sys.stderr.isatty(),
         )  # fmt: skip
 
 
 @cli.command("keys")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+@json_option("One JSON array.")
 @click.option("--markdown", is_flag=True, help="The page docs/keys.md, with the keys as they are by default.")
 def keys_command(*, as_json: bool, markdown: bool) -> int:
     """List every command of the screens with its keys, those of your own included."""

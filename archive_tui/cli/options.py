@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archive_tui.cli.completion import journal_names, namespace_names, profile_names
+from archive_tui.cli.completion import journal_names, kind_names, namespace_names, profile_names, queue_names
 from archive_tui.errors import UsageError
 from archive_tui.settings import setting
 from archive_tui.settings.setting import Setting
@@ -19,11 +19,25 @@ if TYPE_CHECKING:
     from archive_tui.commands.change import Manner
 
 
-def finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
-    """The value of a flag, unless it is no number; a range alone lets that pass."""
-    if value is not None and math.isnan(value):  # it passes every range
-        raise click.BadParameter("nan is no number")
-    return value
+class Whole(click.IntRange):
+    """A whole number from `least` on."""
+
+    name = "whole number"
+
+    def __init__(self, least: int) -> None:
+        super().__init__(least)
+
+
+class Number(click.FloatRange):
+    """A number within a range; nan is in none."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):  # it passes every range
+            self.fail("nan is no number", param, ctx)
+        return number
 
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -126,6 +140,69 @@ messages_option = click.option(
 )
 
 
+yes_option = click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
+
+archived_option = click.option("--archived", is_flag=True, help="Archived tasks.")
+
+queue_argument = click.argument("queue", shell_complete=queue_names)
+
+task_argument = click.argument("task_id", metavar="ID")
+
+
+def json_option(what: str) -> _Decorator:
+    """The flag for JSON; `what` says how much of it, such as `One JSON object.`"""
+    return click.option("--json", "as_json", is_flag=True, help=what)
+
+
+def queue_option(meaning: str = "The queue.", **more: Any) -> _Decorator:
+    """The flag that names a queue; `more` as `click.option` has it."""
+    return click.option(
+        "--queue", *more.pop("names", ()), shell_complete=queue_names, metavar="Q", help=meaning, **more
+    )
+
+
+def kind_option(example: str) -> _Decorator:
+    """The flag that names a kind of findings."""
+    meaning = f"Findings of this kind, such as {example}. Scans first."
+    return click.option("--kind", shell_complete=kind_names, metavar="KIND", help=meaning)
+
+
+def where_option(example: str, meaning: str = "Only those that match") -> _Decorator:
+    """The flag that takes a filter, with an example of what is common there."""
+
+    def stripped(_context: click.Context, _option: click.Parameter, value: str) -> str:
+        return value.strip()
+
+    help_ = f"{meaning}, such as '{example}'."
+    return click.option("--where", default="", metavar="FILTER", callback=stripped, help=help_)
+
+
+def limit_option(what: str) -> _Decorator:
+    """The flag for a number of tasks at most; `what` are they, and which come first."""
+    return click.option("--limit", type=Whole(1), metavar="N", help=f"At most N {what}.")
+
+
+def columns_option(of: str) -> _Decorator:
+    """The flag that names columns, separated by commas: a tuple, empty where nobody has chosen any. `of` says of what
+    they are columns.
+    """
+
+    def names(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, ...]:
+        from archive_tui.jobs.records import split_names
+
+        if value is None:
+            return ()
+        chosen = tuple(split_names(value))
+        if not chosen:
+            raise click.BadParameter("name at least one column, such as id")
+        return chosen
+
+    return click.option(
+        "--columns", metavar="NAMES", callback=names,
+        help=f"Columns of {of}, such as 'id,died,error,payload.user.id,header.trace-id'.",
+    )  # fmt: skip
+
+
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags that say how tasks run."""
     for option in reversed((
@@ -133,7 +210,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Reset the count of retries; else most tasks get exactly one attempt."),
         click.option("--in", "delay", metavar="SPAN", help="Later: in 30min, 2h or 1d from the start of this command."),
         click.option("--at", "moment", metavar="TIME", help="Later: at a time in UTC, such as 2026-12-01T06:00."),
-        click.option("--per-second", type=click.FloatRange(0.001, 100_000), callback=finite, metavar="N",
+        click.option("--per-second", type=Number(0.001, 100_000), metavar="N",
             help="Let N tasks begin in a second, the oldest first, instead of all at once."),
     )):  # fmt: skip
         command = option(command)
@@ -147,8 +224,8 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--dry-run", is_flag=True, help="Print the plan and change nothing."),
         click.option("--ids", is_flag=True,
             help="With --dry-run: the id of every task of the plan, one JSON object a line; the plan goes to stderr."),
-        click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON object: the plan and its result."),
+        yes_option,
+        json_option("One JSON object: the plan and its result."),
     )):  # fmt: skip
         command = option(command)
     return command

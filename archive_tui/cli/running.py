@@ -47,11 +47,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except OSError as error:
-        _complain(error.strerror or str(error))
+        _complain(_cannot(error))
         return ExitCode.UNEXPECTED
     except Exception as error:
         return _unexpected(error)
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _cannot(error: OSError) -> str:
+    """The reason why the system refused something, with what it was where that is known."""
+    reason = error.strerror or str(error)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return f"standard output cannot be written: {reason}"
+    return reason
 
 
 def _wrong_usage(error: click.ClickException) -> str:

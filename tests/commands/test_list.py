@@ -178,7 +178,9 @@ def test_filters_look_into_tasks_of_before_018(old: Live, cli: Command) -> None:
         (["q", "--columns", "id", "--json"], 2, "--columns are those of the table or of --csv"),
         (["q", "--json", "--csv"], 2, "exclude each other"),
         (["q", "--where", "age>"], 2, ""),
-        (["q", "--limit", "0"], 2, ""),
+        (["q", "--limit", "0"], 2, "0 is not in the range x>=1"),
+        (["q", "--limit", "1e3"], 2, "'1e3' is not a valid whole number"),
+        (["q", "--columns", " ,", "--csv"], 2, "name at least one column"),
     ],
 )
 def test_what_cannot_be_listed(live: Live, cli: Command, arguments: list[str], code: int, said: str) -> None:

@@ -96,6 +96,10 @@ def test_numbers_are_exact() -> None:
     assert told("payload.x>0.1", b'{"x": 0.10000000000000000000000000000000001}') is True
     assert told("payload.x>1e6", b'{"x": 1e999999}') is True
     assert told("payload.x=1e6", {"x": 1000000}) is True
+    nines = "9" * 100_000
+    assert told(f"payload.x={nines}", f'{{"x": {nines}}}'.encode()) is True
+    assert told(f"payload.x>{nines}", f'{{"x": {nines}}}'.encode()) is False
+    assert told(f"payload.x<{nines}", b'{"x": 1}') is True
 
 
 @pytest.mark.parametrize("wrap", [gzip.compress, base64.b64encode, lambda raw: base64.b64encode(gzip.compress(raw))])

@@ -16,8 +16,8 @@ from archive_tui.payloads.paths import Path
 
 _ORDERS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 _WORDS = ("true", "false", "null")
-_LONGEST_NUMBER = 1_000
-"""Characters of a text that may be a number: Python takes time in the square of them to make one."""
+_LONGEST_NUMBER = 1_000_000
+"""Characters of a text that may be a number: a `Decimal` of them takes some hundredths of a second."""
 
 
 class Criterion(Protocol):
