@@ -23,6 +23,7 @@ from support.servers import PATIENCE, Live, ServerProcess, free_port, fresh, liv
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.cli import run
 from archive_tui.embedded.server import EmbeddedServer
+from archive_tui.jobs.collector import collect_rarely
 from archive_tui.jobs.job import Job
 from archive_tui.settings.model import Secret, Settings
 from archive_tui.settings.url import parse_url
@@ -64,9 +65,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What thousands of collected tests take stays for the whole run: no garbage collection need go through it."""
+    """What thousands of collected tests take stays for the whole run: no garbage collection need go through it. Those
+    that follow are as rare as in the program itself.
+    """
     gc.collect()
     gc.freeze()
+    collect_rarely()
 
 
 @pytest.fixture(scope="session")
