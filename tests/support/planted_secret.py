@@ -1,6 +1,7 @@
 """One secret in everything that a producer or a worker may have written, and every form in which it could come out."""
 
 import base64
+import functools
 import gzip
 import json
 
@@ -58,7 +59,8 @@ def plant(live: Live, queue: str, *, now: float) -> None:
     live.asynq.add(queue, "well", "completed", score=now + 9_999, payload=_JSON, headers=HEADERS, fields=FIELDS)
 
 
-def forms() -> list[str]:
+@functools.cache
+def forms() -> tuple[str, ...]:
     """The forms in which it could come out, long enough to be no chance: as it is, in hexadecimal, and in base64,
     wherever it stands in it.
     """
@@ -69,7 +71,7 @@ def forms() -> list[str]:
         base64.b64encode(gzip.compress(_JSON, mtime=0))[16:48].decode(),
         gzip.compress(_JSON, mtime=0)[16:40].hex(" "),
     ]
-    return [SECRET, SECRET[:4], *hexadecimal, *encoded, *wrapped]
+    return (SECRET, SECRET[:4], *hexadecimal, *encoded, *wrapped)
 
 
 def leaks(text: str) -> list[str]:
