@@ -7,7 +7,8 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -435,30 +436,46 @@ SCENES: dict[str, tuple[Scene, tuple[int, int]]] = {
 }
 
 
-async def picture(scene: Scene, size: tuple[int, int], settings: Settings) -> str:
-    """The SVG of one scene."""
+@asynccontextmanager
+async def showing(name: str, settings: Settings) -> AsyncIterator[Pilot[None]]:
+    """The app with one scene on its screen."""
+    scene, size = SCENES[name]
     session = Session(settings, clock=lambda: NOW, stopwatch=lambda: 0.0)
     session.free_bytes = lambda _folder: 41_000_000_000  # the disk of whoever makes the pictures is nobody's business
     session.open()
-    app = ArchiveApp(session)
     try:
-        async with app.run_test(size=size) as pilot:
+        async with ArchiveApp(session).run_test(size=size) as pilot:
             await scene(pilot)
-            return app.export_screenshot(title="archive-tui")
+            yield pilot
     finally:
         session.close()
 
 
-def pictures(names: list[str]) -> dict[str, str]:
-    """The SVGs of some scenes by their names."""
-    # What is deleted for a picture is gone for those after it
-    names = sorted(names, key="journal".__eq__)
+def picture(pilot: Pilot[None]) -> str:
+    """The SVG of the scene on the screen."""
+    return pilot.app.export_screenshot(title="archive-tui")
+
+
+@contextmanager
+def installation() -> Iterator[Settings]:
+    """How to reach the demo that all scenes show."""
     with demo(workers=False, now=NOW) as url, tempfile.TemporaryDirectory() as folder:
         settings = replace(parse_url(url), label="orders-redis:6379/0", profile="prod", production=True)
-        settings = replace(settings, journal_dir=Path(folder))
-        return {name: asyncio.run(picture(*SCENES[name], settings)) for name in names}
+        yield replace(settings, journal_dir=Path(folder))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """The scenes of one installation, one after the other: what "journal" deletes is gone for those after it."""
+    return sorted(names, key="journal".__eq__)
+
+
+async def write(names: list[str]) -> None:
+    """Make the pictures of some scenes."""
+    with installation() as settings:
+        for name in in_order(names):
+            async with showing(name, settings) as pilot:
+                (HERE / f"{name}.svg").write_text(picture(pilot), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    for name, svg in pictures(sys.argv[1:] or list(SCENES)).items():
-        (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
+    asyncio.run(write(sys.argv[1:] or list(SCENES)))

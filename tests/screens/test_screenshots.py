@@ -1,11 +1,19 @@
-"""The pictures in `screenshots/` are what the screens look like: made again, and compared."""
+"""The pictures in `screenshots/` are what the screens look like: made again, and compared; and all that stands on them
+can be read in every theme.
+"""
 
+import asyncio
 import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support.readable import faults
+from textual.pilot import Pilot
+
+from archive_tui.settings.model import Settings
+from archive_tui.tui.themes import THEMES
 
 HERE = Path(__file__).parents[2] / "screenshots"
 PARTS = 4
@@ -41,13 +49,39 @@ def _comparable(svg: str) -> str:
     return re.sub(r'(x|textLength|width)="[0-9.]+"', "", svg).replace("&#160;", "")
 
 
+async def _unreadable(pilot: Pilot[None]) -> set[str]:
+    """What cannot be read on the screen, in every theme."""
+    app = pilot.app
+    found = set()
+    for theme in THEMES:
+        app.register_theme(theme)
+        app.theme = theme.name
+        await pilot.pause(0.1)
+        strips = app.screen._compositor.render_strips(app.size)
+        segments = [segment for strip in strips for segment in strip]
+        found |= {f"{theme.name}: {fault}" for fault in faults(theme, segments)}
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
-def test_the_pictures_show_the_screens_as_they_are(part: int) -> None:
+def test_the_pictures_show_the_screens_as_they_are_and_every_theme_can_be_read(part: int) -> None:
+    """Both at once: to bring a scene about takes longer than to look at it."""
     script = _script()
-    made = script.pictures(sorted(script.SCENES)[part::PARTS])
-    committed = {name: (HERE / f"{name}.svg").read_text(encoding="utf-8") for name in made}
-    different = [name for name, svg in made.items() if _comparable(svg) != _comparable(committed[name])]
+    different: list[str] = []
+    unreadable: list[str] = []
+
+    async def look(name: str, settings: Settings) -> None:
+        async with script.showing(name, settings) as pilot:
+            committed = (HERE / f"{name}.svg").read_text(encoding="utf-8")
+            if _comparable(script.picture(pilot)) != _comparable(committed):
+                different.append(name)
+            unreadable.extend(f"{name}, {fault}" for fault in sorted(await _unreadable(pilot)))
+
+    with script.installation() as settings:
+        for name in script.in_order(sorted(script.SCENES)[part::PARTS]):
+            asyncio.run(look(name, settings))
+    assert not unreadable, "\n".join(unreadable)
     assert not different, "run `python screenshots/make.py`, and look at the pictures before they are committed"
 
 

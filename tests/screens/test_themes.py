@@ -1,150 +1,25 @@
-"""Every theme can be read on every screen, in as many colours as there are, and shows what was designed."""
+"""Every theme can be read, in as many colours as there are, and shows what was designed. Every screen in every theme is
+looked at in test_screenshots.
+"""
 
 import asyncio
-import importlib.util
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 
 import pytest
-from rich._palettes import EIGHT_BIT_PALETTE
-from rich.color import Color, ColorSystem
-from rich.color_triplet import ColorTriplet
 from rich.segment import Segment
 from rich.style import Style
-from rich.terminal_theme import TerminalTheme
 from support.pilot import Operator, operate
+from support.readable import faults
 from support.servers import Live
 from textual.filter import NoColor
-from textual.theme import Theme
 from textual.widgets import OptionList
 
-from archive_tui.demo import demo
 from archive_tui.session import Session
-from archive_tui.settings.model import Look, Settings
-from archive_tui.settings.url import parse_url
+from archive_tui.settings.model import Look
 from archive_tui.tui.app import ArchiveApp
 from archive_tui.tui.themes import THEMES, color_count, theme_for
 from archive_tui.tui.tour.tour import TourLine
-
-SCREENSHOTS = Path(__file__).parents[2] / "screenshots" / "make.py"
-LEAST = 4.5
-"""The contrast that WCAG 2.1 asks of text."""
-PARTS = 4
-"""The scenes are looked at in so many parts, which may run side by side."""
-
-LINES = frozenset("─│┌┐└┘├┤┬┴┼╭╮╰╯━┃▔▁▂▃▄▅▆▇█▉▊▋▌▍▎▏▕▐ ")
-"""What is no text: borders, bars and blanks."""
-
-XTERM = ((0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0), (0, 0, 238), (205, 0, 205), (0, 205, 205), (229, 229, 229))
-XTERM_BRIGHT = (
-    (127, 127, 127), (255, 0, 0), (0, 255, 0), (255, 255, 0), (92, 92, 255), (255, 0, 255), (0, 255, 255),
-    (255, 255, 255),
-)  # fmt: skip
-VGA = ((0, 0, 0), (170, 0, 0), (0, 170, 0), (170, 85, 0), (0, 0, 170), (170, 0, 170), (0, 170, 170), (170, 170, 170))
-VGA_BRIGHT = (
-    (85, 85, 85), (255, 85, 85), (85, 255, 85), (255, 255, 85), (85, 85, 255), (255, 85, 255), (85, 255, 255),
-    (255, 255, 255),
-)  # fmt: skip
-
-
-def _make() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_screenshots", SCREENSHOTS)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def terminals(theme: Theme) -> Iterator[tuple[str, ColorSystem, TerminalTheme]]:
-    """The terminals that get this theme: a name, how many colours they have, and what these look like."""
-    for name, normal, bright in (("xterm", XTERM, XTERM_BRIGHT), ("VGA", VGA, VGA_BRIGHT)):
-        background, foreground = (normal[0], normal[7]) if theme.dark else (bright[7], normal[0])
-        own = TerminalTheme(background, foreground, list(normal), list(bright))
-        for system in ColorSystem.STANDARD, ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR:
-            if theme.ansi or system is not ColorSystem.STANDARD:
-                yield f"{name}, {system.name.lower()}", system, own
-
-
-def luminance(color: ColorTriplet) -> float:
-    """As WCAG 2.1 defines it."""
-
-    def linear(value: int) -> float:
-        share = value / 255
-        return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
-
-    return 0.2126 * linear(color.red) + 0.7152 * linear(color.green) + 0.0722 * linear(color.blue)
-
-
-def contrast(style: Style, system: ColorSystem, own: TerminalTheme) -> float:
-    """The contrast of text in this style, as the terminal shows it."""
-
-    def shown(color: Color | None, *, foreground: bool) -> ColorTriplet:
-        return (color or Color.default()).downgrade(system).get_truecolor(own, foreground=foreground)
-
-    pair = shown(style.color, foreground=True), shown(style.bgcolor, foreground=False)
-    darker, lighter = sorted(luminance(color) for color in pair)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def faults(theme: Theme, segments: list[Segment]) -> set[str]:
-    """What is wrong with a screen in this theme."""
-    palette = {EIGHT_BIT_PALETTE[number] for number in range(16, 256)}
-    found = set()
-    styles: dict[Style, str] = {}
-    for text, style, _ in segments:
-        assert style is not None
-        if set(text) - LINES:
-            styles.setdefault(style, text)
-        for color in (style.color, style.bgcolor):
-            if color is not None and color.triplet is not None and color.triplet not in palette:
-                found.add(f"{color.triplet.hex} of {text!r} is none of the 256 colours")
-    for style, text in styles.items():
-        if style.dim:
-            found.add(f"{text!r} is dim: nobody knows how much of it can be read")
-        for name, system, own in terminals(theme):
-            if (ratio := contrast(style, system, own)) < LEAST:
-                found.add(f"{text!r} ({style}) has a contrast of {ratio:.2f} on {name}")
-    return found
-
-
-async def look_at(script: ModuleType, name: str, settings: Settings) -> set[str]:
-    """What is wrong with one scene, in every theme."""
-    scene, size = script.SCENES[name]
-    session = Session(settings, clock=lambda: script.NOW, stopwatch=lambda: 0.0)
-    session.open()
-    app = ArchiveApp(session)
-    found = set()
-    try:
-        async with app.run_test(size=size) as pilot:
-            await scene(pilot)
-            for theme in THEMES:
-                app.register_theme(theme)
-                app.theme = theme.name
-                await pilot.pause(0.1)
-                strips = app.screen._compositor.render_strips(app.size)
-                segments = [segment for strip in strips for segment in strip]
-                found |= {f"{name}, {theme.name}: {fault}" for fault in faults(theme, segments)}
-    finally:
-        session.close()
-    return found
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("part", range(PARTS))
-def test_every_text_can_be_read_in_every_theme(part: int) -> None:
-    script = _make()
-    names = sorted(sorted(script.SCENES)[part::PARTS], key="journal".__eq__)  # it deletes what the others show
-    found: set[str] = set()
-    with demo(workers=False, now=script.NOW) as url, tempfile.TemporaryDirectory() as folder:
-        settings = replace(parse_url(url), label="orders-redis:6379/0", profile="prod", production=True)
-        settings = replace(settings, journal_dir=Path(folder))
-        for name in names:
-            found |= asyncio.run(look_at(script, name, settings))
-    assert not found, "\n".join(sorted(found))
 
 
 def test_the_line_of_the_tour_can_be_read_in_every_theme(valkey: Live) -> None:
