@@ -2,6 +2,9 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
+from itertools import repeat
+from operator import contains
 from typing import NamedTuple
 
 from archive_tui.asynq import message
@@ -39,6 +42,13 @@ def name_in(field: bytes | None, raw_message: bytes | None) -> bytes | None:
         decoded = message.decode(raw_message)
         name = decoded.unique_key.encode() if decoded is not None else None
     return name or None
+
+
+def may_be_named(fields: Iterable[bytes]) -> bool:
+    """Tell whether any of these names and values of hashes may name a lock; False is certain. Far quicker than `named`
+    for each task, and most tasks name none.
+    """
+    return any(map(contains, fields, repeat(_PART_OF_A_NAME)))
 
 
 def unnamed(keys: Keys, queue: str, field: bytes | None, raw_message: bytes | None) -> list[bytes]:

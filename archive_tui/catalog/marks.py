@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
+from itertools import compress, count
 
 _AT_ONCE = 20_000
 """Row numbers handled in one piece: no other thread gets a turn at the interpreter meanwhile."""
@@ -22,10 +22,7 @@ class Marks:
         return isinstance(seq, int) and 0 <= seq < len(self._bits) and self._bits[seq] == 1
 
     def __iter__(self) -> Iterator[int]:
-        seq = self._bits.find(1)
-        while seq >= 0:
-            yield seq
-            seq = self._bits.find(1, seq + 1)
+        return compress(count(), self._bits)
 
     def add(self, seqs: Sequence[int]) -> None:
         """Mark rows; those marked already stay so."""

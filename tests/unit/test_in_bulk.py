@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive_tui.asynq import message
+from archive_tui.asynq import locks, message
 from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.keys import ASYNQ
 from archive_tui.asynq.message import TaskMessage
@@ -136,6 +136,8 @@ def test_requests_packed_together_are_those_packed_alone(values: list[bytes]) ->
     head, tail = b"*3\r\n$7\r\nHSTRLEN\r\n", b"$3\r\nmsg\r\n"
     assert pack_each(head, values, tail, start=ASYNQ.task_prefix("q")) == alone
     assert b"*%d\r\n" % len(values) + pack_each(b"", values) == pack(tuple(values))
+    started = tuple(b"t:" + one for one in values)
+    assert b"*%d\r\n" % len(values) + pack_each(b"", values, start=b"t:") == pack(started)
 
 
 def batch_of(doomed: list[Doomed], **options: Any) -> DeleteBatch:
@@ -188,3 +190,18 @@ def test_a_lot_that_is_as_planned_is_so_in_each_of_its_tasks(
     batch = batch_of(doomed)
     each = [state is not None and fields == (b"msg", seen, b"state", state.value.encode()) for fields, seen in found]
     assert _all_as_planned(batch, copies) == all(each)
+
+
+lock_names = plain_text.map(ASYNQ.unique_prefix("q").decode().__add__)
+namers = st.one_of(
+    FIELDS,
+    st.tuples(st.just(b"msg"), messages),
+    st.tuples(st.just(b"msg"), st.builds(TaskMessage, type=plain_text, unique_key=lock_names).map(message.encode)),
+    st.tuples(st.just(b"msg"), messages, st.just(b"unique_key"), lock_names.map(str.encode)),
+)
+
+
+@given(st.lists(st.builds(Copy, st.just("q"), st.just(b"id"), namers), max_size=4))
+def test_tasks_that_are_not_looked_at_for_a_lock_name_none(copies: list[Copy]) -> None:
+    if not locks.may_be_named(value for copy in copies for value in copy.fields):
+        assert all(reading.lock_of(ASYNQ, copy) is None for copy in copies)

@@ -49,6 +49,8 @@ def pack_each(before: bytes, values: Sequence[bytes], after: bytes = b"", *, sta
     if len(set(map(len, values))) == 1:  # ids mostly are: then one call of C makes it all
         opening, closing = b"%b$%d\r\n%b" % (before, length, start), b"\r\n" + after
         return opening + (closing + opening).join(values) + closing
+    if not (before or after):
+        return pack(tuple([start + one for one in values]))[len(b"*%d\r\n" % len(values)) :]
     long = len(start)
     return b"".join([b"%b$%d\r\n%b%b\r\n%b" % (before, long + len(one), start, one, after) for one in values])
 

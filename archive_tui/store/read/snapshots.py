@@ -1,7 +1,7 @@
 """Reading task data whole, as it goes into the journal: every field, score, lock and time to live."""
 
 from collections.abc import Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from archive_tui.asynq import findings, locks
@@ -106,7 +106,9 @@ def missing(pipe: Pipe, copies: Sequence[Copy], *, unnamed: bool = False) -> Mis
     """Find out what is still to be read of these; empty values where nothing is. With `unnamed`, also the locks that
     a task may hold without naming them.
     """
-    named = [(at, lock) for at, copy in enumerate(copies) if (lock := lock_of(pipe.keys, copy)) is not None]
+    named: list[tuple[int, bytes]] = []
+    if locks.may_be_named(chain.from_iterable([copy[2] for copy in copies])):
+        named = [(at, lock) for at, copy in enumerate(copies) if (lock := lock_of(pipe.keys, copy)) is not None]
     if unnamed:
         named += [(at, lock) for at, copy in enumerate(copies) for lock in _unnamed_locks(pipe.keys, copy)]
     return Missing(named, pipe.abilities.has(Ability.FIELD_TIMES))

@@ -4,9 +4,12 @@
 """
 
 import hashlib
-from collections.abc import Sequence
+from binascii import hexlify
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import cache
+from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
 
 from archive_tui.asynq.keys import Keys
@@ -63,12 +66,16 @@ def request(keys: Keys, queue: str, batch: Sequence[Doomed], copies: Sequence[Co
     """A batch, not empty and none twice, packed to be sent: of one standing and one state, with copies that are all
     plain or none. A leftover queue must have been asked for with `is_leftover`.
     """
-    head, arguments = _request(keys, queue, batch, copies)
+    _, state, _, standing, _ = batch[0]
+    indexes = _indexes(keys, queue)
+    mode, seen = _recognised(batch, copies)
+    asked = (keys.unique_prefix(queue), standing.value.encode(), _STATES[state], mode)
     parts = [
-        b"*%d\r\n" % (3 + len(head) + len(batch) + len(arguments)),
-        pack_each(b"", (b"EVALSHA", load("delete").digest, b"%d" % (len(head) + len(batch)), *head)),
+        b"*%d\r\n" % (3 + len(indexes) + len(batch) + len(asked) + len(seen)),
+        pack_each(b"", (b"EVALSHA", load("delete").digest, b"%d" % (len(indexes) + len(batch)), *indexes)),
         pack_each(b"", [doomed[0] for doomed in batch], start=keys.task_prefix(queue)),
-        pack_each(b"", arguments),
+        pack_each(b"", asked),
+        pack_each(b"", seen),
     ]
     return b"".join(parts)
 
@@ -109,33 +116,30 @@ def _indexes(keys: Keys, queue: str) -> tuple[bytes, ...]:
     )
 
 
-def _request(
-    keys: Keys, queue: str, batch: Sequence[Doomed], copies: Sequence[Copy] | None
-) -> tuple[tuple[bytes, ...], list[bytes]]:
-    """The keys of the indexes, and the arguments."""
-    _, state, _, standing, _ = batch[0]
-    arguments = [keys.unique_prefix(queue), standing.value.encode(), _STATES[state]]
+def _recognised(batch: Sequence[Doomed], copies: Sequence[Copy] | None) -> tuple[bytes, Sequence[bytes]]:
+    """How the tasks are recognised, and what by: the mode of delete.lua, and its arguments for each task."""
     if copies is None:
-        arguments.append(b"seen")
-        arguments += [(doomed[2].hex() + "!" if doomed[4] else doomed[2].hex()).encode() for doomed in batch]
-    elif state is not None and is_plain(copies[0]):
-        arguments.append(b"plain")
-        messages = [copy[2][1] for copy in copies]
-        if max(map(len, messages)) > _LONG:
-            messages = [_short(message) for message in messages]
-        if standing is Standing.ORPHAN:
-            arguments += messages
-        else:
-            for message, copy in zip(messages, copies, strict=True):
-                arguments += (message, copy.score or b"")
-    else:
-        arguments.append(b"copied")
-        for copy in copies:
-            fields = copy.fields
-            arguments += (copy.score or b"", copy.lock or b"", b"%d" % len(fields))
-            for at in range(0, len(fields), 2):
-                arguments += (fields[at], _short(fields[at + 1]))
-    return _indexes(keys, queue), arguments
+        digests = list(map(hexlify, [doomed[2] for doomed in batch]))
+        if any(map(itemgetter(4), batch)):
+            digests = [one + b"!" if doomed[4] else one for one, doomed in zip(digests, batch, strict=True)]
+        return b"seen", digests
+    if batch[0].state is None or not is_plain(copies[0]):
+        return b"copied", [part for copy in copies for part in _parts(copy)]
+    messages = [copy[2][1] for copy in copies]
+    if max(map(len, messages)) > _LONG:
+        messages = list(map(_short, messages))
+    if batch[0].standing is Standing.ORPHAN:
+        return b"plain", messages
+    scores = [copy.score or b"" for copy in copies]
+    return b"plain", list(chain.from_iterable(zip(messages, scores, strict=True)))
+
+
+def _parts(copy: Copy) -> Iterator[bytes]:
+    """A copy that is not plain, as delete.lua takes it."""
+    fields = copy.fields
+    yield from (copy.score or b"", copy.lock or b"", b"%d" % len(fields))
+    for at in range(0, len(fields), 2):
+        yield from (fields[at], _short(fields[at + 1]))
 
 
 _STATES = {None: b""} | {state: state.value.encode() for state in State}
