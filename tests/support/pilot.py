@@ -17,6 +17,8 @@ from rich.segment import Segment
 from textual import events
 from textual._context import visible_screen_stack
 from textual.color import Color
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -281,7 +283,12 @@ class Operator:
 
     async def sees(self, *parts: str) -> None:
         """Wait until all of this stands on the terminal."""
-        await self.until(lambda: all(part in self.text for part in parts), f"on the terminal: {parts}")
+
+        def there() -> bool:
+            text = self.text
+            return all(part in text for part in parts)
+
+        await self.until(there, f"on the terminal: {parts}")
 
     async def sees_no(self, part: str) -> None:
         """Wait until this stands on the terminal no more."""
@@ -426,6 +433,25 @@ def _recording_remarks() -> Iterator[None]:
         yield
 
 
+_parsed_styles: dict[tuple[object, ...], list[RuleSet]] = {}
+
+
+@contextlib.contextmanager
+def _sharing_styles() -> Iterator[None]:
+    """Parse the style sheets of Textual and ours once for all apps, not for every test again."""
+    parse = Stylesheet._parse_rules
+
+    def parse_once(sheet: Stylesheet, *source: Any, **options: Any) -> list[RuleSet]:
+        key = (tuple(sheet._variables.items()), source, tuple(options.items()))
+        if key not in _parsed_styles:
+            _parsed_styles[key] = parse(sheet, *source, **options)
+        return _parsed_styles[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", parse_once)
+        yield
+
+
 Scenario = Callable[[Operator], Awaitable[None]]
 
 
@@ -458,7 +484,7 @@ def operate(
     try:
         if session is not None:
             session.open()
-        with _recording_remarks():
+        with _recording_remarks(), _sharing_styles():
             return asyncio.run(play())
     finally:
         if session is not None:
