@@ -3,7 +3,9 @@
 import base64
 import gzip
 import json
+import random
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
@@ -13,7 +15,9 @@ import lz4.frame
 import pytest
 import zstandard
 
+from archive_tui.payloads.decoder import Context
 from archive_tui.payloads.readings import Fit, Limits, PayloadReader
+from archive_tui.payloads.registry import standard_wrappers
 
 READER = PayloadReader()
 SMALL = PayloadReader(limits=Limits(bytes_out=100_000))
@@ -189,3 +193,43 @@ def test_formats_that_could_not_be_tried_are_named(monkeypatch: pytest.MonkeyPat
         "not tried, because their libraries are not installed: snappy, brotli (pip install 'archive-tui[payloads]')"
     )
     assert READER.best(RAW).remarks == ()
+
+
+def _rows(count: int) -> bytes:
+    return json.dumps([{"id": number, "name": f"Zoë \U0001f600 {number} \t"} for number in range(count)]).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("base64", base64.encodebytes),
+        ("base64url", lambda raw: base64.urlsafe_b64encode(raw + b"\xff\xfe").rstrip(b"=")),
+        ("JSON string", lambda raw: json.dumps(raw.decode()).encode()),
+        ("JSON string", lambda raw: json.dumps(raw.decode(), ensure_ascii=False).encode()),
+        ("UTF-16", lambda raw: raw.decode().encode("utf-16")),
+        ("gzip", lambda raw: gzip.compress(raw[:-9]) + gzip.compress(raw[-9:])),
+    ],
+)
+def test_what_takes_many_slices_is_unpacked_byte_for_byte(name: str, pack: Callable[[bytes], bytes]) -> None:
+    raw = _rows(20_000)
+    wrapper = next(one for one in standard_wrappers() if one.name == name)
+    peeled = wrapper.peel(pack(raw), Context())
+    assert peeled is not None
+    assert peeled.content.removesuffix(b"\xff\xfe") == raw
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_what_is_still_packed_is_not_copied_for_each_piece(name: str) -> None:
+    noise = random.Random(5).randbytes(4 * 1024 * 1024)
+    raw = gzip.compress(noise, 1) if name == "gzip" else zstandard.compress(noise)
+    wrapper = next(one for one in standard_wrappers() if one.name == name)
+    tracemalloc.start()
+    try:
+        tracemalloc.clear_traces()
+        peeled = wrapper.peel(raw, Context())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peeled is not None
+    assert peeled.content == noise
+    assert peak < 2 * len(noise)

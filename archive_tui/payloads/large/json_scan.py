@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Generator
 
 from archive_tui.payloads.large import json_grammar as grammar
+from archive_tui.payloads.large.json_strings import string_cut
 
 WINDOW = 16 * 1024
 """Bytes that one match looks at. A longer string is shown in pieces of this size."""
@@ -40,9 +41,6 @@ _CONTROLS = bytes(range(0x20))
 _CONTINUATIONS = bytes(range(0x80, 0xC0))
 _ESCAPE = re.compile(rb"\\(?:[^nu]|u(?!000[aA])|(n|u000[aA]))")
 """An escape; a group where it is a line end."""
-
-_PAIR = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..")
-"""Two escapes that are one character."""
 
 _WORD = re.compile(rb"NaN|-?Infinity")
 _KEY = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\r\n]*+:')
@@ -341,7 +339,7 @@ class JsonScan:
         comma = self._space(end)
         last = comma + 1 if self.raw[comma : comma + 1] == b"," else end
         while at < last:
-            cut = _cut(self.raw, at, end)
+            cut = string_cut(self.raw, at, end, WINDOW)
             self.depths[-1] = depth
             at = cut if cut < end else last
             self._close_part(at, 1, behind=max(at - end, 0))
@@ -394,30 +392,6 @@ class JsonScan:
     def _remark(self, sentence: str) -> None:
         if sentence not in self.remarks:
             self.remarks.append(sentence)
-
-
-def _cut(raw: bytes, at: int, end: int) -> int:
-    """Where a piece of a string ends: not within a character or an escape, and not right before the closing quote."""
-    cut = at + WINDOW
-    if cut >= end - 1:
-        return end
-    while 0x80 <= raw[cut] < 0xC0 and cut > at + WINDOW - 4:
-        cut -= 1
-    unicode = raw.rfind(b"\\u", cut - 5, cut)
-    if unicode >= 0 and _escaped(raw, unicode + 1, at):
-        cut = unicode
-    elif _escaped(raw, cut, at):
-        cut -= 1
-    pair = _PAIR.match(raw, cut - 6, cut + 6)
-    return cut - 6 if pair is not None and _escaped(raw, cut - 5, at) else cut
-
-
-def _escaped(raw: bytes, at: int, begin: int) -> bool:
-    """Whether a sign follows a backslash that is none of its own."""
-    first = at
-    while first > begin and raw[first - 1] == 0x5C:
-        first -= 1
-    return (at - first) % 2 == 1
 
 
 def _ends_in(part: bytes) -> int:

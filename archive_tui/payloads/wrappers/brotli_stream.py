@@ -1,10 +1,7 @@
 """Brotli (RFC 7932). It has neither signature nor checksum: what is inside decides."""
 
 from archive_tui.payloads.decoder import Context, Fit, LibraryMissing, LimitReached, Peeled, library
-from archive_tui.payloads.wrappers.unpacking import PIECE, Step, is_ascii_text, unpacked
-
-_PACKED_AT_ONCE = 65_536
-"""Packed bytes that are given at once: what is no Brotli may take long, and the time is looked at in between."""
+from archive_tui.payloads.wrappers.unpacking import GIVEN, PIECE, Step, is_ascii_text, unpacked
 
 
 class Brotli:
@@ -32,9 +29,9 @@ class Brotli:
 def _begin() -> Step:
     stream = library("brotli", "brotli").Decompressor()
 
-    def step(packed: bytes) -> tuple[bytes, bytes, bool]:
-        given = packed[:_PACKED_AT_ONCE] if stream.can_accept_more_data() else b""
+    def step(packed: memoryview) -> tuple[bytes, int, bool]:
+        given = packed[:GIVEN] if stream.can_accept_more_data() else packed[:0]
         piece = stream.process(given, output_buffer_limit=PIECE)
-        return piece, packed[len(given) :], stream.is_finished()
+        return piece, len(given), stream.is_finished()
 
     return step

@@ -3,7 +3,7 @@
 import zlib
 
 from archive_tui.payloads.decoder import Context, Peeled, Refusal
-from archive_tui.payloads.wrappers.unpacking import PIECE, Step, unpacked
+from archive_tui.payloads.wrappers.unpacking import GIVEN, PIECE, Step, unpacked
 
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 _ZLIB_DEFLATE = 8
@@ -14,9 +14,11 @@ _LEAST_OF_A_PART = 32
 def _inflate(window: int) -> Step:
     stream = zlib.decompressobj(wbits=window)
 
-    def step(packed: bytes) -> tuple[bytes, bytes, bool]:
-        piece = stream.decompress(packed, PIECE)
-        return piece, stream.unused_data if stream.eof else stream.unconsumed_tail, stream.eof
+    def step(packed: memoryview) -> tuple[bytes, int, bool]:
+        given = packed[:GIVEN]
+        piece = stream.decompress(given, PIECE)
+        rest = stream.unused_data if stream.eof else stream.unconsumed_tail
+        return piece, len(given) - len(rest), stream.eof
 
     return step
 

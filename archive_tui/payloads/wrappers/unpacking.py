@@ -10,8 +10,12 @@ from archive_tui.wording.people import number, size
 PIECE = 256 * 1024
 """Bytes that come out at once, more or less."""
 
-Step = Callable[[bytes], tuple[bytes, bytes, bool]]
-"""Unpacks a piece: takes bytes that are still packed, gives what came out, what is still packed, and whether it ended.
+GIVEN = 64 * 1024
+"""Packed bytes that are given at once: a library that keeps others waiting does so for no longer than these take."""
+
+Step = Callable[[memoryview], tuple[bytes, int, bool]]
+"""Unpacks a piece: takes bytes that are still packed, gives what came out, how many of them went in, and whether it
+ended.
 
 Raises whatever its library raises for bytes that are damaged.
 """
@@ -32,7 +36,7 @@ def unpacked(name: str, why: str, raw: bytes, begin: Callable[[], Step], context
     Of damaged bytes, what came out before the damage is given, and that is remarked on. Raises LimitReached.
     """
     parts = io.BytesIO()  # it grows in place, and gives away what it holds without a copy
-    total, streams, packed = 0, 0, raw
+    total, streams, packed = 0, 0, memoryview(raw)  # whose slices copy nothing
     remark = ""
     while packed:
         step = begin()
@@ -81,13 +85,13 @@ def unpacked_by_signature(
     return peeled
 
 
-def _pieces(step: Step, packed: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+def _pieces(step: Step, packed: memoryview) -> Iterator[tuple[bytes, memoryview, bool]]:
     """Take steps until the stream ends, or nothing comes out of it any more."""
     while True:
-        piece, rest, ended = step(packed)
-        if not piece and not ended and len(rest) == len(packed):
+        piece, taken, ended = step(packed)
+        if not piece and not ended and not taken:
             return
-        packed = rest
-        yield piece, rest, ended
+        packed = packed[taken:]
+        yield piece, packed, ended
         if not piece and not packed and not ended:
             return

@@ -1,11 +1,13 @@
 """UTF-16, as Windows programs and Java write text."""
 
 import codecs
+import io
 
 from archive_tui.payloads.decoder import Context, Fit, Peeled
 
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _SNIFF = 4096
+_SLICE = 256 * 1024
 _ZERO_SHARE = 0.5
 """Share of zeros among every other byte from which text without a mark is believed: mostly ASCII."""
 
@@ -19,21 +21,29 @@ class Utf16:
         if len(raw) < 4 or len(raw) % 2:
             return None
         encoding, why = _MARKS.get(raw[:2]), "its byte order mark"
-        body = raw[2:] if encoding is not None else raw
+        begin = 2 if encoding is not None else 0
         if encoding is None:
-            encoding, why, body = _order_by_zeros(raw[:_SNIFF]), "every other byte is zero", raw
+            encoding, why = _order_by_zeros(raw[:_SNIFF]), "every other byte is zero"
         if encoding is None:
             return None
-        try:
-            text = body.decode(encoding)
-        except UnicodeDecodeError:
-            return None
-        start = text[:_SNIFF]
+        start = raw[begin : begin + 2 * _SNIFF].decode(encoding, "ignore")[:_SNIFF]
         if sum(letter < " " and letter not in "\t\r\n\x1b" for letter in start) * 10 > len(start):
             return None
-        content = text.encode()
+        try:
+            content = _decoded(raw, begin, encoding)
+        except UnicodeDecodeError:
+            return None
         context.spend(self.name, len(content), len(raw))
         return Peeled(Fit.LIKELY, why, content)
+
+
+def _decoded(raw: bytes, begin: int, encoding: str) -> bytes:
+    """Decode it to UTF-8 slice by slice, between which others get their turn. Raises UnicodeDecodeError."""
+    content = io.BytesIO()  # it grows in place, and gives away what it holds without a copy
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for at in range(begin, len(raw), _SLICE):
+        content.write(decoder.decode(raw[at : at + _SLICE], at + _SLICE >= len(raw)).encode())
+    return content.getvalue()
 
 
 def _order_by_zeros(start: bytes) -> str | None:

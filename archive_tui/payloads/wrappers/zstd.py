@@ -21,9 +21,9 @@ class Zstandard:
 def _begin() -> Step:
     stream = library("zstandard", "zstandard").ZstdDecompressor().decompressobj()
 
-    def step(packed: bytes) -> tuple[bytes, bytes, bool]:
-        piece = stream.decompress(packed[:_PACKED_AT_ONCE])
-        rest = packed[_PACKED_AT_ONCE:]
-        return piece, stream.unused_data + rest if stream.eof else rest, stream.eof
+    def step(packed: memoryview) -> tuple[bytes, int, bool]:
+        given = packed[:_PACKED_AT_ONCE]
+        piece = stream.decompress(given)
+        return piece, len(given) - (len(stream.unused_data) if stream.eof else 0), stream.eof
 
     return step
