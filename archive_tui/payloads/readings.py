@@ -31,6 +31,7 @@ from archive_tui.payloads.decoders.json_text import JsonDecoder, fast_tree, plai
 from archive_tui.payloads.registry import Registry, standard, standard_wrappers
 from archive_tui.payloads.tree import NO_TREE, Tree
 from archive_tui.payloads.writing import written
+from archive_tui.wording.people import size
 
 __all__ = ["NO_TREE", "Fit", "Limits", "PayloadReader", "Reading", "Tree"]
 
@@ -43,7 +44,7 @@ _ALWAYS_TRIED = 2
 LEAST_LARGE = 1024 * 1024
 """Bytes from which a payload, or what a wrapper holds, is `large`: read piece by piece for a screen."""
 _LARGE = 8 * 1024 * 1024
-"""Bytes of a payload above which its tree is not kept in memory."""
+"""Bytes of a payload above which its tree is not kept in memory, nor made for a screen where it takes all at once."""
 
 _LEAST_INSIDE = 12
 """Bytes of text that must come out of a doubtful wrapper: less is often made by chance."""
@@ -201,8 +202,12 @@ class PayloadReader:
         )
         if whole:
             return found
+        too_large = large and len(raw) > _LARGE
+        if too_large:
+            names = ", ".join(decoder.name for decoder in self._registry.decoders if isinstance(decoder, _whole()))
+            context.notes.append(f"not tried as {names}: that is for {size(_LARGE)} and less")
         for number, decoder in enumerate(self._registry.decoders, start=-len(self._registry.decoders)):
-            if context.late and number < -_ALWAYS_TRIED:
+            if (context.late and number < -_ALWAYS_TRIED) or (too_large and isinstance(decoder, _whole())):
                 continue
             if large and number == -1:
                 reading = self._large_bytes(raw, context)
@@ -286,6 +291,15 @@ class PayloadReader:
             inner = [reading for reading in inner if reading.fit > Fit.BYTES] or inner
         for reading in inner:
             yield _wrapped(wrapper.name, peeled, reading)
+
+
+def _whole() -> tuple[type, ...]:
+    """Decoders of ours that read a payload in one go, to a tree that takes ten times its memory and more."""
+    from archive_tui.payloads.decoders.cbor import CborDecoder
+    from archive_tui.payloads.decoders.gob import GobDecoder
+    from archive_tui.payloads.decoders.messagepack import MessagePackDecoder
+
+    return (MessagePackDecoder, CborDecoder, GobDecoder)
 
 
 def _reading(name: str, raw: bytes, decoded: Decoded) -> Reading:

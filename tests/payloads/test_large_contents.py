@@ -2,8 +2,11 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from typing import Any
 
+import cbor2
+import msgpack
 import pytest
 
 from archive_tui.payloads.decoders.json_text import JsonDecoder
@@ -90,3 +93,18 @@ def test_what_is_known_of_it_grows_to_a_verdict() -> None:
 def test_a_small_payload_is_decoded_whole() -> None:
     assert best(b"[1, 2]").large is None
     assert best(b"[1, 2]").tree == [1, 2]
+
+
+@pytest.mark.parametrize("pack", [msgpack.packb, cbor2.dumps])
+def test_what_takes_a_tree_of_ten_times_its_size_is_not_decoded_for_the_screen(pack: Callable[[Any], bytes]) -> None:
+    raw = pack({"rows": [f"customer{number}@example.com" for number in range(330_000)]})
+    reading = best(raw)
+    assert reading.path == ("binary",)
+    assert any("not tried as msgpack, CBOR" in remark and "8.4 MB" in remark for remark in reading.remarks)
+    assert PayloadReader().best(raw).format != "binary"
+
+
+def test_xml_of_many_mib_says_that_it_is_shown_as_text() -> None:
+    reading = best(b"<r>%b</r>" % (b"<row>1</row>" * 100_000))
+    assert reading.path == ("text",)
+    assert reading.why == "XML of more than 1.0 MB is shown as text"

@@ -90,3 +90,36 @@ def test_all_that_is_before_a_hidden_key_is_shown() -> None:
         '    "url": "https://shop.example/0"',
     ]
     assert lines.line(len(lines) - 1).startswith("… not shown from here: a value is masked")
+
+
+KEY = "-----BEGIN PRIVATE KEY-----\n" + f"{SECRET}\n" * 9 + "-----END PRIVATE KEY-----\n"
+OVER_LINES = {
+    "a key in a text": ("a line\n" * 9_000 + KEY + "a line\n" * 9_000).encode(),
+    "a key in a string": json.dumps([*ROWS, {"text": KEY}, *ROWS]).encode(),
+    "an element": f"<r>\n{'<a>1</a>' * 2_000}<password>\n {SECRET}\n</password>{'<a>1</a>' * 900}</r>".encode(),
+    "elements in one": f"<r>{'<a>1</a>' * 3_000}<secret><a>{SECRET}</a></secret>{'<a>1</a>' * 900}</r>".encode(),
+    "an attribute": f"<r>{'<a>1</a>' * 3_000}<a token = '{SECRET}'/>{'<a>1</a>' * 900}</r>".encode(),
+    "a value below its key": (b"a line\n" * 3_000 + f"password:\n  {SECRET}\n".encode() + b"a line\n" * 3_000),
+}
+
+
+@pytest.mark.parametrize("kind", OVER_LINES)
+def test_a_secret_over_several_lines_shows_nowhere(kind: str) -> None:
+    for reading in shown(OVER_LINES[kind]):
+        assert not any(SECRET in text for text in texts(reading)), reading.name
+
+
+@pytest.mark.parametrize("length", [16 * 1024 - 30, 16 * 1024 - 18, 16 * 1024 - 12])
+def test_a_secret_shows_at_no_cut_through_a_long_line(length: int) -> None:
+    form = f"a={'x' * length}&password={SECRET}&b={'y' * 40_000}"
+    string = json.dumps([*ROWS, {"log": f"{'x' * length} password={SECRET} {'y' * 40_000}"}])
+    for raw in (form.encode(), string.encode()):
+        for reading in shown(raw):
+            assert not any(SECRET[-6:] in text or SECRET[:6] in text for text in texts(reading)), reading.name
+
+
+def test_lines_far_from_a_secret_are_shown() -> None:
+    reading = next(one for one in shown(OVER_LINES["a key in a text"]) if one.format == "text")
+    lines = document(reading)
+    assert lines.line(0) == "a line"
+    assert lines.line(len(lines) - 2) == "a line"

@@ -12,6 +12,11 @@ _BEGINNING = re.compile(rb"(\xef\xbb\xbf)?\s*<[?!A-Za-z_]")
 _TOKEN = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>|<[^>]*>|[^<]+", re.DOTALL)
 
 
+def is_like_xml(raw: bytes) -> bool:
+    """Tell whether bytes begin as a document does."""
+    return _BEGINNING.match(raw) is not None
+
+
 class XmlDecoder:
     """A whole document. In the tree, an element is a dict of its attributes (`@name`), children and text (`#text`), or
     its text where it has nothing else; children of one name are a list.
@@ -20,7 +25,7 @@ class XmlDecoder:
     name = "XML"
 
     def decode(self, raw: bytes, context: Context) -> Decoded | None:
-        if _BEGINNING.match(raw) is None:
+        if not is_like_xml(raw):
             return None
         builder = _Builder(context.limits)
         try:

@@ -9,14 +9,16 @@ from archive_tui.payloads.decoders.binary import BinaryDecoder
 from archive_tui.payloads.decoders.json_text import JsonDecoder, laid_out
 from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
 from archive_tui.payloads.decoders.plain_text import TextDecoder
+from archive_tui.payloads.decoders.xml import is_like_xml
 from archive_tui.payloads.large.documents import UNSEEN, LargeHex, LargeJson, LargeText, PartsDocument
 from archive_tui.payloads.large.json_nodes import JsonNodes
 from archive_tui.payloads.large.json_scan import JsonScan
 from archive_tui.payloads.nodes import Node
-from archive_tui.payloads.readings import Reading
+from archive_tui.payloads.readings import LEAST_LARGE, Reading
 from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.payloads.rendering import Document, TextDocument
 from archive_tui.text import decode
+from archive_tui.wording.people import size
 
 _BEGINNING = 256 * 1024
 _FIRST_LINES = 4 * 1024 * 1024
@@ -177,6 +179,8 @@ def text_readings(raw: bytes, context: Context) -> list[Reading]:
     if TextDecoder().decode(start[: len(start) - 4] if len(raw) > _SNIFF else start, Context()) is None:
         return []
     why = next((note for note in context.notes if note.startswith("not JSON: ")), "UTF-8 without control characters")
+    if is_like_xml(start):
+        why = f"XML of more than {size(LEAST_LARGE)} is shown as text"
     return _as_bytes(raw, why, None)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from archive_tui.folding import folded
+from archive_tui.payloads.decoders.xml import is_like_xml
 from archive_tui.payloads.large.json_nodes import string_of
 from archive_tui.payloads.large.json_scan import JsonScan
 from archive_tui.payloads.masking import MASK
@@ -27,6 +28,9 @@ from archive_tui.text import block, decode
 
 _KEPT = 24
 """Parts whose lines are held on to: those of some pages."""
+
+_BEFORE, _BEHIND = 16 * 1024, 4 * 1024
+"""Bytes around a part that are looked at with it: a value that is masked may begin before it, and end behind it."""
 
 _MOMENT = 0.02
 """Seconds between two questions of a search whether anybody still wants to know."""
@@ -81,12 +85,33 @@ class PartsDocument(Document):
         return lines
 
     def _safe_lines(self, part: int) -> list[str]:
-        """The lines of a part without what patterns find on them."""
+        """The lines of a part without what patterns find on them, or from line to line; where that cannot be told
+        apart, none of them is shown.
+        """
         lines = self._lines_in(part)
         _, starts, _ = self._parts()
-        if not self._redaction.may_hide(self._raw[starts[part] : starts[part + 1]]):
+        begin, end = max(starts[part] - _BEFORE, 0), starts[part + 1] + _BEHIND
+        if not self._redaction.may_hide(self._raw[begin:end]):
             return lines
-        return [_QUOTED.sub(self._masked_string, self._redaction.text(line)) for line in lines]
+        if not self._has_whole_lines(part):
+            around = decode(self._raw[begin:end])
+            return lines if self._masked(around) == around else [MASK] * len(lines)
+        before, behind = self._lines_around(part)
+        masked = self._masked("\n".join([*before, *lines, *behind])).split("\n")
+        if len(masked) != len(before) + len(lines) + len(behind):
+            return [MASK] * len(lines)  # what is masked goes over several lines
+        return masked[len(before) : len(before) + len(lines)]
+
+    def _masked(self, text: str) -> str:
+        return _QUOTED.sub(self._masked_string, self._redaction.text(text))
+
+    @abstractmethod
+    def _has_whole_lines(self, part: int) -> bool:
+        """Whether a part begins and ends with a line; False: it is a piece of a longer one."""
+
+    @abstractmethod
+    def _lines_around(self, part: int) -> tuple[list[str], list[str]]:
+        """Lines before a part and behind it that may hold the beginning, or the end, of what is masked in it."""
 
     def _masked_string(self, string: "re.Match[str]") -> str:
         """A string on a line, which may be base64 of what is to be masked."""
@@ -152,6 +177,30 @@ class _Hidden:
 
 _NOT_SHOWN = "… not shown from here: a value is masked. The tree masks values one by one"
 
+_ELEMENT_NOT_SHOWN = "… not shown from here: a value is masked"
+
+_XML_NAME = re.compile(rb"""<([^\s/>!?]{1,200})|([^\s=<>"'/]{1,200})\s*=\s*["']""")
+
+
+class _Elements:
+    """What is like XML before the first element or attribute whose value is hidden: all that is in an element belongs
+    to its value, and nobody knows where it ends before it has been looked at.
+    """
+
+    _AROUND = 256
+
+    def __init__(self, raw: bytes, redaction: Redaction) -> None:
+        self._raw, self._redaction = raw, redaction
+        self.hidden = False
+        """Whether there is one in what was looked at."""
+
+    def may_show(self, start: int, stop: int) -> bool:
+        """Whether there is none in a part; looks around it, too, since a name may begin or end there."""
+        found = _XML_NAME.findall(self._raw, max(start - self._AROUND, 0), stop + self._AROUND)
+        self.hidden = any(self._redaction.hides(decode(tag or name)) for tag, name in set(found))
+        return not self.hidden
+
+
 _QUOTED = re.compile(r'"([^"\\]{16,})"')
 
 
@@ -165,6 +214,7 @@ class LargeText(PartsDocument):
         super().__init__(format_, raw, redaction)
         self._scan = scan if redaction.on else None
         self._hidden = _Hidden(scan, redaction) if scan is not None and redaction.on else None
+        self._elements = _Elements(raw, redaction) if redaction.on and is_like_xml(raw) else None
         self._starts, self._firsts = array("q", [0]), array("q", [0])
         self._count = self._length = 0
         self._lock = threading.Lock()
@@ -173,9 +223,12 @@ class LargeText(PartsDocument):
 
     @property
     def growing(self) -> bool:
-        if self._hidden is not None and self._hidden.any:
-            return False
-        return self._starts[self._count] < len(self._raw) or not self._count
+        return not self._ends_early and (self._starts[self._count] < len(self._raw) or not self._count)
+
+    @property
+    def _ends_early(self) -> bool:
+        """Whether the rest is not shown."""
+        return (self._hidden is not None and self._hidden.any) or (self._elements is not None and self._elements.hidden)
 
     @property
     def walked(self) -> int:
@@ -183,11 +236,11 @@ class LargeText(PartsDocument):
         return self._starts[self._count]
 
     def __len__(self) -> int:
-        return max(self._length + (self._hidden is not None and self._hidden.any), 1)
+        return max(self._length + self._ends_early, 1)
 
     def line(self, index: int) -> str:
-        if index >= self._length and self._hidden is not None and self._hidden.any:
-            return _NOT_SHOWN
+        if index >= self._length and self._ends_early:
+            return _NOT_SHOWN if self._elements is None else _ELEMENT_NOT_SHOWN
         return super().line(index)
 
     def advance(self, seconds: float) -> bool:
@@ -204,7 +257,7 @@ class LargeText(PartsDocument):
     def _may_add(self) -> bool:
         """Whether another part may be shown; goes on looking for what must not."""
         if self._hidden is None or self._scan is None:
-            return True
+            return self._elements is None or self._elements.may_show(self.walked, self.walked + self._PART)
         if not self._scan.finished:
             self._scan.advance(_MOMENT)
         shown = self._hidden.parts()
@@ -236,6 +289,18 @@ class LargeText(PartsDocument):
         content = self._raw[self._starts[part] : self._starts[part + 1]]
         lines = block(content).split("\n")
         return lines[:-1] if content.endswith(b"\n") and self._starts[part + 1] < len(self._raw) else lines
+
+    def _has_whole_lines(self, part: int) -> bool:
+        begin, end = self._starts[part], self._starts[part + 1]
+        return self._ends_line(begin) and self._ends_line(end)
+
+    def _ends_line(self, at: int) -> bool:
+        return at in (0, len(self._raw)) or self._raw[at - 1 : at] == b"\n"
+
+    def _lines_around(self, part: int) -> tuple[list[str], list[str]]:
+        begin, end = self._starts[part], self._starts[part + 1]
+        before, behind = self._raw[max(begin - _BEFORE, 0) : begin], self._raw[end : end + _BEHIND]
+        return block(before).split("\n")[:-1], block(behind).split("\n") if behind else []
 
 
 class LargeHex(HexDocument):
@@ -318,6 +383,12 @@ class LargeJson(PartsDocument):
         content = decode(self._raw[scan.starts[part] : scan.starts[part + 1]])
         lines = [f"{INDENT * (~depth + 1)}{_piece(content)}"] if depth < 0 else _laid_out(content, depth)
         return [line for one in lines for shown in block(one).split("\n") for line in broken(shown)]
+
+    def _has_whole_lines(self, part: int) -> bool:
+        return self._scan.depths[part] >= 0
+
+    def _lines_around(self, part: int) -> tuple[list[str], list[str]]:
+        return [], []  # no string goes on in another part, but for those that are in pieces
 
 
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)

@@ -1,7 +1,7 @@
 """Which keys are hidden: by their names, in whatever case and with whatever signs between their words."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from archive_tui.payloads.paths import key_text
@@ -48,11 +48,11 @@ class HiddenKeys:
     def __init__(self, keys: Iterable[str], exempt: Iterable[str]) -> None:
         """`keys` are hidden but for the `exempt`: names in any case, with `_` and `-` or without, `*` for anything."""
         keys = tuple(keys)
-        self.answers: Mapping[Any, bool] = _Answers(_pattern(keys), _pattern(exempt))
-        """Whether a key that is no container is hidden; for whoever asks for very many."""
         cores = {max(folded_key(key).split("*"), key=len) for key in keys}
         self.cores = tuple(core for core in cores if not any(one in core for one in cores - {core}))
         """Parts of keys, one of which stands in every text with a key that is hidden, once it is folded."""
+        self.answers: Mapping[Any, bool] = _Answers(_pattern(keys), _pattern(exempt), self.cores)
+        """Whether a key that is no container is hidden; for whoever asks for very many."""
 
     def hides(self, key: Tree) -> bool:
         """Tell whether the value of a key is hidden, unless it is open: see `trees.is_open`."""
@@ -65,9 +65,12 @@ class HiddenKeys:
 class _Answers(dict[Any, bool]):
     """Whether keys are hidden, each found out once."""
 
-    def __init__(self, hidden: "re.Pattern[str] | None", exempt: "re.Pattern[str] | None") -> None:
+    def __init__(
+        self, hidden: "re.Pattern[str] | None", exempt: "re.Pattern[str] | None", cores: Sequence[str]
+    ) -> None:
+        """`cores`: one of them is in every key that is hidden."""
         super().__init__()
-        self._hidden, self._exempt = hidden, exempt
+        self._hidden, self._exempt, self._cores = hidden, exempt, cores
 
     def __missing__(self, key: Any) -> bool:
         if len(self) >= _KNOWN:
@@ -79,7 +82,10 @@ class _Answers(dict[Any, bool]):
         if self._hidden is None or isinstance(key, list | dict | tuple):
             return False
         text = key_text(key)
-        names = {folded_key(text)}
+        whole = folded_key(text)
+        if not any(core in whole for core in self._cores):  # takes a tenth of the time of the pattern
+            return False
+        names = {whole}
         if not text.isidentifier():
             names |= {folded_key(part) for part in _PARTS.split(text)} - {""}
         if self._exempt is not None and any(map(self._exempt.fullmatch, names)):
