@@ -33,7 +33,7 @@ Cancelled = Callable[[], bool]
 
 
 _SPACES = dict.fromkeys(map(ord, " \t\r\n"))
-_ESCAPES = (b"\\u", b"\\/", b"\\t", b"\\b", b"\\f", b"\\r")
+_ESCAPES = (b"\\u", b"\\/", b'\\"', b"\\\\", b"\\t", b"\\b", b"\\f", b"\\r")
 """Escapes of JSON for what is shown in another way."""
 
 

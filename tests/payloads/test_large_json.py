@@ -206,6 +206,7 @@ def test_a_search_finds_what_the_lines_hold(value: Any, needle: str) -> None:
     assert [found.place(number) for number in range(len(found))] == [whole.place(n) for n in range(len(whole))]
 
 
+@example(value=['a"b\\a"b'], needle='a"b')
 @example(value=[1e-07], needle="e-")
 @given(CONTAINERS.filter(bool), st.sampled_from(["q", "e", "x", "1", 'a"b', "😀", "null", "ne", "\\", "{[", "-"]))
 def test_a_search_finds_what_one_of_the_whole_tree_finds(value: Any, needle: str) -> None:

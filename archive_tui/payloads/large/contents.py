@@ -4,6 +4,7 @@ What is hidden stays hidden: values by their keys in the tree, and what patterns
 bytes of JSON end before the first part with a key that is hidden.
 """
 
+from archive_tui.payloads import readings
 from archive_tui.payloads.decoder import Context, Fit
 from archive_tui.payloads.decoders.binary import BinaryDecoder
 from archive_tui.payloads.decoders.json_text import JsonDecoder, laid_out
@@ -14,7 +15,7 @@ from archive_tui.payloads.large.documents import UNSEEN, LargeHex, LargeJson, La
 from archive_tui.payloads.large.json_nodes import JsonNodes
 from archive_tui.payloads.large.json_scan import JsonScan
 from archive_tui.payloads.nodes import Node
-from archive_tui.payloads.readings import LEAST_LARGE, Reading
+from archive_tui.payloads.readings import Reading
 from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.payloads.rendering import Document, TextDocument
 from archive_tui.text import decode
@@ -180,7 +181,7 @@ def text_readings(raw: bytes, context: Context) -> list[Reading]:
         return []
     why = next((note for note in context.notes if note.startswith("not JSON: ")), "UTF-8 without control characters")
     if is_like_xml(start):
-        why = f"XML of more than {size(LEAST_LARGE)} is shown as text"
+        why = f"XML of more than {size(readings.LEAST_LARGE)} is shown as text"
     return _as_bytes(raw, why, None)
 
 
