@@ -62,7 +62,7 @@ class Program(Wrapper):
             return None
         content = self._run(raw, context.room)
         context.spend(self.name, len(content), len(raw))
-        return Peeled(Fit.CERTAIN, f"the profile names this program for {self._pattern}", content)
+        return Peeled(Fit.CERTAIN, f"the profile names this program for {self._pattern}", content, by_program=True)
 
     def _run(self, raw: bytes, most: int) -> bytes:
         """Give a payload to the program; at most one byte more than `most` comes back. Raises Refusal."""

@@ -170,6 +170,9 @@ class Peeled:
     remarks: tuple[str, ...] = ()
     """What an operator must know: "cut off: the end is missing"."""
 
+    by_program: bool = False
+    """Whether a program unpacked it, which runs only for the task that somebody looks at."""
+
 
 class Decoder(Protocol):
     """Reads one format. Plug-ins are of this shape; a `Decoder` has no state that a payload changes."""

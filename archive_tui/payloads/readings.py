@@ -81,6 +81,9 @@ class Reading:
     large: "Large | None" = None
     """What stands in the place of tree and text, of a payload of many MiB; None: it was decoded whole."""
 
+    by_program: bool = False
+    """Whether a program of the profile has unpacked it: lists read such a payload otherwise."""
+
     @property
     def format(self) -> str:
         """The format inside all wrappers: `JSON`. With a `problem`, the layer that has it."""
@@ -323,4 +326,11 @@ def _wrapped(name: str, peeled: Peeled, inner: Reading) -> Reading:
         fit = Fit.LIKELY if inner.fit is Fit.BYTES else min(inner.fit, peeled.fit)
     why = f"{inner.path[0]}: {inner.why}" if len(inner.path) == 1 else inner.why
     remarks = (*(f"{name}: {remark}" for remark in peeled.remarks), *inner.remarks)
-    return replace(inner, path=(name, *inner.path), fit=fit, why=f"{name}: {peeled.why}; {why}", remarks=remarks)
+    return replace(
+        inner,
+        path=(name, *inner.path),
+        fit=fit,
+        why=f"{name}: {peeled.why}; {why}",
+        remarks=remarks,
+        by_program=peeled.by_program or inner.by_program,
+    )

@@ -3,6 +3,8 @@
 import base64
 import gzip
 import json
+import sys
+from dataclasses import replace
 from typing import Any
 
 import msgpack
@@ -12,6 +14,7 @@ from support.pilot import Operator, Stalls, operate
 from support.servers import Live
 from textual.geometry import Offset
 
+from archive_tui.settings.model import PayloadSettings
 from archive_tui.tui.task.boxes import TaskBoxes
 
 ORDER: dict[str, Any] = {
@@ -239,6 +242,22 @@ def test_why_a_list_cannot_be_filtered(valkey: Live) -> None:
         assert "no tree of the payload is shown" in op.remarks[-1]
 
     operate(valkey.settings, play, size=(140, 40))
+
+
+def test_what_a_program_of_the_profile_writes_cannot_be_searched_by_lists(valkey: Live) -> None:
+    tasks(valkey, b"just text")
+    program = (sys.executable, "-c", """print('{"number": 7}')""")
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        for key in ("F", "C"):
+            op.forget_remarks()
+            await op.press("j", key)
+            await op.hears("reads only the task on screen: lists cannot search what it writes")
+        assert op.where == "ArchivedTaskScreen"
+
+    settings = replace(valkey.settings, payloads=PayloadSettings(programs={"*": program}))
+    operate(settings, play, size=(140, 40))
 
 
 def test_the_view_that_was_chosen_stays_from_task_to_task(valkey: Live) -> None:

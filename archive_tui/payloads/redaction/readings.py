@@ -69,7 +69,7 @@ def redacted(reading: Reading, content: bytes | None = None) -> RedactedReading:
     """Make a reading one that may be shown, as it is or with other bytes."""
     return RedactedReading(
         reading.path, reading.fit, reading.why, reading.content if content is None else content, reading.tree,
-        reading.remarks, reading.problem, reading.write, reading.large,
+        reading.remarks, reading.problem, reading.write, reading.large, reading.by_program,
     )  # fmt: skip
 
 

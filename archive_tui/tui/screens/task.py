@@ -149,7 +149,7 @@ class TaskScreen(CommandScreen):
         comparing = TaskComparing(self, below, self._shown, self._after, self.read_task)
         reading = self.shown_reading
         self.searching = TaskSearch(self, self._boxes, self._search_bar, reading.other_views)
-        self.payload_tree = PayloadTree(self, self._boxes, below, reading.other_reading, self._leave_at_once)
+        self.payload_tree = PayloadTree(self, self._boxes, below, reading.why_lists_differ, self._leave_at_once)
         self.copying = TaskCopies(
             self,
             lambda: self._loaded,
@@ -319,7 +319,10 @@ class TaskScreen(CommandScreen):
 
     def _grow(self) -> None:
         """Show what has become of a payload that is looked over meanwhile."""
-        if self._loaded is not None and (title := payload_title(self._loaded)) != self._entitled:
+        if (
+            self._loaded is not None
+            and (title := payload_title(self._loaded, self._boxes.title_room)) != self._entitled
+        ):
             self._entitled = title
             self._boxes.entitle(PAYLOAD, title)
             self._boxes.views[1].grow()
@@ -331,7 +334,7 @@ class TaskScreen(CommandScreen):
         if box == ERROR:
             self._boxes.entitle(ERROR, error_title(loaded))
         else:
-            self._entitled = payload_title(loaded)
+            self._entitled = payload_title(loaded, self._boxes.title_room)
             self._boxes.entitle(PAYLOAD, self._entitled)
         self.searching.documents_changed()
 

@@ -144,6 +144,11 @@ class TaskBoxes(Container):
         self._box(box).border_title = Content(words)
 
     @property
+    def title_room(self) -> int:
+        """Cells for the title of the payload's box, which stands between spaces in its frame."""
+        return (self._box(PAYLOAD).size.width or self.app.size.width - 2) - 2
+
+    @property
     def low(self) -> bool:
         """Whether there is room for one box alone."""
         return self.app.size.height < LOW

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
+
+from rich.cells import cell_len
 
 from archive_tui.payloads.redaction import masked_note
 from archive_tui.payloads.rendering import Form, Shown, View, document, has_tree
@@ -93,12 +95,18 @@ class ShownReading(Part):
         else:
             self._show(replace(loaded, view=number, payload=made), box)
 
-    def other_reading(self) -> str | None:
-        """How filters and columns read the payload, where the view shows another reading of it; None: it is theirs."""
+    def why_lists_differ(self) -> str | None:
+        """Why filters and columns do not read the payload as the view shows it; None: they do."""
         loaded = self._loaded()
-        if loaded is None or loaded.views[loaded.view].reading is loaded.readings[0]:
+        if loaded is None:
             return None
-        return loaded.readings[0].name
+        shown = loaded.views[loaded.view].reading
+        if shown.by_program:
+            return f"{line(shown.path[0])} reads only the task on screen: lists cannot search what it writes"
+        if shown is loaded.readings[0]:
+            return None
+        best = next((one for one in loaded.readings if not one.by_program), loaded.readings[0])
+        return f"lists read this payload as {best.name}, and not as it is shown here" if shown is not best else None
 
     def other_views(self) -> list[tuple[str, Callable[[], Shown]]]:
         """The views of the payload that are not shown, by their names."""
@@ -117,20 +125,28 @@ def error_title(loaded: Loaded) -> str:
     return line(_BETWEEN.join(["Error", shown.name, key, shown.why]))
 
 
-def payload_title(loaded: Loaded) -> str:
-    """The title of the payload's box: path, size, the view and the others, what to know about it, and the reason."""
+def payload_title(loaded: Loaded, room: int) -> str:
+    """The title of the payload's box: path, size, the view and the others, what to know about it, and the reason. In
+    less `room`, in cells, hints are short or left out, and never cut: the end alone is.
+    """
     view = loaded.views[loaded.view]
     parts = ["Payload", view.title, size(loaded.task.payload_bytes)]
     as_bytes = view.form in (Form.RAW, Form.HEX)
     if has_tree(view.reading) or (as_bytes and loaded.view):
         parts.append(view.form.value)
-    if others := [other.name for other in _others(loaded.views, loaded.view)]:
-        parts.append(f"{commands.NextView} {', '.join(others)}")
-    if note := masked_note(loaded.readings[0]):
-        parts.append(f"{note} ({commands.ShowSecrets} shows it)")
+    others = [other.name for other in _others(loaded.views, loaded.view)]
+    views = f"{commands.NextView} {', '.join(others)}" if others else ""
+    note = masked_note(loaded.readings[0])
+    masked = [f"{words} ({commands.ShowSecrets} shows it)" for words in ((note, "masked") if note else ())]
     by_now = loaded.reading.large.words() if loaded.reading.large is not None else ()
-    parts += [*by_now, *loaded.reading.remarks, loaded.reading.why]
-    return line(_BETWEEN.join(parts)[:_SHOWN])
+    hinted = next((one for one in _hinted(parts, views, masked) if cell_len(line(one)) <= room), _BETWEEN.join(parts))
+    return line(_BETWEEN.join([hinted, *by_now, *loaded.reading.remarks, loaded.reading.why])[:_SHOWN])
+
+
+def _hinted(parts: Sequence[str], views: str, masked: Sequence[str]) -> Iterator[str]:
+    """A title with its hints, and with fewer and shorter ones: how to see what is masked goes last."""
+    for hints in ((views, *masked[:1]), masked[:1], masked[1:]):
+        yield _BETWEEN.join([*parts, *filter(None, hints)])
 
 
 def _others(items: Sequence[_Item], shown: int) -> list[_Item]:

@@ -32,16 +32,16 @@ class PayloadTree(Part):
         screen: CommandScreen,
         boxes: TaskBoxes,
         below: Below,
-        other_reading: Callable[[], str | None],
+        why_lists_differ: Callable[[], str | None],
         leave: Callable[[], object],
     ) -> None:
-        """`other_reading` names how filters read the payload, where the tree is another reading of it; `leave` goes
-        back to the list.
+        """`why_lists_differ` says why filters do not read the payload as the tree has it, None where they do; `leave`
+        goes back to the list.
         """
         super().__init__(screen)
         self._boxes = boxes
         self._below = below
-        self._other_reading = other_reading
+        self._why_lists_differ = why_lists_differ
         self._leave = leave
 
     # Folding
@@ -82,8 +82,8 @@ class PayloadTree(Part):
         pointed_at = self._boxes.pointed_at
         if pointed_at is None:
             return _NO_TREE
-        if (reading := self._other_reading()) is not None:
-            return f"lists read this payload as {reading}, and not as it is shown here"
+        if (reason := self._why_lists_differ()) is not None:
+            return reason
         if not pointed_at.path.steps:
             return "this is the whole payload"
         if len(pointed_at.path.steps) > MOST_STEPS:
