@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from enum import Enum, auto
 from itertools import zip_longest
 
 from archive_tui.comparison.rows import Comparison, Row, Section, Verdict
@@ -29,23 +30,62 @@ _LABEL_SHARE = 4
 """The label has so many parts of the room: a fourth."""
 
 
+class Tint(Enum):
+    """What a line is, for whoever has colours. The line says it without them, too: by its sign, or in capitals."""
+
+    PLAIN = auto()
+    HEADING = auto()
+    SAME = auto()
+    DIFFERS = auto()
+    """Both sides have it, and not the same."""
+    FIRST = auto()
+    """What the first side has alone, or has instead."""
+    SECOND = auto()
+
+
+_TINTS = {
+    Verdict.SAME: Tint.SAME,
+    Verdict.VALUE: Tint.DIFFERS,
+    Verdict.TYPE: Tint.DIFFERS,
+    Verdict.ONLY_FIRST: Tint.FIRST,
+    Verdict.ONLY_SECOND: Tint.SECOND,
+}
+_SIDES = {FIRST: Tint.FIRST, SECOND: Tint.SECOND}
+
+Tinted = tuple[str, Tint]
+"""A line and what it is."""
+
+
 def lines_of(comparison: Comparison, width: int, *, everything: bool) -> list[str]:
+    """Lay a comparison out as text; see `tinted_lines`."""
+    return [text for text, _ in tinted_lines(comparison, width, everything=everything)]
+
+
+def tinted_lines(comparison: Comparison, width: int, *, everything: bool) -> list[Tinted]:
     """Lay a comparison out; `everything` shows also what is the same. Nothing is cut off: what is long is broken."""
-    lines = [f"{FIRST} {comparison.first}", f"{SECOND} {comparison.second}", *map(line, comparison.remarks)]
-    lines = [part for text in lines for part in _broken(text, width)]
+    lines = [
+        *_plain(f"{FIRST} {comparison.first}", width, Tint.FIRST),
+        *_plain(f"{SECOND} {comparison.second}", width, Tint.SECOND),
+    ]
+    for remark in comparison.remarks:
+        lines += _plain(line(remark), width)
     for section in comparison.sections:
-        lines += ["", *_broken(_heading(section, comparison.alike), width)]
+        lines += [("", Tint.PLAIN), *_plain(_heading(section, comparison.alike), width, Tint.HEADING)]
         if section.note:
-            lines += _broken(f"  ({line(section.note)})", width)
+            lines += _plain(f"  ({line(section.note)})", width)
         rows = list(section.shown(everything=everything))
         label = min(max((len(line(row.label)) for row in rows), default=0), _MOST_ALIGNED)
         for row in rows:
             lines += _columns(row, width) if width >= COLUMNS_FROM else _stacked(row, width, label)
         if section.left_out:
-            lines.append(f"  … and {plural(section.left_out, 'difference')} more, not shown")
+            lines += _plain(f"  … and {plural(section.left_out, 'difference')} more, not shown", width)
         if everything and section.same_left_out:
-            lines.append(f"  … and {section.same_left_out:,} more that are {comparison.alike}, not shown")
+            lines += _plain(f"  … and {section.same_left_out:,} more that are {comparison.alike}, not shown", width)
     return lines
+
+
+def _plain(text: str, width: int, tint: Tint = Tint.PLAIN) -> Iterator[Tinted]:
+    return ((part, tint) for part in _broken(text, width))
 
 
 def _heading(section: Section, alike: str) -> str:
@@ -57,19 +97,20 @@ def _heading(section: Section, alike: str) -> str:
     return f"{title}   {plural(section.differing, 'difference')}, {section.same:,} {alike}"
 
 
-def _columns(row: Row, width: int) -> Iterator[str]:
+def _columns(row: Row, width: int) -> Iterator[Tinted]:
     """A row with its label, and both sides beside it."""
+    tint = _TINTS[row.verdict]
     label = max((width - 4) // _LABEL_SHARE, _LEAST)
     side = max((width - label - 6) // 2, _LEAST)
     cells = (_cell(line(row.label), label), _side(row.first, side), _side(row.second, side))
     for number, (name, first, second) in enumerate(zip_longest(*cells, fillvalue="")):
         sign = _SIGNS[row.verdict] if not number else " "
-        yield f"{sign} {_padded(name, label)}  {_padded(first, side)}  {second}".rstrip()
+        yield f"{sign} {_padded(name, label)}  {_padded(first, side)}  {second}".rstrip(), tint
     if row.note:
-        yield from _broken(f"{'':{label + 4}}({line(row.note)})", width)
+        yield from _plain(f"{'':{label + 4}}({line(row.note)})", width, tint)
 
 
-def _stacked(row: Row, width: int, label: int) -> Iterator[str]:
+def _stacked(row: Row, width: int, label: int) -> Iterator[Tinted]:
     """A row with its label, which takes `label` characters at least, and the sides, each of them on a line of its own
     where one line has no room for all.
     """
@@ -82,14 +123,15 @@ def _stacked(row: Row, width: int, label: int) -> Iterator[str]:
     if row.verdict in (Verdict.ONLY_FIRST, Verdict.ONLY_SECOND) or len(sides) == 1:
         pieces = [piece[2:] for piece in pieces]  # the sign stands before the label
     whole = "   ".join([opening.ljust(label + 2), *pieces, *([note] if note else [])])
+    tint = _TINTS[row.verdict]
     if len(whole) <= width and "\n" not in whole and len(_broken(whole, width)) == 1:
-        yield whole
+        yield whole, tint
         return
-    yield from _broken(f"{opening}  {note}".rstrip(), width)
+    yield from _plain(f"{opening}  {note}".rstrip(), width, tint)
     for sign, text in sides:
         if text is not None:
             for number, part in enumerate(_cell(text, max(width - 4, _LEAST))):
-                yield f"  {sign if not number else ' '} {part}"
+                yield f"  {sign if not number else ' '} {part}", _SIDES[sign] if row.differs else tint
 
 
 def _side(text: str | None, width: int) -> Sequence[str]:

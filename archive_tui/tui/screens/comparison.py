@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rich.style import Style
 from textual import events, on
 from textual.app import ComposeResult
 
 from archive_tui.asynq.task import Task
-from archive_tui.comparison.layout import lines_of
+from archive_tui.comparison.layout import Tint, tinted_lines
 from archive_tui.comparison.rows import Comparison
 from archive_tui.comparison.tasks import compare
 from archive_tui.errors import ArchiveTuiError
@@ -59,9 +60,27 @@ class Compared:
 class ComparisonView(DocumentView):
     """The comparison as lines. It is the only document of its screen that can be searched."""
 
+    DEFAULT_CSS = """
+    ComparisonView > .comparison--heading { text-style: bold; }
+    ComparisonView > .comparison--same { color: $text-muted; }
+    ComparisonView > .comparison--differs { color: $text-warning; }
+    ComparisonView > .comparison--first { color: $text-error; }
+    ComparisonView > .comparison--second { color: $text-success; }
+    """
+    COMPONENT_CLASSES = {f"comparison--{tint.name.lower()}" for tint in Tint}
+
     boxes_searched = ("comparison",)
     current = "comparison"
     alone = False
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.tints: Sequence[Tint] = ()
+        """What each line is; empty where there is no comparison."""
+
+    def style_of(self, line: int) -> Style:
+        tint = self.tints[line] if line < len(self.tints) else Tint.PLAIN
+        return self.rich_style + self.get_component_rich_style(f"comparison--{tint.name.lower()}", partial=True)
 
     @property
     def views(self) -> tuple[DocumentView]:
@@ -156,6 +175,7 @@ class ComparisonScreen(CommandScreen):
     def _begin(self) -> None:
         self._ticket += 1
         self._comparison, self._problem = None, ""
+        self._view.tints = ()
         self._view.show(TextDocument("", "reading…"))
         self._read(self._ticket, SHOWN if self._secrets else self.session.redaction)
 
@@ -214,15 +234,17 @@ class ComparisonScreen(CommandScreen):
 
     @background("layout")
     def _lay(self, ticket: int, comparison: Comparison, width: int, everything: bool) -> None:
-        text = "\n".join(lines_of(comparison, width, everything=everything))
+        lines = tinted_lines(comparison, width, everything=everything)
+        text = "\n".join(text for text, _ in lines)
         document = TextDocument("", text)
-        self.app.call_from_thread(self._laid_out, ticket, text, document)
+        self.app.call_from_thread(self._laid_out, ticket, text, document, [tint for _, tint in lines])
 
-    def _laid_out(self, ticket: int, text: str, document: TextDocument) -> None:
+    def _laid_out(self, ticket: int, text: str, document: TextDocument, tints: Sequence[Tint]) -> None:
         if ticket != self._ticket or not self.is_mounted:
             return
         self._answered = ticket
         self._text = text
+        self._view.tints = tints
         self._view.show(document)
         self.searching.documents_changed()
         self.look()

@@ -218,7 +218,7 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
         """A part of a line, which begins at a character of it, with its matches lit. `low` and `high` say which of its
         characters are in sight.
         """
-        style = self.rich_style
+        style = self.style_of(line)
         if self._matches is None:
             return Strip([Segment(part, style)])
         lit = [style + self.get_component_rich_style(name) for name in ("document--match", "document--current")]
@@ -231,6 +231,10 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
                 segments += [Segment(part[done:first], style), Segment(part[first:last], lit[number == self._match])]
                 done = last
         return Strip([*segments, Segment(part[done:], style)])
+
+    def style_of(self, line: int) -> Style:
+        """The style of a line of the document."""
+        return self.rich_style
 
     def _widen(self, width: int) -> None:
         if width > self.virtual_size.width:
