@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from textual import on
 from textual.app import ComposeResult
@@ -97,7 +98,7 @@ class EditDialog(Dialog[Assignments]):
         except EditError as error:
             return Content.styled(clip(str(error), 3 * _WIDTH), "$text-muted")
         reasons = Counter[str]()
-        lines: list[str] = []
+        differences = Counter[str]()
         changed = 0
         for raw, task_type in self._samples:
             try:
@@ -109,11 +110,12 @@ class EditDialog(Dialog[Assignments]):
                 reasons["is so already"] += 1
                 continue
             changed += 1
-            lines += self._differences(raw, new, task_type) if len(lines) < _LINES else ()
+            differences.update(self._differences(raw, new, task_type))
+        shown_first = islice(differences.items(), _LINES)
         first = f"of the first {len(self._samples):,}" if len(self._samples) < self._count else "of these"
         return Content("\n").join([
             Content.styled(f"{first}, {changed:,} would change", "bold"),
-            *[Content(one) for one in lines[:_LINES]],
+            *[Content(f"{one}{f'   in {count:,}' if count > 1 else ''}") for one, count in shown_first],
             *[Content.styled(f"{count:,}: {reason}", "$text-warning") for reason, count in reasons.most_common(2)],
         ])  # fmt: skip
 
