@@ -145,8 +145,8 @@ class Catalog:
     the rest, so a bitmap tells which ids are certainly new; the few others wait aside until `settle` walks the table.
     A listing updates rows and is short: its first update makes the index.
 
-    Errors leave it as they may be shown, by its `redaction`, and so do signatures and what columns show of messages;
-    filters read what was put in.
+    Errors leave it as they may be shown, by its `redaction`, and so do signatures and what columns show of messages,
+    unless somebody asks for them unmasked; filters read what was put in.
 
     The file is deleted as soon as it is open, so nothing is left behind however the program ends.
     """
@@ -622,12 +622,15 @@ class Catalog:
             for table in old:
                 self._writer.execute(f"DROP TABLE {table}")
 
-    def rows(self, seqs: Sequence[int]) -> dict[int, TaskRow]:
-        """The rows with these numbers; those that have left the catalog are missing."""
+    def rows(self, seqs: Sequence[int], *, unmasked: bool = False) -> dict[int, TaskRow]:
+        """The rows with these numbers; those that have left the catalog are missing. Their errors are as they are where
+        `unmasked`.
+        """
         with self._page_lock:
             if self._closed:
                 return {}
-            return {seq: row for part in parts(list(seqs)) for seq, row in self._read(self._pages, part)}
+            each = (self._read(self._pages, part, unmasked=unmasked) for part in parts(list(seqs)))
+            return {seq: row for rows in each for seq, row in rows}
 
     def add_up(self, seqs: "array[int]") -> Iterator[tuple[tuple[str, Kind | None, str], Sums]]:
         """Add up the rows with these numbers by queue, kind and type, a part of them at a time: a group may come
@@ -739,11 +742,14 @@ class Catalog:
             sums[place] = (kept + count, (kept_bytes or 0) + stored)
         return sums
 
-    def _read(self, connection: sqlite3.Connection, part: Sequence[int]) -> Iterator[tuple[int, TaskRow]]:
+    def _read(
+        self, connection: sqlite3.Connection, part: Sequence[int], *, unmasked: bool
+    ) -> Iterator[tuple[int, TaskRow]]:  # fmt: skip
         sql = f"SELECT seq, {names_of(COLUMNS)} FROM rows WHERE seq IN ({marks(part)})"
         for seq, *plain in connection.execute(sql, part):
             plain[_QUEUE] = self._queues[plain[_QUEUE]]
-            plain[_ERROR] = self._shown_error(plain[_ERROR])
+            if not unmasked:
+                plain[_ERROR] = self._shown_error(plain[_ERROR])
             yield seq, row_from(*plain)
 
     def _recount(self) -> None:

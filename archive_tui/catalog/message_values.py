@@ -40,6 +40,9 @@ class MessageValue:
     path: Path
     """Where; of a header its name alone."""
 
+    unmasked: bool = False
+    """Whether it is kept and shown as it is, also where it is masked elsewhere. It has a table of its own then."""
+
     @classmethod
     def parse(cls, text: str) -> "MessageValue":
         """Read a place as filters write it, such as `payload.user.id`; without its first word it is in the payload.
@@ -58,7 +61,7 @@ class MessageValue:
 
     @property
     def name(self) -> str:
-        """The place as filters write it: identity of the column."""
+        """The place as filters write it: identity of the column, masked or not."""
         return f"{self.field}{self.path.suffix}"
 
     @property
@@ -92,9 +95,10 @@ class MessageValue:
         if self.in_header:
             wanted = str(self.path.steps[0]).lower()
             headers = content.headers.items()
-            yield from (content.shown_header(name, value) for name, value in headers if name.lower() == wanted)
+            named = ((name, value) for name, value in headers if name.lower() == wanted)
+            yield from (value if self.unmasked else content.shown_header(name, value) for name, value in named)
             return
-        yield from content.shown_values(self.path)
+        yield from content.values(self.path) if self.unmasked else content.shown_values(self.path)
 
     # Showing
 

@@ -17,7 +17,8 @@ _WIDTH = struct.calcsize("q")
 class ShownRow(TaskRow):
     """A row with what columns show of its message."""
 
-    values: dict[MessageValue, str]
+    values: dict[str, str]
+    """By the names of the columns."""
 
     def __new__(cls, *columns: Any) -> "ShownRow":
         row = super().__new__(cls, *columns)
@@ -51,9 +52,18 @@ class View:
     values: tuple[MessageValue, ...] = ()
     """What its rows show of their messages."""
 
+    unmasked: bool = False
+    """Whether its rows show their errors as they are."""
+
     @classmethod
     def of(
-        cls, catalog: Catalog, query: Query, before: "View | None" = None, values: tuple[MessageValue, ...] = ()
+        cls,
+        catalog: Catalog,
+        query: Query,
+        before: "View | None" = None,
+        values: tuple[MessageValue, ...] = (),
+        *,
+        unmasked: bool = False,
     ) -> "View":
         """Answer a query. May take seconds on millions of rows: not for the UI loop.
 
@@ -73,7 +83,7 @@ class View:
             seqs = before.seqs + catalog.find(query, after=before.seqs[-1])
         else:
             seqs = catalog.find(query)
-        return cls(catalog, query, version, seqs, edition, values)
+        return cls(catalog, query, version, seqs, edition, values, unmasked)
 
     def without(self, key: int) -> "View":
         """This view without the row with this number."""
@@ -98,12 +108,12 @@ class View:
     def page(self, start: int, count: int) -> Sequence[TaskRow]:
         """Up to `count` rows from an index on; `GONE` for each that has left the catalog."""
         seqs = self.seqs[start : start + count]
-        rows = self.catalog.rows(seqs)
+        rows = self.catalog.rows(seqs, unmasked=self.unmasked)
         if not self.values:
             return [rows.get(seq, GONE) for seq in seqs]
         shown = {seq: ShownRow(*row) for seq, row in rows.items()}
         for value in self.values:
             for seq, kept in self.catalog.values(seqs, value).items():
                 if seq in shown:
-                    shown[seq].values[value] = value.shown(kept)
+                    shown[seq].values[value.name] = value.shown(kept)
         return [shown.get(seq, GONE) for seq in seqs]

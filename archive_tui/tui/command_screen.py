@@ -284,6 +284,11 @@ class CommandScreen(Screen[None]):
             return ""
         return position(table.cursor_index, table.row_count, final=table.complete)
 
+    @property
+    def unmasked(self) -> bool:
+        """Whether this screen shows what is masked elsewhere, because the operator asked for it."""
+        return any(part.unmasked for part in self._working_parts())
+
     def status(self) -> Status:
         """What the top line says."""
         session = self.session
@@ -307,7 +312,7 @@ class CommandScreen(Screen[None]):
             exact(settings.snapshot.taken_at) if settings.snapshot is not None else "",
             settings.color,
             settings.unverified,
-            settings.redaction.shown,
+            settings.redaction.shown or self.unmasked,
         )
 
     def _data_age(self) -> float | None:
@@ -536,6 +541,8 @@ class CommandScreen(Screen[None]):
     @runs(commands.Leave, unless=why_not_leave)
     def leave(self) -> None:
         marked, name = self.marked, self.kept_as
+        for part in self._working_parts():
+            part.left()
         if name is not None and marked:
             self.kept.keep(name, self)
         self.app.pop_screen()
@@ -563,9 +570,17 @@ class Part:
         """Whether what this part was asked for is not shown yet."""
         return False
 
+    @property
+    def unmasked(self) -> bool:
+        """Whether this part lets the screen show what is masked elsewhere."""
+        return False
+
     def help_topic(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         """What the help says first, of what stands under the cursor."""
         return {}
+
+    def left(self) -> None:
+        """Take note that the screen is left; it may be kept."""
 
     def taken(self) -> Sequence[tuple[type[Command], type[Command], Callable[[], object]]]:
         """Commands of the screen whose keys a widget of this part takes while it has the focus; for each what the keys

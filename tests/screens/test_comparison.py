@@ -56,6 +56,42 @@ def test_two_marked_tasks_are_compared(valkey: Live) -> None:
     operate(valkey.settings, play)
 
 
+def test_a_marked_task_is_compared_with_the_example_of_a_row_of_the_triage_view(valkey: Live) -> None:
+    three(valkey)
+
+    async def play(op: Operator) -> None:
+        await op.tasks("q")
+        await op.press("G", "space", "T")
+        await op.arrives("ArchiveTriageScreen")
+        await op.until(lambda: op.app.screen._shown, "counted")
+        await op.press("equals_sign")
+        await compared(op)
+        assert [line.split(" · ")[0] for line in shown(op)[:2]] == ["‹ q ▸ task-2", "› q ▸ task-0"]
+        await op.press("escape")
+        await op.arrives("ArchiveTriageScreen")
+
+    operate(valkey.settings, play)
+
+
+def test_what_differs_has_colours_beside_its_signs(valkey: Live) -> None:
+    three(valkey)
+
+    async def play(op: Operator) -> None:
+        await op.tasks("q")
+        await op.press("space", "j", "space", "equals_sign")
+        await compared(op)
+        await op.press("v")
+        await op.until(lambda: row(op, "region"), "what is the same")
+        view = op.app.screen.query_one("#comparison")
+        colours: dict[str, object] = {}
+        for number, line in enumerate(shown(op)):
+            colours.setdefault(line[:1], view.style_of(number).color)
+        signs = [colours[sign] for sign in "≠‹›="]
+        assert len({str(colour) for colour in signs}) == 4
+
+    operate(valkey.settings, play)
+
+
 def test_the_marked_task_is_compared_with_the_one_under_the_cursor(valkey: Live) -> None:
     three(valkey)
 

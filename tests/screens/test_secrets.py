@@ -11,6 +11,7 @@ from support.planted_secret import OPEN, PAYLOADS, SECRET, leaks, plant
 from support.servers import Live
 from textual.widgets import Input
 
+from archive_tui.catalog.facets import ERROR
 from archive_tui.settings.model import RedactionSettings
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen
@@ -191,6 +192,122 @@ def test_an_exclamation_mark_shows_everything_of_one_task(vault: Live, copies: l
         await op.until(lambda: not op.app.screen.reading())
         assert SECRET not in op.text
         assert "secrets shown" not in op.lines[1]
+
+    operate(vault.settings, play, size=SIZE)
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (100, 30), (140, 40)])
+def test_the_hint_how_to_show_what_is_masked_is_never_cut(vault: Live, size: tuple[int, int]) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks(QUEUE)
+        await op.task()
+        if size[1] < 20:
+            await op.press("tab")
+        await op.sees("(! shows it)")
+
+    operate(vault.settings, play, size=size)
+
+
+async def with_a_column(op: Operator, path: str) -> None:
+    await op.press("C", "a")
+    await op.type(path)
+    await op.press("enter", "enter")
+
+
+def test_an_exclamation_mark_shows_everything_of_a_list_until_it_is_left(vault: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks(QUEUE)
+        await with_a_column(op, "payload.password")
+        await op.until(lambda: "***" in op.text)
+        await op.press("g", "space")
+        op.app.screen.tasks.sort_by("payload.password")
+        await op.until(lambda: not op.app.screen.tasks.sorting, "sorted")
+        assert not leaks(op.text)
+        await op.press("exclamation_mark")
+        await op.until(lambda: op.text.count(SECRET) >= 8, "payloads shown")
+        await op.until(lambda: all(SECRET[:8] in row for row in op.rows), "errors shown")
+        assert "secrets shown" in op.lines[0]
+        assert "***" not in "".join(op.rows)
+        await op.press("enter")
+        await op.until(lambda: op.where.endswith("TaskScreen") and not op.app.screen.reading())
+        assert not leaks(op.text)  # of the list, and of nothing else
+        await op.press("q", "exclamation_mark")
+        await op.sees_no(SECRET)
+        assert "secrets shown" not in op.lines[0]
+        await op.press("exclamation_mark")
+        await op.sees(SECRET)
+        await op.press("q")
+        await op.arrives("QueuesScreen")
+        await op.tasks(QUEUE)
+        await op.sees("1 marked")
+        assert not leaks(op.text)
+
+    operate(vault.settings, play, size=SIZE)
+
+
+def test_the_groups_and_the_triage_view_show_what_the_list_shows(vault: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks(QUEUE)
+        await with_a_column(op, "payload.password")
+        await op.press("T")
+        await op.arrives("ArchiveTriageScreen")
+        await op.until(lambda: op.app.screen._shown, "counted")
+        assert not leaks(op.text)
+        await op.press("exclamation_mark")
+        await op.until(lambda: SECRET in "".join(op.rows), "the commonest value is shown")
+        await op.sees(f"Bearer {SECRET}", "secrets shown")  # the example
+        await op.press("q")
+        await op.arrives("TasksScreen")
+        await op.until(lambda: any(SECRET in one for one in op.part("GroupsPanel")), "the groups show it")
+        await op.press("q")
+        await op.arrives("QueuesScreen")
+        assert not leaks(op.text)
+
+    operate(vault.settings, play, size=SIZE)
+
+
+def test_the_screen_of_all_groups_shows_values_from_payloads_as_they_are(vault: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks(QUEUE)
+        await with_a_column(op, "payload.password")
+        groups = op.app.screen.groups
+        (value,) = op.app.screen.tasks.contents.columns
+        groups.show_all(value.facet)
+        await op.arrives("GroupsScreen")
+        await op.sees("***")
+        assert not leaks(op.text)
+        await op.press("exclamation_mark")
+        await op.until(lambda: SECRET in "".join(op.rows), "shown")
+        await op.press("exclamation_mark")
+        await op.sees_no(SECRET)
+        await op.press("q")
+        groups.show_all(ERROR)
+        await op.arrives("GroupsScreen")
+        await op.press("exclamation_mark")
+        await op.hears("signatures stay masked: filters go by them")
+
+    operate(vault.settings, play, size=SIZE)
+
+
+def test_an_exclamation_mark_shows_everything_of_a_journal(vault: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks(QUEUE)
+        await op.press("space", "ctrl+d")
+        await op.arrives("ConfirmDialog")
+        await op.press("tab", "enter")
+        await op.hears("deleted 1 task")
+        await op.press("J")
+        await op.arrives("JournalsScreen")
+        await op.until(lambda: any(row.startswith("▌") for row in op.rows), "journals listed")
+        await op.press("enter")
+        await op.read()
+        await op.until(lambda: op.rows, "tasks drawn")
+        await with_a_column(op, "header.Authorization")
+        await op.until(lambda: "***" in op.text)
+        assert not leaks(op.text)
+        await op.press("exclamation_mark")
+        await op.until(lambda: op.text.count(SECRET) > 1, "error and header shown")
+        assert "secrets shown" in op.lines[0]
 
     operate(vault.settings, play, size=SIZE)
 

@@ -68,7 +68,7 @@ def test_rows_are_sorted_by_size_then_by_text_and_show_their_values(catalog: Cat
     column = MessageValue.parse("a")
     filled(catalog, ["b", 10, 9, None, "a", "9.5", -1, [1]], column)
     view = View.of(catalog, Query(by=column), None, (column,))
-    shown = [row.values[column] for row in view.page(0, 10)]  # type: ignore[attr-defined]
+    shown = [row.values[column.name] for row in view.page(0, 10)]  # type: ignore[attr-defined]
     assert shown == ["-1", "9", "9.5", "10", "[1]", "a", "b", "null"]
     back = View.of(catalog, Query(by=column, descending=True), None, (column,))
     assert [row.id for row in back.page(0, 8)] == [row.id for row in view.page(0, 8)][::-1]

@@ -7,8 +7,8 @@ class Compare(Command):
     key = "equals_sign"
     title = "compare"
     help = (
-        "Compare the two marked tasks, or the marked one with the one under the cursor. On a task, ask what to compare "
-        "it with."
+        "Compare the two marked tasks, or the marked one with the one under the cursor: in the triage view, with the "
+        "example of its row. On a task, ask what to compare it with."
     )
     footer = False
 

@@ -117,7 +117,7 @@ class SearchPrevious(Command):
 class ShowSecrets(Command):
     key = "exclamation_mark"
     title = "show masked"
-    help = "Show the values of this task that are masked, such as passwords, or mask them again."
+    help = "Show the values that are masked here, such as passwords, or mask them again."
     footer = False
 
 

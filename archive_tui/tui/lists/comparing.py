@@ -23,14 +23,19 @@ class ListComparing(Part):
         tasks: TaskList,
         marks: RowMarks,
         read: Callable[[str, bytes], Task] | None = None,
+        *,
+        cursor: Callable[[], int | None] | None = None,
     ) -> None:
-        """`read` reads a task in full; None: from the server."""
+        """`read` reads a task in full; None: from the server. `cursor` gives the number of the row that the cursor
+        stands for; None: that of the list.
+        """
         super().__init__(screen)
         self._tasks, self._marks, self._read = tasks, marks, read
+        self._cursor = cursor or (lambda: tasks.table.cursor_key)
 
     def _pair(self) -> list[int]:
         """The numbers of the rows to compare, as far as it is said which: two, or fewer."""
-        marked, cursor = list(self._marks.marked) if len(self._marks.marked) <= 2 else [], self._tasks.table.cursor_key
+        marked, cursor = list(self._marks.marked) if len(self._marks.marked) <= 2 else [], self._cursor()
         if len(marked) == 1 and cursor is not None and cursor not in marked:
             marked.append(cursor)
         return marked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ class FilterAssistant:
             self._screen().say(f"tab offers it as {line(name)} in this run; [filters] in {kept_in} keeps it for good")
 
     def _seen(self) -> Seen:
-        view = self._view()
+        view = replace(self._view(), unmasked=False)
         counts = view.catalog.counts()
         errors = [row.error for row in view.page(0, _LOOKED_AT) if row.error and MASK not in row.error]
         values: dict[str, Sequence[str]] = {

@@ -125,6 +125,11 @@ class Groups(Part):
         self._asked, self._answered_at, self._took = None, time.monotonic(), max(self._took, 1.0)
         super().background_failed(group, error)
 
+    @property
+    def tasks(self) -> TaskList:
+        """The list."""
+        return self._tasks
+
     # Narrowing and marking
 
     def narrow(self, term: str) -> None:

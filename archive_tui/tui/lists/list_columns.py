@@ -42,7 +42,7 @@ class ListColumns(Part):
             self._version = appearance.version
             self._tasks.set_columns(appearance.arrange(self._kind, self._every))
             shown = {column.name for column in self._tasks.table.columns}
-            self._tasks.contents.columns = tuple(value for value in self._values if value.name in shown)
+            self._tasks.show_values([value for value in self._values if value.name in shown])
 
     @property
     def shown(self) -> Sequence[str]:
@@ -99,7 +99,7 @@ def _column(value: MessageValue) -> Column[TaskRow]:
     """The column of what stands at a place in messages."""
 
     def cell(row: TaskRow) -> str:
-        return row.values.get(value, "") if isinstance(row, ShownRow) else ""
+        return row.values.get(value.name, "") if isinstance(row, ShownRow) else ""
 
     title = clip(value.name.removeprefix("payload."), 24)
     return Column(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -96,6 +96,8 @@ class TaskList(Vertical):
         self.view = View(self.catalog, self.query_now, -1)
         self.frozen = False
         """Whether the rows stay as they are, although the catalog changes: while a plan is made, or looked at."""
+        self.unmasked = False
+        """Whether errors, and what columns show of messages, are shown as they are."""
         self.table = VirtualTable[TaskRow](columns, id="rows")
         self.table.show(self.view, complete=False)
         self._filter_bar = self.new_filter_bar(lambda: self._screen)
@@ -128,6 +130,18 @@ class TaskList(Vertical):
         """Show these columns."""
         self.table.set_columns(columns)
         self._fit(self.size.width)
+
+    def show_values(self, values: Iterable[MessageValue]) -> None:
+        """Read these of the messages, for columns."""
+        self.contents.columns = tuple(replace(value, unmasked=self.unmasked) for value in values)
+
+    def unmask(self, unmasked: bool) -> None:
+        """Show what is masked, or mask it again."""
+        self.unmasked = unmasked
+        self.show_values(self.contents.columns)
+        if (by := self.query_now.by) is not None:
+            self.query_now = replace(self.query_now, by=replace(by, unmasked=unmasked))
+        self._screen.look()
 
     def _fit(self, width: int) -> None:
         """Where the columns of the table would be too narrow, or the terminal is, what stands beside the table has no
@@ -201,12 +215,13 @@ class TaskList(Vertical):
         if not self.frozen:
             growing, typing = lambda: not self.complete, isinstance(self.app.focused, Input)
             self.contents.keep_up(self.catalog, self.query_now, growing=growing, typing=typing)
-        asked_anew = self.view.query != self.query_now or self.view.values != self.contents.columns
+        now = (self.query_now, self.contents.columns, self.unmasked)
+        asked_anew = (self.view.query, self.view.values, self.view.unmasked) != now
         stale = asked_anew or self.view.version != self.catalog.version
         rested = time.monotonic() - self._answered_at > 3 * self._answer_took
         if stale and not self._asking and (asked_anew or (rested and not self.frozen)):
             self._asking = True
-            self._ask(self.query_now, self.contents.columns)
+            self._ask(*now)
         elif not stale and self.complete and (not self._shown_complete or self.table.complete != self.final):
             self._show(self.view)
 
@@ -223,9 +238,9 @@ class TaskList(Vertical):
         return [cell(row) for row in self.view.page(rows.start, len(rows)) for cell in cells]
 
     @background("view")
-    def _ask(self, query: Query, values: tuple[MessageValue, ...]) -> None:
+    def _ask(self, query: Query, values: tuple[MessageValue, ...], unmasked: bool) -> None:
         began = time.monotonic()
-        view = View.of(self.catalog, query, self.view, values)
+        view = View.of(self.catalog, query, self.view, values, unmasked=unmasked)
         took = time.monotonic() - began
         self.app.call_from_thread(self._answer, view, took)
 

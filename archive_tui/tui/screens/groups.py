@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from textual import on
@@ -10,11 +11,14 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from archive_tui.catalog.breakdown import Breakdown, Group
-from archive_tui.catalog.facets import Facet
+from archive_tui.catalog.facets import ERROR, Facet
+from archive_tui.catalog.message_values import MessageValue
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.lists.task_list import TaskList
+from archive_tui.tui.lists.unmasking import Unmasking
 from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.groups import GroupActions
@@ -26,6 +30,10 @@ from archive_tui.wording.people import age, number, plural, size, sparkline
 
 class GroupList(GroupActions, Protocol):
     """The list whose groups are shown."""
+
+    @property
+    def tasks(self) -> TaskList:
+        """The list itself."""
 
     @property
     def marked(self) -> int:
@@ -45,15 +53,19 @@ class GroupsScreen(CommandScreen):
         commands.Filter,
         commands.Sort,
         commands.Wide,
+        commands.ShowSecrets,
         commands.Back,
         commands.Leave,
     )
+    PARTS = (Unmasking,)
 
     def __init__(self, groups: GroupList, facet: Facet) -> None:
         super().__init__()
         self._groups = groups
         self._facet = facet
         self._answer: Breakdown | None = None
+        self._counting = False
+        self.parts = (Unmasking(self, groups.tasks, mask_when_left=False, why_not=self.why_nothing_is_masked),)
         self._sort, self._descending = "tasks", True
         self._drawn: object = None
         self._numbers: dict[str, int] = {}
@@ -108,11 +120,38 @@ class GroupsScreen(CommandScreen):
     def on_mount(self) -> None:
         self._count()
 
-    @background("groups")
+    def why_nothing_is_masked(self) -> str | None:
+        """Why there is nothing to show: only values from messages are masked here, and signatures for good."""
+        if isinstance(self._facet.extract, MessageValue):
+            return None
+        return "signatures stay masked: filters go by them" if self._facet is ERROR else "nothing is masked here"
+
+    def _keep_up(self) -> None:
+        """Count values from messages anew where they are masked no longer, or again, and as they are read."""
+        tasks, value = self._groups.tasks, self._facet.extract
+        if not isinstance(value, MessageValue):
+            return
+        tasks.keep_up()
+        facet = replace(value, unmasked=tasks.unmasked).facet
+        outdated = self._answer is not None and self._answer.version != tasks.catalog.version
+        if not self._counting and (facet != self._facet or outdated):
+            self._facet = facet
+            self._count()
+
     def _count(self) -> None:
-        self.app.call_from_thread(self._take, self._groups.all_groups(self._facet))
+        self._counting = True
+        self._count_groups(self._facet)
+
+    @background("groups")
+    def _count_groups(self, facet: Facet) -> None:
+        self.app.call_from_thread(self._take, self._groups.all_groups(facet))
+
+    def background_failed(self, group: str, error: Exception) -> None:
+        self._counting = False
+        super().background_failed(group, error)
 
     def _take(self, answer: Breakdown | None) -> None:
+        self._counting = False
         self._answer = answer
         if self.is_mounted:
             self.look()
@@ -121,10 +160,11 @@ class GroupsScreen(CommandScreen):
         return self._answer is None or self._drawn is None
 
     def tick(self) -> None:
+        self._keep_up()
         answer = self._answer
         text = self.query_one(FilterBar).text.casefold()
         drawn = (answer, text, self._sort, self._descending, self._groups.marked)
-        if answer is None or drawn == self._drawn:
+        if answer is None or drawn == self._drawn or self._facet.name not in answer.groups:
             return
         self._drawn = drawn
         every = answer.groups[self._facet.name]

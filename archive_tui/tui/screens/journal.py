@@ -32,6 +32,7 @@ from archive_tui.tui.lists.list_columns import ListColumns
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.targets import Targets, single_row
 from archive_tui.tui.lists.task_list import TaskList, filter_help
+from archive_tui.tui.lists.unmasking import Unmasking
 from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.task.below import Below
 from archive_tui.tui.widgets.columns import Column
@@ -101,11 +102,12 @@ class JournalScreen(CommandScreen):
         commands.Wide,
         commands.ChooseColumns,
         commands.ExactTimes,
+        commands.ShowSecrets,
         commands.Again,
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ListColumns, ChangeFlow, ListComparing)
+    PARTS = (TaskList, RowMarks, ListColumns, ChangeFlow, ListComparing, Unmasking)
 
     def __init__(self, path: Path, header: Header) -> None:
         super().__init__()
@@ -117,7 +119,7 @@ class JournalScreen(CommandScreen):
         self.columns = ListColumns(self, self.tasks, JOURNAL)
         self.flow = ChangeFlow(self, self._changed, self.tasks, self.marks)
         comparing = ListComparing(self, self.tasks, self.marks, self._read_task)
-        self.parts = (self.tasks, self.marks, self.columns, self.flow, comparing)
+        self.parts = (self.tasks, self.marks, self.columns, self.flow, comparing, Unmasking(self, self.tasks))
         self._job: JournalJob | None = None
         self._again = False
         self._outdated = False

@@ -29,6 +29,7 @@ from archive_tui.tui.lists.marks import MARKING, RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import TaskList, filter_help
 from archive_tui.tui.lists.triage import Triage, Triaged
+from archive_tui.tui.lists.unmasking import Unmasking
 from archive_tui.tui.screens.finding_task import FindingTaskScreen
 from archive_tui.tui.screens.triage import FindingTriageScreen
 from archive_tui.tui.task.below import Below
@@ -67,12 +68,13 @@ class ScanScreen(CommandScreen):
         commands.Wide,
         commands.ChooseColumns,
         commands.ExactTimes,
+        commands.ShowSecrets,
         commands.Rescan,
         commands.ScanMessages,
         commands.Back,
         commands.Leave,
     )
-    PARTS = (TaskList, RowMarks, ListColumns, FindingChanges, Groups, Triage, ListExport, ListComparing)
+    PARTS = (TaskList, RowMarks, ListColumns, FindingChanges, Groups, Triage, ListExport, ListComparing, Unmasking)
 
     def __init__(self, queue: str | None) -> None:
         """`queue` is None for all queues."""
@@ -115,7 +117,7 @@ class ScanScreen(CommandScreen):
         )
         comparing = ListComparing(self, self.tasks, self.marks)
         own = (self.tasks, self.marks, self.columns, self.findings)
-        self.parts = (*own, self.groups, self.triage, export, comparing)
+        self.parts = (*own, self.groups, self.triage, export, comparing, Unmasking(self, self.tasks))
         self._messages = False
         self._job: ScanJob | None = None
         self._refused: list[str] = []

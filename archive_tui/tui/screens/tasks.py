@@ -35,6 +35,7 @@ from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.targets import MarkedRows, Targets, single_row
 from archive_tui.tui.lists.task_list import TaskList, filter_help
 from archive_tui.tui.lists.triage import Triage, Triaged
+from archive_tui.tui.lists.unmasking import Unmasking
 from archive_tui.tui.screens.archived_task import ArchivedTaskScreen
 from archive_tui.tui.screens.triage import ArchiveTriageScreen
 from archive_tui.tui.task.below import Below
@@ -77,6 +78,7 @@ class TasksScreen(CommandScreen):
         commands.Wide,
         commands.ChooseColumns,
         commands.ExactTimes,
+        commands.ShowSecrets,
         commands.CleanOld,
         commands.Refresh,
         commands.Back,
@@ -94,6 +96,7 @@ class TasksScreen(CommandScreen):
         Triage,
         ListExport,
         ListComparing,
+        Unmasking,
     )
 
     def __init__(self, queue: str | None) -> None:
@@ -132,7 +135,7 @@ class TasksScreen(CommandScreen):
         )
         own = (self.tasks, self.marks, self.columns, self.flow, self.changes, edits)
         comparing = ListComparing(self, self.tasks, self.marks)
-        self.parts = (*own, self.retention, self.groups, self.triage, export, comparing)
+        self.parts = (*own, self.retention, self.groups, self.triage, export, comparing, Unmasking(self, self.tasks))
         self._cleaning = False
         self._job: Listing | None = None
         self._counted: Listing | None = None

@@ -26,11 +26,13 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.lists.archive_changes import ArchiveChanges
 from archive_tui.tui.lists.archive_edits import ArchiveEdits
 from archive_tui.tui.lists.change_flow import ChangeFlow
+from archive_tui.tui.lists.comparing import ListComparing
 from archive_tui.tui.lists.finding_changes import FindingChanges
 from archive_tui.tui.lists.list_export import ListExport
 from archive_tui.tui.lists.targets import MarkedRows, MatchingRows, Targets
 from archive_tui.tui.lists.task_list import UNREADABLE, filter_help
 from archive_tui.tui.lists.triage import Place, Triage, Triaged
+from archive_tui.tui.lists.unmasking import Unmasking
 from archive_tui.tui.widgets.cells import CellTable
 from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.tui.widgets.example import ErrorExample
@@ -61,12 +63,14 @@ class TriageScreen(CommandScreen):
         commands.Export,
         commands.Sort,
         commands.Unmark,
+        commands.Compare,
         commands.Example,
         commands.Wide,
+        commands.ShowSecrets,
         commands.Back,
         commands.Leave,
     )
-    PARTS: ClassVar[tuple[type[Part], ...]] = (ChangeFlow, ListExport)
+    PARTS: ClassVar[tuple[type[Part], ...]] = (ChangeFlow, ListExport, ListComparing, Unmasking)
 
     def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
         """`place` is where the cursor is to stand; `way` leads back to the list."""
@@ -77,6 +81,13 @@ class TriageScreen(CommandScreen):
         self.export = ListExport(
             self, self.flow, self.targets, name="-".join(triaged.title), why_not=self.why_not_export
         )
+        comparing = ListComparing(self, triaged.tasks, triaged.marks, cursor=self._example)
+        self.common: tuple[Part, ...] = (
+            self.export,
+            comparing,
+            Unmasking(self, triaged.tasks, mask_when_left=False),
+        )
+        """The parts of every triage view, beside the flow."""
         self._filter_bar = triaged.tasks.new_filter_bar(lambda: self)
         self._drawn: tuple[object, ...] = ()
         self._example_of: object = None
@@ -234,7 +245,7 @@ class TriageScreen(CommandScreen):
 
     def _draw_example(self) -> None:
         group, band = self._group, self._band
-        seen = (group, band, self._marked, int(self.now()) // 60)
+        seen = (group, band, self._marked, self.triaged.tasks.unmasked, int(self.now()) // 60)
         if seen == self._example_of:
             return
         self._example_of = seen
@@ -251,7 +262,8 @@ class TriageScreen(CommandScreen):
             f"first {age(group.first, self.now())}, last {age(group.last, self.now())} ago" if group.first else "",
             f"{marked:,} marked" if marked else "",
         ]
-        row = self.triaged.tasks.catalog.rows([group.example]).get(group.example)
+        tasks = self.triaged.tasks
+        row = tasks.catalog.rows([group.example], unmasked=tasks.unmasked).get(group.example)
         text = row.error if row is not None else group.signature
         example.show(" · ".join(filter(None, words)), block(text) or "These tasks carry no error.")
 
@@ -275,6 +287,11 @@ class TriageScreen(CommandScreen):
     def _band(self) -> int | None:
         cell = self._table.cell
         return _AGES.index(cell) if cell is not None else None
+
+    def _example(self) -> int | None:
+        """The number of the task that stands for the row under the cursor; None: there is none."""
+        group = self._group
+        return group.example if group is not None else None
 
     @property
     def _chosen(self) -> Amount:
@@ -502,7 +519,7 @@ class ArchiveTriageScreen(TriageScreen):
             part(self, self.flow, self.targets, queue=triaged.queue, why_not=self.why_not_change)
             for part in (ArchiveChanges, ArchiveEdits)
         )
-        self.parts = (self.flow, changes, edits, self.export)
+        self.parts = (self.flow, changes, edits, *self.common)
 
 
 class FindingTriageScreen(TriageScreen):
@@ -526,7 +543,7 @@ class FindingTriageScreen(TriageScreen):
             pointed_at=self._pointed_at,
             why_not=self.why_not_change,
         )
-        self.parts = (self.flow, findings, self.export)
+        self.parts = (self.flow, findings, *self.common)
 
     def _pointed_at(self) -> TaskRow | None:
         group = self._group
