@@ -32,8 +32,9 @@ _ERROR_LIMIT = 65_536
 Plain: TypeAlias = str | bytes | int | None
 """A value as batches and tables keep it, of a type that SQLite takes as it is."""
 
-Values: TypeAlias = tuple[Plain, ...]
-"""The plain values of one task's own columns, in the order of `OWN`."""
+Values: TypeAlias = tuple[Any, ...]
+"""The plain values of a task: a tuple of those that repeat, in the order of `REPEATED`, then its own, in that of `OWN`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,9 @@ class Form:
     """Turns the plain value back into the row's; None: they are the same."""
 
 
-SHARED, SCORE = "shared", "score"
-"""Marks of columns: all rows of a batch share the value; it is the score, which most batches do not have.
+SHARED, SCORE, REPEATS = "shared", "score", "repeats"
+"""Marks of columns: all rows of a batch share the value; it is the score, which most batches do not have; it repeats
+among many rows, together with the others that do, so that a table keeps a number in the place of them all.
 
 Every other column is a task's own. A batch without scores has no Nones for them: SQLite's module takes 0.6 µs for one.
 """
@@ -94,16 +96,16 @@ class TaskRow(NamedTuple):
     kind: Annotated[Kind | None, SHARED] = None
     """What is wrong with the task. None: nothing is, or nobody has judged it (a listing)."""
 
-    type: str = ""
+    type: Annotated[str, REPEATS] = ""
     """Type of the task, such as `email:deliver`."""
 
-    error: str = ""
+    error: Annotated[str, REPEATS] = ""
     """Message of the last failure, its first 65,536 characters; empty: the task never failed."""
 
-    retried: int = 0
+    retried: Annotated[int, REPEATS] = 0
     """Retries used."""
 
-    retry: int = 0
+    retry: Annotated[int, REPEATS] = 0
     """Retries allowed."""
 
     last_failed_at: int | None = None
@@ -121,10 +123,10 @@ class TaskRow(NamedTuple):
     fingerprint: Annotated[bytes, _FINGERPRINT] = b""
     """Eight bytes that change when the message does (`task.fingerprint`); empty: there is no message."""
 
-    readable: bool = True
+    readable: Annotated[bool, REPEATS] = True
     """The message is there and decodes."""
 
-    unique: bool = False
+    unique: Annotated[bool, REPEATS] = False
     """The message names a unique lock, which the task may hold."""
 
     index_name: Annotated[str, _BYTES, SHARED] = ""
@@ -147,6 +149,9 @@ class Column:
     score: bool
     """The score, which a batch keeps apart."""
 
+    repeats: bool
+    """The value repeats among many rows."""
+
 
 def columns_of(row: type) -> tuple[Column, ...]:
     """Derive the columns from a row's fields, in their order."""
@@ -157,7 +162,7 @@ def _column(name: str, hint: Any) -> Column:
     notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     bare = get_args(hint)[0] if notes else hint
     form = next((note for note in notes if isinstance(note, Form)), None) or _form(bare)
-    return Column(name, form, SHARED in notes, SCORE in notes)
+    return Column(name, form, SHARED in notes, SCORE in notes, REPEATS in notes)
 
 
 def _form(bare: Any) -> Form:
@@ -174,24 +179,40 @@ def _form(bare: Any) -> Form:
 COLUMNS = columns_of(TaskRow)
 """Every column, in the order of the row's fields."""
 
-OWN = tuple(column for column in COLUMNS if not (column.shared or column.score))
-"""The columns in which the rows of a batch differ, in the order of `Values`."""
+REPEATED = tuple(column for column in COLUMNS if column.repeats)
+"""The columns whose values repeat."""
 
+OWN = tuple(column for column in COLUMNS if not (column.shared or column.score or column.repeats))
+"""The columns in which nearly all rows of a batch differ."""
 
-def _compiled(names: Iterable[str], result: str, functions: Mapping[str, Callable[[Any], Any] | None]) -> Any:
-    """Compile a function from these values to a tuple or row, each column going through its function, as `namedtuple`
-    compiles a class: a loop over the columns takes three times as long, and a listing makes every row twice.
-    """
-    known = {f"_{name}": function for name, function in functions.items() if function is not None}
-    values = ", ".join(f"_{name}({name})" if f"_{name}" in known else name for name in functions)
-    return eval(
-        f"lambda {', '.join(names)}: {result.format(values)}", {"TaskRow": TaskRow, "new": tuple.__new__} | known
-    )
+repeated: Callable[[Values], tuple[Plain, ...]] = itemgetter(0)
+"""Takes what repeats out of a task's plain values."""
 
 
 def own(name: str) -> Callable[[Values], Any]:
     """Make a function that takes one own column out of a task's plain values."""
-    return itemgetter([column.name for column in OWN].index(name))
+    return itemgetter(1 + [column.name for column in OWN].index(name))
+
+
+def repeating(name: str) -> Callable[[tuple[Plain, ...]], Any]:
+    """Make a function that takes one column out of what `repeated` gives."""
+    return itemgetter([column.name for column in REPEATED].index(name))
+
+
+_Function: TypeAlias = Callable[[Any], Any] | None
+
+
+def _compiled(names: Iterable[str], result: str, functions: Mapping[str, _Function]) -> Any:
+    """Compile a function from these values to a tuple or row, as `namedtuple` compiles a class: a loop over the columns
+    takes three times as long, and a listing makes every row twice. In the `result`, `{NAME}` stands for a column's
+    value, which goes through its function.
+    """
+    known = {f"_{name}": function for name, function in functions.items() if function is not None}
+    values = {name: f"_{name}({name})" if f"_{name}" in known else name for name in functions}
+    return eval(
+        f"lambda {', '.join(names)}: {result.format_map(values)}",
+        {"TaskRow": TaskRow, "new": tuple.__new__} | known,
+    )
 
 
 class RowBatch(NamedTuple):
@@ -205,7 +226,7 @@ class RowBatch(NamedTuple):
     state: State | None
     kind: Kind | None
     values: list[Values]
-    """The own columns of each row."""
+    """The columns of each row that are not named here."""
 
     scores: list[int | None] | None = None
     """The score of each row; None: no row has one."""
@@ -215,15 +236,8 @@ class RowBatch(NamedTuple):
     def rows(self) -> Iterator[TaskRow]:
         """The rows one by one."""
         shared = self.queue, self.state, self.kind, self.index_name
-        for values, score in zip(self.values, self.scores or repeat(None), strict=False):
-            yield _row(*shared, score, *values)
-
-    @property
-    def scored_values(self) -> Sequence[Values]:
-        """The own columns of each row and, where there are scores, the score after them."""
-        if self.scores is None:
-            return self.values
-        return [(*values, score) for values, score in zip(self.values, self.scores, strict=True)]
+        for (repeats, *values), score in zip(self.values, self.scores or repeat(None), strict=False):
+            yield _row(*shared, score, *repeats, *values)
 
     def part(self, positions: Sequence[int]) -> "RowBatch":
         """A batch of the rows at these positions."""
@@ -233,22 +247,26 @@ class RowBatch(NamedTuple):
         return self._replace(values=[self.values[position] for position in positions], scores=scores)
 
 
-_ROW = "new(TaskRow, ({}))"
+def _fields(columns: Iterable[Column]) -> str:
+    """The values of columns, for the result of a compiled function."""
+    return ", ".join(f"{{{column.name}}}" for column in columns)
+
+
+_GIVE = {column.name: column.form.give for column in COLUMNS}
+_KEEP = {column.name: column.form.keep for column in COLUMNS}
 
 _row: Callable[..., TaskRow] = _compiled(
-    ["queue", "state", "kind", "index_name", "scored_at", *[column.name for column in OWN]],
-    _ROW,
-    {column.name: None if column.shared else column.form.give for column in COLUMNS},
+    ["queue", "state", "kind", "index_name", "scored_at", *[column.name for column in (*REPEATED, *OWN)]],
+    f"new(TaskRow, ({_fields(COLUMNS)}))",
+    _GIVE | {column.name: None for column in COLUMNS if column.shared},
 )
-"""Makes a row of a batch, from what its rows share, its score and its own plain values."""
+"""Makes a row of a batch, from what its rows share, its score and its own plain values, those that repeat first."""
 
-row_from: Callable[..., TaskRow] = _compiled(
-    TaskRow._fields, _ROW, {column.name: column.form.give for column in COLUMNS}
-)
+row_from: Callable[..., TaskRow] = _compiled(TaskRow._fields, f"new(TaskRow, ({_fields(COLUMNS)}))", _GIVE)
 """Makes a row from the plain values of all columns, in the order of `COLUMNS`."""
 
-_plain: Callable[..., Values] = _compiled(TaskRow._fields, "({})", {column.name: column.form.keep for column in OWN})
-"""Makes the plain values of a row's own columns, from all its values."""
+_plain: Callable[..., Values] = _compiled(TaskRow._fields, f"(({_fields(REPEATED)}), {_fields(OWN)})", _KEEP)
+"""Makes the plain values of a row, from all its values."""
 
 
 def batches_of(rows: Iterable[TaskRow]) -> list[RowBatch]:
@@ -267,19 +285,21 @@ def batches_of(rows: Iterable[TaskRow]) -> list[RowBatch]:
 
 
 def _values(kept: str | bytes, decoded: TaskMessage | None, stored_bytes: int | None, number: int | None) -> Values:
-    """The own columns of a task, in the order of `OWN`, from its id, its message (None: missing or unreadable), its
-    size and its fingerprint as a number.
+    """The plain values of a task, from its id, its message (None: missing or unreadable), its size and its fingerprint
+    as a number.
     """
     if decoded is None:
-        return kept, "", "", 0, 0, None, None, stored_bytes, number, 0, 0
-    return (
-        kept, decoded.type, decoded.error_msg, decoded.retried, decoded.retry, decoded.last_failed_at or None,
-        len(decoded.payload), stored_bytes, number, 1, 1 if decoded.unique_key else 0,
-    )  # fmt: skip
+        return _NO_MESSAGE, kept, None, None, stored_bytes, number
+    repeats = decoded.type, decoded.error_msg, decoded.retried, decoded.retry, 1, 1 if decoded.unique_key else 0
+    return repeats, kept, decoded.last_failed_at or None, len(decoded.payload), stored_bytes, number
+
+
+_NO_MESSAGE: tuple[Plain, ...] = ("", "", 0, 0, 0, 0)
+"""What repeats, of a task without a message that can be read."""
 
 
 def values_of(task_id: bytes, raw_message: bytes | None, key_bytes: int) -> Values:
-    """The own columns of a task whose key is `key_bytes` long, from its message (None: there is none)."""
+    """The plain values of a task whose key is `key_bytes` long, from its message (None: there is none)."""
     kept = kept_id(task_id)
     if raw_message is None:
         return _values(kept, None, None, None)
@@ -295,7 +315,7 @@ def values_of(task_id: bytes, raw_message: bytes | None, key_bytes: int) -> Valu
 
 
 def values_of_all(ids: Sequence[bytes], raw_messages: Sequence[bytes], prefix_bytes: int) -> list[Values] | None:
-    """The own columns of many tasks, whose keys are `prefix_bytes` and their id; in less than half the
+    """The plain values of many tasks, whose keys are `prefix_bytes` and their id; in less than half the
     time of `values_of`. None where one is out of the ordinary: its message is missing, empty, very large or unreadable.
     """
     try:
@@ -331,4 +351,5 @@ def row_of(
     index_name: str = "",
 ) -> TaskRow:
     """Make the row of a task from what its hash holds; `scored_at` is its score in the index, in unix seconds."""
-    return _row(queue, state, kind, index_name, scored_at, *values_of(task_id, raw_message, key_bytes))
+    repeats, *values = values_of(task_id, raw_message, key_bytes)
+    return _row(queue, state, kind, index_name, scored_at, *repeats, *values)

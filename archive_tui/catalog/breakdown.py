@@ -13,6 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from archive_tui.catalog.database import one_moment
 from archive_tui.catalog.facets import AGE, BANDS, DAY, DAYS, ERROR, KIND, QUEUE, TRIES, TYPE, Facet
 from archive_tui.catalog.fields import FIELDS
 from archive_tui.catalog.query import Query
@@ -31,7 +32,15 @@ _SUMS = "coalesce(sum(tasks), 0), coalesce(sum(stored_bytes), 0), coalesce(sum(u
 _LABELS = """
 CREATE TEMP TABLE labels (seq INTEGER PRIMARY KEY, signature INTEGER NOT NULL);
 CREATE TEMP TABLE signatures (number INTEGER PRIMARY KEY, text TEXT NOT NULL);
+CREATE TEMP TABLE met (number INTEGER PRIMARY KEY, signature INTEGER NOT NULL);
 """
+
+_LABELLING = (
+    "INSERT INTO met SELECT number, label(error) FROM repeated "
+    "WHERE number IN (SELECT repeats FROM tasks WHERE seq > ? AND seq <= ?)",
+    "INSERT INTO labels SELECT seq, signature FROM tasks CROSS JOIN met ON number = repeats WHERE seq > ? AND seq <= ?",
+)
+"""How the rows of a piece get their numbers: each error that repeats among them is looked at once."""
 
 
 class Amount(NamedTuple):
@@ -189,6 +198,7 @@ class Counting:
 
     def __init__(self, connection: sqlite3.Connection, signature: Callable[[str], str]) -> None:
         """`signature` makes that of an error, as it may be shown."""
+        self._connection = connection
         self._run = connection.execute
         self._signature = signature
         self._labelled: int | None = None
@@ -233,8 +243,10 @@ class Counting:
             upto = self._end_of_piece("rows", after, _PIECE)
             if upto is None:
                 return True
-            sql = "INSERT INTO labels SELECT seq, label(error) FROM rows WHERE seq > ? AND seq <= ?"
-            self._run(sql, (after, upto))
+            with one_moment(self._connection):
+                self._run("DELETE FROM met")
+                for sql in _LABELLING:
+                    self._run(sql, (after, upto))
             self._write("INSERT OR IGNORE INTO signatures VALUES (?, ?)", self._new.items())
             self._new.clear()
             after = upto
@@ -272,8 +284,8 @@ class Counting:
         sql = (
             f"INSERT INTO cells SELECT {', '.join(keys)}, {day}, count(*), coalesce(sum(stored_bytes), 0), "
             f"sum(stored_bytes IS NULL), min({died}), max({died}), min(rows.seq) "
-            f"FROM labels CROSS JOIN rows ON rows.seq = labels.seq "
-            f"WHERE labels.seq > ? AND labels.seq <= ? AND ({condition}) GROUP BY {groups}"
+            f"FROM joined AS rows CROSS JOIN labels ON labels.seq = rows.seq "
+            f"WHERE rows.seq > ? AND rows.seq <= ? AND ({condition}) GROUP BY {groups}"
         )
         piece = _PIECE if question.query.by_row else -1  # each piece would look for the newest anew, and among others
         while not stopped():

@@ -8,19 +8,32 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.rows import COLUMNS, OWN, Column, Plain, RowBatch, TaskRow, batches_of, own, row_from
+from archive_tui.asynq.rows import (
+    COLUMNS,
+    OWN,
+    REPEATED,
+    Column,
+    Plain,
+    RowBatch,
+    TaskRow,
+    batches_of,
+    own,
+    repeating,
+    row_from,
+)
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import FINGERPRINT_BYTES, GENERATED_ID
 from archive_tui.catalog.breakdown import Breakdown, Counting, Question
 from archive_tui.catalog.counts import Change, Counts, Tally
 from archive_tui.catalog.database import (
     QUEUE,
+    catalog_schema,
     connect,
     literal,
     marks,
@@ -29,7 +42,6 @@ from archive_tui.catalog.database import (
     one_moment,
     parts,
     quoted,
-    schema,
 )
 from archive_tui.catalog.duplicates import KnownIds
 from archive_tui.catalog.extracts import Unread, schema_of, table_of, unread_among, value_sql
@@ -44,15 +56,27 @@ LIMIT = 5_000_000
 """Rows that are kept; more are only counted."""
 
 _NAMES = f"{names_of(COLUMNS)}, generation"
-_UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in _NAMES.split(", "))
+_KEPT = f"{names_of(column for column in COLUMNS if not column.repeats)}, generation, repeats"
+"""The columns of the table `tasks`, but for its numbers."""
+
+_UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in _KEPT.split(", "))
 _QUEUE = [column.name for column in COLUMNS].index(QUEUE)
 _ERROR = [column.name for column in COLUMNS].index("error")
 _ERRORS = 10_000
 """Errors of which is remembered how they are shown: they repeat."""
 _SHARED = [column for column in COLUMNS if column.shared]
 _SCORE = [column for column in COLUMNS if column.score]
-_INSERTED = f"{names_of((*OWN, *_SCORE, *_SHARED))}, generation"
-_OWN_MARKS = marks(OWN)
+_INSERTED = f"repeats, {names_of((*OWN, *_SCORE, *_SHARED))}, generation"
+_OWN_MARKS = marks(("repeats", *OWN))
+_ROWS_A_STATEMENT = 50
+"""Rows that one statement inserts: one after the other they take half as long again."""
+
+_ERROR_OF = repeating("error")
+_MOST_REPEATED = 4_000
+_LONGEST_REPEATED = 500
+"""Of how many combinations of what repeats, with errors of up to so many characters, the numbers are remembered. Others
+are kept once more whenever they come.
+"""
 _ADDED_AT_ONCE = 20_000
 _COPIED_ERROR = 200
 """Characters of an error in a copy of a row: enough to tell what it was."""
@@ -168,6 +192,8 @@ class Catalog:
         self._tally = Tally()
         self._queues: list[str] = []
         self._queue_numbers: dict[str, int] = {}
+        self._repeated_numbers: dict[tuple[Plain, ...], int] = {}
+        self._repeated = self._repeated_untidy = 0  # combinations that were numbered: ever, and since it was tidied up
         self._version = self._edition = self._rewrites = 0
         self._counts = Counts()
         self._counted = 0
@@ -182,8 +208,8 @@ class Catalog:
         try:
             with tempfile.TemporaryDirectory(prefix="archive-tui-", dir=directory) as folder:
                 path = str(Path(folder) / "catalog.db")
-                self._writer = connect(path, cache_mib=16)
-                self._writer.executescript(schema())
+                self._writer = connect(path, cache_mib=8)
+                self._writer.executescript(f"BEGIN; {catalog_schema()} COMMIT;")
                 self._pages = connect(path, cache_mib=2)
                 self._views = connect(path, cache_mib=16)  # sorts in as much
                 self._groups = connect(path, cache_mib=4)
@@ -259,7 +285,7 @@ class Catalog:
                 with self._changing():
                     self._make_index()
                     for batch in batches_of(rows):
-                        self._write("rows", batch, "ON CONFLICT (queue, id) DO NOTHING")
+                        self._write("tasks", batch, "ON CONFLICT (queue, id) DO NOTHING")
                 self._recount()
             return self._tally.total - known
 
@@ -291,7 +317,7 @@ class Catalog:
                 known = self._known_among(batch)
                 counted = counted and known is not None
                 changes += known or ()
-                self._write("rows", batch, f"ON CONFLICT (queue, id) {_UPDATE}")
+                self._write("tasks", batch, f"ON CONFLICT (queue, id) {_UPDATE}")
         if not counted:
             self._recount()
             return
@@ -333,14 +359,17 @@ class Catalog:
         run = self._writer.execute
         run("CREATE INDEX waiting_by_id ON waiting (id, queue)")
         run(
-            "DELETE FROM waiting WHERE seq IN (SELECT waiting.seq FROM rows CROSS JOIN waiting "
-            "WHERE waiting.id = rows.id AND waiting.queue = rows.queue)"
+            "DELETE FROM waiting WHERE seq IN (SELECT waiting.seq FROM tasks CROSS JOIN waiting "
+            "WHERE waiting.id = tasks.id AND waiting.queue = tasks.queue)"
         )
         run("DELETE FROM waiting WHERE seq NOT IN (SELECT min(seq) FROM waiting GROUP BY queue, id)")
-        new = run("SELECT queue, kind, type, count(*) FROM waiting GROUP BY queue, kind, type").fetchall()
+        new = run(
+            "SELECT queue, kind, type, count(*) FROM waiting CROSS JOIN repeated ON number = repeats "
+            "GROUP BY queue, kind, type"
+        ).fetchall()
         # Numbered anew: a number above all others is what `find` looks for in rows that came later
         number = f"{self._next - 1} + row_number() OVER (ORDER BY seq)"
-        run(f"INSERT INTO rows (seq, {_NAMES}) SELECT {number}, {_NAMES} FROM waiting")
+        run(f"INSERT INTO tasks (seq, {_KEPT}) SELECT {number}, {_KEPT} FROM waiting")
         self._next += sum(count for *_, count in new)
         run("DELETE FROM waiting")
         run("DROP INDEX waiting_by_id")
@@ -373,23 +402,52 @@ class Catalog:
 
     def _write(self, table: str, batch: RowBatch, conflict: str = "") -> None:
         """Insert the rows of a batch, each with a number of its own."""
-        values = [(seq, *one) for seq, one in enumerate(batch.scored_values, self._next)]
+        values = [(seq, *one) for seq, one in enumerate(self._kept(batch), self._next)]
         self._next += len(values)
-        self._writer.executemany(f"{self._insert(table, batch, numbered=True)} {conflict}", values)
+        self._writer.executemany(f"{_insert(table, self._shared(batch), numbered=True)} {conflict}", values)
 
     def _write_new(self, batch: RowBatch) -> None:
         """Insert rows that are not in the table yet. SQLite itself counts on from the number of the first."""
-        first, *others = batch.scored_values
-        self._writer.execute(self._insert("rows", batch, numbered=True), (self._next, *first))
-        self._writer.executemany(self._insert("rows", batch, numbered=False), others)
+        rows, shared = self._kept(batch), self._shared(batch)
+        self._writer.execute(_insert("tasks", shared, numbered=True), (self._next, *next(rows)))
+        if times := (len(batch.values) - 1) // _ROWS_A_STATEMENT:
+            many = _insert("tasks", shared, rows=_ROWS_A_STATEMENT)
+            for _ in range(times):
+                self._writer.execute(many, list(chain.from_iterable(islice(rows, _ROWS_A_STATEMENT))))
+        self._writer.executemany(_insert("tasks", shared), rows)
         self._next += len(batch.values)
 
-    def _insert(self, table: str, batch: RowBatch, *, numbered: bool) -> str:
-        """Write the statement that inserts a row; the values that the rows of a batch share are part of it."""
+    def _kept(self, batch: RowBatch) -> Iterator[tuple[Plain, ...]]:
+        """What is inserted of each row: the number of what repeats, its own columns, and its score if there are any."""
+        if not batch.values:
+            return iter(())
+        repeats, *columns = zip(*batch.values, strict=True)
+        if batch.scores is not None:
+            columns.append(tuple(batch.scores))
+        return zip(self._numbers(repeats), *columns, strict=True)
+
+    def _numbers(self, repeats: Sequence[tuple[Plain, ...]]) -> list[int]:
+        """The numbers of what repeats; what is not remembered gets the next ones."""
+        numbers = list(map(self._repeated_numbers.get, repeats))
+        if None not in numbers:
+            return numbers  # type: ignore[return-value]
+        strangers = dict.fromkeys([one for one, number in zip(repeats, numbers, strict=True) if number is None])
+        new = {one: number for number, one in enumerate(strangers, self._repeated + 1)}
+        self._repeated += len(new)
+        self._repeated_untidy += len(new)
+        rows = [(number, *one) for one, number in new.items()]
+        self._writer.executemany(f"INSERT INTO repeated VALUES (?, {marks(REPEATED)})", rows)
+        if len(self._repeated_numbers) + len(new) > _MOST_REPEATED:
+            self._repeated_numbers.clear()
+        self._repeated_numbers |= {
+            one: number for one, number in new.items() if len(_ERROR_OF(one)) <= _LONGEST_REPEATED
+        }
+        return [new[one] if number is None else number for one, number in zip(repeats, numbers, strict=True)]
+
+    def _shared(self, batch: RowBatch) -> str:
+        """Write what the rows of a batch share, for the statement that inserts them, with the place of their score."""
         shared = ", ".join([literal(self._plain(column, getattr(batch, column.name))) for column in _SHARED])
-        columns, own_values = (f"seq, {_INSERTED}", f"?, {_OWN_MARKS}") if numbered else (_INSERTED, _OWN_MARKS)
-        score = "NULL" if batch.scores is None else "?"
-        return f"INSERT INTO {table} ({columns}) VALUES ({own_values}, {score}, {shared}, {self._generation})"
+        return f"{'NULL' if batch.scores is None else '?'}, {shared}, {self._generation}"
 
     def _plain(self, column: Column, value: Any) -> Plain:
         """A shared value as the table keeps it."""
@@ -408,8 +466,17 @@ class Catalog:
 
     def _make_index(self) -> None:
         if not self._indexed:
-            self._writer.execute("CREATE UNIQUE INDEX rows_by_id ON rows (queue, id)")
+            self._writer.execute("CREATE UNIQUE INDEX tasks_by_id ON tasks (queue, id)")
             self._indexed = True
+
+    def _tidy_up(self) -> None:
+        """Remove what repeats in no row any more, where that may be most of it: the same tasks, listed again and again
+        with new errors, would fill the disk.
+        """
+        if self._repeated_untidy > self._tally.kept + _MOST_REPEATED:
+            self._writer.execute("DELETE FROM repeated WHERE number NOT IN (SELECT repeats FROM tasks)")
+            self._repeated_numbers.clear()
+            self._repeated_untidy = 0
 
     def begin_listing(self) -> None:
         """Begin a new listing: `end_listing` removes the rows that are not added again from here on."""
@@ -423,15 +490,17 @@ class Catalog:
             self._listing_anew = False
             self.settle()
             with self._changing():
-                self._writer.execute("DELETE FROM rows WHERE generation < ?", (self._generation,))
+                self._writer.execute("DELETE FROM tasks WHERE generation < ?", (self._generation,))
+                self._tidy_up()
             self._recount()
 
     def clear(self) -> None:
         """Remove every row."""
         with self._write_lock:
             with self._changing():
-                self._writer.execute("DELETE FROM rows")
-                self._writer.execute("DELETE FROM waiting")
+                for table in ("tasks", "waiting", "repeated"):
+                    self._writer.execute(f"DELETE FROM {table}")
+                self._repeated_numbers.clear()
             self._known_ids = KnownIds()
             self._waiting = 0
             self._trouble = ""
@@ -449,7 +518,7 @@ class Catalog:
                     condition, wanted = _these(part)
                     alike = f"SELECT queue, kind, type, count(*) FROM rows WHERE {condition} GROUP BY queue, kind, type"
                     gone += self._writer.execute(alike, wanted)
-                    self._writer.execute(f"DELETE FROM rows WHERE {condition}", wanted)
+                    self._writer.execute(f"DELETE FROM tasks WHERE {condition}", wanted)
             self._tally.change(self._changes(gone, sign=-1))
 
     def remove_queues(self, queues: Iterable[str]) -> None:
@@ -522,7 +591,8 @@ class Catalog:
         """
         self._make_extracts(map(table_of, [*query.criteria, *([query.by] if query.by is not None else [])]))
         condition, parameters = query.where()
-        rows = f"rows WHERE seq > ? AND ({condition})"
+        source = "joined AS rows" if query.filtered or not query.as_found else "rows"
+        rows = f"{source} WHERE seq > ? AND ({condition})"
         with self._view_lock:
             if self._closed:
                 return array("q")
@@ -772,10 +842,17 @@ class Catalog:
                 self._writer.execute("BEGIN")
                 yield
         except sqlite3.Error as error:
+            self._repeated_numbers.clear()  # some may stand nowhere now
             raise CatalogError(f"the table of rows cannot be written ({error}): is the disk of TMPDIR full?") from None
         self._version += 1
         if not only_adding:
             self._edition += 1
+
+
+def _insert(table: str, shared: str, *, numbered: bool = False, rows: int = 1) -> str:
+    """Write the statement that inserts `rows`; what they have in common is part of it."""
+    columns, own_values = (f"seq, {_INSERTED}", f"?, {_OWN_MARKS}") if numbered else (_INSERTED, _OWN_MARKS)
+    return f"INSERT INTO {table} ({columns}) VALUES {', '.join([f'({own_values}, {shared})'] * rows)}"
 
 
 def _these(seqs: list[int]) -> tuple[str, tuple[object, ...]]:

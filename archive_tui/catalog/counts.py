@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.rows import RowBatch, own
+from archive_tui.asynq.rows import RowBatch, own, repeated, repeating
 
 TOP_TYPES = 50
 """Types that the screen shows with their counts."""
 
-_TYPE, _STORED_BYTES = own("type"), own("stored_bytes")
+_TYPE, _STORED_BYTES = repeating("type"), own("stored_bytes")
 
 Change = tuple[str, Kind | None, str, int]
 """Queue, kind and type, and the number of rows that have come (or gone, below 0)."""
@@ -71,7 +71,7 @@ class Tally:
         self._by_queue[batch.queue] += count
         if batch.kind is not None:
             self._by_kind[batch.kind] += count
-        self._by_type.update(map(_TYPE, batch.values))
+        self._by_type.update(map(_TYPE, map(repeated, batch.values)))
 
     def change(self, changes: Iterable[Change]) -> None:
         """Count rows that have come into the table or left it."""

@@ -1,6 +1,7 @@
 """Detection of ids that came before: exact while they are few, with rare false alarms when they are millions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 _SLOTS = 1 << 24
 """Bytes of the table, of which each id takes one: after a million ids, one new id in 17 raises a false alarm. Bits
@@ -33,25 +34,36 @@ class KnownIds:
             for value in self._hashes:
                 self._slots[value % _SLOTS] = 1
             self._hashes.clear()
-        return self._sift_slots(ids, salt) if self._slots else self._sift_hashes(ids, salt)
+        if self._slots:
+            mask = _SLOTS - 1
+            return self._sift_slots([(value ^ salt) & mask for value in map(hash, ids)])
+        return self._sift_hashes([value ^ salt for value in map(hash, ids)])
 
-    def _sift_hashes(self, ids: Iterable[object], salt: int) -> list[int]:
-        known = self._hashes
+    def _sift_hashes(self, values: Sequence[int]) -> list[int]:
+        known, new = self._hashes, set(values)
+        if len(new) == len(values) and known.isdisjoint(new):  # nearly always
+            known |= new
+            return []
         repeated: list[int] = []
-        for position, value in enumerate(map(hash, ids)):
-            if value ^ salt in known:
+        for position, value in enumerate(values):
+            if value in known:
                 repeated.append(position)
             else:
-                known.add(value ^ salt)
+                known.add(value)
         return repeated
 
-    def _sift_slots(self, ids: Iterable[object], salt: int) -> list[int]:
-        slots, mask = self._slots, _SLOTS - 1
+    def _sift_slots(self, places: Sequence[int]) -> list[int]:
+        slots = self._slots
         repeated: list[int] = []
-        for position, value in enumerate(map(hash, ids)):
-            slot = (value ^ salt) & mask
-            if slots[slot]:
+        if 1 < len(places) == len(set(places)):
+            # Looked up together, by one call of C
+            repeated = [position for position, taken in enumerate(itemgetter(*places)(slots)) if taken]
+            for place in places:
+                slots[place] = 1
+            return repeated
+        for position, place in enumerate(places):
+            if slots[place]:
                 repeated.append(position)
             else:
-                slots[slot] = 1
+                slots[place] = 1
         return repeated

@@ -20,8 +20,8 @@ LIMIT = 1024 * 512
 @pytest.fixture
 def full(valkey: Live) -> Live:
     valkey.asynq.register("q")
-    valkey.asynq.add_many("q", [b"%d" % number for number in range(COUNT)], referenced=False, error_msg="x" * 200)
-    valkey.asynq.add_many("q", [b"fine%d" % number for number in range(COUNT)], error_msg="x" * 200)
+    valkey.asynq.add_many("q", [b"%0200d" % number for number in range(COUNT)], referenced=False)
+    valkey.asynq.add_many("q", [b"fine%0200d" % number for number in range(COUNT)])
     return valkey
 
 

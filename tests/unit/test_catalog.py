@@ -613,12 +613,47 @@ def test_queues_are_sorted_by_name_also_when_the_first_row_of_one_found_no_room(
     (pages,) = catalog._writer.execute("PRAGMA page_count").fetchone()
     catalog._writer.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(CatalogError):
-        catalog.add([a_row(number, queue="c", error="x" * 1000) for number in range(100)])
+        catalog.add([a_row(number, queue="c", error=f"{number:01000}") for number in range(100)])
     catalog._writer.execute("PRAGMA max_page_count = 1000000")
     catalog.add([a_row(2, queue="c"), a_row(3, queue="a")])
     found = catalog.find(Query(sort=Sort.QUEUE))
     by_seq = catalog.rows(found)
     assert [by_seq[seq].queue for seq in found] == ["a", "b", "c"]
+
+
+def test_what_repeats_is_kept_once_for_as_long_as_there_is_a_row_with_it(catalog: Catalog) -> None:
+    """Tasks that are listed again and again, each time with another error, do not fill the disk."""
+    count, least = 2000, 4000
+    for round_number in range(6):
+        catalog.begin_listing()
+        rows = [a_row(number, error=f"error {round_number} {number}", retried=number % 3) for number in range(count)]
+        catalog.enlist(batches_of(rows))
+        catalog.end_listing()
+        assert sorted(contents(catalog)) == sorted(rows)
+    (kept,) = catalog._writer.execute("SELECT count(*) FROM repeated").fetchone()
+    assert kept <= least + 2 * count
+    catalog.append(batches_of([a_row(number) for number in range(count, 2 * count)]))
+    (more,) = catalog._writer.execute("SELECT count(*) FROM repeated").fetchone()
+    assert more == kept + 1
+
+
+def test_what_repeats_is_known_again_after_a_full_disk(catalog: Catalog) -> None:
+    catalog.add([a_row(1)])
+    (pages,) = catalog._writer.execute("PRAGMA page_count").fetchone()
+    catalog._writer.execute(f"PRAGMA max_page_count = {pages}")
+    rows = [a_row(number, error=f"{number:01000}") for number in range(2, 100)]
+    with pytest.raises(CatalogError):
+        catalog.add(rows)
+    catalog._writer.execute("PRAGMA max_page_count = 1000000")
+    catalog.add(rows)
+    assert sorted(contents(catalog)) == sorted([a_row(1), *rows])
+
+
+def test_errors_that_are_long_or_many_are_kept_whole(catalog: Catalog) -> None:
+    rows = [a_row(number, error=f"{number % 5_000}" * (1 + number % 2 * 300)) for number in range(10_000)]
+    for start in range(0, len(rows), 1_000):
+        catalog.append(batches_of(rows[start : start + 1_000]))
+    assert sorted(contents(catalog)) == sorted(rows)
 
 
 FULL_DISK = """
@@ -638,7 +673,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 added = 100
 for start in range(100, 100_000, 200):
     try:
-        catalog.add([TaskRow("q", b"%d" % number, None, error="x" * 300) for number in range(start, start + 200)])
+        numbers = range(start, start + 200)
+        catalog.add([TaskRow("q", b"%d" % number, None, error=f"{number:0300}") for number in numbers])
         added += 200
     except CatalogError as error:
         print(error)

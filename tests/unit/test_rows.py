@@ -9,16 +9,16 @@ import archive_tui
 from archive_tui.asynq import rows
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.message import TaskMessage, encode
-from archive_tui.asynq.rows import COLUMNS, OWN, RowBatch, TaskRow, batches_of, own, values_of
+from archive_tui.asynq.rows import COLUMNS, OWN, REPEATED, RowBatch, TaskRow, batches_of, own, values_of
 from archive_tui.asynq.states import State
 from archive_tui.catalog.catalog import Catalog
 
 PACKAGE = Path(archive_tui.__file__).parent
 
 NEW_COLUMN = [
-    ("    retry: int = 0\n", "    deadline: int | None = None\n    retry: int = 0\n"),
-    ('"", "", 0, 0, None, None', '"", "", 0, None, 0, None, None'),
-    ("decoded.retried, decoded.retry,", "decoded.retried, decoded.deadline or None, decoded.retry,"),
+    ("    retry: Annotated", "    deadline: int | None = None\n    retry: Annotated"),
+    ("_NO_MESSAGE, kept, None", "_NO_MESSAGE, kept, None, None"),
+    ("return repeats, kept, decoded", "return repeats, kept, decoded.deadline or None, decoded"),
 ]
 """A column in the middle of the others: its field, and its value in the one function that computes them."""
 
@@ -78,11 +78,13 @@ def test_a_column_is_added_in_one_place(tmp_path: Path) -> None:
 def test_the_table_of_rows_has_the_columns_of_a_row(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path)
     try:
-        found = catalog._pages.execute("SELECT name, type, \"notnull\" FROM pragma_table_info('rows')").fetchall()
+        info = 'SELECT name, type, "notnull" FROM pragma_table_info(?)'
+        names = [name for name, *_ in catalog._pages.execute(info, ["rows"])]
+        found = [column for table in ("tasks", "repeated") for column in catalog._pages.execute(info, [table])]
     finally:
         catalog.close()
-    names = [name for name, _, _ in found]
-    assert names == ["seq", *TaskRow._fields, "generation"]
+    assert names == ["seq", *TaskRow._fields, "generation", "repeats"]
+    assert set(names) <= {name for name, _, _ in found}
     types = {name: (sql, bool(needed)) for name, sql, needed in found}
     assert types["id"] == ("BLOB", True)
     assert types["state"] == ("TEXT", False)
@@ -93,7 +95,7 @@ def test_the_table_of_rows_has_the_columns_of_a_row(tmp_path: Path) -> None:
 
 def test_a_batch_names_what_its_rows_share() -> None:
     assert set(RowBatch._fields) - {"values", "scores"} == {one.name for one in COLUMNS if one.shared}
-    assert {one.name for one in OWN} == set(TaskRow._fields) - set(RowBatch._fields) - {"scored_at"}
+    assert {one.name for one in (*REPEATED, *OWN)} == set(TaskRow._fields) - set(RowBatch._fields) - {"scored_at"}
 
 
 def test_every_value_comes_back_as_it_was_kept() -> None:
@@ -110,7 +112,7 @@ def test_every_value_comes_back_as_it_was_kept() -> None:
 
 def test_values_are_of_the_types_that_their_columns_declare() -> None:
     for values in (values_of(b"1", encode(TaskMessage(type="t")), 9), values_of(b"\xff", None, 9)):
-        assert len(values) == len(OWN)
-        for column, value in zip(OWN, values, strict=True):
+        repeats, *rest = values
+        for column, value in zip((*REPEATED, *OWN), (*repeats, *rest), strict=True):
             assert isinstance(value, column.form.plain), column.name
     assert own("stored_bytes")(values_of(b"1", b"", 9)) == 259

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from archive_tui.asynq import findings
 from archive_tui.asynq.findings import Kind
-from archive_tui.asynq.rows import RowBatch, Values, own, values_of, values_of_all
+from archive_tui.asynq.rows import RowBatch, Values, repeated, repeating, values_of, values_of_all
 from archive_tui.asynq.states import State
 from archive_tui.asynq.task import seconds_of
 from archive_tui.store.link.replies import Reply
 
-_READABLE = own("readable")
+_READABLE = repeating("readable")
 
 _INDEXED = {b"archived": State.ARCHIVED, b"completed": State.COMPLETED}
 """States whose task data may be an orphan, with the index that would hold it."""
@@ -111,7 +111,7 @@ def _one_by_one(
             known = score is not None
             if kinds[known] is not None:
                 values = values_of(task_id, raw_message, prefix_bytes + len(task_id))
-                if not raw_message or not _READABLE(values):
+                if not raw_message or not _READABLE(repeated(values)):
                     husks[known].append(values)
                     continue
                 found[known].append(values)
