@@ -284,13 +284,21 @@ def batches_of(rows: Iterable[TaskRow]) -> list[RowBatch]:
     return batches
 
 
-def _values(kept: str | bytes, decoded: TaskMessage | None, stored_bytes: int | None, number: int | None) -> Values:
+def _values(
+    kept: str | bytes,
+    decoded: TaskMessage | None,
+    stored_bytes: int | None,
+    number: int | None,
+    known: dict[tuple[Plain, ...], tuple[Plain, ...]],
+) -> Values:
     """The plain values of a task, from its id, its message (None: missing or unreadable), its size and its fingerprint
-    as a number.
+    as a number. What repeats among tasks with the same `known` is one object: less to keep and to send to a process.
     """
     if decoded is None:
         return _NO_MESSAGE, kept, None, None, stored_bytes, number
-    repeats = decoded.type, decoded.error_msg, decoded.retried, decoded.retry, 1, 1 if decoded.unique_key else 0
+    unique = 1 if decoded.unique_key else 0
+    repeats: tuple[Plain, ...] = (decoded.type, decoded.error_msg, decoded.retried, decoded.retry, 1, unique)
+    repeats = known.setdefault(repeats, repeats)
     return repeats, kept, decoded.last_failed_at or None, len(decoded.payload), stored_bytes, number
 
 
@@ -302,7 +310,7 @@ def values_of(task_id: bytes, raw_message: bytes | None, key_bytes: int) -> Valu
     """The plain values of a task whose key is `key_bytes` long, from its message (None: there is none)."""
     kept = kept_id(task_id)
     if raw_message is None:
-        return _values(kept, None, None, None)
+        return _values(kept, None, None, None, {})
     size = len(raw_message)
     (number,) = _NUMBER.unpack(fingerprint(raw_message))
     try:
@@ -311,7 +319,7 @@ def values_of(task_id: bytes, raw_message: bytes | None, key_bytes: int) -> Valu
         decoded = None
     if decoded is not None and size > _ERROR_LIMIT:
         decoded.error_msg = decoded.error_msg[:_ERROR_LIMIT]
-    return _values(kept, decoded, key_bytes + size + _HASH_OVERHEAD, number)
+    return _values(kept, decoded, key_bytes + size + _HASH_OVERHEAD, number, {})
 
 
 def values_of_all(ids: Sequence[bytes], raw_messages: Sequence[bytes], prefix_bytes: int) -> list[Values] | None:
@@ -327,7 +335,7 @@ def values_of_all(ids: Sequence[bytes], raw_messages: Sequence[bytes], prefix_by
         return None
     numbers = unpack(f">{len(ids)}q", b"".join(fingerprints(raw_messages)))
     stored = map((prefix_bytes + _HASH_OVERHEAD).__add__, map(add, map(len, ids), sizes))
-    return list(map(_values, _kept_ids(ids), decoded, stored, numbers))
+    return list(map(_values, _kept_ids(ids), decoded, stored, numbers, repeat({})))
 
 
 def _kept_ids(ids: Sequence[bytes]) -> Sequence[str | bytes]:
