@@ -43,6 +43,7 @@ class Terminal:
         self.emulator = pyte.Screen(columns, lines)
         """The screen, cell by cell, by what was read so far."""
         self._stream = pyte.ByteStream(self.emulator)
+        self._drawn: str | None = None
         command = [*(program or (sys.executable, "-m", "archive_tui")), *arguments]
         if controlling or shell:  # a leader of a session gets the first terminal that it opens
             first = ["bash", "--norc", "--noediting", "-i"] if shell else command
@@ -73,6 +74,7 @@ class Terminal:
         except OSError:
             return False
         self.sent += part
+        self._drawn = None
         with contextlib.suppress(Exception):  # pyte does not know every sequence that Textual asks about
             self._stream.feed(part)
         return bool(part)
@@ -86,7 +88,9 @@ class Terminal:
     @property
     def drawn(self) -> str:
         """What stands on the screen by what was read so far."""
-        return "\n".join(self.emulator.display)
+        if self._drawn is None:  # to compose it takes longer than to look whether something came
+            self._drawn = "\n".join(self.emulator.display)
+        return self._drawn
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for a condition."""
@@ -107,6 +111,7 @@ class Terminal:
         """Give the terminal another size."""
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.emulator.resize(lines, columns)
+        self._drawn = None
         self.process.send_signal(signal.SIGWINCH)  # the kernel tells it only where the terminal is a controlling one
 
     def ended(self) -> int:
