@@ -1,50 +1,53 @@
 """A session: one run of the program, its server, what its user may do there, and the jobs that are running."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
 from archive_tui.asynq.actions import Action
-from archive_tui.asynq.forecast import Forecast
 from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.keys import keeps_together
-from archive_tui.asynq.limits import Limits, limits_of
+from archive_tui.asynq.limits import limits_of
 from archive_tui.asynq.outcomes import RESTORE, Verb
-from archive_tui.asynq.task import Task
-from archive_tui.catalog.catalog import Catalog
-from archive_tui.changes.change import Plannable
-from archive_tui.changes.engine import ChangeJob
-from archive_tui.changes.sheet import Site
-from archive_tui.decoding import payload_reader
 from archive_tui.errors import ArchiveTuiError, NotPermittedError, RefusedError
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace
-from archive_tui.jobs.scan import ScanJob
 from archive_tui.jobs.watch import WatchJob, foretell
-from archive_tui.journal import folder
+from archive_tui.journal import place
 from archive_tui.journal.audit import Audit
-from archive_tui.payloads.readings import PayloadReader
-from archive_tui.payloads.redaction import Redaction
-from archive_tui.settings.model import Settings
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE
-from archive_tui.store.facts import Connection, Extra
-from archive_tui.store.link.cluster_replicas import ClusterReplicas
-from archive_tui.store.link.replicas import Replicas
 from archive_tui.store.link.replies import KEYS_APART
 from archive_tui.store.link.server import Server
 from archive_tui.store.link.server_info import ServerInfo
-from archive_tui.store.link.source import ClusterSource, Source
-from archive_tui.store.read import extras, old_storage, permissions, queues, tasks
-from archive_tui.store.read import nodes as node_reading
+from archive_tui.store.read import old_storage, permissions, queues
 from archive_tui.store.read.permissions import Permissions
-from archive_tui.store.read.queues import QueueStats
 from archive_tui.text import line
 from archive_tui.wording.people import exact
+
+if TYPE_CHECKING:
+    from archive_tui.asynq.forecast import Forecast
+    from archive_tui.asynq.limits import Limits
+    from archive_tui.asynq.task import Task
+    from archive_tui.catalog.catalog import Catalog
+    from archive_tui.changes.change import Plannable
+    from archive_tui.changes.engine import ChangeJob
+    from archive_tui.changes.sheet import Site
+    from archive_tui.jobs.scan import ScanJob
+    from archive_tui.payloads.readings import PayloadReader
+    from archive_tui.payloads.redaction import Redaction
+    from archive_tui.settings.model import Settings
+    from archive_tui.store.facts import Connection, Extra
+    from archive_tui.store.link.cluster_replicas import ClusterReplicas
+    from archive_tui.store.link.replicas import Replicas
+    from archive_tui.store.link.source import ClusterSource, Source
+    from archive_tui.store.read.queues import QueueStats
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 
@@ -102,10 +105,9 @@ class Session:
         self.audit = Audit(settings.audit_file, settings.syslog, clock)
         self.scans: dict[str, ScanSummary] = {}
         self._old: frozenset[str] = frozenset()  # queues of before Asynq 0.18, as of the start
-        self.free_bytes = folder.free_bytes
-        self.redaction = Redaction.of(settings.redaction)
-        """What of payloads, headers and errors is masked where it is shown."""
+        self.free_bytes = place.free_bytes
         self._jobs: list[Job] = []
+        self._changes: list[ChangeJob] = []  # those that were started here, as long as they run
         self._outdated: WeakKeyDictionary[ScanJob, set[str]] = WeakKeyDictionary()
 
     @cached_property
@@ -114,7 +116,16 @@ class Session:
 
         Raises NotFoundError or UsageError for a descriptor set that cannot be used.
         """
+        from archive_tui.decoding import payload_reader
+
         return payload_reader(self.settings.payloads)
+
+    @cached_property
+    def redaction(self) -> Redaction:
+        """What of payloads, headers and errors is masked where it is shown."""
+        from archive_tui.payloads.redaction import Redaction
+
+        return Redaction.of(self.settings.redaction)
 
     @property
     def read_only(self) -> bool:
@@ -199,6 +210,8 @@ class Session:
             self._read_at_replica()
 
     def _read_at_replica(self) -> None:
+        from archive_tui.store.link.cluster_replicas import ClusterReplicas
+
         self.reader, self._replicas = self.server.read_at_replica()
         if isinstance(self._replicas, ClusterReplicas):
             self._replicas.refresh()
@@ -240,11 +253,13 @@ class Session:
         names the journal of the change whose rest it is. The only place from which screens and command line change
         anything of a task. Raises RefusedError.
         """
+        from archive_tui.changes.engine import ChangeJob
+
         change = plan.change()
         self._must(change.action, change.queues, f"nothing can be {change.verb.past}")
         if change.verb is RESTORE:
             self._outdate(change.queues)
-        return self.run(
+        job = self.run(
             ChangeJob(
                 self.server,
                 change,
@@ -258,6 +273,8 @@ class Session:
                 stopwatch=self.stopwatch,
             )
         )
+        self._changes = [*(one for one in self._changes if not one.state.ended), job]
+        return job
 
     def scan(
         self,
@@ -271,6 +288,8 @@ class Session:
         """Start to scan some queues, or all (None), into a catalog; with `messages` those of all tasks are read,
         with `locks` stale ones are found.
         """
+        from archive_tui.jobs.scan import ScanJob
+
         known = [one.name for one in self.watch.overview.queues] if self.watch.begun else None
         job = self.run(
             ScanJob(
@@ -309,10 +328,12 @@ class Session:
     @property
     def journal_folder(self) -> Path:
         """Where journals are."""
-        return self.settings.journal_dir or folder.default_folder()
+        return self.settings.journal_dir or place.default_folder()
 
     def site(self) -> Site:
         """What the sheet of a change says beside its plan: where and when it was planned."""
+        from archive_tui.changes.sheet import Site
+
         free = self.free_bytes(self.journal_folder) if self.settings.journal else None
         source = self.source.sentence if self.source is not None else ""
         return Site(self.clock(), self.settings.production, self.settings.journal, free, self.limits, source)
@@ -325,12 +346,11 @@ class Session:
     @property
     def writing(self) -> bool:
         """Whether a job changes Redis now."""
-        return any(isinstance(job, ChangeJob) for job in self.running)
+        return any(not job.state.ended for job in self._changes)
 
     def changing(self, verb: Verb) -> ChangeJob | None:
         """The change of this kind that is under way; None where none is."""
-        changes = (job for job in self.running if isinstance(job, ChangeJob))
-        return next((job for job in changes if job.change.verb is verb), None)
+        return next((job for job in self._changes if job.change.verb is verb and not job.state.ended), None)
 
     def note_scan(self, job: ScanJob) -> None:
         """Remember what a scan has found, for the queues screen."""
@@ -349,6 +369,8 @@ class Session:
 
     def read_task(self, queue: str, task_id: bytes) -> Task:
         """Read one task in full; blocks. Raises NotFoundError, ConnectError and kin."""
+        from archive_tui.store.read import tasks
+
         with self.server.pipe() as pipe:
             return tasks.read(pipe, queue, task_id)
 
@@ -369,6 +391,10 @@ class Session:
         With `before`, an earlier reading, only what changes by itself is asked for again: neither what the user may do
         nor the server's configuration.
         """
+        from archive_tui.store.facts import Connection, Extra
+        from archive_tui.store.link.source import Source
+        from archive_tui.store.read import nodes as node_reading
+
         read_at = self.clock()
         nodes = node_reading.read_all(self.server, before.nodes if before is not None else (), self.wall_clock)
         settings, overview = self.settings, self.watch.overview
@@ -416,6 +442,8 @@ class Session:
 
     def _missing(self) -> tuple[str, frozenset[Extra], bool]:
         """Our user, what the server refuses of that which we can do without, and whether it could be asked."""
+        from archive_tui.store.read import extras
+
         try:
             with self.server.pipe_to(self.server.nodes[0]) as pipe:
                 return extras.missing(pipe)

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from archive_tui.embedded.server import EmbeddedServer, LoadError, Loading
 from archive_tui.errors import ConnectError, UsageError
 from archive_tui.settings.model import Settings, Snapshot
 from archive_tui.settings.url import parse_url
@@ -38,6 +37,8 @@ def served(settings: Settings, say: Callable[[str], None], progress: Callable[[s
     if snapshot is None:
         yield settings
         return
+    from archive_tui.embedded.server import EmbeddedServer, LoadError, Loading
+
     say(_announcement(snapshot, free_memory()))
     keeps_expired = snapshot.loader is None or _keeps_expired(snapshot.loader)
     loader = str(snapshot.loader.absolute()) if snapshot.loader is not None else None

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from archive_tui.asynq import message
 from archive_tui.asynq.keys import NAME_END, Keys
 from archive_tui.text import decode
 
@@ -85,6 +84,8 @@ class Ownership:
         others = [one for one in claims if one.task_id is None]
         if not (is_hash and tasks):
             return next(iter([*others[::-1], *tasks[::-1]]), None)
+        from archive_tui.asynq import message
+
         decoded = message.decode(raw_message) if raw_message else None
         if decoded is None:
             return tasks[0] if len(tasks) == 1 else None

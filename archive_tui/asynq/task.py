@@ -1,12 +1,17 @@
 """One task in full; fingerprints of messages, and ids that a producer chose."""
 
+from __future__ import annotations
+
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from archive_tui.asynq.message import TaskMessage
 from archive_tui.asynq.states import State
+
+if TYPE_CHECKING:
+    from archive_tui.asynq.message import TaskMessage
 
 FINGERPRINT_BYTES = 8
 """Length of a fingerprint."""

@@ -4,11 +4,15 @@ Such a member is the only copy of a live task. What has task data under `t:` is 
 can look there may call a member a message.
 """
 
-import json
-from typing import Any
+from __future__ import annotations
 
-from archive_tui.asynq import message
-from archive_tui.asynq.message import TaskMessage
+import json
+from typing import TYPE_CHECKING, Any
+
+from archive_tui.text import encode
+
+if TYPE_CHECKING:
+    from archive_tui.asynq.message import TaskMessage
 
 _NAMES = ("Type", "ID", "Queue")
 """Fields that every message of 0.17.2 has (`TaskMessage` in internal/base/base.go), all of them strings."""
@@ -20,6 +24,10 @@ def message_in(member: bytes, queue: str) -> TaskMessage | None:
     """The message that a member of an index of this queue is, by its looks; None for an id. Asynq 0.17 wrote JSON."""
     if member[:1] == b"{":
         return _from_json(member)
+    if encode(queue) not in member:
+        return None  # nearly every id: told at once, and the start need not import protobuf for it
+    from archive_tui.asynq import message
+
     decoded = message.decode(member)
     return decoded if decoded is not None and decoded.queue == queue and decoded.id and decoded.type else None
 
@@ -31,6 +39,8 @@ def _from_json(member: bytes) -> TaskMessage | None:
         return None
     if not isinstance(fields, dict) or not all(isinstance(fields.get(name), str) for name in _NAMES):
         return None
+    from archive_tui.asynq.message import TaskMessage
+
     return TaskMessage(
         type=_text(fields["Type"]),
         payload=_payload(fields.get("Payload")),

@@ -14,6 +14,7 @@ from archive_tui.catalog import rows_file
 from archive_tui.catalog.selection import Selection
 from archive_tui.errors import CatalogError, JournalError
 from archive_tui.journal import folder as journal_folder
+from archive_tui.journal import place
 from archive_tui.journal.interrupted import deal_with, is_being_written
 from archive_tui.journal.reader import Journal
 from archive_tui.journal.recorder import Room
@@ -43,7 +44,7 @@ def keep(journal: Path, plan: KeptPlan, choice: str) -> None:
     room or no permission for it: then nothing may be changed.
     """
     path = journal_folder.plan_path(journal)
-    room = Room(len(plan.selection) * rows_file.ROW_BYTES, journal_folder.free_bytes(journal.parent))
+    room = Room(len(plan.selection) * rows_file.ROW_BYTES, place.free_bytes(journal.parent))
     if not room.enough:
         raise JournalError(
             f"no room for the plan in {line(str(journal.parent))}: it needs about {size(room.needed)}, and "

@@ -134,7 +134,7 @@ def profile_names(_context: click.Context, _parameter: click.Parameter, incomple
 
 def journal_names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """The files in the folder of journals, the newest first; a path is left to the shell."""
-    from archive_tui.journal.folder import default_folder
+    from archive_tui.journal.place import default_folder
 
     named = context.params.get("journal_dir") or context.find_root().params.get("journal_dir")
     try:

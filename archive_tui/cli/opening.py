@@ -146,7 +146,7 @@ def _with_passphrase(settings: Settings) -> Settings:
 
 def journal_folder(context: click.Context) -> Path:
     """The folder of the journals, found without a session."""
-    from archive_tui.journal.folder import default_folder
+    from archive_tui.journal.place import default_folder
 
     return settings_for(context, {}, secrets=False).journal_dir or default_folder()
 
@@ -179,6 +179,8 @@ def run_screens(
     what to try. `queue`: its archive is shown first.
     """
     os.environ.setdefault("TEXTUAL_FPS", "20")  # a thin link: read when Textual is imported
+    if session is not None:
+        session.watch.start()  # the server answers while Textual is imported
     from archive_tui.settings.model import Look
     from archive_tui.settings.preferences import read_preferences
     from archive_tui.tui.app import run

@@ -1,16 +1,20 @@
 """Waiting for a job in the foreground: signals, and progress in one line."""
 
+from __future__ import annotations
+
 import contextlib
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from archive_tui.jobs.job import Job, JobState
-from archive_tui.jobs.progress import ChangeProgress
-from archive_tui.jobs.scan import ScanProgress
 from archive_tui.wording.people import span
+
+if TYPE_CHECKING:
+    from archive_tui.jobs.progress import ChangeProgress
+    from archive_tui.jobs.scan import ScanProgress
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 

@@ -1,7 +1,6 @@
 """Jobs that read journals: the list of a folder, and the tasks of one."""
 
 import time
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +17,7 @@ from archive_tui.errors import NotFoundError
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.journal import folder as journal_folder
 from archive_tui.journal.folder import Listed
-from archive_tui.journal.interrupted import interrupted
 from archive_tui.journal.reader import Journal, Outline
-from archive_tui.settings.model import Settings
 from archive_tui.text import line
 
 _MADE = {"exported"} | {verb.name(outcome) for verb in VERBS.values() for outcome in Outcome if outcome.done}
@@ -43,22 +40,6 @@ class FolderJob(Job):
 
     def work(self) -> None:
         self.journals = journal_folder.listed(self._folder)
-
-
-class InterruptedJob(Job):
-    """Look for changes that were interrupted, of a server or of the cluster that has `nodes`: `found` is there when the
-    job has ended, the newest first.
-    """
-
-    def __init__(self, folder: Path, settings: Settings, nodes: Collection[str] = ()) -> None:
-        super().__init__("interrupted")
-        self.found: list[Listed] = []
-        self._folder = folder
-        self._settings = settings
-        self._nodes = nodes
-
-    def work(self) -> None:
-        self.found = interrupted(journal_folder.listed(self._folder), self._settings, self._nodes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,10 @@
-"""The folder of journals: which there are, how much room there is, and which are old enough to go."""
+"""The folder of journals: which there are, and which are old enough to go."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
-
-import platformdirs
 
 from archive_tui.errors import ArchiveTuiError, JournalError
 from archive_tui.journal.reader import Ending, Header, Journal
@@ -47,11 +44,6 @@ PLAN_SUFFIX = ".plan"
 def plan_path(journal: Path) -> Path:
     """The file beside a journal in which the plan of its change is kept, until that has ended whole."""
     return journal.with_name(journal.name.removesuffix(SUFFIX) + PLAN_SUFFIX)
-
-
-def default_folder() -> Path:
-    """Where journals are kept unless a setting says otherwise."""
-    return Path(platformdirs.user_state_dir("archive-tui", appauthor=False)) / "journal"
 
 
 def listed(folder: Path) -> list[Listed]:
@@ -102,18 +94,6 @@ def with_plan(folder: Path) -> list[Path]:
             with suppress(FileNotFoundError):  # removed a moment ago
                 written.append((path.stat().st_mtime, path))
     return [path.with_name(path.name.removesuffix(PLAN_SUFFIX) + SUFFIX) for _, path in sorted(written, reverse=True)]
-
-
-def free_bytes(folder: Path) -> int | None:
-    """How much room the disk of a folder has, also where the folder is still to be made; None where nobody knows."""
-    for place in (folder, *folder.parents):
-        try:
-            return shutil.disk_usage(place).free
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return None
-    return None
 
 
 def stale(journals: Sequence[Listed], now: float, *, keep_days: float | None, keep_bytes: int | None) -> list[Listed]:

@@ -13,8 +13,7 @@ from archive_tui.asynq.installation import written
 from archive_tui.asynq.outcomes import EDIT, RUN
 from archive_tui.asynq.task_copy import Copy
 from archive_tui.errors import JournalError
-from archive_tui.journal import folder as journal_folder
-from archive_tui.journal import format
+from archive_tui.journal import format, place
 from archive_tui.journal.outcomes import command_of
 from archive_tui.journal.writer import Writer
 from archive_tui.settings.namespace import DEFAULT_NAMESPACE, namespace_field
@@ -98,7 +97,7 @@ class Recorder:
         """Begin a journal in a folder, which is made where it is missing. `stored_bytes` is what the tasks take in
         Redis. Raises JournalError where there is no room or no permission for it.
         """
-        room = Room.of(stored_bytes, journal_folder.free_bytes(folder))
+        room = Room.of(stored_bytes, place.free_bytes(folder))
         if not room.enough:
             raise JournalError(
                 f"no room for the journal in {line(str(folder))}: it needs about {size(room.needed)}, and "

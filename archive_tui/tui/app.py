@@ -1,5 +1,7 @@
 """The application: theme, signals, palette, and the ways out."""
 
+from __future__ import annotations
+
 import asyncio
 import gc
 import logging
@@ -8,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual import events, on
 from textual.app import App
@@ -18,7 +20,6 @@ from textual.worker import WorkerFailed
 from archive_tui.destinations import Destinations, Opened
 from archive_tui.jobs.collector import collect_rarely
 from archive_tui.outside.private_copy import sweep
-from archive_tui.session import Session
 from archive_tui.settings.model import Look, Settings
 from archive_tui.settings.preferences import Preferences
 from archive_tui.tui import commands
@@ -31,20 +32,21 @@ from archive_tui.tui.command_screen import (
     QuitWanted,
     ScanWanted,
 )
-from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.kept_screens import KeptScreens
 from archive_tui.tui.keymap import give_keys
 from archive_tui.tui.keystrokes import Keystrokes
 from archive_tui.tui.lists.appearance import ListAppearance
 from archive_tui.tui.lists.filter_memory import FilterMemory
-from archive_tui.tui.screens.chooser import ChooserScreen, FirstChooserScreen
 from archive_tui.tui.screens.queues import QueuesScreen
-from archive_tui.tui.screens.scan import ScanScreen
 from archive_tui.tui.terminal.background import BackgroundTold, background_is_dark, may_be_asked
 from archive_tui.tui.terminal.driver import TerminalDriver, ThinLinkDriver
 from archive_tui.tui.terminal_watch import TerminalWatch
 from archive_tui.tui.themes import color_count, theme_for, theme_for_background
-from archive_tui.tui.tour.tour import SKIP_KEYS, Tour
+
+if TYPE_CHECKING:
+    from archive_tui.session import Session
+    from archive_tui.tui.screens.scan import ScanScreen
+    from archive_tui.tui.tour.tour import Tour
 
 
 class Dress(NamedTuple):
@@ -133,8 +135,11 @@ class ArchiveApp(App[None]):
         self.kept = KeptScreens(self)
         self._first_queue = queue
         self._scans: dict[str | None, ScanScreen] = {}
-        self.tour: Tour | None = Tour(session) if tour and session is not None else None
-        if tour:
+        self.tour: Tour | None = None
+        if tour and session is not None:
+            from archive_tui.tui.tour.tour import SKIP_KEYS, Tour
+
+            self.tour = Tour(session)
             self.bind(SKIP_KEYS, "skip_tour_step", show=False)
 
     async def on_event(self, event: events.Event) -> None:
@@ -196,9 +201,12 @@ class ArchiveApp(App[None]):
     def on_mount(self) -> None:
         self.terminal_watch.start(asyncio.get_running_loop())
         if self._session is None:
+            from archive_tui.tui.screens.chooser import FirstChooserScreen
+
             self.push_screen(FirstChooserScreen())
             return
-        self.session.watch.start()
+        if not self.session.watch.begun:
+            self.session.watch.start()
         queues = QueuesScreen()
         self.push_screen(queues)
         if self._first_queue is not None:
@@ -212,6 +220,8 @@ class ArchiveApp(App[None]):
 
     def open_scan(self, queue: str | None) -> None:
         """Open the scan of a queue (None: of all); a scan that was left goes on and is shown again."""
+        from archive_tui.tui.screens.scan import ScanScreen
+
         screen = self._scans.get(queue)
         if screen is None:
             screen = self._scans[queue] = ScanScreen(queue)
@@ -255,6 +265,8 @@ class ArchiveApp(App[None]):
     @on(DestinationsWanted)
     def _destinations_wanted(self) -> None:
         """Open the list of what one can connect to, or go back to the one that is open below."""
+        from archive_tui.tui.screens.chooser import ChooserScreen
+
         self._open_or_go_back(ChooserScreen, commands.SwitchConnection)
 
     def connect(self, opened: Opened, refused: Callable[[], None]) -> None:
@@ -305,6 +317,8 @@ class ArchiveApp(App[None]):
 
     def _unless_stopping(self, act: Callable[[], object], stay: Callable[[], None], verb: str, doing: str) -> None:
         """Do something that ends what is running; where that is a change or an export, ask first."""
+        from archive_tui.tui.dialogs.question import QuestionDialog
+
         running = self._session.running if self._session is not None else []
         stopped = [(job, job.leaving) for job in running if job.leaving is not None]
         if not stopped:
@@ -385,6 +399,7 @@ def share_the_interpreter() -> None:
     sys.setswitchinterval(0.001)
     gc.freeze()
     collect_rarely()
+    gc.enable()  # off since the start of `archive-tui`
 
 
 def run(

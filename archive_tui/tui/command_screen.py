@@ -16,14 +16,11 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from archive_tui.destinations import Destinations, Opened
 from archive_tui.errors import ArchiveTuiError
-from archive_tui.session import Session
 from archive_tui.settings.namespace import namespace_field
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command, Handler, handlers, runs
-from archive_tui.tui.glossary import PLAN, WORDS
 from archive_tui.tui.kept_screens import KeptScreens
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.remarks import RemarkLine
@@ -32,6 +29,8 @@ from archive_tui.tui.widgets.table import VirtualTable
 from archive_tui.wording.people import exact, plural, position
 
 if TYPE_CHECKING:
+    from archive_tui.destinations import Destinations, Opened
+    from archive_tui.session import Session
     from archive_tui.tui.dialogs.palette import PaletteEntry
     from archive_tui.tui.lists.appearance import ListAppearance
     from archive_tui.tui.lists.filter_memory import FilterMemory
@@ -51,6 +50,9 @@ FROM_PALETTE: tuple[type[Command], ...] = (commands.Connection,)
 
 TICK = 0.2
 """Seconds between two looks at what the jobs have done."""
+
+LOW = 20
+"""Lines below which a terminal has room for little more than a list."""
 
 _THIN_TICK = 1.0
 """The same for `--low-bandwidth`."""
@@ -410,6 +412,8 @@ class CommandScreen(Screen[None]):
 
     def _pages(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         """What is said beside the keys: the columns of the lists, what the screen says itself, and the words of all."""
+        from archive_tui.tui.glossary import PLAN, WORDS
+
         columns = [entry for table in self.query(VirtualTable).results() for entry in table.described]
         return {
             **({"Columns": columns} if columns else {}),

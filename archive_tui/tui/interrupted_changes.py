@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from archive_tui.asynq.outcomes import VERBS
-from archive_tui.jobs.journals import InterruptedJob
-from archive_tui.journal.folder import Listed
-from archive_tui.journal.outcomes import command_of
-from archive_tui.session import Session
+from archive_tui.jobs.interrupted import InterruptedJob
 from archive_tui.text import clip, line
 from archive_tui.tui import commands
 from archive_tui.wording.people import exact, plural
+
+if TYPE_CHECKING:
+    from archive_tui.journal.folder import Listed
+    from archive_tui.session import Session
 
 
 class InterruptedChanges:
@@ -33,6 +35,8 @@ class InterruptedChanges:
             self._found = self._job.found
         if not self._found:
             return ""
+        from archive_tui.journal.outcomes import command_of
+
         newest = self._found[0]
         header = newest.header
         verb = VERBS.get(command_of(header.command))

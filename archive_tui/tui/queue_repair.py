@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from archive_tui.asynq.actions import Action
-from archive_tui.asynq.forecast import Forecast
-from archive_tui.catalog.catalog import Catalog
-from archive_tui.catalog.query import Query
-from archive_tui.changes.other_installations import with_other_installations
-from archive_tui.changes.plan import plan_matching
-from archive_tui.changes.repair_plan import ARCHIVE_REPAIRS, RepairPlan
-from archive_tui.jobs.archive_check import ArchiveCheckJob
 from archive_tui.jobs.job import JobState
-from archive_tui.store.read.queues import QueueStats
 from archive_tui.text import clip
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, background
 from archive_tui.tui.commands import runs
-from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.lists import change_flow
-from archive_tui.tui.lists.change_flow import ChangeFlow
+
+if TYPE_CHECKING:
+    from archive_tui.asynq.forecast import Forecast
+    from archive_tui.catalog.catalog import Catalog
+    from archive_tui.changes.repair_plan import RepairPlan
+    from archive_tui.store.read.queues import QueueStats
+    from archive_tui.tui.lists.change_flow import ChangeFlow
 
 
 class QueueRepair(Part):
@@ -55,6 +52,8 @@ class QueueRepair(Part):
             self.screen.say(f"reading the ids of the archive of {clip(queue.name, 40)}: what is wrong with it?")
             self._inspect_archive(queue.name)
             return
+        from archive_tui.tui.dialogs.choice import ChoiceDialog
+
         choices = {
             "register": "register it again: Asynq lists and expires it",
             "clean": "clean up: delete all its keys",
@@ -65,16 +64,25 @@ class QueueRepair(Part):
     # A leftover queue
 
     def _leftover_chosen(self, queue: QueueStats, choice: str | None) -> None:
+        from archive_tui.tui.lists import proposals
+
         if choice == "register":
-            self._flow.confirm(change_flow.register(queue, self.screen.session))
+            self._flow.confirm(proposals.register(queue, self.screen.session))
         elif choice == "clean":
-            self._flow.confirm(change_flow.clean_up(queue.name, self.screen.session))
+            self._flow.confirm(proposals.clean_up(queue.name, self.screen.session))
 
     # A stuck archive
 
     @background("plan")
     def _inspect_archive(self, queue: str) -> None:
         """Find out whether an archive is stuck; where it is, check each of its ids."""
+        from archive_tui.catalog.catalog import Catalog
+        from archive_tui.catalog.query import Query
+        from archive_tui.changes.other_installations import with_other_installations
+        from archive_tui.changes.plan import plan_matching
+        from archive_tui.changes.repair_plan import ARCHIVE_REPAIRS, RepairPlan
+        from archive_tui.jobs.archive_check import ArchiveCheckJob
+
         call, session = self.screen.app.call_from_thread, self.screen.session
         forecast = session.archive_forecast(queue)
         if not forecast.stuck:
@@ -99,4 +107,6 @@ class QueueRepair(Part):
             catalog.close()
             self._flow.abandon(f"its ids have data, so nothing is damaged yet: {commands.CleanOld} deletes the oldest")
             return
-        self._flow.confirm(change_flow.archive_repair(plan, forecast, self.screen.session, catalog.close))
+        from archive_tui.tui.lists import proposals
+
+        self._flow.confirm(proposals.archive_repair(plan, forecast, self.screen.session, catalog.close))

@@ -60,6 +60,8 @@ class Measurement:
         self._environment = os.environ | {
             f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("STATE", "CONFIG", "DATA")
         }
+        # Where bytecode is forbidden, every start would compile archive_tui, but not the libraries it is compared with
+        self._environment |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
 
     def measure(self, subjects: Sequence[Subject], *, start: bool) -> None:
         """Measure these, and how long it takes to start."""

@@ -37,7 +37,7 @@ from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.journals import JournalJob
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.progress import ChangeProgress
-from archive_tui.journal import folder as journal_folder
+from archive_tui.journal import place as journal_place
 from archive_tui.journal import writer
 from archive_tui.journal.reader import Journal
 from archive_tui.payloads.redaction import Redaction
@@ -216,7 +216,7 @@ def full_after(count: int) -> Callable[[int, Any], int]:
 def obstacle(request: pytest.FixtureRequest, journal_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A journal that cannot be written."""
     if request.param == "no room":
-        monkeypatch.setattr(journal_folder, "free_bytes", lambda folder: 1000)
+        monkeypatch.setattr(journal_place, "free_bytes", lambda folder: 1000)
     elif request.param.startswith("full"):
         monkeypatch.setattr(writer.os, "write", full_after(0 if request.param.endswith("once") else 1))
     elif request.param == "no folder":

@@ -138,7 +138,7 @@ def test_a_plan_without_a_journal_says_what_that_means(full: Live, cli: Command)
 
 
 def test_a_plan_says_where_there_is_too_little_room(full: Live, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archive_tui.journal.folder.free_bytes", lambda _folder: 1_000_000)
+    monkeypatch.setattr("archive_tui.journal.place.free_bytes", lambda _folder: 1_000_000)
     ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--dry-run"))
     assert "1.0 MB free: too little, nothing will be deleted" in ended.text
     ended = cli(*at(full, "delete", "--queue", "q", "--archived", "--yes"))

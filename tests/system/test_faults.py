@@ -298,7 +298,7 @@ def test_too_little_room_is_seen_before(
 ) -> None:
     before = fill(valkey, 100)
     plan = plan_of(valkey, run_job, catalog)
-    monkeypatch.setattr("archive_tui.journal.folder.free_bytes", lambda _folder: 1_000_000)
+    monkeypatch.setattr("archive_tui.journal.place.free_bytes", lambda _folder: 1_000_000)
     job = deletion(valkey.connect(), plan, Pace.FULL, None, journal_dir)
     run_job(job)
     assert job.wait(30)

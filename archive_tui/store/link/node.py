@@ -14,9 +14,7 @@ from redis.retry import Retry
 from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
 from archive_tui.settings.address import Address
 from archive_tui.settings.model import Secret, Settings
-from archive_tui.store.link.diagnosis import diagnose
 from archive_tui.store.link.replies import Reply, may_be_something_else, translated
-from archive_tui.store.link.tls import TlsConnection
 from archive_tui.text import line
 
 _READ_SIZE = 256 * 1024
@@ -93,6 +91,8 @@ class Node:
         """Raise what stands at the address, where the first exchange with it fails and it says so."""
         if not may_be_something_else(error):
             return
+        from archive_tui.store.link.diagnosis import diagnose
+
         found = diagnose(self.settings, error)
         if found is not None:
             kind = DisconnectedError if found.passing else ConnectError
@@ -144,6 +144,8 @@ def _pool(settings: Settings, *, as_replica: bool) -> redis.ConnectionPool:
     }
     if settings.tls is None:
         return redis.ConnectionPool(**options)
+    from archive_tui.store.link.tls import TlsConnection
+
     options.setdefault("redis_connect_func", _greet)
     return redis.ConnectionPool(connection_class=TlsConnection, tls=settings.tls, **options)
 

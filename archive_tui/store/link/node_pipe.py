@@ -1,20 +1,24 @@
 """A pipe to one server process, over a connection of its own."""
 
+from __future__ import annotations
+
 import ssl
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.exceptions import ConnectionError, InvalidResponse
 
 from archive_tui.asynq.keys import Keys
 from archive_tui.settings.model import Snapshot
-from archive_tui.store.facts import Encryption
 from archive_tui.store.link.abilities import Abilities
 from archive_tui.store.link.large_reply import LargeReply
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.pipe import Pipe, pack
 from archive_tui.store.link.replies import PLAIN, Reply, raise_first
+
+if TYPE_CHECKING:
+    from archive_tui.store.facts import Encryption
 
 
 class NodePipe(Pipe):
@@ -39,6 +43,8 @@ class NodePipe(Pipe):
         sock = getattr(self._connection, "_sock", None)
         if not isinstance(sock, ssl.SSLSocket) or (cipher := sock.cipher()) is None:
             return None
+        from archive_tui.store.facts import Encryption
+
         until = (sock.getpeercert() or {}).get("notAfter")  # without verification nothing of it is told
         return Encryption(
             sock.version() or "",

@@ -41,7 +41,6 @@ from archive_tui.errors import (
 )
 from archive_tui.errors import MovedError as QueueMovedError
 from archive_tui.settings.model import Settings
-from archive_tui.store.link.tls import in_words
 from archive_tui.text import decode, line
 
 Reply: TypeAlias = Any
@@ -274,6 +273,8 @@ def _reason(error: RedisError, said: str) -> str:
     if isinstance(cause, socket.gaierror):
         return "the host name is unknown"
     if isinstance(cause, ssl.SSLError):
+        from archive_tui.store.link.tls import in_words
+
         return f"TLS failed with it: {in_words(cause)}"
     if "closed" in said.lower():
         return "the server closed the connection"

@@ -1,30 +1,36 @@
-"""The Redis or Valkey that one set of settings reaches, one server or a cluster: who it is, and pipes to it."""
+"""The Redis or Valkey that one set of settings reaches, one server or a cluster: who it is, and pipes to it.
+
+A start imports nothing for clusters, replicas and Sentinels unless it meets them.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from redis.exceptions import RedisError
 
 from archive_tui.asynq.keys import Keys
 from archive_tui.errors import ArchiveTuiError, ConnectError, DisconnectedError
 from archive_tui.settings.model import Seeds, Settings
-from archive_tui.store.link import sentinels
 from archive_tui.store.link.abilities import Abilities, Ability
-from archive_tui.store.link.cluster import Cluster, NoClusterError, find_cluster
-from archive_tui.store.link.cluster_pipe import ClusterPipe
-from archive_tui.store.link.cluster_replicas import ClusterReplicas
 from archive_tui.store.link.node import Node
 from archive_tui.store.link.node_pipe import NodePipe
 from archive_tui.store.link.pipe import Pipe
-from archive_tui.store.link.replicas import Replicas
 from archive_tui.store.link.replies import Reply
 from archive_tui.store.link.server_info import ServerInfo, cluster_info, info_of, with_greeting
-from archive_tui.store.link.service import Guide, Service
 from archive_tui.text import line
 
-AnyPipe = TypeVar("AnyPipe", bound=NodePipe | ClusterPipe)
+if TYPE_CHECKING:
+    from archive_tui.store.link.cluster import Cluster
+    from archive_tui.store.link.cluster_pipe import ClusterPipe
+    from archive_tui.store.link.cluster_replicas import ClusterReplicas
+    from archive_tui.store.link.replicas import Replicas
+    from archive_tui.store.link.service import Guide, Service
+
+AnyPipe = TypeVar("AnyPipe", bound="NodePipe | ClusterPipe")
 
 _CLIENT_NAME = "archive-tui"
 
@@ -41,7 +47,11 @@ class Server:
         """The keys of the namespace that this session reads and writes."""
         self.abilities = Abilities()
         """Shared by all pipes to this server."""
-        self._guide = guide or (Service(settings) if settings.sentinels is not None else None)
+        if guide is None and settings.sentinels is not None:
+            from archive_tui.store.link.service import Service
+
+            guide = Service(settings)
+        self._guide = guide
         self._home = self._guide.node if self._guide is not None else Node(settings)
         self._cluster: Cluster | None = None
         self._replicas: ClusterReplicas | None = None
@@ -86,6 +96,10 @@ class Server:
     @property
     def service(self) -> Service | None:
         """The service and its Sentinels; None where the server is reached without any."""
+        if self._guide is None:
+            return None
+        from archive_tui.store.link.service import Service
+
         return self._guide if isinstance(self._guide, Service) else None
 
     @contextmanager
@@ -96,13 +110,15 @@ class Server:
         """
         with self.translated(), _released(self._open(home, lenient=lenient)) as pipe:
             yield pipe
-            if self._replicas is not None and isinstance(pipe, ClusterPipe):
+            if self._replicas is not None and not isinstance(pipe, NodePipe):
                 pipe.confirm()
 
     def _open(self, home: Node | None, *, lenient: bool) -> NodePipe | ClusterPipe:
         read_only, snapshot = self.settings.read_only, self.settings.snapshot
         if self._cluster is None:
             return NodePipe(self._at_home(), self.abilities, self.keys, read_only=read_only, snapshot=snapshot)
+        from archive_tui.store.link.cluster_pipe import ClusterPipe
+
         self._cluster.refresh()
         at = home or self._cluster.home
         return ClusterPipe(
@@ -124,11 +140,14 @@ class Server:
         with node.translated(), _released(NodePipe(node, self.abilities, self.keys, read_only=read_only)) as pipe:
             yield pipe
 
-    def read_at_replica(self) -> tuple["Server", Replicas | ClusterReplicas]:
+    def read_at_replica(self) -> tuple[Server, Replicas | ClusterReplicas]:
         """The same, read only, at one of its replicas as long as one hears it, in a cluster at one of each node; and
         which that is. Of what was read, more than one pipe may be needed: each raises MovedError where its replicas
         turn out to be no good.
         """
+        from archive_tui.store.link.cluster_replicas import ClusterReplicas
+        from archive_tui.store.link.replicas import Replicas
+
         settings = replace(self.settings, read_only=True)
         if self._cluster is not None:
             reader = Server(settings)
@@ -176,7 +195,12 @@ class Server:
         finally:
             plain.close()
         if info.mode == "sentinel":
-            raise ConnectError(sentinels.whose_services(self.settings, info.services))
+            self._refuse_services(info)
+
+    def _refuse_services(self, info: ServerInfo) -> NoReturn:
+        from archive_tui.store.link.sentinels import whose_services
+
+        raise ConnectError(whose_services(self.settings, info.services))
 
     def _identified(self) -> ServerInfo:
         self.abilities.forget()
@@ -190,7 +214,7 @@ class Server:
             self._guide.outdated()
         info = self._greeted()
         if info.mode == "sentinel":
-            raise ConnectError(sentinels.whose_services(self.settings, info.services))
+            self._refuse_services(info)
         if self._guide is not None:
             self._guide.accept(info)
         if info.mode in ("cluster", ""):  # it does not say where `INFO` is refused
@@ -199,12 +223,16 @@ class Server:
                 if info.mode and isinstance(slots, Exception):
                     raise slots
             if isinstance(slots, list):
+                from archive_tui.store.link.cluster import Cluster
+
                 self._cluster = Cluster(self._home, slots)
                 return self._greeted()
         return info
 
     def _found(self, seeds: Seeds) -> tuple[Node, Cluster]:
         """The cluster of which nodes are named. Raises ConnectError and kin; where one is a Sentinel, it says so."""
+        from archive_tui.store.link.cluster import NoClusterError, find_cluster
+
         try:
             return find_cluster(self.settings, seeds.addresses)
         except NoClusterError as error:

@@ -3,13 +3,13 @@
 It is a matter of each queue by itself: one that was never migrated says nothing of the others.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from archive_tui.asynq.installation import INSTALLATION
 from archive_tui.asynq.keys import Keys
-from archive_tui.asynq.message import TaskMessage, encode
-from archive_tui.asynq.rows import TaskRow, row_of
 from archive_tui.asynq.states import LISTS, SORTED_SETS, State
 from archive_tui.asynq.task import seconds_of
 from archive_tui.asynq.whole_messages import message_in
@@ -18,6 +18,10 @@ from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import Reply, members_in
 from archive_tui.store.read.indexes import Cursor, Order, pieces
 from archive_tui.text import line
+
+if TYPE_CHECKING:
+    from archive_tui.asynq.message import TaskMessage
+    from archive_tui.asynq.rows import TaskRow
 
 _ENDS = (b"0", b"-1")
 
@@ -95,6 +99,9 @@ def rows_of(pipe: Pipe, queue: str, state: State, members: Mapping[bytes, int | 
     """The rows of those members of an index that are messages, by member; `members` have their scores, in unix seconds,
     or None in a list.
     """
+    from archive_tui.asynq.message import encode
+    from archive_tui.asynq.rows import row_of
+
     messages = {member: message for member in members if (message := message_in(member, queue)) is not None}
     return {
         member: row_of(
@@ -108,6 +115,8 @@ def messages_of(pipe: Pipe, rows: Sequence[TaskRow]) -> list[bytes | None]:
     """The messages of listed tasks that have no task data, as Asynq would write them by now, in the order of the rows.
     None: gone, or of a queue of a later Asynq.
     """
+    from archive_tui.asynq.message import encode
+
     old = old_queues(pipe, sorted({row.queue for row in rows}))
     by_index: dict[tuple[str, State], dict[bytes, int | None]] = {}
     for row in rows:

@@ -6,15 +6,20 @@ none of them. Where a server has neither, `COMMAND INFO` says at least which com
 some, or take them away. Where that is refused as well, nothing is known, and the first real attempt will tell.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from archive_tui.asynq.actions import Action, needs
 from archive_tui.asynq.installation import INSTALLATION
-from archive_tui.store.facts import Right
 from archive_tui.store.link.pipe import Command, Pipe
 from archive_tui.store.link.replies import Reply, is_unknown_command, not_offered
 from archive_tui.text import decode, line
+
+if TYPE_CHECKING:
+    from archive_tui.store.facts import Right
 
 _MOST_QUEUES = 200
 """Queues that are asked about; an installation with more of them is permitted what these are."""
@@ -69,6 +74,8 @@ class Permissions:
 
     def rights(self) -> Iterator[Right]:
         """What may be done in the queues, action by action; what belongs to no queue is left out."""
+        from archive_tui.store.facts import Right
+
         for action in Action:
             asked = {queue for queue, about in self.asked if about is action and queue != INSTALLATION}
             refused = {queue: self.refused[queue, action] for queue in asked if (queue, action) in self.refused}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from archive_tui.asynq.rows import TaskRow
-from archive_tui.catalog.message_values import MessageValue
 from archive_tui.errors import UsageError
-from archive_tui.tui.widgets.columns import Column
+
+if TYPE_CHECKING:
+    from archive_tui.asynq.rows import TaskRow
+    from archive_tui.catalog.message_values import MessageValue
+    from archive_tui.tui.widgets.columns import Column
 
 ARCHIVE, ALL_ARCHIVES, SCAN, JOURNAL = "archive", "all-archives", "scan", "journal"
 LISTS = (ARCHIVE, ALL_ARCHIVES, SCAN, JOURNAL)
@@ -34,6 +37,8 @@ def _is_in_messages(name: str, place: str) -> bool:
     """Whether a name is a place in messages, such as `payload.user.id`. Raises UsageError where it begins like one."""
     if not name.startswith(("payload.", "payload[", "header.")):
         return False
+    from archive_tui.catalog.message_values import MessageValue
+
     try:
         return MessageValue.parse(name).name == name
     except UsageError as error:
@@ -73,6 +78,8 @@ class ListAppearance:
 
     def values(self, kind: str) -> list[MessageValue]:
         """The columns of a list that are read from messages."""
+        from archive_tui.catalog.message_values import MessageValue
+
         return [MessageValue.parse(name) for name in self._names(kind) if name not in COLUMNS]
 
     def _names(self, kind: str) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import Wait, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.run import HowToRun, RunDialog
-from archive_tui.tui.lists.change_flow import OVERTAKEN, deletion, run_again
+from archive_tui.tui.lists import proposals
+from archive_tui.tui.lists.change_flow import OVERTAKEN
 from archive_tui.tui.lists.chosen_changes import ChosenChanges
 from archive_tui.tui.lists.targets import Targets
 from archive_tui.wording.people import plural
@@ -51,7 +52,7 @@ class ArchiveChanges(ChosenChanges):
     def confirm_deletion(self, plan: Plan, choice: str, if_empty: str) -> None:
         """Show the plan of a deletion, or say why there is none."""
         if plan.count:
-            self._flow.confirm(deletion(plan, self.screen.session, choice))
+            self._flow.confirm(proposals.deletion(plan, self.screen.session, choice))
         else:
             self._flow.abandon(if_empty)
 
@@ -98,7 +99,7 @@ class ArchiveChanges(ChosenChanges):
         self.screen.app.call_from_thread(self._confirm_run, found, choice)
 
     def _confirm_run(self, plan: RunPlan, choice: str) -> None:
-        self._flow.confirm(run_again(plan, self.screen.session, choice))
+        self._flow.confirm(proposals.run_again(plan, self.screen.session, choice))
 
 
 def without_ghosts(count: int) -> str:

@@ -29,7 +29,8 @@ from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.edit import EditDialog
 from archive_tui.tui.dialogs.question import QuestionDialog
 from archive_tui.tui.dialogs.run import HowToRun, RunDialog
-from archive_tui.tui.lists.change_flow import OVERTAKEN, edit_and_run
+from archive_tui.tui.lists import proposals
+from archive_tui.tui.lists.change_flow import OVERTAKEN
 from archive_tui.tui.lists.chosen_changes import ChosenChanges
 from archive_tui.tui.lists.targets import Targets
 from archive_tui.tui.terminal.lending import lend_terminal
@@ -179,7 +180,7 @@ class ArchiveEdits(ChosenChanges):
         timed = with_times(session.server, plan)
         found = plan_edit(session.server, timed, edit, how.mode, stays=how.stays, redaction=session.redaction)
         if found.count:
-            self.screen.app.call_from_thread(self._flow.confirm, edit_and_run(found, session, choice))
+            self.screen.app.call_from_thread(self._flow.confirm, proposals.edit_and_run(found, session, choice))
         else:
             reason = next(iter(found.refused), "nothing would change")
             self.screen.app.call_from_thread(self._flow.abandon, f"nothing to edit: {clip(reason, 200)}")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from archive_tui.catalog.filter.grammar import parse
-from archive_tui.catalog.filter.refusal import FilterError
 from archive_tui.errors import UsageError
 
 _KEPT = 100
@@ -23,6 +21,13 @@ class FilterMemory:
         """Filters by the names that people gave them."""
         self.typed: list[str] = []
         """Filters that were typed, the last first."""
+        if self.named:
+            self._check(place)
+
+    def _check(self, place: str) -> None:
+        from archive_tui.catalog.filter.grammar import parse
+        from archive_tui.catalog.filter.refusal import FilterError
+
         for name, text in self.named.items():
             try:
                 parse(text, 0.0)

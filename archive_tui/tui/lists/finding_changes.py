@@ -20,7 +20,7 @@ from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.dialogs.explain import ExplainDialog
-from archive_tui.tui.lists import change_flow, repair_menu
+from archive_tui.tui.lists import proposals, repair_menu
 from archive_tui.tui.lists.change_flow import OVERTAKEN, ChangeFlow
 from archive_tui.tui.lists.targets import Targets
 from archive_tui.wording.people import plural
@@ -93,13 +93,13 @@ class FindingChanges(Part):
 
     def _confirm_deletion(self, plan: Plan, choice: str) -> None:
         if plan.count:
-            self._flow.confirm(change_flow.deletion(plan, self.screen.session, choice))
+            self._flow.confirm(proposals.deletion(plan, self.screen.session, choice))
         else:
             self._flow.abandon("these findings have left the list meanwhile")
 
     def _confirm_histories(self, plan: HistoryPlan, choice: str) -> None:
         if plan.count:
-            self._flow.confirm(change_flow.deletion_of_histories(plan, self.screen.session, choice))
+            self._flow.confirm(proposals.deletion_of_histories(plan, self.screen.session, choice))
         else:
             self._flow.abandon("these histories have left the list meanwhile")
 
@@ -161,7 +161,7 @@ class FindingChanges(Part):
         if refusal := plan.why_not():
             self._flow.abandon(refusal)
             return
-        self._flow.confirm(change_flow.repair(plan, self.screen.session, targets.choice))
+        self._flow.confirm(proposals.repair(plan, self.screen.session, targets.choice))
 
     # Explaining
 

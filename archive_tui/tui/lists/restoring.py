@@ -14,6 +14,7 @@ from archive_tui.store.write.restore import Target
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, background
 from archive_tui.tui.dialogs.choice import ChoiceDialog
+from archive_tui.tui.lists import proposals
 
 if TYPE_CHECKING:
     from archive_tui.tui.lists.change_flow import ChangeFlow
@@ -95,10 +96,8 @@ class Restoring(Part):
         self.screen.app.call_from_thread(self._confirm, plan, ready)
 
     def _confirm(self, plan: RestorePlan, ready: bool) -> None:
-        from archive_tui.tui.lists.change_flow import restore
-
         if plan.count:
-            self._flow.confirm(restore(plan, self.screen.session), ready=ready)
+            self._flow.confirm(proposals.restore(plan, self.screen.session), ready=ready)
         elif plan.bare:
             self._flow.abandon("these had no data: there is nothing to restore")
         else:

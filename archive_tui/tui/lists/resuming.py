@@ -11,6 +11,7 @@ from archive_tui.changes import resume_words
 from archive_tui.changes.kept_plan import retire
 from archive_tui.changes.resume import Rest, plan_rest
 from archive_tui.tui.command_screen import CommandScreen, Part, background
+from archive_tui.tui.lists.change_flow import Proposal
 
 if TYPE_CHECKING:
     from archive_tui.tui.lists.change_flow import ChangeFlow
@@ -41,8 +42,6 @@ class Resuming(Part):
         self.screen.app.call_from_thread(self._confirm, rest, catalog)
 
     def _confirm(self, rest: Rest, catalog: Catalog) -> None:
-        from archive_tui.tui.lists.change_flow import Proposal
-
         if not rest.count:
             catalog.close()
             self._flow.abandon("nothing is left of this change: all of its plan was done, or left alone")

@@ -11,11 +11,10 @@ from textual.widgets import Static
 
 from archive_tui.asynq.actions import Action
 from archive_tui.asynq.states import State
-from archive_tui.store.read.queues import QueueStats
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, QuitWanted, ScanWanted
+from archive_tui.tui.ahead import import_ahead
+from archive_tui.tui.command_screen import LOW, CommandScreen, QuitWanted, ScanWanted
 from archive_tui.tui.commands import runs
-from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.interrupted_changes import InterruptedChanges
 from archive_tui.tui.kept_screens import ALL_QUEUES, archive_name
 from archive_tui.tui.lists import queue_notice
@@ -23,15 +22,19 @@ from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.queue_columns import BY_TROUBLE, COLUMNS, HELP, SORTS, QueueRow, row_style
 from archive_tui.tui.lists.queue_trouble import trouble
 from archive_tui.tui.queue_repair import QueueRepair
-from archive_tui.tui.task.boxes import LOW
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.source import Rows
 from archive_tui.tui.widgets.table import VirtualTable
 
 if TYPE_CHECKING:
+    from archive_tui.store.read.queues import QueueStats
     from archive_tui.tui.screens.tasks import TasksScreen
+
 _ROWS, _LOW_ROWS = 6, 2
 """Rows of what is wrong, at most, and in a low terminal."""
+
+_FIRST_LOOK = 0.02
+"""Seconds between two looks whether the first rows have come."""
 
 
 class QueuesScreen(CommandScreen):
@@ -82,8 +85,17 @@ class QueuesScreen(CommandScreen):
         yield Static(id="notice")
         yield FilterBar("queue name")
 
+    def on_mount(self) -> None:
+        self._first_look = self.set_interval(_FIRST_LOOK, self._look_for_first_rows)
+
+    def _look_for_first_rows(self) -> None:
+        if self.session.watch.overview.read_at is not None:
+            self._first_look.stop()
+            self.look()
+
     def on_screen_resume(self) -> None:
-        self._interrupted.look(self.session)
+        if self._rows_drawn:  # else once they are: nothing is to delay them
+            self._interrupted.look(self.session)
         self._drawn = None  # a list may have been left with marks
 
     @property
@@ -126,9 +138,16 @@ class QueuesScreen(CommandScreen):
         table = self._table
         table.sorted_by = (self._sort, self._descending)
         table.empty_text = "No queue matches the filter." if text else "No queues."
+        first = not self._rows_drawn
         self._rows_drawn = overview.read_at is not None
         table.show(Rows(rows, keys), complete=self._rows_drawn)
+        if first and self._rows_drawn:
+            self.call_after_refresh(self._first_rows_seen)
         self._draw_notice(everything)  # also of what the filter hides
+
+    def _first_rows_seen(self) -> None:
+        self._interrupted.look(self.session)
+        import_ahead()
 
     def _draw_notice(self, rows: Sequence[QueueRow]) -> None:
         kept = self.kept.marked(ALL_QUEUES)
@@ -231,6 +250,8 @@ class QueuesScreen(CommandScreen):
 
     @runs(commands.Sort)
     def sort(self) -> None:
+        from archive_tui.tui.dialogs.choice import ChoiceDialog
+
         names = {BY_TROUBLE: "What needs attention first"}
         names |= {column.name: column.title for column in COLUMNS if column.sortable}
         self.app.push_screen(ChoiceDialog("Sort by", names, self._sort), self._sort_by)

@@ -12,15 +12,13 @@ from textual.widget import Widget
 from archive_tui.payloads.rendering import Document, Shown, TreeDocument
 from archive_tui.text import clip
 from archive_tui.tui import commands
+from archive_tui.tui.command_screen import LOW
 from archive_tui.tui.widgets.document import DocumentView
 from archive_tui.tui.widgets.fitted import FittedText
 from archive_tui.tui.widgets.outline import OutlineView, PointedAt
 
 NARROW = 100
 """Columns below which the boxes stack."""
-
-LOW = 20
-"""Lines below which there is room for one box alone."""
 
 ROOMY = 120
 """Columns from which there is room for all facts, without anybody asking for them."""
