@@ -179,7 +179,7 @@ _NOT_SHOWN = "… not shown from here: a value is masked. The tree masks values 
 
 _ELEMENT_NOT_SHOWN = "… not shown from here: a value is masked"
 
-_XML_NAME = re.compile(rb"""<([^\s/>!?]{1,200})|([^\s=<>"'/]{1,200})\s*=\s*["']""")
+_XML_NAME = re.compile(rb"""<([^\s/>!?]++)|\s([^\s=<>"'/]++)\s*+=\s*+["']""")
 
 
 class _Elements:
