@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -54,14 +55,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else ExitCode.DONE
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors of writing. Whoever writes to a file of its own says which: what arrives here was for standard output."""
+
+
 def _cannot(error: OSError) -> str:
-    """The reason why the system refused something, with what it was where that is known."""
+    """The reason why the system refused something."""
     reason = error.strerror or str(error)
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return f"standard output cannot be written: {reason}"
-    return reason
+    return f"standard output cannot be written: {reason}" if error.errno in _NO_ROOM else reason
 
 
 def _wrong_usage(error: click.ClickException) -> str:

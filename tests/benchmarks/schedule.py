@@ -76,6 +76,7 @@ SUBJECTS: tuple[Subject, ...] = (
         "list-filter", "our filter by payload", Shape.ARCHIVE, Run.PYTHON, "contents.filter_archive", "asynq-list",
         once=True,
     ),
+    Subject("first-page", "enter to the first page", Shape.ARCHIVE, Run.PYTHON, "first_page.first_page", once=True),
     Subject("asynq-delete", "Asynq deletes all", Shape.ARCHIVE, Run.ASYNQ, "delete-all-archived", destroys=True),
     Subject(
         "archive-delete", "our list and deletion", Shape.ARCHIVE, Run.PYTHON, "ours.archive_delete", "asynq-delete",

@@ -135,6 +135,8 @@ LINES: tuple[Line, ...] = (
          lambda f: _per_key(f, "scan") / _per_key(f, "filter"), _part, at_least=True, needs=("filter", "scan")),
     Line("filter by payload, archive", "≤ 3 × listing", 3, lambda f: _per_key(f, "list-filter") / _per_key(f, "list"),
          _times, needs=("list-filter", "list")),
+    Line("enter to a task's payload", "≤ 100 ms", 100, lambda f: 1000 * _per_key(f, "first-page"), _ms,
+         needs=("first-page",)),
     Line("scan against the usual recipe", "≥ 20 × faster", 20, lambda f: _per_key(f, "recipe") / _per_key(f, "scan"),
          _times, at_least=True, needs=("recipe", "scan")),
     Line("deletion with journal", "≥ 1/6 of UNLINK", 1 / 6, lambda f: 1 / f["delete-journal"]["ratio"], _part,

@@ -22,11 +22,12 @@ def talkative(valkey: Live) -> Live:
     ("arguments", "reads"),
     [
         (["scan", "--ndjson", "--pace", "full"], 10),
+        (["list", "q", "--ndjson"], 10),
         (["scan", "--json"], 0),
         (["queues"], 0),
         (["show", "q", "huge"], 10),
     ],
-    ids=["ndjson", "json", "queues", "show"],
+    ids=["ndjson", "list", "json", "queues", "show"],
 )
 def test_who_reads_no_further_is_no_error(
     talkative: Live, process: Callable[..., "subprocess.Popen[bytes]"], arguments: list[str], reads: int
@@ -41,6 +42,17 @@ def test_who_reads_no_further_is_no_error(
     with started.stderr:
         assert started.stderr.read() == b""
     assert started.wait(30) == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [["queues"], ["scan", "--ndjson"], ["list", "q"]], ids=" ".join)
+def test_a_full_disk_is_said_to_be_that_of_the_output(talkative: Live, arguments: list[str]) -> None:
+    talkative.asynq.add("q", "one")
+    command = [sys.executable, "-m", "archive_tui", *arguments, "--url", talkative.url]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == ["archive-tui: standard output cannot be written: No space left on device"]
 
 
 @pytest.mark.parametrize("command", [["scan", "--ndjson"], ["show", "--json", "q", "one"]])
