@@ -35,6 +35,9 @@ PATIENCE = 20.0
 """Seconds after which something that is waited for has failed to come about."""
 
 _LOOK = 0.02
+_TURNS = 10
+"""Turns of the event loop in which a key that was sent, or an answer from a thread, becomes a message for a widget."""
+
 TABLE = "VirtualTable"
 _GUTTERS = {"  ", "▌ ", " ●", "▌●"}
 _NAMES = {
@@ -202,24 +205,38 @@ class Operator:
         """
         give_up = time.monotonic() + PATIENCE
         quiet = 0
-        while quiet < 2:  # what was quiet when it was looked at may have been told something meanwhile
-            await self._unless_broken(self.pilot.pause(0))
-            busy = self._busy()
-            quiet = 0 if busy else quiet + 1
-            assert time.monotonic() < give_up, f"never came to rest: {busy}\n{self.text}"
+        while quiet < 2 and self.app.is_running:  # what was drawn when it was looked at may have asked for more
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            self.check()
+            if busy := self._handling():
+                quiet = 0
+            else:
+                self.app.screen._on_timer_update()  # lay out and draw now, not at the next refresh
+                busy = self._unfinished()
+                quiet = 0 if busy else quiet + 1
             if busy:
+                assert time.monotonic() < give_up, f"never came to rest: {busy}\n{self.text}"
                 await asyncio.sleep(_LOOK / 10)
+        self.check()
 
-    def _busy(self) -> str:
-        """What goes on in the app, in words; empty if nothing does."""
-        screens = self.app.screen_stack
+    def _handling(self) -> str:
+        """Which message or key is being handled, in words; empty if none is."""
         if self.app.keystrokes.busy:
             return "keys"
-        for pump in (self.app, *(node for screen in screens for node in screen.walk_children(with_self=True))):
-            if pump.message_queue_size or pump._next_callbacks:
-                return f"messages for {pump}"
+        for pump in (
+            self.app,
+            *(node for screen in self.app.screen_stack for node in screen.walk_children(with_self=True)),
+        ):
             if not pump.is_running:
                 return f"{pump} is being mounted"
+            waits = pump._message_queue.ready_event._waiters  # else it is at a message that it has taken
+            if pump.message_queue_size or pump._next_callbacks or not waits:
+                return f"messages for {pump}"
+        return ""
+
+    def _unfinished(self) -> str:
+        """What is left to be done without a message, in words; empty if nothing is."""
         top = self.app.screen
         if top._layout_required or top._callbacks:
             return f"{top} is being laid out"
