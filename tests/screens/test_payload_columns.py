@@ -70,3 +70,14 @@ def test_it_is_kept_for_the_queue(shop: Live) -> None:
         await op.until(lambda: op.column("lines", "Type")[0] == "[2]")
 
     operate(shop.settings, play, size=(200, 40))
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24)])
+def test_what_was_asked_for_is_in_sight_in_a_narrow_terminal(shop: Live, size: tuple[int, int]) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("shop")
+        await show(op, "customer")
+        await op.until(lambda: "cus_2" in op.rows[0])
+        assert "customer" in op.part("VirtualTable")[0]
+
+    operate(shop.settings, play, size=size)

@@ -734,6 +734,7 @@ def test_layout_hides_by_priority_then_shrinks_and_shares_what_is_left() -> None
     assert widths(59) == {"id": 18, "died": 8, "error": 29}
     assert widths(43) == {"id": 15, "error": 26}
     assert widths(20) == {"id": 9, "error": 9}
+    assert widths(8) == {"id": 8}  # in three cells each, neither would say anything
     assert widths(3) == {"id": 3}
     assert widths(0) == {}
     assert widths(50, natural={"id": 40, "error": 70, "type": 3}) == {

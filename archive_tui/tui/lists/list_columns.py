@@ -107,9 +107,9 @@ def _column(value: MessageValue) -> Column[TaskRow]:
         title,
         cell,
         max(_WIDTH, len(title)),
+        least=_WIDTH,  # no priority: somebody has asked for it, and a narrow list shortens all before it hides that
         enough=_ENOUGH,
         grow=1,
         most=40,
-        priority=1,
         help="what stands at this place in the payload or the headers",
     )

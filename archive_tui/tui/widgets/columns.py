@@ -19,6 +19,9 @@ Tone = Literal[
 GAP = 2  # cells between columns
 ELLIPSIS = "…"
 
+_LEAST = 4
+"""Cells in which a value that is cut still says something."""
+
 # Characters whose width terminals disagree about, so that no padding would be right everywhere: variation selectors,
 # keycaps and skin tones go, and the letters of a flag become plain letters.
 STEADY: dict[int, str | None] = {
@@ -116,9 +119,10 @@ def lay_out(columns: Iterable[Column[Any]], room: int, natural: Mapping[str, int
     """Decide which columns are drawn and how wide, in `room` cells.
 
     Columns are hidden by priority until the minimum widths fit. What cannot be hidden shrinks: first what has a
-    `least`, down to that; then what `yields` goes; then the others shrink, the widest first. What is left over goes
-    first to what has not `enough`, in the order of the columns, then to what can be shown `whole`, and is then shared
-    by `grow`. With `natural` widths (wide mode) nothing is hidden or shrunk: the table scrolls.
+    `least`, down to that; then what `yields` goes; then the others shrink, the widest first, and go where they would
+    say nothing, but for the last. What is left over goes first to what has not `enough`, in the order of the columns,
+    then to what can be shown `whole`, and is then shared by `grow`. With `natural` widths (wide mode) nothing is hidden
+    or shrunk: the table scrolls.
     """
     shown = list(columns)
     if natural is None:
@@ -142,7 +146,7 @@ def lay_out(columns: Iterable[Column[Any]], room: int, natural: Mapping[str, int
             shrinking = above_least or [column for column in shown if not column.least] or shown
             widest = max(reversed(shrinking), key=lambda column: widths[column.name])
             widths[widest.name] -= 1
-            if not widths[widest.name]:
+            if widths[widest.name] < (min(_LEAST, widest.width) if len(shown) > 1 else 1):
                 shown.remove(widest)
     left = max(spare(), 0)
     for column in shown:
