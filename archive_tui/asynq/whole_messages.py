@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from archive_tui.text import encode
+from archive_tui.text import decode, encode
 
 if TYPE_CHECKING:
     from archive_tui.asynq.message import TaskMessage
@@ -18,6 +18,8 @@ _NAMES = ("Type", "ID", "Queue")
 """Fields that every message of 0.17.2 has (`TaskMessage` in internal/base/base.go), all of them strings."""
 
 _INT32, _INT64 = 2**31, 2**63
+
+_DECODER = json.JSONDecoder()
 
 
 def message_in(member: bytes, queue: str) -> TaskMessage | None:
@@ -34,7 +36,8 @@ def message_in(member: bytes, queue: str) -> TaskMessage | None:
 
 def _from_json(member: bytes) -> TaskMessage | None:
     try:
-        fields = json.loads(member)
+        text = decode(member)
+        fields = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
     if not isinstance(fields, dict) or not all(isinstance(fields.get(name), str) for name in _NAMES):
@@ -43,7 +46,7 @@ def _from_json(member: bytes) -> TaskMessage | None:
 
     return TaskMessage(
         type=_text(fields["Type"]),
-        payload=_payload(fields.get("Payload")),
+        payload=_payload(text),
         id=_text(fields["ID"]),
         queue=_text(fields["Queue"]),
         retry=_number(fields.get("Retry"), _INT32),
@@ -64,8 +67,21 @@ def _number(value: Any, beyond: int) -> int:
     return value if isinstance(value, int) and -beyond <= value < beyond else 0
 
 
-def _payload(value: Any) -> bytes:
-    """The payload as the migration to 0.18 writes it: as JSON, empty for none."""
-    if value is None:
-        return b""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+def _payload(member: str) -> bytes:
+    """The payload as it stands in a message that is JSON: no number may lose a digit, as it would if it were written
+    anew. Empty for none.
+    """
+    payload, at = "", _beyond_space(member, 0) + 1
+    while member[at := _beyond_space(member, at)] != "}":
+        name, at = _DECODER.raw_decode(member, _beyond_space(member, at + (member[at] == ",")))
+        begin = _beyond_space(member, _beyond_space(member, at) + 1)
+        _, at = _DECODER.raw_decode(member, begin)
+        if name == "Payload":
+            payload = member[begin:at]
+    return b"" if payload == "null" else encode(payload)
+
+
+def _beyond_space(text: str, at: int) -> int:
+    while text[at] in " \t\n\r":
+        at += 1
+    return at
