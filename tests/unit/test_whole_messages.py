@@ -10,7 +10,7 @@ TASK = '"Type":"send","ID":"one","Queue":"old"'
 @pytest.mark.parametrize(
     ("member", "payload"),
     [
-        (f'{{{TASK},"Payload":{{"price":1.10,"id":123456789012345678.5}}}}', '{"price":1.10,"id":123456789012345678.5}'),
+        (f'{{{TASK},"Payload":{{"price":1.10,"id":1234567890.12345678}}}}', '{"price":1.10,"id":1234567890.12345678}'),
         (f'{{"Payload":{{"html":"\\u003cb\\u003e"}},{TASK}}}', '{"html":"\\u003cb\\u003e"}'),
         (f'{{ "Payload" : [ 1 , {{}} ] ,\n{TASK} }}', "[ 1 , {} ]"),
         (f'{{"Payload":{{"Payload":1}},{TASK},"Payload":{{"Payload":2}}}}', '{"Payload":2}'),
