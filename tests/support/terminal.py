@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyte
+from pyte.screens import Char
 
 PATIENCE = 40.0
 """Seconds after which something that is waited for has failed to come about."""
@@ -91,6 +92,13 @@ class Terminal:
         if self._drawn is None:  # to compose it takes longer than to look whether something came
             self._drawn = "\n".join(self.emulator.display)
         return self._drawn
+
+    def fill(self, cell: Char) -> None:
+        """Have something else in every cell than what was drawn."""
+        for line in range(self.emulator.lines):
+            for column in range(self.emulator.columns):
+                self.emulator.buffer[line][column] = cell
+        self._drawn = None
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for a condition."""

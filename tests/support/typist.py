@@ -34,11 +34,8 @@ def redrawn(terminal: Terminal) -> None:
     """Wait until all keys so far have been handled: `ctrl+l`, which has its turn behind them, draws every cell anew. It
     is pressed again where a dialog has dropped it that nobody had seen yet.
     """
-    screen = terminal.emulator
     terminal.read()
-    for line in range(screen.lines):
-        for column in range(screen.columns):
-            screen.buffer[line][column] = _UNDRAWN
+    terminal.fill(_UNDRAWN)
     terminal.type(CTRL_L)
     give_up = time.monotonic() + PATIENCE
     while _UNDRAWN.data in terminal.drawn:
