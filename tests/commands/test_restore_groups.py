@@ -23,11 +23,13 @@ def lose(live: Live, *ids: bytes, **fields: bytes) -> None:
 
 
 def content(live: Live) -> dict[bytes, object]:
-    """Every hash, with the moment at which it expires, and every set."""
+    """Every hash, with the second at which it expires, and every set. How long a key lives and what time it is are two
+    questions, so that a moment may be a millisecond off.
+    """
     found: dict[bytes, object] = {}
     for one in live.client.scan_iter():
         if live.client.type(one) == b"hash":
-            found[one] = (live.client.hgetall(one), live.client.pexpiretime(one))
+            found[one] = (live.client.hgetall(one), round(live.client.pexpiretime(one) / 1000))
         elif live.client.type(one) == b"set":
             found[one] = live.client.smembers(one)
         else:

@@ -1065,10 +1065,10 @@ def test_a_session_keeps_account_of_its_jobs(valkey: Live, session: Session, hoo
     assert list(session.running) == []
     session.note_scan(scan)
     assert (session.scans["q"].findings, session.scans["q"].complete) == (3000, True)
-    job = deletion(session.server, plan_matching(hooked, Query()))
+    job = session.start(plan_matching(hooked, Query()), Pace.GENTLE)
     job.pause()
-    session.run(job)
     assert session.changing(DELETE) is job
+    assert session.writing
     session.close()
     assert job.state is JobState.STOPPED
     assert session.watch.state is JobState.STOPPED

@@ -27,7 +27,6 @@ from archive_tui.demo import DEMO_SEED, fill
 from archive_tui.destinations import Destinations
 from archive_tui.settings.file import read_settings_file
 from archive_tui.settings.profiles import Choices
-from archive_tui.tui import queue_repair
 from archive_tui.tui.glossary import WORDS
 from archive_tui.tui.lists import finding_changes
 
@@ -909,7 +908,7 @@ def test_a_mending_that_was_looked_into_late_stays_away_from_what_was_opened_mea
         assert ready.wait(30)
         return plan_matching(*args)
 
-    monkeypatch.setattr(queue_repair, "plan_matching", late)
+    monkeypatch.setattr("archive_tui.changes.plan.plan_matching", late)
 
     async def play(op: Operator) -> None:
         await op.queues()

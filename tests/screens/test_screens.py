@@ -350,7 +350,7 @@ def test_help_palette_and_footer_hold_the_keys_of_the_screen(shop: Live, screen:
             assert len(pairs) > 3
             assert all(shown[key_] == title for key_, title in pairs)
 
-    operate(shop.settings, play, size=(120, 100))
+    operate(shop.settings, play, size=(120, 110))
 
 
 @on_every_screen
@@ -540,7 +540,8 @@ def test_a_filter_that_cannot_be_read_says_so_and_hides_nothing(shop: Live) -> N
         await op.press("escape")
         await op.sees_no("did you mean")
         await op.unfiltered()
-        await op.press("question_mark")
+        await op.press("question_mark", "slash")
+        await op.type("may say")
         await op.sees("What a filter may say")
 
     operate(shop.settings, play, size=(230, 120))
@@ -815,9 +816,9 @@ def test_a_full_archive_is_never_called_empty_while_it_opens(shop: Live, monkeyp
     read = threading.Event()
     of = View.of
 
-    def late(*what: Any) -> View:
+    def late(*what: Any, **how: Any) -> View:
         """The answer comes while the archive has just been read to its end."""
-        view = of(*what)
+        view = of(*what, **how)
         read.wait(5)
         return view
 
