@@ -83,7 +83,7 @@ def test_marks_and_what_the_filter_hides_are_never_cut(terminal: Terminal, size:
     hidden = re.compile(r"work.* 3 marked, 1 hidden by filter")  # each letter hides others
     terminal.until(lambda: hidden.search(lines(terminal)[1]) is not None, "what the filter hides in the head")
     assert "/ type==mail:send tries<30" in terminal.drawn
-    assert "row 1 of 5" in terminal.drawn
+    assert re.search(r"row \d of 5", terminal.drawn)  # which, is up to the letters that were seen by themselves
     calm(terminal, "marks and a filter", on=0)
 
 
