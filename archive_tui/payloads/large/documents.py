@@ -26,11 +26,16 @@ from archive_tui.payloads.search import LineMatches, TextMatches, may_hold_in_js
 from archive_tui.payloads.writing import INDENT, quoted
 from archive_tui.text import block, decode
 
-_KEPT = 24
-"""Parts whose lines are held on to: those of some pages."""
+_KEPT = 128
+"""Parts whose lines are held on to: those of some pages. Of one long line each is a line by itself, of 16 KiB."""
 
 _BEFORE, _BEHIND = 16 * 1024, 4 * 1024
 """Bytes around a part that are looked at with it: a value that is masked may begin before it, and end behind it."""
+
+_TOGETHER = 8
+"""Parts that are looked at together first: in most payloads nothing in them is masked, and what is around a part is as
+much as the part.
+"""
 
 _MOMENT = 0.02
 """Seconds between two questions of a search whether anybody still wants to know."""
@@ -47,6 +52,7 @@ class PartsDocument(Document):
         self._raw = raw
         self._redaction = redaction
         self._made: OrderedDict[int, list[str]] = OrderedDict()
+        self._plain: dict[int, bool] = {}  # whether nothing is masked in so many parts, by the number of these
 
     @property
     @abstractmethod
@@ -91,7 +97,7 @@ class PartsDocument(Document):
         lines = self._lines_in(part)
         _, starts, _ = self._parts()
         begin, end = max(starts[part] - _BEFORE, 0), starts[part + 1] + _BEHIND
-        if not self._redaction.may_hide(self._raw[begin:end]):
+        if self._is_plain_about(part) or not self._redaction.may_hide(self._raw[begin:end]):
             return lines
         if not self._has_whole_lines(part):
             around = decode(self._raw[begin:end])
@@ -101,6 +107,16 @@ class PartsDocument(Document):
         if len(masked) != len(before) + len(lines) + len(behind):
             return [MASK] * len(lines)  # what is masked goes over several lines
         return masked[len(before) : len(before) + len(lines)]
+
+    def _is_plain_about(self, part: int) -> bool:
+        """Whether nothing is masked in a part and its neighbours; False, too, where not all of them are known yet."""
+        group = part // _TOGETHER
+        count, starts, _ = self._parts()
+        first, last = group * _TOGETHER, (group + 1) * _TOGETHER
+        if group not in self._plain and last <= count:
+            around = self._raw[max(starts[first] - _BEFORE, 0) : starts[last] + _BEHIND]
+            self._plain[group] = not self._redaction.may_hide(around)
+        return self._plain.get(group, False)
 
     def _masked(self, text: str) -> str:
         return _QUOTED.sub(self._masked_string, self._redaction.text(text))

@@ -20,7 +20,10 @@ from archive_tui.tui import commands
 
 _WRAP_LINES = 100_000
 _MEASURED, _MEASURED_LARGE = 5_000, 200
-"""Lines that are measured for the width; of a document that makes them one by one, fewer."""
+_MEASURED_CHARACTERS = 20_000
+"""Lines that are measured for the width; of a document that makes them one by one, fewer, and only until they have so
+many characters. A wider one widens the view when it comes in sight.
+"""
 
 _SIDEWAYS = 8
 _CHOP_CHARACTERS = 100_000
@@ -164,10 +167,19 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
             self.virtual_size = Size(width, rows)
         else:
             self._starts = None
-            measured = range(min(len(document), _MEASURED if isinstance(document, TextDocument) else _MEASURED_LARGE))
-            widest = max((len(document.line(index)) for index in measured), default=0)
-            self.virtual_size = Size(widest + 1, len(document))
+            self.virtual_size = Size(self._widest() + 1, len(document))
         self.refresh(layout=self.styles.is_auto_height)
+
+    def _widest(self) -> int:
+        """The characters of the widest line among those that are measured."""
+        document, widest, measured = self._document, 0, 0
+        made = isinstance(document, TextDocument)
+        for index in range(min(len(document), _MEASURED if made else _MEASURED_LARGE)):
+            length = len(document.line(index))
+            widest, measured = max(widest, length), measured + length
+            if measured > _MEASURED_CHARACTERS and not made:
+                break
+        return widest
 
     def _pieces(self, index: int, width: int) -> list[str]:
         """One line broken to the width; what is ASCII is cut by counting, what is not by measuring."""
