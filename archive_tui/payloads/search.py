@@ -121,6 +121,19 @@ class TextMatches(LineMatches):
             self._ends.append(end)
             self._exact.append(line[start:end] == needle)
 
+    def look_across(self, number: int, line: str, behind: str, needle: str, wanted: str) -> None:
+        """Look for what begins in a line and ends in the one behind it: where a longer one was broken. What of it is
+        in the first is lit. To be called between the looks through these two.
+        """
+        begin = max(len(line) - len(needle), 0)
+        together = line[begin:] + behind[: len(needle)]
+        for start, end in places(together, wanted):
+            if start < len(line) - begin < end:
+                self._lines.append(number)
+                self._starts.append(begin + start)
+                self._ends.append(len(line))
+                self._exact.append(together[start:end] == needle)
+
     def place(self, number: int) -> tuple[int, int, int]:
         return self._lines[number], self._starts[number], self._ends[number]
 

@@ -206,6 +206,19 @@ def test_a_search_finds_what_the_lines_hold(value: Any, needle: str) -> None:
     assert [found.place(number) for number in range(len(found))] == [whole.place(n) for n in range(len(whole))]
 
 
+@pytest.mark.parametrize("needle", ["border", "BORDER", "ä€", "b", "r, 1"])
+def test_a_search_finds_what_lies_over_the_border_of_two_pieces(needle: str) -> None:
+    """The border is where a piece ends, or anywhere about it."""
+    for before in range(SMALL - 12, SMALL + 3):
+        raw = f"{'.' * before}border, 1 ä€{'.' * 3 * SMALL}".encode()
+        document = LargeText("text", raw)
+        found = document.matches(needle)
+        assert found is not None
+        assert len(found) == 1, before
+        line, start, end = found.place(0)
+        assert needle.lower().startswith(document.line(line)[start:end])
+
+
 @example(value=['a"b\\a"b'], needle='a"b')
 @example(value=[1e-07], needle="e-")
 @given(CONTAINERS.filter(bool), st.sampled_from(["q", "e", "x", "1", 'a"b', "😀", "null", "ne", "\\", "{[", "-"]))

@@ -37,6 +37,9 @@ _TOGETHER = 8
 much as the part.
 """
 
+_BYTES_A_LETTER = 12
+"""Bytes that a letter takes at most: one beyond 16 bits as JSON may escape it."""
+
 _MOMENT = 0.02
 """Seconds between two questions of a search whether anybody still wants to know."""
 
@@ -129,6 +132,10 @@ class PartsDocument(Document):
     def _lines_around(self, part: int) -> tuple[list[str], list[str]]:
         """Lines before a part and behind it that may hold the beginning, or the end, of what is masked in it."""
 
+    def _goes_on(self, part: int) -> bool:
+        """Whether the first line of a part goes on from the last one of the part before it."""
+        return False
+
     def _masked_string(self, string: "re.Match[str]") -> str:
         """A string on a line, which may be base64 of what is to be masked."""
         return f'"{self._redaction.text(string[1])}"'
@@ -140,12 +147,18 @@ class PartsDocument(Document):
         """Find a text, whatever its case; None: called off. Parts that cannot hold it are not made."""
         found, wanted = TextMatches(), folded(needle)
         may_hold = may_hold_in_json(wanted)
+        reach = _BYTES_A_LETTER * len(needle)
         part = 0
         while True:
             count, starts, firsts = self._parts()
             while part < count:
                 if cancelled():
                     return None
+                border = starts[part]
+                if self._goes_on(part) and may_hold(self._raw[max(border - reach, 0) : border + reach]):
+                    before, behind = self._safe_lines(part - 1)[-1], self._safe_lines(part)[0]
+                    if MASK not in (before, behind):
+                        found.look_across(firsts[part] - 1, before, behind, needle, wanted)
                 if may_hold(self._raw[starts[part] : starts[part + 1]]):
                     for number, line in enumerate(self._safe_lines(part), firsts[part]):
                         found.look(number, line, needle, wanted)
@@ -309,6 +322,9 @@ class LargeText(PartsDocument):
     def _has_whole_lines(self, part: int) -> bool:
         begin, end = self._starts[part], self._starts[part + 1]
         return self._ends_line(begin) and self._ends_line(end)
+
+    def _goes_on(self, part: int) -> bool:
+        return not self._ends_line(self._starts[part])
 
     def _ends_line(self, at: int) -> bool:
         return at in (0, len(self._raw)) or self._raw[at - 1 : at] == b"\n"
