@@ -243,7 +243,7 @@ class ScanJob(Job):
 
     def work(self) -> None:
         try:
-            with Process(Processes()) as process:
+            with Process(Processes(), alone=True) as process:
                 self.reconnecting(partial(self._attempt, process))
         finally:
             self._keep()

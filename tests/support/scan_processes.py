@@ -12,7 +12,8 @@ from archive_tui.jobs import far_scan
 
 def scan_by(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have scans run by `threads` of this process, or by `processes`."""
-    monkeypatch.setattr(far_scan, "LEAST_KEYS", 0 if way == "processes" else sys.maxsize)
+    for name in ("LEAST_KEYS", "LEAST_KEYS_ALONE"):
+        monkeypatch.setattr(far_scan, name, 0 if way == "processes" else sys.maxsize)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
 
 
