@@ -32,6 +32,9 @@ Cancelled = Callable[[], bool]
 """Says that nobody wants to know any more."""
 
 
+_LETTERS = 4
+"""Characters for which one may stand that is looked for: a letter, and three accents that are not composed with it."""
+
 _SPACES = dict.fromkeys(map(ord, " \t\r\n"))
 _ESCAPES = (b"\\u", b"\\/", b'\\"', b"\\\\", b"\\t", b"\\b", b"\\f", b"\\r")
 """Escapes of JSON for what is shown in another way."""
@@ -113,26 +116,33 @@ class TextMatches(LineMatches):
             matches.look(number, line, needle, wanted)
         return matches
 
-    def look(self, number: int, line: str, needle: str, wanted: str) -> None:
-        """Look through one line, behind all others; `wanted` is the needle folded."""
-        for start, end in places(line, wanted):
-            self._lines.append(number)
-            self._starts.append(start)
-            self._ends.append(end)
-            self._exact.append(line[start:end] == needle)
+    def look(self, number: int, line: str, needle: str, wanted: str, begin: int = 0) -> None:
+        """Look through one line from its character at `begin` on, behind all others; `wanted` is the needle folded."""
+        for start, end in places(line[begin:] if begin else line, wanted):
+            self._append(number, start + begin, end + begin, line[start + begin : end + begin] == needle)
 
-    def look_across(self, number: int, line: str, behind: str, needle: str, wanted: str) -> None:
-        """Look for what begins in a line and ends in the one behind it: where a longer one was broken. What of it is
-        in the first is lit. To be called between the looks through these two.
+    def look_across(self, number: int, line: str, behind: str, at: int, needle: str, wanted: str) -> int:
+        """Look for what begins in a line and ends in the one behind it, which goes on at its character `at`: where a
+        longer line was broken. What of it is in the first is lit. To be called between the looks through these two;
+        returns where the second begins.
         """
-        begin = max(len(line) - len(needle), 0)
-        together = line[begin:] + behind[: len(needle)]
+        reach = _LETTERS * len(needle)
+        begin = max(len(line) - reach, 0)
+        if self._lines and self._lines[-1] == number:
+            begin = max(begin, self._ends[-1])
+        border = len(line) - begin
+        together = line[begin:] + behind[at : at + reach]
         for start, end in places(together, wanted):
-            if start < len(line) - begin < end:
-                self._lines.append(number)
-                self._starts.append(begin + start)
-                self._ends.append(len(line))
-                self._exact.append(together[start:end] == needle)
+            if start < border < end:
+                self._append(number, begin + start, len(line), together[start:end] == needle)
+                return at + end - border
+        return 0
+
+    def _append(self, line: int, begin: int, end: int, exact: bool) -> None:
+        self._lines.append(line)
+        self._starts.append(begin)
+        self._ends.append(end)
+        self._exact.append(exact)
 
     def place(self, number: int) -> tuple[int, int, int]:
         return self._lines[number], self._starts[number], self._ends[number]

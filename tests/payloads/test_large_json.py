@@ -195,18 +195,41 @@ def test_text_has_the_same_lines(raw: bytes) -> None:
 NEEDLES = ["x", "a", "line", "1", '": ', "ä", "Ä", "😀", "nul", "\\t", ", ", "0", "X" * 20]
 
 
+def joined_lines(document: LargeJson) -> tuple[list[str], list[tuple[int, int]]]:
+    """The lines of a document, those joined that are pieces of one; and for each line in which of the joined ones it
+    stands, and behind how many characters of it its own count.
+    """
+    joined: list[str] = []
+    begins: list[tuple[int, int]] = []
+    for part in range(document._scan.parts):
+        at = document._goes_on_at(part)
+        for line in document._lines_in(part):
+            if at is None:
+                joined.append("")
+            begins.append((len(joined) - 1, len(joined[-1]) - (at or 0)))
+            joined[-1] += line[at or 0 :]
+            at = None
+    return joined, begins
+
+
 @SLOW
 @given(value=CONTAINERS, needle=st.sampled_from(NEEDLES))
 def test_a_search_finds_what_the_lines_hold(value: Any, needle: str) -> None:
     document = LargeJson("JSON", JsonScan(json.dumps(value).encode(), depth=200))
     found = document.matches(needle)
     assert found is not None
-    whole = documents.TextMatches.of(lines_of(document), needle, lambda: False)
+    joined, begins = joined_lines(document)
+    whole = documents.TextMatches.of(joined, needle, lambda: False)
     assert whole is not None
-    assert [found.place(number) for number in range(len(found))] == [whole.place(n) for n in range(len(whole))]
+    places = [found.place(number) for number in range(len(found))]
+    begin_of = [(begins[line][0], begins[line][1] + start) for line, start, _ in places]
+    assert begin_of == [whole.place(number)[:2] for number in range(len(whole))]
 
 
-@pytest.mark.parametrize("needle", ["border", "BORDER", "ä€", "b", "r, 1"])
+OVER_THE_BORDER = ["border", "BORDER", "ä€", "b", "r, 1"]
+
+
+@pytest.mark.parametrize("needle", OVER_THE_BORDER)
 def test_a_search_finds_what_lies_over_the_border_of_two_pieces(needle: str) -> None:
     """The border is where a piece ends, or anywhere about it."""
     for before in range(SMALL - 12, SMALL + 3):
@@ -217,6 +240,42 @@ def test_a_search_finds_what_lies_over_the_border_of_two_pieces(needle: str) -> 
         assert len(found) == 1, before
         line, start, end = found.place(0)
         assert needle.lower().startswith(document.line(line)[start:end])
+
+
+@pytest.mark.parametrize("form", ["array", "member", "rows", "escaped", "line end"])
+@pytest.mark.parametrize("needle", OVER_THE_BORDER)
+def test_a_search_in_json_that_is_laid_out_finds_it_too(needle: str, form: str) -> None:
+    for before in range(SMALL - 24, SMALL + 3):
+        long = f"{'.' * before}border, 1 ä€{'.' * 3 * SMALL}"
+        if form == "line end":
+            long = f"{'.' * (before - 6)}\n    {long[before:]}"
+        value: Any = {"array": [1, [[long]], long.upper()], "member": {"k": {"k": long}}}.get(form, [long])
+        raw = json.dumps(value, ensure_ascii=form == "escaped").encode()
+        scan = scanned(raw + b"\n[2]" if form == "rows" else raw, by_lines=form == "rows")
+        assert scan.problem is None
+        document = LargeJson("JSON", scan)
+        found = document.matches(needle)
+        assert found is not None
+        assert len(found) == (2 if form == "array" else 1), before
+        line, start, end = found.place(0)
+        assert start < end
+        assert needle.lower().startswith(document.line(line)[start:end])
+
+
+def test_two_long_strings_beside_each_other_are_not_one() -> None:
+    document = LargeJson("JSON", scanned(json.dumps(["a" * 100, "b" * 100]).encode()))
+    for needle in ("ab", 'a"b', 'a",b', 'a","b'):
+        assert not document.matches(needle), needle
+
+
+def test_a_search_over_a_border_knows_letters_whose_accents_stand_apart() -> None:
+    for before in range(SMALL - 12, SMALL + 3):
+        found = LargeText("text", f"{'.' * before}ng\u1ec5n{'.' * SMALL}".encode()).matches("NGU\u0302\u0303N".lower())
+        assert found is not None
+        document = LargeText("text", f"{'.' * before}xe\u0301e\u0301x{'.' * SMALL}".encode())
+        found = document.matches("x\xe9\xe9x")
+        assert found is not None
+        assert len(found) == 1, before
 
 
 @example(value=['a"b\\a"b'], needle='a"b')

@@ -37,8 +37,8 @@ _TOGETHER = 8
 much as the part.
 """
 
-_BYTES_A_LETTER = 12
-"""Bytes that a letter takes at most: one beyond 16 bits as JSON may escape it."""
+_BYTES_A_LETTER = 24
+"""Bytes that a letter takes at most: one with three accents as JSON may escape it."""
 
 _MOMENT = 0.02
 """Seconds between two questions of a search whether anybody still wants to know."""
@@ -132,9 +132,11 @@ class PartsDocument(Document):
     def _lines_around(self, part: int) -> tuple[list[str], list[str]]:
         """Lines before a part and behind it that may hold the beginning, or the end, of what is masked in it."""
 
-    def _goes_on(self, part: int) -> bool:
-        """Whether the first line of a part goes on from the last one of the part before it."""
-        return False
+    @abstractmethod
+    def _goes_on_at(self, part: int) -> int | None:
+        """Where on the first line of a part stands what goes on from the last one of the part before it, in characters;
+        None: it begins a line.
+        """
 
     def _masked_string(self, string: "re.Match[str]") -> str:
         """A string on a line, which may be base64 of what is to be masked."""
@@ -154,14 +156,15 @@ class PartsDocument(Document):
             while part < count:
                 if cancelled():
                     return None
-                border = starts[part]
-                if self._goes_on(part) and may_hold(self._raw[max(border - reach, 0) : border + reach]):
+                border, at, begin = starts[part], self._goes_on_at(part), 0
+                if at is not None and may_hold(self._raw[max(border - reach, 0) : border + reach]):
                     before, behind = self._safe_lines(part - 1)[-1], self._safe_lines(part)[0]
                     if MASK not in (before, behind):
-                        found.look_across(firsts[part] - 1, before, behind, needle, wanted)
-                if may_hold(self._raw[starts[part] : starts[part + 1]]):
+                        begin = found.look_across(firsts[part] - 1, before, behind, at, needle, wanted)
+                if may_hold(self._raw[border : starts[part + 1]]):
                     for number, line in enumerate(self._safe_lines(part), firsts[part]):
-                        found.look(number, line, needle, wanted)
+                        found.look(number, line, needle, wanted, begin)
+                        begin = 0
                 part += 1
                 if len(found) >= MOST_MATCHES:
                     return found
@@ -323,8 +326,8 @@ class LargeText(PartsDocument):
         begin, end = self._starts[part], self._starts[part + 1]
         return self._ends_line(begin) and self._ends_line(end)
 
-    def _goes_on(self, part: int) -> bool:
-        return not self._ends_line(self._starts[part])
+    def _goes_on_at(self, part: int) -> int | None:
+        return None if self._ends_line(self._starts[part]) else 0
 
     def _ends_line(self, at: int) -> bool:
         return at in (0, len(self._raw)) or self._raw[at - 1 : at] == b"\n"
@@ -413,7 +416,7 @@ class LargeJson(PartsDocument):
         scan = self._scan
         depth = scan.depths[part]
         content = decode(self._raw[scan.starts[part] : scan.starts[part + 1]])
-        lines = [f"{INDENT * (~depth + 1)}{_piece(content)}"] if depth < 0 else _laid_out(content, depth)
+        lines = [INDENT * _levels(depth) + _piece(content)] if depth < 0 else _laid_out(content, depth)
         return [line for one in lines for shown in block(one).split("\n") for line in broken(shown)]
 
     def _has_whole_lines(self, part: int) -> bool:
@@ -422,9 +425,19 @@ class LargeJson(PartsDocument):
     def _lines_around(self, part: int) -> tuple[list[str], list[str]]:
         return [], []  # no string goes on in another part, but for those that are in pieces
 
+    def _goes_on_at(self, part: int) -> int | None:
+        depth, begin = self._scan.depths[part], self._scan.starts[part]
+        goes_on = depth < 0 and self._raw[begin : begin + 1] != b'"'  # no piece is cut right before the closing quote
+        return len(INDENT) * _levels(depth) if goes_on else None
+
 
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _LAST_OF_STRING = re.compile(r'(?<!\\)(?:\\\\)*+"\s*,?\Z')
+
+
+def _levels(depth: int) -> int:
+    """How far the pieces of a string are indented, by the depth of a part that is one."""
+    return ~depth + 1
 
 
 def _laid_out(content: str, depth: int) -> list[str]:
