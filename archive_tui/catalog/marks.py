@@ -24,6 +24,17 @@ class Marks:
     def __iter__(self) -> Iterator[int]:
         return compress(count(), self._bits)
 
+    @property
+    def seqs(self) -> "array[int]":
+        """The numbers of the marked rows, from the lowest on. To make an array of the set itself takes as long, but for
+        two million rows that is a quarter of a second in which no other thread gets a turn.
+        """
+        found = array("q")
+        for start in range(0, len(self._bits), _AT_ONCE):
+            piece = self._bits[start : start + _AT_ONCE]
+            found.extend(compress(range(start, start + len(piece)), piece))
+        return found
+
     def add(self, seqs: Sequence[int]) -> None:
         """Mark rows; those marked already stay so."""
         bits = self._bits
@@ -61,6 +72,14 @@ class Marks:
             known = part if max(part) < size else [seq for seq in part if seq < size]
             marked.extend(compress(known, map(self._bits.__getitem__, known)))
         return marked
+
+    def others(self, seqs: Sequence[int]) -> "array[int]":
+        """Those of these rows that are not marked, in their order."""
+        size = len(self._bits)
+        unmarked = array("q")
+        for part in _pieces(seqs):
+            unmarked.extend([seq for seq in part if seq >= size or not self._bits[seq]])
+        return unmarked
 
     def copy(self) -> "Marks":
         """A copy that can be changed on its own."""

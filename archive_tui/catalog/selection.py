@@ -88,7 +88,7 @@ class Selection:
         """
         marks = Marks()
         marks.add(self.seqs)
-        return array("q", marks)
+        return marks.seqs
 
     def totals(self) -> Totals:
         """Add the rows up. Reads them all: not for the UI loop."""

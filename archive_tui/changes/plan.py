@@ -69,7 +69,7 @@ def plan_rows(catalog: Catalog, marks: Marks, shown: Sequence[int]) -> Plan:
     if len(visible) < len(marks):
         seen = Marks()
         seen.add(visible)
-        hidden = array("q", (seq for seq in marks if seq not in seen))
+        hidden = seen.others(marks.seqs)
     selection = Selection(catalog, visible + hidden)
     return Plan(selection, selection.totals(), len(hidden))
 
@@ -116,8 +116,9 @@ def plan_oldest(
     chosen = newest_first[start:]
     chosen.reverse()
     if not ghosts and (dataless := catalog.find(Query(kind=Kind.GHOST))):
-        left_out = set(dataless)
-        chosen = array("q", [seq for seq in chosen if seq not in left_out])
+        left_out = Marks()
+        left_out.add(dataless)
+        chosen = left_out.others(chosen)
     selection = Selection(catalog, chosen[:limit] if limit is not None else chosen)
     return Plan(selection, selection.totals())
 

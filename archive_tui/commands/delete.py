@@ -99,7 +99,7 @@ def _standing(wish: Wish, catalog: Catalog, query: Query) -> frozenset[int]:
     """The wished husks that stand in an index: without their data they would be ghosts."""
     if wish.kind is not Kind.HUSK:
         return frozenset()
-    return frozenset(catalog.find(query)).intersection(not_deletable(catalog))
+    return frozenset(not_deletable(catalog)).intersection(catalog.find(query))
 
 
 def _ghosts(session: Session, wish: Wish, catalog: Catalog, query: Query) -> frozenset[int]:
@@ -107,7 +107,7 @@ def _ghosts(session: Session, wish: Wish, catalog: Catalog, query: Query) -> fro
     if wish.kind is not None or not catalog.counts().by_kind.get(Kind.GHOST):
         return frozenset()
     everything = plan_oldest(catalog, query, _retention(session, wish), ghosts=True)
-    return frozenset(everything.selection.seqs).intersection(catalog.find(Query(kind=Kind.GHOST)))
+    return frozenset(catalog.find(Query(kind=Kind.GHOST))).intersection(everything.selection.seqs)
 
 
 def _retention(session: Session, wish: Wish) -> Retention:

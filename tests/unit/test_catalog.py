@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import unicodedata
 from array import array
 from collections import Counter
@@ -456,16 +457,44 @@ def test_marks_are_a_set(changes: list[tuple[str, list[int]]], piece: int) -> No
                 others.add(seqs)
                 marks.subtract(others)
                 expected.difference_update(seqs)
-        assert list(marks) == sorted(expected)
+        assert list(marks) == list(marks.seqs) == sorted(expected)
         assert len(marks) == len(expected)
         assert marks.among(range(0, 400, 3)) == len(expected.intersection(range(0, 400, 3)))
         assert list(marks.chosen(range(400, 0, -1))) == sorted(expected - {0}, reverse=True)
+        assert list(marks.others(range(400, 0, -1))) == sorted(set(range(1, 401)) - expected, reverse=True)
     assert all((seq in marks) == (seq in expected) for seq in range(-2, 310))
     assert "1" not in marks
     copy = marks.copy()
     copy.add([999])
     assert 999 not in marks
     assert len(copy) == len(marks) + 1
+
+
+def test_another_thread_gets_turns_while_marks_are_put_in_order() -> None:
+    marks = Marks()
+    marks.add(range(2_000_000))
+    turns, asked, frozen = 0, threading.Event(), threading.Event()
+
+    def take_turns() -> None:
+        nonlocal turns
+        while not frozen.is_set():
+            turns += asked.is_set()
+            time.sleep(0)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # a turn whenever Python can give one
+    thread = threading.Thread(target=take_turns)
+    thread.start()
+    try:
+        asked.set()
+        seqs = marks.seqs
+        taken = turns
+    finally:
+        frozen.set()
+        thread.join()
+        sys.setswitchinterval(before)
+    assert len(seqs) == len(marks)
+    assert taken >= 50  # in one piece there were one or two
 
 
 def test_a_selection_tells_its_rows_in_the_order_in_which_they_were_found(catalog: Catalog) -> None:

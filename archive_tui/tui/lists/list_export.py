@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from array import array
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -116,7 +115,7 @@ class ListExport(Part):
         marks, _ = targets.find()
         histories = [seq for seq in of_histories(targets.catalog) if seq in marks]
         marks.discard(histories)
-        chosen = Selection(targets.catalog, array("q", marks))
+        chosen = Selection(targets.catalog, marks.seqs)
         self.screen.app.call_from_thread(self._found, chosen, len(histories))
 
     def _found(self, chosen: Selection, histories: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -405,7 +404,7 @@ class TriageScreen(CommandScreen):
 
     @background("marked")
     def _count_marked(self, catalog: Catalog, marks: Marks) -> None:
-        self.app.call_from_thread(self._take_marked, catalog.error_groups_of(array("q", marks)))
+        self.app.call_from_thread(self._take_marked, catalog.error_groups_of(marks.seqs))
 
     def _take_marked(self, marked: dict[tuple[str, str], int]) -> None:
         if self.is_mounted and marked != self._marked:
