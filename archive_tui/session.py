@@ -154,7 +154,7 @@ class Session:
         if action is not Action.READ:
             if self.read_only:
                 return self.why_read_only
-            if self._is_old(queue):
+            if self.is_old(queue):
                 return old_storage.why_not(queue)
         return self.permissions.why_not(action, queue) or None
 
@@ -163,7 +163,7 @@ class Session:
         with self.server.pipe() as pipe:
             old_storage.refuse(pipe, queue)
 
-    def _is_old(self, queue: str) -> bool:
+    def is_old(self, queue: str) -> bool:
         """Tell whether Asynq before 0.18 wrote a queue, as far as anybody has looked."""
         stats = next((one for one in self.watch.overview.queues if one.name == queue), None)
         return stats.old if stats is not None else queue in self._old

@@ -1,5 +1,6 @@
 """Exporting from lists: what goes into the file, that it can be restored, and that nothing is ever overwritten."""
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -266,3 +267,33 @@ def test_a_file_that_cannot_be_written_is_not_called_a_journal(tmp_path: Path) -
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match=r"the journal .* --journal-dir"):
         Writer.new(tmp_path / "file" / "folder", "stem", {})
+
+
+def old_task(number: int) -> str:
+    """A task as Asynq before 0.18 archived it: the member of the index is all there is of it."""
+    return json.dumps({"Type": "send", "Payload": {"n": number}, "ID": f"old-{number}", "Queue": "old", "Retry": 25})
+
+
+@pytest.fixture
+def old(mail: Live) -> Live:
+    mail.asynq.register("old")
+    mail.client.zadd("asynq:{old}:archived", {old_task(number): NOW - number for number in range(2)})
+    return mail
+
+
+def test_tasks_of_before_asynq_0_18_are_refused_in_the_form_of_a_journal_and_written_in_another(
+    old: Live, tmp_path: Path
+) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("old")
+        await ask(op, "Export 2 tasks")
+        await export_to(op, "old.journal.gz")
+        await op.sees("was written by Asynq before 0.18", "NDJSON or CSV writes its tasks as they are read")
+        assert not (tmp_path / "old.journal.gz").exists()
+        await op.press("escape")
+        await ask(op, "Export 2 tasks")
+        await op.press("down")
+        await export_to(op, "old.jsonl")
+        await exported(op, 2, tmp_path / "old.jsonl")
+
+    operate(old.settings, play, size=(120, 40))

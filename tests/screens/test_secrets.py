@@ -92,6 +92,13 @@ class Walk:
         await op.until(lambda: op.app.screen is screen, f"back from {command}")
 
 
+async def all_groups(op: Operator) -> None:
+    """Open the screen of all groups by what stands in the column."""
+    (value,) = op.app.screen.tasks.contents.columns
+    op.app.screen.groups.show_all(value.facet)
+    await op.until(lambda: op.where.endswith("GroupsScreen") and not op.app.screen.reading(), "the groups")
+
+
 @pytest.mark.slow
 def test_no_screen_shows_what_is_masked(vault: Live, copies: list[str]) -> None:
     walked: set[type[CommandScreen]] = set()
@@ -131,8 +138,17 @@ def test_no_screen_shows_what_is_masked(vault: Live, copies: list[str]) -> None:
         await op.until(lambda: op.where.endswith("TriageScreen") and op.rows)
         await walk.over()
         await op.press("q", "q")
+        await op.tasks(QUEUE)
+        await with_a_column(op, "payload.password")
+        await all_groups(op)
+        await walk.over()
+        await op.press("q", "q")
         await op.scan(QUEUE)
         await walk.over()
+        await with_a_column(op, "payload.password")
+        await all_groups(op)
+        await walk.over()
+        await op.press("q")
         await op.press("T")
         await op.until(lambda: op.where.endswith("TriageScreen") and op.rows)
         await walk.over()
@@ -273,7 +289,7 @@ def test_the_screen_of_all_groups_shows_values_from_payloads_as_they_are(vault: 
         groups = op.app.screen.groups
         (value,) = op.app.screen.tasks.contents.columns
         groups.show_all(value.facet)
-        await op.arrives("GroupsScreen")
+        await op.arrives("ArchiveGroupsScreen")
         await op.sees("***")
         assert not leaks(op.text)
         await op.press("exclamation_mark")
@@ -282,7 +298,7 @@ def test_the_screen_of_all_groups_shows_values_from_payloads_as_they_are(vault: 
         await op.sees_no(SECRET)
         await op.press("q")
         groups.show_all(ERROR)
-        await op.arrives("GroupsScreen")
+        await op.arrives("ArchiveGroupsScreen")
         await op.press("exclamation_mark")
         await op.hears("signatures stay masked: filters go by them")
 

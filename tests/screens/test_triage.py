@@ -8,6 +8,7 @@ from support.asynq_data import NOW
 from support.pilot import Operator, operate
 from support.servers import Live
 
+from archive_tui.catalog.facets import TYPE
 from archive_tui.jobs.listing import ListJob
 
 DAY = 86_400
@@ -155,7 +156,7 @@ def test_all_groups_of_a_facet_open_on_a_screen_of_their_own(valkey: Live) -> No
         await op.press("tab", *["down"] * 8)
         await op.sees("and 22 more")
         await op.press("enter")
-        await op.arrives("GroupsScreen")
+        await op.arrives("ArchiveGroupsScreen")
         await op.sees("30 in all")
         await op.press("slash", *"type:2", "enter")
         await op.sees("10 match of 30")
@@ -167,6 +168,65 @@ def test_all_groups_of_a_facet_open_on_a_screen_of_their_own(valkey: Live) -> No
         await op.sees("1 match of 30")
 
     operate(valkey.settings, play, size=(160, 30))
+
+
+async def all_types(op: Operator) -> None:
+    """Open the screen of all groups by type."""
+    op.app.screen.groups.show_all(TYPE)
+    await op.until(lambda: op.where.endswith("GroupsScreen") and not op.app.screen.reading(), "all types")
+
+
+@pytest.mark.parametrize(
+    ("key", "asks"), [("R", "Run 12 archived tasks"), ("E", "payloads of 12 tasks"), ("e", "Export 12 tasks")]
+)
+def test_what_is_done_on_the_screen_of_all_groups_is_for_the_one_under_the_cursor(
+    mail: Live, key: str, asks: str
+) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await all_types(op)
+        await op.press(key)
+        await op.sees(asks)
+        await op.press("escape", "down", "space")
+        await op.sees("4 marked")
+        await op.press("up", key)  # what is marked goes before
+        await op.sees(asks.replace("12", "4"))
+
+    operate(mail.settings, play, size=(160, 40))
+
+
+def test_a_group_is_deleted_where_all_of_a_facet_are_shown_and_they_are_counted_anew(mail: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("mail")
+        await all_types(op)
+        await op.press("down", "ctrl+d")
+        await op.arrives("ConfirmDialog")
+        assert "where groups, type==report:make" in op.dialog
+        assert "Type 4 to confirm" in op.dialog
+        await op.press("4", "enter")
+        await op.arrives("ReportDialog")
+        await op.press("enter")
+        await op.sees("1 in all")
+        assert "report:make" not in "".join(op.rows)
+
+    operate(mail.settings, play, size=(160, 40))
+
+
+def test_findings_are_repaired_where_all_groups_of_a_facet_are_shown(valkey: Live) -> None:
+    valkey.asynq.register("mail")
+    valkey.asynq.add_many("mail", [f"loose-{number}" for number in range(3)], referenced=False)
+
+    async def play(op: Operator) -> None:
+        await op.scan("mail")
+        await op.scanned()
+        await all_types(op)
+        await op.press("m")
+        await op.sees("What to do with 3 findings?")
+        await op.press("escape", "ctrl+d")
+        await op.arrives("ConfirmDialog")
+        assert "Type 3 to confirm" in op.dialog
+
+    operate(valkey.settings, play, size=(160, 40))
 
 
 def test_a_high_panel_shows_the_groups_that_there_is_room_for(valkey: Live) -> None:

@@ -34,10 +34,19 @@ class Groups(Part):
     """The breakdown of what a list shows, and the panel beside the list that draws it."""
 
     def __init__(
-        self, screen: CommandScreen, panel: GroupsPanel, tasks: TaskList, marks: RowMarks, facets: Sequence[Facet]
+        self,
+        screen: CommandScreen,
+        panel: GroupsPanel,
+        tasks: TaskList,
+        marks: RowMarks,
+        facets: Sequence[Facet],
+        all_of: Callable[[Facet], CommandScreen],
     ) -> None:
-        """`panel` stands beside the list; `facets` are drawn in this order."""
+        """`panel` stands beside the list; `facets` are drawn in this order. `all_of` makes the screen that shows all
+        groups of one.
+        """
         super().__init__(screen)
+        self._all_of = all_of
         self.panel = panel
         self.facets = tuple(facets)
         self.most_errors = 0
@@ -125,11 +134,6 @@ class Groups(Part):
         self._asked, self._answered_at, self._took = None, time.monotonic(), max(self._took, 1.0)
         super().background_failed(group, error)
 
-    @property
-    def tasks(self) -> TaskList:
-        """The list."""
-        return self._tasks
-
     # Narrowing and marking
 
     def narrow(self, term: str) -> None:
@@ -159,16 +163,9 @@ class Groups(Part):
         text = query.text if has_term(query.text, term) else with_term(query.text, term)
         return replace(query, text=text, now=self.moment)
 
-    @property
-    def marked(self) -> int:
-        """How many tasks of the list are marked."""
-        return len(self._marks.marked)
-
     def show_all(self, facet: Facet) -> None:
         """Show all groups of a facet on a screen of their own."""
-        from archive_tui.tui.screens.groups import GroupsScreen
-
-        self.screen.app.push_screen(GroupsScreen(self, facet))
+        self.screen.app.push_screen(self._all_of(facet))
 
     def all_groups(self, facet: Facet) -> Breakdown | None:
         """All groups of a facet, as of now; None where the list has gone. Not for the UI loop."""

@@ -18,6 +18,7 @@ from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.record_export import UNREAD, PrivateFile, RecordJob
 from archive_tui.jobs.records import USUAL, CsvForm, JsonForm, RecordForm, columns_for
 from archive_tui.settings.namespace import namespace_field
+from archive_tui.store.read.old_storage import why_not
 from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, Wait, background
@@ -86,6 +87,7 @@ class ListExport(Part):
         self._job: ExportJob | RecordJob | None = None
         self._path = Path()
         self._left_out = ""
+        self._old: str | None = None  # a queue among them whose tasks have no data for a journal; None: there is none
         flow.aside = self
 
     def background_failed(self, group: str, error: Exception) -> None:
@@ -116,10 +118,12 @@ class ListExport(Part):
         histories = [seq for seq in of_histories(targets.catalog) if seq in marks]
         marks.discard(histories)
         chosen = Selection(targets.catalog, marks.seqs)
-        self.screen.app.call_from_thread(self._found, chosen, len(histories))
+        old = next(filter(self.screen.session.is_old, chosen.totals().by_queue), None)
+        self.screen.app.call_from_thread(self._found, chosen, len(histories), old)
 
-    def _found(self, chosen: Selection, histories: int) -> None:
+    def _found(self, chosen: Selection, histories: int, old: str | None) -> None:
         self._finding = False
+        self._old = old
         if not self.screen.on_top:
             self.screen.say(OVERTAKEN, warning=True)
         elif not len(chosen):
@@ -145,6 +149,8 @@ class ListExport(Part):
             problem = _why_not_to(path)
         except (OSError, ValueError, RuntimeError) as error:
             problem = f"not a file to write to: {error.strerror if isinstance(error, OSError) else error}"
+        if not problem and answer.form == _JOURNAL and self._old is not None:
+            problem = f"{why_not(self._old)}; NDJSON or CSV writes its tasks as they are read"
         if problem:
             self._ask(chosen, stem, problem, answer)
             return

@@ -19,6 +19,10 @@ MOST_ERRORS = 5_000
 """How many rows a triage view has at most; the rest are counted."""
 
 
+COUNTING = "still counting: a moment"
+"""Why nothing can be chosen just now."""
+
+
 @dataclass(slots=True)
 class Place:
     """Where the operator is in a triage view; it outlives the view."""
@@ -45,7 +49,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Triaged:
-    """A list, as far as its triage view needs it."""
+    """A list, as far as its triage view and the screens of its groups need it."""
 
     title: tuple[str, ...]
     """Where the list is, as crumbs."""

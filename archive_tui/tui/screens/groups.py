@@ -4,70 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 
 from archive_tui.catalog.breakdown import Breakdown, Group
+from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.facets import ERROR, Facet
 from archive_tui.catalog.message_values import MessageValue
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, background
-from archive_tui.tui.commands import runs
+from archive_tui.tui.command_screen import CommandScreen, Part, background
+from archive_tui.tui.commands import Command, runs
 from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.lists.task_list import TaskList
+from archive_tui.tui.lists.archive_changes import ArchiveChanges
+from archive_tui.tui.lists.archive_edits import ArchiveEdits
+from archive_tui.tui.lists.change_flow import ChangeFlow
+from archive_tui.tui.lists.chosen_group import ChosenGroup
+from archive_tui.tui.lists.finding_changes import FindingChanges
+from archive_tui.tui.lists.list_export import ListExport
+from archive_tui.tui.lists.triage import COUNTING, Triaged
 from archive_tui.tui.lists.unmasking import Unmasking
 from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.tui.widgets.filterbar import FilterBar
-from archive_tui.tui.widgets.groups import GroupActions
 from archive_tui.tui.widgets.headline import HeadLine, title
 from archive_tui.tui.widgets.source import Rows
 from archive_tui.tui.widgets.table import VirtualTable
 from archive_tui.wording.people import age, number, plural, size, sparkline
 
 
-class GroupList(GroupActions, Protocol):
-    """The list whose groups are shown."""
-
-    @property
-    def tasks(self) -> TaskList:
-        """The list itself."""
-
-    @property
-    def marked(self) -> int:
-        """How many tasks of the list are marked."""
-
-    def all_groups(self, facet: Facet) -> Breakdown | None:
-        """All groups of a facet, as of now; None where the list has gone. Not for the UI loop."""
-
-
 class GroupsScreen(CommandScreen):
     """All groups of a facet. enter goes back to the list, narrowed to one."""
 
     TITLE_IN_HELP = "Groups"
-    COMMANDS_HERE = (
+    COMMANDS_HERE: ClassVar[tuple[type[Command], ...]] = (
+        commands.Stop,
+        commands.ChangePace,
         commands.Narrow,
         commands.MarkGroup,
         commands.Filter,
+        commands.Export,
         commands.Sort,
+        commands.Unmark,
         commands.Wide,
         commands.ShowSecrets,
         commands.Back,
         commands.Leave,
     )
-    PARTS = (Unmasking,)
+    PARTS: ClassVar[tuple[type[Part], ...]] = (ChangeFlow, ListExport, Unmasking)
 
-    def __init__(self, groups: GroupList, facet: Facet) -> None:
+    def __init__(self, triaged: Triaged, facet: Facet) -> None:
         super().__init__()
-        self._groups = groups
+        self.triaged = triaged
+        self.flow = ChangeFlow(self, triaged.changed, triaged.tasks)
         self._facet = facet
         self._answer: Breakdown | None = None
+        self._catalog: Catalog | None = None
         self._counting = False
-        self.parts = (Unmasking(self, groups.tasks, mask_when_left=False, why_not=self.why_nothing_is_masked),)
+        self.chosen = ChosenGroup(triaged, "groups", self._term, self.why_not_choose)
+        export = ListExport(
+            self, self.flow, self.chosen.targets, name="-".join(triaged.title), why_not=self.chosen.why_not_export
+        )
+        unmasking = Unmasking(self, triaged.tasks, mask_when_left=False, why_not=self.why_nothing_is_masked)
+        self.common: tuple[Part, ...] = (export, unmasking)
+        """The parts of every such screen, beside the flow."""
         self._sort, self._descending = "tasks", True
         self._drawn: object = None
+        self._head = Content()
         self._numbers: dict[str, int] = {}
 
     def body(self) -> ComposeResult:
@@ -127,43 +131,56 @@ class GroupsScreen(CommandScreen):
         return "signatures stay masked: filters go by them" if self._facet is ERROR else "nothing is masked here"
 
     def _keep_up(self) -> None:
-        """Count values from messages anew where they are masked no longer, or again, and as they are read."""
-        tasks, value = self._groups.tasks, self._facet.extract
-        if not isinstance(value, MessageValue):
-            return
+        """Count anew where the rows are others by now. While they come, groups are as they were when the screen was
+        opened; but values from messages are counted as they are read, masked or not.
+        """
+        tasks, value = self.triaged.tasks, self._facet.extract
         tasks.keep_up()
-        facet = replace(value, unmasked=tasks.unmasked).facet
-        outdated = self._answer is not None and self._answer.version != tasks.catalog.version
+        facet = replace(value, unmasked=tasks.unmasked).facet if isinstance(value, MessageValue) else self._facet
+        outdated = self._outdated and (tasks.complete or isinstance(value, MessageValue)) and not tasks.frozen
         if not self._counting and (facet != self._facet or outdated):
             self._facet = facet
             self._count()
 
+    @property
+    def _outdated(self) -> bool:
+        """Whether the rows are others than those that were counted."""
+        answer, catalog = self._answer, self.triaged.tasks.catalog
+        return answer is not None and (self._catalog is not catalog or answer.version != catalog.version)
+
     def _count(self) -> None:
         self._counting = True
-        self._count_groups(self._facet)
+        self._count_groups(self._facet, self.triaged.tasks.catalog)
 
     @background("groups")
-    def _count_groups(self, facet: Facet) -> None:
-        self.app.call_from_thread(self._take, self._groups.all_groups(facet))
+    def _count_groups(self, facet: Facet, catalog: Catalog) -> None:
+        self.app.call_from_thread(self._take, self.triaged.groups.all_groups(facet), catalog)
 
     def background_failed(self, group: str, error: Exception) -> None:
         self._counting = False
         super().background_failed(group, error)
 
-    def _take(self, answer: Breakdown | None) -> None:
+    def _take(self, answer: Breakdown | None, catalog: Catalog) -> None:
         self._counting = False
-        self._answer = answer
+        self._answer, self._catalog = answer, catalog
         if self.is_mounted:
             self.look()
 
     def reading(self) -> bool:
-        return self._answer is None or self._drawn is None
+        uncounted = self._answer is None or self._drawn is None
+        return uncounted or self.triaged.marks.marking or self.flow.reading or super().reading()
 
     def tick(self) -> None:
+        self.flow.watch()
         self._keep_up()
+        self._draw()
+        self.query_one("#head", HeadLine).show(self.flow.line() or self._head)
+
+    def _draw(self) -> None:
         answer = self._answer
         text = self.query_one(FilterBar).text.casefold()
-        drawn = (answer, text, self._sort, self._descending, self._groups.marked)
+        marked_tasks = len(self.triaged.marks.marked)
+        drawn = (answer, text, self._sort, self._descending, marked_tasks)
         if answer is None or drawn == self._drawn or self._facet.name not in answer.groups:
             return
         self._drawn = drawn
@@ -178,15 +195,13 @@ class GroupsScreen(CommandScreen):
         matching = f"   {len(shown):,} match of {different:,}" if text else f"   {different:,} in all"
         cut = f"   the {len(every):,} largest are shown" if different > len(every) else ""
         tasks = f"   {plural(sum(group.amount.tasks for group in shown), 'task')}"
-        marked = f"   {self._groups.marked:,} marked" if self._groups.marked else ""
-        self.query_one("#head", HeadLine).show(
-            Content.assemble(
-                title("Groups", self._facet.title),
-                (marked, "bold $text-accent"),
-                matching,
-                (tasks, "$text-muted"),
-                (cut, "$text-warning"),
-            )
+        marked = f"   {marked_tasks:,} marked" if marked_tasks else ""
+        self._head = Content.assemble(
+            title("Groups", self._facet.title),
+            (marked, "bold $text-accent"),
+            matching,
+            (tasks, "$text-muted"),
+            (cut, "$text-warning"),
         )
 
     @on(FilterBar.Changed)
@@ -201,25 +216,44 @@ class GroupsScreen(CommandScreen):
     def _sort_wanted(self, event: VirtualTable.SortWanted) -> None:
         self._sort_by(event.name)
 
+    # What is chosen
+
+    def _term(self) -> str:
+        """The term that shows the group under the cursor."""
+        group = self._table.cursor_row
+        return group.term if group is not None else ""
+
     def why_not_choose(self) -> str | None:
-        """Why there is nothing to narrow to, or to mark."""
+        """Why there is no group under the cursor to do anything with."""
+        if self._answer is None or self._drawn is None or (self._outdated and self.triaged.tasks.complete):
+            return COUNTING
         return "no group here" if self._table.cursor_row is None else None
 
-    @runs(commands.Narrow, unless=why_not_choose)
+    def why_not_narrow(self) -> str | None:
+        """Why the list cannot be shown now."""
+        return self.flow.busy or self.why_not_choose()
+
+    @runs(commands.Narrow, unless=why_not_narrow)
     def narrow(self) -> None:
         """Go back to the list, narrowed to the group under the cursor."""
-        group = self._table.cursor_row
-        if group is not None:
-            self.app.pop_screen()
-            self._groups.narrow(group.term)
+        term = self._term()
+        self.app.pop_screen()
+        self.triaged.groups.narrow(term)
 
     @runs(commands.MarkGroup, unless=why_not_choose)
     def mark(self) -> None:
         """Mark all of the group under the cursor, or unmark it, and move on."""
-        group, index = self._table.cursor_row, self._table.cursor_index
-        if group is not None and index is not None:
-            self._groups.mark(group.term)
-            self._table.move_to(index + 1)
+        self.triaged.groups.mark(self._term())
+        self._table.move_to((self._table.cursor_index or 0) + 1)
+
+    def why_not_unmark(self) -> str | None:
+        """Why no marks can be forgotten now."""
+        return self.triaged.marks.why_not_unmark()
+
+    @runs(commands.Unmark, unless=why_not_unmark)
+    def unmark(self) -> None:
+        """Forget all marks."""
+        self.triaged.marks.unmark()
 
     @runs(commands.Filter)
     def filter(self) -> None:
@@ -243,11 +277,70 @@ class GroupsScreen(CommandScreen):
         """Show whole columns, or fit them to the screen."""
         self._table.wide = not self._table.wide
 
+    # Stopping and leaving
+
+    def why_not_stop(self) -> str | None:
+        """Why there is nothing to stop."""
+        return None if self.flow.busy else "nothing is running"
+
+    @runs(commands.Stop, unless=why_not_stop)
+    def stop(self) -> None:
+        """Stop what is running."""
+        self.flow.stop()
+
+    def why_not_leave(self) -> str | None:
+        return self.flow.busy
+
     @runs(commands.Back)
     def back(self) -> None:
         """Undo the filter, then leave."""
         if not self.query_one(FilterBar).clear():
             self.run_command(commands.Leave)
+
+
+class ArchiveGroupsScreen(GroupsScreen):
+    """The groups of archived tasks."""
+
+    COMMANDS_HERE = (
+        *GroupsScreen.COMMANDS_HERE[:4],
+        commands.Delete,
+        commands.Run,
+        commands.Edit,
+        *GroupsScreen.COMMANDS_HERE[4:],
+    )
+    PARTS = (*GroupsScreen.PARTS, ArchiveChanges, ArchiveEdits)
+
+    def __init__(self, triaged: Triaged, facet: Facet) -> None:
+        super().__init__(triaged, facet)
+        changes, edits = (
+            part(self, self.flow, self.chosen.targets, queue=triaged.queue, why_not=self.chosen.why_not_change)
+            for part in (ArchiveChanges, ArchiveEdits)
+        )
+        self.parts = (self.flow, changes, edits, *self.common)
+
+
+class FindingGroupsScreen(GroupsScreen):
+    """The groups of findings."""
+
+    COMMANDS_HERE = (
+        *GroupsScreen.COMMANDS_HERE[:4],
+        commands.Repair,
+        commands.Delete,
+        *GroupsScreen.COMMANDS_HERE[4:],
+    )
+    PARTS = (*GroupsScreen.PARTS, FindingChanges)
+
+    def __init__(self, triaged: Triaged, facet: Facet) -> None:
+        super().__init__(triaged, facet)
+        findings = FindingChanges(
+            self,
+            self.flow,
+            self.chosen.targets,
+            picked=triaged.marks.picked.copy,
+            pointed_at=lambda: None,
+            why_not=self.chosen.why_not_change,
+        )
+        self.parts = (self.flow, findings, *self.common)
 
 
 def _days(group: Group) -> Cell:

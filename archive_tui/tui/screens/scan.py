@@ -31,6 +31,7 @@ from archive_tui.tui.lists.task_list import TaskList, filter_help
 from archive_tui.tui.lists.triage import Triage, Triaged
 from archive_tui.tui.lists.unmasking import Unmasking
 from archive_tui.tui.screens.finding_task import FindingTaskScreen
+from archive_tui.tui.screens.groups import FindingGroupsScreen
 from archive_tui.tui.screens.triage import FindingTriageScreen
 from archive_tui.tui.task.below import Below
 from archive_tui.tui.widgets.columns import Column
@@ -94,8 +95,10 @@ class ScanScreen(CommandScreen):
             why_not=self._why_not_change,
         )
         facets = (KIND, ERROR, TYPE, AGE, TRIES, *([] if queue is not None else [QUEUE]))
-        self.groups = Groups(self, panel, self.tasks, self.marks, facets)
-        triaged = Triaged(
+        self.groups = Groups(
+            self, panel, self.tasks, self.marks, facets, lambda facet: FindingGroupsScreen(self.triaged, facet)
+        )
+        self.triaged = Triaged(
             ("Orphan scan", line(queue) if queue is not None else "all queues"),
             self.tasks,
             self.marks,
@@ -106,7 +109,7 @@ class ScanScreen(CommandScreen):
             why_not_export=self._why_not_export,
             queue=lambda: queue,
         )
-        self.triage = Triage(self, triaged, FindingTriageScreen)
+        self.triage = Triage(self, self.triaged, FindingTriageScreen)
         export = ListExport(
             self,
             self.flow,

@@ -37,6 +37,7 @@ from archive_tui.tui.lists.task_list import TaskList, filter_help
 from archive_tui.tui.lists.triage import Triage, Triaged
 from archive_tui.tui.lists.unmasking import Unmasking
 from archive_tui.tui.screens.archived_task import ArchivedTaskScreen
+from archive_tui.tui.screens.groups import ArchiveGroupsScreen
 from archive_tui.tui.screens.triage import ArchiveTriageScreen
 from archive_tui.tui.task.below import Below
 from archive_tui.tui.widgets.columns import Column
@@ -112,8 +113,10 @@ class TasksScreen(CommandScreen):
         edits = ArchiveEdits(self, self.flow, self._targets, queue=lambda: queue, why_not=self._why_not_change)
         self.retention = ArchiveRetention(self, self.tasks, self.flow, self.changes, queue=queue, read_at=self._read_at)
         facets = (ERROR, TYPE, AGE, TRIES) if queue is not None else (ERROR, QUEUE, TYPE, AGE, TRIES)
-        self.groups = Groups(self, panel, self.tasks, self.marks, facets)
-        triaged = Triaged(
+        self.groups = Groups(
+            self, panel, self.tasks, self.marks, facets, lambda facet: ArchiveGroupsScreen(self.triaged, facet)
+        )
+        self.triaged = Triaged(
             (self._where, "archived"),
             self.tasks,
             self.marks,
@@ -124,7 +127,7 @@ class TasksScreen(CommandScreen):
             why_not_export=self._why_not_change,
             queue=lambda: queue,
         )
-        self.triage = Triage(self, triaged, ArchiveTriageScreen)
+        self.triage = Triage(self, self.triaged, ArchiveTriageScreen)
         export = ListExport(
             self,
             self.flow,

@@ -25,12 +25,12 @@ from archive_tui.tui.dialogs.choice import ChoiceDialog
 from archive_tui.tui.lists.archive_changes import ArchiveChanges
 from archive_tui.tui.lists.archive_edits import ArchiveEdits
 from archive_tui.tui.lists.change_flow import ChangeFlow
+from archive_tui.tui.lists.chosen_group import ChosenGroup
 from archive_tui.tui.lists.comparing import ListComparing
 from archive_tui.tui.lists.finding_changes import FindingChanges
 from archive_tui.tui.lists.list_export import ListExport
-from archive_tui.tui.lists.targets import MarkedRows, MatchingRows, Targets
 from archive_tui.tui.lists.task_list import UNREADABLE, filter_help
-from archive_tui.tui.lists.triage import Place, Triage, Triaged
+from archive_tui.tui.lists.triage import COUNTING, Place, Triage, Triaged
 from archive_tui.tui.lists.unmasking import Unmasking
 from archive_tui.tui.widgets.cells import CellTable
 from archive_tui.tui.widgets.columns import Cell, Column
@@ -42,9 +42,6 @@ from archive_tui.tui.widgets.table import VirtualTable
 from archive_tui.wording.people import age, briefly, number, plural, size
 
 _AGES = [band.name for band in (*BANDS, NO_AGE)]
-COUNTING = "still counting: a moment"
-"""Why nothing can be chosen just now."""
-
 _NO_TASKS = "·"
 """Stands in a cell without tasks, where a row of zeros would hide the others."""
 
@@ -77,8 +74,9 @@ class TriageScreen(CommandScreen):
         self.triaged = triaged
         self.flow = ChangeFlow(self, triaged.changed, triaged.tasks)
         self._place, self._way = place, way
+        self.chosen = ChosenGroup(triaged, "triage", lambda: self._terms, self.why_not_choose)
         self.export = ListExport(
-            self, self.flow, self.targets, name="-".join(triaged.title), why_not=self.why_not_export
+            self, self.flow, self.chosen.targets, name="-".join(triaged.title), why_not=self.chosen.why_not_export
         )
         comparing = ListComparing(self, triaged.tasks, triaged.marks, cursor=self._example)
         self.common: tuple[Part, ...] = (
@@ -316,32 +314,10 @@ class TriageScreen(CommandScreen):
         groups = self.triaged.groups
         return groups.current and self._drawn[:1] == (groups.answer,)
 
-    def targets(self) -> Targets:
-        """What is marked in the list; where nothing is, the tasks of the cell under the cursor."""
-        tasks, marks, read_at = self.triaged.tasks, self.triaged.marks, self.triaged.read_at()
-        if len(marks.marked):
-            return MarkedRows(tasks.catalog, marks.marked.copy(), tasks.view.seqs, tasks.choice("by hand"), read_at)
-        query = self.triaged.groups.query_of(self._terms)
-        return MatchingRows(tasks.catalog, query, f"triage, filter {query.text}", read_at)
-
     @property
     def _terms(self) -> str:
         group = self._group
         return group.terms(self._band) if group is not None else ""
-
-    def why_not_change(self) -> str | None:
-        """Why nothing can be changed now."""
-        return self._why_not_take(self.triaged.why_not_change)
-
-    def why_not_export(self) -> str | None:
-        """Why nothing can be exported now."""
-        return self._why_not_take(self.triaged.why_not_export)
-
-    def _why_not_take(self, why_not: Callable[[], str | None]) -> str | None:
-        marks = self.triaged.marks
-        if marks.marking:
-            return "marking: a moment"
-        return why_not() or (None if len(marks.marked) else self.why_not_choose())
 
     @on(VirtualTable.Opened, "#rows")
     def _opened(self) -> None:
@@ -515,7 +491,7 @@ class ArchiveTriageScreen(TriageScreen):
     def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
         super().__init__(triaged, place, way)
         changes, edits = (
-            part(self, self.flow, self.targets, queue=triaged.queue, why_not=self.why_not_change)
+            part(self, self.flow, self.chosen.targets, queue=triaged.queue, why_not=self.chosen.why_not_change)
             for part in (ArchiveChanges, ArchiveEdits)
         )
         self.parts = (self.flow, changes, edits, *self.common)
@@ -537,10 +513,10 @@ class FindingTriageScreen(TriageScreen):
         findings = FindingChanges(
             self,
             self.flow,
-            self.targets,
+            self.chosen.targets,
             picked=triaged.marks.picked.copy,
             pointed_at=self._pointed_at,
-            why_not=self.why_not_change,
+            why_not=self.chosen.why_not_change,
         )
         self.parts = (self.flow, findings, *self.common)
 
