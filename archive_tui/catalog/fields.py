@@ -34,8 +34,20 @@ class Field:
     help: str
     """One line for the help page."""
 
-    order: str = ""
-    """Expression to sort by; empty: `sql` does."""
+    sorted_as: str = ""
+    """Expression to sort by, where every row has a value; empty: `sql` does."""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Expressions to sort by, one after the other."""
+        return (self.sorted_as or self.sql,)
+
+    @property
+    def missing(self) -> str:
+        """The condition that a row has nothing to sort by; empty: every row has."""
+        if self.sorted_as:
+            return ""
+        return f"{self.sql} = ''" if self.form is Form.TEXT else f"({self.sql}) IS NULL"
 
 
 _ARCHIVED_GHOST = "(kind = 'ghost' AND index_name = CAST('archived' AS BLOB))"
@@ -68,8 +80,8 @@ FIELDS = {
     "oldest": Field(DIED, Form.RANK, "the same from the other end: oldest:100"),
     "size": Field("payload_bytes", Form.BYTES, "the payload: size>=1MB, size<512 (B, kB, MB, GB, KiB, MiB, GiB)"),
     "memory": Field("stored_bytes", Form.BYTES, "about what it takes in Redis"),
-    "retried": Field(_if_readable("retried"), Form.NUMBER, "how many retries were used: retried<5", "retried"),
-    "retry": Field(_if_readable("retry"), Form.NUMBER, "how many retries were allowed", "retry"),
+    "retried": Field(_if_readable("retried"), Form.NUMBER, "how many retries were used: retried<5"),
+    "retry": Field(_if_readable("retry"), Form.NUMBER, "how many retries were allowed"),
 }
 
 IN_MESSAGE = {

@@ -106,10 +106,16 @@ class MessageValue:
         """A kept value as one safe line."""
         return "" if value is None else line(decode(value) if isinstance(value, bytes) else str(value))
 
-    def order(self, way: str) -> str:
-        """The order by it as SQL: numbers by size, before texts; `way` is `ASC` or `DESC`."""
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Expressions to sort by, one after the other: numbers by size, before texts."""
         value = value_sql(self.table)
-        return f"value_order({value}) {way}, {value} {way}"
+        return f"value_order({value})", value
+
+    @property
+    def missing(self) -> str:
+        """The condition that a row has nothing to sort by."""
+        return f"{value_sql(self.table)} IS NULL"
 
     @property
     def facet(self) -> Facet:

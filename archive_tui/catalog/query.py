@@ -105,14 +105,16 @@ class Query:
         return " AND ".join(conditions), parameters
 
     def order(self) -> str:
-        """The order as SQL; rows that are equal in it stand as they were found."""
-        way = "DESC" if self.descending else "ASC"
-        if self.by is not None:
-            return f"{self.by.order(way)}, seq"
-        if self.sort is Sort.FOUND:
-            return f"seq {way}"
-        field = FIELDS[field_name(self.sort.value)]
-        return f"{field.order or field.sql} {way}, seq"
+        """The order as SQL; rows that are equal in it stand as they were found, and those without a value last, in both
+        directions.
+        """
+        if self.sort is Sort.FOUND and self.by is None:
+            return "seq DESC" if self.descending else "seq ASC"
+        sorted_by = self.by if self.by is not None else FIELDS[field_name(self.sort.value)]
+        terms = [f"{term} DESC" for term in sorted_by.order]
+        if not self.descending:  # what is missing is the least of all to SQL; no NULLS LAST before SQLite 3.30
+            terms = [*filter(None, [sorted_by.missing]), *sorted_by.order]
+        return ", ".join([*terms, "seq"])
 
 
 def prepare(connection: sqlite3.Connection) -> None:

@@ -11,8 +11,10 @@ from archive_tui.asynq.forecast import Cause, Forecast
 from archive_tui.asynq.limits import DEFAULTS
 from archive_tui.asynq.states import State
 from archive_tui.session import ScanSummary
+from archive_tui.store.read.memory import Estimate
 from archive_tui.store.read.queues import QueueStats
-from archive_tui.tui.lists.queue_columns import COLUMNS, QueueRow
+from archive_tui.tui.lists.in_order import in_order
+from archive_tui.tui.lists.queue_columns import COLUMNS, SORTS, QueueRow
 from archive_tui.tui.lists.queue_trouble import Trouble, trouble
 
 CALM = QueueStats("work", registered=True, counts={State.ARCHIVED: 5})
@@ -46,6 +48,18 @@ def test_the_worst_that_is_known_of_a_queue_decides(
 def test_a_queue_is_called_leftover_only_where_that_is_known(*, registered: bool | None, shown: str) -> None:
     row = QueueRow(replace(CALM, registered=registered), None, NOW)
     assert COLUMNS[0].cell(row) == shown
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("column", ["findings", "memory", "oldest", "pending"])
+def test_queues_of_which_a_column_knows_nothing_come_last_in_both_directions(column: str, *, descending: bool) -> None:
+    counted = replace(CALM, counts={State.PENDING: 0}, memory=Estimate(0, 0), oldest_archived_at=int(NOW) - 5)
+    unknown = replace(CALM, counts={}, memory=None, oldest_archived_at=None)
+    known = [QueueRow(counted, ScanSummary(findings, complete=True), NOW) for findings in (0, 3)]
+    rows = in_order([QueueRow(unknown, None, NOW), *known], SORTS[column], descending=descending)
+    assert rows[-1].stats is unknown
+    if column == "findings":
+        assert rows[:2] == (known[::-1] if descending else known)
 
 
 def names(op: Operator) -> list[str]:

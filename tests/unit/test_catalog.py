@@ -280,20 +280,16 @@ def test_a_catalogs_life() -> None:
 ORDERS: dict[Sort, Callable[[TaskRow], Any]] = {
     Sort.FOUND: lambda row: 0,
     Sort.ID: lambda row: row.id,
-    Sort.TYPE: lambda row: row.type,
-    Sort.DIED: lambda row: none_first(
+    Sort.TYPE: lambda row: row.type or None,
+    Sort.DIED: lambda row: (
         row.scored_at if row.kind in (None, Kind.STALE_HISTORY) and row.scored_at is not None else row.last_failed_at
     ),
-    Sort.TRIES: lambda row: row.retried,
-    Sort.SIZE: lambda row: none_first(row.payload_bytes),
-    Sort.ERROR: lambda row: row.error,
-    Sort.KIND: lambda row: none_first(row.kind),
+    Sort.TRIES: lambda row: row.retried if row.readable else None,
+    Sort.SIZE: lambda row: row.payload_bytes,
+    Sort.ERROR: lambda row: row.error or None,
+    Sort.KIND: lambda row: row.kind,
     Sort.QUEUE: lambda row: row.queue,
 }
-
-
-def none_first(value: Any) -> tuple[bool, Any]:
-    return value is not None, value
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +303,7 @@ def crowd() -> Iterator[tuple[Catalog, list[TaskRow]]]:
             State.ARCHIVED, chance.choice([None, *Kind]), chance.choice(words), chance.choice(words),
             chance.randrange(4), 25, chance.choice([None, 1, 5]), chance.choice([None, 0, 3, -4]),
             chance.choice([None, 0, 7, 2**40]),
-        )
+        )._replace(readable=chance.random() < 0.9)
         for number in range(400)
     ]  # fmt: skip
     catalog = Catalog()
@@ -318,10 +314,14 @@ def crowd() -> Iterator[tuple[Catalog, list[TaskRow]]]:
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("sort", Sort)
-def test_the_order_is_pythons(crowd: tuple[Catalog, list[TaskRow]], sort: Sort, descending: bool) -> None:
+def test_the_order_is_pythons_with_what_has_no_value_last(
+    crowd: tuple[Catalog, list[TaskRow]], sort: Sort, descending: bool
+) -> None:
     catalog, rows = crowd
     expected = list(reversed(rows)) if sort is Sort.FOUND and descending else rows
-    expected = sorted(expected, key=ORDERS[sort], reverse=descending and sort is not Sort.FOUND)
+    valued = [row for row in expected if ORDERS[sort](row) is not None]
+    valued.sort(key=ORDERS[sort], reverse=descending and sort is not Sort.FOUND)
+    expected = [*valued, *(row for row in expected if ORDERS[sort](row) is None)]  # last, in both directions
     found = catalog.find(Query(sort=sort, descending=descending))
     by_seq = catalog.rows(found)
     assert [by_seq[seq] for seq in found] == expected

@@ -74,6 +74,20 @@ def test_rows_are_sorted_by_size_then_by_text_and_show_their_values(catalog: Cat
     assert [row.id for row in back.page(0, 8)] == [row.id for row in view.page(0, 8)][::-1]
 
 
+@pytest.mark.parametrize("descending", [False, True])
+def test_rows_without_a_value_come_last_in_both_directions(catalog: Catalog, *, descending: bool) -> None:
+    column = MessageValue.parse("a")
+    filled(catalog, ["b", 10, "", 9], column)
+    lost = [TaskRow("q", b"lost-%d" % number, None, fingerprint=b"%08d" % number) for number in range(2)]
+    catalog.add(lost)
+    order = Query(by=column, descending=descending)
+    for _ in ("not read yet", "nothing stands there"):
+        rows = catalog.rows(seqs := catalog.find(order))
+        assert [rows[seq].id for seq in seqs][-2:] == [row.id for row in lost]
+        unread = catalog.unread(Query(), [column])
+        catalog.keep(unread, {column: [None] * len(unread)})
+
+
 def test_groups_show_what_their_terms_find(catalog: Catalog) -> None:
     column = MessageValue.parse("a")
     filled(catalog, ["b", "b", "none", 10, 10, 10, [1], "", "x y"], column)

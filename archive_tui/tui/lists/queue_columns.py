@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -43,6 +45,11 @@ class QueueRow:
     def count(self, state: State) -> int:
         """How many tasks in a state."""
         return self.stats.counts.get(state, 0)
+
+    def known(self, state: State) -> int | None:
+        """The same; None where it could not be read."""
+        unread = self.stats.refused or self.stats.away or state.value in self.stats.unreadable
+        return None if unread else self.stats.counts.get(state)
 
 
 def _name(row: QueueRow) -> str | Cell:
@@ -138,20 +145,21 @@ HELP = {
 BY_TROUBLE = "trouble"
 """The order at the start; it is no column."""
 
-SORTS: dict[str, Any] = {
+SORTS: dict[str, Callable[[QueueRow], Any]] = {
     BY_TROUBLE: attrgetter("trouble", "stats.name"),
     "queue": attrgetter("stats.name"),
-    "archived": lambda row: row.count(State.ARCHIVED),
-    "findings": lambda row: row.scan.findings if row.scan else -1,
-    "memory": lambda row: row.stats.memory.bytes if row.stats.memory is not None else -1,
-    "oldest": lambda row: -(row.stats.oldest_archived_at or row.now),
-    "pending": lambda row: row.count(State.PENDING),
-    "active": lambda row: row.count(State.ACTIVE),
-    "retry": lambda row: row.count(State.RETRY),
-    "scheduled": lambda row: row.count(State.SCHEDULED),
-    "completed": lambda row: row.count(State.COMPLETED),
-    "aggregating": lambda row: row.count(State.AGGREGATING),
-}
+    "findings": lambda row: row.scan.findings if row.scan is not None else None,
+    "memory": lambda row: row.stats.memory.bytes if row.stats.memory is not None else None,
+    "oldest": lambda row: -row.stats.oldest_archived_at if row.stats.oldest_archived_at is not None else None,
+    **{
+        state.value: partial(QueueRow.known, state=state)
+        for state in (
+            State.ARCHIVED, State.PENDING, State.ACTIVE, State.RETRY, State.SCHEDULED, State.COMPLETED,
+            State.AGGREGATING,
+        )
+    },
+}  # fmt: skip
+"""What queues are sorted by, by the name of the column; None where nobody knows it of a queue."""
 
 
 def row_style(row: QueueRow) -> Tone | None:

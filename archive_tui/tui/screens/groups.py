@@ -23,6 +23,7 @@ from archive_tui.tui.lists.archive_edits import ArchiveEdits
 from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.chosen_group import ChosenGroup
 from archive_tui.tui.lists.finding_changes import FindingChanges
+from archive_tui.tui.lists.in_order import in_order
 from archive_tui.tui.lists.list_export import ListExport
 from archive_tui.tui.lists.triage import COUNTING, Triaged
 from archive_tui.tui.lists.unmasking import Unmasking
@@ -186,7 +187,7 @@ class GroupsScreen(CommandScreen):
         self._drawn = drawn
         every = answer.groups[self._facet.name]
         shown = [group for group in every if text in self._facet.label(group.value).casefold()]
-        shown.sort(key=_SORTS[self._sort], reverse=self._descending)
+        shown = in_order(shown, _SORTS[self._sort], descending=self._descending)
         keys = [self._numbers.setdefault(group.value, len(self._numbers)) for group in shown]
         self._table.sorted_by = (self._sort, self._descending)
         self._table.empty_text = f"No group matches the filter: {commands.Back} shows all."
@@ -348,9 +349,9 @@ def _days(group: Group) -> Cell:
 
 
 _SORTS: dict[str, Callable[[Group], Any]] = {
-    "name": lambda group: group.facet.label(group.value),
+    "name": lambda group: group.facet.label(group.value) if group.value else None,
     "tasks": lambda group: (group.amount.tasks, group.value),
     "bytes": lambda group: (group.amount.stored_bytes, group.value),
-    "first": lambda group: group.first or 0,
-    "last": lambda group: group.last or 0,
+    "first": lambda group: group.first,
+    "last": lambda group: group.last,
 }

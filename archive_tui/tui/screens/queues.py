@@ -19,6 +19,7 @@ from archive_tui.tui.interrupted_changes import InterruptedChanges
 from archive_tui.tui.kept_screens import ALL_QUEUES, archive_name
 from archive_tui.tui.lists import queue_notice
 from archive_tui.tui.lists.change_flow import ChangeFlow
+from archive_tui.tui.lists.in_order import in_order
 from archive_tui.tui.lists.queue_columns import BY_TROUBLE, COLUMNS, HELP, SORTS, QueueRow, row_style
 from archive_tui.tui.lists.queue_trouble import trouble
 from archive_tui.tui.queue_repair import QueueRepair
@@ -133,7 +134,7 @@ class QueuesScreen(CommandScreen):
         self._drawn = drawn
         everything = [self._row(stats, now) for stats in overview.queues]
         rows = [row for row in everything if text in row.stats.name.casefold()]
-        rows.sort(key=SORTS[self._sort], reverse=self._descending)
+        rows = in_order(rows, SORTS[self._sort], descending=self._descending)
         keys = [self._numbers.setdefault(row.stats.name, len(self._numbers)) for row in rows]
         table = self._table
         table.sorted_by = (self._sort, self._descending)

@@ -28,6 +28,7 @@ from archive_tui.tui.lists.change_flow import ChangeFlow
 from archive_tui.tui.lists.chosen_group import ChosenGroup
 from archive_tui.tui.lists.comparing import ListComparing
 from archive_tui.tui.lists.finding_changes import FindingChanges
+from archive_tui.tui.lists.in_order import in_order
 from archive_tui.tui.lists.list_export import ListExport
 from archive_tui.tui.lists.task_list import UNREADABLE, filter_help
 from archive_tui.tui.lists.triage import COUNTING, Place, Triage, Triaged
@@ -203,7 +204,7 @@ class TriageScreen(CommandScreen):
 
     def _draw(self, answer: Breakdown, *, first: bool, final: bool) -> None:
         place, table = self._place, self._table
-        groups = sorted(answer.errors, key=_sorts(place.sort), reverse=place.descending)
+        groups = in_order(answer.errors, _sorts(place.sort), descending=place.descending)
         keys = [place.key_of(group) for group in groups]
         self._alike = dict(zip(keys, groups, strict=True))
         place.cell = table.cell
@@ -549,13 +550,13 @@ def _sorts(name: str) -> Callable[[ErrorGroup], Any]:
         band = _AGES.index(name)
         return lambda group: (group.by_age[band].tasks, group.amount.tasks)
     return {
-        "error": lambda group: (group.signature, group.type),
-        "type": lambda group: (group.type, group.signature),
+        "error": lambda group: (group.signature, group.type) if group.signature else None,
+        "type": lambda group: (group.type, group.signature) if group.type else None,
         "queue": lambda group: group.queues,
         "tasks": lambda group: (group.amount.tasks, group.signature, group.type),
         "bytes": lambda group: (group.amount.stored_bytes, group.signature),
-        "first": lambda group: group.first or 0,
-        "last": lambda group: group.last or 0,
+        "first": lambda group: group.first,
+        "last": lambda group: group.last,
     }[name]
 
 
