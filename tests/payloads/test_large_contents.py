@@ -10,7 +10,7 @@ import msgpack
 import pytest
 
 from archive_tui.payloads.decoders.json_text import JsonDecoder
-from archive_tui.payloads.large import documents
+from archive_tui.payloads.large import json_document, text_document
 from archive_tui.payloads.readings import PayloadReader, Reading
 from archive_tui.payloads.redaction import SHOWN
 from archive_tui.payloads.rendering import document
@@ -38,7 +38,7 @@ FORMATS = {
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The lengths of all that is decoded."""
     lengths: list[int] = []
-    decode_json, decode_text = JsonDecoder.decode, documents.decode
+    decode_json, decode_text = JsonDecoder.decode, text_document.decode
 
     def json_too(self: JsonDecoder, raw: bytes, context: Any) -> Any:
         found = decode_json(self, raw, context)
@@ -50,7 +50,8 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return decode_text(raw)
 
     monkeypatch.setattr(JsonDecoder, "decode", json_too)
-    monkeypatch.setattr(documents, "decode", text_too)
+    for module in (json_document, text_document):
+        monkeypatch.setattr(module, "decode", text_too)
     return lengths
 
 

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from archive_tui.payloads.decoder import Context
 from archive_tui.payloads.decoders.json_text import JsonDecoder, error_in
 from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
-from archive_tui.payloads.large import documents, json_nodes, json_scan
-from archive_tui.payloads.large.documents import LargeJson, LargeText
+from archive_tui.payloads.large import containers, json_nodes, json_scan
+from archive_tui.payloads.large.json_document import LargeJson
 from archive_tui.payloads.large.json_nodes import JsonNodes
 from archive_tui.payloads.large.json_scan import JsonScan
+from archive_tui.payloads.large.text_document import LargeText
 from archive_tui.payloads.nodes import Node, TreeNode, walk
 from archive_tui.payloads.rendering import TextDocument
-from archive_tui.payloads.search import OutlineMatches
+from archive_tui.payloads.search import OutlineMatches, TextMatches
 from archive_tui.text import decode
 
 SMALL = 48
@@ -28,10 +29,12 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let some hundred bytes be as much as many MiB are."""
     for module, name in (
         (json_scan, "WINDOW"), (json_scan, "PART"), (json_scan, "LARGE_CONTAINER"), (json_nodes, "WINDOW"),
+        (containers, "WINDOW"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, SMALL)
     monkeypatch.setattr(json_scan, "_SLICE", SMALL)
-    monkeypatch.setattr(json_scan, "_EVERY", 3)
+    monkeypatch.setattr(containers, "EVERY", 3)
+    monkeypatch.setattr(json_scan, "EVERY", 3)
     monkeypatch.setattr(LargeText, "_PART", SMALL)
 
 
@@ -219,7 +222,7 @@ def test_a_search_finds_what_the_lines_hold(value: Any, needle: str) -> None:
     found = document.matches(needle)
     assert found is not None
     joined, begins = joined_lines(document)
-    whole = documents.TextMatches.of(joined, needle, lambda: False)
+    whole = TextMatches.of(joined, needle, lambda: False)
     assert whole is not None
     places = [found.place(number) for number in range(len(found))]
     begin_of = [(begins[line][0], begins[line][1] + start) for line, start, _ in places]

@@ -11,9 +11,12 @@ from archive_tui.payloads.decoders.json_text import JsonDecoder, laid_out
 from archive_tui.payloads.decoders.ndjson import NdjsonDecoder
 from archive_tui.payloads.decoders.plain_text import TextDecoder
 from archive_tui.payloads.decoders.xml import is_like_xml
-from archive_tui.payloads.large.documents import UNSEEN, LargeHex, LargeJson, LargeText, PartsDocument
+from archive_tui.payloads.large.documents import UNSEEN, PartsDocument
+from archive_tui.payloads.large.hex_document import LargeHex
+from archive_tui.payloads.large.json_document import LargeJson
 from archive_tui.payloads.large.json_nodes import JsonNodes
 from archive_tui.payloads.large.json_scan import JsonScan
+from archive_tui.payloads.large.text_document import LargeText
 from archive_tui.payloads.nodes import Node
 from archive_tui.payloads.readings import Reading
 from archive_tui.payloads.redaction import SHOWN, Redaction

@@ -1,13 +1,14 @@
 """Nodes of JSON of many MiB, for an outline: decoded when they are in sight, and kept no longer than that."""
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 
 from archive_tui.payloads.decoder import Context
 from archive_tui.payloads.decoders.json_text import JsonDecoder
 from archive_tui.payloads.large import json_grammar as grammar
-from archive_tui.payloads.large.json_scan import WINDOW, Container, JsonScan
+from archive_tui.payloads.large.containers import WINDOW, Container
+from archive_tui.payloads.large.json_scan import JsonScan
+from archive_tui.payloads.large.json_strings import string_of
 from archive_tui.payloads.nodes import Kind, Node, TreeNode
 from archive_tui.payloads.paths import Step
 from archive_tui.payloads.tree import NO_TREE, Tree, object_of
@@ -154,11 +155,3 @@ class _SmallNode:
 
     def value(self) -> Tree:
         return self._nodes.value(self._start, self._end)
-
-
-def string_of(literal: bytes) -> str:
-    """The text that a string of JSON stands for, whatever is in it."""
-    text = decode(literal)
-    if "\\" not in text:
-        return text[1:-1]
-    return str(json.loads(text, strict=False))

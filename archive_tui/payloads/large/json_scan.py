@@ -1,37 +1,18 @@
-"""A walk over JSON of many MiB, in small steps: is it JSON, how many lines does it take, and where does what stand.
-
-`JsonScan.advance` goes on for a moment; whoever looks meanwhile sees what was walked over by then. Kept are the places
-at which lines of the layout begin, one in some KiB, and for each container of many KiB where some of its items begin:
-less than a hundredth of the payload.
-"""
+"""A walk over JSON of many MiB, or over lines of it."""
 
 import re
-import threading
-import time
 from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Generator
 
 from archive_tui.payloads.large import json_grammar as grammar
-from archive_tui.payloads.large.json_strings import string_cut
-
-WINDOW = 16 * 1024
-"""Bytes that one match looks at. A longer string is shown in pieces of this size."""
-
-PART = 8 * 1024
-"""Bytes of a part of the layout, more or less."""
+from archive_tui.payloads.large.containers import EVERY, WINDOW, Container
+from archive_tui.payloads.large.json_strings import string_cut, string_of
+from archive_tui.payloads.large.scan import PART, Mistake, Scan, Walk, bytes_not_text
 
 LARGE_CONTAINER = 16 * 1024
 """Bytes from which a container is remembered. A smaller one is decoded where somebody looks at it."""
 
-_EVERY = 64
-"""Items of a container of which one place is remembered."""
-
 _DENSE = 2 * 1024
 """Bytes of as many items below which they are matched many at once."""
-
-_MOST_KEYS = 10_000
-"""Different keys that are remembered."""
 
 _SLICE = 256 * 1024
 """Bytes that are counted at once."""
@@ -45,104 +26,30 @@ _ESCAPE = re.compile(rb"\\(?:[^nu]|u(?!000[aA])|(n|u000[aA]))")
 _WORD = re.compile(rb"NaN|-?Infinity")
 _KEY = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\r\n]*+:')
 
-Walk = Generator[None, None, int]
-"""Walks on for a moment until the next; gives where it ended."""
 
-
-class Container:
-    """An object or array that is remembered, with the places of some of its items."""
-
-    __slots__ = ("_at", "_numbers", "count", "end", "is_object", "start")
-
-    def __init__(self, start: int, *, is_object: bool) -> None:
-        self.start = start
-        """Where its bracket stands; of the lines of NDJSON, where the first begins."""
-        self.end = -1
-        """Behind its closing bracket; below 0 while it is walked over."""
-        self.is_object = is_object
-        self.count = 0
-        """Items so far; one that is being walked over is among them."""
-        self._numbers: array[int] = array("q")
-        self._at: array[int] = array("q")
-
-    def note(self, at: int) -> None:
-        """Remember where the next item begins, if that is worth it; spaces before it may be included."""
-        if not self._numbers or self.count - self._numbers[-1] >= _EVERY or at - self._at[-1] >= WINDOW:
-            self._at.append(at)
-            self._numbers.append(self.count)  # last: whoever looks from another thread goes by it
-
-    def before(self, number: int) -> tuple[int, int]:
-        """The remembered item at or before one, and where it begins."""
-        known = bisect_right(self._numbers, number) - 1
-        return self._numbers[known], self._at[known]
-
-
-class _NotJson(Exception):  # noqa: N818  # an answer, not an error of the program
-    """The walk ends at a mistake."""
-
-    def __init__(self, at: int, words: str) -> None:
-        super().__init__(words)
-        self.at = at
-
-
-class JsonScan:
+class JsonScan(Scan):
     """One walk, for any thread."""
 
     def __init__(self, raw: bytes, *, depth: int, by_lines: bool = False) -> None:
         """`depth` is how many containers may nest; `by_lines` says that it is NDJSON."""
-        self.raw = raw
+        super().__init__(raw)
         self.depth = depth
         self.by_lines = by_lines
-        self.finished = False
-        """Whether it is over: all is walked over, or there is a `problem`."""
-        self.problem: str | None = None
-        """Why it is not what it was taken for, with the place: "line 1, column 9: …"."""
-        self.remarks: list[str] = []
-        """What an operator must know, a sentence each."""
-        self.keys: dict[bytes, int] = {}
-        """The keys so far as they stand between their quotes, each with the part in which it stands first."""
-        self.keys_end: int | None = None
-        """The first part with a key that is not among them, because there are too many; None: they are all."""
-        self.parts = 0
-        """Parts of the layout that are complete."""
-        self.lines = 0
-        """Lines of these parts."""
-        self.starts: array[int] = array("q", [0])
-        """Where each part begins, and at last where the next one does."""
-        self.first_lines: array[int] = array("q", [0])
-        """The first line of each part."""
         self.depths: array[int] = array("h", [0])
         """How deep each part begins; of a piece of a long string the complement (~) of that."""
         self.containers: dict[int, Container] = {}
         """Those that are remembered, by where they begin."""
         self.root: Container | None = None
         """The outermost one; None before it was come to."""
-        self._lock = threading.Lock()
         self._stack: list[Container] = []
-        self._strange = self._rows_before = 0
+        self._rows_before = 0
         self._after_piece = False
-        self._steps = self._walk()
 
-    @property
-    def walked(self) -> int:
-        """Bytes that were walked over."""
-        return len(self.raw) if self.finished and self.problem is None else self.starts[self.parts]
+    def _key_text(self, written: bytes) -> str:
+        return string_of(b'"%b"' % written)
 
-    def advance(self, seconds: float, clock: Callable[[], float] = time.perf_counter) -> bool:
-        """Go on for about so long; returns whether there is more to do."""
-        until = clock() + seconds
-        with self._lock:
-            try:
-                while not self.finished:
-                    next(self._steps)
-                    if clock() >= until:
-                        break
-            except StopIteration:
-                self.finished = True
-            except _NotJson as mistake:
-                self.problem = f"{_place(self.raw, mistake.at)}: {mistake}"
-                self.finished = True
-            return not self.finished
+    def _place(self, at: int) -> str:
+        return _place(self.raw, at)
 
     # Walking
 
@@ -157,10 +64,8 @@ class JsonScan:
             at = self._space((yield from self._walk_value(self._space(at))))
             self._close_part(at, 1)
             if at < len(self.raw):
-                raise _NotJson(at, "extra data")
-        if self._strange:
-            count = self._strange
-            self._remark(f"{count:,} {'byte is' if count == 1 else 'bytes are'} not UTF-8")
+                raise Mistake(at, "extra data")
+        self._remark_on_strange()
         return at
 
     def _walk_lines(self, at: int) -> Walk:
@@ -176,11 +81,11 @@ class JsonScan:
                 try:
                     end = yield from self._walk_value(at)
                     if raw.find(b"\n", at, end) >= 0:
-                        raise _NotJson(at, "this line is no object or array by itself")
+                        raise Mistake(at, "this line is no object or array by itself")
                     behind = self._space(end, grammar.BLANKS)
                     if raw[behind : behind + 1] not in (b"\n", b""):
-                        raise _NotJson(end, "extra data")
-                except _NotJson:
+                        raise Mistake(end, "extra data")
+                except Mistake:
                     if rows.count < 2 or raw.find(b"\n", at) >= 0:
                         raise
                     self._remark(f"line {rows.count + 1:,}, the last, is not JSON: cut off?")
@@ -199,7 +104,7 @@ class JsonScan:
         """Walk over one object or array, whatever it holds."""
         raw, bottom = self.raw, len(self._stack)
         if raw[at : at + 1] not in (b"{", b"["):
-            raise _NotJson(at, "expecting value")
+            raise Mistake(at, "expecting value")
         empty = grammar.EMPTY.match(raw, at)
         at = self._open(at)
         if empty is not None:
@@ -209,7 +114,7 @@ class JsonScan:
             container = self._stack[-1]
             container.note(at)
             items = grammar.members() if container.is_object else grammar.elements()
-            if streak >= _EVERY:
+            if streak >= EVERY:
                 many = items.many.match(raw, at, at + WINDOW) if at - streak_at < _DENSE else None
                 streak, streak_at = (streak, at) if many is not None else (0, at)
                 if many is not None:
@@ -253,10 +158,10 @@ class JsonScan:
         at = self._space(at)
         if container.is_object:
             if raw[at : at + 1] != b'"':
-                raise _NotJson(at, "expecting property name enclosed in double quotes")
+                raise Mistake(at, "expecting property name enclosed in double quotes")
             at = self._space(self._string_end(at))
             if raw[at : at + 1] != b":":
-                raise _NotJson(at, "expecting ':' delimiter")
+                raise Mistake(at, "expecting ':' delimiter")
             at = self._space(at + 1)
         sign = raw[at : at + 1]
         if sign in (b"{", b"["):
@@ -270,7 +175,7 @@ class JsonScan:
             return end, False
         scalar = grammar.SCALAR.match(raw, at)
         if scalar is None:
-            raise _NotJson(at, "expecting value")
+            raise Mistake(at, "expecting value")
         return scalar.end(), False
 
     def _after(self, at: int, container: Container) -> tuple[int, bool]:
@@ -281,11 +186,11 @@ class JsonScan:
             return at + 1, True
         if sign == (b"}" if container.is_object else b"]"):
             return at, False
-        raise _NotJson(at, "expecting ',' delimiter")
+        raise Mistake(at, "expecting ',' delimiter")
 
     def _open(self, at: int) -> int:
         if len(self._stack) >= self.depth:
-            raise _NotJson(at, f"it nests deeper than {self.depth} levels")
+            raise Mistake(at, f"it nests deeper than {self.depth} levels")
         container = Container(at, is_object=self.raw[at : at + 1] == b"{")
         self._stack.append(container)
         self.containers[at] = container
@@ -296,7 +201,7 @@ class JsonScan:
     def _close(self, at: int) -> int:
         container = self._stack.pop()
         if self.raw[at : at + 1] != (b"}" if container.is_object else b"]"):
-            raise _NotJson(at, "expecting ',' delimiter")
+            raise Mistake(at, "expecting ',' delimiter")
         container.end = at + 1
         if container.end - container.start < LARGE_CONTAINER and container is not self.root:
             del self.containers[container.start]
@@ -324,8 +229,8 @@ class JsonScan:
         if sign == b'"':
             return inside + 1
         if sign == b"\\" and inside + 6 <= len(self.raw):
-            raise _NotJson(inside, "invalid \\escape")
-        raise _NotJson(at, "unterminated string starting at")
+            raise Mistake(inside, "invalid \\escape")
+        raise Mistake(at, "unterminated string starting at")
 
     # The layout
 
@@ -368,11 +273,7 @@ class JsonScan:
                 for word in set(_WORD.findall(skeleton)):
                     self._remark(f"it holds {word.decode()}, which JSON does not have")
             keys = _KEY.findall(part)
-            for key in set(keys).difference(self.keys):
-                if len(self.keys) < _MOST_KEYS:
-                    self.keys[key] = self.parts
-                elif self.keys_end is None:
-                    self.keys_end = self.parts
+            self._note_keys(keys)
             if b"\\" in part:  # of the line ends in strings, those of keys are no lines
                 lines -= sum(_ends_in(key) for key in keys if b"\\" in key)
         self._after_piece = False
@@ -382,16 +283,9 @@ class JsonScan:
             lines += part.count(b"\n") - skeleton.count(b"\n")
             self._remark("strings hold control characters, which JSON wants escaped")
         if not part.isascii():
-            self._strange += _strange(part)
-        self.lines += lines
-        self.first_lines.append(self.lines)
+            self._strange += bytes_not_text(part)
         self.depths.append(len(self._stack))
-        self.starts.append(at)
-        self.parts += 1  # last: whoever looks from another thread goes by it
-
-    def _remark(self, sentence: str) -> None:
-        if sentence not in self.remarks:
-            self.remarks.append(sentence)
+        self._end_part(at, lines)
 
 
 def _ends_in(part: bytes) -> int:
@@ -401,15 +295,6 @@ def _ends_in(part: bytes) -> int:
 
 def _controls(part: bytes) -> int:
     return len(part) - len(part.translate(None, _CONTROLS))
-
-
-def _strange(part: bytes) -> int:
-    """Bytes that are not UTF-8."""
-    try:
-        part.decode()
-    except UnicodeDecodeError:
-        return sum("\udc80" <= letter <= "\udcff" for letter in part.decode("utf-8", "surrogateescape"))
-    return 0
 
 
 def _place(raw: bytes, at: int) -> str:

@@ -1,6 +1,9 @@
-"""Where strings of JSON may be cut: a long one is shown, and decoded, in pieces."""
+"""Strings of JSON: what they stand for, and where a long one may be cut, which is shown and decoded in pieces."""
 
+import json
 import re
+
+from archive_tui.text import decode
 
 _PAIR = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..")
 """Two escapes that are one character."""
@@ -30,3 +33,11 @@ def _escaped(raw: bytes, at: int, begin: int) -> bool:
     while first > begin and raw[first - 1] == 0x5C:
         first -= 1
     return (at - first) % 2 == 1
+
+
+def string_of(literal: bytes) -> str:
+    """The text that a string of JSON stands for, whatever is in it."""
+    text = decode(literal)
+    if "\\" not in text:
+        return text[1:-1]
+    return str(json.loads(text, strict=False))
