@@ -12,6 +12,7 @@ from typing import Protocol
 
 from archive_tui.payloads.content import text_of
 from archive_tui.payloads.paths import Path, Step, key_text
+from archive_tui.payloads.sieve import Sieve
 from archive_tui.payloads.tree import Pairs, Tree
 from archive_tui.text import block, line
 
@@ -61,8 +62,8 @@ class Node(Protocol):
     def value(self) -> Tree:
         """The plain value, with all that it holds."""
 
-    def may_hold(self, in_json: Callable[[bytes], bool]) -> bool:
-        """Whether something is to be looked for in it: where it stands in bytes of JSON, what is said of those."""
+    def may_hold(self, sieve: Sieve) -> bool:
+        """Whether a text is to be looked for in it: where its bytes are there, what a quick look at them says."""
 
 
 class TreeNode:
@@ -91,7 +92,7 @@ class TreeNode:
             self._keys = list(value)
         return [TreeNode(value[key], key_text(key)) for key in self._keys[start:stop]]
 
-    def may_hold(self, in_json: Callable[[bytes], bool]) -> bool:
+    def may_hold(self, sieve: Sieve) -> bool:
         return True
 
     def text(self) -> str:

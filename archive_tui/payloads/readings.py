@@ -135,6 +135,9 @@ class Large(Protocol):
     def document(self, format_: str) -> Any:
         """It as a `rendering.Document`, whose lines are made when they are in sight."""
 
+    def raw(self, format_: str) -> Any:
+        """Its bytes as text, a `rendering.Document` as well."""
+
 
 class PayloadReader:
     """Reads payloads with the decoders of a registry."""
@@ -165,8 +168,9 @@ class PayloadReader:
         return self._read(raw, self._context(task_type), 0)
 
     def readings_to_show(self, raw: bytes, task_type: str = "") -> list[Reading]:
-        """The readings for a screen, best first: as `readings`, but what is `large` and JSON, lines of it or text is
-        read when somebody looks at it, and looked over by `Large.advance`. 50 MiB take some hundredths of a second.
+        """The readings for a screen, best first: as `readings`, but what is `large` and JSON, lines of it, MessagePack,
+        CBOR or text is read when somebody looks at it, and looked over by `Large.advance`. 50 MiB take some hundredths
+        of a second.
         """
         if not raw:
             return [_empty()]
@@ -205,12 +209,9 @@ class PayloadReader:
         )
         if whole:
             return found
-        too_large = large and len(raw) > _LARGE
-        if too_large:
-            names = ", ".join(decoder.name for decoder in self._registry.decoders if isinstance(decoder, _whole()))
-            context.notes.append(f"not tried as {names}: that is for {size(_LARGE)} and less")
+        skipped = self._not_for(raw, found, context) if large else ()
         for number, decoder in enumerate(self._registry.decoders, start=-len(self._registry.decoders)):
-            if (context.late and number < -_ALWAYS_TRIED) or (too_large and isinstance(decoder, _whole())):
+            if (context.late and number < -_ALWAYS_TRIED) or decoder in skipped:
                 continue
             if large and number == -1:
                 reading = self._large_bytes(raw, context)
@@ -223,6 +224,18 @@ class PayloadReader:
             found[0] = replace(found[0], remarks=(*found[0].remarks, *self._not_tried(context)))
         return found
 
+    def _not_for(self, raw: bytes, found: Sequence[Reading], context: Context) -> Sequence[Decoder]:
+        """The decoders that many MiB are not given to: those that decode them in one go, to a tree that takes ten times
+        their memory and more, and those that have read it piece by piece.
+        """
+        read = {reading.path for reading in found}
+        at_once = [decoder for decoder in self._registry.decoders if isinstance(decoder, _at_once())]
+        if len(raw) <= _LARGE:
+            return [decoder for decoder in at_once if (decoder.name,) in read]
+        named = [decoder.name for decoder in at_once if not isinstance(decoder, _by_pieces())]
+        context.notes.append(f"not tried as {', '.join(named)}: that is for {size(_LARGE)} and less")
+        return at_once
+
     def _unwrapped(
         self, raw: bytes, context: Context, wrapped: int, wrappers: Sequence[Wrapper] | None = None
     ) -> list[Reading]:
@@ -234,6 +247,7 @@ class PayloadReader:
         """The readings of many MiB: those of what stands inside wrappers, and of JSON and text. True: they are all,
         best first; False: the decoders of other formats have to look at the bytes.
         """
+        from archive_tui.payloads.large.binary_contents import binary_readings
         from archive_tui.payloads.large.contents import json_readings, text_readings
 
         kinds = tuple(type(wrapper) for wrapper in standard_wrappers())
@@ -243,8 +257,10 @@ class PayloadReader:
         here = json_readings(raw, context)
         if not here:
             found += self._unwrapped(raw, context, wrapped, ours)
-            here = text_readings(raw, context)
-        return sorted([*found, *here], key=lambda reading: -reading.fit), bool(here)
+            here = text_readings(raw, context) or binary_readings(raw, context)
+        sure = bool(here) and here[0].fit > Fit.BYTES
+        here = here if sure else [reading for reading in here if reading.fit < Fit.BYTES]
+        return sorted([*found, *here], key=lambda reading: -reading.fit), sure
 
     def _large_bytes(self, raw: bytes, context: Context) -> Reading | None:
         from archive_tui.payloads.large.contents import bytes_reading
@@ -296,13 +312,19 @@ class PayloadReader:
             yield _wrapped(wrapper.name, peeled, reading)
 
 
-def _whole() -> tuple[type, ...]:
+def _at_once() -> tuple[type, ...]:
     """Decoders of ours that read a payload in one go, to a tree that takes ten times its memory and more."""
-    from archive_tui.payloads.decoders.cbor import CborDecoder
     from archive_tui.payloads.decoders.gob import GobDecoder
+
+    return (*_by_pieces(), GobDecoder)
+
+
+def _by_pieces() -> tuple[type, ...]:
+    """Those of them whose formats are read piece by piece, too."""
+    from archive_tui.payloads.decoders.cbor import CborDecoder
     from archive_tui.payloads.decoders.messagepack import MessagePackDecoder
 
-    return (MessagePackDecoder, CborDecoder, GobDecoder)
+    return (MessagePackDecoder, CborDecoder)
 
 
 def _reading(name: str, raw: bytes, decoded: Decoded) -> Reading:

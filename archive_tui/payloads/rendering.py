@@ -236,6 +236,9 @@ class View:
         if reading.large is not None and reading.problem is None:
             if self.form is Form.TREE:
                 return TreeDocument(self.title, reading.large.root(), reading.text, reading.large.advance)
+            if self.form is Form.RAW:
+                as_text: Document = reading.large.raw(self.title)
+                return as_text
             return document(reading)
         if self.form is Form.TREE:
             return TreeDocument(self.title, TreeNode(reading.tree), reading.text)
@@ -255,12 +258,11 @@ def views(readings: Sequence[RedactedReading]) -> list[View]:
     as_they_are = next((reading for reading in readings if reading.path == (BinaryDecoder.name,)), None)
     if as_they_are is None:
         return found
-    as_text: RedactedReading | None = as_they_are
-    if as_they_are.large is not None:  # of many MiB there is a reading as text, or they are none
-        as_text = next((reading for reading in readings if reading.path == (TextDecoder.name,)), None)
+    as_text = as_they_are
+    if as_they_are.large is not None:  # of many MiB of text there is a reading as such, which is looked over already
+        as_text = next((reading for reading in readings if reading.path == (TextDecoder.name,)), as_they_are)
     as_bytes = [View(Form.HEX, as_they_are, best.name, Form.HEX.value)]
-    if as_text is not None:
-        as_bytes.insert(best is as_they_are, View(Form.RAW, as_text, best.name, Form.RAW.value))
+    as_bytes.insert(best is as_they_are, View(Form.RAW, as_text, best.name, Form.RAW.value))
     return [*as_bytes, *found] if _is_bytes(best) else [*found, *as_bytes]
 
 

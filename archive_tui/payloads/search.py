@@ -17,7 +17,7 @@ from unicodedata import normalize
 from archive_tui.folding import folded, places
 from archive_tui.payloads.nodes import Kind, Node, Positions, label_of, lines_of, offset_in, walk
 from archive_tui.payloads.outline import Row
-from archive_tui.text import decode
+from archive_tui.payloads.sieve import Sieve
 
 _AT_ONCE = 2_000
 """Lines, or matches, between two questions whether anybody still wants to know."""
@@ -34,32 +34,6 @@ Cancelled = Callable[[], bool]
 
 _LETTERS = 4
 """Characters for which one may stand that is looked for: a letter, and three accents that are not composed with it."""
-
-_SPACES = dict.fromkeys(map(ord, " \t\r\n"))
-_ESCAPES = (b"\\u", b"\\/", b'\\"', b"\\\\", b"\\t", b"\\b", b"\\f", b"\\r")
-"""Escapes of JSON for what is shown in another way."""
-
-
-_IN_NUMBERS = frozenset("0123456789+-.e")
-
-
-def may_hold_in_json(wanted: str) -> Callable[[bytes], bool]:
-    """Tells of bytes of JSON whether they may hold a folded text as they are shown: laid out, or as values. That adds
-    and takes away spaces alone, but for escapes.
-    """
-    bare = wanted.translate(_SPACES)
-    if _IN_NUMBERS.issuperset(bare):  # an exact number may be written with an exponent where its bytes have none
-        return lambda _: True
-    plain = bare.encode("utf-8", "surrogateescape") if bare.isascii() else b""
-
-    def may_hold(part: bytes) -> bool:
-        if any(escape in part for escape in _ESCAPES):
-            return True
-        if plain and part.isascii():
-            return plain in part.lower().translate(None, b" \t\r\n")
-        return bare in folded(decode(part)).translate(_SPACES)
-
-    return may_hold
 
 
 class Matches(ABC):
@@ -296,18 +270,18 @@ class OutlineMatches(Matches):
     def of(cls, root: Node, needle: str, cancelled: Cancelled) -> "OutlineMatches | None":
         """Look through a tree; None: called off."""
         matches, wanted = cls(), folded(needle)
-        may_hold = may_hold_in_json(wanted)
-        for number, (positions, node) in enumerate(walk(root, within=lambda node: node.may_hold(may_hold))):
+        sieve = Sieve(wanted)
+        for number, (positions, node) in enumerate(walk(root, within=lambda node: node.may_hold(sieve))):
             if not number % _AT_ONCE and cancelled():
                 return None
             if isinstance(node.step, str):
                 label = label_of(node)
                 for start, end in places(label, wanted):
                     matches._append(positions, True, 0, (start, end), label[start:end] == needle)
-            if node.kind in (Kind.OBJECT, Kind.ARRAY) or not node.may_hold(may_hold):
+            if node.kind in (Kind.OBJECT, Kind.ARRAY) or not node.may_hold(sieve):
                 continue
             if node.kind is Kind.BYTES:
-                found = _in_bytes(node.value(), needle, cancelled)
+                found = _in_bytes(bytes.fromhex(node.text()), needle, cancelled)
                 if found is None:
                     return None
                 for start, end, exact in zip(found.starts, found.ends, found.exact, strict=True):

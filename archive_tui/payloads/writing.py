@@ -19,6 +19,16 @@ def written(tree: Tree) -> str:
     return "".join(_written(tree, "\n"))
 
 
+def written_at(tree: Tree, depth: int) -> str:
+    """Write a tree that stands so deep in another, from its first line on."""
+    return "".join(_written(tree, "\n" + INDENT * depth))
+
+
+def written_key(key: Tree) -> str:
+    """Write a key, on one line."""
+    return _scalar(key)
+
+
 def quoted(text: str) -> str:
     """Write a JSON string without escapes, unless it holds half a surrogate pair, which no encoding takes."""
     string = json.dumps(text, ensure_ascii=False)

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import random
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +15,7 @@ from archive_tui.payloads.decoders.json_text import JsonDecoder
 from archive_tui.payloads.large import json_document, text_document
 from archive_tui.payloads.readings import PayloadReader, Reading
 from archive_tui.payloads.redaction import SHOWN
-from archive_tui.payloads.rendering import document
+from archive_tui.payloads.rendering import TreeDocument, document, views
 
 MEBIBYTE = 1024 * 1024
 PAGE = 60
@@ -97,12 +99,49 @@ def test_a_small_payload_is_decoded_whole() -> None:
 
 
 @pytest.mark.parametrize("pack", [msgpack.packb, cbor2.dumps])
-def test_what_takes_a_tree_of_ten_times_its_size_is_not_decoded_for_the_screen(pack: Callable[[Any], bytes]) -> None:
+def test_what_has_heads_is_read_piece_by_piece(pack: Callable[[Any], bytes]) -> None:
     raw = pack({"rows": [f"customer{number}@example.com" for number in range(330_000)]})
+    readings = SHOWN.readings(PayloadReader().readings_to_show(raw))
+    assert [reading.path for reading in readings] == [(PayloadReader().best(raw).format,), ("binary",)]
+    assert [view.name for view in views(readings)] == ["tree", "pretty", "raw", "hex"]
+    tree = views(readings)[0].shown()
+    assert isinstance(tree, TreeDocument)
+    large = readings[0].large
+    assert large is not None
+    assert large.words()[0].startswith("still checking, ")
+    assert large.words()[0] < "still checking, 9"
+    began = time.thread_time()
+    rows = tree.root.children(0, 1)[0].children(0, PAGE)
+    lines = document(readings[0])
+    assert [lines.line(index) for index in range(4)] == [
+        "{", '  "rows": [', '    "customer0@example.com",', '    "customer1@example.com",',
+    ]  # fmt: skip
+    assert [row.text() for row in rows] == [f"customer{number}@example.com" for number in range(PAGE)]
+    assert time.thread_time() - began < 0.5
+    while large.advance(1):
+        pass
+    assert large.words() == ()
+    assert lines.line(len(lines) - 3) == '    "customer329999@example.com"'
+
+
+def test_what_has_heads_and_is_cut_off_is_shown_up_to_there() -> None:
+    raw = msgpack.packb([{"name": f"customer {number}"} for number in range(100_000)])[:-3]
     reading = best(raw)
-    assert reading.path == ("binary",)
-    assert any("not tried as msgpack, CBOR" in remark and "8.4 MB" in remark for remark in reading.remarks)
-    assert PayloadReader().best(raw).format != "binary"
+    assert reading.path == ("msgpack",)
+    assert reading.large is not None
+    while reading.large.advance(1):
+        pass
+    assert reading.large.words() == (f"not msgpack: offset {len(raw) - 12:08x}: it is cut off",)
+    lines = document(reading)
+    assert lines.line(len(lines) - 1).startswith("… not laid out from here: offset ")
+
+
+def test_many_mib_by_chance_are_no_tree() -> None:
+    noise = random.Random(7).randbytes(2 * MEBIBYTE)
+    for first in (b"\x9f", b"\xdd", b"\xbf", b"\x82", b"\xdf\x00\x00\x10\x00"):
+        readings = SHOWN.readings(PayloadReader().readings_to_show(first + noise))
+        assert readings[0].path == ("binary",)
+        assert [view.name for view in views(readings)] == ["hex", "raw"]
 
 
 def test_xml_of_many_mib_says_that_it_is_shown_as_text() -> None:

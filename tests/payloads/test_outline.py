@@ -1,7 +1,7 @@
 """The outline of a tree: which rows there are, what is folded, and that nothing is lost or harmful."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from archive_tui.payloads.meanings import meaning
 from archive_tui.payloads.nodes import Kind, Node, Positions, TreeNode, label_of, lines_of, node_at, path_to, walk
 from archive_tui.payloads.outline import Outline
+from archive_tui.payloads.sieve import Sieve
 from archive_tui.payloads.tree import Pairs
 
 TEXT = st.text(max_size=30) | st.sampled_from(
@@ -157,7 +158,7 @@ class Counted:
     def __len__(self) -> int:
         return self._size
 
-    def may_hold(self, in_json: Callable[[bytes], bool]) -> bool:
+    def may_hold(self, sieve: Sieve) -> bool:
         return True
 
     def children(self, start: int, stop: int) -> Sequence[Node]:

@@ -4,11 +4,13 @@ import io
 import re
 from datetime import datetime
 
-from archive_tui.payloads.decoder import Context, Decoded, Fit, LibraryMissing, LimitReached, library
+from archive_tui.payloads.decoder import Context, Decoded, Fit, LibraryMissing, LimitReached, Limits, library
 from archive_tui.payloads.decoders.binary_values import fit_of, too_much
 from archive_tui.payloads.tree import Pairs, TooMuch, Tree, plain
 
-_SELF_DESCRIBED = b"\xd9\xd9\xf7"
+SELF_DESCRIBED = b"\xd9\xd9\xf7"
+"""CBOR's own mark: a tag that says nothing else."""
+
 _ARRAY, _MAP = 4, 5
 _STRANGE_KEYS = 65_536
 """Bytes up to which keys may be of any type: whoever chooses numbers as keys can make a dict take hours."""
@@ -20,7 +22,7 @@ class CborDecoder:
     name = "CBOR"
 
     def decode(self, raw: bytes, context: Context) -> Decoded | None:
-        marked = raw.startswith(_SELF_DESCRIBED)
+        marked = raw.startswith(SELF_DESCRIBED)
         if not marked and raw[0] >> 5 not in (_ARRAY, _MAP):
             return None
         try:
@@ -29,7 +31,7 @@ class CborDecoder:
             context.missing.append(self.name)
             return None
         remarks: list[str] = []
-        body = raw[len(_SELF_DESCRIBED) :] if marked else raw  # the library makes what is marked immutable
+        body = raw[len(SELF_DESCRIBED) :] if marked else raw  # the library makes what is marked immutable
         try:
             value = _loaded(cbor2, body, remarks)
         except Exception:  # CBORDecodeError, and what its parts raise: other bytes, or damaged ones
@@ -41,6 +43,14 @@ class CborDecoder:
             raise LimitReached(too_much("CBOR", limits)) from None
         why = "its own mark" if marked else "every byte is accounted for"
         return Decoded(Fit.CERTAIN if marked else fit_of(tree), why, tree, remarks=tuple(remarks))
+
+
+def value_of(cbor2: object, raw: bytes) -> Tree:
+    """Decode one value of a larger payload. Raises whatever the library raises, also for a key that stands twice, and
+    TooMuch.
+    """
+    limits = Limits()
+    return plain(_load(cbor2, raw, twice=False), limits.depth, min(2 * len(raw) + 1, limits.values), _leaf)
 
 
 def _loaded(cbor2: object, raw: bytes, remarks: list[str]) -> object:

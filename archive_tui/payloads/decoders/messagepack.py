@@ -1,6 +1,6 @@
 """MessagePack."""
 
-from archive_tui.payloads.decoder import Context, Decoded, LibraryMissing, LimitReached, library
+from archive_tui.payloads.decoder import Context, Decoded, LibraryMissing, LimitReached, Limits, library
 from archive_tui.payloads.decoders.binary_values import fit_of, instant, too_much
 from archive_tui.payloads.tree import Pairs, TooMuch, Tree, object_of, plain
 
@@ -35,6 +35,12 @@ class MessagePackDecoder:
         except TooMuch:
             raise LimitReached(too_much(self.name, context.limits)) from None
         return Decoded(fit_of(tree), "every byte is accounted for", tree, remarks=remarks)
+
+
+def value_of(msgpack: object, raw: bytes) -> Tree:
+    """Decode one value of a larger payload. Raises whatever the library raises, and TooMuch."""
+    limits = Limits()
+    return plain(_unpacked(msgpack, raw, "surrogateescape"), limits.depth, limits.values, _leaf)
 
 
 def _unpacked(msgpack: object, raw: bytes, errors: str) -> object:

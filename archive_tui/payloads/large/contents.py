@@ -53,7 +53,7 @@ class LargeJsonContent:
         scan = self._scan
         if scan.problem is not None:
             return (f"not {'NDJSON' if scan.by_lines else 'JSON'}: {scan.problem}", *scan.remarks)
-        return tuple(scan.remarks) if scan.finished else (_checking(scan.walked, len(scan.raw)), *scan.remarks)
+        return tuple(scan.remarks) if scan.finished else (checking(scan.walked, len(scan.raw)), *scan.remarks)
 
     def masked(self, redaction: Redaction) -> "LargeJsonContent":
         """The same as it may be shown."""
@@ -90,7 +90,7 @@ class LargeTextContent:
         """What there is to know by now."""
         count = self._text.strange
         strange = (f"{count:,} {'byte is' if count == 1 else 'bytes are'} not UTF-8",) if count else ()
-        return strange if not self._text.growing else (_checking(self._text.walked, len(self._raw)), *strange)
+        return strange if not self._text.growing else (checking(self._text.walked, len(self._raw)), *strange)
 
     def masked(self, redaction: Redaction) -> "LargeTextContent":
         """The same as it may be shown."""
@@ -107,19 +107,30 @@ class LargeTextContent:
         self._text.format = format_
         return self._text
 
+    def raw(self, format_: str) -> PartsDocument:
+        """The same."""
+        return self.document(format_)
+
 
 class LargeBytesContent:
-    """Bytes as they are. Nothing is to be looked over."""
+    """Bytes as they are."""
 
     has_tree = False
 
-    def __init__(self, raw: bytes, redaction: Redaction = SHOWN, *, is_json: bool = False) -> None:
-        """`is_json` says that it may hold values under keys that are hidden, which nobody sees in bytes."""
-        self._raw, self._redaction, self._is_json = raw, redaction, is_json
+    def __init__(
+        self, raw: bytes, redaction: Redaction = SHOWN, *, has_keys: bool = False, as_text: bool = True
+    ) -> None:
+        """`has_keys` says that it may hold values under keys that are hidden, which nobody sees in bytes; `as_text`
+        that there is no other reading of it as text.
+        """
+        self._raw, self._redaction, self._has_keys = raw, redaction, has_keys
+        self._sealed = has_keys and redaction.on
+        self._as_text = as_text
+        self._text = LargeText("", raw, redaction) if as_text and not self._sealed else None
 
     def advance(self, seconds: float) -> bool:
-        """There is nothing more to do."""
-        return False
+        """Go on counting its lines."""
+        return self._text is not None and self._text.advance(seconds)
 
     def words(self) -> tuple[str, ...]:
         """Nothing is known of it."""
@@ -127,7 +138,9 @@ class LargeBytesContent:
 
     def masked(self, redaction: Redaction) -> "LargeBytesContent":
         """The same as it may be shown."""
-        return LargeBytesContent(self._raw, redaction, is_json=self._is_json)
+        content = LargeBytesContent(self._raw, redaction, has_keys=self._has_keys, as_text=self._as_text)
+        content.advance(_MOMENT)
+        return content
 
     def root(self) -> Node:
         """There is no tree."""
@@ -135,12 +148,18 @@ class LargeBytesContent:
 
     def document(self, format_: str) -> Document:
         """It in hexadecimal."""
-        if self._is_json and self._redaction.on:
+        return TextDocument(format_, UNSEEN) if self._sealed else LargeHex(self._raw, format_, self._redaction)
+
+    def raw(self, format_: str) -> Document:
+        """It as text."""
+        if self._text is None:
             return TextDocument(format_, UNSEEN)
-        return LargeHex(self._raw, format_, self._redaction)
+        self._text.format = format_
+        return self._text
 
 
-def _checking(walked: int, size: int) -> str:
+def checking(walked: int, size: int) -> str:
+    """Say how much was looked over by now."""
     return f"still checking, {walked * 100 // max(size, 1)} %"
 
 
@@ -193,16 +212,19 @@ def _as_bytes(raw: bytes, why: str, scan: JsonScan | None) -> list[Reading]:
     text.advance(_MOMENT)
     return [
         Reading((TextDecoder.name,), Fit.LIKELY, why, raw, write=lambda: decode(raw), large=text),
-        _bytes(raw, "its bytes as they are", is_json=scan is not None),
+        bytes_as_they_are(raw, has_keys=scan is not None, as_text=False),
     ]
 
 
 def bytes_reading(raw: bytes, context: Context) -> Reading | None:
     """The reading of many MiB as the bytes that they are."""
     decoded = BinaryDecoder().decode(raw, context)
-    return _bytes(raw, decoded.why, is_json=False) if decoded is not None else None
+    return bytes_as_they_are(raw, decoded.why) if decoded is not None else None
 
 
-def _bytes(raw: bytes, why: str, *, is_json: bool) -> Reading:
-    large = LargeBytesContent(raw, is_json=is_json)
+def bytes_as_they_are(
+    raw: bytes, why: str = "its bytes as they are", *, has_keys: bool = False, as_text: bool = True
+) -> Reading:
+    """The reading of many MiB as bytes, for which see `LargeBytesContent`."""
+    large = LargeBytesContent(raw, has_keys=has_keys, as_text=as_text)
     return Reading((BinaryDecoder.name,), Fit.BYTES, why, raw, write=lambda: raw.hex(" "), large=large)

@@ -16,8 +16,9 @@ from archive_tui.payloads.large.scan import Scan
 from archive_tui.payloads.masking import MASK
 from archive_tui.payloads.redaction import Redaction
 from archive_tui.payloads.rendering import Document
-from archive_tui.payloads.search import TextMatches, may_hold_in_json
-from archive_tui.text import decode
+from archive_tui.payloads.search import TextMatches
+from archive_tui.payloads.sieve import Sieve
+from archive_tui.text import block, decode
 
 KEPT = 128
 """Parts whose lines are held on to: those of some pages. Of one long line each is a line by itself, of 16 KiB."""
@@ -135,13 +136,17 @@ class PartsDocument(Document):
         """A string on a line, which may be base64 of what is to be masked."""
         return f'"{self._redaction.text(string[1])}"'
 
+    def _may_hold(self, sieve: Sieve) -> Callable[[bytes], bool]:
+        """Tells whether bytes of the payload may hold a text."""
+        return sieve.json
+
     def plain(self) -> bytes:
         return self._raw if not self._redaction.on else UNSEEN.encode()
 
     def matches(self, needle: str, cancelled: Callable[[], bool] = lambda: False) -> TextMatches | None:
         """Find a text, whatever its case; None: called off. Parts that cannot hold it are not made."""
         found, wanted = TextMatches(), folded(needle)
-        may_hold = may_hold_in_json(wanted)
+        may_hold = self._may_hold(Sieve(wanted))
         reach = _BYTES_A_LETTER * len(needle)
         part = 0
         while True:
@@ -202,3 +207,36 @@ class HiddenParts:
     def any(self) -> bool:
         """Whether there is such a key."""
         return self._first is not None
+
+
+class ScanDocument(PartsDocument):
+    """What is laid out as a scan walks over it."""
+
+    def __init__(self, format_: str, scan: Scan, redaction: Redaction) -> None:
+        super().__init__(format_, scan.raw, redaction)
+        self._walk = scan
+        self._hidden = HiddenParts(scan, redaction)
+
+    @property
+    def growing(self) -> bool:
+        return not self._walk.finished
+
+    def __len__(self) -> int:
+        lines = self._walk.first_lines[self._hidden.parts()]
+        return max(lines + (self._hidden.any or self._walk.problem is not None), 1)
+
+    def advance(self, seconds: float) -> bool:
+        return self._walk.advance(seconds)
+
+    def line(self, index: int) -> str:
+        if index >= self._walk.first_lines[self._hidden.parts()] and self._hidden.any:
+            return NOT_SHOWN
+        if self._walk.problem is not None and index >= self._walk.lines:
+            return block(f"… not laid out from here: {self._walk.problem}")
+        return super().line(index)
+
+    def _parts(self) -> tuple[int, "array[int]", "array[int]"]:
+        return self._hidden.parts(), self._walk.starts, self._walk.first_lines
+
+    def _lines_around(self, part: int) -> tuple[list[str], list[str]]:
+        return [], []  # no value goes on in another part, but for those that are in pieces

@@ -2,9 +2,8 @@
 
 import json
 import re
-from array import array
 
-from archive_tui.payloads.large.documents import NOT_SHOWN, HiddenParts, PartsDocument
+from archive_tui.payloads.large.documents import ScanDocument
 from archive_tui.payloads.large.json_scan import JsonScan
 from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.payloads.rendering import broken
@@ -12,34 +11,12 @@ from archive_tui.payloads.writing import INDENT, quoted
 from archive_tui.text import block, decode
 
 
-class LargeJson(PartsDocument):
+class LargeJson(ScanDocument):
     """JSON, or lines of it, laid out as `laid_out` does."""
 
     def __init__(self, format_: str, scan: JsonScan, redaction: Redaction = SHOWN) -> None:
-        super().__init__(format_, scan.raw, redaction)
+        super().__init__(format_, scan, redaction)
         self._scan = scan
-        self._hidden = HiddenParts(scan, redaction)
-
-    @property
-    def growing(self) -> bool:
-        return not self._scan.finished
-
-    def __len__(self) -> int:
-        lines = self._scan.first_lines[self._hidden.parts()]
-        return max(lines + (self._hidden.any or self._scan.problem is not None), 1)
-
-    def advance(self, seconds: float) -> bool:
-        return self._scan.advance(seconds)
-
-    def line(self, index: int) -> str:
-        if index >= self._scan.first_lines[self._hidden.parts()] and self._hidden.any:
-            return NOT_SHOWN
-        if self._scan.problem is not None and index >= self._scan.lines:
-            return block(f"… not laid out from here: {self._scan.problem}")
-        return super().line(index)
-
-    def _parts(self) -> tuple[int, "array[int]", "array[int]"]:
-        return self._hidden.parts(), self._scan.starts, self._scan.first_lines
 
     def _lines_in(self, part: int) -> list[str]:
         scan = self._scan
@@ -50,9 +27,6 @@ class LargeJson(PartsDocument):
 
     def _has_whole_lines(self, part: int) -> bool:
         return self._scan.depths[part] >= 0
-
-    def _lines_around(self, part: int) -> tuple[list[str], list[str]]:
-        return [], []  # no string goes on in another part, but for those that are in pieces
 
     def _goes_on_at(self, part: int) -> int | None:
         depth, begin = self._scan.depths[part], self._scan.starts[part]

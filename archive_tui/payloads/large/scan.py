@@ -96,11 +96,19 @@ class Scan(ABC):
     def _note_keys(self, written: Iterable[bytes]) -> None:
         """Remember keys of the part that is walked over, as they are written."""
         for key in set(written).difference(self._known_keys):
-            if len(self.keys) < _MOST_KEYS:
+            if self._note_key(self._key_text(key)):
                 self._known_keys.add(key)
-                self.keys.setdefault(self._key_text(key), self.parts)
-            elif self.keys_end is None:
-                self.keys_end = self.parts
+
+    def _note_key(self, key: str) -> bool:
+        """Remember a key of the part that is walked over; False: there are too many."""
+        if key in self.keys:
+            return True
+        if len(self.keys) < _MOST_KEYS:
+            self.keys[key] = self.parts
+            return True
+        if self.keys_end is None:
+            self.keys_end = self.parts
+        return False
 
     def _end_part(self, at: int, lines: int) -> None:
         """End a part, which takes so many lines."""

@@ -1,6 +1,6 @@
 """Trees without the values under hidden keys: whole, along a path, or node by node as an outline asks for them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from operator import is_
 
 from archive_tui.payloads.masking import MASK
@@ -8,6 +8,7 @@ from archive_tui.payloads.nodes import Kind, Node, TreeNode
 from archive_tui.payloads.paths import Every, Path, key_text
 from archive_tui.payloads.redaction.keys import HiddenKeys
 from archive_tui.payloads.redaction.texts import TextMask
+from archive_tui.payloads.sieve import Sieve
 from archive_tui.payloads.tree import NO_TREE, Pairs, Tree
 
 Hidden = list[tuple[str, Tree]]
@@ -149,11 +150,13 @@ class _MaskedNode:
             return TreeNode(MASK, child.step) if holds else child
         return _MaskedNode(child, self._masks, self._keys, self._texts)
 
-    def may_hold(self, in_json: Callable[[bytes], bool]) -> bool:
-        return self._node.may_hold(in_json) or in_json(MASK.encode())
+    def may_hold(self, sieve: Sieve) -> bool:
+        return self._node.may_hold(sieve) or sieve.json(MASK.encode())
 
     def text(self) -> str:
         text = self._node.text()
+        if self.kind is Kind.BYTES:
+            return self._texts.raw(bytes.fromhex(text)).hex()
         return self._texts.text(text) if self.kind is Kind.TEXT else text
 
     def value(self) -> Tree:
