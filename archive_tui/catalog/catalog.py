@@ -506,16 +506,15 @@ class Catalog:
             self._trouble = ""
             self._recount()
 
-    def remove(self, seqs: Iterable[int]) -> None:
+    def remove(self, seqs: Sequence[int]) -> None:
         """Remove rows, such as those of tasks that were deleted."""
-        numbers = list(seqs)
         # Few statements, each of one or two steps: Python takes a turn at the interpreter after each step, and where
         # others are busy with it, waits for that longer than SQLite works
         with self._write_lock:
             gone: list[tuple[int, str | None, str, int]] = []
             with self._changing():
-                for part in parts(numbers, _REMOVED_AT_ONCE):
-                    condition, wanted = _these(part)
+                for start in range(0, len(seqs), _REMOVED_AT_ONCE):
+                    condition, wanted = _these(list(seqs[start : start + _REMOVED_AT_ONCE]))
                     alike = f"SELECT queue, kind, type, count(*) FROM rows WHERE {condition} GROUP BY queue, kind, type"
                     gone += self._writer.execute(alike, wanted)
                     self._writer.execute(f"DELETE FROM tasks WHERE {condition}", wanted)

@@ -1,6 +1,7 @@
 """The rows of what a change has deleted, on their way out of the catalog."""
 
 import time
+from array import array
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -16,14 +17,14 @@ class GoneRows:
 
     def __init__(self, catalog: Catalog | None) -> None:
         self._catalog = catalog
-        self._waiting: list[int] = []
+        self._waiting = array("q")  # where others need the processor, hundreds of thousands wait
         self._removed_at = 0.0
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="rows")
         self._removing: Future[None] | None = None
 
     def add(self, seqs: Sequence[int]) -> None:
         """Note rows by their numbers."""
-        self._waiting += seqs
+        self._waiting.extend(seqs)
 
     def remove(self) -> None:
         """Begin to remove what was noted, where that is enough or has waited for long enough."""
@@ -44,6 +45,6 @@ class GoneRows:
     def _begin(self) -> None:
         if self._removing is not None:
             self._removing.result()
-        seqs, self._waiting = self._waiting, []
+        seqs, self._waiting = self._waiting, array("q")
         if self._catalog is not None:
             self._removing = self._pool.submit(self._catalog.remove, seqs)

@@ -1,9 +1,11 @@
 """What a process that is measured notes about itself: time, memory, requests. Knows nothing of archive_tui."""
 
 import contextlib
+import os
 import resource
 import stat
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +14,14 @@ from typing import Any
 from redis.connection import AbstractConnection
 
 _sends = 0
+_LOOK_EVERY = 0.05
+"""Seconds after which somebody looks again at what other processes hold: they are gone when the block has ended."""
 
 
 @contextlib.contextmanager
 def measured(figures: dict[str, Any]) -> Iterator[None]:
-    """Measure a block: seconds, processor time and peak memory of the process and of those that it started and waited
-    for, and requests that it sent itself by redis-py.
+    """Measure a block: seconds, processor time and peak memory of the process and of those that it started, and
+    requests that it sent itself by redis-py.
     """
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # begin a new peak, where Linux offers it
@@ -25,13 +29,12 @@ def measured(figures: dict[str, Any]) -> Iterator[None]:
     if not sys.stdin.readline():
         raise SystemExit("nobody is measuring any more")
     sends, before, began = _sends, _cpu_seconds(), time.perf_counter()
-    yield
+    with _looked_at(family := Family(os.getpid())):
+        yield
     figures["seconds"] = time.perf_counter() - began
     print("end", flush=True)
     figures["cpu_seconds"] = sum(_cpu_seconds()) - sum(before)
-    figures["peak_mib"] = peak_mib(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    if _cpu_seconds()[1] > before[1]:
-        figures["peak_mib"] += _mib(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    figures["peak_mib"] = family.peak_mib or _mib(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     figures["disk_mib"] = disk_mib()
     figures["round_trips"] = _sends - sends
 
@@ -43,13 +46,56 @@ def _cpu_seconds() -> tuple[float, float]:
     return own, others
 
 
-def peak_mib(largest: int) -> float:
-    """The peak of this process; `ru_maxrss`, the figure of other systems, counts its parent's on Linux, too."""
+class Family:
+    """The most memory that a process and those that it started have held, where the system tells: each one's peak,
+    added up as though all had come to it at once.
+
+    It is looked at while they run. What the system keeps of a process that has ended, `ru_maxrss`, counts on Linux what
+    the process that started it held at that moment.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._peaks: dict[int, float] = {}
+
+    def look(self) -> None:
+        """Look once more."""
+        for pid in (self._pid, *_started_by(self._pid)):
+            with contextlib.suppress(OSError):
+                for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+                    if line.startswith("VmHWM:"):
+                        # The latest: it only rises, but for a program that has just begun in the place of our copy
+                        self._peaks[pid] = int(line.split()[1]) / 1024
+
+    @property
+    def peak_mib(self) -> float | None:
+        """The sum so far, in MiB; None: the system does not tell."""
+        return sum(self._peaks.values()) if self._peaks else None
+
+
+def _started_by(pid: int) -> Iterator[int]:
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    return _mib(largest)
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                yield from map(int, (thread / "children").read_text(encoding="ascii").split())
+
+
+@contextlib.contextmanager
+def _looked_at(family: Family) -> Iterator[None]:
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(_LOOK_EVERY):
+            family.look()
+
+    watching = threading.Thread(target=look, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        family.look()
+        ended.set()
+        watching.join()
 
 
 def _mib(ru_maxrss: int) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data import QUEUE
+from gauges import Family
 
 from archive_tui.asynq import keys
 
@@ -41,9 +42,9 @@ def run(command: Sequence[str], environment: dict[str, str], *, keep: bool = Fal
         out: Any = kept if keep else subprocess.DEVNULL
         began = time.perf_counter()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, env=environment)
-        peak: float | None = None
+        family = Family(process.pid)
         while True:
-            peak = _peak(process.pid) or peak  # of the program alone; what `wait4` tells counts us, too
+            family.look()
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 break
@@ -54,16 +55,7 @@ def run(command: Sequence[str], environment: dict[str, str], *, keep: bool = Fal
             errors.seek(0)
             raise RuntimeError(f"{Path(command[0]).name} failed:\n{errors.read()[-2000:]}")
         kept.seek(0)
-        return Ended(seconds, usage.ru_utime + usage.ru_stime, peak, kept.read())
-
-
-def _peak(pid: int) -> float | None:
-    """The most memory that a process has held so far, in MiB, where the system tells."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except OSError:
-        return None
-    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:")), None)
+        return Ended(seconds, usage.ru_utime + usage.ru_stime, family.peak_mib, kept.read())
 
 
 def redis_cli(port: int) -> list[str]:
