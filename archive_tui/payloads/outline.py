@@ -183,11 +183,16 @@ class Outline:
     Not safe for threads: one shows it, and folds it.
     """
 
-    def __init__(self, root: Node, measure: Measure = len, cut: Cut = _by_characters) -> None:
-        """`measure` and `cut` know how wide signs are on the screen; without them each takes one cell."""
+    def __init__(
+        self, root: Node, measure: Measure = len, cut: Cut = _by_characters, break_: Cut = _by_characters
+    ) -> None:
+        """`measure`, `cut` and `break_`, which breaks long texts into rows, know how wide signs are on the screen;
+        without them each takes one cell.
+        """
         self.root = root
         self._measure = measure
         self._cut = cut
+        self._break = break_
         self._width = 0
         self._column = 0
         self._top = _Unfolded(root, 0, None)
@@ -432,7 +437,7 @@ class Outline:
     def _pieces(self, text: str, width: int) -> Iterator[tuple[str, int]]:
         """The pieces of a text, each with the character at which it begins."""
         begin = 0
-        for piece in self._cut(text, width) or [""]:
+        for piece in self._break(text, width) or [""]:
             yield piece, begin
             begin += len(piece)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from textual.content import Content
 
 from archive_tui.tui import commands
+from archive_tui.tui.widgets.breaking import cells
 from archive_tui.tui.widgets.fitted import hang
 
 _LABEL = 12
@@ -39,27 +40,29 @@ def whole(parts: Sequence[Part], width: int) -> Content:
     room = max(width - _LABEL, _LEAST)
     for text, style in parts:
         body = text.removesuffix("\n")
-        broken = hang(body, room, _LABEL) + text[len(body) :] if len(body) > room and body.strip() else text
+        broken = hang(body, room, _LABEL) + text[len(body) :] if cells(body) > room and body.strip() else text
         pieces.append(Content.styled(broken, style))
     return Content("").join(pieces).rstrip()
 
 
 def folded(pieces: Sequence[str], lines: int, width: int) -> Content:
     """The summary on so many lines at most, with the key for the rest of the facts at the end of the last."""
-    rows: list[str] = [""]
+    hint = _hint()
+    beside = len(hint) + 2
+    rows: list[list[str]] = [[]]
     for piece in pieces:
-        grown = f"{rows[-1]}{_BETWEEN}{piece}" if rows[-1] else piece
-        room = width - (len(_hint()) + 2 if len(rows) == lines else 0)
-        if len(grown) <= room or not rows[-1]:
-            rows[-1] = grown
+        grown = _BETWEEN.join([*rows[-1], piece])
+        if not rows[-1] or cells(grown) <= width - (beside if len(rows) == lines else 0):
+            rows[-1].append(piece)
         elif len(rows) < lines:
-            rows.append(piece)
+            rows.append([piece])
         else:
-            rows[-1] = f"{rows[-1]}{_BETWEEN}…"
+            rows[-1].append("…")
             break
-    *above, last = [Content(row) for row in rows]
-    room = max(width - len(_hint()) - 2, 0)
-    last = last.truncate(room, ellipsis=True)
-    gap = " " * (width - last.cell_length - len(_hint()))
+    if len(rows) < lines and len(rows[-1]) > 1 and cells(_BETWEEN.join(rows[-1])) > width - beside:
+        rows.append([rows[-1].pop()])  # there is a line for it, and the hint needs its place
+    *above, last = [Content(_BETWEEN.join(row)) for row in rows]
+    last = last.truncate(max(width - beside, 0), ellipsis=True)
+    gap = " " * (width - last.cell_length - len(hint))
     first = [above_row.truncate(width, ellipsis=True) for above_row in above]
-    return Content("\n").join([*first, Content.assemble(last, gap, (_hint(), "$text-muted"))])
+    return Content("\n").join([*first, Content.assemble(last, gap, (hint, "$text-muted"))])

@@ -4,7 +4,6 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
@@ -17,6 +16,7 @@ from textual.strip import Strip
 from archive_tui.payloads.rendering import Document, TextDocument
 from archive_tui.payloads.search import LineMatches, Matches
 from archive_tui.tui import commands
+from archive_tui.tui.widgets.breaking import broken, cells, cut
 
 _WRAP_LINES = 100_000
 _MEASURED, _MEASURED_LARGE = 5_000, 200
@@ -27,6 +27,10 @@ many characters. A wider one widens the view when it comes in sight.
 
 _SIDEWAYS = 8
 _CHOP_CHARACTERS = 100_000
+_AT_WORDS = 300_000
+"""Characters of a document above which its lines are cut at the edge, wherever words end: laying it out has to wait for
+nothing.
+"""
 _MOST_CHARACTERS_A_CELL = 4
 """Characters that a cell is taken to hold at most, accents and all; matches beyond that many are not lit."""
 
@@ -60,6 +64,7 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._document: Document = TextDocument("", "")
         self._starts: array[int] | None = None
+        self._at_words = True
         self._chopped: LRUCache[tuple[int, int], list[str]] = LRUCache(512)
         self._matches: LineMatches | None = None
         self._match: int | None = None
@@ -105,8 +110,8 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
         """Scroll so that a part of a line is in sight: not at all where it is, and to the middle where it is not."""
         text = self._document.line(line)
         if self._starts is None:
-            row, column = line, _cells(text[:start])
-            width = _cells(text[start:end])
+            row, column = line, _columns(text[:start])
+            width = _columns(text[start:end])
             self._widen(column + width + 1)
         else:
             pieces = self._pieces(line, self.virtual_size.width)
@@ -160,6 +165,7 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
         document = self._document
         if self.wrap and self.can_wrap:
             starts, rows = array("q"), 0
+            self._at_words = self._few_characters()
             for index in range(len(document)):
                 starts.append(rows)
                 rows += len(self._pieces(index, width))
@@ -169,6 +175,15 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
             self._starts = None
             self.virtual_size = Size(self._widest() + 1, len(document))
         self.refresh(layout=self.styles.is_auto_height)
+
+    def _few_characters(self) -> bool:
+        """Whether the document is short enough for its lines to be broken between words."""
+        left = _AT_WORDS
+        for index in range(len(self._document)):
+            left -= len(self._document.line(index))
+            if left < 0:
+                return False
+        return True
 
     def _widest(self) -> int:
         """The characters of the widest line among those that are measured."""
@@ -182,18 +197,12 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
         return widest
 
     def _pieces(self, index: int, width: int) -> list[str]:
-        """One line broken to the width; what is ASCII is cut by counting, what is not by measuring."""
+        """One line broken to the width."""
         known = self._chopped.get((index, width))
         if known is not None:
             return known
         line = self._document.line(index)
-        if line.isascii():
-            pieces = [line[start : start + width] for start in range(0, len(line), width)] or [""]
-        elif len(line) <= _CHOP_CHARACTERS:
-            pieces = chop_cells(line, width) or [""]
-        else:
-            half = max(width // 2, 1)
-            pieces = [line[start : start + half] for start in range(0, len(line), half)]
+        pieces = broken(line, width) if self._at_words else cut(line, width)
         self._chopped[index, width] = pieces
         return pieces
 
@@ -253,9 +262,9 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
             self.virtual_size = Size(width, self.virtual_size.height)
 
 
-def _cells(text: str) -> int:
-    """How many cells a text takes; megabytes are not measured."""
-    return len(text) if text.isascii() or len(text) > _CHOP_CHARACTERS else cell_len(text)
+def _columns(text: str) -> int:
+    """How many columns a text takes where lines are not broken; megabytes are drawn a character a column there."""
+    return cells(text) if len(text) <= _CHOP_CHARACTERS else len(text)
 
 
 def _piece_at(pieces: Sequence[str], start: int) -> int:

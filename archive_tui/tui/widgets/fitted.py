@@ -1,11 +1,12 @@
 """Text that is written anew for every width it gets: labels, and beside them lines that are broken and indented."""
 
-import textwrap
 from collections.abc import Callable
 
 from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
+
+from archive_tui.tui.widgets.breaking import broken
 
 
 class FittedText(Static):
@@ -33,4 +34,4 @@ class FittedText(Static):
 
 def hang(text: str, width: int, indent: int) -> str:
     """Break a text into lines of `width` cells, at words if it has any, all but the first indented by `indent`."""
-    return f"\n{' ' * indent}".join(textwrap.wrap(text, width, break_on_hyphens=False))
+    return f"\n{' ' * indent}".join(piece.rstrip() for piece in broken(text, width))

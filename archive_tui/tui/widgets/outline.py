@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -18,9 +17,7 @@ from archive_tui.payloads.paths import Path
 from archive_tui.payloads.rendering import TreeDocument
 from archive_tui.payloads.search import Matches, OutlineMatches
 from archive_tui.tui import commands
-
-_CHOP_CHARACTERS = 100_000
-"""Characters of a text above which it is not measured, but taken to be of signs two cells wide."""
+from archive_tui.tui.widgets.breaking import broken, cells, cut
 
 _LEAST_WIDTH = 16
 
@@ -96,7 +93,7 @@ class OutlineView(ScrollView, can_focus=True, inherit_bindings=False):
     def show(self, document: TreeDocument | None) -> None:
         """Show another tree from its start; None: nothing."""
         self._document = document
-        self._outline = Outline(document.root, _cells, _cut) if document is not None else None
+        self._outline = Outline(document.root, cells, cut, broken) if document is not None else None
         self._cursor = 0
         self._matches = self._match = None
         self.scroll_to(0, 0, animate=False, force=True)
@@ -308,7 +305,7 @@ class OutlineView(ScrollView, can_focus=True, inherit_bindings=False):
         yield Segment(" " * row.indent, base)
         yield Segment(f"{row.sign or ' '} ", sign)
         yield from self._lit(row, label, in_label=True)
-        before = row.indent + 2 + _cells(row.label)
+        before = row.indent + 2 + cells(row.label)
         yield Segment(" " * max(row.value_at - before, 0), base)
         holds = bool(len(row.node))
         yield from self._lit(row, label if holds else base, in_label=False)
@@ -332,19 +329,3 @@ class OutlineView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"outline--{name}", partial=name != "text")
-
-
-def _cells(text: str) -> int:
-    """How many cells a text takes."""
-    if text.isascii():
-        return len(text)
-    return cell_len(text) if len(text) <= _CHOP_CHARACTERS else 2 * len(text)
-
-
-def _cut(text: str, width: int) -> list[str]:
-    """Cut a text into pieces of at most so many cells; what is ASCII by counting, what is not by measuring."""
-    width = max(width, 1)
-    if text.isascii() or len(text) > _CHOP_CHARACTERS:
-        step = width if text.isascii() else max(width // 2, 1)
-        return [text[at : at + step] for at in range(0, len(text), step)] or [""]
-    return chop_cells(text, max(width, 2)) or [""]
