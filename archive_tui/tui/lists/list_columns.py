@@ -16,8 +16,8 @@ from archive_tui.tui.lists.appearance import ListAppearance
 from archive_tui.tui.lists.task_list import TaskList
 from archive_tui.tui.widgets.columns import Column
 
-_WIDTH, _ENOUGH = 10, 16
-"""Cells that a value needs at least, and that show a whole id."""
+_LEAST, _WIDTH = 10, 16
+"""Cells in which a value says something, and that show a whole id or a large number."""
 
 
 class ListColumns(Part):
@@ -107,8 +107,7 @@ def _column(value: MessageValue) -> Column[TaskRow]:
         title,
         cell,
         max(_WIDTH, len(title)),
-        least=_WIDTH,  # no priority: somebody has asked for it, and a narrow list shortens all before it hides that
-        enough=_ENOUGH,
+        least=_LEAST,  # no priority: somebody has asked for it, and a narrow list shortens all before it hides that
         grow=1,
         most=40,
         help="what stands at this place in the payload or the headers",
