@@ -22,6 +22,7 @@ from archive_tui.text import line
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command, Handler, handlers, runs
 from archive_tui.tui.kept_screens import KeptScreens
+from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.keybar import KeyBar
 from archive_tui.tui.widgets.remarks import RemarkLine
 from archive_tui.tui.widgets.status import Status, StatusBar
@@ -343,7 +344,21 @@ class CommandScreen(Screen[None]):
         refused = self.why_no_changes
         return [command for command in self.listed() if not (command.danger and refused)]
 
+    def on_descendant_focus(self) -> None:
+        """Name the keys of what has the focus now."""
+        if self.on_top and self.query(KeyBar):
+            self._draw_footer()
+
+    @property
+    def _typed_into(self) -> FilterBar | None:
+        """The line that somebody types into; what they press is text there, whatever it does elsewhere."""
+        above = self.focused.ancestors if self.focused is not None else ()
+        return next((one for one in above if isinstance(one, FilterBar)), None)
+
     def _draw_footer(self) -> None:
+        if (typed_into := self._typed_into) is not None:
+            self.query_one(KeyBar).show(tuple(typed_into.keys_while_typing), ())
+            return
         shown = [command for command in self.available() if command.footer and not self._pointless(command)]
         taken = {old: command for part in self._working_parts() for old, command, _ in part.taken()}
         shown = [*taken.values(), *(command for command in shown if command not in taken)]
@@ -494,6 +509,11 @@ class CommandScreen(Screen[None]):
 
     @on(KeyBar.Pressed)
     def _pressed_in_footer(self, event: KeyBar.Pressed) -> None:
+        typed_into = self._typed_into
+        if typed_into is not None and (act := typed_into.keys_while_typing.get(event.command)) is not None:
+            act()
+            self.look()
+            return
         for part in self._working_parts():
             for _, command, act in part.taken():
                 if command is event.command:

@@ -142,3 +142,33 @@ def test_a_word_that_is_not_whole_yet_hides_no_row(work: Live) -> None:
         assert "-wrong" in str(op.app.screen.query_one("#hint").classes)
 
     operate(work.settings, play)
+
+
+@pytest.mark.parametrize("size", [(160, 40), (80, 24), (60, 15)])
+def test_the_footer_says_what_keys_do_while_a_filter_is_typed(work: Live, size: tuple[int, int]) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        at_rest = op.lines[-1].split()
+        await op.press("slash")
+        await op.until(lambda: op.lines[-1].split()[:6] == ["enter", "done", "esc", "clear", "tab", "complete"])
+        assert "mark" not in op.lines[-1]
+        await op.type("email")
+        await op.press("enter")
+        await op.until(lambda: op.lines[-1].split() == at_rest, "the keys of the list")
+        await op.press("slash", "escape")
+        await op.until(lambda: op.lines[-1].split() == at_rest, "the keys of the list")
+
+    operate(work.settings, play, size=size)
+
+
+def test_a_footer_that_is_clicked_works_while_a_filter_is_typed(work: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("work")
+        await op.press("slash")
+        await op.type("ty")
+        await op.pilot.click("KeyBar", offset=(op.lines[-1].index("complete"), 0))
+        await op.until(lambda: typed(op) == "type:", "completed")
+        await op.pilot.click("KeyBar", offset=(op.lines[-1].index("clear"), 0))
+        await op.until(lambda: not op.app.screen.query_one("FilterBar").display, "cleared")
+
+    operate(work.settings, play)

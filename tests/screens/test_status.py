@@ -48,6 +48,12 @@ def test_what_is_running_and_how_old_the_data_is_are_never_cut_off(width: int, r
         assert "read-write" in text
 
 
+@pytest.mark.parametrize("width", range(60, 141))
+def test_what_is_running_stands_apart_from_what_is_before_it(width: int) -> None:
+    text = shown(replace(DELETING, address="redis-orders-primary.eu-central-1:6379/0", profile=""), width)
+    assert f"  {DELETING.running}" in text
+
+
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_another_namespace_than_asynqs_own_stands_beside_the_address(width: int) -> None:
     text = shown(replace(DELETING, namespace="billing:asynq", running="" if width == 60 else DELETING.running), width)

@@ -43,6 +43,11 @@ def boxes(op: Operator) -> list[str]:
     return [str(box.id).removesuffix("-box") for box in sorted(found, key=lambda box: box.region.offset.transpose)]
 
 
+def in_heavy_frames(op: Operator) -> list[str]:
+    """The titles of the boxes whose frames are heavy, from the top."""
+    return [line.partition("┏━ ")[2].split()[0] for line in op.lines if "┏━ " in line]
+
+
 def focused(op: Operator) -> str:
     """The box that keys go to."""
     assert op.app.focused is not None
@@ -65,6 +70,55 @@ def test_the_error_stands_first(valkey: Live, size: tuple[int, int], expected: l
         assert shown(op, "#error") == ["error 0"]
         assert shown(op)[0] == "payload 0"
         assert focused(op) == "payload"
+
+    operate(valkey.settings, play, size=size)
+
+
+@pytest.mark.parametrize("size", [(160, 40), (80, 24), (60, 15)])
+def test_the_box_that_keys_go_to_is_seen_without_colours(valkey: Live, size: tuple[int, int]) -> None:
+    several(valkey, plain(1))
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        await op.press("f")  # where there is room, all three boxes are there
+        for _ in range(4):
+            assert in_heavy_frames(op) == [focused(op).capitalize()]
+            await op.press("tab")
+
+    operate(valkey.settings, play, size=size)
+
+
+def test_the_footer_names_the_key_for_the_next_match_as_long_as_something_is_looked_for(valkey: Live) -> None:
+    several(valkey, plain(1))
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        assert "next match" not in op.lines[-1]
+        await op.press("slash")
+        await op.type("0")
+        keys = ["enter", "done", "esc", "clear", "ctrl+n", "next", "match"]
+        await op.until(lambda: op.lines[-1].split() == keys, "the keys of the search")
+        await op.press("enter")
+        await op.until(lambda: "ctrl+n next match  /" in op.lines[-1], "the keys of the task")
+        await op.press("escape")
+        await op.until(lambda: "next match" not in op.lines[-1], "nothing is looked for")
+
+    operate(valkey.settings, play, size=(80, 24))
+
+
+@pytest.mark.parametrize("size", [(160, 40), (80, 24), (60, 15)])
+def test_an_error_and_a_value_are_broken_between_words(valkey: Live, size: tuple[int, int]) -> None:
+    words = " ".join(f"word{number:03}" for number in range(60))
+    several(valkey, {"it": {"payload": b'{"text": "%s"}' % words.encode(), "error_msg": words}})
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        for selector in ("#error", "#tree"):
+            while focused(op) != {"#error": "error", "#tree": "payload"}[selector]:
+                await op.press("tab")
+            lines = [line for line in shown(op, selector) if "word" in line]
+            assert len(lines) > 1
+            assert {part for line in lines for part in line.split() if "word" in part} <= set(words.split())
 
     operate(valkey.settings, play, size=size)
 

@@ -119,7 +119,7 @@ class Operator:
 
     def words(self, selector: str | None = None) -> str:
         """What stands on the terminal or where a widget is, with every run of spaces and frame lines made one space."""
-        return re.sub(r"[\s│╭╮╰╯─]+", " ", "\n".join(strip.text for strip in self._strips(selector)))
+        return re.sub(r"[\s│╭╮╰╯─┃┏┓┗┛━]+", " ", "\n".join(strip.text for strip in self._strips(selector)))
 
     @property
     def dialog(self) -> str:

@@ -12,7 +12,7 @@ from textual.theme import Theme
 
 LEAST = 4.5
 """The contrast that WCAG 2.1 asks of text."""
-LINES = frozenset("─│┌┐└┘├┤┬┴┼╭╮╰╯━┃▔▁▂▃▄▅▆▇█▉▊▋▌▍▎▏▕▐ ")
+LINES = frozenset("─│┌┐└┘├┤┬┴┼╭╮╰╯━┃┏┓┗┛▔▁▂▃▄▅▆▇█▉▊▋▌▍▎▏▕▐ ")
 """What is no text: borders, bars and blanks."""
 
 XTERM = ((0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0), (0, 0, 238), (205, 0, 205), (0, 205, 205), (229, 229, 229))

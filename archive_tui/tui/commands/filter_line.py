@@ -1,12 +1,25 @@
 """The commands that help while a filter is typed."""
 
 from archive_tui.tui.commands.command import Command
+from archive_tui.tui.commands.fixed import FixedCommand
 
 
 class FilterCommand(Command):
     """A command of the line in which a filter is typed."""
 
     footer = False
+
+
+class EndFilter(FixedCommand):
+    key = "enter"
+    title = "done"
+    help = "Go back to what is looked through: it shows what matches."
+
+
+class ClearFilter(FixedCommand):
+    key = "escape"
+    title = "clear"
+    help = "Forget what is typed, and show everything again."
 
 
 class CompleteFilter(FilterCommand):
@@ -45,5 +58,14 @@ class SaveFilter(FilterCommand):
     help = "Give the filter a name, for this run."
 
 
-FILTER_LINE = (CompleteFilter, CompleteFilterBack, OlderFilter, NewerFilter, FindFilter, SaveFilter)
+FILTER_LINE = (
+    EndFilter,
+    ClearFilter,
+    CompleteFilter,
+    CompleteFilterBack,
+    OlderFilter,
+    NewerFilter,
+    FindFilter,
+    SaveFilter,
+)
 """The commands of the line in which a filter is typed."""

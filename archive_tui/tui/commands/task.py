@@ -104,7 +104,7 @@ class SearchNext(Command):
     key = "ctrl+n,f3"
     title = "next match"
     help = "Go to the next match of the search."
-    footer = False
+    transient = True
 
 
 class SearchPrevious(Command):

@@ -47,6 +47,7 @@ class ChoiceDialog(Dialog[str]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content(self._title)
+            box.border_subtitle = f"{commands.Answer} takes it · {commands.CloseDialog} closes"
             yield Options(*[Option(self._prompt(name, one), id=name) for name, one in self._choices.items()])
 
     def _prompt(self, name: str, choice: Choice) -> Content:

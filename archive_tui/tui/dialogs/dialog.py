@@ -43,7 +43,7 @@ class Dialog(ModalScreen[Answer | None]):
     DEFAULT_CSS = """
     Dialog { align: center middle; background: transparent; }
     Dialog > Vertical {
-        width: auto; min-width: 40; max-width: 96%; height: auto; max-height: 96%;
+        width: auto; min-width: 40; max-width: 100%; height: auto; max-height: 100%;
         background: $surface; border: round $primary; padding: 0 1; overflow-y: auto;
         border-title-color: $text; border-title-style: bold;
     }

@@ -98,10 +98,10 @@ class ComparisonScreen(CommandScreen):
     AUTO_FOCUS = "ComparisonView"
     COMMANDS_HERE = (
         commands.Stop,
+        commands.SearchNext,
         commands.ShowAlike,
         commands.Search,
         commands.CopyComparison,
-        commands.SearchNext,
         commands.SearchPrevious,
         commands.ShowSecrets,
         commands.ReadAgain,
@@ -115,7 +115,13 @@ class ComparisonScreen(CommandScreen):
         super().__init__()
         self._first, self._second = first, second
         self._view = ComparisonView(id="comparison")
-        self._search_bar = FilterBar("in the comparison", label="search", anew=True, give_back=self._focus_view)
+        self._search_bar = FilterBar(
+            "in the comparison",
+            label="search",
+            anew=True,
+            give_back=self._focus_view,
+            beside=(commands.SearchNext,),
+        )
         self.searching = TaskSearch(self, self._view, self._search_bar)
         self.parts = (self.searching,)
         self._everything = self._secrets = False

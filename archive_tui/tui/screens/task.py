@@ -62,6 +62,7 @@ class TaskScreen(CommandScreen):
     TITLE_IN_HELP = "Task"
     AUTO_FOCUS = ""
     COMMANDS_HERE: ClassVar[tuple[type[Command], ...]] = (
+        commands.SearchNext,
         commands.Search,
         commands.Copy,
         commands.NextView,
@@ -73,7 +74,6 @@ class TaskScreen(CommandScreen):
         commands.FoldFacts,
         commands.NextBox,
         commands.PreviousBox,
-        commands.SearchNext,
         commands.SearchPrevious,
         commands.CopyId,
         commands.CopyMenu,
@@ -131,7 +131,11 @@ class TaskScreen(CommandScreen):
         self._below = below
         self._boxes = TaskBoxes()
         self._search_bar = FilterBar(
-            "in error and payload", label="search", anew=True, give_back=self._boxes.focus_current
+            "in error and payload",
+            label="search",
+            anew=True,
+            give_back=self._boxes.focus_current,
+            beside=(commands.SearchNext,),
         )
         self._loaded: Loaded | None = None
         self._ticket = self._answered = 0

@@ -39,7 +39,7 @@ class TaskBoxes(Container):
     TaskBoxes #texts { width: 1fr; }
     TaskBoxes .box { border: round $line; border-title-color: $text-muted; border-subtitle-color: $text-muted; }
     TaskBoxes .box { background: $background; }
-    TaskBoxes .box:focus-within, TaskBoxes #facts-box:focus { border: round $primary; }
+    TaskBoxes .box:focus-within, TaskBoxes #facts-box:focus { border: heavy $primary; border-title-color: $text; }
     TaskBoxes #error-box { height: auto; max-height: 40%; min-height: 3; }
     TaskBoxes #error { height: auto; max-height: 100%; scrollbar-gutter: auto; }
     TaskBoxes #payload-box { height: 1fr; min-height: 4; }

@@ -11,7 +11,7 @@ class ErrorExample(VerticalScroll):
 
     DEFAULT_CSS = """
     ErrorExample { height: auto; min-height: 3; max-height: 34%; border-top: solid $line; padding: 0 1; }
-    ErrorExample:focus { border-top: solid $accent; }
+    ErrorExample:focus { border-top: heavy $accent; }
     ErrorExample Static { height: auto; }
     """
 

@@ -1,12 +1,12 @@
 """The line in which a filter is typed; hidden while there is none."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from textual import on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
@@ -101,7 +101,7 @@ class FilterBar(Vertical):
     FilterBar Input { border: none; height: 1; padding: 0; background: $surface; width: 1fr; }
     """
 
-    BINDINGS = [Binding("escape", "clear", show=False, id="clear-filter")]
+    BINDINGS = [commands.ClearFilter.binding("clear")]
 
     class Changed(Message):
         """The text is another one."""
@@ -125,14 +125,17 @@ class FilterBar(Vertical):
         anew: bool = False,
         give_back: Callable[[], None] | None = None,
         assistant: Assistant | None = None,
+        beside: Sequence[type[commands.Command]] = (),
         id: str | None = None,
     ) -> None:
         """With `anew`, what is typed takes the place of the text that is there, since something else is looked for;
         without, it goes on with that. `give_back` gives the focus to what is looked through, once nothing is typed any
-        more; None: the table. Without an `assistant` its keys do what they do elsewhere.
+        more; None: the table. Without an `assistant` its keys do what they do elsewhere. `beside` are
+        commands of the screen whose keys can be pressed while something is typed.
         """
         super().__init__(id=id)
         self._assistant = assistant
+        self._beside = beside
         self._menu: Sequence[Suggestion] = ()
         self._at = 0
         self._draft = ""
@@ -154,6 +157,22 @@ class FilterBar(Vertical):
     def text(self) -> str:
         """What is looked for; empty for everything."""
         return self._input.value if self.is_mounted and self.query(Input) else ""
+
+    @property
+    def keys_while_typing(self) -> Mapping[type[commands.Command], Callable[[], object] | None]:
+        """What keys do while something is typed, the most useful first, and what does it; None: the screen does."""
+        helping: dict[type[commands.Command], Callable[[], object] | None] = {
+            commands.CompleteFilter: partial(self.complete, 1),
+            commands.OlderFilter: partial(self.recall, 1),
+            commands.FindFilter: self.find,
+            commands.SaveFilter: self.save,
+        }
+        return {
+            commands.EndFilter: self.submit,
+            commands.ClearFilter: self.clear,
+            **(helping if self._assistant is not None else {}),
+            **dict.fromkeys(self._beside),
+        }
 
     @property
     def shown(self) -> str:

@@ -128,16 +128,16 @@ UNVERIFIED = "TLS unverified"
 SECRETS_SHOWN = "secrets shown"
 """On the badge of a screen that masks nothing."""
 
-_MARGIN = 2
-"""Cells between the two halves of the line, and at its end."""
+_MARGIN = 3
+"""Cells between the two halves of the line, two that neither runs into the other, and one at its end."""
 
 _NAMESPACE = 24
 """Characters of a namespace that are shown."""
 
-_SHORT_ADDRESS = 12
+_SHORT_ADDRESS = 11
 """Cells of the address that are worth more than any piece that gives way."""
 
-_BESIDE_NAMESPACE = 8
+_BESIDE_NAMESPACE = 7
 """The same where a namespace stands beside it."""
 
 
