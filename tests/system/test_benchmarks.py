@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -29,6 +30,21 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return schedule
 
 
+def run(*arguments: str | Path, seconds: float = 280) -> "subprocess.CompletedProcess[str]":
+    """Run the benchmark. Where it fails to end in time, it ends with every process that it has started."""
+    process = subprocess.Popen(
+        [sys.executable, HERE, *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        output, errors = process.communicate(timeout=seconds)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
 @pytest.mark.slow
 def test_the_command_says_something_about_every_subject_and_every_requirement(
     benchmark: ModuleType, tmp_path: Path
@@ -36,10 +52,7 @@ def test_the_command_says_something_about_every_subject_and_every_requirement(
     import verdicts
 
     kept = tmp_path / "figures.json"
-    ended = subprocess.run(
-        [sys.executable, str(HERE), "--tasks", str(TASKS), "--repeat", "1", "--json", str(kept)],
-        capture_output=True, text=True, check=False, timeout=280,
-    )  # fmt: skip
+    ended = run("--tasks", str(TASKS), "--repeat", "1", "--json", kept)
     assert ended.returncode in (0, 1), ended.stderr
     figures = json.loads(kept.read_text())
     size = figures["sizes"][str(TASKS)]
@@ -62,19 +75,8 @@ def test_the_command_says_something_about_every_subject_and_every_requirement(
 
 def test_one_subject_brings_what_it_is_compared_with_and_nothing_else(tmp_path: Path) -> None:
     kept = tmp_path / "figures.json"
-    command = [
-        sys.executable,
-        str(HERE),
-        "--tasks",
-        "2000",
-        "--only",
-        "healthy-scan",
-        "--repeat",
-        "2",
-        "--json",
-        str(kept),
-    ]
-    ended = subprocess.run([*command, "--markdown"], capture_output=True, text=True, check=True)
+    ended = run("--tasks", "2000", "--only", "healthy-scan", "--repeat", "2", "--json", kept, "--markdown")
+    assert ended.returncode == 0, ended.stderr
     size = json.loads(kept.read_text())["sizes"]["2000"]
     assert {slug: len(runs) for slug, runs in size["runs"].items()} == {"healthy-floor": 2, "healthy-scan": 2}
     assert [one["what"] for one in size["verdicts"]] == ["scan, healthy queue"]
@@ -86,10 +88,8 @@ def test_another_version_runs_in_turn_with_this_one(tmp_path: Path) -> None:
     """The other version is this one here: what matters is that its own interpreter runs it, and how often."""
     kept = tmp_path / "figures.json"
     subjects = ["healthy-scan", "delete-journal", "start"]
-    command = [sys.executable, str(HERE), "--tasks", "1000", "--repeat", "2", "--only", *subjects]
-    ended = subprocess.run(
-        [*command, "--against", sys.prefix, "--json", str(kept)], capture_output=True, text=True, check=False
-    )
+    small = ("--tasks", "1000", "--repeat", "2")
+    ended = run(*small, "--only", *subjects, "--against", sys.prefix, "--json", kept)
     figures = json.loads(kept.read_text())
     size = figures["sizes"]["1000"]
     assert {slug: len(runs) for slug, runs in size["their_runs"].items()} == {"healthy-scan": 2, "delete-journal": 2}
@@ -109,15 +109,20 @@ def test_ratios_are_medians_of_pairs_and_leave_out_what_was_not_measured(benchma
     assert measure.ratios(ours, theirs) == {"seconds": 2.0}
 
 
+def test_a_benchmark_that_does_not_end_leaves_no_process_behind(tmp_path: Path) -> None:
+    """Some of its processes would go on by themselves: they hold its output open, so it would never end."""
+    with pytest.raises(subprocess.TimeoutExpired):
+        run("--tasks", "200000", "--only", "screen", "--json", tmp_path / "figures.json", seconds=2)
+
+
 def test_a_folder_without_another_version_is_refused(tmp_path: Path) -> None:
-    command = [sys.executable, str(HERE), "--quick", "--against", str(tmp_path)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    ended = run("--quick", "--against", tmp_path)
     assert (ended.returncode, ended.stderr) == (2, f"--against: no virtual environment in {tmp_path}\n")
 
 
 @pytest.mark.parametrize("arguments", [["--tasks", "10"], ["--repeat", "0"], ["--only", "nonsense"]])
 def test_wrong_usage_is_refused(arguments: list[str]) -> None:
-    ended = subprocess.run([sys.executable, str(HERE), *arguments], capture_output=True, text=True, check=False)
+    ended = run(*arguments)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
 
