@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support.pilot import sharing_styles
 from support.readable import faults
 from textual.pilot import Pilot
 
@@ -16,8 +17,8 @@ from archive_tui.settings.model import Settings
 from archive_tui.tui.themes import THEMES
 
 HERE = Path(__file__).parents[2] / "screenshots"
-PARTS = 4
-"""The pictures are made in so many parts, which may be made side by side."""
+PARTS = 2
+"""The pictures are made in so many parts, which may be made side by side; each fills a demo of its own."""
 
 ESTIMATE = re.compile(r"~[0-9.–]+&#160;(?:[kMG]?B)")
 """MEMORY USAGE says what the allocator took, which differs from machine to machine."""
@@ -78,7 +79,7 @@ def test_the_pictures_show_the_screens_as_they_are_and_every_theme_can_be_read(p
                 different.append(name)
             unreadable.extend(f"{name}, {fault}" for fault in sorted(await _unreadable(pilot)))
 
-    with script.installation() as settings:
+    with script.installation() as settings, sharing_styles():
         for name in script.in_order(sorted(script.SCENES)[part::PARTS]):
             asyncio.run(look(name, settings))
     assert not unreadable, "\n".join(unreadable)

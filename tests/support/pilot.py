@@ -454,7 +454,7 @@ _parsed_styles: dict[tuple[object, ...], list[RuleSet]] = {}
 
 
 @contextlib.contextmanager
-def _sharing_styles() -> Iterator[None]:
+def sharing_styles() -> Iterator[None]:
     """Parse the style sheets of Textual and ours once for all apps, not for every test again."""
     parse = Stylesheet._parse_rules
 
@@ -501,7 +501,7 @@ def operate(
     try:
         if session is not None:
             session.open()
-        with _recording_remarks(), _sharing_styles():
+        with _recording_remarks(), sharing_styles():
             return asyncio.run(play())
     finally:
         if session is not None:
