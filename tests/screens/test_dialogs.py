@@ -258,7 +258,7 @@ def test_no_key_of_the_screen_below_works_while_the_plan_is_open(work: Live) -> 
         assert (op.rows, op.marked) == (rows, marked)
         assert op.remarks == ["nothing was deleted"]
 
-    operate(work.settings, play)
+    operate(work.settings, play, clock=lambda: NOW)  # the rows show their ages
     work.client.delete(key("work", "newer"))
     work.client.zrem(ARCHIVED, "newer")
     assert everything(work.client) == before
