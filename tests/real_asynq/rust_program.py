@@ -18,12 +18,15 @@ from .program import UnavailableError, wait_until
 SOURCES = Path(__file__).parents[1]
 
 
-def build(folder: Path, sources: str = "asynq_rust") -> Path:
-    """Build a program, unless another process has built it in this folder. Raises UnavailableError."""
+def build(folder: Path, sources: str) -> Path:
+    """Build a program, unless another process has built it in this folder. Raises UnavailableError.
+
+    In one folder both programs take the libraries that they share, which are most of them, from one build.
+    """
     if shutil.which("cargo") is None:
         raise UnavailableError("cargo is missing")
-    target = folder / "target"
-    with (folder / "build.lock").open("w") as lock:
+    target = folder / "rust"
+    with (folder / "rust.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for command in (["fetch"], ["build", "--quiet", "--offline"]):
             ended = subprocess.run(

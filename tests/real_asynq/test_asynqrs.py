@@ -22,10 +22,8 @@ QUEUE = "q"
 
 @pytest.fixture(scope="session")
 def being_built(shared_folder: Path) -> Iterator[Future[Path]]:
-    folder = shared_folder / "asynqrsrust"
-    folder.mkdir(exist_ok=True)
     with ThreadPoolExecutor(1) as builder:
-        yield builder.submit(build, folder, "asynqrs_rust")
+        yield builder.submit(build, shared_folder, "asynqrs_rust")
 
 
 @pytest.fixture

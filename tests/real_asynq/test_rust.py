@@ -22,10 +22,8 @@ CAP = 10_239
 
 @pytest.fixture(scope="session")
 def being_built(shared_folder: Path) -> Iterator[Future[Path]]:
-    folder = shared_folder / "asynqrust"
-    folder.mkdir(exist_ok=True)
     with ThreadPoolExecutor(1) as builder:
-        yield builder.submit(build, folder)
+        yield builder.submit(build, shared_folder, "asynq_rust")
 
 
 @pytest.fixture
