@@ -277,7 +277,7 @@ DEAD_KEYS = {
 
 def without_scroll_bar(words: str) -> str:
     """Words without the end of a scroll bar that stood beside them."""
-    return re.sub(r" [▁-█]", "", words)
+    return re.sub(r" ?[▁-█]", "", words)
 
 
 on_every_screen = pytest.mark.parametrize("screen", SCREENS)
