@@ -305,6 +305,27 @@ def test_the_screen_of_all_groups_shows_values_from_payloads_as_they_are(vault: 
     operate(vault.settings, play, size=SIZE)
 
 
+@pytest.mark.parametrize("path", ["payload.password", "header.Authorization"])
+def test_a_group_of_masked_values_is_narrowed_to_and_changed_without_telling_them(vault: Live, path: str) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks(QUEUE)
+        await with_a_column(op, path)
+        await op.until(lambda: op.app.screen.groups.current and op.app.screen.tasks.final, "counted")
+        await all_groups(op)
+        group = op.app.screen._table.cursor_row
+        assert "***" in group.value
+        await op.press("enter")
+        await op.arrives("TasksScreen")
+        await op.sees(f"{group.amount.tasks:,} match of")
+        assert not leaks(op.text)
+        await op.press("asterisk", "ctrl+d")
+        await op.arrives("ConfirmDialog")
+        assert not leaks(op.text)
+        assert not any(map(leaks, op.app.filters.typed))
+
+    operate(vault.settings, play, size=SIZE)
+
+
 def test_an_exclamation_mark_shows_everything_of_a_journal(vault: Live) -> None:
     async def play(op: Operator) -> None:
         await op.tasks(QUEUE)

@@ -138,3 +138,26 @@ def test_what_is_masked_is_neither_shown_nor_kept() -> None:
         "***", "mira", b"mira, ***", "password=***", "***",
     ]  # fmt: skip
     assert [str(path) for path in content.shown_paths()] == ["user", "note", "user.name", "user.password"]
+
+
+@pytest.mark.parametrize("path", ["password", "note", "header.authorization", "header.x-note"])
+def test_the_term_of_a_group_of_masked_values_finds_them_and_no_others(path: str) -> None:
+    redaction = Redaction()
+    column = MessageValue.parse(path)
+    hidden = [("hunter2", "Bearer abcdefghijklmnop"), ("s3cret!", "Bearer qrstuvwxyzabcdef")]
+    contents = [
+        Content(
+            json.dumps({"password": password, "note": note}).encode(),
+            {"Authorization": password, "X-Note": note},
+            reader=READER,
+            redaction=redaction,
+        )
+        for password, note in [*hidden, ("", "plain")]
+    ]
+    shown = [column.answer(content) for content in contents]
+    assert shown[0] == shown[1]
+    assert "***" in str(shown[0])
+    term = column.facet.term(str(shown[0]))
+    (criterion,) = Query(term, now=0).criteria
+    assert [criterion.answer(content) for content in contents] == [True, True, False]
+    assert not any(secret in term for one in hidden for secret in one)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from archive_tui.catalog.filter.matching import Pattern
 from archive_tui.payloads.content import Content, may_be_layout, text_of, texts_in
+from archive_tui.payloads.masking import MASK
 from archive_tui.payloads.paths import Path
 
 _ORDERS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
@@ -34,18 +35,38 @@ class Criterion(Protocol):
 class Test(Protocol):
     """Something that values are asked for."""
 
+    @property
+    def names_mask(self) -> bool:
+        """Whether it asks for a value as it is shown where something in it is masked."""
+
     def holds(self, values: Iterable[Any]) -> bool:
         """Tell whether one of these values is like that."""
 
 
+class _OfTruth:
+    """Base of the tests that ask for values as they are."""
+
+    __slots__ = ()
+
+    @property
+    def names_mask(self) -> bool:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Equals:
-    """It is this text, number or word."""
+    """It is this text, number or word. A text with the sign of a masked value in it is also what is shown of one: that
+    is how a group of such values is narrowed to, and all that anybody may say of them.
+    """
 
     pattern: Pattern
 
     number: Decimal | None = None
     """The number that the text is, too; None: it is none."""
+
+    @property
+    def names_mask(self) -> bool:
+        return MASK in self.pattern.text and not self.pattern.wild
 
     def holds(self, values: Iterable[Any]) -> bool:
         return any(map(self._is, values))
@@ -64,7 +85,7 @@ class Equals:
 
 
 @dataclass(frozen=True, slots=True)
-class Contains:
+class Contains(_OfTruth):
     """Its text, or that of anything in it, has this part."""
 
     pattern: Pattern
@@ -74,7 +95,7 @@ class Contains:
 
 
 @dataclass(frozen=True, slots=True)
-class Compares:
+class Compares(_OfTruth):
     """It is a number, or a text that is one, and compares to another. Exact, whatever the size."""
 
     operator: str
@@ -88,7 +109,7 @@ class Compares:
 
 
 @dataclass(frozen=True, slots=True)
-class Stands:
+class Stands(_OfTruth):
     """Something stands there, even null."""
 
     def holds(self, values: Iterable[Any]) -> bool:
@@ -114,6 +135,8 @@ class AtPath(_OfContent):
 
     def answer(self, content: Content) -> bool | None:
         if self.test.holds(content.values(self.path)):
+            return True
+        if self.test.names_mask and self.test.holds(content.shown_values(self.path)):
             return True
         return False if content.decoded else None
 
@@ -143,7 +166,10 @@ class Header(_OfContent):
 
     def answer(self, content: Content) -> bool | None:
         if self.name:
-            return self.test.holds(value for name, value in content.headers.items() if name.lower() == self.name)
+            values = [(name, value) for name, value in content.headers.items() if name.lower() == self.name]
+            if self.test.holds(value for _, value in values):
+                return True
+            return self.test.names_mask and self.test.holds(content.shown_header(*header) for header in values)
         return self.test.holds(one for header in content.headers.items() for one in header)
 
 
