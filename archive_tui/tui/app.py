@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual import events, on
 from textual.app import App
+from textual.screen import Screen
 from textual.theme import Theme
 from textual.worker import WorkerFailed
 
@@ -66,7 +67,6 @@ class ArchiveApp(App[None]):
 
     TITLE = "archive-tui"
     ENABLE_COMMAND_PALETTE = False  # ours is a dialog of ours
-    SUSPENDED_SCREEN_CLASS = "-beneath"
     BINDINGS: ClassVar = [
         commands.QuitAtOnce.binding("interrupt"),
         commands.QuitAnywhere.binding("quit_politely"),
@@ -75,7 +75,6 @@ class ArchiveApp(App[None]):
     ]
     CSS = """
     CommandScreen { background: $background; }
-    .-beneath KeyBar { visibility: hidden; }
     Button, Input, OptionList { background-tint: transparent; }
     Button { border: none; tint: transparent; }
     Button:disabled { color: $text-muted; opacity: 100%; text-opacity: 100%; text-style: none; border: none; }
@@ -162,6 +161,13 @@ class ArchiveApp(App[None]):
             if isinstance(screen, CommandScreen):
                 screen.say(remark, warning=True)
                 return
+
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """What shows through beneath the screen on top: nothing but where that is a dialog. Textual (8.2.8) counts the
+        one right below in any case: it lays that out and draws it again with whatever is opened over it.
+        """
+        return super()._background_screens if self.screen.is_modal else []
 
     @property
     def session(self) -> Session:

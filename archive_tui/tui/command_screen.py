@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, ParamSpec, Protoco
 from textual import on
 from textual.app import ComposeResult
 from textual.events import Key
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
@@ -250,18 +251,34 @@ class CommandScreen(Screen[None]):
 
     @property
     def on_top(self) -> bool:
-        """Whether nothing stands over this screen; Textual's `is_current` is also true of the one right below. False
-        while the program ends, which takes the screens away first.
-        """
+        """Whether nothing stands over this screen. False while the program ends, which takes the screens away first."""
         return self.app.screen_stack[-1:] == [self]
 
     def on_mount(self) -> None:
         self.set_interval(_THIN_TICK if self.thin else TICK, self.look)
         self.look()
 
+    def _screen_resized(self, size: Size) -> None:
+        """Lay it out for another size. Textual (8.2.8) sends a size to each new screen that is laid out for it already,
+        and would draw all of it a second time.
+        """
+        if size != self.outer_size:
+            super()._screen_resized(size)
+
+    def on_screen_suspend(self) -> None:
+        """Show no keys beneath a dialog: none of them works there. Another screen covers them anyway, and hiding them
+        would lay out this one again.
+        """
+        if any(screen.is_modal for screen in self.app.screen_stack[-1:]):
+            self.query_one(KeyBar).visible = False
+
+    def on_screen_resume(self) -> None:
+        """Show the keys again."""
+        self.query_one(KeyBar).visible = True
+
     def look(self) -> None:
-        """Show what the jobs have done by now, if this screen is in sight, also beneath a dialog."""
-        if self.is_current:
+        """Show what the jobs have done by now, if this screen is in sight or right below the one that is."""
+        if self in self.app.screen_stack[-2:]:
             self.tick()
             self.query_one(StatusBar).show(self.status(), counting=self.on_top)
             self.remarks.place(self.place())

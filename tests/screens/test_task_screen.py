@@ -8,6 +8,9 @@ from support.asynq_data import NOW, key
 from support.pilot import Operator, Stalls, operate
 from support.servers import Live
 
+from archive_tui.tui.command_screen import CommandScreen
+from archive_tui.tui.widgets.keybar import KeyBar
+
 STALL = 0.5
 """Seconds for which the UI loop may be kept from its work, on a machine that is busy with other things."""
 
@@ -553,3 +556,33 @@ def test_a_read_only_session_takes_the_changes_away(valkey: Live) -> None:
         assert "1 marked" in op.lines[1]
 
     operate(replace(valkey.settings, read_only=True), play)
+
+
+def test_opening_a_task_lays_out_its_own_screen_alone(valkey: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual lays out and draws the screen beneath as well, though all of it is covered."""
+    valkey.asynq.register("q")
+    valkey.asynq.add("q", "t", payload=b'{"n": 1}')
+    laid_out: list[tuple[str, bool]] = []
+    original = CommandScreen._refresh_layout
+
+    def count(screen: CommandScreen, *how: Any, **more: Any) -> None:
+        laid_out.append((type(screen).__name__, screen.on_top))
+        original(screen, *how, **more)
+
+    async def play(op: Operator) -> None:
+        await op.tasks("q")
+        monkeypatch.setattr(CommandScreen, "_refresh_layout", count)
+        await op.press("enter")
+        await op.arrives("ArchivedTaskScreen")
+        await op.until(lambda: not op.app.screen.reading(), "the task")
+        assert {name for name, _ in laid_out} == {"ArchivedTaskScreen"}
+        await op.resize(120, 30)
+        await op.press("escape")
+        await op.arrives("TasksScreen")
+        await op.until(lambda: len(op.lines) == 30 and op.rows, "the list at its new size")
+        await op.press("question_mark")  # a dialog lets the list show through
+        await op.resize(90, 24)
+        await op.until(lambda: ("TasksScreen", False) in laid_out, "laid out beneath it")
+        assert not op.app.screen_stack[-2].query_one(KeyBar).visible
+
+    operate(valkey.settings, play, size=(100, 40))
