@@ -509,7 +509,10 @@ def operate(
 
 
 class Stalls:
-    """How long the UI loop was kept from its work at most, in seconds, while a block ran."""
+    """How long the UI loop was kept from its work at most while a block ran, in seconds that this process computed.
+
+    What other processes take of the machine does not count, nor does waiting for an answer.
+    """
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -527,10 +530,10 @@ class Stalls:
             await self._beating
 
     async def _beat(self) -> None:
-        last = time.monotonic()
+        last = time.process_time()
         while True:
             await asyncio.sleep(0.002)
-            now = time.monotonic()
+            now = time.process_time()
             self.longest, last = max(self.longest, now - last), now
 
 
