@@ -1,7 +1,7 @@
 """An edit in words: the sheet of its plan with the first differences, and the report of what became of it."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from archive_tui.asynq.outcomes import EDIT
@@ -119,8 +119,7 @@ def reasons(plan: EditPlan) -> Iterator[Line]:
 def differences(plan: EditPlan) -> Iterator[Line]:
     """The differences of the first tasks, a line each."""
     most = _OF_THE_ONLY if plan.count == 1 else _OF_A_TASK
-    for sample in plan.samples:
-        label = clip(sample.id, _ID)
+    for sample, label in zip(plan.samples, labels([sample.id for sample in plan.samples]), strict=True):
         rows = list(_rows(sample))
         if not rows:
             yield Line("the same values in other bytes", label)
@@ -130,6 +129,18 @@ def differences(plan: EditPlan) -> Iterator[Line]:
             yield Line(f"and {more:,} more", label, Tone.QUIET)
     if plan.count > len(plan.samples) == SHOWN:
         yield Line(f"and {plural(plan.count - SHOWN, 'task')} more", "", Tone.QUIET)
+
+
+def labels(ids: Sequence[bytes]) -> list[str]:
+    """Ids cut to the room of a label: their beginnings; of those that look alike so, what follows what they share."""
+    texts = [line(one) for one in ids]
+    heads = [clip(text, _ID) for text in texts]
+    found = []
+    for text, head in zip(texts, heads, strict=True):
+        alike = {other for other, its_head in zip(texts, heads, strict=True) if its_head == head}
+        shared = len(list(takewhile(lambda letters: len(set(letters)) == 1, zip(*alike, strict=False))))
+        found.append(clip(f"…{text[shared:]}", _ID) if len(alike) > 1 else head)
+    return found
 
 
 def shown(row: Row) -> str:

@@ -12,7 +12,7 @@ from archive_tui.asynq.outcomes import DELETE
 from archive_tui.asynq.repairs import Repair
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.selection import Selection, Totals
-from archive_tui.changes import cleanup_words, delete_words, repair_words
+from archive_tui.changes import cleanup_words, delete_words, edit_words, repair_words
 from archive_tui.changes.plan import Plan
 from archive_tui.changes.repair_plan import RepairPlan
 from archive_tui.changes.sheet import (
@@ -215,3 +215,15 @@ def test_a_clean_up_warns_of_work_that_will_not_be_done() -> None:
     assert sheet.summary == "every key of the leftover queue old␛ to delete"
     assert [line.text for line in sheet.cautions] == ["Work that still waits in its groups will not be done."]
     assert sheet.typed == ""
+
+
+def test_ids_that_begin_alike_are_labelled_by_what_tells_them_apart() -> None:
+    assert edit_words.labels([b"order-1", b"order-2"]) == ["order-1", "order-2"]
+    uuid = b"4f4a5d7b-1c55-49de-abd4-5af773f89445"
+    assert edit_words.labels([uuid, b"a"]) == ["4f4a5d7b-1c55…", "a"]
+    nightly = [b"nightly-report-2026-11-%d" % day for day in (28, 29, 30)]
+    assert edit_words.labels(nightly) == ["…28", "…29", "…30"]
+    assert edit_words.labels([one + b"-for-all-customers" for one in nightly[:2]]) == [
+        "…8-for-all-cu…",
+        "…9-for-all-cu…",
+    ]
