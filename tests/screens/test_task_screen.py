@@ -109,6 +109,19 @@ def test_the_footer_names_the_key_for_the_next_match_as_long_as_something_is_loo
     operate(valkey.settings, play, size=(80, 24))
 
 
+def test_the_facts_say_in_full_how_the_payload_is_read(valkey: Live) -> None:
+    several(valkey, {"it": {"payload": b'{"a": 1, "b": [1, 2,, 3], "c": "x"}'}})
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        assert "expecting value" not in op.text  # the title has no room for it
+        await op.press("f", "tab", "end")
+        said = "Read as text: not JSON: line 1, column 21: expecting value"
+        await op.until(lambda: said in op.words("#facts"), said)
+
+    operate(valkey.settings, play, size=(80, 24))
+
+
 @pytest.mark.parametrize("size", [(160, 40), (80, 24), (60, 15)])
 def test_an_error_and_a_value_are_broken_between_words(valkey: Live, size: tuple[int, int]) -> None:
     words = " ".join(f"word{number:03}" for number in range(60))

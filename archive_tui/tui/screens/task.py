@@ -32,7 +32,7 @@ from archive_tui.tui.task.copies import TaskCopies
 from archive_tui.tui.task.mark import ShownMark
 from archive_tui.tui.task.outside import ShowOutside
 from archive_tui.tui.task.payload_export import Loaded, PayloadExport
-from archive_tui.tui.task.reading import ShownReading, error_title, payload_title
+from archive_tui.tui.task.reading import ShownReading, error_title, payload_title, reading_fact
 from archive_tui.tui.task.search import TaskSearch
 from archive_tui.tui.task.secrets import MaskedValues
 from archive_tui.tui.task.tree import PayloadTree
@@ -340,6 +340,7 @@ class TaskScreen(CommandScreen):
         else:
             self._entitled = payload_title(loaded, self._boxes.title_room)
             self._boxes.entitle(PAYLOAD, self._entitled)
+            self._draw_facts()
         self.searching.documents_changed()
 
     def _draw_facts(self) -> None:
@@ -351,7 +352,8 @@ class TaskScreen(CommandScreen):
         short = self.query_one("#summary", FittedText)
         short.display = self._boxes.folded
         lines = 1 if self._boxes.low else 2
-        parts = fact_lines.parts_of(self.facts_of(loaded.task, loaded.read_at)) if loaded is not None else []
+        facts = [*self.facts_of(loaded.task, loaded.read_at), reading_fact(loaded)] if loaded is not None else []
+        parts = fact_lines.parts_of(facts)
         pieces = self.summary_of(loaded.task, loaded.read_at) if loaded is not None else []
         if (parts, pieces, lines) != self._facts_drawn:
             self._facts_drawn = (parts, pieces, lines)

@@ -143,6 +143,13 @@ def payload_title(loaded: Loaded, room: int) -> str:
     return line(_BETWEEN.join([hinted, *by_now, *loaded.reading.remarks, loaded.reading.why])[:_SHOWN])
 
 
+def reading_fact(loaded: Loaded) -> tuple[str, str]:
+    """How the payload is read, whole: the title has no room for all of it. A label, and lines of safe text."""
+    reading = loaded.reading
+    words = (f"{loaded.views[loaded.view].title}: {reading.why}", *reading.remarks)
+    return "Read as", "\n".join(line(one[:_SHOWN]) for one in words)
+
+
 def _hinted(parts: Sequence[str], views: str, masked: Sequence[str]) -> Iterator[str]:
     """A title with its hints, and with fewer and shorter ones: how to see what is masked goes last."""
     for hints in ((views, *masked[:1]), masked[:1], masked[1:]):
