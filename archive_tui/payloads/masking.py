@@ -156,7 +156,7 @@ def in_form(text: str, hides: Hides, inner: Inner) -> str:
 _KEY = re.compile(
     r"""(?:
         (?P<quote>\\*+["'`])(?P<quoted>[^"'`\\\n]{1,100}+)(?P=quote)\s*+(?P<after>=>|:=|[:=])
-      | (?<![\w.\-%])(?P<dashes>--)?(?P<bare>[\w@$](?:[\w.\-%]|\[[\w.\-%]*+\])*+)
+      | (?<![\w.\-%])(?P<dashes>--)?(?P<bare>(?:[\w@$]|%[0-9a-fA-F]{2})(?:[\w.\-%+]|\[[\w.\-%]*+\])*+)
         (?(dashes)(?P<flag>\s*+=|(?=\s))|\s*+(?P<between>=>|:=|[:=]))
     )\s*+""",
     re.VERBOSE,

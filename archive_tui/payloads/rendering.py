@@ -18,11 +18,21 @@ from archive_tui.payloads.decoders.protobuf_wire import ProtobufDecoder
 from archive_tui.payloads.nodes import Node, TreeNode
 from archive_tui.payloads.readings import NO_TREE
 from archive_tui.payloads.redaction import RedactedReading
-from archive_tui.payloads.search import ByteMatches, Cancelled, LineMatches, Matches, OutlineMatches, TextMatches
+from archive_tui.payloads.search import (
+    ByteMatches,
+    Cancelled,
+    LineMatches,
+    Matches,
+    OutlineMatches,
+    TextMatches,
+    Within,
+)
 from archive_tui.payloads.writing import INDENT
 from archive_tui.text import block, decode
 
-_HEX_WIDTH = 16
+HEX_WIDTH = 16
+"""Bytes of a line of `HexDocument`."""
+
 _DIGITS_AT = 10
 _TEXT_AT = 60
 """Where in a line of `HexDocument` the digits begin, and the text."""
@@ -154,11 +164,11 @@ class HexDocument(Document):
         self._raw = raw
 
     def __len__(self) -> int:
-        return max(1, -(-len(self._raw) // _HEX_WIDTH))
+        return max(1, -(-len(self._raw) // HEX_WIDTH))
 
     def line(self, index: int) -> str:
-        offset = index * _HEX_WIDTH
-        part = self._raw[offset : offset + _HEX_WIDTH]
+        offset = index * HEX_WIDTH
+        part = self._raw[offset : offset + HEX_WIDTH]
         halves = part[:8].hex(" "), part[8:].hex(" ")
         shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "·" for byte in part)
         return f"{offset:08x}  {halves[0]:<23}  {halves[1]:<23}  {shown}"
@@ -168,12 +178,15 @@ class HexDocument(Document):
 
     def matches(self, needle: str, cancelled: Cancelled = _wanted) -> LineMatches | None:
         """Find a text in UTF-8 or UTF-16, or where there is none these hexadecimal digits."""
-        return ByteMatches.of(self._raw, needle, _HEX_WIDTH, _hex_cells, cancelled)
+        return self._found(needle, cancelled)
+
+    def _found(self, needle: str, cancelled: Cancelled, within: Within | None = None) -> LineMatches | None:
+        return ByteMatches.of(self._raw, needle, HEX_WIDTH, _hex_cells, cancelled, within)
 
 
 def _hex_cells(column: int) -> tuple[int, int]:
     """Where the digits of a byte of a line of `HexDocument` begin, and the byte as text."""
-    half = _HEX_WIDTH // 2
+    half = HEX_WIDTH // 2
     return _DIGITS_AT + 3 * column + (1 if column >= half else 0), _TEXT_AT + column
 
 

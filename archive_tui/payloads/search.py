@@ -31,6 +31,9 @@ Cells = Callable[[int], tuple[int, int]]
 Cancelled = Callable[[], bool]
 """Says that nobody wants to know any more."""
 
+Within = Callable[[int, int], bool]
+"""Tells whether all bytes from one to before another are shown."""
+
 
 _LETTERS = 4
 """Characters for which one may stand that is looked for: a letter, and three accents that are not composed with it."""
@@ -143,11 +146,13 @@ class ByteMatches(LineMatches):
         self._cells = cells
 
     @classmethod
-    def of(cls, raw: bytes, needle: str, columns: int, cells: Cells, cancelled: Cancelled) -> "ByteMatches | None":
+    def of(
+        cls, raw: bytes, needle: str, columns: int, cells: Cells, cancelled: Cancelled, within: "Within | None" = None
+    ) -> "ByteMatches | None":
         """Look for a text as UTF-8 has it, where there is none as UTF-16 has it, and then for hexadecimal digits; None:
-        called off.
+        called off. What is not `within` counts for nothing.
         """
-        found = _in_bytes(raw, needle, cancelled)
+        found = _in_bytes(raw, needle, cancelled, within)
         return cls(found, columns, cells) if found is not None else None
 
     def place(self, number: int) -> tuple[int, int, int]:
@@ -177,10 +182,10 @@ class _Found:
         self.starts, self.ends, self.exact = array("q"), array("q"), bytearray()
 
 
-def _in_bytes(raw: bytes, needle: str, cancelled: Cancelled) -> _Found | None:
+def _in_bytes(raw: bytes, needle: str, cancelled: Cancelled, within: "Within | None" = None) -> _Found | None:
     """Where bytes hold a text; None: called off."""
     for wanted, exact in _ways(needle):
-        found = _matches(raw, wanted, exact, cancelled)
+        found = _matches(raw, wanted, exact, cancelled, within)
         if found is None or found.starts:
             return found
     return _Found()
@@ -214,7 +219,9 @@ def _letter(character: str, encoding: str) -> bytes:
     return encoded[0] if len(encoded) == 1 else b"(?:" + b"|".join(encoded) + b")"
 
 
-def _matches(raw: bytes, wanted: "re.Pattern[bytes]", exact: bytes, cancelled: Cancelled) -> _Found | None:
+def _matches(
+    raw: bytes, wanted: "re.Pattern[bytes]", exact: bytes, cancelled: Cancelled, within: "Within | None"
+) -> _Found | None:
     found = _Found()
     at = 0
     overlap = 8 * len(exact)
@@ -227,6 +234,8 @@ def _matches(raw: bytes, wanted: "re.Pattern[bytes]", exact: bytes, cancelled: C
                 break
             if not number % _AT_ONCE and cancelled():
                 return None
+            if within is not None and not within(*match.span()):
+                continue
             found.starts.append(match.start())
             found.ends.append(match.end())
             found.exact.append(match[0] == exact)

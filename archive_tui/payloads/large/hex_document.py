@@ -1,13 +1,12 @@
 """Bytes of many MiB in hexadecimal."""
 
-import io
 from collections import OrderedDict
 from collections.abc import Callable
 
 from archive_tui.payloads.large.documents import KEPT, UNSEEN
 from archive_tui.payloads.masking import MASK
 from archive_tui.payloads.redaction import Redaction
-from archive_tui.payloads.rendering import HexDocument
+from archive_tui.payloads.rendering import HEX_WIDTH, HexDocument
 from archive_tui.payloads.search import LineMatches
 
 
@@ -32,7 +31,7 @@ class LargeHex(HexDocument):
             return True
         shown = self._open.get(stretch)
         if shown is None:
-            size = self._STRETCH * 16
+            size = self._STRETCH * HEX_WIDTH
             part = self._raw[max(stretch * size - self._AROUND, 0) : (stretch + 1) * size + self._AROUND]
             shown = self._open[stretch] = not self._redaction.may_hide(part) or self._redaction.raw(part) is part
             while len(self._open) > KEPT:
@@ -46,11 +45,9 @@ class LargeHex(HexDocument):
         """Find a text, or these hexadecimal digits, in what is shown; None: called off."""
         if not self._redaction.on:
             return super().matches(needle, cancelled)
-        size = self._STRETCH * 16
-        shown = io.BytesIO()
-        for stretch in range(-(-len(self._raw) // size)):
-            if cancelled():
-                return None
-            part = self._raw[stretch * size : (stretch + 1) * size]
-            shown.write(part if self._shows(stretch) else bytes(len(part)))
-        return HexDocument(shown.getvalue()).matches(needle, cancelled)
+        return self._found(needle, cancelled, self._shows_all)
+
+    def _shows_all(self, begin: int, end: int) -> bool:
+        """Whether all bytes from one to before another are shown."""
+        size = self._STRETCH * HEX_WIDTH
+        return all(map(self._shows, range(begin // size, -(-end // size))))

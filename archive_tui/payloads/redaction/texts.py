@@ -3,6 +3,7 @@
 import binascii
 import re
 from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
 
 from archive_tui.payloads import masking
 from archive_tui.payloads.masking import MASK
@@ -74,7 +75,9 @@ class TextMask:
         """Take a quick look at bytes: False says that `text` finds nothing in them, nor in any line of them."""
         if self.may_hold_signs(raw):
             return True
-        return any(pattern.search(raw) is not None for pattern in (_PERCENT, _ENCODED_LINE, _ENCODED_WITHIN))
+        if _PERCENT.search(raw) is not None and self.may_hold_signs(unquote_to_bytes(raw.replace(b"+", b" "))):
+            return True  # keys as URLs and forms write them
+        return any(pattern.search(raw) is not None for pattern in (_ENCODED_LINE, _ENCODED_WITHIN))
 
     def may_hold_signs(self, raw: bytes) -> bool:
         """Tell whether something in bytes looks like a hidden key or a credential as they are written."""

@@ -143,6 +143,7 @@ class TaskScreen(CommandScreen):
         self._facts_drawn: object = None
         self._facts_at = 0.0
         self._entitled = ""
+        self._looking_over = self._was_looking = False
         self._change_seen: ChangeJob | None = None
         self.flow = ChangeFlow(self, self._change_ended)
         self.exporting = PayloadExport(self, lambda: self._loaded)
@@ -316,19 +317,24 @@ class TaskScreen(CommandScreen):
     @background("look over")
     def _look_over(self, ticket: int, loaded: Loaded) -> None:
         """Look over what is read piece by piece, as long as it is shown."""
+        self._looking_over = True
         for reading in loaded.readings:
             if reading.large is not None:
                 while ticket == self._ticket and self.is_mounted and reading.large.advance(_LOOKING_OVER):
                     time.sleep(_LOOKING_OVER / 2)  # for the screen, which else has to wait for its turn
+        if ticket == self._ticket:
+            self._looking_over = False
 
     def _grow(self) -> None:
         """Show what has become of a payload that is looked over meanwhile."""
-        if (
-            self._loaded is not None
-            and (title := payload_title(self._loaded, self._boxes.title_room)) != self._entitled
-        ):
+        if self._loaded is None:
+            return
+        looking, self._was_looking = self._was_looking or self._looking_over, self._looking_over
+        if (title := payload_title(self._loaded, self._boxes.title_room)) != self._entitled:
             self._entitled = title
             self._boxes.entitle(PAYLOAD, title)
+            looking = True
+        if looking:  # once more behind the end: the last lines have come since
             self._boxes.views[1].grow()
 
     def _show_reading(self, loaded: Loaded, box: str) -> None:
