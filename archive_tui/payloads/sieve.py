@@ -14,7 +14,7 @@ _IN_NUMBERS = frozenset("0123456789+-.e")
 _LAYOUT = re.compile(r"""[\s{}\[\],:;"'\\()]+""")
 """What stands between values, and around them, where they are shown."""
 
-_MADE = re.compile(r"[0-9a-fxtz+\-./%]*")
+_MADE = re.compile(r"[0-9a-fhxtz+\-./%]*")
 """What numbers, times and bytes in hexadecimal are made of."""
 
 _WORDS = ("null", "true", "false", "nan", "infinity", "undefined", "tag", "value", "extension", "data")

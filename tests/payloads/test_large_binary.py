@@ -256,6 +256,7 @@ NEEDLES = ["x", "a", "line", "1", '": ', "ä", "Ä", "😀", "nul", ", ", "0", "
 @given(case=CASES, needle=st.sampled_from(NEEDLES))
 @example(case=("msgpack", ["Straße", "5 K"]), needle="ss")
 @example(case=("CBOR", ["5 \u212a"]), needle="k")
+@example(case=("msgpack", [[b"\n"]]), needle="h'0a")
 def test_a_search_finds_what_the_lines_and_the_tree_hold(case: tuple[str, Any], needle: str) -> None:
     name, value = case
     format_, decoder, pack = FORMATS[name]
