@@ -129,8 +129,4 @@ class Scan(ABC):
 
 def bytes_not_text(part: bytes) -> int:
     """Count the bytes that are not UTF-8."""
-    try:
-        part.decode()
-    except UnicodeDecodeError:
-        return sum("\udc80" <= letter <= "\udcff" for letter in decode(part))
-    return 0
+    return len(part) - len(part.decode(errors="ignore").encode())
