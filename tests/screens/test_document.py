@@ -175,6 +175,26 @@ def test_long_lines_can_be_scrolled_sideways(valkey: Live) -> None:
     operate(valkey.settings, play)
 
 
+@pytest.mark.parametrize("letters", [600, 1500, 12_000])
+def test_a_long_line_of_wide_letters_can_be_scrolled_to_its_end_and_searched(valkey: Live, letters: int) -> None:
+    half = "漢字" * (letters // 4)
+    one(valkey, f"{half}MIDDLE{half}finish".encode())
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        await op.press("w")
+        await op.press("slash", *"middle", "enter")
+        await op.until(lambda: "MIDDLE" in shown(op)[0], "the match")
+        await op.press("escape")
+        for _ in range(2 * letters):
+            if "finish" in shown(op)[0]:
+                break
+            await op.press(*("ctrl+pagedown",) * 20)
+        assert shown(op)[0].endswith("字finish")
+
+    operate(valkey.settings, play)
+
+
 def test_an_error_is_shown_in_full(valkey: Live) -> None:
     error = "panic: it broke\n\n\tgoroutine 1\n" + "\n".join(f"frame {number}" for number in range(60))
     one(valkey, b"{}", error_msg=error)

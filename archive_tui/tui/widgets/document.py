@@ -26,7 +26,10 @@ many characters. A wider one widens the view when it comes in sight.
 """
 
 _SIDEWAYS = 8
-_CHOP_CHARACTERS = 100_000
+_COUNTED = 1_000
+"""Characters of a line from which on it is drawn a character a column, however wide they are, unless it is broken: a
+screen full of such lines could not be measured within a moment.
+"""
 _AT_WORDS = 300_000
 """Characters of a document above which its lines are cut at the edge, wherever words end: laying it out has to wait for
 nothing.
@@ -109,19 +112,23 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
     def _reveal(self, line: int, start: int, end: int) -> None:
         """Scroll so that a part of a line is in sight: not at all where it is, and to the middle where it is not."""
         text = self._document.line(line)
+        view = self.scrollable_content_region
+        room = view.width
         if self._starts is None:
-            row, column = line, _columns(text[:start])
-            width = _columns(text[start:end])
+            row, column, width = line, start, end - start
+            if not _is_counted(text):
+                column, width = cells(text[:start]), cells(text[start:end])
+            elif not text.isascii():
+                room //= 2  # that many characters are in sight for certain
             self._widen(column + width + 1)
         else:
             pieces = self._pieces(line, self.virtual_size.width)
             row, column, width = self._starts[line] + _piece_at(pieces, start), 0, 0
-        view = self.scrollable_content_region
         x, y = self.scroll_offset
         if not y <= row < y + view.height:
             y = row - view.height // 2
-        if column + width > x + view.width or column < x:
-            x = 0 if column + width <= view.width else column - max((view.width - width) // 2, 0)
+        if column + width > x + room or column < x:
+            x = 0 if column + width <= room else column - max((room - width) // 2, 0)
         self.scroll_to(max(x, 0), max(y, 0), animate=False, force=True, immediate=True)
 
     # Keys act at once: Textual's own actions move a frame later
@@ -225,10 +232,11 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
             begin = sum(map(len, pieces[:piece])) if self._matches is not None else 0
             return self._strip(line, pieces[piece], begin).adjust_cell_length(width, style)
         text = self._document.line(line)
-        if text.isascii() or len(text) > _CHOP_CHARACTERS:  # never measure megabytes for one line of the screen
+        if _is_counted(text):
             strip = self._strip(line, text[scroll_x : scroll_x + width], scroll_x)
-            if len(text) + 1 > self.virtual_size.width:
-                self.call_later(self._widen, len(text) + 1)
+            columns = len(text) + (0 if text.isascii() else width // 2)  # the last ones may be two cells wide
+            if columns + 1 > self.virtual_size.width:
+                self.call_later(self._widen, columns + 1)
             return strip.adjust_cell_length(width, style)
         strip = self._strip(line, text, 0, scroll_x // 2, _MOST_CHARACTERS_A_CELL * (scroll_x + width))
         if strip.cell_length + 1 > self.virtual_size.width:
@@ -262,9 +270,9 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
             self.virtual_size = Size(width, self.virtual_size.height)
 
 
-def _columns(text: str) -> int:
-    """How many columns a text takes where lines are not broken; megabytes are drawn a character a column there."""
-    return cells(text) if len(text) <= _CHOP_CHARACTERS else len(text)
+def _is_counted(text: str) -> bool:
+    """Whether a line that is not broken is drawn a character a column."""
+    return text.isascii() or len(text) >= _COUNTED
 
 
 def _piece_at(pieces: Sequence[str], start: int) -> int:
