@@ -237,9 +237,9 @@ def test_a_scan_that_is_held_can_be_stopped(valkey: Live, hooked: Hooked, run_jo
 def test_a_scan_says_soon_how_much_there_will_be(valkey: Live, hooked: Hooked, run_job: Run) -> None:
     fill(valkey, 20_000)
     job = ScanJob(valkey.connect(), hooked, pace=Pace.GENTLE)
-    hooked.hook = once(job.pause)
+    hooked.hook = lambda: job.pause() if job.progress.expected else None  # a batch may be less than one part of 100
     run_job(job)
-    wait_until(lambda: job.state is JobState.PAUSED and job.progress.found)
+    wait_until(lambda: job.state is JobState.PAUSED)
     expected = job.progress.expected
     assert expected is not None
     assert expected.findings > job.progress.found
@@ -247,6 +247,7 @@ def test_a_scan_says_soon_how_much_there_will_be(valkey: Live, hooked: Hooked, r
     (row, *_) = hooked.rows(hooked.find(Query())).values()
     assert row.stored_bytes is not None
     assert abs(expected.stored_bytes / expected.findings - row.stored_bytes) <= 5  # their ids have 1 to 5 digits
+    hooked.hook = lambda: None
     job.pace = Pace.FULL
     job.resume()
     assert job.wait(20)

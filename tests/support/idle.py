@@ -23,14 +23,18 @@ def sent_in(terminal: Terminal, seconds: float) -> int:
 
 
 def calm(terminal: Terminal, what: str, *, on: float = _COUNTING_ON) -> None:
-    """Wait until a screen sends no more than it may; what was to be drawn for the first time has been drawn by then.
-    For as many seconds as it is to go `on`, it stays so.
+    """Wait until a screen sends no more than it may, for as many seconds as it is to go `on`: what was to be drawn for
+    the first time, by and by on a busy machine, has been drawn by then.
     """
     give_up, rates = time.monotonic() + PATIENCE, []
-    while (rate := sent_in(terminal, _SECONDS) / _SECONDS) > IDLE:
+    while True:
+        rate = sent_in(terminal, _SECONDS) / _SECONDS
+        if on and rate <= IDLE:
+            rate = sent_in(terminal, on) / on
+        if rate <= IDLE:
+            return
         rates.append(rate)
         assert time.monotonic() < give_up, f"{what}: {rates} bytes a second"
-    assert not on or sent_in(terminal, on) / on <= IDLE, what
 
 
 def silent(terminal: Terminal, what: str) -> None:
