@@ -12,8 +12,6 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Generator, Iterable
 
-from archive_tui.text import decode
-
 PART = 8 * 1024
 """Bytes of a part of the layout, more or less."""
 
