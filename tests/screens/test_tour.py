@@ -7,6 +7,7 @@ from support.servers import Live
 
 from archive_tui.demo import fill
 from archive_tui.tui.command_screen import CommandScreen
+from archive_tui.tui.keymap import all_screens
 from archive_tui.tui.tour.steps import Situation, steps
 from archive_tui.tui.tour.tour import TourLine
 
@@ -118,6 +119,12 @@ def test_a_read_only_tour_leaves_out_what_changes_something() -> None:
     told = steps(read_only=True)
     assert len(told) == 7
     assert not any(step.changes for step in told)
+
+
+def test_every_screen_that_a_step_speaks_of_is_one_that_is_opened() -> None:
+    opened = {screen.__name__ for screen in all_screens() if not screen.__subclasses__()}
+    for one in steps(read_only=False):
+        assert opened.issuperset(one.screens), one.text
 
 
 @pytest.mark.parametrize("read_only", [False, True])

@@ -63,13 +63,13 @@ def _steps() -> Sequence[Step]:
         Step(
             f"Archived tasks, the newest first. Why did they fail? {commands.Groups} goes to the groups by error, "
             f"{commands.Triage} to a table of them.",
-            lambda now: "GroupsPanel" in now.focus or now.screen in ("GroupsScreen", "ArchiveTriageScreen"),
+            lambda now: "GroupsPanel" in now.focus or now.screen in ("ArchiveGroupsScreen", "ArchiveTriageScreen"),
             {"TasksScreen"},
         ),
         Step(
             f"{commands.Narrow} shows one group alone, {commands.Groups} goes to the table, {opens} reads a task.",
             lambda now: now.screen == "ArchivedTaskScreen",
-            {"TasksScreen", "GroupsScreen", "ArchiveTriageScreen"},
+            {"TasksScreen", "ArchiveGroupsScreen", "ArchiveTriageScreen"},
         ),
         Step(
             f"Payload, error and facts of one task, and what Redis holds of it. {commands.Back} goes to the list.",
