@@ -51,6 +51,25 @@ def test_a_path_becomes_a_column_by_which_rows_are_sorted_and_grouped(shop: Live
     operate(shop.settings, play, size=(200, 40))
 
 
+def test_the_triage_view_offers_to_sort_by_what_it_can_sort_by(shop: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.queues()
+        await op.press("A")
+        await op.listed(13)
+        await show(op, "payload.customer")
+        await op.press("T")
+        await op.until(lambda: "cus_2 6, 1 more" in op.text)
+        await op.press("s")
+        await op.arrives("ChoiceDialog")
+        assert "Queue" in op.dialog
+        assert "customer" not in op.dialog
+        await op.press("home", "down", "down", "enter")
+        await op.arrives("ArchiveTriageScreen")
+        await op.sees("Queue ▲")
+
+    operate(shop.settings, play, size=(200, 40))
+
+
 def test_it_is_kept_for_the_queue(shop: Live) -> None:
     async def play(op: Operator) -> None:
         await op.tasks("shop")

@@ -429,7 +429,7 @@ class TriageScreen(CommandScreen):
     @runs(commands.Sort)
     def sort(self) -> None:
         """Choose what to sort by."""
-        names = {column.name: column.title for column in self._table.columns if column.name != "queue"}
+        names = {column.name: column.title for column in self._table.columns if column.sortable}
         self.app.push_screen(ChoiceDialog("Sort by", names, self._place.sort), self._sort_by)
 
     def _sort_by(self, name: str | None) -> None:
