@@ -55,9 +55,21 @@ class Marks:
 
     def subtract(self, other: "Marks") -> None:
         """Unmark the rows that another set marks."""
-        size = len(self._bits)
-        mine, theirs = (int.from_bytes(bits, "little") for bits in (self._bits, other._bits[:size]))
-        self._bits = bytearray((mine & ~theirs).to_bytes(size, "little"))
+        mine, theirs = self._as_numbers(other)
+        self._take(mine & ~theirs)
+
+    def intersect(self, other: "Marks") -> None:
+        """Unmark the rows that another set does not mark."""
+        mine, theirs = self._as_numbers(other)
+        self._take(mine & theirs)
+
+    def _as_numbers(self, other: "Marks") -> tuple[int, int]:
+        """The bits of both sets, those of the other as far as this one goes: numbers, since these combine at once."""
+        mine, theirs = self._bits, other._bits[: len(self._bits)]
+        return int.from_bytes(mine, "little"), int.from_bytes(theirs, "little")
+
+    def _take(self, bits: int) -> None:
+        self._bits = bytearray(bits.to_bytes(len(self._bits), "little"))
         self._count = self._bits.count(1)
 
     def among(self, seqs: Sequence[int]) -> int:

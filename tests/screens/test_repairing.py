@@ -14,6 +14,7 @@ from textual.widgets import OptionList
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.forecast import TOO_MANY
+from archive_tui.catalog.facets import KIND
 from archive_tui.journal.reader import Journal
 
 
@@ -501,6 +502,43 @@ def test_only_the_foreign_keys_that_were_picked_one_by_one_are_deleted(odd: Live
     assert not odd.client.exists(key("work", "odd-0"))
     assert odd.client.get(key("work", "odd-1")) == b"text"
     assert odd.client.hget(key("work", "odd-2"), "state") == b"archived"
+
+
+@pytest.mark.parametrize("screen", ["FindingTriageScreen", "FindingGroupsScreen"])
+def test_unmarking_forgets_what_was_picked_above_the_list_too(odd: Live, screen: str) -> None:
+    async def play(op: Operator) -> None:
+        await only_foreign(op)
+        await op.press("space")
+        await op.sees("1 marked")
+        if screen == "FindingTriageScreen":
+            await op.press("T")
+        else:
+            op.app.screen.groups.show_all(KIND)
+        await op.until(lambda: op.where == screen and op.rows and not op.app.screen.reading(), "rows")
+        await op.press("u")
+        await op.sees_no("1 marked")
+        await op.press("space")
+        await op.sees("3 marked")
+        await op.press("m")
+        await op.hears("3 foreign keys left out")
+
+    operate(odd.settings, play)
+
+
+def test_a_group_that_is_unmarked_and_marked_again_was_not_picked(odd: Live) -> None:
+    async def play(op: Operator) -> None:
+        await only_foreign(op)
+        await op.press("space", "space", "space")
+        await op.sees("3 marked")
+        marks = op.app.screen.marks
+        for count in ("3 match", "3 marked"):
+            marks.mark_query(op.app.screen.tasks.query_now)
+            await op.until(lambda: not marks.marking)
+            await op.sees(count)
+        await op.press("m")
+        await op.hears("3 foreign keys left out")
+
+    operate(odd.settings, play)
 
 
 def test_unmarking_forgets_what_was_picked(odd: Live) -> None:

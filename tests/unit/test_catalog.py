@@ -436,7 +436,9 @@ def test_a_view_finds_what_a_list_would(seqs: list[int], wanted: int) -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["add", "discard", "subtract"]), st.lists(st.integers(0, 300), max_size=10)),
+        st.tuples(
+            st.sampled_from(["add", "discard", "subtract", "intersect"]), st.lists(st.integers(0, 300), max_size=10)
+        ),
         max_size=20,
     ),
     st.integers(1, 20),
@@ -455,8 +457,12 @@ def test_marks_are_a_set(changes: list[tuple[str, list[int]]], piece: int) -> No
             else:
                 others = Marks()
                 others.add(seqs)
-                marks.subtract(others)
-                expected.difference_update(seqs)
+                if change == "subtract":
+                    marks.subtract(others)
+                    expected.difference_update(seqs)
+                else:
+                    marks.intersect(others)
+                    expected.intersection_update(seqs)
         assert list(marks) == list(marks.seqs) == sorted(expected)
         assert len(marks) == len(expected)
         assert marks.among(range(0, 400, 3)) == len(expected.intersection(range(0, 400, 3)))

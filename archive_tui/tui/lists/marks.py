@@ -38,7 +38,7 @@ class RowMarks(Part):
         super().__init__(screen)
         self.marked = Marks()
         self.picked = Marks()
-        """What was marked one by one; whether it still is, `marked` says."""
+        """What was marked one by one, as far as it has stayed marked since."""
         self.marking = False
         """Whether rows are being marked off the UI loop."""
         self.hidden = 0
@@ -100,7 +100,11 @@ class RowMarks(Part):
 
     def chosen_by_hand(self) -> Marks:
         """Those of the chosen rows that the operator pointed at one by one; a copy."""
-        return self.picked.copy() if len(self.marked) else self.chosen()
+        return self.marked_by_hand() if len(self.marked) else self.chosen()
+
+    def marked_by_hand(self) -> Marks:
+        """Those of the marked rows that the operator pointed at one by one; a copy."""
+        return self.picked.copy()
 
     def _unsteady(self) -> str | None:
         """Why the rows under the operator's hands are not the ones they will be in a moment."""
@@ -277,6 +281,7 @@ class RowMarks(Part):
     def _take_marked(self, replaced: int, marks: Marks) -> None:
         """All that was to be marked is known. Where all marks were taken back meanwhile, these are, too."""
         if replaced == self._replaced:
+            self.picked.intersect(marks)
             self._replace(marks)
             self._run_waiting()
 

@@ -337,7 +337,7 @@ class FindingGroupsScreen(GroupsScreen):
             self,
             self.flow,
             self.chosen.targets,
-            picked=triaged.marks.picked.copy,
+            picked=triaged.marks.marked_by_hand,
             pointed_at=lambda: None,
             why_not=self.chosen.why_not_change,
         )

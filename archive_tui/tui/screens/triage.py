@@ -515,7 +515,7 @@ class FindingTriageScreen(TriageScreen):
             self,
             self.flow,
             self.chosen.targets,
-            picked=triaged.marks.picked.copy,
+            picked=triaged.marks.marked_by_hand,
             pointed_at=self._pointed_at,
             why_not=self.chosen.why_not_change,
         )
