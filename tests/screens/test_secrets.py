@@ -312,7 +312,7 @@ def test_a_group_of_masked_values_is_narrowed_to_and_changed_without_telling_the
         await with_a_column(op, path)
         await op.until(lambda: op.app.screen.groups.current and op.app.screen.tasks.final, "counted")
         await all_groups(op)
-        group = op.app.screen._table.cursor_row
+        group = op.app.screen.table.cursor_row
         assert "***" in group.value
         await op.press("enter")
         await op.arrives("TasksScreen")

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 _Row = TypeVar("_Row")
+
+
+@dataclass(slots=True)
+class Order:
+    """What a table is sorted by, as it was chosen last."""
+
+    by: str
+    """The name of a column."""
+
+    descending: bool
+
+    def choose(self, name: str, *, descending: bool) -> None:
+        """Sort by a column, at first in this direction; by the same one again, in the other."""
+        self.descending = not self.descending if name == self.by else descending
+        self.by = name
 
 
 def in_order(rows: Iterable[_Row], value: Callable[[_Row], Any], *, descending: bool) -> list[_Row]:

@@ -12,6 +12,7 @@ from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part
 from archive_tui.tui.commands import runs
 from archive_tui.tui.lists.groups import Groups
+from archive_tui.tui.lists.in_order import Order
 from archive_tui.tui.lists.marks import RowMarks
 from archive_tui.tui.lists.task_list import TaskList
 
@@ -27,8 +28,7 @@ COUNTING = "still counting: a moment"
 class Place:
     """Where the operator is in a triage view; it outlives the view."""
 
-    sort: str = "tasks"
-    descending: bool = True
+    order: Order = field(default_factory=lambda: Order("tasks", descending=True))
 
     cell: str | None = None
     """The column of ages that is chosen; None: the whole row."""

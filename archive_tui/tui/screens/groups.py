@@ -15,18 +15,12 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.facets import ERROR, Facet
 from archive_tui.catalog.message_values import MessageValue
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, Part, background
+from archive_tui.tui.command_screen import background
 from archive_tui.tui.commands import Command, runs
-from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.lists.archive_changes import ArchiveChanges
-from archive_tui.tui.lists.archive_edits import ArchiveEdits
-from archive_tui.tui.lists.change_flow import ChangeFlow
-from archive_tui.tui.lists.chosen_group import ChosenGroup
-from archive_tui.tui.lists.finding_changes import FindingChanges
-from archive_tui.tui.lists.in_order import in_order
-from archive_tui.tui.lists.list_export import ListExport
+from archive_tui.tui.lists.counted_changes import OF_ARCHIVED_TASKS, OF_FINDINGS
+from archive_tui.tui.lists.counts_screen import CountsScreen
+from archive_tui.tui.lists.in_order import Order, in_order
 from archive_tui.tui.lists.triage import COUNTING, Triaged
-from archive_tui.tui.lists.unmasking import Unmasking
 from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.tui.widgets.filterbar import FilterBar
 from archive_tui.tui.widgets.headline import HeadLine, title
@@ -35,7 +29,7 @@ from archive_tui.tui.widgets.table import VirtualTable
 from archive_tui.wording.people import age, number, plural, size, sparkline
 
 
-class GroupsScreen(CommandScreen):
+class GroupsScreen(CountsScreen):
     """All groups of a facet. enter goes back to the list, narrowed to one."""
 
     TITLE_IN_HELP = "Groups"
@@ -53,24 +47,14 @@ class GroupsScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS: ClassVar[tuple[type[Part], ...]] = (ChangeFlow, ListExport, Unmasking)
+    NAMES = frozenset({"name"})
 
     def __init__(self, triaged: Triaged, facet: Facet) -> None:
-        super().__init__()
-        self.triaged = triaged
-        self.flow = ChangeFlow(self, triaged.changed, triaged.tasks)
+        super().__init__(triaged, "groups", Order("tasks", descending=True))
         self._facet = facet
         self._answer: Breakdown | None = None
         self._catalog: Catalog | None = None
         self._counting = False
-        self.chosen = ChosenGroup(triaged, "groups", self._term, self.why_not_choose)
-        export = ListExport(
-            self, self.flow, self.chosen.targets, name="-".join(triaged.title), why_not=self.chosen.why_not_export
-        )
-        unmasking = Unmasking(self, triaged.tasks, mask_when_left=False, why_not=self.why_nothing_is_masked)
-        self.common: tuple[Part, ...] = (export, unmasking)
-        """The parts of every such screen, beside the flow."""
-        self._sort, self._descending = "tasks", True
         self._drawn: object = None
         self._head = Content()
         self._numbers: dict[str, int] = {}
@@ -79,10 +63,6 @@ class GroupsScreen(CommandScreen):
         yield HeadLine(id="head")
         yield VirtualTable[Group](self._columns(), id="rows")
         yield FilterBar(f"a part of the {self._facet.title.lower()}")
-
-    @property
-    def _table(self) -> VirtualTable[Group]:
-        return self.query_one("#rows", VirtualTable)
 
     def _columns(self) -> Sequence[Column[Group]]:
         def moment(of: Callable[[Group], int | None]) -> Callable[[Group], str]:
@@ -168,8 +148,7 @@ class GroupsScreen(CommandScreen):
             self.look()
 
     def reading(self) -> bool:
-        uncounted = self._answer is None or self._drawn is None
-        return uncounted or self.triaged.marks.marking or self.flow.reading or super().reading()
+        return self._answer is None or self._drawn is None or super().reading()
 
     def tick(self) -> None:
         self.flow.watch()
@@ -181,17 +160,17 @@ class GroupsScreen(CommandScreen):
         answer = self._answer
         text = self.query_one(FilterBar).text.casefold()
         marked_tasks = len(self.triaged.marks.marked)
-        drawn = (answer, text, self._sort, self._descending, marked_tasks)
+        drawn = (answer, text, self.order.by, self.order.descending, marked_tasks)
         if answer is None or drawn == self._drawn or self._facet.name not in answer.groups:
             return
         self._drawn = drawn
         every = answer.groups[self._facet.name]
         shown = [group for group in every if text in self._facet.label(group.value).casefold()]
-        shown = in_order(shown, _SORTS[self._sort], descending=self._descending)
+        shown = in_order(shown, _SORTS[self.order.by], descending=self.order.descending)
         keys = [self._numbers.setdefault(group.value, len(self._numbers)) for group in shown]
-        self._table.sorted_by = (self._sort, self._descending)
-        self._table.empty_text = f"No group matches the filter: {commands.Back} shows all."
-        self._table.show(Rows(shown, keys))
+        self.table.sorted_by = (self.order.by, self.order.descending)
+        self.table.empty_text = f"No group matches the filter: {commands.Back} shows all."
+        self.table.show(Rows(shown, keys))
         different = answer.different[self._facet.name]
         matching = f"   {len(shown):,} match of {different:,}" if text else f"   {different:,} in all"
         cut = f"   the {len(every):,} largest are shown" if different > len(every) else ""
@@ -213,84 +192,34 @@ class GroupsScreen(CommandScreen):
     def _opened(self) -> None:
         self.run_command(commands.Narrow)
 
-    @on(VirtualTable.SortWanted, "#rows")
-    def _sort_wanted(self, event: VirtualTable.SortWanted) -> None:
-        self._sort_by(event.name)
-
     # What is chosen
 
-    def _term(self) -> str:
-        """The term that shows the group under the cursor."""
-        group = self._table.cursor_row
+    def terms(self) -> str:
+        group: Group | None = self.table.cursor_row
         return group.term if group is not None else ""
 
     def why_not_choose(self) -> str | None:
-        """Why there is no group under the cursor to do anything with."""
         if self._answer is None or self._drawn is None or (self._outdated and self.triaged.tasks.complete):
             return COUNTING
-        return "no group here" if self._table.cursor_row is None else None
+        return "no group here" if self.table.cursor_row is None else None
 
-    def why_not_narrow(self) -> str | None:
-        """Why the list cannot be shown now."""
-        return self.flow.busy or self.why_not_choose()
-
-    @runs(commands.Narrow, unless=why_not_narrow)
+    @runs(commands.Narrow, unless=CountsScreen.why_not_show_tasks)
     def narrow(self) -> None:
         """Go back to the list, narrowed to the group under the cursor."""
-        term = self._term()
+        term = self.terms()
         self.app.pop_screen()
         self.triaged.groups.narrow(term)
 
     @runs(commands.MarkGroup, unless=why_not_choose)
     def mark(self) -> None:
         """Mark all of the group under the cursor, or unmark it, and move on."""
-        self.triaged.groups.mark(self._term())
-        self._table.move_to((self._table.cursor_index or 0) + 1)
-
-    def why_not_unmark(self) -> str | None:
-        """Why no marks can be forgotten now."""
-        return self.triaged.marks.why_not_unmark()
-
-    @runs(commands.Unmark, unless=why_not_unmark)
-    def unmark(self) -> None:
-        """Forget all marks."""
-        self.triaged.marks.unmark()
+        self.triaged.groups.mark(self.terms())
+        self.table.move_to((self.table.cursor_index or 0) + 1)
 
     @runs(commands.Filter)
     def filter(self) -> None:
         """Type a part of the names."""
         self.query_one(FilterBar).open()
-
-    @runs(commands.Sort)
-    def sort(self) -> None:
-        """Choose what to sort by."""
-        names = {column.name: column.title for column in self._table.columns if column.sortable}
-        self.app.push_screen(ChoiceDialog("Sort by", names, self._sort), self._sort_by)
-
-    def _sort_by(self, name: str | None) -> None:
-        if name is not None:
-            self._descending = not self._descending if name == self._sort else name != "name"
-            self._sort = name
-            self.look()
-
-    @runs(commands.Wide)
-    def wide(self) -> None:
-        """Show whole columns, or fit them to the screen."""
-        self._table.wide = not self._table.wide
-
-    # Stopping and leaving
-
-    def why_not_stop(self) -> str | None:
-        """Why there is nothing to stop."""
-        return None if self.flow.busy else "nothing is running"
-
-    @runs(commands.Stop, unless=why_not_stop)
-    def stop(self) -> None:
-        """Stop what is running."""
-        self.flow.stop()
-
-    def why_not_leave(self) -> str | None:
-        return self.flow.busy
 
     @runs(commands.Back)
     def back(self) -> None:
@@ -299,49 +228,12 @@ class GroupsScreen(CommandScreen):
             self.run_command(commands.Leave)
 
 
-class ArchiveGroupsScreen(GroupsScreen):
+class ArchiveGroupsScreen(GroupsScreen, changes=OF_ARCHIVED_TASKS):
     """The groups of archived tasks."""
 
-    COMMANDS_HERE = (
-        *GroupsScreen.COMMANDS_HERE[:4],
-        commands.Delete,
-        commands.Run,
-        commands.Edit,
-        *GroupsScreen.COMMANDS_HERE[4:],
-    )
-    PARTS = (*GroupsScreen.PARTS, ArchiveChanges, ArchiveEdits)
 
-    def __init__(self, triaged: Triaged, facet: Facet) -> None:
-        super().__init__(triaged, facet)
-        changes, edits = (
-            part(self, self.flow, self.chosen.targets, queue=triaged.queue, why_not=self.chosen.why_not_change)
-            for part in (ArchiveChanges, ArchiveEdits)
-        )
-        self.parts = (self.flow, changes, edits, *self.common)
-
-
-class FindingGroupsScreen(GroupsScreen):
+class FindingGroupsScreen(GroupsScreen, changes=OF_FINDINGS):
     """The groups of findings."""
-
-    COMMANDS_HERE = (
-        *GroupsScreen.COMMANDS_HERE[:4],
-        commands.Repair,
-        commands.Delete,
-        *GroupsScreen.COMMANDS_HERE[4:],
-    )
-    PARTS = (*GroupsScreen.PARTS, FindingChanges)
-
-    def __init__(self, triaged: Triaged, facet: Facet) -> None:
-        super().__init__(triaged, facet)
-        findings = FindingChanges(
-            self,
-            self.flow,
-            self.chosen.targets,
-            picked=triaged.marks.marked_by_hand,
-            pointed_at=lambda: None,
-            why_not=self.chosen.why_not_change,
-        )
-        self.parts = (self.flow, findings, *self.common)
 
 
 def _days(group: Group) -> Cell:

@@ -19,20 +19,14 @@ from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.message_values import MessageValue
 from archive_tui.text import block, clip
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, Part, background
+from archive_tui.tui.command_screen import Part, background
 from archive_tui.tui.commands import Command, runs
-from archive_tui.tui.dialogs.choice import ChoiceDialog
-from archive_tui.tui.lists.archive_changes import ArchiveChanges
-from archive_tui.tui.lists.archive_edits import ArchiveEdits
-from archive_tui.tui.lists.change_flow import ChangeFlow
-from archive_tui.tui.lists.chosen_group import ChosenGroup
 from archive_tui.tui.lists.comparing import ListComparing
-from archive_tui.tui.lists.finding_changes import FindingChanges
+from archive_tui.tui.lists.counted_changes import OF_ARCHIVED_TASKS, OF_FINDINGS
+from archive_tui.tui.lists.counts_screen import CountsScreen
 from archive_tui.tui.lists.in_order import in_order
-from archive_tui.tui.lists.list_export import ListExport
 from archive_tui.tui.lists.task_list import UNREADABLE, filter_help
 from archive_tui.tui.lists.triage import COUNTING, Place, Triage, Triaged
-from archive_tui.tui.lists.unmasking import Unmasking
 from archive_tui.tui.widgets.cells import CellTable
 from archive_tui.tui.widgets.columns import Cell, Column
 from archive_tui.tui.widgets.example import ErrorExample
@@ -47,7 +41,7 @@ _NO_TASKS = "·"
 """Stands in a cell without tasks, where a row of zeros would hide the others."""
 
 
-class TriageScreen(CommandScreen):
+class TriageScreen(CountsScreen):
     """Errors by type and age. The cursor stands on a row, or on one of its ages."""
 
     TITLE_IN_HELP = "Triage"
@@ -67,25 +61,14 @@ class TriageScreen(CommandScreen):
         commands.Back,
         commands.Leave,
     )
-    PARTS: ClassVar[tuple[type[Part], ...]] = (ChangeFlow, ListExport, ListComparing, Unmasking)
+    PARTS: ClassVar[tuple[type[Part], ...]] = (*CountsScreen.PARTS, ListComparing)
+    NAMES = frozenset({"error", "type", "queue"})
 
     def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
         """`place` is where the cursor is to stand; `way` leads back to the list."""
-        super().__init__()
-        self.triaged = triaged
-        self.flow = ChangeFlow(self, triaged.changed, triaged.tasks)
+        super().__init__(triaged, "triage", place.order)
         self._place, self._way = place, way
-        self.chosen = ChosenGroup(triaged, "triage", lambda: self._terms, self.why_not_choose)
-        self.export = ListExport(
-            self, self.flow, self.chosen.targets, name="-".join(triaged.title), why_not=self.chosen.why_not_export
-        )
-        comparing = ListComparing(self, triaged.tasks, triaged.marks, cursor=self._example)
-        self.common: tuple[Part, ...] = (
-            self.export,
-            comparing,
-            Unmasking(self, triaged.tasks, mask_when_left=False),
-        )
-        """The parts of every triage view, beside the flow."""
+        self.parts = (*self.parts, ListComparing(self, triaged.tasks, triaged.marks, cursor=self._example))
         self._filter_bar = triaged.tasks.new_filter_bar(lambda: self)
         self._drawn: tuple[object, ...] = ()
         self._example_of: object = None
@@ -106,12 +89,12 @@ class TriageScreen(CommandScreen):
         return filter_help()
 
     @property
-    def _table(self) -> CellTable[ErrorGroup]:
+    def table(self) -> CellTable[ErrorGroup]:
         return self.query_one("#rows", CellTable)
 
     def on_mount(self) -> None:
-        self._table.show(Rows[ErrorGroup]((), ()), complete=False)
-        self._table.cell = self._place.cell
+        self.table.show(Rows[ErrorGroup]((), ()), complete=False)
+        self.table.cell = self._place.cell
 
     # The table
 
@@ -192,19 +175,19 @@ class TriageScreen(CommandScreen):
         answer = self.triaged.groups.answer
         if answer is None or not answer.question.most_errors:
             return
-        table = self._table
+        table = self.table
         final = self.triaged.tasks.final and self.triaged.groups.current
-        drawn = (answer, self._place.sort, self._place.descending, table.cell)
+        drawn = (answer, self.order.by, self.order.descending, table.cell)
         if (*drawn, final) != self._drawn:
             self._draw(answer, first=not self._drawn, final=final)
-            self._drawn = (answer, self._place.sort, self._place.descending, table.cell, final)
+            self._drawn = (answer, self.order.by, self.order.descending, table.cell, final)
         self._count_marks()
         self._draw_head(answer)
         self._draw_example()
 
     def _draw(self, answer: Breakdown, *, first: bool, final: bool) -> None:
-        place, table = self._place, self._table
-        groups = in_order(answer.errors, _sorts(place.sort), descending=place.descending)
+        place, table = self._place, self.table
+        groups = in_order(answer.errors, _sorts(self.order.by), descending=self.order.descending)
         keys = [place.key_of(group) for group in groups]
         self._alike = dict(zip(keys, groups, strict=True))
         place.cell = table.cell
@@ -212,7 +195,7 @@ class TriageScreen(CommandScreen):
         table.set_columns(list(self._columns(table.cell)))
         none_match = f"No task matches the filter: {commands.Back} shows all."
         table.empty_text = none_match if answer.question.query.filtered else "Nothing failed here."
-        table.sorted_by = (place.sort, place.descending)
+        table.sorted_by = (self.order.by, self.order.descending)
         table.show(Rows(groups, keys), complete=final)
         if first and place.key is not None:
             table.move_to_key(place.key)
@@ -270,7 +253,7 @@ class TriageScreen(CommandScreen):
         """Scroll the example, or go back to the rows."""
         box = self.query_one(ErrorExample)
         if box.has_focus:
-            self._table.focus()
+            self.table.focus()
         else:
             box.focus()
 
@@ -278,18 +261,22 @@ class TriageScreen(CommandScreen):
 
     @property
     def _group(self) -> ErrorGroup | None:
-        key = self._table.cursor_key
+        key = self.table.cursor_key
         return self._alike.get(key) if key is not None else None
 
     @property
     def _band(self) -> int | None:
-        cell = self._table.cell
+        cell = self.table.cell
         return _AGES.index(cell) if cell is not None else None
 
     def _example(self) -> int | None:
         """The number of the task that stands for the row under the cursor; None: there is none."""
         group = self._group
         return group.example if group is not None else None
+
+    def pointed_at(self) -> TaskRow | None:
+        group = self._group
+        return self.triaged.tasks.catalog.rows([group.example]).get(group.example) if group is not None else None
 
     @property
     def _chosen(self) -> Amount:
@@ -299,7 +286,6 @@ class TriageScreen(CommandScreen):
         return group.amount if band is None else group.by_age[band]
 
     def why_not_choose(self) -> str | None:
-        """Why the cell under the cursor stands for no tasks."""
         if self._filter_bar.wrong:
             return UNREADABLE
         if not self._shown:
@@ -307,7 +293,7 @@ class TriageScreen(CommandScreen):
         return None if self._chosen.tasks else "no task here"
 
     def reading(self) -> bool:
-        return not self._shown or self.triaged.marks.marking or self.flow.reading or super().reading()
+        return not self._shown or super().reading()
 
     @property
     def _shown(self) -> bool:
@@ -315,8 +301,7 @@ class TriageScreen(CommandScreen):
         groups = self.triaged.groups
         return groups.current and self._drawn[:1] == (groups.answer,)
 
-    @property
-    def _terms(self) -> str:
+    def terms(self) -> str:
         group = self._group
         return group.terms(self._band) if group is not None else ""
 
@@ -324,15 +309,11 @@ class TriageScreen(CommandScreen):
     def _opened(self) -> None:
         self.run_command(commands.DrillDown)
 
-    def why_not_drill_down(self) -> str | None:
-        """Why the list cannot be shown now."""
-        return self.flow.busy or self.why_not_choose()
-
-    @runs(commands.DrillDown, unless=why_not_drill_down)
+    @runs(commands.DrillDown, unless=CountsScreen.why_not_show_tasks)
     def drill_down(self) -> None:
         """Show the tasks of the cell under the cursor."""
-        self._place.key, self._place.cell = self._table.cursor_key, self._table.cell
-        self._way.drill_down(self._terms)
+        self._place.key, self._place.cell = self.table.cursor_key, self.table.cell
+        self._way.drill_down(self.terms())
 
     # Marking
 
@@ -347,24 +328,15 @@ class TriageScreen(CommandScreen):
     @runs(commands.MarkCell, unless=why_not_mark)
     def mark(self) -> None:
         """Mark all tasks of the cell, or unmark them, and move on: down from a row, to the right from an age."""
-        table = self._table
+        table = self.table
         if self._chosen.tasks:
-            self.triaged.groups.mark(self._terms)
+            self.triaged.groups.mark(self.terms())
         else:
             self.say("no task here")
         if table.cell is None:
             table.move_to((table.cursor_index or 0) + 1)
         elif table.cell != table.choosable[-1]:
             table.action_pan(1)
-
-    def why_not_unmark(self) -> str | None:
-        """Why no marks can be forgotten now."""
-        return self.triaged.marks.why_not_unmark()
-
-    @runs(commands.Unmark, unless=why_not_unmark)
-    def unmark(self) -> None:
-        """Forget all marks."""
-        self.triaged.marks.unmark()
 
     def _is_marked(self, key: int) -> bool:
         group = self._alike.get(key)
@@ -386,10 +358,10 @@ class TriageScreen(CommandScreen):
     def _take_marked(self, marked: dict[tuple[str, str], int]) -> None:
         if self.is_mounted and marked != self._marked:
             self._marked = marked
-            self._table.refresh()
+            self.table.refresh()
             self.look()
 
-    # Filtering and sorting
+    # Filtering
 
     @runs(commands.Filter)
     def filter(self) -> None:
@@ -422,52 +394,18 @@ class TriageScreen(CommandScreen):
             self._filter_bar.write("")
         return widened
 
-    @on(VirtualTable.SortWanted, "#rows")
-    def _sort_wanted(self, event: VirtualTable.SortWanted) -> None:
-        self._sort_by(event.name)
+    # Leaving
 
-    @runs(commands.Sort)
-    def sort(self) -> None:
-        """Choose what to sort by."""
-        names = {column.name: column.title for column in self._table.columns if column.sortable}
-        self.app.push_screen(ChoiceDialog("Sort by", names, self._place.sort), self._sort_by)
-
-    def _sort_by(self, name: str | None) -> None:
-        if name is not None:
-            place = self._place
-            place.descending = not place.descending if name == place.sort else name not in ("error", "type", "queue")
-            place.sort = name
-            self.look()
-
-    @runs(commands.Wide)
-    def wide(self) -> None:
-        """Show whole columns, or fit them to the screen."""
-        self._table.wide = not self._table.wide
-
-    # Stopping and leaving
-
-    def why_not_stop(self) -> str | None:
-        """Why there is nothing to stop."""
-        return None if self.flow.busy else "nothing is running"
-
-    @runs(commands.Stop, unless=why_not_stop)
-    def stop(self) -> None:
-        """Stop the change that is running."""
-        self.flow.stop()
-
-    def why_not_leave(self) -> str | None:
-        return self.flow.busy
-
-    @runs(commands.Leave, unless=why_not_leave)
+    @runs(commands.Leave, unless=CountsScreen.why_not_leave)
     def leave(self) -> None:
-        self._place.key, self._place.cell = self._table.cursor_key, None
+        self._place.key, self._place.cell = self.table.cursor_key, None
         self.app.pop_screen()
         self._way.closed()
 
     @runs(commands.Back)
     def back(self) -> None:
         """Leave the example, then choose the whole row, then undo the filter typed here, then the marks, then leave."""
-        table = self._table
+        table = self.table
         if not table.has_focus:
             table.focus()
         elif table.cell is not None:
@@ -477,53 +415,12 @@ class TriageScreen(CommandScreen):
             self.run_command(commands.Leave)
 
 
-class ArchiveTriageScreen(TriageScreen):
+class ArchiveTriageScreen(TriageScreen, changes=OF_ARCHIVED_TASKS):
     """The triage view of archived tasks."""
 
-    COMMANDS_HERE = (
-        *TriageScreen.COMMANDS_HERE[:4],
-        commands.Delete,
-        commands.Run,
-        commands.Edit,
-        *TriageScreen.COMMANDS_HERE[4:],
-    )
-    PARTS = (*TriageScreen.PARTS, ArchiveChanges, ArchiveEdits)
 
-    def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
-        super().__init__(triaged, place, way)
-        changes, edits = (
-            part(self, self.flow, self.chosen.targets, queue=triaged.queue, why_not=self.chosen.why_not_change)
-            for part in (ArchiveChanges, ArchiveEdits)
-        )
-        self.parts = (self.flow, changes, edits, *self.common)
-
-
-class FindingTriageScreen(TriageScreen):
+class FindingTriageScreen(TriageScreen, changes=OF_FINDINGS):
     """The triage view of findings."""
-
-    COMMANDS_HERE = (
-        *TriageScreen.COMMANDS_HERE[:4],
-        commands.Repair,
-        commands.Delete,
-        *TriageScreen.COMMANDS_HERE[4:],
-    )
-    PARTS = (*TriageScreen.PARTS, FindingChanges)
-
-    def __init__(self, triaged: Triaged, place: Place, way: Triage) -> None:
-        super().__init__(triaged, place, way)
-        findings = FindingChanges(
-            self,
-            self.flow,
-            self.chosen.targets,
-            picked=triaged.marks.marked_by_hand,
-            pointed_at=self._pointed_at,
-            why_not=self.chosen.why_not_change,
-        )
-        self.parts = (self.flow, findings, *self.common)
-
-    def _pointed_at(self) -> TaskRow | None:
-        group = self._group
-        return self.triaged.tasks.catalog.rows([group.example]).get(group.example) if group is not None else None
 
 
 def _queues(group: ErrorGroup) -> str:
