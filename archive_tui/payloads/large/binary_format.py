@@ -188,6 +188,15 @@ class Format(ABC):
         return values if kind == LIST else object_of(list(zip(values[::2], values[1::2], strict=False)))
 
 
+def many_numbers(alone: bytes, *followed: bytes) -> "re.Pattern[bytes]":
+    """Match `MANY` numbers or words by their first bytes, written as in a class of a pattern: of those that stand
+    alone, and of those before 1, 2, 4 and 8 bytes more.
+    """
+    widths = zip((alone, *followed), (b"", b".", b"..", b".{4}", b".{8}"), strict=True)
+    one = b"|".join(b"[%b]%b" % width for width in widths)
+    return re.compile(b"(?:%b){%d}+" % (one, MANY), re.DOTALL)
+
+
 def labelled(name: str, number: int, label: str, value: Tree) -> Tree:
     """A value with the number that says how it is meant."""
     return Pairs([(name, number), (label, value)])

@@ -1,7 +1,5 @@
 """CBOR (RFC 8949): the heads of its values."""
 
-import re
-
 from archive_tui.payloads.decoder import library
 from archive_tui.payloads.decoders.cbor import SELF_DESCRIBED, CborDecoder, value_of
 from archive_tui.payloads.large.binary_format import (
@@ -10,7 +8,6 @@ from archive_tui.payloads.large.binary_format import (
     CUT_OFF,
     ENDLESS,
     LIST,
-    MANY,
     MAP,
     OTHER,
     TAG,
@@ -18,6 +15,7 @@ from archive_tui.payloads.large.binary_format import (
     Format,
     Head,
     labelled,
+    many_numbers,
 )  # fmt: skip
 from archive_tui.payloads.large.scan import Mistake
 from archive_tui.payloads.tree import Tree
@@ -53,13 +51,8 @@ class Cbor(Format):
     containers = frozenset(code for code in range(0x98, 0xC0) if code & 31 > 23)
     words = frozenset((0xF4, 0xF5, 0xF6))
     unnamed = frozenset((*range(0xE0, 0xF4), 0xF7, 0xF8))
-    numbers = re.compile(
-        rb"(?:[\x00-\x17\x20-\x37\xf4-\xf7]"
-        rb"|[\x18\x38]."
-        rb"|[\x19\x39\xf9].."
-        rb"|[\x1a\x3a\xfa].{4}"
-        rb"|[\x1b\x3b\xfb].{8}){%d}+" % MANY,
-        re.DOTALL,
+    numbers = many_numbers(
+        rb"\x00-\x17\x20-\x37\xf4-\xf7", rb"\x18\x38", rb"\x19\x39\xf9", rb"\x1a\x3a\xfa", rb"\x1b\x3b\xfb"
     )
 
     def head(self, raw: bytes, at: int) -> Head:

@@ -1,7 +1,5 @@
 """MessagePack: the heads of its values."""
 
-import re
-
 from archive_tui.payloads.decoder import library
 from archive_tui.payloads.decoders.messagepack import MessagePackDecoder, value_of
 from archive_tui.payloads.large.binary_format import (
@@ -9,13 +7,13 @@ from archive_tui.payloads.large.binary_format import (
     CUT_OFF,
     EXTENSION,
     LIST,
-    MANY,
     MAP,
     OTHER,
     TEXT,
     Format,
     Head,
     labelled,
+    many_numbers,
 )  # fmt: skip
 from archive_tui.payloads.large.scan import Mistake
 from archive_tui.payloads.tree import Tree
@@ -54,13 +52,8 @@ class MessagePack(Format):
     kinds = tuple(_short(code)[1] for code in range(256))
     containers = frozenset((0xDC, 0xDD, 0xDE, 0xDF))
     words = frozenset((0xC0, 0xC2, 0xC3))
-    numbers = re.compile(
-        rb"(?:[\x00-\x7f\xe0-\xff\xc0\xc2\xc3]"
-        rb"|[\xcc\xd0]."
-        rb"|[\xcd\xd1].."
-        rb"|[\xca\xce\xd2].{4}"
-        rb"|[\xcb\xcf\xd3].{8}){%d}+" % MANY,
-        re.DOTALL,
+    numbers = many_numbers(
+        rb"\x00-\x7f\xe0-\xff\xc0\xc2\xc3", rb"\xcc\xd0", rb"\xcd\xd1", rb"\xca\xce\xd2", rb"\xcb\xcf\xd3"
     )
 
     def head(self, raw: bytes, at: int) -> Head:
