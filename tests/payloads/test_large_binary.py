@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from archive_tui.payloads.decoder import Context, Decoder, Fit
 from archive_tui.payloads.decoders.cbor import CborDecoder
 from archive_tui.payloads.decoders.messagepack import MessagePackDecoder
-from archive_tui.payloads.large import binary_contents, binary_scan, containers
+from archive_tui.payloads.large import binary_scan, containers, scan_content
 from archive_tui.payloads.large.binary_contents import binary_readings
 from archive_tui.payloads.large.binary_document import LargeBinary
 from archive_tui.payloads.large.binary_format import Format
@@ -38,7 +38,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in ((binary_scan, "WINDOW"), (binary_scan, "PART"), (containers, "WINDOW")):
         monkeypatch.setattr(module, name, SMALL)
     monkeypatch.setattr(containers, "EVERY", 3)
-    monkeypatch.setattr(binary_contents, "_BEGINNING", SMALL)
+    monkeypatch.setattr(scan_content, "_BEGINNING", SMALL)
 
 
 FORMATS: dict[str, tuple[Format, Decoder, Callable[[Any], bytes]]] = {

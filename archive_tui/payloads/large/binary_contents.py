@@ -11,19 +11,12 @@ from archive_tui.payloads.large.binary_format import LIST, MAP, Format
 from archive_tui.payloads.large.binary_nodes import BinaryNodes
 from archive_tui.payloads.large.binary_scan import BinaryScan
 from archive_tui.payloads.large.cbor_format import Cbor
-from archive_tui.payloads.large.contents import bytes_as_they_are, checking
+from archive_tui.payloads.large.contents import bytes_as_they_are
 from archive_tui.payloads.large.msgpack_format import MessagePack
-from archive_tui.payloads.large.text_document import LargeText
+from archive_tui.payloads.large.scan_content import ScanContent, look_at_beginning
 from archive_tui.payloads.nodes import Kind, Node, walk
 from archive_tui.payloads.readings import Reading
-from archive_tui.payloads.redaction import SHOWN, Redaction
-from archive_tui.payloads.rendering import Document
 from archive_tui.payloads.writing import written
-
-_BEGINNING = 256 * 1024
-"""Bytes that are looked over before anything is shown."""
-
-_MOMENT = 0.005
 
 _LOOKED_AT = 1_000
 """Values by which it is judged whether it was meant so."""
@@ -33,44 +26,6 @@ _FAR = 1024
 
 _FORMATS: tuple[tuple[Format, str], ...] = ((MessagePack(), "msgpack"), (Cbor(), "cbor2"))
 """The formats with their libraries; of two that fit equally well, the first is preferred."""
-
-
-class LargeBinaryContent:
-    """MessagePack or CBOR."""
-
-    has_tree = True
-
-    def __init__(self, scan: BinaryScan, redaction: Redaction = SHOWN) -> None:
-        self._scan = scan
-        self._redaction = redaction
-        self._nodes = BinaryNodes(scan)
-
-    def advance(self, seconds: float) -> bool:
-        """Go on looking over it."""
-        return self._scan.advance(seconds)
-
-    def words(self) -> tuple[str, ...]:
-        """What there is to know by now."""
-        scan = self._scan
-        if scan.problem is not None:
-            return (f"not {scan.format.name}: {scan.problem}", *scan.remarks)
-        return tuple(scan.remarks) if scan.finished else (checking(scan.walked, len(scan.raw)), *scan.remarks)
-
-    def masked(self, redaction: Redaction) -> "LargeBinaryContent":
-        """The same as it may be shown."""
-        return LargeBinaryContent(self._scan, redaction)
-
-    def root(self) -> Node:
-        """Its tree, which grows while it is looked over."""
-        return self._redaction.node(self._nodes.root())
-
-    def document(self, format_: str) -> Document:
-        """It as lines, laid out."""
-        return LargeBinary(format_, self._scan, self._redaction)
-
-    def raw(self, format_: str) -> Document:
-        """Its bytes as text."""
-        return LargeText(format_, self._scan.raw, self._redaction, self._scan)
 
 
 def binary_readings(raw: bytes, context: Context) -> list[Reading]:
@@ -93,13 +48,12 @@ def _readings(raw: bytes, format_: Format, needed: str, context: Context) -> Ite
         context.missing.append(format_.name)
         return
     scan = BinaryScan(raw, format_, begin=begin, depth=context.limits.depth)
-    while scan.walked < _BEGINNING and scan.advance(_MOMENT):
-        pass
+    look_at_beginning(scan)
     if scan.problem is not None or scan.root is None:
         if scan.walked > _FAR:
             context.notes.append(f"not {format_.name}: {scan.problem}")
         return
-    large = LargeBinaryContent(scan)
+    large = ScanContent(format_.name, scan, BinaryNodes(scan), LargeBinary)
     fit = Fit.CERTAIN if begin else fit_of(list(_texts(large.root())))
     why = (
         "its own mark"
@@ -120,7 +74,7 @@ def _texts(root: Node) -> Iterator[str]:
             yield node.text()
 
 
-def _whole(large: LargeBinaryContent) -> object:
+def _whole(large: ScanContent[BinaryScan]) -> object:
     """All of it as a tree, for whoever takes it away."""
     while large.advance(1):
         pass

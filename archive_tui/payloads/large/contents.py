@@ -16,6 +16,7 @@ from archive_tui.payloads.large.hex_document import LargeHex
 from archive_tui.payloads.large.json_document import LargeJson
 from archive_tui.payloads.large.json_nodes import JsonNodes
 from archive_tui.payloads.large.json_scan import JsonScan
+from archive_tui.payloads.large.scan_content import MOMENT, ScanContent, checking, look_at_beginning
 from archive_tui.payloads.large.text_document import LargeText
 from archive_tui.payloads.nodes import Node
 from archive_tui.payloads.readings import Reading
@@ -24,52 +25,11 @@ from archive_tui.payloads.rendering import Document, TextDocument
 from archive_tui.text import decode
 from archive_tui.wording.people import size
 
-_BEGINNING = 256 * 1024
 _FIRST_LINES = 4 * 1024 * 1024
-"""Bytes that are looked over before anything is shown; and of lines of JSON, until there are two."""
-
-_MOMENT = 0.005
+"""Bytes of lines of JSON that are looked over before anything is shown, until there are two lines."""
 
 _SNIFF = 64 * 1024
 """Bytes that tell whether the rest may be text."""
-
-
-class LargeJsonContent:
-    """JSON, or lines of it."""
-
-    has_tree = True
-
-    def __init__(self, scan: JsonScan, redaction: Redaction = SHOWN) -> None:
-        self._scan = scan
-        self._redaction = redaction
-        self._nodes = JsonNodes(scan)
-
-    def advance(self, seconds: float) -> bool:
-        """Go on looking over it."""
-        return self._scan.advance(seconds)
-
-    def words(self) -> tuple[str, ...]:
-        """What there is to know by now."""
-        scan = self._scan
-        if scan.problem is not None:
-            return (f"not {'NDJSON' if scan.by_lines else 'JSON'}: {scan.problem}", *scan.remarks)
-        return tuple(scan.remarks) if scan.finished else (checking(scan.walked, len(scan.raw)), *scan.remarks)
-
-    def masked(self, redaction: Redaction) -> "LargeJsonContent":
-        """The same as it may be shown."""
-        return LargeJsonContent(self._scan, redaction)
-
-    def root(self) -> Node:
-        """Its tree, which grows while it is looked over."""
-        return self._redaction.node(self._nodes.root())
-
-    def document(self, format_: str) -> PartsDocument:
-        """It as lines, laid out."""
-        return LargeJson(format_, self._scan, self._redaction)
-
-    def raw(self, format_: str) -> PartsDocument:
-        """Its bytes as text."""
-        return LargeText(format_, self._scan.raw, self._redaction, self._scan)
 
 
 class LargeTextContent:
@@ -95,7 +55,7 @@ class LargeTextContent:
     def masked(self, redaction: Redaction) -> "LargeTextContent":
         """The same as it may be shown."""
         content = LargeTextContent(self._raw, redaction, self._scan)
-        content.advance(_MOMENT)
+        content.advance(MOMENT)
         return content
 
     def root(self) -> Node:
@@ -139,7 +99,7 @@ class LargeBytesContent:
     def masked(self, redaction: Redaction) -> "LargeBytesContent":
         """The same as it may be shown."""
         content = LargeBytesContent(self._raw, redaction, has_keys=self._has_keys, as_text=self._as_text)
-        content.advance(_MOMENT)
+        content.advance(MOMENT)
         return content
 
     def root(self) -> Node:
@@ -158,11 +118,6 @@ class LargeBytesContent:
         return self._text
 
 
-def checking(walked: int, size: int) -> str:
-    """Say how much was looked over by now."""
-    return f"still checking, {walked * 100 // max(size, 1)} %"
-
-
 def json_readings(raw: bytes, context: Context) -> list[Reading]:
     """The readings of what begins as JSON does, or as lines of it; none for all else. A mistake that stands at
     the beginning is found at once, the others later.
@@ -172,21 +127,19 @@ def json_readings(raw: bytes, context: Context) -> list[Reading]:
     if start not in (b"{", b"["):
         return []
     scan = JsonScan(raw, depth=depth)
-    while scan.walked < _BEGINNING and scan.advance(_MOMENT):
-        pass
+    look_at_beginning(scan)
     name = JsonDecoder.name
     if scan.problem is not None:
         lines = JsonScan(raw, depth=depth - 1, by_lines=True)
-        while (lines.root is None or lines.root.count < 2) and lines.walked < _FIRST_LINES and lines.advance(_MOMENT):
+        while (lines.root is None or lines.root.count < 2) and lines.walked < _FIRST_LINES and lines.advance(MOMENT):
             pass
         if lines.problem is not None or lines.root is None or lines.root.count < 2:
             context.notes.append(f"not JSON: {scan.problem}")
             return []
         scan, name = lines, NdjsonDecoder.name
     kind = "lines of JSON" if scan.by_lines else "an object" if start == b"{" else "an array"
-    reading = Reading(
-        (name,), Fit.CERTAIN, kind, raw, write=lambda: _laid_out(raw, scan.by_lines), large=LargeJsonContent(scan)
-    )
+    large = ScanContent(name, scan, JsonNodes(scan), LargeJson)
+    reading = Reading((name,), Fit.CERTAIN, kind, raw, write=lambda: _laid_out(raw, scan.by_lines), large=large)
     return [reading, *_as_bytes(raw, "UTF-8 without control characters", scan)]
 
 
@@ -209,7 +162,7 @@ def text_readings(raw: bytes, context: Context) -> list[Reading]:
 
 def _as_bytes(raw: bytes, why: str, scan: JsonScan | None) -> list[Reading]:
     text = LargeTextContent(raw, scan=scan)
-    text.advance(_MOMENT)
+    text.advance(MOMENT)
     return [
         Reading((TextDecoder.name,), Fit.LIKELY, why, raw, write=lambda: decode(raw), large=text),
         bytes_as_they_are(raw, has_keys=scan is not None, as_text=False),
