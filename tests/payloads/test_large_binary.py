@@ -11,6 +11,7 @@ import msgpack
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from support.nodes import same_nodes
 
 from archive_tui.payloads.decoder import Context, Decoder, Fit
 from archive_tui.payloads.decoders.cbor import CborDecoder
@@ -23,7 +24,7 @@ from archive_tui.payloads.large.binary_nodes import BinaryNodes
 from archive_tui.payloads.large.binary_scan import BinaryScan
 from archive_tui.payloads.large.cbor_format import Cbor
 from archive_tui.payloads.large.msgpack_format import MessagePack
-from archive_tui.payloads.nodes import Kind, Node, TreeNode, walk
+from archive_tui.payloads.nodes import Kind, TreeNode, walk
 from archive_tui.payloads.rendering import TextDocument
 from archive_tui.payloads.search import OutlineMatches, TextMatches
 from archive_tui.payloads.writing import written
@@ -122,20 +123,6 @@ def test_it_has_the_same_lines_and_values(case: tuple[str, Any]) -> None:
         assert bare(lines_of(document)) == bare(lines_of(whole))
     same_nodes(BinaryNodes(scan).root(), TreeNode(decoded.tree))
     assert written(BinaryNodes(scan).root().value()) == written(decoded.tree)
-
-
-def same_nodes(large: Node, whole: Node) -> None:
-    ours, theirs = list(walk(large)), list(walk(whole))
-    assert [(where, node.step, node.kind, len(node)) for where, node in ours] == [
-        (where, node.step, node.kind, len(node)) for where, node in theirs
-    ]
-    for (_, mine), (_, other) in zip(ours, theirs, strict=True):
-        if not len(mine):
-            assert mine.text() == other.text()
-    for position in range(len(large)):
-        assert [node.step for node in large.children(position, position + 1)] == [
-            node.step for node in whole.children(position, position + 1)
-        ]
 
 
 @SLOW

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
+from support.nodes import same_nodes
 
 from archive_tui.payloads.decoder import Context
 from archive_tui.payloads.decoders.json_text import JsonDecoder, error_in
@@ -16,7 +17,7 @@ from archive_tui.payloads.large.json_document import LargeJson
 from archive_tui.payloads.large.json_nodes import JsonNodes
 from archive_tui.payloads.large.json_scan import JsonScan
 from archive_tui.payloads.large.text_document import LargeText
-from archive_tui.payloads.nodes import Node, TreeNode, walk
+from archive_tui.payloads.nodes import TreeNode
 from archive_tui.payloads.rendering import TextDocument
 from archive_tui.payloads.search import OutlineMatches, TextMatches
 from archive_tui.text import decode
@@ -110,20 +111,6 @@ def _texts(value: Any) -> Iterator[str]:
 def _bare(lines: list[str]) -> str:
     """What lines hold, wherever they break."""
     return "".join("".join(lines).split())
-
-
-def same_nodes(large: Node, whole: Node) -> None:
-    ours, theirs = list(walk(large)), list(walk(whole))
-    assert [(where, node.step, node.kind, len(node)) for where, node in ours] == [
-        (where, node.step, node.kind, len(node)) for where, node in theirs
-    ]
-    for (_, mine), (_, other) in zip(ours, theirs, strict=True):
-        if not len(mine):
-            assert mine.text() == other.text()
-    for position in range(len(large)):
-        assert [node.step for node in large.children(position, position + 1)] == [
-            node.step for node in whole.children(position, position + 1)
-        ]
 
 
 @SLOW
