@@ -8,34 +8,25 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, groupby, islice
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.rows import (
     COLUMNS,
-    OWN,
-    REPEATED,
-    Column,
     Plain,
     RowBatch,
     TaskRow,
     batches_of,
     own,
-    repeating,
     row_from,
 )
-from archive_tui.asynq.states import State
-from archive_tui.asynq.task import FINGERPRINT_BYTES, GENERATED_ID
 from archive_tui.catalog.breakdown import Breakdown, Counting, Question
 from archive_tui.catalog.counts import Change, Counts, Tally
 from archive_tui.catalog.database import (
     QUEUE,
     catalog_schema,
     connect,
-    literal,
     marks,
     names_of,
     numbers,
@@ -45,38 +36,21 @@ from archive_tui.catalog.database import (
 )
 from archive_tui.catalog.duplicates import KnownIds
 from archive_tui.catalog.extracts import Unread, schema_of, table_of, unread_among, value_sql
-from archive_tui.catalog.fields import DIED
+from archive_tui.catalog.inserter import Inserter
 from archive_tui.catalog.query import Query
+from archive_tui.catalog.row_parts import KINDS, SUMS, TARGETS, Sums, Targets, targets_from
 from archive_tui.catalog.signatures import signature
 from archive_tui.errors import CatalogError
 from archive_tui.payloads.redaction import Redaction
-from archive_tui.text import encode
 
 LIMIT = 5_000_000
 """Rows that are kept; more are only counted."""
 
 _NAMES = f"{names_of(COLUMNS)}, generation"
-_KEPT = f"{names_of(column for column in COLUMNS if not column.repeats)}, generation, repeats"
-"""The columns of the table `tasks`, but for its numbers."""
-
-_UPDATE = "DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in _KEPT.split(", "))
 _QUEUE = [column.name for column in COLUMNS].index(QUEUE)
 _ERROR = [column.name for column in COLUMNS].index("error")
 _ERRORS = 10_000
 """Errors of which is remembered how they are shown: they repeat."""
-_SHARED = [column for column in COLUMNS if column.shared]
-_SCORE = [column for column in COLUMNS if column.score]
-_INSERTED = f"repeats, {names_of((*OWN, *_SCORE, *_SHARED))}, generation"
-_OWN_MARKS = marks(("repeats", *OWN))
-_ROWS_A_STATEMENT = 50
-"""Rows that one statement inserts: one after the other they take half as long again."""
-
-_ERROR_OF = repeating("error")
-_MOST_REPEATED = 4_000
-_LONGEST_REPEATED = 500
-"""Of how many combinations of what repeats, with errors of up to so many characters, the numbers are remembered. Others
-are kept once more whenever they come.
-"""
 _ADDED_AT_ONCE = 20_000
 _COPIED_ERROR = 200
 """Characters of an error in a copy of a row: enough to tell what it was."""
@@ -88,77 +62,6 @@ _SETTLED_AT_ONCE = 20_000
 _MOST_EXTRACTS = 12
 """Tables of extracts that are kept, the latest: a filter that is typed makes some."""
 
-_STATES: dict[str | None, State | None] = {None: None} | {state.value: state for state in State}
-_KINDS: dict[str | None, Kind | None] = {None: None} | {kind.value: kind for kind in Kind}
-
-
-class Sums(NamedTuple):
-    """The sums of some rows of one queue, kind and type; as in `selection.Totals`."""
-
-    rows: int
-    """Rows."""
-
-    stored_bytes: int
-    """Estimate of their bytes in Redis."""
-
-    unsized: int
-    """Rows of unknown size, which are not in it."""
-
-    locked: int
-    """Tasks that name a unique lock."""
-
-    fixed_ids: int
-    """Tasks with an id that a producer chose."""
-
-    oldest: int | None
-    """When the first of them died or failed last, in unix seconds; None where none ever did."""
-
-    newest: int | None
-    """The same of the last of them."""
-
-
-class Targets(NamedTuple):
-    """The parts of rows that a deletion needs, of rows alike in queue, state and kind; by columns, because a deletion
-    goes through millions of them.
-    """
-
-    queue: str
-    """Name of the queue."""
-
-    state: State | None
-    """State that the task data named."""
-
-    kind: Kind | None
-    """Kind of the findings; None: rows of a listing."""
-
-    scored: bool
-    """All rows have a score; False: none has."""
-
-    seqs: list[int]
-    """Numbers of the rows."""
-
-    ids: list[bytes]
-    """Their ids."""
-
-    sizes: list[int | None]
-    """Estimates of their bytes in Redis; None: unknown."""
-
-    fingerprints: list[bytes]
-    """Fingerprints of their messages; empty: there was none."""
-
-    unique: list[bool]
-    """The task may hold a unique lock: its message names one, or cannot be read."""
-
-    def extend(self, more: "Targets") -> None:
-        """Append targets of the same queue, state and kind."""
-        self.seqs.extend(more.seqs)
-        self.ids.extend(more.ids)
-        self.sizes.extend(more.sizes)
-        self.fingerprints.extend(more.fingerprints)
-        self.unique.extend(more.unique)
-
-
-_ALIKE = itemgetter(0, 1, 2, 3)
 _ID = own("id")
 
 
@@ -183,21 +86,15 @@ class Catalog:
         self._redaction = redaction or Redaction()
         self._shown_error = lru_cache(_ERRORS)(self._masked_error)
         self._signature = lru_cache(_ERRORS)(self._masked_signature)
-        self._next = 1
         self._waiting = 0
         self._indexed = False
         self._listing_anew = False
         self._known_ids = KnownIds()
         self._trouble = ""
         self._tally = Tally()
-        self._queues: list[str] = []
-        self._queue_numbers: dict[str, int] = {}
-        self._repeated_numbers: dict[tuple[Plain, ...], int] = {}
-        self._repeated = self._repeated_untidy = 0  # combinations that were numbered: ever, and since it was tidied up
         self._version = self._edition = self._rewrites = 0
         self._counts = Counts()
         self._counted = 0
-        self._generation = 0
         self._extracts: dict[str, None] = {}
         self._closed = False
         self._write_lock = threading.RLock()
@@ -210,6 +107,8 @@ class Catalog:
                 path = str(Path(folder) / "catalog.db")
                 self._writer = connect(path, cache_mib=8)
                 self._writer.executescript(f"BEGIN; {catalog_schema()} COMMIT;")
+                self._inserter = Inserter(self._writer)
+                self._queues = self._inserter.queues
                 self._pages = connect(path, cache_mib=2)
                 self._views = connect(path, cache_mib=16)  # sorts in as much
                 self._groups = connect(path, cache_mib=4)
@@ -285,7 +184,7 @@ class Catalog:
                 with self._changing():
                     self._make_index()
                     for batch in batches_of(rows):
-                        self._write("tasks", batch, "ON CONFLICT (queue, id) DO NOTHING")
+                        self._inserter.insert_known(batch, replace=False)
                 self._recount()
             return self._tally.total - known
 
@@ -317,7 +216,7 @@ class Catalog:
                 known = self._known_among(batch)
                 counted = counted and known is not None
                 changes += known or ()
-                self._write("tasks", batch, f"ON CONFLICT (queue, id) {_UPDATE}")
+                self._inserter.insert_known(batch, replace=True)
         if not counted:
             self._recount()
             return
@@ -327,7 +226,7 @@ class Catalog:
 
     def _known_among(self, batch: RowBatch) -> list[Change] | None:
         """The rows that a batch will replace, as changes for the tally; None where it holds a task twice."""
-        number = self._number(batch.queue)
+        number = self._inserter.number(batch.queue)
         ids = list(map(_ID, batch.values))
         if len(set(ids)) < len(ids):
             return None
@@ -347,33 +246,12 @@ class Catalog:
                 return
             try:
                 with self._changing(only_adding=True):
-                    new = self._settle()
+                    new = self._inserter.settle()
             except CatalogError as error:
                 self._trouble = str(error)
                 return
             self._waiting = 0
             self._tally.change(self._changes(new))
-
-    def _settle(self) -> list[tuple[int, str | None, str, int]]:
-        """Move what is new from `waiting` to `rows`; returns the numbers by queue, kind and type."""
-        run = self._writer.execute
-        run("CREATE INDEX waiting_by_id ON waiting (id, queue)")
-        run(
-            "DELETE FROM waiting WHERE seq IN (SELECT waiting.seq FROM tasks CROSS JOIN waiting "
-            "WHERE waiting.id = tasks.id AND waiting.queue = tasks.queue)"
-        )
-        run("DELETE FROM waiting WHERE seq NOT IN (SELECT min(seq) FROM waiting GROUP BY queue, id)")
-        new = run(
-            "SELECT queue, kind, type, count(*) FROM waiting CROSS JOIN repeated ON number = repeats "
-            "GROUP BY queue, kind, type"
-        ).fetchall()
-        # Numbered anew: a number above all others is what `find` looks for in rows that came later
-        number = f"{self._next - 1} + row_number() OVER (ORDER BY seq)"
-        run(f"INSERT INTO tasks (seq, {_KEPT}) SELECT {number}, {_KEPT} FROM waiting")
-        self._next += sum(count for *_, count in new)
-        run("DELETE FROM waiting")
-        run("DROP INDEX waiting_by_id")
-        return new
 
     def _append_all(self, batches: Sequence[RowBatch]) -> list[tuple[RowBatch, int]]:
         """Write what is certainly new, in one transaction; returns it, with the number of rows kept of each batch."""
@@ -392,96 +270,23 @@ class Catalog:
         # Without room nobody finds out any more: most of them are new, unless it is known exactly that they are not
         if waiting and (room or self._known_ids.exact):
             if room:
-                self._write("waiting", batch.part(waiting))
+                self._inserter.set_aside(batch.part(waiting))
                 self._waiting += len(waiting)
             new = batch.part(sorted(set(range(len(batch.values))).difference(waiting)))
         kept = min(len(new.values), room)
         if kept:
-            self._write_new(new if kept == len(new.values) else new.part(range(kept)))
+            self._inserter.insert(new if kept == len(new.values) else new.part(range(kept)))
         return new, kept
-
-    def _write(self, table: str, batch: RowBatch, conflict: str = "") -> None:
-        """Insert the rows of a batch, each with a number of its own."""
-        values = [(seq, *one) for seq, one in enumerate(self._kept(batch), self._next)]
-        self._next += len(values)
-        self._writer.executemany(f"{_insert(table, self._shared(batch), numbered=True)} {conflict}", values)
-
-    def _write_new(self, batch: RowBatch) -> None:
-        """Insert rows that are not in the table yet. SQLite itself counts on from the number of the first."""
-        rows, shared = self._kept(batch), self._shared(batch)
-        self._writer.execute(_insert("tasks", shared, numbered=True), (self._next, *next(rows)))
-        if times := (len(batch.values) - 1) // _ROWS_A_STATEMENT:
-            many = _insert("tasks", shared, rows=_ROWS_A_STATEMENT)
-            for _ in range(times):
-                self._writer.execute(many, list(chain.from_iterable(islice(rows, _ROWS_A_STATEMENT))))
-        self._writer.executemany(_insert("tasks", shared), rows)
-        self._next += len(batch.values)
-
-    def _kept(self, batch: RowBatch) -> Iterator[tuple[Plain, ...]]:
-        """What is inserted of each row: the number of what repeats, its own columns, and its score if there are any."""
-        if not batch.values:
-            return iter(())
-        repeats, *columns = zip(*batch.values, strict=True)
-        if batch.scores is not None:
-            columns.append(tuple(batch.scores))
-        return zip(self._numbers(repeats), *columns, strict=True)
-
-    def _numbers(self, repeats: Sequence[tuple[Plain, ...]]) -> list[int]:
-        """The numbers of what repeats; what is not remembered gets the next ones."""
-        numbers = list(map(self._repeated_numbers.get, repeats))
-        if None not in numbers:
-            return numbers  # type: ignore[return-value]
-        strangers = dict.fromkeys([one for one, number in zip(repeats, numbers, strict=True) if number is None])
-        new = {one: number for number, one in enumerate(strangers, self._repeated + 1)}
-        self._repeated += len(new)
-        self._repeated_untidy += len(new)
-        rows = [(number, *one) for one, number in new.items()]
-        self._writer.executemany(f"INSERT INTO repeated VALUES (?, {marks(REPEATED)})", rows)
-        if len(self._repeated_numbers) + len(new) > _MOST_REPEATED:
-            self._repeated_numbers.clear()
-        self._repeated_numbers |= {
-            one: number for one, number in new.items() if len(_ERROR_OF(one)) <= _LONGEST_REPEATED
-        }
-        return [new[one] if number is None else number for one, number in zip(repeats, numbers, strict=True)]
-
-    def _shared(self, batch: RowBatch) -> str:
-        """Write what the rows of a batch share, for the statement that inserts them, with the place of their score."""
-        shared = ", ".join([literal(self._plain(column, getattr(batch, column.name))) for column in _SHARED])
-        return f"{'NULL' if batch.scores is None else '?'}, {shared}, {self._generation}"
-
-    def _plain(self, column: Column, value: Any) -> Plain:
-        """A shared value as the table keeps it."""
-        if column.name == QUEUE:
-            return self._number(str(value))
-        return value if column.form.keep is None else column.form.keep(value)
-
-    def _number(self, queue: str) -> int:
-        """The number of a queue; a new queue gets the next."""
-        number = self._queue_numbers.get(queue)
-        if number is None:
-            number = self._queue_numbers[queue] = len(self._queues)
-            self._queues.append(queue)
-        self._writer.execute("INSERT OR IGNORE INTO queues VALUES (?, ?)", (number, encode(queue)))
-        return number
 
     def _make_index(self) -> None:
         if not self._indexed:
             self._writer.execute("CREATE UNIQUE INDEX tasks_by_id ON tasks (queue, id)")
             self._indexed = True
 
-    def _tidy_up(self) -> None:
-        """Remove what repeats in no row any more, where that may be most of it: the same tasks, listed again and again
-        with new errors, would fill the disk.
-        """
-        if self._repeated_untidy > self._tally.kept + _MOST_REPEATED:
-            self._writer.execute("DELETE FROM repeated WHERE number NOT IN (SELECT repeats FROM tasks)")
-            self._repeated_numbers.clear()
-            self._repeated_untidy = 0
-
     def begin_listing(self) -> None:
         """Begin a new listing: `end_listing` removes the rows that are not added again from here on."""
         with self._write_lock:
-            self._generation += 1
+            self._inserter.generation += 1
             self._listing_anew = not (self._indexed or self._tally.total or self._waiting)
 
     def end_listing(self) -> None:
@@ -490,8 +295,8 @@ class Catalog:
             self._listing_anew = False
             self.settle()
             with self._changing():
-                self._writer.execute("DELETE FROM tasks WHERE generation < ?", (self._generation,))
-                self._tidy_up()
+                self._writer.execute("DELETE FROM tasks WHERE generation < ?", (self._inserter.generation,))
+                self._inserter.tidy_up(self._tally.kept)
             self._recount()
 
     def clear(self) -> None:
@@ -500,7 +305,7 @@ class Catalog:
             with self._changing():
                 for table in ("tasks", "waiting", "repeated"):
                     self._writer.execute(f"DELETE FROM {table}")
-                self._repeated_numbers.clear()
+                self._inserter.forget_repeated()
             self._known_ids = KnownIds()
             self._waiting = 0
             self._trouble = ""
@@ -522,8 +327,8 @@ class Catalog:
 
     def remove_queues(self, queues: Iterable[str]) -> None:
         """Remove every row of some queues."""
-        numbers = [self._number(queue) for queue in queues]
         with self._write_lock:
+            numbers = [self._inserter.number(queue) for queue in queues]
             self.settle()
             seqs: list[int] = []
             for part in parts(numbers):
@@ -705,18 +510,12 @@ class Catalog:
         """Add up the rows with these numbers by queue, kind and type, a part of them at a time: a group may come
         several times. Not for the UI loop.
         """
-        sql = (
-            "SELECT queue, kind, rows.type, count(*), coalesce(sum(stored_bytes), 0), sum(stored_bytes IS NULL), "
-            f"sum(rows.\"unique\"), sum(typeof(rows.id) <> 'text' OR rows.id NOT GLOB '{GENERATED_ID}'), "
-            f"min({DIED}), max({DIED}) "
-            "FROM json_each(?) CROSS JOIN rows ON seq = value GROUP BY queue, kind, rows.type"
-        )
         for start in range(0, len(seqs), _ADDED_AT_ONCE):
             wanted = str(seqs[start : start + _ADDED_AT_ONCE].tolist())
             with self._view_lock:
-                found = [] if self._closed else self._views.execute(sql, (wanted,)).fetchall()
+                found = [] if self._closed else self._views.execute(SUMS, (wanted,)).fetchall()
             for queue, kind, type_, *sums in found:
-                yield (self._queues[queue], _KINDS[kind], type_), Sums(*sums)
+                yield (self._queues[queue], KINDS[kind], type_), Sums(*sums)
 
     def errors(self, seqs: "array[int]") -> dict[str, int]:
         """The signatures of the errors of the rows with these numbers, with how often each is there. A signature takes
@@ -737,19 +536,9 @@ class Catalog:
         """The rows with these numbers as targets of a deletion, in this order within each; in a fifth of the time of
         `rows`.
         """
-        sql = (
-            "SELECT queue, state, kind, scored_at IS NULL, seq, CAST(rows.id AS BLOB), stored_bytes, fingerprint, "
-            '"unique" OR NOT readable FROM json_each(?) AS wanted CROSS JOIN rows ON seq = wanted.value'
-        )
         with self._page_lock:
-            found = [] if self._closed else self._pages.execute(sql, (str(list(seqs)),)).fetchall()
-        targets = []
-        for (queue, state, kind, unscored), group in groupby(found, _ALIKE):
-            _, _, _, _, numbers, ids, sizes, seen, unique = map(list, zip(*group, strict=True))
-            prints = [b"" if one is None else one.to_bytes(FINGERPRINT_BYTES, "big", signed=True) for one in seen]
-            alike = self._queues[queue], _STATES[state], _KINDS[kind], not unscored
-            targets.append(Targets(*alike, numbers, ids, sizes, prints, unique))
-        return targets
+            found = [] if self._closed else self._pages.execute(TARGETS, (str(list(seqs)),)).fetchall()
+        return list(targets_from(found, self._queues))
 
     def copy_rows(self, path: Path, seqs: "array[int]") -> None:
         """Copy the rows with these numbers, in this order, into the empty tables of another database, of each error no
@@ -804,7 +593,7 @@ class Catalog:
         with self._view_lock:
             found = [] if self._closed else self._views.execute(sql).fetchall()
         sums: dict[tuple[str, Kind | None], tuple[int, int | None]] = {
-            (self._queues[queue], _KINDS[kind]): (count, stored) for queue, kind, count, stored in found
+            (self._queues[queue], KINDS[kind]): (count, stored) for queue, kind, count, stored in found
         }
         for place, (count, stored) in self._tally.unkept_sums.items():
             kept, kept_bytes = sums.get(place, (0, 0))
@@ -829,7 +618,7 @@ class Catalog:
 
     def _changes(self, found: Iterable[tuple[int, str | None, str, int]], sign: int = 1) -> Iterator[Change]:
         """Turn records of queue, kind, type and count into changes for the tally."""
-        return ((self._queues[queue], _KINDS[kind], type_, sign * count) for queue, kind, type_, count in found)
+        return ((self._queues[queue], KINDS[kind], type_, sign * count) for queue, kind, type_, count in found)
 
     @contextlib.contextmanager
     def _changing(self, *, only_adding: bool = False) -> Iterator[None]:
@@ -841,17 +630,11 @@ class Catalog:
                 self._writer.execute("BEGIN")
                 yield
         except sqlite3.Error as error:
-            self._repeated_numbers.clear()  # some may stand nowhere now
+            self._inserter.forget_repeated()
             raise CatalogError(f"the table of rows cannot be written ({error}): is the disk of TMPDIR full?") from None
         self._version += 1
         if not only_adding:
             self._edition += 1
-
-
-def _insert(table: str, shared: str, *, numbered: bool = False, rows: int = 1) -> str:
-    """Write the statement that inserts `rows`; what they have in common is part of it."""
-    columns, own_values = (f"seq, {_INSERTED}", f"?, {_OWN_MARKS}") if numbered else (_INSERTED, _OWN_MARKS)
-    return f"INSERT INTO {table} ({columns}) VALUES {', '.join([f'({own_values}, {shared})'] * rows)}"
 
 
 def _these(seqs: list[int]) -> tuple[str, tuple[object, ...]]:

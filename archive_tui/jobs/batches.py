@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 from archive_tui.asynq.findings import Kind
 from archive_tui.asynq.states import State
-from archive_tui.catalog.catalog import Targets
+from archive_tui.catalog.row_parts import Targets
 from archive_tui.catalog.selection import Selection
 from archive_tui.store.write.delete import Standing
 
