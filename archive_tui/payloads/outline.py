@@ -10,16 +10,11 @@ unfolded all of it on as many rows as it takes. What is unfolded at first is dec
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import accumulate
 
-from archive_tui.payloads.meanings import meaning
-from archive_tui.payloads.nodes import Kind, Node, Positions, label_of, lines_of, node_at
-from archive_tui.payloads.writing import INDENT
-from archive_tui.wording.people import plural, size
-
-UNFOLDED, FOLDED = "▾", "▸"
+from archive_tui.payloads.nodes import Node, Positions, node_at
+from archive_tui.payloads.outline_rows import MEASURED, Cut, Measure, Part, Row, RowLayout, by_characters
 
 _CONTAINER_ROWS = 40
 _ROWS = 120
@@ -27,99 +22,6 @@ _ROWS = 120
 
 _MOST_AT_ONCE = 5_000
 """Rows that unfolding everything adds at once."""
-
-_SIGN = 2
-"""Cells of the sign and the space after it."""
-
-_GAP = 2
-_MEASURED = 100
-"""Children whose labels decide where the values of all begin."""
-
-_LEAST_VALUE = 12
-"""Cells that a value has at least, however long its key is."""
-
-_LOOKED_AT = 2_000
-"""Characters of a long text that are looked at while it is folded; no screen is wider."""
-
-_PREVIEWED = 6
-
-Measure = Callable[[str], int]
-"""Gives the cells that a text takes."""
-
-Cut = Callable[[str, int], Sequence[str]]
-"""Cuts a text into pieces of at most so many cells."""
-
-
-def _by_characters(text: str, width: int) -> Sequence[str]:
-    return [text[at : at + width] for at in range(0, len(text), width)] or [""]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of an outline, laid out for its width. All texts are safe to show."""
-
-    node: Node
-    positions: Positions
-    """The way to the node."""
-
-    part: int
-    """Which of the rows of an unfolded text this is; 0 for the first."""
-
-    unfolded: bool | None
-    """Whether the node is unfolded; None: there is nothing to fold."""
-
-    indent: int
-    """Cells before the sign."""
-
-    label: str
-    """The key or the position, or the part of a long one that stands on this row."""
-
-    label_from: int
-    """Where that part begins in the whole label, in characters."""
-
-    value_at: int
-    """Cells before the value."""
-
-    value: str
-    """The part of the value that stands on this row; of an array, and of what is folded, how many children it has."""
-
-    line: int
-    """The line of the value that it is of."""
-
-    value_from: int
-    """Where it begins in that line, in characters."""
-
-    more: bool
-    """Whether an ellipsis is to stand behind it, since the rest is folded away."""
-
-    aside: str
-    """What is said of it, and is not in the payload: a reading of a number, the size of a text. Empty for nothing."""
-
-    preview: str
-    """The beginning of what is folded away; empty for nothing."""
-
-    @property
-    def sign(self) -> str:
-        """The sign of what can be folded, or unfolded."""
-        return "" if self.unfolded is None or self.part else UNFOLDED if self.unfolded else FOLDED
-
-    def __str__(self) -> str:
-        before = f"{' ' * self.indent}{self.sign or ' '} {self.label}"
-        value = f"{self.value}{'…' if self.more else ''}"
-        after = f"{f'  ({self.aside})' if self.aside else ''}{f'  {self.preview}' if self.preview else ''}"
-        return f"{before:<{self.value_at}}{value}{after}" if value or after else before
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A row of what is unfolded."""
-
-    label: str
-    label_from: int
-    value_at: int
-    value: str
-    line: int
-    value_from: int
 
 
 class _Unfolded:
@@ -134,7 +36,7 @@ class _Unfolded:
         self.above = above
         self.below: dict[int, _Unfolded] = {}
         """The children that are unfolded, by their positions."""
-        self.parts: list[_Part] = []
+        self.parts: list[Part] = []
         """Its own rows; none of the root, unless it is a value."""
         self.column = 0
         """Cells before the values of its children."""
@@ -184,16 +86,13 @@ class Outline:
     """
 
     def __init__(
-        self, root: Node, measure: Measure = len, cut: Cut = _by_characters, break_: Cut = _by_characters
+        self, root: Node, measure: Measure = len, cut: Cut = by_characters, break_: Cut = by_characters
     ) -> None:
         """`measure`, `cut` and `break_`, which breaks long texts into rows, know how wide signs are on the screen;
         without them each takes one cell.
         """
         self.root = root
-        self._measure = measure
-        self._cut = cut
-        self._break = break_
-        self._width = 0
+        self._layout = RowLayout(measure, cut, break_)
         self._column = 0
         self._top = _Unfolded(root, 0, None)
 
@@ -202,13 +101,14 @@ class Outline:
     @property
     def width(self) -> int:
         """Cells for which it is laid out; 0 before it is."""
-        return self._width
+        return self._layout.width
 
     def lay_out(self, width: int) -> None:
         """Lay it out for a screen so many cells wide; the first time, unfold what there is room for."""
-        if width == self._width:
+        layout = self._layout
+        if width == layout.width:
             return
-        first, self._width = not self._width, width
+        first, layout.width = not layout.width, width
         if first:
             self._begin()
         else:
@@ -234,7 +134,7 @@ class Outline:
         self._lay_out_again()
         for parent in unfolded:
             rows = self._begin_texts(parent, rows)
-        if not self._top.size and self._foldable(self.root, 0, 0):
+        if not self._top.size and self._layout.foldable(self.root, 0, 0):
             self._unfold_root()
 
     def _begin_below(self, parent: _Unfolded, room: int) -> list[_Unfolded]:
@@ -252,7 +152,7 @@ class Outline:
         if len(parent.node) > _ROWS:
             return rows
         for position, child in enumerate(parent.node.children(0, len(parent.node))):
-            if not len(child) and self._foldable(child, self._depth(parent), parent.column):
+            if not len(child) and self._foldable(child, parent):
                 text = self._unfold(parent, position, child)
                 if rows + text.rows > _ROWS:
                     self._drop(text)
@@ -263,16 +163,20 @@ class Outline:
     def _lay_out_again(self) -> None:
         """Lay out what is unfolded for another width."""
         unfolded = list(self._all(self._top))
-        columns = [self._own_column(one) for one in unfolded]
-        self._column = max(columns[:_MEASURED])
+        columns = [self._layout.column_in(one.node, self._depth(one)) for one in unfolded]
+        self._column = max(columns[:MEASURED])
         for one, column in zip(unfolded, columns, strict=True):
             one.column = max(self._column, column)
             if one.above is not None:
-                one.parts = self._parts(one.node, self._depth(one.above), one.above.column)
+                one.parts = self._layout.parts(one.node, self._depth(one.above), one.above.column)
             elif one.parts:
-                one.parts = self._parts(one.node, 0, 0)
+                one.parts = self._layout.parts(one.node, 0, 0)
         for one in reversed(unfolded):
             one.count()
+
+    def _foldable(self, node: Node, parent: _Unfolded) -> bool:
+        """Whether a value in a node takes more than one row."""
+        return self._layout.foldable(node, self._depth(parent), parent.column)
 
     def _all(self, one: _Unfolded) -> Iterator[_Unfolded]:
         """All that is unfolded, a node before what is in it."""
@@ -280,25 +184,12 @@ class Outline:
         for below in one.below.values():
             yield from self._all(below)
 
-    def _own_column(self, one: _Unfolded) -> int:
-        """Where the values of the children of a node begin, by the longest of its shorter labels."""
-        most = max(min(34, self._width * 2 // 5), 8)
-        indent = self._indent(self._depth(one)) + _SIGN + _GAP
-        children = one.node.children(0, min(len(one.node), _MEASURED))
-        widths = [indent + self._measure(label_of(child)) for child in children]
-        if len(one.node) > _MEASURED and one.node.kind is Kind.ARRAY:
-            widths.append(indent + len(f"[{len(one.node) - 1}]"))
-        return max((width for width in widths if width <= most), default=0)
-
     def _depth(self, parent: _Unfolded) -> int:
         """How deep the children of a node stand."""
         depth = 0
         while parent.above is not None:
             depth, parent = depth + 1, parent.above
         return depth
-
-    def _indent(self, depth: int) -> int:
-        return min(len(INDENT) * depth, self._width // 3)
 
     # Rows
 
@@ -337,116 +228,16 @@ class Outline:
     def _row(
         self, node: Node, positions: Positions, depth: int, column: int, below: _Unfolded | None, part: int
     ) -> Row:
-        indent = self._indent(depth)
         if below is not None and below.parts:
-            this = below.parts[part]
-            aside = meaning(node) if part == below.own else ""
-            return Row(
-                node, positions, part, True, indent, this.label, this.label_from, this.value_at, this.value, this.line,
-                this.value_from, False, aside, "",
-            )  # fmt: skip
-        label, value_at, room = self._place(node, depth, column)
-        shown = self._clipped(label, value_at - indent - _SIGN - _GAP) if label else ""
-        if len(node):
-            (value,) = lines_of(node)
-            left = room - len(value) - _GAP
-            preview = self._preview(node, left) if left >= _LEAST_VALUE else ""
-            return Row(node, positions, 0, False, indent, shown, 0, value_at, value, 0, 0, False, "", preview)
-        lines = lines_of(node, _LOOKED_AT)
-        value = lines[0]
-        more = len(lines) > 1 or self._measure(value) > room
-        aside = self._size(node) if more else meaning(node)
-        left = room - self._measure(aside) - _GAP - 2 if aside else room
-        if more:
-            value = self._cut(value, max(left, _LEAST_VALUE) - 1)[0]
-        elif aside and self._measure(value) > left:
-            aside = self._clipped(aside, room - self._measure(value) - _GAP - 2)
-        unfolded = False if more or shown != label else None
-        return Row(node, positions, 0, unfolded, indent, shown, 0, value_at, value, 0, 0, more, aside, "")
-
-    def _place(self, node: Node, depth: int, column: int) -> tuple[str, int, int]:
-        """The label of a node, where its value begins, and how many cells there are for that."""
-        label = label_of(node)
-        indent = self._indent(depth) + _SIGN
-        most = max(self._width - _LEAST_VALUE, indent + _LEAST_VALUE)
-        own = indent + self._measure(label) + _GAP if label else indent
-        value_at = min(max(column, own), most)
-        return label, value_at, max(self._width - value_at, _LEAST_VALUE)
-
-    def _clipped(self, text: str, room: int) -> str:
-        """A text on one row, with an ellipsis where it is cut; empty where there is no room."""
-        if self._measure(text) <= room:
-            return text
-        return f"{self._cut(text, room - 1)[0]}…" if room > 1 else "…"[: max(room, 0)]
-
-    def _size(self, node: Node) -> str:
-        """How much of a text there is, folded away."""
-        text = node.text()
-        if node.kind is Kind.BYTES:
-            return size(len(text) // 2)
-        lines = text.count("\n") + 1
-        return plural(lines, "line") if lines > 1 else plural(len(text), "character")
-
-    def _preview(self, node: Node, room: int) -> str:
-        """The beginning of what is in a folded node, as far as there is room."""
-        count = min(len(node), _PREVIEWED)
-        parts: list[str] = []
-        for child in node.children(0, count):
-            label = f"{label_of(child)} " if node.kind is Kind.OBJECT else ""
-            if len(child):
-                value = "{…}" if child.kind is Kind.OBJECT else "[…]"
-            elif child.kind in (Kind.OBJECT, Kind.ARRAY):
-                value = "{}" if child.kind is Kind.OBJECT else "[]"
-            else:
-                lines = lines_of(child, _LOOKED_AT)
-                value = lines[0] if len(lines) == 1 else f"{lines[0]}…"
-            parts.append(f"{label}{value}")
-            if sum(map(len, parts)) > room:
-                break
-        return self._clipped(", ".join(parts) + (", …" if len(parts) < len(node) else ""), room)
-
-    # Parts of long texts
-
-    def _foldable(self, node: Node, depth: int, column: int) -> bool:
-        """Whether a value takes more than one row."""
-        label, value_at, room = self._place(node, depth, column)
-        lines = lines_of(node, _LOOKED_AT)
-        too_long = self._measure(label) > value_at - self._indent(depth) - _SIGN - _GAP if label else False
-        return too_long or len(lines) > 1 or self._measure(lines[0]) > room
-
-    def _parts(self, node: Node, depth: int, column: int) -> list[_Part]:
-        """The rows of its own that a node has where it is unfolded."""
-        label, value_at, room = self._place(node, depth, column)
-        label_room = value_at - self._indent(depth) - _SIGN - _GAP
-        labels: list[tuple[str, int]] = [(label, 0)]
-        if label and self._measure(label) > label_room:
-            value_at = self._indent(depth) + 2 * _SIGN
-            room = max(self._width - value_at, _LEAST_VALUE)
-            labels = list(self._pieces(label, max(self._width - self._indent(depth) - _SIGN, _LEAST_VALUE)))
-        parts = [_Part(piece, begin, value_at, "", 0, 0) for piece, begin in labels[:-1]]
-        if len(labels) > 1 or (label and value_at <= self._indent(depth) + 2 * _SIGN):
-            parts.append(_Part(*labels[-1], value_at, "", 0, 0))
-            labels = [("", len(label))]
-        lines = lines_of(node) if not len(node) or node.kind is Kind.ARRAY else [""]
-        for number, one in enumerate(lines):
-            for piece, begin in self._pieces(one, room):
-                parts.append(_Part(*labels[-1], value_at, piece, number, begin))
-                labels = [("", len(label))]
-        return parts
-
-    def _pieces(self, text: str, width: int) -> Iterator[tuple[str, int]]:
-        """The pieces of a text, each with the character at which it begins."""
-        begin = 0
-        for piece in self._break(text, width) or [""]:
-            yield piece, begin
-            begin += len(piece)
+            return self._layout.part(node, positions, depth, below.parts, part)
+        return self._layout.folded(node, positions, depth, column)
 
     # Folding
 
     def unfold(self, positions: Positions) -> None:
         """Unfold a node, and all that it is in."""
         if not self._top.size:
-            if self._foldable(self.root, 0, 0):
+            if self._layout.foldable(self.root, 0, 0):
                 self._unfold_root()
             return
         parent = self._top
@@ -454,7 +245,7 @@ class Outline:
             below = parent.below.get(position)
             if below is None:
                 (node,) = parent.node.children(position, position + 1)
-                if not len(node) and not self._foldable(node, self._depth(parent), parent.column):
+                if not len(node) and not self._foldable(node, parent):
                     return
                 below = self._unfold(parent, position, node)
             parent = below
@@ -492,7 +283,7 @@ class Outline:
                     if there is None and room < len(child):
                         done = False
                         continue
-                    if there is None and (len(child) or self._foldable(child, self._depth(parent), parent.column)):
+                    if there is None and (len(child) or self._foldable(child, parent)):
                         there = self._attach(parent, position, child)
                     if there is not None:
                         room -= there.own + len(child)
@@ -516,15 +307,15 @@ class Outline:
         return one
 
     def _unfold_root(self) -> None:
-        self._top.parts = self._parts(self.root, 0, 0)
+        self._top.parts = self._layout.parts(self.root, 0, 0)
         self._top.count()
 
     def _attach(self, parent: _Unfolded, position: int, node: Node) -> _Unfolded:
         """Unfold a child without counting the rows above."""
         below = _Unfolded(node, position, parent)
         if len(node):
-            below.column = max(self._column, self._own_column(below))
-        below.parts = self._parts(node, self._depth(parent), parent.column)
+            below.column = max(self._column, self._layout.column_in(node, self._depth(below)))
+        below.parts = self._layout.parts(node, self._depth(parent), parent.column)
         below.count()
         parent.below[position] = below
         return below

@@ -16,7 +16,7 @@ from unicodedata import normalize
 
 from archive_tui.folding import folded, places
 from archive_tui.payloads.nodes import Kind, Node, Positions, label_of, lines_of, offset_in, walk
-from archive_tui.payloads.outline import Row
+from archive_tui.payloads.outline_rows import Row
 from archive_tui.payloads.sieve import Sieve
 
 _AT_ONCE = 2_000

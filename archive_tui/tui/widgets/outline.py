@@ -12,7 +12,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from archive_tui.payloads.nodes import Node, Positions, path_to
-from archive_tui.payloads.outline import Outline, Row
+from archive_tui.payloads.outline import Outline
+from archive_tui.payloads.outline_rows import Row
 from archive_tui.payloads.paths import Path
 from archive_tui.payloads.rendering import TreeDocument
 from archive_tui.payloads.search import Matches, OutlineMatches
