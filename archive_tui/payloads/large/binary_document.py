@@ -7,18 +7,13 @@ from archive_tui.payloads.large.binary_layout import item_lines, label_line, pie
 from archive_tui.payloads.large.binary_scan import AS_TEXT, COMMA, FIRST, LAST, BinaryContainer, BinaryScan
 from archive_tui.payloads.large.documents import ScanDocument
 from archive_tui.payloads.masking import MASK
-from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.payloads.sieve import Sieve
 from archive_tui.payloads.writing import INDENT, written_key
 from archive_tui.text import encode
 
 
-class LargeBinary(ScanDocument):
+class LargeBinary(ScanDocument[BinaryScan]):
     """What has heads, laid out as `written` does."""
-
-    def __init__(self, format_: str, scan: BinaryScan, redaction: Redaction = SHOWN) -> None:
-        super().__init__(format_, scan, redaction)
-        self._scan = scan
 
     def _lines_in(self, part: int) -> list[str]:
         if self._scan.pieces[part]:

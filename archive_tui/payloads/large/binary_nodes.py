@@ -6,7 +6,7 @@ from archive_tui.payloads.large.binary_format import BYTES, EXTENSION, LIST, MAP
 from archive_tui.payloads.large.binary_scan import BinaryScan
 from archive_tui.payloads.large.containers import Container
 from archive_tui.payloads.large.nodes import LONGEST_TEXT, LargeNode, Nodes, SmallNode
-from archive_tui.payloads.nodes import Kind, Node, TreeNode
+from archive_tui.payloads.nodes import Kind, Node
 from archive_tui.payloads.paths import key_text
 from archive_tui.payloads.sieve import Sieve
 from archive_tui.payloads.tree import Tree
@@ -15,17 +15,12 @@ from archive_tui.text import decode
 _KINDS = {TEXT: Kind.TEXT, BYTES: Kind.BYTES, LIST: Kind.ARRAY, MAP: Kind.OBJECT}
 
 
-class BinaryNodes(Nodes):
+class BinaryNodes(Nodes[BinaryScan]):
     """Makes the nodes of one payload. For any thread."""
 
     def __init__(self, scan: BinaryScan) -> None:
-        super().__init__(scan.raw)
-        self._scan = scan
+        super().__init__(scan)
         self._format = scan.format
-
-    def root(self) -> Node:
-        root = self._scan.root
-        return LargeNode(self, root, None) if root is not None else TreeNode([])
 
     def children(self, container: Container, start: int, stop: int) -> Iterator[Node]:
         return (child for _, child in self._items(container, start, stop))

@@ -68,7 +68,6 @@ class BinaryScan(Scan):
         self.containers: dict[int, BinaryContainer] = {}
         """Those that are remembered, by where they begin, behind their tags."""
         self.root: BinaryContainer | None = None
-        """The outermost one; None before it was come to."""
         self.long_ends: dict[int, int] = {}
         """Where the texts and bytes end that are longer than what is looked at together, by where they begin."""
         self.chunked = False

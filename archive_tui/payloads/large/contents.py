@@ -16,6 +16,7 @@ from archive_tui.payloads.large.hex_document import LargeHex
 from archive_tui.payloads.large.json_document import LargeJson
 from archive_tui.payloads.large.json_nodes import JsonNodes
 from archive_tui.payloads.large.json_scan import JsonScan
+from archive_tui.payloads.large.scan import not_utf8
 from archive_tui.payloads.large.scan_content import MOMENT, ScanContent, checking, look_at_beginning
 from archive_tui.payloads.large.text_document import LargeText
 from archive_tui.payloads.nodes import Node
@@ -48,8 +49,7 @@ class LargeTextContent:
 
     def words(self) -> tuple[str, ...]:
         """What there is to know by now."""
-        count = self._text.strange
-        strange = (f"{count:,} {'byte is' if count == 1 else 'bytes are'} not UTF-8",) if count else ()
+        strange = (not_utf8(self._text.strange),) if self._text.strange else ()
         return strange if not self._text.growing else (checking(self._text.walked, len(self._raw)), *strange)
 
     def masked(self, redaction: Redaction) -> "LargeTextContent":

@@ -10,11 +10,12 @@ from array import array
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from archive_tui.folding import folded
 from archive_tui.payloads.large.scan import Scan
 from archive_tui.payloads.masking import MASK
-from archive_tui.payloads.redaction import Redaction
+from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.payloads.rendering import Document
 from archive_tui.payloads.search import TextMatches
 from archive_tui.payloads.sieve import Sieve
@@ -33,6 +34,8 @@ much as the part.
 
 _BYTES_A_LETTER = 24
 """Bytes that a letter takes at most: one with three accents as JSON may escape it."""
+
+_Scan = TypeVar("_Scan", bound=Scan)
 
 MOMENT = 0.02
 """Seconds between two questions of a search whether anybody still wants to know."""
@@ -209,34 +212,34 @@ class HiddenParts:
         return self._first is not None
 
 
-class ScanDocument(PartsDocument):
+class ScanDocument(PartsDocument, Generic[_Scan]):
     """What is laid out as a scan walks over it."""
 
-    def __init__(self, format_: str, scan: Scan, redaction: Redaction) -> None:
+    def __init__(self, format_: str, scan: _Scan, redaction: Redaction = SHOWN) -> None:
         super().__init__(format_, scan.raw, redaction)
-        self._walk = scan
+        self._scan = scan
         self._hidden = HiddenParts(scan, redaction)
 
     @property
     def growing(self) -> bool:
-        return not self._walk.finished
+        return not self._scan.finished
 
     def __len__(self) -> int:
-        lines = self._walk.first_lines[self._hidden.parts()]
-        return max(lines + (self._hidden.any or self._walk.problem is not None), 1)
+        lines = self._scan.first_lines[self._hidden.parts()]
+        return max(lines + (self._hidden.any or self._scan.problem is not None), 1)
 
     def advance(self, seconds: float) -> bool:
-        return self._walk.advance(seconds)
+        return self._scan.advance(seconds)
 
     def line(self, index: int) -> str:
-        if index >= self._walk.first_lines[self._hidden.parts()] and self._hidden.any:
+        if index >= self._scan.first_lines[self._hidden.parts()] and self._hidden.any:
             return NOT_SHOWN
-        if self._walk.problem is not None and index >= self._walk.lines:
-            return block(f"… not laid out from here: {self._walk.problem}")
+        if self._scan.problem is not None and index >= self._scan.lines:
+            return block(f"… not laid out from here: {self._scan.problem}")
         return super().line(index)
 
     def _parts(self) -> tuple[int, "array[int]", "array[int]"]:
-        return self._hidden.parts(), self._walk.starts, self._walk.first_lines
+        return self._hidden.parts(), self._scan.starts, self._scan.first_lines
 
     def _lines_around(self, part: int) -> tuple[list[str], list[str]]:
         return [], []  # no value goes on in another part, but for those that are in pieces

@@ -5,18 +5,13 @@ import re
 
 from archive_tui.payloads.large.documents import ScanDocument
 from archive_tui.payloads.large.json_scan import JsonScan
-from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.payloads.rendering import broken
 from archive_tui.payloads.writing import INDENT, quoted
 from archive_tui.text import block, decode
 
 
-class LargeJson(ScanDocument):
+class LargeJson(ScanDocument[JsonScan]):
     """JSON, or lines of it, laid out as `laid_out` does."""
-
-    def __init__(self, format_: str, scan: JsonScan, redaction: Redaction = SHOWN) -> None:
-        super().__init__(format_, scan, redaction)
-        self._scan = scan
 
     def _lines_in(self, part: int) -> list[str]:
         scan = self._scan

@@ -9,7 +9,7 @@ from archive_tui.payloads.large.containers import WINDOW, Container
 from archive_tui.payloads.large.json_scan import JsonScan
 from archive_tui.payloads.large.json_strings import string_of
 from archive_tui.payloads.large.nodes import LONGEST_TEXT, LargeNode, Nodes, SmallNode
-from archive_tui.payloads.nodes import Kind, Node, TreeNode
+from archive_tui.payloads.nodes import Kind, Node
 from archive_tui.payloads.paths import Step
 from archive_tui.payloads.sieve import Sieve
 from archive_tui.payloads.tree import NO_TREE, Tree
@@ -18,16 +18,8 @@ from archive_tui.text import decode
 _KINDS = {b"{": Kind.OBJECT, b"[": Kind.ARRAY, b'"': Kind.TEXT, b"n": Kind.WORD, b"t": Kind.WORD, b"f": Kind.WORD}
 
 
-class JsonNodes(Nodes):
+class JsonNodes(Nodes[JsonScan]):
     """Makes the nodes of one payload. For any thread."""
-
-    def __init__(self, scan: JsonScan) -> None:
-        super().__init__(scan.raw)
-        self._scan = scan
-
-    def root(self) -> Node:
-        root = self._scan.root
-        return LargeNode(self, root, None) if root is not None else TreeNode([])
 
     def children(self, container: Container, start: int, stop: int) -> Iterator[Node]:
         raw = self._raw

@@ -39,8 +39,6 @@ class JsonScan(Scan):
         """How deep each part begins; of a piece of a long string the complement (~) of that."""
         self.containers: dict[int, Container] = {}
         """Those that are remembered, by where they begin."""
-        self.root: Container | None = None
-        """The outermost one; None before it was come to."""
         self._stack: list[Container] = []
         self._rows_before = 0
         self._after_piece = False

@@ -3,8 +3,10 @@
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 from archive_tui.payloads.large.containers import Container
+from archive_tui.payloads.large.scan import Scan
 from archive_tui.payloads.nodes import Kind, Node, TreeNode
 from archive_tui.payloads.paths import Step
 from archive_tui.payloads.sieve import Sieve
@@ -16,17 +18,21 @@ LONGEST_TEXT = 64 * 1024
 _KEPT = 128
 """Values that are held decoded: those of some pages."""
 
+_Scan = TypeVar("_Scan", bound=Scan)
 
-class Nodes(ABC):
+
+class Nodes(ABC, Generic[_Scan]):
     """Makes the nodes of one payload. For any thread."""
 
-    def __init__(self, raw: bytes) -> None:
-        self._raw = raw
+    def __init__(self, scan: _Scan) -> None:
+        self._scan = scan
+        self._raw = scan.raw
         self._decoded: OrderedDict[int, TreeNode] = OrderedDict()
 
-    @abstractmethod
     def root(self) -> Node:
         """The outermost node. The walk must have come to it."""
+        root = self._scan.root
+        return LargeNode(self, root, None) if root is not None else TreeNode([])
 
     @abstractmethod
     def children(self, container: Container, start: int, stop: int) -> Iterator[Node]:
@@ -67,7 +73,7 @@ class LargeNode:
 
     __slots__ = ("_container", "_nodes", "kind", "step")
 
-    def __init__(self, nodes: Nodes, container: Container, step: Step | None) -> None:
+    def __init__(self, nodes: Nodes[Any], container: Container, step: Step | None) -> None:
         self._nodes = nodes
         self._container = container
         self.step = step
@@ -95,7 +101,7 @@ class SmallNode:
 
     __slots__ = ("_end", "_nodes", "_start", "kind", "step")
 
-    def __init__(self, nodes: Nodes, start: int, end: int, step: Step | None) -> None:
+    def __init__(self, nodes: Nodes[Any], start: int, end: int, step: Step | None) -> None:
         self._nodes = nodes
         self._start, self._end = start, end
         self.step = step

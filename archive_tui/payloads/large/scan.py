@@ -12,6 +12,8 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Generator, Iterable
 
+from archive_tui.payloads.large.containers import Container
+
 PART = 8 * 1024
 """Bytes of a part of the layout, more or less."""
 
@@ -53,6 +55,8 @@ class Scan(ABC):
         """Where each part begins, and at last where the next one does."""
         self.first_lines: array[int] = array("q", [0])
         """The first line of each part."""
+        self.root: Container | None = None
+        """The outermost container; None before it was come to."""
         self._known_keys: set[bytes] = set()
         self._strange = 0
         self._lock = threading.Lock()
@@ -121,8 +125,13 @@ class Scan(ABC):
 
     def _remark_on_strange(self) -> None:
         """Remark on bytes that are not UTF-8 where there should be text."""
-        if count := self._strange:
-            self._remark(f"{count:,} {'byte is' if count == 1 else 'bytes are'} not UTF-8")
+        if self._strange:
+            self._remark(not_utf8(self._strange))
+
+
+def not_utf8(count: int) -> str:
+    """Say that so many bytes are not UTF-8."""
+    return f"{count:,} {'byte is' if count == 1 else 'bytes are'} not UTF-8"
 
 
 def bytes_not_text(part: bytes) -> int:

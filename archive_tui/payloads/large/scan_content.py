@@ -28,7 +28,7 @@ class ScanContent(Generic[_Scan]):
         self,
         name: str,
         scan: _Scan,
-        nodes: Nodes,
+        nodes: Nodes[_Scan],
         laid_out: Callable[[str, _Scan, Redaction], Document],
         redaction: Redaction = SHOWN,
     ) -> None:
