@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 from archive_tui.payloads.decoder import Context, Decoded, Fit
+from archive_tui.payloads.strange_bytes import not_utf8, strange_bytes
 from archive_tui.payloads.tree import DIGITS, NO_TREE, Pairs, Tree, deeper_than, object_of
 from archive_tui.payloads.writing import INDENT, quoted
 from archive_tui.text import decode
@@ -84,8 +85,8 @@ class JsonDecoder:
             return None
         if body is not text:
             reader.remark("it begins with a byte order mark, which JSON does not allow")
-        if not text.isascii() and (strange := sum("\udc80" <= letter <= "\udcff" for letter in text)):
-            reader.remark(f"{strange:,} {'byte is' if strange == 1 else 'bytes are'} not UTF-8")
+        if strange := strange_bytes(raw):
+            reader.remark(not_utf8(strange))
         context.json = raw
         fit = Fit.CERTAIN if isinstance(tree, dict | list | Pairs) else Fit.DOUBTFUL
         return Decoded(fit, _why(tree), tree, lambda: laid_out(body), tuple(reader.remarks))

@@ -21,8 +21,9 @@ from archive_tui.payloads.large.binary_format import (
 )  # fmt: skip
 from archive_tui.payloads.large.binary_layout import item_lines
 from archive_tui.payloads.large.containers import WINDOW, Container
-from archive_tui.payloads.large.scan import PART, Mistake, Scan, Walk, bytes_not_text
+from archive_tui.payloads.large.scan import PART, Mistake, Scan, Walk
 from archive_tui.payloads.paths import key_text
+from archive_tui.payloads.strange_bytes import strange_bytes
 from archive_tui.payloads.tree import Tree, pairs_of
 from archive_tui.wording.people import size
 
@@ -330,7 +331,7 @@ class BinaryScan(Scan):
     def _close_part(self, at: int) -> None:
         texts = b"".join(self._texts)
         if not texts.isascii():
-            self._strange += sum(map(bytes_not_text, self._texts))
+            self._strange += sum(map(strange_bytes, self._texts))
         lines = self._lines_now + texts.count(b"\n")
         self._note_keys(self._keys)
         self._texts.clear()
@@ -344,8 +345,7 @@ class BinaryScan(Scan):
         if self.pieces[-1] & AS_TEXT:
             piece = self.raw[begin:end]
             lines += piece.count(b"\n")
-            if not piece.isascii():
-                self._strange += bytes_not_text(piece)
+            self._strange += strange_bytes(piece)
         self._end(end, next_begin, lines)
 
     def _end(self, end: int, next_begin: int, lines: int) -> None:

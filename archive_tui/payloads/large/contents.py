@@ -16,13 +16,13 @@ from archive_tui.payloads.large.hex_document import LargeHex
 from archive_tui.payloads.large.json_document import LargeJson
 from archive_tui.payloads.large.json_nodes import JsonNodes
 from archive_tui.payloads.large.json_scan import JsonScan
-from archive_tui.payloads.large.scan import not_utf8
 from archive_tui.payloads.large.scan_content import MOMENT, ScanContent, checking, look_at_beginning
 from archive_tui.payloads.large.text_document import LargeText
 from archive_tui.payloads.nodes import Node
 from archive_tui.payloads.readings import Reading
 from archive_tui.payloads.redaction import SHOWN, Redaction
 from archive_tui.payloads.rendering import Document, TextDocument
+from archive_tui.payloads.strange_bytes import not_utf8
 from archive_tui.text import decode
 from archive_tui.wording.people import size
 

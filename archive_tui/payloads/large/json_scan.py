@@ -6,7 +6,8 @@ from array import array
 from archive_tui.payloads.large import json_grammar as grammar
 from archive_tui.payloads.large.containers import EVERY, WINDOW, Container
 from archive_tui.payloads.large.json_strings import string_cut, string_of
-from archive_tui.payloads.large.scan import PART, Mistake, Scan, Walk, bytes_not_text
+from archive_tui.payloads.large.scan import PART, Mistake, Scan, Walk
+from archive_tui.payloads.strange_bytes import strange_bytes
 
 LARGE_CONTAINER = 16 * 1024
 """Bytes from which a container is remembered. A smaller one is decoded where somebody looks at it."""
@@ -280,8 +281,7 @@ class JsonScan(Scan):
         if _controls(part) != _controls(skeleton):
             lines += part.count(b"\n") - skeleton.count(b"\n")
             self._remark("strings hold control characters, which JSON wants escaped")
-        if not part.isascii():
-            self._strange += bytes_not_text(part)
+        self._strange += strange_bytes(part)
         self.depths.append(len(self._stack))
         self._end_part(at, lines)
 

@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Callable, Generator, Iterable
 
 from archive_tui.payloads.large.containers import Container
+from archive_tui.payloads.strange_bytes import not_utf8
 
 PART = 8 * 1024
 """Bytes of a part of the layout, more or less."""
@@ -127,13 +128,3 @@ class Scan(ABC):
         """Remark on bytes that are not UTF-8 where there should be text."""
         if self._strange:
             self._remark(not_utf8(self._strange))
-
-
-def not_utf8(count: int) -> str:
-    """Say that so many bytes are not UTF-8."""
-    return f"{count:,} {'byte is' if count == 1 else 'bytes are'} not UTF-8"
-
-
-def bytes_not_text(part: bytes) -> int:
-    """Count the bytes that are not UTF-8."""
-    return len(part) - len(part.decode(errors="ignore").encode())

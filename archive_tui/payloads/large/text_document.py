@@ -7,8 +7,9 @@ from time import perf_counter
 
 from archive_tui.payloads.decoders.xml import is_like_xml
 from archive_tui.payloads.large.documents import BEFORE, BEHIND, MOMENT, NOT_SHOWN, HiddenParts, PartsDocument
-from archive_tui.payloads.large.scan import Scan, bytes_not_text
+from archive_tui.payloads.large.scan import Scan
 from archive_tui.payloads.redaction import SHOWN, Redaction
+from archive_tui.payloads.strange_bytes import strange_bytes
 from archive_tui.text import block, decode
 
 _ELEMENT_NOT_SHOWN = "… not shown from here: a value is masked"
@@ -105,9 +106,7 @@ class LargeText(PartsDocument):
             while 0x80 <= raw[end] < 0xC0 and end > at + self._PART - 4:
                 end -= 1
             lines = 1
-        part = raw[at:end]
-        if not part.isascii():
-            self.strange += bytes_not_text(part)
+        self.strange += strange_bytes(raw[at:end])
         self._length += lines
         self._firsts.append(self._length)
         self._starts.append(end)
