@@ -11,12 +11,17 @@ import msgpack
 import pytest
 
 from archive_tui.payloads import readings as door
+from archive_tui.payloads.large.documents import HiddenParts
+from archive_tui.payloads.large.json_scan import JsonScan
 from archive_tui.payloads.nodes import walk
 from archive_tui.payloads.readings import PayloadReader
 from archive_tui.payloads.redaction import SHOWN, RedactedReading, Redaction
 from archive_tui.payloads.rendering import document
 
 SECRET = "hunter2hunter2"
+MANY = 10_000
+"""Keys of which a walk remembers no more."""
+
 ROWS = [{"id": number, "url": f"https://shop.example/{number}"} for number in range(400)]
 
 
@@ -169,3 +174,44 @@ def test_lines_far_from_a_secret_are_shown() -> None:
     lines = document(reading)
     assert lines.line(0) == "a line"
     assert lines.line(len(lines) - 2) == "a line"
+
+
+class _KeysThatCome(dict[str, int]):
+    """Keys of a walk that goes on in another thread right after somebody has taken those so far."""
+
+    scan: JsonScan
+
+    def items(self) -> Any:
+        taken = list(super().items())
+        self["password"] = 5
+        self.scan.keys_end = 7
+        return taken
+
+
+def test_a_hidden_key_that_comes_while_others_are_looked_through_is_found() -> None:
+    """The last one that is remembered, before there were too many."""
+    scan = JsonScan(b"[]", depth=10)
+    scan.keys = _KeysThatCome({f"key {number}": 0 for number in range(MANY - 1)})
+    scan.keys.scan = scan
+    scan.parts = 3
+    hidden = HiddenParts(scan, Redaction())
+    assert hidden.parts() == 3
+    scan.parts = 20
+    assert hidden.parts() == 5
+
+
+def test_keys_are_looked_through_once_however_many_lines_are_shown() -> None:
+    scan = JsonScan(json.dumps({f"key {number}": number for number in range(500)}).encode(), depth=10)
+    while scan.advance(1):
+        pass
+    asked: list[str] = []
+
+    class Counting(dict[str, int]):
+        def items(self) -> Any:
+            asked.extend(self)
+            return super().items()
+
+    scan.keys = Counting(scan.keys)
+    hidden = HiddenParts(scan, Redaction())
+    assert {hidden.parts() for _ in range(50)} == {scan.parts}
+    assert len(asked) == 500

@@ -5,6 +5,7 @@ itself. No line is longer than some KiB: a longer one takes several.
 """
 
 import re
+import threading
 from abc import abstractmethod
 from array import array
 from bisect import bisect_right
@@ -191,20 +192,26 @@ class HiddenParts:
         self._scan, self._redaction = scan, redaction
         self._asked = 0
         self._first: int | None = None
+        self._lock = threading.Lock()
 
     def parts(self) -> int:
         """How many parts may be shown by now."""
         count = self._scan.parts
         if self._redaction.on and self._first is None:
-            keys = list(self._scan.keys.items())
-            for key, part in keys[self._asked :]:
-                if self._redaction.hides(key):
-                    self._first = part
-                    break
-            self._asked = len(keys)
-            if self._first is None:
-                self._first = self._scan.keys_end
+            with self._lock:
+                self._look()
         return count if self._first is None else min(self._first, count)
+
+    def _look(self) -> None:
+        """Look through the keys that are new. Mostly there are none: each line that is shown asks."""
+        if self._first is not None:
+            return  # somebody else has looked meanwhile
+        first = self._scan.keys_end  # read before the keys, which are all there where it says something
+        if len(self._scan.keys) > self._asked:
+            keys = list(self._scan.keys.items())
+            first = next((part for key, part in keys[self._asked :] if self._redaction.hides(key)), first)
+            self._asked = len(keys)
+        self._first = first
 
     @property
     def any(self) -> bool:
