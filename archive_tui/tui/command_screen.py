@@ -56,6 +56,11 @@ TICK = 0.2
 LOW = 20
 """Lines below which a terminal has room for little more than a list."""
 
+_FIRST_PICTURE = 0.06
+"""Seconds that the first picture of a screen waits for what is still being read: most of the time it comes sooner, and
+nothing is drawn twice.
+"""
+
 _THIN_TICK = 1.0
 """The same for `--low-bandwidth`."""
 
@@ -195,6 +200,7 @@ class CommandScreen(Screen[None]):
         self.waiting: type[Command] | None = None
         """The command that waits for its time; any other command takes its place."""
         self._moment_shown = 0.0
+        self._first_picture_waits = True
         self.remarks = RemarkLine()
         """The line above the footer."""
 
@@ -256,7 +262,22 @@ class CommandScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.set_interval(_THIN_TICK if self.thin else TICK, self.look)
+        self.set_timer(_FIRST_PICTURE, self._draw_at_last)
         self.look()
+
+    def _draw_at_last(self) -> None:
+        """Draw the first picture, whether all of it is there or not."""
+        if self._first_picture_waits:
+            self._first_picture_waits = False
+            self.refresh()
+
+    def _compositor_refresh(self) -> None:
+        """Draw what has changed, unless this is the first picture and what it is to show is about to come. Textual
+        (8.2.8) remembers what was not drawn.
+        """
+        self._first_picture_waits = self._first_picture_waits and self.reading()
+        if not self._first_picture_waits:
+            super()._compositor_refresh()
 
     def _screen_resized(self, size: Size) -> None:
         """Lay it out for another size. Textual (8.2.8) sends a size to each new screen that is laid out for it already,

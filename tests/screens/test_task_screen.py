@@ -1,13 +1,17 @@
 """What is done from the screen of one task: its boxes, its search, and changes of exactly the task that is shown."""
 
+import threading
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from support.asynq_data import NOW, key
-from support.pilot import Operator, Stalls, operate
+from support.pilot import PATIENCE, Operator, Stalls, operate
 from support.servers import Live
 
+from archive_tui.asynq.task import Task
+from archive_tui.session import Session
+from archive_tui.tui.app import ArchiveApp
 from archive_tui.tui.command_screen import CommandScreen
 from archive_tui.tui.widgets.keybar import KeyBar
 
@@ -599,3 +603,36 @@ def test_opening_a_task_lays_out_its_own_screen_alone(valkey: Live, monkeypatch:
         assert not op.app.screen_stack[-2].query_one(KeyBar).visible
 
     operate(valkey.settings, play, size=(100, 40))
+
+
+# The first picture
+
+
+def test_a_task_whose_answer_is_late_is_drawn_before_it_comes(valkey: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    several(valkey, plain(1))
+    read, answers, drawn = Session.read_task, threading.Event(), []
+    display = ArchiveApp._display
+
+    def held(session: Session, queue: str, task_id: bytes) -> Task:
+        assert answers.wait(PATIENCE)
+        return read(session, queue, task_id)
+
+    def noted(app: ArchiveApp, screen: CommandScreen, picture: Any) -> None:
+        drawn.append(type(screen).__name__)
+        display(app, screen, picture)
+
+    monkeypatch.setattr(Session, "read_task", held)
+    monkeypatch.setattr(ArchiveApp, "_display", noted)
+
+    async def play(op: Operator) -> None:
+        await op.tasks("q")
+        try:
+            with op.holding():
+                await op.press("enter")
+                await op.until(lambda: drawn[-1:] == ["ArchivedTaskScreen"], "the first picture")
+                assert "reading…" in op.text
+        finally:
+            answers.set()
+        await op.sees("payload 0")
+
+    operate(valkey.settings, play)
