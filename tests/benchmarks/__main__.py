@@ -183,6 +183,8 @@ def show(kept: dict[str, Any], tasks: int, *, markdown: bool) -> None:
     where = _where(kept["machine"], kept["server"])
     if markdown:
         print(report.markdown(figures, judged, f"{tasks:,} tasks, medians of {size['repeat']} runs; {where}.") + "\n")
+        if size["against"]:
+            print(report.markdown_against(size["against"], kept["against"]["name"]) + "\n")
         return
     print(f"{tasks:,} tasks, medians of {size['repeat']} runs\n{where}\n")
     if kept["machine"]["load"] > _BUSY:

@@ -147,3 +147,13 @@ def markdown(figures: Figures, judged: Sequence[Verdict], heading: str) -> str:
     lines += ["", "| must | measured | |", "| --- | --- | --- |"]
     lines += [f"| {one.what}: {one.required} | {one.measured} | {one.word} |" for one in judged]
     return "\n".join(lines)
+
+
+def markdown_against(compared: Mapping[str, Mapping[str, Any]], other: str) -> str:
+    """How many times as much we take as another version, as the tables of docs/performance.md."""
+    lines = [f"Beside {other}, medians of pairs of runs:", ""]
+    lines += ["| on: what | time | processor time | the server's | memory |", "| --- | --- | --- | --- | --- |"]
+    for name, one in compared.items():
+        cells = (f"{one['ratios'][figure]:.2f} ×" if figure in one["ratios"] else "" for figure in COMPARED)
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
