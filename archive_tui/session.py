@@ -302,6 +302,7 @@ class Session:
                 messages=messages,
                 locks=locks,
                 also=known,
+                beside_screens=self.watch.begun,
             )
         )
         restore = self.changing(RESTORE)

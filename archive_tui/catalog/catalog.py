@@ -39,6 +39,7 @@ from archive_tui.catalog.extracts import Unread, schema_of, table_of, unread_amo
 from archive_tui.catalog.inserter import Inserter
 from archive_tui.catalog.query import Query
 from archive_tui.catalog.row_parts import KINDS, SUMS, TARGETS, Sums, Targets, targets_from
+from archive_tui.catalog.seqs import seqs_of
 from archive_tui.catalog.signatures import signature
 from archive_tui.errors import CatalogError
 from archive_tui.payloads.redaction import Redaction
@@ -56,6 +57,7 @@ _COPIED_ERROR = 200
 """Characters of an error in a copy of a row: enough to tell what it was."""
 
 _REMOVED_AT_ONCE = 10_000
+_SUMMED_AT_ONCE = 50_000
 _SETTLED_AT_ONCE = 20_000
 """Rows up to which a walk over the table costs a few milliseconds."""
 
@@ -87,7 +89,7 @@ class Catalog:
         self._shown_error = lru_cache(_ERRORS)(self._masked_error)
         self._signature = lru_cache(_ERRORS)(self._masked_signature)
         self._waiting = 0
-        self._indexed = False
+        self._indexed = self._complete = False
         self._listing_anew = False
         self._known_ids = KnownIds()
         self._trouble = ""
@@ -110,7 +112,7 @@ class Catalog:
                 self._inserter = Inserter(self._writer)
                 self._queues = self._inserter.queues
                 self._pages = connect(path, cache_mib=2)
-                self._views = connect(path, cache_mib=16)  # sorts in as much
+                self._views = connect(path, cache_mib=8)  # sorts in as much
                 self._groups = connect(path, cache_mib=4)
                 self._reads = connect(path, cache_mib=2)
                 for reader in (self._pages, self._views, self._groups, self._reads):
@@ -149,7 +151,7 @@ class Catalog:
         Beyond the limit, or when the disk is full, rows are only counted.
         """
         with self._write_lock:
-            if self._indexed:
+            if self._by_index:
                 self.add([row for batch in batches for row in batch.rows()])
                 return
             try:
@@ -172,7 +174,7 @@ class Catalog:
         """
         with self._write_lock:
             known = self._tally.total
-            if not update and not self._indexed:
+            if not update and not self._by_index:
                 added = self._append_all(batches_of(rows))
                 for batch, kept in added:
                     self._tally.take(batch, kept)
@@ -194,7 +196,7 @@ class Catalog:
         Raises CatalogError when the disk is full.
         """
         with self._write_lock:
-            if self._indexed or not self._listing_anew:
+            if self._by_index or not self._listing_anew:
                 self._update(batches)
                 return
             with self._changing(only_adding=True):
@@ -253,6 +255,17 @@ class Catalog:
             self._waiting = 0
             self._tally.change(self._changes(new))
 
+    def complete(self) -> None:
+        """Settle, and keep no more than the rows: a scan has ended. What comes later is looked up in an index."""
+        with self._write_lock:
+            self.settle()
+            self._known_ids, self._complete = KnownIds(), True
+
+    @property
+    def _by_index(self) -> bool:
+        """Whether an index tells which rows are known."""
+        return self._indexed or self._complete
+
     def _append_all(self, batches: Sequence[RowBatch]) -> list[tuple[RowBatch, int]]:
         """Write what is certainly new, in one transaction; returns it, with the number of rows kept of each batch."""
         room = 0 if self._trouble else max(0, self._limit - self._tally.kept)
@@ -287,7 +300,7 @@ class Catalog:
         """Begin a new listing: `end_listing` removes the rows that are not added again from here on."""
         with self._write_lock:
             self._inserter.generation += 1
-            self._listing_anew = not (self._indexed or self._tally.total or self._waiting)
+            self._listing_anew = not (self._by_index or self._tally.total or self._waiting)
 
     def end_listing(self) -> None:
         """Remove the rows that were not added since `begin_listing`."""
@@ -306,7 +319,7 @@ class Catalog:
                 for table in ("tasks", "waiting", "repeated"):
                     self._writer.execute(f"DELETE FROM {table}")
                 self._inserter.forget_repeated()
-            self._known_ids = KnownIds()
+            self._known_ids, self._complete = KnownIds(), False
             self._waiting = 0
             self._trouble = ""
             self._recount()
@@ -399,7 +412,7 @@ class Catalog:
         rows = f"{source} WHERE seq > ? AND ({condition})"
         with self._view_lock:
             if self._closed:
-                return array("q")
+                return seqs_of()
             with one_moment(self._views):
                 run = self._views.execute
                 if query.as_found:
@@ -589,12 +602,17 @@ class Catalog:
 
     def sums(self) -> dict[tuple[str, Kind | None], tuple[int, int | None]]:
         """The numbers of rows and estimates of their bytes in Redis by queue and kind; None: no size is known."""
-        sql = "SELECT queue, kind, count(*), sum(stored_bytes) FROM rows GROUP BY queue, kind"
-        with self._view_lock:
-            found = [] if self._closed else self._views.execute(sql).fetchall()
-        sums: dict[tuple[str, Kind | None], tuple[int, int | None]] = {
-            (self._queues[queue], KINDS[kind]): (count, stored) for queue, kind, count, stored in found
-        }
+        sql = "SELECT queue, kind, count(*), sum(stored_bytes) FROM rows WHERE seq BETWEEN ? AND ? GROUP BY queue, kind"
+        sums: dict[tuple[str, Kind | None], tuple[int, int | None]] = {}
+        # In pieces: to group millions at once, SQLite would sort them all
+        for first in range(1, self._inserter.next, _SUMMED_AT_ONCE):
+            piece = first, first + _SUMMED_AT_ONCE - 1
+            with self._read_lock:
+                found = [] if self._closed else self._reads.execute(sql, piece).fetchall()
+            for queue, kind, count, stored in found:
+                place = self._queues[queue], KINDS[kind]
+                known, known_bytes = sums.get(place, (0, None))
+                sums[place] = (known + count, known_bytes if stored is None else (known_bytes or 0) + stored)
         for place, (count, stored) in self._tally.unkept_sums.items():
             kept, kept_bytes = sums.get(place, (0, 0))
             sums[place] = (kept + count, (kept_bytes or 0) + stored)

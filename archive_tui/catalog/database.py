@@ -9,6 +9,7 @@ from typing import Any
 
 from archive_tui.asynq.rows import COLUMNS, REPEATED, Column, Plain
 from archive_tui.catalog.query import prepare
+from archive_tui.catalog.seqs import seqs_of
 
 _SQL_TYPES: dict[Any, str] = {
     str: "TEXT NOT NULL", str | None: "TEXT", int: "INTEGER NOT NULL", int | None: "INTEGER", bytes: "BLOB NOT NULL",
@@ -116,7 +117,7 @@ def numbers(
         f"(SELECT seq, {place} AS place FROM {rows} ORDER BY {place} LIMIT {_NUMBERS_AT_ONCE})"
     )
     after, *others = parameters
-    found = array("q")
+    found = seqs_of()
     while True:
         text, after = execute(sql, (after, *others)).fetchone()
         found.extend(json.loads(f"[{text or ''}]"))

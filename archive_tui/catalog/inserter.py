@@ -40,8 +40,9 @@ class Inserter:
         """The names of queues, by their numbers."""
         self.generation = 0
         """The listing to which rows belong that are inserted now."""
+        self.next = 1
+        """The number that the next row gets."""
         self._connection = connection
-        self._next = 1
         self._queue_numbers: dict[str, int] = {}
         self._repeated_numbers: dict[tuple[Plain, ...], int] = {}
         self._repeated = self._untidy = 0  # combinations that were numbered: ever, and since it was tidied up
@@ -49,13 +50,13 @@ class Inserter:
     def insert(self, batch: RowBatch) -> None:
         """Insert rows that are not in the table yet. SQLite itself counts on from the number of the first."""
         rows, shared = self._kept(batch), self._shared(batch)
-        self._connection.execute(_statement("tasks", shared, numbered=True), (self._next, *next(rows)))
+        self._connection.execute(_statement("tasks", shared, numbered=True), (self.next, *next(rows)))
         if times := (len(batch.values) - 1) // _ROWS_A_STATEMENT:
             many = _statement("tasks", shared, rows=_ROWS_A_STATEMENT)
             for _ in range(times):
                 self._connection.execute(many, list(chain.from_iterable(islice(rows, _ROWS_A_STATEMENT))))
         self._connection.executemany(_statement("tasks", shared), rows)
-        self._next += len(batch.values)
+        self.next += len(batch.values)
 
     def insert_known(self, batch: RowBatch, *, replace: bool) -> None:
         """Insert rows of which some may be in the table; these are replaced, or passed over. There must be an index."""
@@ -79,9 +80,9 @@ class Inserter:
             "GROUP BY queue, kind, type"
         ).fetchall()
         # Numbered anew: a number above all others is what `Catalog.find` looks for in rows that came later
-        number = f"{self._next - 1} + row_number() OVER (ORDER BY seq)"
+        number = f"{self.next - 1} + row_number() OVER (ORDER BY seq)"
         run(f"INSERT INTO tasks (seq, {_KEPT}) SELECT {number}, {_KEPT} FROM waiting")
-        self._next += sum(count for *_, count in new)
+        self.next += sum(count for *_, count in new)
         run("DELETE FROM waiting")
         run("DROP INDEX waiting_by_id")
         return new
@@ -110,8 +111,8 @@ class Inserter:
 
     def _insert(self, table: str, batch: RowBatch, conflict: str = "") -> None:
         """Insert the rows of a batch, each with a number of its own."""
-        values = [(seq, *one) for seq, one in enumerate(self._kept(batch), self._next)]
-        self._next += len(values)
+        values = [(seq, *one) for seq, one in enumerate(self._kept(batch), self.next)]
+        self.next += len(values)
         self._connection.executemany(f"{_statement(table, self._shared(batch), numbered=True)} {conflict}", values)
 
     def _kept(self, batch: RowBatch) -> Iterator[tuple[Plain, ...]]:

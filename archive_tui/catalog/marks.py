@@ -4,6 +4,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress, count
 
+from archive_tui.catalog.seqs import seqs_of
+
 _AT_ONCE = 20_000
 """Row numbers handled in one piece: no other thread gets a turn at the interpreter meanwhile."""
 
@@ -29,7 +31,7 @@ class Marks:
         """The numbers of the marked rows, from the lowest on. To make an array of the set itself takes as long, but for
         two million rows that is a quarter of a second in which no other thread gets a turn.
         """
-        found = array("q")
+        found = seqs_of()
         for start in range(0, len(self._bits), _AT_ONCE):
             piece = self._bits[start : start + _AT_ONCE]
             found.extend(compress(range(start, start + len(piece)), piece))
@@ -79,7 +81,7 @@ class Marks:
     def chosen(self, seqs: Sequence[int]) -> "array[int]":
         """Those of these rows that are marked, in their order."""
         size = len(self._bits)
-        marked = array("q")
+        marked = seqs_of()
         for part in _pieces(seqs):
             known = part if max(part) < size else [seq for seq in part if seq < size]
             marked.extend(compress(known, map(self._bits.__getitem__, known)))
@@ -88,7 +90,7 @@ class Marks:
     def others(self, seqs: Sequence[int]) -> "array[int]":
         """Those of these rows that are not marked, in their order."""
         size = len(self._bits)
-        unmarked = array("q")
+        unmarked = seqs_of()
         for part in _pieces(seqs):
             unmarked.extend([seq for seq in part if seq >= size or not self._bits[seq]])
         return unmarked

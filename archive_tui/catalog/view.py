@@ -1,6 +1,5 @@
 """Views: what a table shows at one moment. The row numbers are frozen in their order, the rows read page by page."""
 
-import struct
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,8 +9,7 @@ from archive_tui.asynq.rows import TaskRow
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.message_values import MessageValue
 from archive_tui.catalog.query import Query
-
-_WIDTH = struct.calcsize("q")
+from archive_tui.catalog.seqs import index_of, seqs_of
 
 
 class ShownRow(TaskRow):
@@ -43,7 +41,7 @@ class View:
     version: int
     """The catalog's version then: the view is out of date when the catalog has another."""
 
-    seqs: "array[int]" = field(default_factory=lambda: array("q"))
+    seqs: "array[int]" = field(default_factory=seqs_of)
     """Numbers of the rows, in the order of the query."""
 
     edition: int = -1
@@ -99,11 +97,7 @@ class View:
 
     def find(self, key: int) -> int | None:
         """The index of the row with this number; None: the view does not show it."""
-        raw, number = self.seqs.tobytes(), struct.pack("q", key)
-        offset = raw.find(number)  # several times faster than `array.index`, which boxes every number
-        while offset >= 0 and offset % _WIDTH:
-            offset = raw.find(number, offset + 1)
-        return offset // _WIDTH if offset >= 0 else None
+        return index_of(self.seqs, key)
 
     def page(self, start: int, count: int) -> Sequence[TaskRow]:
         """Up to `count` rows from an index on; `GONE` for each that has left the catalog."""

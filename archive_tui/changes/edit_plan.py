@@ -17,6 +17,7 @@ from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.runs import RunMode
 from archive_tui.asynq.task import Task, fingerprint
 from archive_tui.catalog.selection import Selection
+from archive_tui.catalog.seqs import seqs_of
 from archive_tui.changes.plan import Plan
 from archive_tui.changes.run_plan import Prospects, RunPlan, plan_run
 from archive_tui.comparison.payloads import Read, payload_section
@@ -194,7 +195,7 @@ class _Review:
     afresh: bool
     redaction: Redaction
     reader: PayloadReader = field(default_factory=PayloadReader)
-    kept: "array[int]" = field(default_factory=lambda: array("q"))
+    kept: "array[int]" = field(default_factory=seqs_of)
     samples: list[Sample] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     locks: Counter[bytes] = field(default_factory=Counter)

@@ -1,11 +1,11 @@
 """The rows of what a change has deleted, on their way out of the catalog."""
 
 import time
-from array import array
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from archive_tui.catalog.catalog import Catalog
+from archive_tui.catalog.seqs import seqs_of
 
 _REMOVED_AT_ONCE = 5_000
 _REMOVED_EVERY = 0.2
@@ -17,7 +17,7 @@ class GoneRows:
 
     def __init__(self, catalog: Catalog | None) -> None:
         self._catalog = catalog
-        self._waiting = array("q")  # where others need the processor, hundreds of thousands wait
+        self._waiting = seqs_of()  # where others need the processor, hundreds of thousands wait
         self._removed_at = 0.0
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="rows")
         self._removing: Future[None] | None = None
@@ -45,6 +45,6 @@ class GoneRows:
     def _begin(self) -> None:
         if self._removing is not None:
             self._removing.result()
-        seqs, self._waiting = self._waiting, array("q")
+        seqs, self._waiting = self._waiting, seqs_of()
         if self._catalog is not None:
             self._removing = self._pool.submit(self._catalog.remove, seqs)

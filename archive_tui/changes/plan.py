@@ -11,6 +11,7 @@ from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query, Sort
 from archive_tui.catalog.selection import Selection, Totals
+from archive_tui.catalog.seqs import seqs_of
 from archive_tui.changes.expiry import Expiring
 from archive_tui.changes.other_installations import OtherInstallations
 
@@ -65,7 +66,7 @@ class Plan:
 def plan_rows(catalog: Catalog, marks: Marks, shown: Sequence[int]) -> Plan:
     """Freeze the marked rows, those shown first and in their order, then the hidden ones. Not for the UI loop."""
     visible = marks.chosen(shown)
-    hidden = array("q")
+    hidden = seqs_of()
     if len(visible) < len(marks):
         seen = Marks()
         seen.add(visible)
@@ -107,7 +108,7 @@ def plan_oldest(
     """
     newest_first = catalog.find(replace(query, sort=Sort.DIED, descending=True))
     if without:
-        newest_first = array("q", [seq for seq in newest_first if seq not in without])
+        newest_first = seqs_of([seq for seq in newest_first if seq not in without])
     start = 0
     if retention is not None:
         if retention.before is not None:

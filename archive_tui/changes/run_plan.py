@@ -1,6 +1,5 @@
 """The plan of a run: the archived tasks that Asynq will run, in which way, and what they will meet."""
 
-from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from archive_tui.asynq.rows import TaskRow
 from archive_tui.asynq.runs import RunMode, attempts
 from archive_tui.asynq.states import State
 from archive_tui.catalog.selection import Selection
+from archive_tui.catalog.seqs import seqs_of
 from archive_tui.changes.plan import Plan
 from archive_tui.store.link.clock import now_of
 from archive_tui.store.link.server import Server
@@ -90,7 +90,7 @@ def runnable(plan: Plan, limit: int | None = None) -> tuple[Plan, int]:
     `limit`. Not for the UI loop.
     """
     selection = plan.selection
-    kept = array("q", (seq for rows in selection.batches() for seq, row in rows if can_run(row)))
+    kept = seqs_of((seq for rows in selection.batches() for seq, row in rows if can_run(row)))
     left_out = len(selection) - len(kept)
     kept = kept[:limit]
     if len(kept) == len(selection):

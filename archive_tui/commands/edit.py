@@ -1,12 +1,12 @@
 """`archive-tui edit`: archived tasks get another payload and run with it, or stay archived."""
 
-from array import array
 from dataclasses import dataclass, replace
 
 from archive_tui.asynq.outcomes import EDIT
 from archive_tui.asynq.runs import RunMode
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
+from archive_tui.catalog.seqs import seqs_of
 from archive_tui.changes import edit_words
 from archive_tui.changes.edit_plan import Edit, EditPlan, NewPayload, SetValues, plan_edit, to_edit
 from archive_tui.changes.expiry import with_times
@@ -126,7 +126,7 @@ def _only(plan: Plan, queue: str, task_id: bytes) -> Plan:
     for rows in selection.batches():
         for seq, row in rows:
             if row.id == task_id:
-                chosen = replace(selection, seqs=array("q", [seq]))
+                chosen = replace(selection, seqs=seqs_of([seq]))
                 return replace(plan, selection=chosen, totals=chosen.totals(), hidden=0)
     raise NotFoundError(
         f"no task {line(task_id)} in the archive of queue {line(queue)}: only archived tasks are edited"

@@ -112,7 +112,7 @@ class ScanJob(Job):
     every task holds one that makes it half as long again. A scan of all queues also finds the stale histories of
     schedulers, which belong to none. `also` are queues whose indexes are checked although they may
     have no task data, for a scan of all meets only those that have some, or are registered; None: the keyspace is
-    walked for them.
+    walked for them. `beside_screens` says that this process draws some meanwhile.
     """
 
     def __init__(
@@ -128,6 +128,7 @@ class ScanJob(Job):
         messages: bool = False,
         locks: bool = False,
         also: Sequence[str] | None = (),
+        beside_screens: bool = False,
     ) -> None:
         super().__init__("scan")
         self.catalog = catalog
@@ -138,6 +139,7 @@ class ScanJob(Job):
         self._wish = Wish(check_indexes, messages, locks)
         self._server = server
         self._also = also
+        self._beside_screens = beside_screens
         self._lock = threading.RLock()
         self._others_lock = threading.Lock()
         self._others: frozenset[str] | None = None
@@ -243,11 +245,11 @@ class ScanJob(Job):
 
     def work(self) -> None:
         try:
-            with Process(Processes(), alone=True) as process:
+            with Process(Processes(), alone=True, beside_screens=self._beside_screens) as process:
                 self.reconnecting(partial(self._attempt, process))
         finally:
             self._keep()
-            self.catalog.settle()
+            self.catalog.complete()
             self._finished_at = self._started_at + self._stopwatch() - self._began  # the clock may have been set
 
     def _attempt(self, process: Process) -> None:

@@ -47,8 +47,8 @@ def _cpu_seconds() -> tuple[float, float]:
 
 
 class Family:
-    """The most memory that a process and those that it started have held, where the system tells: each one's peak,
-    added up as though all had come to it at once.
+    """The most memory that a process and those that it started have held together, where the system tells: between two
+    looks each one's peak, added up as though all had come to it at once.
 
     It is looked at while they run. What the system keeps of a process that has ended, `ru_maxrss`, counts on Linux what
     the process that started it held at that moment.
@@ -56,21 +56,23 @@ class Family:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._peaks: dict[int, float] = {}
+        self._peak = 0.0
 
     def look(self) -> None:
         """Look once more."""
+        held = 0.0
         for pid in (self._pid, *_started_by(self._pid)):
             with contextlib.suppress(OSError):
                 for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
                     if line.startswith("VmHWM:"):
-                        # The latest: it only rises, but for a program that has just begun in the place of our copy
-                        self._peaks[pid] = int(line.split()[1]) / 1024
+                        held += int(line.split()[1]) / 1024
+                Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")  # its peak begins anew
+        self._peak = max(self._peak, held)
 
     @property
     def peak_mib(self) -> float | None:
-        """The sum so far, in MiB; None: the system does not tell."""
-        return sum(self._peaks.values()) if self._peaks else None
+        """In MiB; None: the system does not tell."""
+        return self._peak or None
 
 
 def _started_by(pid: int) -> Iterator[int]:

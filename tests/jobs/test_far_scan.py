@@ -14,6 +14,7 @@ from support.servers import Live, wait_until
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query
+from archive_tui.jobs.far_scan import Process, Processes
 from archive_tui.jobs.job import Job, JobState
 from archive_tui.jobs.pace import Pace
 from archive_tui.jobs.scan import ScanJob
@@ -132,3 +133,10 @@ def test_it_ends_with_the_program(valkey: Live, hooked: Hooked) -> None:
     job.stop()
     assert job.wait(5)
     assert job.state is JobState.STOPPED
+
+
+def test_on_two_cores_one_beside_screens_pays_and_one_by_itself_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, expected in ((1, [False, False]), (2, [False, True]), (3, [True, True])):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        ways = [Process(Processes(), alone=True, beside_screens=beside) for beside in (False, True)]
+        assert [way.pays(2_000_000) for way in ways] == expected

@@ -14,7 +14,7 @@ def scan_by(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have scans run by `threads` of this process, or by `processes`."""
     for name in ("LEAST_KEYS", "LEAST_KEYS_ALONE"):
         monkeypatch.setattr(far_scan, name, 0 if way == "processes" else sys.maxsize)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(far_scan.CORES_ALONE)))
 
 
 def scanning() -> list[int]:

@@ -9,6 +9,7 @@ from typing import Protocol
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.marks import Marks
 from archive_tui.catalog.query import Query
+from archive_tui.catalog.seqs import seqs_of
 
 
 class Targets(Protocol):
@@ -66,4 +67,4 @@ def single_row(catalog: Catalog, seq: int, choice: str, read_at: float | None) -
     """One row, and no other."""
     marks = Marks()
     marks.add([seq])
-    return MarkedRows(catalog, marks, array("q", [seq]), choice, read_at)
+    return MarkedRows(catalog, marks, seqs_of([seq]), choice, read_at)
