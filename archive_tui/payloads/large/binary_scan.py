@@ -36,7 +36,7 @@ comma behind it.
 class BinaryContainer(Container):
     """A map or a list that is remembered."""
 
-    __slots__ = ("above", "number", "size")
+    __slots__ = ("above", "depth", "number", "size")
 
     def __init__(self, start: int, size: int, *, is_object: bool, above: "BinaryContainer | None") -> None:
         super().__init__(start, is_object=is_object)
@@ -46,15 +46,12 @@ class BinaryContainer(Container):
         """The one that it is in; None of the outermost."""
         self.number = above.count if above is not None else 0
         """Which item of that it is."""
+        self.depth: int = above.depth + 1 if above is not None else 0
+        """How many it is in."""
 
     def has(self, number: int, raw: bytes, at: int) -> bool:
         """Whether it has so many items and one more, which would begin there."""
         return raw[at : at + 1] != b"\xff" if self.size == ENDLESS else number < self.size
-
-    @property
-    def depth(self) -> int:
-        """How many it is in."""
-        return 0 if self.above is None else 1 + self.above.depth
 
 
 class BinaryScan(Scan):
