@@ -311,7 +311,6 @@ class TaskScreen(CommandScreen):
         self.shown_reading.begin(loaded)
         for box in (ERROR, PAYLOAD):
             self._show_reading(loaded, box)
-        self._draw_facts()
         self._look_over(ticket, loaded)
 
     @background("look over")
