@@ -118,7 +118,8 @@ class ListExport(Part):
         histories = [seq for seq in of_histories(targets.catalog) if seq in marks]
         marks.discard(histories)
         chosen = Selection(targets.catalog, marks.seqs)
-        old = next(filter(self.screen.session.is_old, chosen.totals().by_queue), None)
+        queues = (queue for (queue, _, _), _ in targets.catalog.add_up(chosen.seqs))
+        old = next(filter(self.screen.session.is_old, queues), None)
         self.screen.app.call_from_thread(self._found, chosen, len(histories), old)
 
     def _found(self, chosen: Selection, histories: int, old: str | None) -> None:
