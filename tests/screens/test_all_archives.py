@@ -160,7 +160,7 @@ def test_the_triage_view_of_all_has_a_column_of_queues(shop: Live) -> None:
         await everything(op)
         await op.press("T")
         await op.arrives("ArchiveTriageScreen")
-        await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
+        await op.triaged()
         await op.sees("all queues ▸ archived ▸ triage", "2 queues")
         await op.press("enter")
         await op.listed()

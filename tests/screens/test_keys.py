@@ -493,7 +493,7 @@ def test_the_footer_has_room_for_the_worthiest(valkey: Live, screen: str) -> Non
             await op.tasks("q")
         if screen == "triage":
             await op.press("T")
-            await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
+            await op.triaged()
         for width, footer in FOOTERS[screen].items():
             await op.resize(width, 24)
             always = "? help, q quit" if screen == "queues" else "? help, q back"

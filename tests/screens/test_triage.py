@@ -52,8 +52,7 @@ async def triage(op: Operator) -> None:
     await op.point_at("  mail")
     await op.press("T")
     await op.arrives("ArchiveTriageScreen")
-    await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
-    await settled(op)
+    await op.triaged()
 
 
 def test_what_is_in_an_archive_stands_beside_it_and_follows_the_filter(mail: Live) -> None:
@@ -281,8 +280,7 @@ def test_marks_of_cells_are_those_of_the_list(mail: Live) -> None:
         await op.tasks("mail")
         await op.press("T")
         await op.arrives("ArchiveTriageScreen")
-        await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
-        await settled(op)
+        await op.triaged()
         await op.press("left", "left", "space", "space")
         await op.sees("6 marked")
         await op.until(lambda: op.app.screen.triaged.marks.marking is False, "marked")
@@ -318,8 +316,7 @@ def test_findings_have_a_triage_view_too(mail: Live) -> None:
         await op.scan()
         await op.press("T")
         await op.arrives("FindingTriageScreen")
-        await op.until(lambda: op.app.screen.triaged.groups.current and op.rows, "counted")
-        await settled(op)
+        await op.triaged()
         assert "Orphan scan ▸ all queues ▸ triage" in op.text
         await op.press("enter")
         await op.arrives("ScanScreen")

@@ -315,6 +315,11 @@ class Operator:
         """Wait until a remark holds this."""
         await self.until(lambda: any(part in remark for remark in self.remarks), f"a remark: {part!r}")
 
+    async def triaged(self) -> None:
+        """Wait until the triage view on top has counted the whole list, and shows it."""
+        screen = self.app.screen
+        await self.until(lambda: screen.triaged.tasks.final and not screen.reading() and self.rows, "counted")
+
     async def arrives(self, name: str) -> None:
         """Wait until this screen is on top."""
         await self.until(lambda: self.where == name, f"screen {name}")
