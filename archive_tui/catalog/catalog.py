@@ -406,7 +406,7 @@ class Catalog:
         """The numbers above `after` of the rows that a query shows, in its order. May take seconds: not for the UI
         loop.
         """
-        self._make_extracts(map(table_of, [*query.criteria, *([query.by] if query.by is not None else [])]))
+        self._make_extracts(map(table_of, [*query.criteria, *query.places]))
         condition, parameters = query.where()
         source = "joined AS rows" if query.filtered or not query.as_found else "rows"
         rows = f"{source} WHERE seq > ? AND ({condition})"

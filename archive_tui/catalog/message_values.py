@@ -18,6 +18,7 @@ from archive_tui.catalog.filter.terms import exactly
 from archive_tui.errors import UsageError
 from archive_tui.payloads.content import Content, text_of
 from archive_tui.payloads.paths import Path, PathError
+from archive_tui.payloads.redaction import Redaction
 from archive_tui.payloads.tree import Pairs
 from archive_tui.text import decode, encode, line
 
@@ -99,6 +100,14 @@ class MessageValue:
             yield from (value if self.unmasked else content.shown_header(name, value) for name, value in named)
             return
         yield from content.values(self.path) if self.unmasked else content.shown_values(self.path)
+
+    def hides(self, value: str, redaction: Redaction) -> bool:
+        """Tell whether a value that is kept as it is may be masked elsewhere."""
+        if not self.unmasked:
+            return False
+        if self.in_header:
+            return redaction.header(str(self.path.steps[0]), value) != value
+        return redaction.hides_at(self.path, value)
 
     # Showing
 

@@ -42,6 +42,9 @@ class Query:
     kind: Kind | None = None
     """Only findings of this kind; None: all rows."""
 
+    value: tuple[MessageValue, str] | None = None
+    """What the messages of the rows have at a place, as far as it was read; None: whatever they have."""
+
     sort: Sort = Sort.FOUND
     """The order."""
 
@@ -57,7 +60,7 @@ class Query:
     @property
     def filtered(self) -> bool:
         """Some rows may be hidden."""
-        return bool(self.text.strip()) or self.kind is not None
+        return bool(self.text.strip()) or self.kind is not None or self.value is not None
 
     @property
     def by_row(self) -> bool:
@@ -81,12 +84,18 @@ class Query:
 
     def unfiltered(self) -> "Query":
         """The same order, with nothing hidden."""
-        return replace(self, text="", kind=None, now=None)
+        return replace(self, text="", kind=None, value=None, now=None)
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
         """What the filter asks of messages. Raises FilterError."""
         return self._condition.criteria
+
+    @property
+    def places(self) -> tuple[MessageValue, ...]:
+        """What else it needs of messages: the value that rows have, and the one that they are sorted by."""
+        value = (self.value[0],) if self.value is not None else ()
+        return (*value, self.by) if self.by is not None else value
 
     @property
     def _condition(self) -> Condition:
@@ -102,6 +111,10 @@ class Query:
         if self.kind is not None:
             conditions.append("kind = ?")
             parameters.append(self.kind.value)
+        if self.value is not None:
+            place, value = self.value
+            conditions.append(f"{place.facet.row_sql} = ?")
+            parameters.append(value)
         return " AND ".join(conditions), parameters
 
     def order(self) -> str:

@@ -266,6 +266,27 @@ def test_paths_lead_to_masked_values(path: str, values: list[object]) -> None:
     assert list(REDACTION.values(Path.parse(path), tree)) == values
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "hidden"),
+    [
+        ("password", SECRET, True),
+        ("password", "null", False),
+        ("password.hint", SECRET, True),
+        ("users[*].api_key", "1", True),
+        ("user", "mira", False),
+        ("note", f"token={SECRET}", True),
+        ("note", "at noon", False),
+        ("signature", "Zm9v", True),
+        ("words[2]", SECRET, True),
+        ("user[*]", SECRET, True),
+        ("user[*]", "true", False),
+    ],
+)
+def test_the_path_of_a_value_tells_whether_it_may_be_hidden(path: str, value: str, *, hidden: bool) -> None:
+    assert Redaction().hides_at(Path.parse(path), value) is hidden
+    assert not SHOWN.hides_at(Path.parse(path), value)
+
+
 def test_a_task_is_masked_as_a_whole_and_keeps_its_size() -> None:
     message = TaskMessage(
         type="a", payload=PAYLOADS["json"], id="1", error_msg=f"password={SECRET}",

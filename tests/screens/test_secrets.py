@@ -12,6 +12,7 @@ from support.servers import Live
 from textual.widgets import Input
 
 from archive_tui.catalog.facets import ERROR
+from archive_tui.journal.reader import Journal
 from archive_tui.settings.model import RedactionSettings
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen
@@ -322,6 +323,58 @@ def test_a_group_of_masked_values_is_narrowed_to_and_changed_without_telling_the
         await op.arrives("ConfirmDialog")
         assert not leaks(op.text)
         assert not any(map(leaks, op.app.filters.typed))
+
+    operate(vault.settings, play, size=SIZE)
+
+
+@pytest.mark.parametrize("path", ["payload.password", "header.Authorization"])
+def test_no_filter_is_written_that_tells_what_a_list_alone_shows(vault: Live, path: str) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks(QUEUE)
+        await with_a_column(op, path)
+        await op.until(lambda: "***" in op.text and op.app.screen.tasks.final, "masked")
+        await op.press("exclamation_mark")
+        await op.until(lambda: any(SECRET in row for row in op.part("GroupsPanel")), "the groups show it")
+        panel = op.app.screen.groups.panel
+        await op.press("tab")
+        while SECRET not in panel._options.highlighted_option.id:
+            await op.press("down")
+        await op.press("enter")
+        await op.hears("show alone: a filter must not tell what ! shows: space marks its tasks")
+        assert not op.app.screen.tasks.query_now.text
+        await op.press("escape")
+        await all_groups(op)
+        await op.until(lambda: SECRET in "".join(op.rows), "shown there, too")
+        await op.press("enter")
+        await op.hears("show alone: a filter must not tell what ! shows")
+        for key, said in (("ctrl+d", "delete"), ("R", "run"), ("e", "export")):
+            await op.press(key)
+            await op.hears(f"{said}: a filter must not tell what ! shows")
+        await op.press("space")
+        await op.until(lambda: op.app.screen.triaged.marks.marked, "its tasks are marked")
+        await op.press("ctrl+d")
+        await op.arrives("ConfirmDialog")
+        assert not leaks(op.dialog)
+        await op.press(*str(len(op.app.screen_stack[-2].triaged.marks.marked)), "enter")
+        await op.arrives("ReportDialog")
+
+    operate(vault.settings, play, size=SIZE)
+    state = Path(platformdirs.user_state_dir("archive-tui"))
+    (journal,) = (state / "journal").iterdir()
+    assert not leaks(repr(Journal(journal).header))
+    assert not leaks((state / "audit.jsonl").read_text())
+
+
+def test_a_task_that_shows_everything_makes_no_filter_of_what_is_masked(vault: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks(QUEUE)
+        await op.task()
+        await op.press("exclamation_mark")
+        await op.sees(SECRET)
+        while op.app.screen._boxes.pointed_at.path.steps != ("password",):
+            await op.press("down")
+        await op.press("F")
+        await op.hears("filter by value: a filter must not tell what ! shows")
 
     operate(vault.settings, play, size=SIZE)
 

@@ -74,6 +74,10 @@ class Redaction:
             return ()
         return self._trees.values(path, tree) if self.on else path.values(tree)
 
+    def hides_at(self, path: Path, value: str) -> bool:
+        """Tell whether a value that stands at a path, taken out of its payload, may be hidden there."""
+        return self.on and self._trees.hides_at(path, value)
+
     def node(self, node: Node) -> Node:
         """A node whose values are masked as they are asked for, however large the payload is."""
         return self._trees.node(node) if self.on else node

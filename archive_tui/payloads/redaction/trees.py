@@ -18,6 +18,12 @@ knows it.
 
 _SIZED = (str, bytes, dict, list, tuple)
 
+_OPEN_WORDS = ("", "null", "true", "false")
+"""The values that hide nothing, as text."""
+
+_NAMELESS = ("signature", "words")
+"""What holds the proof of a JSON Web Token, and the nameless values of Go's gob."""
+
 
 def is_open(value: Tree) -> bool:
     """Tell whether a value hides nothing, whatever its key: null, true, false, and what is empty."""
@@ -57,6 +63,15 @@ class TreeMask:
             yield from path.values(self.masked(tree))
         else:
             yield from map(self.masked, path.values(tree))
+
+    def hides_at(self, path: Path, value: str) -> bool:
+        """Tell whether a value at a path, as text, may be hidden: without its payload nobody knows which keys `[*]` has
+        met, nor whether it was one whose values have no names.
+        """
+        hidden = any(isinstance(step, Every) or self._keys.hides(step) for step in path.steps)
+        if hidden or path.steps[0] in _NAMELESS:
+            return value not in _OPEN_WORDS
+        return self._texts.text(value) != value
 
     def node(self, node: Node) -> Node:
         """A node whose values are masked as they are asked for, however large the payload is."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from textual import on
 
 from archive_tui.asynq.rows import TaskRow
+from archive_tui.catalog.query import Query
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part
 from archive_tui.tui.commands import runs
@@ -48,7 +49,7 @@ class CountsScreen(CommandScreen):
         self.triaged = triaged
         self.order = order
         self.flow = ChangeFlow(self, triaged.changed, triaged.tasks)
-        self.chosen = ChosenGroup(triaged, where, self.terms, self.why_not_choose)
+        self.chosen = ChosenGroup(triaged, where, self.terms, self.narrowed, self.why_not_tell)
         name, why_not = "-".join(triaged.title), self.chosen.why_not_export
         export = ListExport(self, self.flow, self.chosen.targets, name=name, why_not=why_not)
         unmasking = Unmasking(self, triaged.tasks, mask_when_left=False, why_not=self.why_nothing_is_masked)
@@ -72,9 +73,17 @@ class CountsScreen(CommandScreen):
         """What shows the group under the cursor alone, in the filter language; empty where there is none."""
         raise NotImplementedError
 
+    def narrowed(self) -> Query:
+        """The query that shows it. Raises FilterError."""
+        return self.triaged.groups.query_of(self.terms())
+
     def why_not_choose(self) -> str | None:
         """Why there is no group under the cursor to do anything with."""
         raise NotImplementedError
+
+    def why_not_tell(self) -> str | None:
+        """Why no filter may say which group is under the cursor."""
+        return self.why_not_choose()
 
     def pointed_at(self) -> TaskRow | None:
         """The row that stands for the group under the cursor; None: none does."""

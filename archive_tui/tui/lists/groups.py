@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
-from archive_tui.catalog.breakdown import Breakdown, Question
+from archive_tui.catalog.breakdown import Breakdown, Group, Question
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.facets import Facet
 from archive_tui.catalog.filter.refusal import FilterError
 from archive_tui.catalog.filter.terms import has_term, with_term, without_term
+from archive_tui.catalog.message_values import MessageValue
 from archive_tui.catalog.query import Query
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import CommandScreen, Part, background
@@ -136,24 +138,45 @@ class Groups(Part):
 
     # Narrowing and marking
 
-    def narrow(self, term: str) -> None:
-        """Let the list show only what a term shows; or, where it does already, no longer."""
-        query = self._tasks.query_now
+    def why_not_tell(self, group: Group) -> str | None:
+        """Why no filter may be written that shows a group: audit and journals keep filters, and this one would tell
+        what is shown here alone.
+        """
+        value = group.facet.extract
+        if isinstance(value, MessageValue) and value.hides(group.value, self.screen.session.redaction):
+            return f"a filter must not tell what {commands.ShowSecrets} shows: {commands.MarkGroup} marks its tasks"
+        return None
+
+    def why_not_narrow(self, group: Group) -> str | None:
+        """Why the list cannot be narrowed to a group."""
         try:
-            has = has_term(query.text, term)
-            text = without_term(query.text, term) if has else with_term(query.text, term)
+            return None if has_term(self._tasks.query_now.text, group.term) else self.why_not_tell(group)
         except FilterError:
-            self.screen.say(UNREADABLE, warning=True)
+            return UNREADABLE
+
+    def narrow(self, group: Group) -> None:
+        """Let the list show one group alone; or, where it does already, no longer."""
+        if reason := self.why_not_narrow(group):
+            self.screen.say(f"{commands.Narrow.title}: {reason}", warning=True)
             return
+        text, term = self._tasks.query_now.text, group.term
+        text = without_term(text, term) if has_term(text, term) else with_term(text, term)
         self._tasks.filter_by(text, self.moment)
 
-    def mark(self, term: str) -> None:
-        """Mark all that the list and a term show; where all of it is marked, unmark it."""
+    def mark(self, group: Group) -> None:
+        """Mark all of a group that the list shows; where all of it is marked, unmark it."""
+        self._mark(partial(self.query_of_group, group))
+
+    def mark_terms(self, terms: str) -> None:
+        """Mark all that the list and some terms show; where all of it is marked, unmark it."""
+        self._mark(partial(self.query_of, terms))
+
+    def _mark(self, query: Callable[[], Query]) -> None:
         if reason := self._marks.why_not_mark_all():
             self.screen.say(f"{commands.Mark.title}: {reason}", warning=True)
             return
         try:
-            self._marks.mark_query(self.query_of(term))
+            self._marks.mark_query(query())
         except FilterError:
             self.screen.say(UNREADABLE, warning=True)
 
@@ -162,6 +185,13 @@ class Groups(Part):
         query = self._tasks.query_now
         text = query.text if has_term(query.text, term) else with_term(query.text, term)
         return replace(query, text=text, now=self.moment)
+
+    def query_of_group(self, group: Group) -> Query:
+        """What the list shows, narrowed to a group. Raises FilterError."""
+        value = group.facet.extract
+        if isinstance(value, MessageValue):  # it was read already, and a filter would have it read once more
+            return replace(self._tasks.query_now, value=(value, group.value), now=self.moment)
+        return self.query_of(group.term)
 
     def show_all(self, facet: Facet) -> None:
         """Show all groups of a facet on a screen of their own."""

@@ -14,6 +14,7 @@ from archive_tui.catalog.breakdown import Breakdown, Group
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.facets import ERROR, Facet
 from archive_tui.catalog.message_values import MessageValue
+from archive_tui.catalog.query import Query
 from archive_tui.tui import commands
 from archive_tui.tui.command_screen import background
 from archive_tui.tui.commands import Command, runs
@@ -198,22 +199,42 @@ class GroupsScreen(CountsScreen):
         group: Group | None = self.table.cursor_row
         return group.term if group is not None else ""
 
+    def narrowed(self) -> Query:
+        group: Group | None = self.table.cursor_row
+        return self.triaged.groups.query_of_group(group) if group is not None else super().narrowed()
+
     def why_not_choose(self) -> str | None:
         if self._answer is None or self._drawn is None or (self._outdated and self.triaged.tasks.complete):
             return COUNTING
         return "no group here" if self.table.cursor_row is None else None
 
-    @runs(commands.Narrow, unless=CountsScreen.why_not_show_tasks)
+    def why_not_tell(self) -> str | None:
+        if reason := self.why_not_choose():
+            return reason
+        group: Group | None = self.table.cursor_row
+        return self.triaged.groups.why_not_tell(group) if group is not None else None
+
+    def why_not_narrow(self) -> str | None:
+        """Why the list cannot be narrowed to the group now."""
+        if reason := self.why_not_show_tasks():
+            return reason
+        group: Group | None = self.table.cursor_row
+        return self.triaged.groups.why_not_narrow(group) if group is not None else None
+
+    @runs(commands.Narrow, unless=why_not_narrow)
     def narrow(self) -> None:
         """Go back to the list, narrowed to the group under the cursor."""
-        term = self.terms()
-        self.app.pop_screen()
-        self.triaged.groups.narrow(term)
+        group: Group | None = self.table.cursor_row
+        if group is not None:
+            self.app.pop_screen()
+            self.triaged.groups.narrow(group)
 
     @runs(commands.MarkGroup, unless=why_not_choose)
     def mark(self) -> None:
         """Mark all of the group under the cursor, or unmark it, and move on."""
-        self.triaged.groups.mark(self.terms())
+        group: Group | None = self.table.cursor_row
+        if group is not None:
+            self.triaged.groups.mark(group)
         self.table.move_to((self.table.cursor_index or 0) + 1)
 
     @runs(commands.Filter)

@@ -330,7 +330,7 @@ class TriageScreen(CountsScreen):
         """Mark all tasks of the cell, or unmark them, and move on: down from a row, to the right from an age."""
         table = self.table
         if self._chosen.tasks:
-            self.triaged.groups.mark(self.terms())
+            self.triaged.groups.mark_terms(self.terms())
         else:
             self.say("no task here")
         if table.cell is None:

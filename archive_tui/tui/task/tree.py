@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from archive_tui.catalog.filter.terms import at_path
 from archive_tui.catalog.message_values import MessageValue
+from archive_tui.payloads.content import text_of
 from archive_tui.payloads.masking import MASK
 from archive_tui.payloads.nodes import Node
 from archive_tui.payloads.paths import EVERY, MOST_STEPS, Path
@@ -108,6 +109,8 @@ class PayloadTree(Part):
                 return "this value is masked"
             if len(text) > _LONGEST:
                 return f"this value has {plural(len(text), 'character')}, too many for a filter"
+            if self.screen.session.redaction.hides_at(node.path, text_of(node.node.value())):
+                return f"a filter must not tell what {commands.ShowSecrets} shows"
         if self._below.tasks.filter_unreadable:
             return UNREADABLE
         return self.screen.why_not_leave()

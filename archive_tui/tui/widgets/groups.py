@@ -44,11 +44,11 @@ _ROOM_FOR_BYTES = 56
 class GroupActions(Protocol):
     """What can be done with groups."""
 
-    def narrow(self, term: str) -> None:
-        """Let the list show only what a term shows; or, where it does already, no longer."""
+    def narrow(self, group: Group) -> None:
+        """Let the list show one group alone; or, where it does already, no longer."""
 
-    def mark(self, term: str) -> None:
-        """Mark all that the list and a term show; where all of it is marked, unmark it."""
+    def mark(self, group: Group) -> None:
+        """Mark all of a group that the list shows; where all of it is marked, unmark it."""
 
     def show_all(self, facet: Facet) -> None:
         """Show all groups of a facet."""
@@ -81,18 +81,18 @@ class GroupsPanel(Vertical):
     class Chosen(Wanted):
         """The list is to show one group alone; or, where it does already, no longer."""
 
-        def __init__(self, term: str) -> None:
+        def __init__(self, group: Group) -> None:
             super().__init__()
-            self.term = term
+            self.group = group
 
         def carry_out(self, by: GroupActions) -> None:
-            by.narrow(self.term)
+            by.narrow(self.group)
 
     class MarkWanted(Chosen):
         """All tasks of a group are to be marked; or, where they are already, no longer."""
 
         def carry_out(self, by: GroupActions) -> None:
-            by.mark(self.term)
+            by.mark(self.group)
 
     class MoreWanted(Wanted):
         """All groups of a facet are to be seen."""
@@ -214,7 +214,7 @@ class GroupsPanel(Vertical):
     def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         if (group := self._groups.get(event.option.id or "")) is not None:
-            self.post_message(self.Chosen(group.term))
+            self.post_message(self.Chosen(group))
         elif (facet := self._more.get(event.option.id or "")) is not None:
             self.post_message(self.MoreWanted(facet))
 
@@ -226,7 +226,7 @@ class GroupsPanel(Vertical):
         """Mark all of the group under the cursor."""
         option = self._options.highlighted_option
         if option is not None and (group := self._groups.get(option.id or "")) is not None:
-            self.post_message(self.MarkWanted(group.term))
+            self.post_message(self.MarkWanted(group))
 
     def action_move(self, way: str) -> None:
         """Move by one line."""
