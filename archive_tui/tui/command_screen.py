@@ -319,9 +319,9 @@ class CommandScreen(Screen[None]):
         """Look at what the jobs have done and show it; called a few times a second, also beneath a dialog."""
 
     def place(self) -> str:
-        """Where the cursor stands in the list of this screen: "row 2 of 1,204"; empty where there is no list."""
+        """Where the cursor stands in the list of this screen: "row 2 of 1,204"; empty where none is in sight."""
         table = next(iter(self.query(VirtualTable)), None)
-        if table is None or table.cursor_index is None:
+        if table is None or not table.display or table.cursor_index is None:
             return ""
         return position(table.cursor_index, table.row_count, final=table.complete)
 

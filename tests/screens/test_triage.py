@@ -114,6 +114,12 @@ def test_no_row_is_taken_while_keys_go_to_the_groups(mail: Live, size: tuple[int
             op.forget_remarks()
             await op.press(key)
             await op.hears("which tasks? space marks all of a group, tab goes to the rows")
+        for key in ("v", "equals_sign"):
+            op.forget_remarks()
+            await op.press(key)
+            await op.hears("which tasks?" if key == "v" else "compare: mark two tasks")
+        assert "tab rows" in op.lines[-1]
+        assert ("row " in op.text) == op.app.screen.tasks.table.display
         await op.press("e")  # takes what matches, wherever keys go
         await op.sees("Export 16 tasks")
         await op.press("escape", "space")
@@ -134,9 +140,15 @@ def test_where_it_is_narrow_the_groups_stand_in_the_place_of_the_list(mail: Live
         await op.until(lambda: figures(op), "groups in sight")
         assert not op.app.screen.tasks.table.display
         assert op.app.screen.groups.panel.size.width == size[0]
-        await op.sees("enter show alone", "space mark")
+        await op.sees("enter show alone", "space mark", "tab rows")
+        assert "row " not in op.lines[-2]
+        for key in ("t", "w"):
+            op.forget_remarks()
+            await op.press(key)
+            await op.hears("the rows are out of sight: tab shows them")
+        op.forget_remarks()
         await op.press("enter")
-        await op.sees("row 1 of 12")
+        await op.sees("12 match")
         await op.press("escape")
         await op.until(lambda: op.app.screen.tasks.table.has_focus, "the list again")
         assert "row 1 of 12" in op.text

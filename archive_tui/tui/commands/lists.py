@@ -84,6 +84,16 @@ class Groups(Command):
     )
 
 
+class Rows(Groups):
+    """What the same keys do while groups have them."""
+
+    title = "rows"
+
+    @classmethod
+    def id(cls) -> str:
+        return Groups.id()
+
+
 class Narrow(Command):
     key = "enter"
     title = "show alone"

@@ -31,7 +31,7 @@ class ListComparing(Part):
         """
         super().__init__(screen)
         self._tasks, self._marks, self._read = tasks, marks, read
-        self._cursor = cursor or (lambda: tasks.table.cursor_key)
+        self._cursor = cursor or (lambda: None if tasks.beside_active else tasks.table.cursor_key)
 
     def _pair(self) -> list[int]:
         """The numbers of the rows to compare, as far as it is said which: two, or fewer."""

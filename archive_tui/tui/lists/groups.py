@@ -215,6 +215,7 @@ class Groups(Part):
         return (
             (commands.Open, commands.Narrow, panel.action_choose),
             (commands.Mark, commands.MarkGroup, panel.action_mark),
+            (commands.Groups, commands.Rows, self.go),
         )
 
     @runs(commands.Groups)

@@ -120,8 +120,12 @@ class RowMarks(Part):
         return unsteady
 
     def why_not_point(self) -> str | None:
-        """Why the row under the cursor is not what is meant, where nothing is marked: keys go to the groups."""
-        if len(self.marked) or not self._tasks.beside_active:
+        """Why the row under the cursor is not what is meant, where nothing is marked."""
+        return None if len(self.marked) else self._elsewhere()
+
+    def _elsewhere(self) -> str | None:
+        """Why the row under the cursor is not meant: keys go to the groups."""
+        if not self._tasks.beside_active:
             return None
         return f"which tasks? {commands.Mark} marks all of a group, {commands.Groups} goes to the rows"
 
@@ -171,7 +175,9 @@ class RowMarks(Part):
 
     def why_not_mark(self) -> str | Wait | None:
         """Why the row under the cursor cannot be marked now."""
-        return self._unsteady() or (self._tasks.why_no_row() if self._tasks.table.cursor_key is None else None)
+        if reason := self._unsteady() or self._elsewhere():
+            return reason
+        return self._tasks.why_no_row() if self._tasks.table.cursor_key is None else None
 
     @runs(commands.Mark, unless=why_not_mark)
     def mark(self) -> None:

@@ -156,6 +156,11 @@ class TaskList(Vertical):
         self.catalog.close()
 
     @property
+    def row_in_sight(self) -> TaskRow | None:
+        """The row under the cursor; None where there is none, or something else stands in the place of the rows."""
+        return self.table.cursor_row if self.table.display else None
+
+    @property
     def beside_active(self) -> bool:
         """Whether keys go to what stands beside the table."""
         focused = self._screen.focused
@@ -339,13 +344,17 @@ class TaskList(Vertical):
     def _follow_stopped(self) -> None:
         self._screen.say("no longer following")
 
-    @runs(commands.Follow)
+    def why_out_of_sight(self) -> str | None:
+        """Why nothing about the rows can be seen: something else stands in their place."""
+        return None if self.table.display else f"the rows are out of sight: {commands.Groups} shows them"
+
+    @runs(commands.Follow, unless=why_out_of_sight)
     def follow(self) -> None:
         """Follow new rows, or no longer."""
         self.table.follow = not self.table.follow
         self._screen.say("following new rows" if self.table.follow else "no longer following")
 
-    @runs(commands.Wide)
+    @runs(commands.Wide, unless=why_out_of_sight)
     def wide(self) -> None:
         """Show whole columns, or fit them to the screen."""
         self.table.wide = not self.table.wide

@@ -91,7 +91,7 @@ class ScanScreen(CommandScreen):
             self.flow,
             self._targets,
             picked=self.marks.chosen_by_hand,
-            pointed_at=lambda: self.tasks.table.cursor_row,
+            pointed_at=lambda: self.tasks.row_in_sight,
             why_not=self._why_not_change,
         )
         facets = (KIND, ERROR, TYPE, AGE, TRIES, *([] if queue is not None else [QUEUE]))

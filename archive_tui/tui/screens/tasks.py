@@ -390,7 +390,7 @@ class TasksScreen(CommandScreen):
     @property
     def _queue_here(self) -> str | None:
         """The queue of the list; of all queues, that of the task under the cursor."""
-        row = self.tasks.table.cursor_row
+        row = self.tasks.row_in_sight
         return self.queue or (row.queue if row is not None else None)
 
     @runs(commands.ScanQueue, unless=why_not_scan_queue)
