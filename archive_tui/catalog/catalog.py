@@ -482,6 +482,19 @@ class Catalog:
                 found.update(dict(self._pages.execute(sql, part).fetchall()))
             return found
 
+    def has_value(self, query: Query, asked: object) -> bool:
+        """Tell whether messages of the rows that a query shows say anything, as far as they were read. Not for the UI
+        loop.
+        """
+        table = table_of(asked)
+        self._make_extracts([*map(table_of, query.criteria), table])
+        condition, parameters = query.where()
+        with self._read_lock:
+            if self._closed:
+                return False
+            rows = f"SELECT 1 FROM joined AS rows WHERE ({condition}) AND {value_sql(table)} IS NOT NULL"
+            return bool(self._reads.execute(f"SELECT EXISTS ({rows})", parameters).fetchone()[0])
+
     def keep(self, read: Sequence[Unread], values: Mapping[Any, Sequence[Plain]]) -> None:
         """Keep what messages say: for each thing asked, the value of every row that was read; None: nobody can tell.
 

@@ -54,7 +54,7 @@ DIALOGS: Mapping[type[Dialog[Any]], Callable[[Operator], Dialog[Any]]] = {
     NameDialog: lambda op: NameDialog("error:~refused"),
     PasswordDialog: lambda op: PasswordDialog("localhost:6379/0"),
     Palette: lambda op: Palette([]),
-    PathDialog: lambda op: PathDialog(()),
+    PathDialog: lambda op: PathDialog(list),
     DumpDialog: lambda op: DumpDialog(),
     QuestionDialog: lambda op: QuestionDialog("Leave?", "Now?", lambda: True, yes="Yes", no="No"),
     ReportDialog: lambda op: ReportDialog(Report("Deleted 2 tasks")),

@@ -100,3 +100,61 @@ def test_what_was_asked_for_is_in_sight_in_a_narrow_terminal(shop: Live, size: t
         assert "customer" in op.part("VirtualTable")[0]
 
     operate(shop.settings, play, size=size)
+
+
+def test_a_path_is_completed_and_one_that_leads_nowhere_is_said(shop: Live) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("shop")
+        await op.press("C")
+        await op.until(op.app.screen._seen, "paths were seen")
+        await op.press("a")
+        assert "Columns of this list" not in op.text  # it makes way
+        await op.type("CUST")
+        await op.press("tab")
+        assert op.app.focused.value == "payload.customer"
+        assert "1/1 payload.customer" in op.dialog
+        await op.press("ctrl+u")
+        await op.press("tab", "tab")
+        assert op.app.focused.value == op.app.screen._seen()[1]
+        await op.press("shift+tab", "shift+tab")
+        assert op.app.focused.value == op.app.screen._seen()[-1]
+        await op.press("ctrl+u")
+        await op.type("custmer")
+        await op.press("tab")
+        await op.sees("no path that was seen begins so")
+        await op.press("enter")
+        await op.arrives("ColumnsDialog")
+        assert "Columns of this list" in op.text
+        await op.press("down", "enter")
+        await op.hears("no task in view has anything at payload.custmer")
+        op.forget_remarks()
+        await show(op, "amount")
+        await op.until(lambda: "9.5" in op.text, "read")
+        await op.settle()
+        assert not op.remarks
+
+    operate(shop.settings, play, size=(80, 24))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 40)])
+def test_the_tasks_of_a_group_by_payload_are_marked_and_deleted(shop: Live, size: tuple[int, int]) -> None:
+    async def play(op: Operator) -> None:
+        await op.tasks("shop")
+        await show(op, "customer")
+        await op.until(lambda: "cus_2" in op.rows[0] and op.app.screen.groups.current, "counted")
+        await op.press("tab")
+        while "cus_1" not in (op.app.screen.groups.panel._options.highlighted_option.id or ""):
+            await op.press("down")
+        await op.press("space")
+        await op.sees("2 marked")
+        await op.press("space")
+        await op.sees_no("marked")
+        (value,) = op.app.screen.tasks.contents.columns
+        op.app.screen.groups.show_all(value.facet)
+        await op.arrives("ArchiveGroupsScreen")
+        await op.until(lambda: "cus_2" in op.cursor and not op.app.screen.reading(), "the largest group")
+        await op.press("ctrl+d")
+        await op.arrives("ConfirmDialog")
+        await op.sees("Delete 3 tasks?", "payload.customer==cus_2")
+
+    operate(shop.settings, play, size=size)

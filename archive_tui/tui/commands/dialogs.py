@@ -81,6 +81,18 @@ class PreviousColumn(DialogCommand):
     help = "Go to the column before."
 
 
+class CompletePath(DialogCommand):
+    key = "tab"
+    title = "complete path"
+    help = "Go on with a path that messages of the list have; again, the next one."
+
+
+class CompletePathBack(DialogCommand):
+    key = "shift+tab"
+    title = "complete path back"
+    help = "Take the path before."
+
+
 class NextForm(DialogCommand):
     key = "down"
     title = "next form"

@@ -25,7 +25,7 @@ class ColumnsDialog(Dialog[Sequence[str]]):
     """Answers the names of the columns that are to be shown, in their order: at least one."""
 
     DEFAULT_CSS = """
-    ColumnsDialog > Vertical { width: 58; }
+    ColumnsDialog > Vertical { width: 60; }
     ColumnsDialog OptionList { height: auto; max-height: 10; border: none; background: $surface; padding: 0; }
     ColumnsDialog OptionList:focus { border: none; }
     ColumnsDialog #keys { color: $text-muted; height: auto; }
@@ -136,7 +136,7 @@ class ColumnsDialog(Dialog[Sequence[str]]):
     @runs(commands.AddColumn)
     def add(self) -> None:
         """Ask for a place in messages, and show it as a column."""
-        self.app.push_screen(PathDialog(self._seen()), self._added)
+        self.app.push_screen(PathDialog(self._seen), self._added)
 
     def _added(self, value: MessageValue | None) -> None:
         if value is None:

@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Key
 from textual.screen import ModalScreen
+from textual.widget import Widget
 
 from archive_tui.tui import commands
 from archive_tui.tui.commands import Command, Handler, handlers
@@ -59,6 +60,21 @@ class Dialog(ModalScreen[Answer | None]):
             raise TypeError(f"{cls.__name__} lists {missing[0].__name__}, but has no method that runs it")
         cls.BINDINGS = [command.binding(f"run_command('{command.id()}')") for command in cls.COMMANDS_HERE]
         super().__init_subclass__()
+
+    def __init__(self, *, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
+        self._focused_before: Widget | None = None
+
+    def on_screen_suspend(self) -> None:
+        """Make way for a dialog in front: of two boxes nobody could tell the frames apart."""
+        self._focused_before = self.focused
+        self.query("Dialog > Vertical").set(visible=False)
+
+    def on_screen_resume(self) -> None:
+        """Show the box again, with the focus where it was: Textual (8.2.8) takes it from what is hidden."""
+        self.query("Dialog > Vertical").set(visible=True)
+        if self._focused_before is not None:
+            self.set_focus(self._focused_before)
 
     def on_key(self, event: Key) -> None:
         """Say of a key that does nothing here that it does not."""

@@ -39,7 +39,7 @@ class EntryDialog(Dialog[Answer]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = self._heading
-            yield Static(Content(self._about))
+            yield Static(Content(self._about), id="about")
             yield Entry(placeholder=self._example, password=self._hidden, compact=True)
             yield Static(id="wrong")
             yield Label(self._keys)

@@ -112,6 +112,10 @@ class ContentReading:
         """Whether all is known that the query asks of messages, as far as anybody can tell."""
         return not query.criteria or (not self._asks_anew(query) and self._is_done(catalog))
 
+    def columns_read(self, catalog: Catalog, query: Query) -> bool:
+        """Whether all is known that the columns show of messages, as far as anybody can tell."""
+        return not self._asks_anew(query) and self._columns == self.columns and self._is_done(catalog)
+
     def pieces(self) -> list[Piece]:
         """How far it is, for the head of the list."""
         return [piece(text, style, gives_way=2 * (style == _HINT), cut=style == _BAD) for text, style in self.said()]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from archive_tui.asynq.rows import TaskRow
+from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.message_values import MessageValue
+from archive_tui.catalog.query import Query
 from archive_tui.catalog.view import ShownRow
-from archive_tui.text import clip
+from archive_tui.text import clip, line
 from archive_tui.tui import commands
-from archive_tui.tui.command_screen import CommandScreen, Part
+from archive_tui.tui.command_screen import CommandScreen, Part, background
 from archive_tui.tui.commands import runs
 from archive_tui.tui.dialogs.columns import ColumnsDialog
-from archive_tui.tui.lists.appearance import ListAppearance
+from archive_tui.tui.lists.appearance import COLUMNS, ListAppearance
 from archive_tui.tui.lists.task_list import TaskList
 from archive_tui.tui.widgets.columns import Column
 
@@ -30,6 +33,9 @@ class ListColumns(Part):
         self._kind = kind if queue is None else f"{kind}:{queue}"
         self._columns: Sequence[Column[TaskRow]] = tasks.table.columns
         self._version = 0
+        self._unproven: tuple[str, ...] = ()
+        """The names of columns that were asked for here, of which nobody knows yet whether a task has anything there.
+        """
 
     @property
     def _appearance(self) -> ListAppearance:
@@ -43,6 +49,19 @@ class ListColumns(Part):
             self._tasks.set_columns(appearance.arrange(self._kind, self._every))
             shown = {column.name for column in self._tasks.table.columns}
             self._tasks.show_values([value for value in self._values if value.name in shown])
+        tasks = self._tasks
+        if self._unproven and tasks.complete and tasks.contents.columns_read(tasks.catalog, tasks.query_now):
+            asked = tuple(value for value in tasks.contents.columns if value.name in self._unproven)
+            self._unproven = ()
+            self._look_for_values(tasks.catalog, tasks.query_now, asked)
+
+    @background("columns")
+    def _look_for_values(self, catalog: Catalog, query: Query, columns: tuple[MessageValue, ...]) -> None:
+        """Say of columns that they are empty: a path may be mistyped."""
+        empty = [line(value.name) for value in columns if not catalog.has_value(query, value)]
+        if empty:
+            call = self.screen.app.call_from_thread
+            call(partial(self.screen.say, f"no task in view has anything at {', '.join(empty)}", warning=True))
 
     @property
     def shown(self) -> Sequence[str]:
@@ -86,13 +105,17 @@ class ListColumns(Part):
     def add(self, value: MessageValue) -> None:
         """Show a value from messages as a column, behind the first."""
         first, *others = self._appearance.chosen(self._kind, self._every)
-        self._appearance.choose(self._kind, [first, value.name, *others])
-        self.keep_up()
+        self._choose([first, value.name, *others])
 
     def _chosen(self, names: Sequence[str] | None) -> None:
         if names is not None:
-            self._appearance.choose(self._kind, names)
-            self.keep_up()
+            self._choose(names)
+
+    def _choose(self, names: Sequence[str]) -> None:
+        before = self._appearance.chosen(self._kind, self._every)
+        self._appearance.choose(self._kind, names)
+        self._unproven = tuple(name for name in names if name not in before and name not in COLUMNS)
+        self.keep_up()
 
 
 def _column(value: MessageValue) -> Column[TaskRow]:
