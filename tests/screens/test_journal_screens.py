@@ -115,7 +115,7 @@ def test_one_task_of_a_journal_in_full(work: Live, tmp_path: Path) -> None:
         await open_journal(op)
         await look_inside(op)
         await op.press("slash", *"deadline", "enter")
-        await op.sees("6 match of 9")
+        await op.sees("6 match of 9 to restore")
         await op.point_at("task-7")
         await op.press("enter")
         await op.arrives("JournalTaskScreen")

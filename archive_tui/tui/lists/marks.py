@@ -58,14 +58,14 @@ class RowMarks(Part):
     def reading(self) -> bool:
         return self.marking
 
-    def counts(self, *, total: int, complete: bool) -> list[Piece]:
+    def counts(self, *, total: int, complete: bool, what: str = "") -> list[Piece]:
         """The counts of the list, with those of the marks."""
         hidden = f", {self.hidden:,} hidden by filter" if self.hidden else ""
         marked = f"   {len(self.marked):,} marked{hidden}" if len(self.marked) else ""
         range_begun = f"   range: {commands.MarkRange} marks up to here"
         return [
             piece(marked, "bold $text-accent"),
-            *self._tasks.counts(total=total, complete=complete),
+            *self._tasks.counts(total=total, complete=complete, what=what),
             piece(range_begun if self._anchor is not None else "", "bold $text-accent", gives_way=5),
         ]
 

@@ -282,16 +282,21 @@ class TaskList(Vertical):
 
     # What it says about itself
 
-    def counts(self, *, total: int, complete: bool) -> list[Piece]:
-        """`n of m`, and what the filter matches."""
+    @property
+    def counts_matches(self) -> bool:
+        """Whether `counts` says how many rows there are: the head need not say it twice."""
+        return self.query_now.filtered and not self.sorting  # sorting, the view still answers the question before
+
+    def counts(self, *, total: int, complete: bool, what: str = "") -> list[Piece]:
+        """How many of all rows the filter matches, and what it is; `what` is behind their number."""
         least = "" if complete else "≥ "
         parts: list[Piece] = []
         query = self.query_now
         if query.filtered:
-            if not self.sorting:  # the view still answers the question before
+            if self.counts_matches:
                 fewest = least or ("" if self.contents.complete(self.catalog, query) else "≥ ")
                 parts.append(piece(f"   {fewest}{len(self.view):,} match", "$text-accent", gives_way=4))
-                parts.append(piece(f" of {least}{total:,}", "$text-accent", gives_way=3))
+                parts.append(piece(f" of {least}{total:,}{what}", "$text-accent", gives_way=3))
             narrowed = [str(query.kind.label)] if query.kind is not None else []
             if query.text and query.text != self._filter_bar.shown:  # else it stands below, whole
                 narrowed.append(f"“{clip(query.text, _SHOWN)}”")

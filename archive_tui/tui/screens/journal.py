@@ -42,6 +42,7 @@ from archive_tui.wording.people import age, exact
 from archive_tui.wording.task import facts
 
 _PART = 5_000
+_TO_RESTORE = " to restore"
 
 
 class JournalTaskScreen(TaskScreen):
@@ -225,12 +226,12 @@ class JournalScreen(CommandScreen):
         total = self.tasks.catalog.counts().total
         complete = progress.state.ended
         queues = ", ".join(clip(shown(queue), name_room(self.size.width)) for queue in self.header.queues[:2])
-        parts = [
-            Piece(title("journal", self._named(), queues or "–"), cut=True),
-            piece(f"   {'' if complete else '≥ '}{total:,} to restore", gives_way=5),
-        ]
+        parts = [Piece(title("journal", self._named(), queues or "–"), cut=True)]
+        filtered = self.tasks.counts_matches
+        if not filtered:
+            parts.append(piece(f"   {'' if complete else '≥ '}{total:,}{_TO_RESTORE}", gives_way=5))
         if progress.back and self._again:
-            parts.append(piece(f", {progress.back:,} again", "bold $text-warning"))
+            parts.append(piece(f"{'   ' if filtered else ', '}{progress.back:,} again", "bold $text-warning"))
         if job.error is not None:
             parts.append(piece(f"   {job.error}", "$text-error", cut=True))
         elif not complete:
@@ -241,7 +242,7 @@ class JournalScreen(CommandScreen):
             parts.append(piece(f"   {progress.kept:,} were not deleted", "$text-muted", gives_way=1))
         if progress.unsure and complete:
             parts.append(piece(f"   {progress.unsure:,} perhaps never deleted", "$text-warning", gives_way=6))
-        parts += self.marks.counts(total=total, complete=complete)
+        parts += self.marks.counts(total=total, complete=complete, what=_TO_RESTORE)
         self.query_one("#head", HeadLine).show(parts)
         self.tasks.table.empty_text = (
             f"No task matches the filter: {commands.Back} shows all."

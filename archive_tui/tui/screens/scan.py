@@ -196,13 +196,16 @@ class ScanScreen(CommandScreen):
         tasks, progress = self.tasks, self._job.progress
         counts = tasks.catalog.counts()
         where = clip(self.queue, name_room(self.size.width)) if self.queue is not None else "all queues"
-        total = f"   {'' if progress.complete else '≥ '}{counts.total:,} found"
+        total = f"   {'' if progress.complete else '≥ '}{counts.total:,}{_FOUND}"
+        found = [
+            piece(total, "bold $text-warning" if counts.total else "", gives_way=2),
+            piece(_expected(progress), "$text-muted", gives_way=1),
+        ]
         self.query_one("#head", HeadLine).show(
             [
                 Piece(title("Orphan scan", where), cut=True),
-                piece(total, "bold $text-warning" if counts.total else "", gives_way=2),
-                piece(_expected(progress), "$text-muted", gives_way=1),
-                *self.marks.counts(total=counts.total, complete=progress.complete),
+                *([] if tasks.counts_matches else found),
+                *self.marks.counts(total=counts.total, complete=progress.complete, what=_FOUND),
                 piece(_not_permitted(self._refused), "$text-warning", cut=True),
             ]
         )
@@ -367,6 +370,8 @@ def _not_permitted(queues: Sequence[str]) -> str:
     """Which queues this user may not read."""
     return f"   not permitted: {', '.join(clip(queue, 24) for queue in queues)}" if queues else ""
 
+
+_FOUND = " found"
 
 _PHASES = {
     Phase.TASK_DATA: "walking the task data",

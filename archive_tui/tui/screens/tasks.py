@@ -227,10 +227,9 @@ class TasksScreen(CommandScreen):
         total = self.tasks.catalog.counts().total
         complete = progress.complete and not self._unread
         where = clip(self.queue, name_room(self.size.width)) if self.queue is not None else self._where
-        parts = [
-            Piece(title(where, "archived"), cut=True),
-            piece(f"   {'' if complete else '≥ '}{self._share(total)}", gives_way=2),
-        ]
+        parts = [Piece(title(where, "archived"), cut=True)]
+        if not self.tasks.counts_matches:
+            parts.append(piece(f"   {'' if complete else '≥ '}{self._share(total)}", gives_way=2))
         if progress.state is JobState.FAILED:
             parts.append(piece(f"   {job.error}", "$text-error", cut=True))
         elif progress.state is JobState.DISCONNECTED:
