@@ -363,6 +363,32 @@ def test_search_goes_from_match_to_match_and_round_the_end(valkey: Live) -> None
     operate(valkey.settings, play)
 
 
+def test_a_search_without_a_match_gives_the_view_back_its_place(valkey: Live) -> None:
+    lines = [f"line {number}" + (" Needle" if number == 140 else "") for number in range(200)]
+    one(valkey, "\n".join(lines).encode())
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        await op.press("pagedown")
+        top = shown(op)[0]
+        await op.press("slash")
+        await op.type("needle")
+        await op.until(lambda: "line 140 Needle" in shown(op), "the match")
+        await op.type("s")
+        await op.sees("no match")
+        assert shown(op)[0] == top
+        await op.press("backspace")
+        await op.until(lambda: "line 140 Needle" in shown(op), "the match again")
+        await op.press("escape")
+        assert shown(op)[0] == top
+        await op.press("slash")
+        await op.type("needle")
+        await op.press("enter", "escape")  # a match that somebody has gone to stays in view
+        assert "line 140 Needle" in shown(op)
+
+    operate(valkey.settings, play)
+
+
 def test_binary_can_be_searched_for_text_and_for_hexadecimal_digits(valkey: Live) -> None:
     payload = bytearray(random.Random(2).randbytes(8192))
     payload[4000:4004] = b"\xde\xad\xbe\xef"

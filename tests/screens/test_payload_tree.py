@@ -160,6 +160,22 @@ def test_a_search_finds_what_is_folded_and_lights_the_word(valkey: Live) -> None
     operate(valkey.settings, play, size=(80, 30))
 
 
+def test_a_search_without_a_match_gives_the_cursor_back_its_place(valkey: Live) -> None:
+    orders(valkey, 8812)
+
+    async def play(op: Operator) -> None:
+        await opened(op)
+        await op.press("down", "down")
+        before = at_cursor(op)
+        await op.press("slash", *"main.go")
+        await op.until(lambda: at_cursor(op) == "trace", "the match")
+        await op.press("x")
+        await op.sees("no match")
+        assert at_cursor(op) == before
+
+    operate(valkey.settings, play, size=(80, 30))
+
+
 def test_a_search_shows_what_is_written_exactly_so_before_the_rest(valkey: Live) -> None:
     tasks(valkey, json.dumps({"a": "error", "b": "Error", "c": "ERROR"}).encode())
 

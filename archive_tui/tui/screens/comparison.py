@@ -294,6 +294,11 @@ class ComparisonScreen(CommandScreen):
         if self._secrets:
             self.say(f"everything of both is shown, and copied: {commands.ShowSecrets} masks it again", warning=True)
 
+    @on(FilterBar.Submitted)
+    def _search_submitted(self, event: FilterBar.Submitted) -> None:
+        event.stop()
+        self.searching.submitted()
+
     @on(FilterBar.Changed)
     def _search_changed(self, event: FilterBar.Changed) -> None:
         event.stop()

@@ -441,6 +441,11 @@ class TaskScreen(CommandScreen):
 
     # Searching and looking
 
+    @on(FilterBar.Submitted)
+    def _search_submitted(self, event: FilterBar.Submitted) -> None:
+        event.stop()
+        self.searching.submitted()
+
     @on(FilterBar.Changed)
     def _search_changed(self, event: FilterBar.Changed) -> None:
         event.stop()

@@ -77,6 +77,8 @@ class TaskSearch(Part):
         self._elsewhere = ""
         self._found: tuple[Matches, ...] = ()
         self._at: int | None = None
+        self._before: tuple[str, list[tuple[DocumentView | OutlineView, object]]] | None = None
+        """The box and the places that were in view when somebody began to type; None once they have chosen a match."""
 
     @property
     def count(self) -> int:
@@ -90,7 +92,22 @@ class TaskSearch(Part):
     @runs(commands.Search)
     def search(self) -> None:
         """Type what to look for."""
+        self._before = self._boxes.current, [(view, view.bookmark) for view in self._boxes.views]
         self._bar.open()
+
+    def submitted(self) -> None:
+        """Take note that somebody is through with the text: what they have found stays in view."""
+        if self._at is not None:
+            self._before = None
+
+    def _go_back(self) -> None:
+        """Show what was in view before the search: there is nothing to show instead."""
+        if self._before is not None:
+            box, places = self._before
+            if self._boxes.current != box:
+                self._boxes.go_to(box, focus=False)
+            for view, bookmark in places:
+                view.return_to(bookmark)
 
     def text_changed(self) -> None:
         """Look for what is typed by now."""
@@ -100,6 +117,7 @@ class TaskSearch(Part):
 
     def documents_changed(self) -> None:
         """Look through what the boxes show by now."""
+        self._before = None
         self._begin(_Wanted(self._bar.text, (0, None)))
 
     def _begin(self, wanted: _Wanted) -> None:
@@ -201,6 +219,10 @@ class TaskSearch(Part):
     def _light(self) -> None:
         """Light what was found, and bring the current match into view."""
         below = self._at
+        if below is None:
+            self._go_back()
+        elif not self._bar.typing:
+            self._before = None
         for number, view in enumerate(self._boxes.views):
             matches = self._found[number] if self._found else None
             here = below is not None and matches is not None and 0 <= below < len(matches)

@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
 from textual.cache import LRUCache
-from textual.geometry import Size
+from textual.geometry import Offset, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -101,6 +101,16 @@ class DocumentView(ScrollView, can_focus=True, inherit_bindings=False):
     def place(self) -> int | None:
         """Where the operator looks: the line at the top of the view; None: at the beginning."""
         return self._line_at(int(self.scroll_y)) or None
+
+    @property
+    def bookmark(self) -> object:
+        """What `return_to` needs to show again what is in view."""
+        return self.scroll_offset
+
+    def return_to(self, bookmark: object) -> None:
+        """Show what was in view then."""
+        if isinstance(bookmark, Offset):
+            self.scroll_to(*bookmark, animate=False, force=True, immediate=True)
 
     def light(self, matches: Matches | None, current: int | None = None) -> None:
         """Light the matches of a search, and move the view to the current one; None: light nothing."""

@@ -189,9 +189,14 @@ class FilterBar(Vertical):
         return self.query_one("#hint").has_class("-wrong")
 
     @property
+    def typing(self) -> bool:
+        """Whether somebody types."""
+        return self.has_class("-typing")
+
+    @property
     def typing_at_end(self) -> bool:
         """Whether somebody types, and what they type next stands at the end of the text."""
-        return self.has_class("-typing") and self._input.cursor_position >= len(self._input.value)
+        return self.typing and self._input.cursor_position >= len(self._input.value)
 
     def conclude(self, reason: str) -> None:
         """Say what is wrong with the text that somebody is through with; with nothing to say, remember it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -32,6 +33,16 @@ class PointedAt:
 
     node: Node
     """The node: `value` gives all that it holds."""
+
+
+class _Bookmark(NamedTuple):
+    """Where the cursor of a tree stood."""
+
+    positions: Positions
+    part: int
+    """The line of the node."""
+    below_top: int
+    """Lines from the top of the view to the cursor."""
 
 
 class OutlineView(ScrollView, can_focus=True, inherit_bindings=False):
@@ -130,6 +141,20 @@ class OutlineView(ScrollView, can_focus=True, inherit_bindings=False):
         """Where the operator looks; None: at the beginning."""
         row = self._row_here()
         return row.positions if row is not None and self._cursor else None
+
+    @property
+    def bookmark(self) -> object:
+        """What `return_to` needs to show again what is in view."""
+        row = self._row_here()
+        return _Bookmark(row.positions, row.part, self._cursor - int(self.scroll_y)) if row is not None else None
+
+    def return_to(self, bookmark: object) -> None:
+        """Put the cursor where it was then; what was unfolded since stays so."""
+        outline = self._outline
+        if isinstance(bookmark, _Bookmark) and outline is not None and outline.width:
+            index = outline.index_of(bookmark.positions) + bookmark.part
+            self._move_to(index)
+            self.scroll_to(y=index - bookmark.below_top, animate=False, force=True, immediate=True)
 
     def _move_to(self, index: int) -> None:
         outline = self._outline
