@@ -47,6 +47,7 @@ def sheet(plan: EditPlan, site: Site, chosen: Sequence[Line] = ()) -> Sheet:
     doing = "edit, and keep archived" if plan.stays else "edit and run"
     return Sheet(
         verb=EDIT,
+        yes="" if plan.stays else "Edit and run",
         title=f"{doing.capitalize()} {tasks}?" if not plan.stays else f"Edit {tasks} in the archive?",
         summary=f"{tasks} to {doing}, of the archive of queue {listed(totals.by_queue)}",
         count=plan.count,
@@ -187,8 +188,8 @@ def _formats(samples: Sequence[Sample]) -> Iterator[Line]:
 def _locks(plan: EditPlan) -> Iterator[Line]:
     if not plan.renamed:
         return
-    whose = "its unique lock" if plan.count == 1 else f"the unique lock of {plan.renamed:,}"
-    yield Line(f"{whose} gets another name: it ends with the MD5 of the payload", "unique lock")
+    whose = "" if plan.count == 1 else f" for {plural(plan.renamed, 'task')}"
+    yield Line(f"the name changes{whose}: it ends with the MD5 of the payload", "unique lock")
     if plan.taken:
         yield Line(
             f"{plural(plan.taken, 'task')} skipped: another task holds the new lock, for the same work",

@@ -88,6 +88,8 @@ class Sheet:
     """What follows from it."""
     way_back: tuple[Line, ...]
     """How it can be undone, if it can."""
+    yes: str = ""
+    """The words on that button; empty: the verb says enough."""
     differences: tuple[Line, ...] = ()
     """What it makes of the first of them, each labelled with an id; empty where every change is of the same kind."""
     typed: str = ""
@@ -102,7 +104,7 @@ class Sheet:
     @property
     def button(self) -> str:
         """The word on the button that says yes."""
-        return self.verb.base.capitalize()
+        return self.yes or self.verb.base.capitalize()
 
     @property
     def blocks(self) -> Sequence[tuple[str, Sequence[Line]]]:

@@ -103,7 +103,7 @@ def test_a_dry_run_shows_the_differences_and_what_follows(failed: Live, cli: Com
     for said in (
         'set payload.region="eu"',
         'task-0 region: "us" → "eu"',
-        "the unique lock of 1 gets another name: it ends with the MD5 of the payload",
+        "unique lock the name changes for 1 task: it ends with the MD5 of the payload",
         "1 task skipped: another task holds the new lock, for the same work",
         "exactly one attempt",
         "no running Asynq server serves queue work",

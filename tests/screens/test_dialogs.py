@@ -80,9 +80,10 @@ async def confirm(op: Operator, count: int) -> None:
     await op.until(lambda: op.where != "ConfirmDialog", "confirmed")
 
 
-async def reported(op: Operator) -> str:
-    """Wait for the report, and return its words."""
+async def reported(op: Operator, title: str = "") -> str:
+    """Wait for the report with this title, and return its words."""
     await op.arrives("ReportDialog")
+    await op.sees(title)
     return f" {op.words('ReportDialog > Vertical')} "
 
 
@@ -180,7 +181,7 @@ def test_several_tasks_want_their_number_typed(work: Live) -> None:
             await op.press("tab", "tab", "shift+tab", "shift+tab", *["backspace"] * len(wrong))
         assert everything(work.client) == before
         await confirm(op, 3)
-        assert " 3 deleted " in await reported(op)
+        await reported(op, "Deleted 3 of 3 tasks")
         await op.press("enter")
         await op.listed(6)
         assert "marked" not in op.text
@@ -197,7 +198,7 @@ def test_the_number_typed_and_delete_chosen_deletes_as_well(work: Live) -> None:
         await op.press("space", "space")
         await op.plan()
         await op.press("2", "tab", "tab", "enter")
-        assert " 2 deleted " in await reported(op)
+        await reported(op, "Deleted 2 of 2 tasks")
 
     operate(work.settings, play)
     check_deleted(work.client, before, tasks(0, 1))
@@ -289,7 +290,7 @@ def test_filter_and_asterisk_delete_exactly_what_matches(work: Live) -> None:
         await op.plan()
         assert "hidden" not in op.words("#plan")
         await confirm(op, 3)
-        assert " 3 deleted " in await reported(op)
+        await reported(op, "Deleted 3 of 3 tasks")
         await op.press("escape", "escape")
         await op.listed(6)
 
@@ -308,7 +309,7 @@ def test_marks_that_the_filter_hides_are_deleted_too_as_the_plan_says(work: Live
         await op.plan()
         assert "2 tasks of these hidden by the filter" in op.words("#plan")
         await confirm(op, 2)
-        assert " 2 deleted " in await reported(op)
+        await reported(op, "Deleted 2 of 2 tasks")
 
     operate(work.settings, play)
     check_deleted(work.client, before, tasks(1, 2))
@@ -716,7 +717,7 @@ def test_60_by_15_is_enough_to_delete(work: Live) -> None:
         await op.type("2")
         await op.until(lambda: re.search(r"Type 2 to confirm: +2 ", op.text), "what is typed")
         await op.press("enter")
-        assert " 2 deleted " in await reported(op)
+        await reported(op, "Deleted 2 of 2 tasks")
         assert "Close" in op.text
         await op.press("enter")
         await op.listed(7)

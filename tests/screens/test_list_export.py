@@ -60,6 +60,7 @@ async def exported(op: Operator, count: int, path: Path) -> None:
     """See the report of a whole export off."""
     await op.arrives("ReportDialog")
     assert f"Exported {count} of {count} task" in op.text
+    assert "written to the file" not in op.text  # the title says so already
     assert path.name in op.words().replace(" ", "")
     await op.press("escape")
 

@@ -56,12 +56,15 @@ class ReportDialog(Dialog[bool]):
 
 
 def _content(report: Report) -> Content:
-    parts: list[str | tuple[str, str]] = [(f"{one.text}\n", f"bold {TONES[one.tone]}") for one in report.ending]
-    parts += [(f"{one.number:>12,}  {one.sentence}\n", TONES[one.tone]) for one in report.counts]
-    parts += [(f"\n{one.text}\n", TONES[one.tone]) for one in report.notes]
-    if report.examples:
-        parts.append(("\nnot as planned:\n", "bold"))
-        for task_id, sentence in report.examples:
-            parts += [f"  {task_id}  ", (f"{sentence}\n", "$text-muted")]
-        parts += [f"  and {report.more:,} more\n"] if report.more else []
-    return Content.assemble(*parts).rstrip()
+    alone = len(report.counts) == 1  # among others it is given again, so that they add up
+    counts = [one for one in report.counts if not (alone and one.in_title)]
+    numbers = [
+        *(Content.styled(one.text, f"bold {TONES[one.tone]}") for one in report.ending),
+        *(Content.styled(f"{one.number:>12,}  {one.sentence}", TONES[one.tone]) for one in counts),
+    ]
+    examples = [Content.assemble(f"  {task_id}  ", (said, "$text-muted")) for task_id, said in report.examples]
+    if examples:
+        more = [Content(f"  and {report.more:,} more")] if report.more else []
+        examples = [Content.styled("not as planned:", "bold"), *examples, *more]
+    notes = [[Content.styled(one.text, TONES[one.tone])] for one in report.notes]
+    return Content("\n\n").join(Content("\n").join(lines) for lines in (numbers, *notes, examples) if lines)

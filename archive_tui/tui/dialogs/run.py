@@ -26,7 +26,7 @@ _ONCE, _AFRESH, _STAYING = "once", "afresh", "staying"
 _TITLES = {
     _ONCE: "once, as Asynq's own Run: the count of retries stays",
     _AFRESH: "with retries reset: may fail as often as a new task",
-    _STAYING: "not at all: they stay in the archive, edited",
+    _STAYING: "not at all: edited, and kept in the archive",
 }
 _FASTEST = 100_000.0
 _DATE = re.compile(r"[0-9]{4}-")

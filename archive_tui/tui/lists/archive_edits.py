@@ -142,7 +142,7 @@ class ArchiveEdits(ChosenChanges):
         except EditError as error:
             what = clip(f"{opened.form}, {error}", 300)
             question = f"{what}. Open it again as you typed it?"
-            dialog = QuestionDialog("This cannot be read", question, lambda: True, yes="Open again", no="Drop it")
+            dialog = QuestionDialog("This cannot be read", question, lambda: True, yes="Drop it", no="Open again")
             self.screen.app.push_screen(dialog, partial(self._open_again, plan, choice, opened, program, text))
             return
         if payload:
@@ -151,9 +151,9 @@ class ArchiveEdits(ChosenChanges):
             self._flow.abandon("nothing would be left of the payload: nothing was edited")
 
     def _open_again(
-        self, plan: Plan, choice: str, opened: Editable, program: Program, text: bytes, wanted: bool | None
+        self, plan: Plan, choice: str, opened: Editable, program: Program, text: bytes, dropped: bool | None
     ) -> None:
-        if wanted:
+        if dropped is False:
             self._start_editor(plan, choice, opened, program, text)
         else:
             self._flow.abandon("nothing was edited", warning=False)
