@@ -47,6 +47,7 @@ from archive_tui.tui.screens.task import TaskScreen
 from archive_tui.tui.screens.tasks import TasksScreen
 from archive_tui.tui.screens.triage import TriageScreen
 from archive_tui.tui.widgets.filterbar import FilterBar
+from archive_tui.tui.widgets.headline import HeadLine
 from archive_tui.tui.widgets.remarks import RemarkLine
 from archive_tui.tui.widgets.table import VirtualTable
 
@@ -135,7 +136,8 @@ async def tasks(pilot: Pilot[None]) -> None:
     await pilot.press("slash", *[_KEYS.get(character, character) for character in text], "enter")
     await until(pilot, lambda: screen.tasks.view.query.text == text, "filtered")
     await pilot.press("j", "space", "j")
-    await until(pilot, lambda: screen.marks.hidden > 0, "hidden marks counted")
+    head = screen.query_one("#head", HeadLine)
+    await until(pilot, lambda: "hidden by filter" in head.render().plain, "hidden marks counted and said")
     await pilot.pause(0.25)
 
 
