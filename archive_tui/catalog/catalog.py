@@ -113,7 +113,7 @@ class Catalog:
                 self._queues = self._inserter.queues
                 self._pages = connect(path, cache_mib=2)
                 self._views = connect(path, cache_mib=8)  # sorts in as much
-                self._groups = connect(path, cache_mib=4)
+                self._groups = connect(path, cache_mib=2)
                 self._reads = connect(path, cache_mib=2)
                 for reader in (self._pages, self._views, self._groups, self._reads):
                     reader.execute("SELECT count(*) FROM rows").fetchone()
@@ -586,6 +586,7 @@ class Catalog:
                 with self._view_lock:
                     run("PRAGMA copy.journal_mode=OFF")
                     run("PRAGMA copy.synchronous=OFF")
+                    run("PRAGMA copy.cache_size=-1024")
                     run("INSERT INTO copy.queues SELECT number, name FROM main.queues")
                 for start in range(0, len(seqs), _ADDED_AT_ONCE):
                     with self._view_lock:
