@@ -18,7 +18,7 @@ from support.cluster import ClusterProcesses
 from support.cluster import running as running_cluster
 from support.command_line import Command
 from support.server_programs import REDIS_SERVER
-from support.servers import ServerProcess
+from support.servers import ServerProcess, free_port
 
 from archive_tui.errors import ConnectError, DisconnectedError
 from archive_tui.settings.model import Secret, Settings, Tls, TlsVersion
@@ -65,9 +65,7 @@ def client(corporate: Authority) -> Pair:
 def running(corporate: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsServer]:
     if not Path(REDIS_SERVER).exists():
         pytest.skip(f"no {REDIS_SERVER} on this machine")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     pair = corporate.issue("server", "IP:127.0.0.1")
     options = ["--tls-port", str(port), "--tls-ca-cert-file", str(corporate.certificate)]
     options += ["--tls-cert-file", str(pair.certificate), "--tls-key-file", str(pair.key)]
@@ -341,6 +339,12 @@ def test_a_port_that_closes_at_once(tls: Tls | None) -> None:
         link = Server(Settings(port=port, tls=tls, timeout=2))
         with pytest.raises(DisconnectedError):  # it may be a server that is about to start
             link.identify()
+
+
+def test_a_port_that_closes_before_it_has_read_all() -> None:
+    """The other end of such a connection gets an error, not its end."""
+    with listening(lambda connection: connection.recv(1)) as port:
+        assert "it closes every connection at once" in refusal(port, None)
 
 
 # The command line

@@ -89,16 +89,16 @@ def _is_sparing_proxy(settings: Settings) -> bool:
     """Whether somebody answers PING, but closes the connection at INFO."""
     with _connected(settings) as connection:
         connection.settimeout(_PATIENCE)
-        connection.sendall(b"*1\r\n$4\r\nPING\r\n")
+        answered = False
         try:
-            if not connection.recv(_LONGEST).startswith(b"+PONG"):
-                return False
+            connection.sendall(b"*1\r\n$4\r\nPING\r\n")
+            answered = connection.recv(_LONGEST).startswith(b"+PONG")
             connection.sendall(b"*1\r\n$4\r\nINFO\r\n")
-            return not connection.recv(_LONGEST)
+            return answered and not connection.recv(_LONGEST)
         except TimeoutError:
             return False
-        except ConnectionResetError:
-            return True
+        except ConnectionError:
+            return answered
 
 
 def _unwanted_tls(settings: Settings) -> Finding | None:
