@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from support.certificates import PASSPHRASE, Authority
 from support.pilot import Operator, operate
-from support.sentinels import unused_port
 from support.server_programs import REDIS_SERVER
 from support.servers import Live, ServerProcess
+from support.servers import free_port as unused_port
 
 from archive_tui.demo import demo
 from archive_tui.destinations import Destinations

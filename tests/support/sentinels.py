@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from redis.retry import Retry
 from archive_tui.settings.model import Settings
 from archive_tui.settings.url import parse_url
 from archive_tui.store.link.server import Server
-from support.servers import Live, ServerProcess, live_of, wait_until
+from support.servers import Live, ServerProcess, free_port, live_of, wait_until
 
 _QUICK = (
     *("info-period", "100", "ping-period", "100", "ask-period", "100", "publish-period", "500"),
@@ -34,18 +33,11 @@ _PATIENCE = 60.0
 """
 
 
-def unused_port() -> int:
-    """A port of the loopback address on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class SentinelProcess:
     """A Sentinel of the tests; `watch` makes it know a service."""
 
     def __init__(self, binary: str, directory: Path, *lines: str) -> None:
-        self.port = unused_port()
+        self.port = free_port()
         self._file = directory / "sentinel.conf"
         self._file.write_text("\n".join((f"port {self.port}", f"dir {directory}", *lines, "")))
         self._arguments = [binary, str(self._file), "--sentinel"]
@@ -177,7 +169,7 @@ def service(binary: str, directory: Path, sentinels: int = 3, name: str = "order
         for number in (0, 1):
             folder = directory / f"server{number}"
             folder.mkdir()
-            process = ServerProcess(binary, folder, "--repl-diskless-sync-delay", "0", port=unused_port())
+            process = ServerProcess(binary, folder, "--repl-diskless-sync-delay", "0", port=free_port())
             stack.callback(process.kill)
             process.start()
             live = live_of(f"server{number}", process.settings, process)

@@ -1,6 +1,8 @@
 """Servers of the tests: processes to be killed and started again, and a running one as a test meets it."""
 
 import contextlib
+import os
+import random
 import socket
 import subprocess
 import time
@@ -32,11 +34,30 @@ def wait_until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
         time.sleep(0.005)
 
 
+_FIRST_PORT, _PORTS_A_WORKER = 10_000, 2_500
+"""Ports of a worker of the tests: below those that the system gives to connections and to listeners that want any
+(from 32,768 on), and none of another worker. A port that was found free stays so until a server listens there.
+"""
+
+
+def _ports() -> Iterator[int]:
+    first = _FIRST_PORT + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8 * _PORTS_A_WORKER
+    at = random.SystemRandom().randrange(_PORTS_A_WORKER)  # others may run tests on this machine as well
+    while True:
+        yield first + at
+        at = (at + 1) % _PORTS_A_WORKER
+
+
+_some_ports = _ports()
+
+
 def free_port() -> int:
-    """A TCP port of the loopback address on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback address on which nobody listens, another one each time."""
+    for port in _some_ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 class ServerProcess:

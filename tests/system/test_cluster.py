@@ -15,8 +15,8 @@ from support.cluster import ClusterProcesses, Node, running
 from support.command_line import Command, journals
 from support.damage import put, write
 from support.schedulers import DEAD, HOUR, enqueue
-from support.sentinels import unused_port
 from support.servers import Live, wait_until
+from support.servers import free_port as unused_port
 
 from archive_tui.catalog.catalog import Catalog
 from archive_tui.catalog.query import Query

@@ -7,8 +7,8 @@ import pytest
 from support.catalogs import Hooked, ids, once
 from support.command_line import Command, at
 from support.pilot import Operator, operate
-from support.sentinels import unused_port
 from support.servers import Live, wait_until
+from support.servers import free_port as unused_port
 
 from archive_tui.jobs.job import Job
 from archive_tui.jobs.pace import Pace

@@ -18,8 +18,9 @@ from support.changes import deletion, repairing, restoring_job
 from support.command_line import Command, audit, journals
 from support.contents import content
 from support.pilot import Operator, operate
-from support.sentinels import SentinelProcess, Service, service, unused_port
+from support.sentinels import SentinelProcess, Service, service
 from support.server_programs import REDIS_SERVER
+from support.servers import free_port as unused_port
 from support.servers import wait_until
 
 from archive_tui.asynq.outcomes import Outcome
