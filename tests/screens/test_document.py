@@ -175,7 +175,7 @@ def test_long_lines_can_be_scrolled_sideways(valkey: Live) -> None:
     operate(valkey.settings, play)
 
 
-@pytest.mark.parametrize("letters", [600, 1500, 12_000])
+@pytest.mark.parametrize("letters", [400, 600, 12_000])
 def test_a_long_line_of_wide_letters_can_be_scrolled_to_its_end_and_searched(valkey: Live, letters: int) -> None:
     half = "漢字" * (letters // 4)
     one(valkey, f"{half}MIDDLE{half}finish".encode())

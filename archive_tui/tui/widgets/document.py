@@ -26,7 +26,7 @@ many characters. A wider one widens the view when it comes in sight.
 """
 
 _SIDEWAYS = 8
-_COUNTED = 1_000
+_COUNTED = 500
 """Characters of a line from which on it is drawn a character a column, however wide they are, unless it is broken: a
 screen full of such lines could not be measured within a moment.
 """
