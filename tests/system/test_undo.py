@@ -140,9 +140,8 @@ def test_journals_are_one_key_away_from_every_screen_and_restore_from_their_row(
         calm(terminal, seen, on=0)
         here = picture(terminal)[:-2]  # above the line of remarks
         terminal.type("J")
-        terminal.sees("row 1 of 1")
+        terminal.sees("1 journal")  # not only the place of the cursor: the list before may have a single row, too
         at_rest(terminal)
-        assert "1 journal" in terminal.drawn, seen
         terminal.type("qJq")  # in one packet
         at_rest(terminal)
         assert picture(terminal)[:-2] == here, seen
