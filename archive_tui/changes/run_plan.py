@@ -90,7 +90,7 @@ def runnable(plan: Plan, limit: int | None = None) -> tuple[Plan, int]:
     `limit`. Not for the UI loop.
     """
     selection = plan.selection
-    kept = seqs_of((seq for rows in selection.batches() for seq, row in rows if can_run(row)))
+    kept = seqs_of(seq for rows in selection.batches() for seq, row in rows if can_run(row))
     left_out = len(selection) - len(kept)
     kept = kept[:limit]
     if len(kept) == len(selection):

@@ -195,36 +195,42 @@ class GroupsScreen(CountsScreen):
 
     # What is chosen
 
-    def terms(self) -> str:
+    @property
+    def _group(self) -> Group | None:
+        """The group under the cursor."""
         group: Group | None = self.table.cursor_row
+        return group
+
+    def terms(self) -> str:
+        group = self._group
         return group.term if group is not None else ""
 
     def narrowed(self) -> Query:
-        group: Group | None = self.table.cursor_row
+        group = self._group
         return self.triaged.groups.query_of_group(group) if group is not None else super().narrowed()
 
     def why_not_choose(self) -> str | None:
         if self._answer is None or self._drawn is None or (self._outdated and self.triaged.tasks.complete):
             return COUNTING
-        return "no group here" if self.table.cursor_row is None else None
+        return "no group here" if self._group is None else None
 
     def why_not_tell(self) -> str | None:
         if reason := self.why_not_choose():
             return reason
-        group: Group | None = self.table.cursor_row
+        group = self._group
         return self.triaged.groups.why_not_tell(group) if group is not None else None
 
     def why_not_narrow(self) -> str | None:
         """Why the list cannot be narrowed to the group now."""
         if reason := self.why_not_show_tasks():
             return reason
-        group: Group | None = self.table.cursor_row
+        group = self._group
         return self.triaged.groups.why_not_narrow(group) if group is not None else None
 
     @runs(commands.Narrow, unless=why_not_narrow)
     def narrow(self) -> None:
         """Go back to the list, narrowed to the group under the cursor."""
-        group: Group | None = self.table.cursor_row
+        group = self._group
         if group is not None:
             self.app.pop_screen()
             self.triaged.groups.narrow(group)
@@ -232,7 +238,7 @@ class GroupsScreen(CountsScreen):
     @runs(commands.MarkGroup, unless=why_not_choose)
     def mark(self) -> None:
         """Mark all of the group under the cursor, or unmark it, and move on."""
-        group: Group | None = self.table.cursor_row
+        group = self._group
         if group is not None:
             self.triaged.groups.mark(group)
         self.table.move_to((self.table.cursor_index or 0) + 1)
